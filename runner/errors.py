@@ -1,0 +1,67 @@
+"""The one tree of errors that a user can cause, and the exit status of each.
+
+Every error says what is wrong and where; `hint` says what to do about it.
+`runner.cli` turns each into one message and one exit status; none reaches a user as a traceback.
+"""
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """What the process tells the shell. The numbers are part of the contract with pipelines."""
+
+    DONE = 0
+    FAILED = 1
+    CHANGES_PENDING = 2
+    CAMPAIGN_INVALID = 3
+    PLAN_STALE = 4
+    CAMPAIGN_HELD = 5
+    FINISHED_WITH_PROBLEMS = 6
+    """Everything was tried; some calls were refused by Insight or are uncertain."""
+    WRONG_USAGE = 64
+    INTERRUPTED = 130
+
+
+class RunnerError(Exception):
+    """Something a person can mend. `message` is one sentence; `hint` is what to do next, or empty."""
+
+    exit_status: ExitStatus = ExitStatus.FAILED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(RunnerError):
+    """The command line asks for something that does not exist or does not fit together."""
+
+    exit_status = ExitStatus.WRONG_USAGE
+
+
+class SettingsError(RunnerError):
+    """The environment, the `.env` file or the secrets folder holds a wrong value, or lacks one."""
+
+
+class SourceError(RunnerError):
+    """A contact source or suppression list cannot be read. Never treated as if it were empty."""
+
+
+class SourceContentError(SourceError):
+    """A source was read, but some of its rows make no sense (ragged, not JSON, not text)."""
+
+    exit_status = ExitStatus.CAMPAIGN_INVALID
+
+
+class LedgerError(RunnerError):
+    """The ledger cannot be opened, or does not belong to this campaign, account or release."""
+
+
+class CampaignHeldError(RunnerError):
+    """Another process is applying this campaign."""
+
+    exit_status = ExitStatus.CAMPAIGN_HELD
+
+
+class StoppedError(RunnerError):
+    """The campaign was stopped because going on could not succeed; unsent calls stay planned."""

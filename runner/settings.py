@@ -1,0 +1,104 @@
+"""Settings and secrets: from the environment, a `.env` file and a secrets folder, in this order.
+
+`.env` is read from the user's config folder or the file that RUNNER_ENV_FILE names, never from the work
+tree: a campaign changed in a pull request must not change where calls go.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from platformdirs import user_config_path, user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from runner.errors import SettingsError
+
+PREFIX = "RUNNER_"
+DEFAULT_BASE_URL = "https://insight.plumvoice.com/api"
+
+
+def _default_ledger_url() -> str:
+    return f"sqlite:///{user_data_path('runner') / 'ledger.sqlite3'}"
+
+
+class Settings(BaseSettings):
+    """What the environment decides. Every field is a variable with the prefix RUNNER_."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    insight_username: str = ""
+    insight_developer_key: SecretStr = SecretStr("")
+    insight_base_url: str = DEFAULT_BASE_URL
+    ledger_url: str = Field(default_factory=_default_ledger_url)
+    requests_per_second: float = Field(5, gt=0, le=1000)
+    max_in_flight: int = Field(8, ge=1, le=64)
+    accept: Literal["json", "xml"] = "json"
+    public_url: str = ""
+    privacy_key: SecretStr = SecretStr("")
+    data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+
+    @field_validator("data_roots", mode="before")
+    @classmethod
+    def _split_paths(cls, value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever was given
+        return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("privacy_key")
+    @classmethod
+    def _strong_enough(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and len(value.get_secret_value()) < 16:  # noqa: PLR2004 - said in the message
+            raise ValueError("must have at least 16 characters")
+        return value
+
+
+def load_settings() -> Settings:
+    """Raises SettingsError with one line for each variable that is wrong; never shows a value."""
+    env_file = _env_file()
+    secrets = os.environ.get(f"{PREFIX}SECRETS_DIR")
+    if secrets is not None and not Path(secrets).is_dir():
+        raise SettingsError(f"RUNNER_SECRETS_DIR names {secrets}, which is no folder")
+    try:
+        return Settings(_env_file=env_file, _secrets_dir=secrets)  # type: ignore[call-arg]  # pydantic-settings' own arguments
+    except ValidationError as error:
+        problems = [f"{PREFIX}{str(e['loc'][0]).upper()}: {_plain(e)}" for e in error.errors()]
+        raise SettingsError("\n".join(problems), hint="see `Settings` in README.md") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings cannot be read: {error}") from None
+
+
+def require_credentials(settings: Settings) -> None:
+    """Raises SettingsError when the account or its key is missing."""
+    missing = [
+        f"{PREFIX}{name}"
+        for name, value in (
+            ("INSIGHT_USERNAME", settings.insight_username),
+            ("INSIGHT_DEVELOPER_KEY", settings.insight_developer_key.get_secret_value()),
+        )
+        if not value
+    ]
+    if missing:
+        raise SettingsError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
+            hint=f"set them in the environment or in {_default_env_file()}; "
+            "to try a campaign without an account, add --sandbox",
+        )
+
+
+def _default_env_file() -> Path:
+    return user_config_path("runner") / ".env"
+
+
+def _env_file() -> Path:
+    named = os.environ.get(f"{PREFIX}ENV_FILE")
+    if named is None:
+        return _default_env_file()
+    if not Path(named).is_file():
+        raise SettingsError(f"RUNNER_ENV_FILE names {named}, which is no readable file")
+    return Path(named)
+
+
+def _plain(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails is a TypedDict of anything
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message.replace("Input should be", "must be").replace("'", '"')
