@@ -1,0 +1,71 @@
+"""A finding about a campaign file, at a line and column, with what to do about it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from unicodedata import east_asian_width
+
+from runner.errors import ExitStatus, RunnerError
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One error or warning. `line` and `col` count from 1; both are 0 when the whole file is meant.
+
+    `code` is stable: people silence and search for it. `source_line` is the offending line as written.
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    file: str
+    line: int = 0
+    col: int = 0
+    hint: str = ""
+    source_line: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.col}" if self.line else self.file
+        return f"{place}: {self.severity}[{self.code}]: {self.message}"
+
+
+def render(diagnostic: Diagnostic) -> str:
+    """The diagnostic for people: its place and message, the offending line with a caret, and the hint."""
+    parts = [str(diagnostic)]
+    if diagnostic.source_line:
+        line, before = _excerpt(diagnostic.source_line, max(diagnostic.col, 1) - 1)
+        parts += [f"    {line}", f"    {' ' * before}^"]
+    if diagnostic.hint:
+        parts.append(f"  hint: {diagnostic.hint}")
+    return "\n".join(parts)
+
+
+_WIDEST_LINE = 100
+
+
+def _excerpt(line: str, position: int) -> tuple[str, int]:
+    """The part of the line around a position, fit for a terminal, and the position's column in it."""
+    start = max(0, position - _WIDEST_LINE // 2) if len(line) > _WIDEST_LINE else 0
+    part = line[start : start + _WIDEST_LINE]
+    shown = "".join(character if character.isprintable() else " " for character in part)
+    before, after = shown[: position - start], shown[position - start :]
+    left = "…" if start else ""
+    width = sum(2 if east_asian_width(character) in "WF" else 1 for character in left + before)
+    right = "…" if start + _WIDEST_LINE < len(line) else ""
+    return left + before + after + right, width
+
+
+class CampaignInvalidError(RunnerError):
+    """The campaign file has errors. `diagnostics` holds all of them, in file order, with the warnings."""
+
+    exit_status = ExitStatus.CAMPAIGN_INVALID
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        errors = sum(d.severity is Severity.ERROR for d in self.diagnostics)
+        super().__init__(f"{errors} error{'' if errors == 1 else 's'} in the campaign file")

@@ -1,0 +1,16 @@
+"""What somebody probably meant by a word that does not exist."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_LONGEST_WORD = 80
+"""Characters. Comparing takes time that grows with the square of the length; no name is longer."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known word, or empty when none is near. Case makes no difference."""
+    if len(word) > _LONGEST_WORD:
+        return ""
+    by_lower_case = {name.lower(): name for name in sorted(known)}
+    near = get_close_matches(word.lower(), by_lower_case, n=1)
+    return f"did you mean `{by_lower_case[near[0]]}`?" if near else ""

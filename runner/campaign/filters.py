@@ -1,0 +1,272 @@
+"""What templates can do to a value: filters and arithmetic that cannot run away.
+
+Pure, and free of any template library. A row's content is untrusted, so every function checks its arguments
+and refuses a result above the limits *before* it makes it. No message contains a value.
+"""
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+MAX_TEXT = 10_000
+"""Characters of any text in or out of a template."""
+
+MAX_INTEGER = 10**18
+
+_MAX_POWER_BITS = 60
+_MAX_DAYS = 36_525
+_MAX_PRECISION = 15
+
+_WHOLE = re.compile(r" *([+-]?[0-9]{1,18})(\.[0-9]{0,30})? *")
+_DECIMAL = re.compile(r" *[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})? *", re.ASCII)
+_DATE_OR_INSTANT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"([Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2}))?"
+)
+
+
+class RefusedError(Exception):
+    """The value does not fit the operation. The message is for people and holds nothing of the value."""
+
+
+class _Required:
+    """Stands for a default that was not given; None is a default somebody may want."""
+
+
+_REQUIRED = _Required()
+
+
+def plain_text(value: object) -> str:
+    """A plain value as the text that is sent: None is empty, booleans are true and false.
+
+    Raises RefusedError for anything that is no plain value, and above MAX_TEXT.
+    """
+    if isinstance(value, str):
+        return _bounded(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(_number(value))
+    raise RefusedError("this is a list or a mapping, not one plain value")
+
+
+def bounded(value: object) -> object:
+    """The value itself. Raises RefusedError when it is a text above MAX_TEXT."""
+    return _bounded(value) if isinstance(value, str) else value
+
+
+def concatenate(first: object, *others: object) -> str:
+    return _joined("", [plain_text(value) for value in (first, *others)])
+
+
+def upper(value: object) -> str:
+    return _bounded(plain_text(value).upper())
+
+
+def lower(value: object) -> str:
+    return _bounded(plain_text(value).lower())
+
+
+def title(value: object) -> str:
+    """Each word with a capital. An apostrophe starts no word, so it gives `O'brien`."""
+    words = re.split(r"([-\s({\[<]+)", plain_text(value))
+    return _bounded("".join(word[:1].upper() + word[1:].lower() for word in words))
+
+
+def capitalize(value: object) -> str:
+    return _bounded(plain_text(value).capitalize())
+
+
+def trim(value: object, chars: str | None = None) -> str:
+    return plain_text(value).strip(None if chars is None else plain_text(chars))
+
+
+def replace(value: object, old: object, new: object, count: object = -1) -> str:
+    text, before, after = plain_text(value), plain_text(old), plain_text(new)
+    most = _whole(count)
+    found = text.count(before)
+    times = found if most < 0 else min(found, most)
+    if len(text) + times * (len(after) - len(before)) > MAX_TEXT:
+        raise _too_long()
+    return text.replace(before, after, times)
+
+
+def join(value: object, separator: object = "") -> str:
+    if not isinstance(value, list | tuple):
+        raise RefusedError("`join` needs a list")
+    return _joined(plain_text(separator), [plain_text(part) for part in value[: MAX_TEXT + 1]])
+
+
+def length(value: object) -> int:
+    if isinstance(value, str | list | tuple | Mapping):
+        return len(value)
+    raise RefusedError("`length` needs text or a list")
+
+
+def to_int(value: object, default: object = _REQUIRED) -> object:
+    """A whole number, cut at the decimal point. Wrong input is an error unless a default is given."""
+    if isinstance(value, str):
+        match = _WHOLE.fullmatch(value)
+        if match:
+            return int(match[1])
+    elif isinstance(value, int | float) and math.isfinite(value) and abs(value) <= MAX_INTEGER:
+        return int(value)
+    if default is _REQUIRED:
+        raise RefusedError("this is no whole number; `int(default=0)` gives those rows a number")
+    return default
+
+
+def to_float(value: object, default: object = _REQUIRED) -> object:
+    """A number. Wrong input is an error unless a default is given."""
+    if isinstance(value, str):
+        number = float(value) if _DECIMAL.fullmatch(value) else math.nan
+    elif isinstance(value, int | float) and abs(value) <= MAX_INTEGER:
+        number = float(value)
+    else:
+        number = math.nan
+    if math.isfinite(number):
+        return number
+    if default is _REQUIRED:
+        raise RefusedError("this is no number; `float(default=0)` gives those rows a number")
+    return default
+
+
+def to_round(value: object, precision: object = 0) -> float:
+    digits = _whole(precision)
+    if abs(digits) > _MAX_PRECISION:
+        raise RefusedError(f"`round` takes at most {_MAX_PRECISION} digits")
+    return round(float(_number(value)), digits)
+
+
+def absolute(value: object) -> int | float:
+    return abs(_number(value))
+
+
+def urlencode(value: object) -> str:
+    """Text made safe for one part of a URL, such as a query value."""
+    return _bounded(quote(plain_text(value), safe=""))
+
+
+def add_days(value: object, days: object) -> str:
+    """An ISO date or RFC 3339 instant, `days` days on (or back), in the form it was given."""
+    count = _whole(days)
+    match = _DATE_OR_INSTANT.fullmatch(plain_text(value).strip())
+    if match is None:
+        raise RefusedError("`add_days` needs a date (2026-12-01) or an instant (2026-12-01T09:00:00Z)")
+    if abs(count) > _MAX_DAYS:
+        raise RefusedError("`add_days` goes at most a hundred years")
+    try:
+        datetime.fromisoformat(match[0].upper())
+        return f"{date.fromisoformat(match[1]) + timedelta(days=count)}{match[2] or ''}"
+    except (ValueError, OverflowError):
+        raise RefusedError("`add_days`: there is no such date") from None
+
+
+def is_even(value: object) -> bool:
+    return _whole(value) % 2 == 0
+
+
+def is_odd(value: object) -> bool:
+    return _whole(value) % 2 == 1
+
+
+def divisible_by(value: object, divisor: object) -> bool:
+    by = _whole(divisor)
+    if by == 0:
+        raise RefusedError("division by zero")
+    return _whole(value) % by == 0
+
+
+FILTERS: Mapping[str, Callable[..., object]] = {
+    "abs": absolute,
+    "add_days": add_days,
+    "capitalize": capitalize,
+    "float": to_float,
+    "int": to_int,
+    "join": join,
+    "length": length,
+    "lower": lower,
+    "replace": replace,
+    "round": to_round,
+    "string": plain_text,
+    "title": title,
+    "trim": trim,
+    "upper": upper,
+    "urlencode": urlencode,
+}
+"""`default` is the one other filter: only the template engine knows what is undefined."""
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], object]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+}
+
+OPERATORS = frozenset(_OPERATORS)
+
+
+def arithmetic(symbol: str, left: object, right: object) -> object:
+    """`left symbol right` for two bounded numbers; `+` also joins two texts. Raises RefusedError."""
+    if symbol == "+" and isinstance(left, str) and isinstance(right, str):
+        return _joined("", [left, right])
+    first, second = _number(left, symbol), _number(right, symbol)
+    if symbol == "**" and _power_bits(first, second) > _MAX_POWER_BITS:
+        raise _too_large()
+    try:
+        return _number(_OPERATORS[symbol](first, second))
+    except ZeroDivisionError:
+        raise RefusedError("division by zero") from None
+    except OverflowError:
+        raise _too_large() from None
+
+
+def _power_bits(base: float, exponent: float) -> float:
+    return math.log2(abs(base)) * exponent if base else 0
+
+
+def _number(value: object, symbol: str = "") -> int | float:
+    if not isinstance(value, int | float):
+        what = f"`{symbol}`" if symbol else "this"
+        raise RefusedError(f"{what} needs numbers; a column of a CSV file is text until `| int` or `| float`")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _too_large()
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise _too_large()
+    return value
+
+
+def _whole(value: object) -> int:
+    number = _number(value)
+    if not isinstance(number, int):
+        raise RefusedError("a whole number is needed here; `| int` makes one")
+    return number
+
+
+def _joined(separator: str, parts: list[str]) -> str:
+    if sum(map(len, parts)) + len(separator) * (len(parts) - 1) > MAX_TEXT:
+        raise _too_long()
+    return separator.join(parts)
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_TEXT:
+        raise _too_long()
+    return text
+
+
+def _too_long() -> RefusedError:
+    return RefusedError(f"a text is longer than {MAX_TEXT:,} characters")
+
+
+def _too_large() -> RefusedError:
+    return RefusedError("a number is too large")

@@ -1,0 +1,166 @@
+"""The weekly calling hours: `{"mon-fri": "17:15-20:30", "sat": [...], "sun": "closed"}` as minutes.
+
+Pure. Every mistake raises `PydanticCustomError` with a stable code; where only a part of `weekly` is meant,
+`loc` in its context is the path to that part.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from pydantic_core import PydanticCustomError
+
+from runner.campaign.did_you_mean import did_you_mean
+
+WeeklyHours = tuple[tuple[tuple[int, int], ...], ...]
+"""Seven days, Monday first; each day's windows as (start, end) in minutes from the local midnight with which
+the day begins. A window past midnight belongs to the day it starts on, so its end is above 1440.
+"""
+
+MINUTES_A_DAY = 24 * 60
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY = f"({'|'.join(_DAYS)})"
+_ITEM = f" *{_DAY}( *- *{_DAY})? *"
+_TIME = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
+
+DAYS_PATTERN = f"^( *daily *|{_ITEM}(,{_ITEM})*)$"
+"""What parse_days reads, for editors."""
+
+SPEC_SCHEMA: dict[str, object] = {
+    "anyOf": [
+        {"type": "string", "pattern": f"^ *(closed|{_TIME} *- *({_TIME}|24:00)) *$"},
+        {"type": "array", "items": {"type": "string", "pattern": f"^ *{_TIME} *- *({_TIME}|24:00) *$"}},
+    ]
+}
+"""What parse_hours reads, as JSON Schema."""
+
+
+def parse_weekly(weekly: Mapping[str, str | list[str]]) -> WeeklyHours:
+    """The hours of each day of the week; a day that is not named is closed.
+
+    Raises PydanticCustomError: `bad_day`, `bad_hours`, `duplicate_day`, `never_opens`.
+    """
+    named_by: dict[int, str] = {}
+    windows: list[tuple[tuple[int, int], ...]] = [()] * 7
+    for spec, value in weekly.items():
+        opens = parse_hours(value, loc=(spec,))
+        for day in parse_days(spec, loc=(spec,)):
+            if day in named_by:
+                raise PydanticCustomError(
+                    "duplicate_day",
+                    "{day} is named twice, in {first} and in {second}",
+                    {
+                        "day": _DAYS[day],
+                        "first": f"`{named_by[day]}`",
+                        "second": f"`{spec}`",
+                        "loc": (spec,),
+                        "hint": "name each day once; a day may have a list of hours",
+                    },
+                )
+            named_by[day] = spec
+            windows[day] = opens
+    if not any(windows):
+        raise PydanticCustomError(
+            "never_opens",
+            "no day has any hours, so nobody could ever be called",
+            {"hint": 'open at least one day: mon-fri: "17:15-20:30"'},
+        )
+    return tuple(windows)
+
+
+def parse_days(spec: str, *, loc: tuple[str | int, ...] = ()) -> tuple[int, ...]:
+    """The days that `mon`, `mon-fri`, `sat-mon`, `sat,sun` or `daily` means; Monday is 0.
+
+    Raises PydanticCustomError `bad_day`.
+    """
+    if spec.strip() == "daily":
+        return tuple(range(7))
+    days: list[int] = []
+    for item in spec.split(","):
+        ends = [_day(name.strip(), spec, loc) for name in item.split("-")]
+        if len(ends) > 2:  # noqa: PLR2004 - a range has two ends
+            raise _bad_day(spec, loc, hint="a range has two ends: mon-fri")
+        first, last = ends[0], ends[-1]
+        days += [(first + step) % 7 for step in range((last - first) % 7 + 1)]
+    return tuple(days)
+
+
+def parse_hours(value: str | list[str], *, loc: tuple[str | int, ...] = ()) -> tuple[tuple[int, int], ...]:
+    """The windows that `17:15-20:30`, a list of such, or `closed` means, in order.
+
+    Raises PydanticCustomError `bad_hours`.
+    """
+    if isinstance(value, list):
+        return tuple(sorted(_window(text, (*loc, place)) for place, text in enumerate(value)))
+    return () if value.strip() == "closed" else (_window(value, loc),)
+
+
+def longest_window(hours: WeeklyHours) -> int:
+    """Minutes of the longest stretch without a break. Windows that touch or overlap count as one."""
+    week = [(day * MINUTES_A_DAY + start, day * MINUTES_A_DAY + end)
+            for day, windows in enumerate(hours) for start, end in windows]  # fmt: skip
+    # A second week, so that a stretch over Sunday's midnight is seen whole.
+    twice = sorted(week + [(start + 7 * MINUTES_A_DAY, end + 7 * MINUTES_A_DAY) for start, end in week])
+    longest, opened, closed = 0, 0, 0
+    for start, end in twice:
+        if start > closed:
+            opened = start
+        closed = max(closed, end) if start <= closed else end
+        longest = max(longest, closed - opened)
+    return longest
+
+
+def weekdays_left(first: date, last: date, closed: Iterable[tuple[date, date]]) -> set[int]:
+    """The days of the week (Monday is 0) between two dates that no closed range covers; all inclusive.
+
+    A campaign may last for millennia, so this never goes through it day by day.
+    """
+    days: set[int] = set()
+    start, end = first.toordinal(), last.toordinal()
+    for closed_from, closed_to in sorted(closed):
+        days |= _weekdays(start, min(end, closed_from.toordinal() - 1))
+        start = max(start, closed_to.toordinal() + 1)
+    return days | _weekdays(start, end)
+
+
+def _weekdays(start: int, end: int) -> set[int]:
+    # The first of January of year 1 has the ordinal 1, and was a Monday.
+    return {(start + step - 1) % 7 for step in range(min(7, end - start + 1))}
+
+
+def _day(name: str, spec: str, loc: tuple[str | int, ...]) -> int:
+    if name not in _DAYS:
+        known = (*_DAYS, "daily")
+        hint = did_you_mean(name[:3], known) or "days are mon, tue, wed, thu, fri, sat, sun, or daily"
+        raise _bad_day(spec, loc, hint=hint)
+    return _DAYS.index(name)
+
+
+def _bad_day(spec: str, loc: tuple[str | int, ...], *, hint: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "bad_day", "{spec} names no day of the week", {"spec": f"`{spec}`", "loc": loc, "hint": hint}
+    )
+
+
+def _window(text: str, loc: tuple[str | int, ...]) -> tuple[int, int]:
+    match = re.fullmatch(rf" *({_TIME}) *- *({_TIME}|24:00) *", text)
+    if match is None:
+        raise PydanticCustomError(
+            "bad_hours",
+            "{text} is no calling window",
+            {"text": repr(text), "loc": loc, "hint": 'write "17:15-20:30", a list of those, or closed'},
+        )
+    start, end = _minutes(match[1]), _minutes(match[3])
+    if start == end:
+        raise PydanticCustomError(
+            "bad_hours",
+            "a window cannot start and end at the same time",
+            {"loc": loc, "hint": 'a whole day is "00:00-24:00"'},
+        )
+    return start, end if end > start else end + MINUTES_A_DAY
+
+
+def _minutes(time: str) -> int:
+    hour, minute = time.split(":")
+    return int(hour) * 60 + int(minute)

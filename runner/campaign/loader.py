@@ -1,0 +1,353 @@
+"""From a campaign file to typed values, every one with its place. The only door to ruamel.yaml.
+
+Files are untrusted: they are checked event by event, for size, depth and what we do not read (anchors,
+aliases, tags), before anything is built of them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import dropwhile
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+from runner.campaign import mistakes, suspicions
+from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.document import (
+    Document,
+    Location,
+    Mapping,
+    Node,
+    Place,
+    Scalar,
+    Sequence,
+    Style,
+    plain_data,
+    row_lines,
+)
+from runner.campaign.model import Campaign
+from runner.errors import RunnerError
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 20
+MAX_NODES = 50_000
+MAX_LINE = 100_000
+"""Characters. ruamel reads some tokens in time that grows with the square of their length."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCampaign:
+    """A valid campaign, the file it came from, and what is suspicious about it."""
+
+    campaign: Campaign
+    path: Path
+    warnings: tuple[Diagnostic, ...]
+    _document: Document
+
+    def diagnostic(
+        self, severity: Severity, code: str, message: str, loc: Location, hint: str = ""
+    ) -> Diagnostic:
+        """A finding at the value under `loc`, such as ("contacts", "sources", 0, "path"); where there is
+        none, at the nearest part of the file that would hold it.
+        """
+        return self._document.diagnostic(severity, code, message, loc, hint)
+
+
+def load_campaign(path: Path) -> LoadedCampaign:
+    """Reads and checks a campaign file.
+
+    Raises CampaignInvalidError with every error at once, and RunnerError when the file cannot be read.
+    """
+    return parse_campaign(_read(path), str(path))
+
+
+def parse_campaign(text: str, name: str) -> LoadedCampaign:
+    """Checks the text of a campaign file; `name` is what diagnostics call it.
+
+    Raises CampaignInvalidError with every error at once.
+    """
+    composer = _Composer(text.removeprefix("\N{BYTE ORDER MARK}"))
+    root = composer.compose()
+    if root is None:
+        document = Document(name, composer.lines, _NOTHING, _lines_after_rows(composer.lines))
+    else:
+        document = Document(name, composer.lines, root, row_lines(root))
+    errors = [document.diagnostic_at(Severity.ERROR, *problem) for problem in composer.problems]
+    if root is None:
+        raise CampaignInvalidError(_in_file_order(errors))
+    errors += mistakes.in_values(document)
+    try:
+        # Keys count as the file format spells them, never by the models' own names (`from_`).
+        campaign = Campaign.model_validate(plain_data(document.root), by_alias=True, by_name=False)
+    except ValidationError as error:
+        errors += mistakes.in_model(document, error)
+        campaign = None
+    if errors or campaign is None:
+        raise CampaignInvalidError(_in_file_order(errors))
+    warnings = _in_file_order(suspicions.of(document, campaign))
+    return LoadedCampaign(campaign, Path(name), tuple(warnings), document)
+
+
+def _in_file_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    return sorted(diagnostics, key=lambda found: (found.line, found.col))
+
+
+def _lines_after_rows(lines: Iterable[str]) -> frozenset[int]:
+    """In a text that is no YAML nobody knows where the rows end, so all that follows counts as theirs."""
+    numbered = enumerate(lines, start=1)
+    return frozenset(
+        number for number, _ in dropwhile(lambda line: not re.search(r"\brows\b", line[1]), numbered)
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise RunnerError(f"{path} is a folder, not a campaign file")
+        if path.exists() and not path.is_file():
+            raise RunnerError(f"{path} is not a regular file")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise RunnerError(
+            f"there is no file {path}", hint="`runner init` makes a campaign to start from"
+        ) from None
+    except OSError as error:
+        raise RunnerError(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > MAX_BYTES:
+        raise RunnerError(
+            f"{path} is larger than 1 MiB", hint="put contacts into a CSV file and name it as a source"
+        )
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise RunnerError(f"{path} is not UTF-8 text (line {line})", hint="save it as UTF-8") from None
+
+
+class _Problem(NamedTuple):
+    code: str
+    message: str
+    place: Place
+    hint: str
+
+
+class _UnreadableError(Exception):
+    """The text is no YAML from here on, or too much of it; the problem is on the list."""
+
+
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""The line breaks of ruamel, so that its line numbers fit."""
+
+
+class _Composer:
+    """Builds the tree from ruamel's events, collecting `problems`; gives up where the text is no YAML."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = tuple(_LINE_BREAK.split(text))
+        self.problems: list[_Problem] = []
+        self._text = text
+        self._events = self._safely(YAML(typ="safe", pure=True).parse(text))
+        self._nodes = 0
+
+    def compose(self) -> Node | None:
+        """The root of the tree, or None where there is none."""
+        try:
+            return self._document()
+        except _UnreadableError:
+            return None
+
+    def _document(self) -> Node:
+        root: Node | None = None
+        for number, line in enumerate(self.lines, start=1):
+            if len(line) > MAX_LINE:
+                self._give_up("too_complex", f"a line of more than {MAX_LINE:,} characters", Place(number, 1))
+        for event in self._events:
+            match event:
+                case DocumentStartEvent() if root is not None:
+                    self._error(
+                        "several_documents",
+                        "a second document begins here; a file holds one campaign",
+                        _start(event),
+                        "remove the line ---, or put the second campaign into its own file",
+                    )
+                    break
+                case DocumentStartEvent():
+                    if event.version or event.tags:
+                        self._feature("directives", event)
+                case ScalarEvent() | AliasEvent() | SequenceStartEvent() | MappingStartEvent():
+                    root = self._node(event, depth=1)
+                case StreamEndEvent():
+                    break
+        if root is None or (isinstance(root, Scalar) and root.value is None):
+            self._give_up(
+                "empty_file", "the file is empty", Place(1, 1), "`runner init` makes a campaign to start from"
+            )
+        return root
+
+    def _safely(self, events: Iterator[Any]) -> Iterator[Event]:
+        last = Place(1, 1)
+        try:
+            for event in events:
+                yield event
+                last = _start(event)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = Place(mark.line + 1, mark.column + 1) if mark else last
+            message, hint = mistakes.in_syntax(str(error.problem), str(error.context or ""))
+            self._unreadable(place, message, hint)
+        except ReaderError as error:
+            before = _LINE_BREAK.split(self._text[: error.position])
+            self._unreadable(
+                Place(len(before), len(before[-1]) + 1), "this character is not allowed in YAML", ""
+            )
+        except (YAMLError, ValueError, OverflowError):
+            # ruamel lets Python's own errors through, for example for an escape beyond Unicode.
+            self._unreadable(last, "near here something is no YAML, perhaps an escape such as \\U", "")
+
+    def _unreadable(self, place: Place, message: str, hint: str) -> NoReturn:
+        line = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
+        if re.search(r"(^|[:\-,\[{])\s*\{[{%]", line):
+            self._give_up("unquoted_template", _BARE_TEMPLATE, place, _QUOTE_IT)
+        self._give_up("yaml_syntax", message, place, hint)
+
+    def _node(self, event: Any, depth: int) -> Node:  # noqa: ANN401 - each kind of event has its own fields
+        self._nodes += 1
+        place = _start(event)
+        if depth > MAX_DEPTH:
+            self._give_up("too_complex", f"more than {MAX_DEPTH} levels inside each other", place)
+        if self._nodes > MAX_NODES:
+            self._give_up(
+                "too_complex",
+                f"more than {MAX_NODES:,} values in one file",
+                place,
+                "put contacts into a CSV file and name it as a source",
+            )
+        if isinstance(event, AliasEvent):
+            self._feature(f"alias *{event.anchor}", event)
+            return Scalar(place, "", None, Style.PLAIN, spoiled=True)
+        if event.anchor is not None:
+            self._feature(f"anchor &{event.anchor}", event)
+        if event.tag is not None:
+            self._feature(f"tag {event.tag.replace('tag:yaml.org,2002:', '!!')}", event)
+        match event:
+            case SequenceStartEvent():
+                return self._sequence(place, depth)
+            case MappingStartEvent():
+                return self._mapping(place, depth, flow=bool(event.flow_style))
+        scalar = _scalar(event, place)
+        scalar.spoiled = event.tag is not None
+        if not _is_text(scalar.written):
+            scalar.spoiled = True
+            self._error("bad_text", "this holds a character that is no text (NUL, or half of a pair)", place)
+        return scalar
+
+    def _sequence(self, place: Place, depth: int) -> Sequence:
+        sequence = Sequence(place)
+        while not isinstance(event := next(self._events), SequenceEndEvent):
+            sequence.items.append(self._node(event, depth + 1))
+        return sequence
+
+    def _mapping(self, place: Place, depth: int, *, flow: bool) -> Mapping:
+        mapping = Mapping(place)
+        while not isinstance(event := next(self._events), MappingEndEvent):
+            key_place = _start(event)
+            key = self._node(event, depth + 1)
+            value = self._node(next(self._events), depth + 1)
+            if not isinstance(key, Scalar):
+                self._complex_key(mapping, key_place, flow=flow)
+            elif key.written == "<<" and key.style is Style.PLAIN:
+                mapping.spoiled = True
+                self._error("yaml_feature", "merge keys (<<) are not read", key_place, _USE_VARS)
+            elif key.written in mapping.keys:
+                first = mapping.keys[key.written].line
+                self._error(
+                    "duplicate_key",
+                    f"the key `{key.written}` stands here for the second time; the first is in line {first}",
+                    key_place,
+                    "remove one of them",
+                )
+            elif not key.spoiled:
+                mapping.keys[key.written] = key_place
+                mapping.values[key.written] = value
+        return mapping
+
+    def _complex_key(self, mapping: Mapping, place: Place, *, flow: bool) -> None:
+        mapping.spoiled = True
+        if flow and self.lines[place.line - 1][place.col - 2 :].startswith("{{"):
+            self._error("unquoted_template", _BARE_TEMPLATE, mapping.place, _QUOTE_IT)
+        else:
+            self._error("bad_key", "a key is one piece of text, never a list or mapping", place)
+
+    def _feature(self, what: str, event: Event) -> None:
+        self._error("yaml_feature", f"YAML's {what} is not read", _start(event), _USE_VARS)
+
+    def _error(self, code: str, message: str, place: Place, hint: str = "") -> None:
+        self.problems.append(_Problem(code, message, place, hint))
+
+    def _give_up(self, code: str, message: str, place: Place, hint: str = "") -> NoReturn:
+        self._error(code, message, place, hint)
+        raise _UnreadableError
+
+
+_NOTHING = Scalar(Place(1, 1), "", None, Style.PLAIN)
+
+_BARE_TEMPLATE = "a template must stand in quotes: YAML reads { as the beginning of a mapping"
+
+_QUOTE_IT = 'write for example phone: "{{ row.phone }}"'
+
+_USE_VARS = "use vars: a constant under `vars` is {{ vars.name }} in every template"
+
+
+def _start(event: Event) -> Place:
+    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _scalar(event: Any, place: Place) -> Scalar:  # noqa: ANN401 - ruamel's events are untyped
+    written = str(event.value)
+    style = {"|": Style.LITERAL, ">": Style.FOLDED, "'": Style.QUOTED, '"': Style.QUOTED}.get(
+        event.style or "", Style.PLAIN
+    )
+    value = _plain_value(written) if style is Style.PLAIN else written
+    return Scalar(place, written, value, style)
+
+
+def _is_text(written: str) -> bool:
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in written)
+
+
+_NULL = re.compile("~|null|Null|NULL|")
+_BOOLEAN = re.compile("true|True|TRUE|false|False|FALSE")
+_INTEGER = re.compile("[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}")
+_FLOAT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
+
+
+def _plain_value(written: str) -> str | int | float | bool | None:
+    """What YAML 1.2's core schema makes of a value without quotes: `NO` and `17:15` are text."""
+    if _NULL.fullmatch(written):
+        return None
+    if _BOOLEAN.fullmatch(written):
+        return written.lower() == "true"
+    if _INTEGER.fullmatch(written):
+        return int(written, {"0o": 8, "0x": 16}.get(written[:2], 10))
+    if _FLOAT.fullmatch(written):
+        return float(written.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return written

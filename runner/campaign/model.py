@@ -1,0 +1,405 @@
+"""The campaign file as typed values: what may be written, what it means, and its defaults.
+
+Pure: nothing here reads a file or a clock. The JSON Schema (`schemas/campaign.schema.json`) is generated
+from these models, so every description below is what an editor shows beside the key.
+
+A value that breaks a rule raises `PydanticCustomError` with a stable code; `runner.campaign.loader` turns
+each into a diagnostic at the line and column where the value stands.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from runner.campaign import hours
+from runner.campaign.values import (
+    Country,
+    DaySpec,
+    Duration,
+    HoursSpec,
+    Identifier,
+    KeysTemplate,
+    LocalDate,
+    MetadataName,
+    Name,
+    PhoneTemplate,
+    Scalar,
+    Template,
+    UrlTemplate,
+    ZoneTemplate,
+    known_zone,
+)
+
+MIN_REATTEMPT_WAIT = 60
+MAX_REATTEMPT_WAIT = 24 * 3600
+"""Seconds. Insight documents no range; its sister product Fuse says 60 to 86,400, so we stay inside it."""
+
+SHORTEST_SLOT = 300
+"""Seconds that must lie between `start_timestamp` and `end_timestamp`."""
+
+_TYPES = "csv (a table), jsonl (a JSON object on each line) or inline (rows in this file)."
+
+_NOT_YET_SOURCES = ("xlsx", "parquet", "sql", "http")
+
+
+def _not_supported(what: str) -> PydanticCustomError:
+    return PydanticCustomError("not_supported", "{what} is not supported yet", {"what": what})
+
+
+class Declared(BaseModel):
+    """What all parts of the file share: no unknown keys, no silent conversion, no change after loading."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", strict=True, frozen=True, populate_by_name=True
+    )
+
+
+class Survey(Declared):
+    """Which Insight survey calls people."""
+
+    survey_id: Identifier = Field(description="Insight's ID number of the survey, in quotes.")
+    instance_id: Identifier = Field(description="The instance (deployment) number, in quotes.")
+
+
+class _Source(Declared):
+    phone: Template | None = Field(None, description="Overrides contacts.phone for this source.")
+    key: Template | None = Field(None, description="Overrides contacts.key for this source.")
+    timezone: ZoneTemplate | None = Field(None, description="Overrides contacts.timezone for this source.")
+
+
+class CsvSource(_Source):
+    """A CSV file with a header row. The delimiter is sniffed; UTF-8 is expected."""
+
+    type: Literal["csv"] = Field(description=_TYPES)
+    path: str = Field(min_length=1, description="Relative to the campaign file.")
+
+
+class JsonlSource(_Source):
+    """A file with one JSON object on each line."""
+
+    type: Literal["jsonl"] = Field(description=_TYPES)
+    path: str = Field(min_length=1, description="Relative to the campaign file.")
+
+
+class InlineSource(_Source):
+    """Rows written in the campaign file itself. For tests and examples: people's data is not for git."""
+
+    type: Literal["inline"] = Field(description=_TYPES)
+    rows: list[dict[str, Scalar | None]] = Field(min_length=1)
+
+
+def _supported_source(value: object) -> object:
+    if isinstance(value, Mapping) and value.get("type") in _NOT_YET_SOURCES:
+        raise _not_supported(f"a source of type {value['type']}")
+    return value
+
+
+Source = Annotated[
+    Annotated[CsvSource | JsonlSource | InlineSource, Field(discriminator="type")],
+    BeforeValidator(_supported_source),
+]
+
+
+class _Suppression(Declared):
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["phone"]}, {"required": ["key"]}]}
+    )
+
+    phone: Template | None = Field(None, description="A number never to call, from each row of the list.")
+    key: Template | None = Field(None, description="A contact key never to call, from each row of the list.")
+    allow_invalid: bool = Field(
+        default=False, description="Rows that give neither a number nor a key are skipped, not an error."
+    )
+    allow_empty: bool = Field(default=False, description="A list without rows is not an error.")
+
+    @model_validator(mode="after")
+    def _gives_something(self) -> Self:
+        if self.phone is None and self.key is None:
+            raise PydanticCustomError(
+                "missing_key", "a suppression list needs `phone`, `key` or both, to say whom it excludes"
+            )
+        return self
+
+
+class CsvSuppression(_Suppression):
+    """A CSV file of people never to call."""
+
+    type: Literal["csv"] = Field(description=_TYPES)
+    path: str = Field(min_length=1, description="Relative to the campaign file.")
+
+
+class JsonlSuppression(_Suppression):
+    """A JSON-lines file of people never to call."""
+
+    type: Literal["jsonl"] = Field(description=_TYPES)
+    path: str = Field(min_length=1, description="Relative to the campaign file.")
+
+
+class InlineSuppression(_Suppression):
+    """People never to call, written in the campaign file itself."""
+
+    type: Literal["inline"] = Field(description=_TYPES)
+    rows: list[dict[str, Scalar | None]]
+
+
+Suppression = Annotated[
+    Annotated[CsvSuppression | JsonlSuppression | InlineSuppression, Field(discriminator="type")],
+    BeforeValidator(_supported_source),
+]
+
+
+class Contacts(Declared):
+    """Who is called."""
+
+    sources: list[Source] = Field(min_length=1, description="Where the rows come from, in this order.")
+    phone: Template = Field(description="The number to call, as people write it.")
+    key: Template | None = Field(
+        None, description="Who this is: stable and unique. Default: the number in E.164 form."
+    )
+    region: Country | None = Field(
+        None,
+        description="The country (ISO 3166, such as US) of numbers written without a country code.",
+    )
+    timezone: ZoneTemplate | None = Field(
+        None, description="The contact's IANA zone. Default, and where empty: all zones of the number."
+    )
+    where: Template | None = Field(
+        None, description="Calls only rows for which this is not empty, false, no, 0 or none."
+    )
+    priority: Template | None = Field(None, description="A number; higher is called first.")
+    not_before: Template | None = Field(
+        None, description="No call before this local date (2026-12-01) or RFC 3339 instant."
+    )
+    not_after: Template | None = Field(
+        None, description="No call after this local date (inclusive) or RFC 3339 instant."
+    )
+    suppress: list[Suppression] = Field(
+        default_factory=list, description="Lists of people who are never called."
+    )
+
+
+class DateRange(Declared):
+    """Local dates, both inclusive."""
+
+    from_: LocalDate = Field(alias="from")
+    to: LocalDate
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.from_ > self.to:
+            raise PydanticCustomError(
+                "bad_dates", "from {first} comes after to {last}", {"first": self.from_, "last": self.to}
+            )
+        return self
+
+    @property
+    def first(self) -> date:
+        return date.fromisoformat(self.from_)
+
+    @property
+    def last(self) -> date:
+        return date.fromisoformat(self.to)
+
+
+class CampaignDates(Declared):
+    """The first and last local date of the campaign, both inclusive; either may be left out."""
+
+    from_: LocalDate | None = Field(None, alias="from", description="Default: today.")
+    to: LocalDate | None = Field(None, description="Default: 30 days on.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.from_ is not None and self.to is not None and self.from_ > self.to:
+            raise PydanticCustomError(
+                "bad_dates", "from {first} comes after to {last}", {"first": self.from_, "last": self.to}
+            )
+        return self
+
+
+class Holidays(Declared):
+    """Public holidays on which nobody is called."""
+
+    country: Country = Field(description="ISO 3166 country, such as US.")
+    subdivision: str | None = Field(None, min_length=1, description="State or province, such as MA.")
+
+
+class CallingWindows(Declared):
+    """When people may be called, in local time. A call is only made inside a window in every zone of the
+    contact.
+    """
+
+    timezone: str = Field("contact", description="`contact` (each contact's own) or one IANA name for all.")
+    dates: CampaignDates = Field(default_factory=CampaignDates)  # type: ignore[arg-type]
+    weekly: dict[DaySpec, HoursSpec] = Field(
+        json_schema_extra={"minProperties": 1},
+        description="Local hours by day: `mon`, `mon-fri`, `sat,sun` or `daily`; `closed` shuts a day.",
+    )
+    holidays: Holidays | None = None
+    blackout: list[LocalDate | DateRange] = Field(
+        default_factory=list, description="Local dates on which nobody is called."
+    )
+    rules: list[str] = Field(
+        default_factory=list,
+        json_schema_extra={"maxItems": 0},
+        description="Rule presets. Not supported yet.",
+    )
+    close_margin: Duration = Field(
+        300, description="The last moment to dial is this long before a window closes."
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return known_zone(value, also="contact")
+
+    @field_validator("weekly")
+    @classmethod
+    def _opens(cls, value: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        hours.parse_weekly(value)
+        return value
+
+    @field_validator("rules")
+    @classmethod
+    def _no_rules_yet(cls, value: list[str]) -> list[str]:
+        if value:
+            raise _not_supported("`rules`")
+        return value
+
+    @model_validator(mode="after")
+    def _opens_on_some_date(self) -> Self:
+        if self.dates.from_ is None or self.dates.to is None:
+            return self
+        closed = [
+            (entry.first, entry.last) if isinstance(entry, DateRange) else (date.fromisoformat(entry),) * 2
+            for entry in self.blackout
+        ]
+        days = hours.weekdays_left(
+            date.fromisoformat(self.dates.from_), date.fromisoformat(self.dates.to), closed
+        )
+        if not any(self.weekly_hours[day] for day in days):
+            raise PydanticCustomError(
+                "never_opens",
+                "between these dates there is no open day outside `blackout`, so nobody could ever be called",
+                {"loc": ("dates",), "hint": "widen `dates`, or open one of their weekdays"},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _opens_long_enough(self) -> Self:
+        longest = hours.longest_window(self.weekly_hours) * 60
+        if longest < self.close_margin + SHORTEST_SLOT:
+            raise PydanticCustomError(
+                "never_opens",
+                "no window is as long as close_margin and the 5 minutes that a call needs before it",
+                {
+                    "loc": ("close_margin",) if "close_margin" in self.model_fields_set else ("weekly",),
+                    "hint": "lengthen a window, or shorten close_margin (default 5m)",
+                },
+            )
+        return self
+
+    @property
+    def weekly_hours(self) -> hours.WeeklyHours:
+        return hours.parse_weekly(self.weekly)
+
+
+class RetryPolicy(Declared):
+    """How often Insight dials, by itself and inside one window, until somebody answers."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"max_attempts": {"minimum": 2}}, "required": ["max_attempts"]},
+            "then": {"required": ["reattempt_wait"]},
+        }
+    )
+
+    max_attempts: int = Field(1, ge=1, le=10, description="Dials inside one window, 1 to 10.")
+    reattempt_wait: Duration | None = Field(
+        None, validate_default=True, description="Time between two dials: 1m to 24h. Needed above 1 attempt."
+    )
+    rounds: int = Field(
+        1,
+        ge=1,
+        json_schema_extra={"maximum": 1},
+        description="Windows in which a contact may be tried. Only 1 for now.",
+    )
+    round_gap: Annotated[Duration | None, WithJsonSchema({"type": "null"})] = Field(
+        None, description="Not supported yet."
+    )
+
+    @field_validator("reattempt_wait")
+    @classmethod
+    def _wait_between_attempts(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is None and info.data.get("max_attempts", 1) > 1:
+            raise PydanticCustomError(
+                "missing_reattempt_wait",
+                "max_attempts above 1 needs reattempt_wait: how long to wait before dialling again",
+                {"hint": "add for example `reattempt_wait: 45m`"},
+            )
+        if value is not None and not MIN_REATTEMPT_WAIT <= value <= MAX_REATTEMPT_WAIT:
+            raise PydanticCustomError("out_of_range", "reattempt_wait must be from 1m to 24h")
+        return value
+
+    @field_validator("rounds")
+    @classmethod
+    def _one_round(cls, value: int) -> int:
+        if value > 1:
+            raise _not_supported("more than one round")
+        return value
+
+    @field_validator("round_gap")
+    @classmethod
+    def _no_gap_yet(cls, value: int | None) -> int | None:
+        if value is not None:
+            raise _not_supported("`round_gap`")
+        return value
+
+
+class Pacing(Declared):
+    """How fast calls start, and how long ahead their requests go out."""
+
+    calls_per_minute: int | None = Field(
+        None, ge=1, le=60_000, description="Default: what the request rate allows."
+    )
+    spread: Literal["front", "even"] = Field(
+        "front", description="front: as early as the pace allows; even: over the whole window."
+    )
+    queue_ahead: Duration = Field(
+        300, description="The request goes to Insight this long before the call may start."
+    )
+
+
+class Campaign(Declared):
+    """A voice-survey campaign on Plum Insight."""
+
+    version: Literal[1] = Field(description="The version of this file format.")
+    name: Name = Field(description="Immutable identity: the ledger remembers under this name who was called.")
+    description: str = ""
+    survey: Survey
+    contacts: Contacts
+    calling_windows: CallingWindows
+    retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)  # type: ignore[arg-type]
+    pacing: Pacing = Field(default_factory=Pacing)  # type: ignore[arg-type]
+    caller_id: PhoneTemplate | None = Field(None, description="The number people see, in E.164 form.")
+    post_dial: KeysTemplate | None = Field(
+        None, description="Keys pressed after the call connects: digits, * # and , only."
+    )
+    metadata: dict[MetadataName, Template] = Field(
+        default_factory=dict, max_length=500, description="Metadatabase columns and their values."
+    )
+    result_url: UrlTemplate | None = Field(None, description="Where Insight posts the result of each call.")
+    vars: dict[str, Scalar] = Field(
+        default_factory=dict, description="Constants for templates: {{ vars.site }}."
+    )

@@ -1,0 +1,404 @@
+"""Templates over a row: `{{ row.first_name | title }}`. The only door to Jinja.
+
+Rows and campaign files are untrusted. Jinja's sandbox keeps templates away from Python, but lets them loop
+for ever or fill the memory, so only an allow-list of syntax, filters and tests compiles, and every operation
+that could grow is bounded (see `runner.campaign.filters`).
+"""
+# ruff: noqa: ANN401 - the hooks of Jinja's environment are given any value and return any
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from types import TracebackType
+from typing import Any, NoReturn, cast
+
+import jinja2
+from jinja2 import nodes, runtime
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+from runner.campaign import filters
+from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.filters import MAX_INTEGER, MAX_TEXT, RefusedError
+
+MAX_SOURCE = 10_000
+"""Characters of a template."""
+
+_MAX_DEPTH = 40
+"""Expressions inside expressions. Deeper ones would exhaust the stack of the compiler."""
+
+_NAMES = ("row", "vars")
+
+
+class TemplateSyntaxError(Exception):
+    """The template cannot be compiled. `line` counts from 1 within the template."""
+
+    def __init__(self, message: str, line: int, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.hint = hint
+
+
+class TemplateRenderError(Exception):
+    """The template cannot be filled in for this row. `message` holds nothing of the row's content."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A compiled template. `is_constant` when it holds neither `{{` nor `{%`: it is then text as written."""
+
+    source: str
+    is_constant: bool
+    constants_used: frozenset[str]
+    """Names under `vars` without which it cannot be rendered."""
+    _compiled: jinja2.Template | None
+
+    def render(self, row: Mapping[str, object], constants: Mapping[str, object]) -> str:
+        """The text for this row. `constants` is the campaign's `vars`. Raises TemplateRenderError."""
+        if self._compiled is None:
+            return self.source.removesuffix("\n")
+        try:
+            return _assemble(self._compiled, row, constants)
+        except RefusedError as error:
+            message, line = str(error), _line(error.__traceback__, self._compiled)
+        except jinja2.UndefinedError as error:
+            message, line = str(error.message), _line(error.__traceback__, self._compiled)
+        except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
+            # Python's own words may quote the value, so they are left out.
+            message, line = _UNFIT, _line(error.__traceback__, self._compiled)
+        raise TemplateRenderError(message, line)
+
+
+_UNFIT = "the values do not fit this expression (text and numbers do not mix: `| int` makes a number)"
+
+
+@lru_cache(maxsize=1024)
+def compile_template(source: str) -> Template:
+    """Compiles text with {{ }} over `row` and `vars`. Raises TemplateSyntaxError."""
+    if len(source) > MAX_SOURCE:
+        raise TemplateSyntaxError(f"the template is longer than {MAX_SOURCE:,} characters", 1)
+    if "{{" not in source and "{%" not in source:
+        return Template(source, is_constant=True, constants_used=frozenset(), _compiled=None)
+    tree = _parse(source)
+    _check(tree)
+    _Rewrite().visit(tree)
+    constants_used = _constants_used(tree)
+    tree.set_environment(_ENVIRONMENT)
+    try:
+        compiled = _ENVIRONMENT.from_string(tree)
+    except (RefusedError, jinja2.UndefinedError) as error:
+        # Jinja computes an expression without any row in it while compiling.
+        raise TemplateSyntaxError(str(error), 1) from None
+    except (RecursionError, SyntaxError):
+        raise _too_deep(1) from None
+    return Template(source, is_constant=False, constants_used=constants_used, _compiled=compiled)
+
+
+def is_true(text: str) -> bool:
+    """Whether a rendered condition holds: not empty, `false`, `no`, `0` or `none`, in any case."""
+    return text.strip().lower() not in {"", "false", "no", "0", "none"}
+
+
+def _assemble(compiled: jinja2.Template, row: Mapping[str, object], constants: Mapping[str, object]) -> str:
+    parts: list[str] = []
+    size = 0
+    for part in compiled.root_render_func(_Names(row, constants)):  # type: ignore[arg-type] # see _Names
+        size += len(part)
+        if size > MAX_TEXT:
+            raise RefusedError(f"the result is longer than {MAX_TEXT:,} characters")
+        parts.append(part)
+    return "".join(parts)
+
+
+def _line(traceback: TracebackType | None, compiled: jinja2.Template) -> int:
+    code = compiled.root_render_func.__code__
+    while traceback is not None:
+        if traceback.tb_frame.f_code is code:
+            return compiled.get_corresponding_lineno(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return 1
+
+
+# --- what a template means -------------------------------------------------------------------------------
+
+
+class _Columns(dict[str, object]):
+    """The row, told apart from mappings inside it: only a row's own names are shown in errors."""
+
+
+class _Constants(dict[str, object]):
+    """The campaign's `vars`."""
+
+
+class _Names:
+    """All of Jinja's context that the allowed syntax needs. Jinja's own costs more than the rendering."""
+
+    __slots__ = ("resolve_or_missing",)
+
+    def __init__(self, row: Mapping[str, object], constants: Mapping[str, object]) -> None:
+        self.resolve_or_missing = {"row": _Columns(row), "vars": _Constants(constants)}.__getitem__
+
+
+class _Missing(jinja2.StrictUndefined):
+    """A column or constant that does not exist: an error as soon as it is used, other than by `default`."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_name is None:
+            return self._undefined_hint or "this value is missing"
+        known = (
+            frozenset(self._undefined_obj) if isinstance(self._undefined_obj, _Columns | _Constants) else ()
+        )
+        what = "constant" if isinstance(self._undefined_obj, _Constants) else "column"
+        hint = _near(self._undefined_name, known)
+        return f"there is no {what} `{self._undefined_name}`" + (f"; {hint}" if hint else "")
+
+
+_near = lru_cache(maxsize=256)(did_you_mean)
+"""A misspelt column fails in every row, and finding the near one is slow."""
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Attributes and items are columns of a mapping, never anything of Python's."""
+
+    intercepted_binops = filters.OPERATORS
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`row.x` and `row['x']`. The name stands in the template, so that an error may show it."""
+        if isinstance(obj, dict):
+            try:
+                return filters.bounded(obj[attribute])
+            except KeyError:
+                return self.undefined(obj=obj, name=attribute)
+        if isinstance(obj, jinja2.Undefined):
+            _fail(obj)
+        raise RefusedError(f"`{attribute}` is asked of a plain value; filters change values: `| upper`")
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """`row[…]` where the name is computed: perhaps the content of a row, so that no error shows it."""
+        if isinstance(obj, dict) and isinstance(argument, str):
+            return (
+                filters.bounded(obj[argument]) if argument in obj else self.undefined("this value is missing")
+            )
+        if isinstance(obj, str | list | tuple) and isinstance(argument, int):
+            if -len(obj) <= argument < len(obj):
+                return filters.bounded(obj[argument])
+            raise RefusedError("there is nothing at this position")
+        for value in (obj, argument):
+            if isinstance(value, jinja2.Undefined):
+                _fail(value)
+        raise RefusedError("`[ ]` needs a column name in a mapping, or a position in a text or list")
+
+    def call_binop(self, context: runtime.Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's signature
+        for value in (left, right):
+            if isinstance(value, jinja2.Undefined):
+                _fail(value)
+        return filters.arithmetic(operator, left, right)
+
+
+def _fail(value: jinja2.Undefined) -> NoReturn:
+    raise jinja2.UndefinedError(value._undefined_message)  # noqa: SLF001 - Jinja's hook for subclasses
+
+
+def _finalize(value: object) -> str:
+    if isinstance(value, jinja2.Undefined):
+        _fail(value)
+    return filters.plain_text(value)
+
+
+def _of_defined(function: Callable[..., object]) -> Callable[..., object]:
+    @wraps(function)
+    def of_defined(*values: object, **named: object) -> object:
+        for value in (*values, *named.values()):
+            if isinstance(value, jinja2.Undefined):
+                _fail(value)
+        return function(*values, **named)
+
+    return of_defined
+
+
+def _default(value: object, default: object = "", boolean: object = False) -> object:  # noqa: FBT002 - templates pass it by position
+    return default if isinstance(value, jinja2.Undefined) or (boolean and not value) else value
+
+
+_CONCATENATE = "~"
+"""The operator of this name, as a filter: no template can write it."""
+
+_JINJAS_TESTS = (
+    "boolean", "defined", "eq", "equalto", "false", "float", "ge", "gt", "in", "integer", "le", "lt",
+    "mapping", "ne", "none", "number", "string", "true", "undefined",
+)  # fmt: skip
+
+
+def _environment() -> _Environment:
+    environment = _Environment(
+        undefined=_Missing, autoescape=False, finalize=_finalize, optimized=False, cache_size=0
+    )
+    jinjas_tests = environment.tests
+    environment.globals = {}
+    environment.filters = {name: _of_defined(function) for name, function in filters.FILTERS.items()}
+    environment.filters |= {"default": _default, _CONCATENATE: _of_defined(filters.concatenate)}
+    environment.tests = {name: jinjas_tests[name] for name in _JINJAS_TESTS}
+    environment.tests |= {
+        "divisibleby": _of_defined(filters.divisible_by),
+        "even": _of_defined(filters.is_even),
+        "odd": _of_defined(filters.is_odd),
+    }
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+# --- what may be written ---------------------------------------------------------------------------------
+
+_ALLOWED = frozenset({
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
+    nodes.Slice, nodes.Filter, nodes.Test, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
+    nodes.Neg, nodes.Pos, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow,
+    nodes.Concat, nodes.CondExpr, nodes.If, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Keyword,
+})  # fmt: skip
+
+
+_TWO_WORDS = "expected token 'end of print statement', got"
+
+
+def _parse(source: str) -> nodes.Template:
+    try:
+        return _ENVIRONMENT.parse(source)
+    except jinja2.TemplateSyntaxError as error:
+        reason = error.message or "this is no template"
+        hint = (
+            "a column with a space in its name is row['Phone Number']" if "print statement" in reason else ""
+        )
+        raise TemplateSyntaxError(f"the template cannot be read: {reason}", error.lineno, hint) from None
+    except RecursionError:
+        raise _too_deep(1) from None
+    except (ValueError, OverflowError):
+        raise TemplateSyntaxError("a number in the template is too large", 1) from None
+
+
+def _check(tree: nodes.Template) -> None:
+    """Refuses everything that is not on the allow-lists. Without recursion: the depth is not known yet."""
+    waiting: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            raise _too_deep(node.lineno)
+        if type(node) not in _ALLOWED:
+            raise _not_allowed(node)
+        match node:
+            case nodes.Name():
+                _check_name(node)
+            case nodes.Const():
+                _check_number(node)
+            case nodes.Filter():
+                _check_use(node, "filter", _ENVIRONMENT.filters)
+            case nodes.Test():
+                _check_use(node, "test", _ENVIRONMENT.tests)
+        waiting += [(child, depth + 1) for child in node.iter_child_nodes()]
+
+
+def _check_name(node: nodes.Name) -> None:
+    if node.name not in _NAMES:
+        raise TemplateSyntaxError(
+            f"there is no `{node.name}` in templates",
+            node.lineno,
+            f"a column is `row.{node.name}`, a constant of the campaign `vars.{node.name}`",
+        )
+
+
+def _check_number(node: nodes.Const) -> None:
+    number = node.value
+    if isinstance(number, int | float) and not abs(number) <= MAX_INTEGER:
+        raise TemplateSyntaxError("a number in the template is too large", node.lineno)
+
+
+def _check_use(node: nodes.Filter | nodes.Test, kind: str, known: Mapping[str, Any]) -> None:
+    if node.name not in known:
+        usable = sorted(name for name in known if name != _CONCATENATE)
+        hint = did_you_mean(node.name, usable) or f"there are: {', '.join(usable)}"
+        raise TemplateSyntaxError(f"there is no {kind} `{node.name}`", node.lineno, hint)
+    if node.dyn_args is not None or node.dyn_kwargs is not None:
+        raise TemplateSyntaxError("`*` and `**` arguments are not available in templates", node.lineno)
+    # Jinja types them as Pair, but the parser makes Keyword.
+    keywords = cast("list[nodes.Keyword]", node.kwargs)
+    named = {keyword.key: None for keyword in keywords}
+    try:
+        inspect.signature(known[node.name]).bind(None, *node.args, **named)
+    except TypeError:
+        raise TemplateSyntaxError(f"`{node.name}` does not take these arguments", node.lineno) from None
+
+
+def _not_allowed(node: nodes.Node) -> TemplateSyntaxError:
+    if isinstance(node, nodes.Call):
+        method = node.node.attr if isinstance(node.node, nodes.Getattr) else ""
+        hint = "filters take the place of calls: `{{ row.name | upper }}`"
+        if method in _ENVIRONMENT.filters:
+            hint = f"write it as a filter: `| {method}`"
+        return TemplateSyntaxError("calls are not available in templates", node.lineno, hint)
+    what = _STATEMENTS.get(type(node), "this statement")
+    return TemplateSyntaxError(
+        f"{what} is not available in templates", node.lineno, "there are expressions, filters and `{% if %}`"
+    )
+
+
+_STATEMENTS: Mapping[type[nodes.Node], str] = {
+    nodes.For: "`for`",
+    nodes.Macro: "`macro`",
+    nodes.CallBlock: "`call`",
+    nodes.FilterBlock: "`filter` as a block",
+    nodes.With: "`with`",
+    nodes.Block: "`block`",
+    nodes.Extends: "`extends`",
+    nodes.Include: "`include`",
+    nodes.Import: "`import`",
+    nodes.FromImport: "`from`",
+    nodes.Assign: "`set`",
+    nodes.AssignBlock: "`set`",
+    nodes.ScopedEvalContextModifier: "`autoescape`",
+}
+
+
+def _too_deep(line: int) -> TemplateSyntaxError:
+    return TemplateSyntaxError("the template is nested too deeply", line)
+
+
+class _Rewrite(NodeTransformer):
+    """Puts what Jinja would do by itself into our hands."""
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802 - named after the node
+        """`row['x']` becomes `row.x`."""
+        self.generic_visit(node)
+        if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            return nodes.Getattr(node.node, node.arg.value, "load", lineno=node.lineno)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802 - named after the node
+        """`a ~ b` becomes a filter: Jinja has no hook by which the operator itself could be bounded."""
+        self.generic_visit(node)
+        first, *others = node.nodes
+        return nodes.Filter(first, _CONCATENATE, others, [], None, None, lineno=node.lineno)
+
+
+def _constants_used(tree: nodes.Template) -> frozenset[str]:
+    """The names `x` of every `vars.x` that is read as it is, without `default` or `is defined`."""
+    guarded = {
+        id(node.node)
+        for node in tree.find_all((nodes.Filter, nodes.Test))
+        if node.name in {"default", "defined", "undefined"}
+    }
+    return frozenset(
+        node.attr
+        for node in tree.find_all(nodes.Getattr)
+        if isinstance(node.node, nodes.Name) and node.node.name == "vars" and id(node) not in guarded
+    )

@@ -1,0 +1,217 @@
+"""Single values of the campaign file: their forms, their checks, and what editors are told of them.
+
+Pure. Every check raises `PydanticCustomError` with a stable code, and a `hint` in its context.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from runner.campaign import hours, timezones
+from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.templates import TemplateSyntaxError, compile_template
+
+Scalar = str | int | float | bool
+
+
+def _matching(pattern: str, code: str, message: str, hint: str) -> tuple[object, ...]:
+    """What Annotated needs for text of one form; the pattern is shown to editors too."""
+
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value) is None:
+            raise PydanticCustomError(code, message, {"hint": hint})
+        return value
+
+    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^{pattern}$"})
+
+
+def _duration(value: object) -> object:
+    """Seconds from `90`, `"90s"`, `"45m"` or `"2h"`."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise PydanticCustomError(
+            "bad_duration",
+            "a duration is a whole number of seconds, or text",
+            {"hint": "write 90, 90s, 45m or 2h"},
+        )
+    if isinstance(value, int):
+        return value
+    match = re.fullmatch(r"([0-9]{1,9})([smh]?)", value)
+    if match is None:
+        raise PydanticCustomError(
+            "bad_duration",
+            "{value} is no duration",
+            {"value": repr(value), "hint": "write 90 (seconds), 90s, 45m or 2h"},
+        )
+    return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(_duration),
+    Field(ge=0, le=31 * 24 * 3600),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,9}[smh]?$"}]}
+    ),
+]
+"""Seconds."""
+
+
+def _template(source: str) -> str:
+    try:
+        compile_template(source)
+    except TemplateSyntaxError as error:
+        # `line` counts from the template's first line, so that the loader can point into a block scalar.
+        raise PydanticCustomError(
+            "bad_template", "{reason}", {"reason": error.message, "line": error.line, "hint": error.hint}
+        ) from error
+    return source
+
+
+Template = Annotated[str, AfterValidator(_template)]
+"""Text with {{ }} over `row` and `vars`; see `runner.campaign.templates`."""
+
+
+def _if_constant(check: Callable[[str], object]) -> AfterValidator:
+    """Judges the template now when it holds no {{ }}, and so will be the same for every row."""
+
+    def judge(source: str) -> str:
+        text = source.strip()
+        if text and compile_template(source).is_constant:
+            check(text)
+        return source
+
+    return AfterValidator(judge)
+
+
+def known_zone(name: str, *, also: str = "") -> str:
+    """The name of an IANA zone, or the one other word that may stand there. Raises `bad_zone`."""
+    known = timezones.names() | ({also} if also else set())
+    if name not in known:
+        hint = did_you_mean(name, known) or "write an IANA name, such as America/New_York"
+        raise PydanticCustomError(
+            "bad_zone", "there is no time zone {name}", {"name": repr(name), "hint": hint}
+        )
+    return name
+
+
+def _phone(number: str) -> None:
+    if re.fullmatch(r"\+[1-9][0-9]{6,14}", number) is None:
+        raise PydanticCustomError(
+            "bad_phone",
+            "this is no phone number in E.164 form",
+            {"hint": 'write + and the country code, without spaces: "+16175550100"'},
+        )
+
+
+def _keys(keys: str) -> None:
+    if re.fullmatch(r"[0-9*#,]*", keys) is None:
+        raise PydanticCustomError(
+            "bad_post_dial",
+            "post_dial holds something that is no key of a phone",
+            {"hint": "only digits, * and #, and a comma for a pause"},
+        )
+
+
+def _url(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not text.isprintable() or " " in text:
+        raise PydanticCustomError(
+            "bad_url",
+            "this is no web address",
+            {"hint": 'write for example "https://hooks.example.org/insight"'},
+        )
+
+
+ZoneTemplate = Annotated[Template, _if_constant(known_zone)]
+
+PhoneTemplate = Annotated[Template, _if_constant(_phone)]
+
+KeysTemplate = Annotated[Template, _if_constant(_keys)]
+
+UrlTemplate = Annotated[Template, _if_constant(_url)]
+
+
+def _date(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        valid = False
+    else:
+        valid = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None
+    if not valid:
+        raise PydanticCustomError(
+            "bad_date", "{value} is no date", {"value": repr(value), "hint": 'write "2026-12-01"'}
+        )
+    return value
+
+
+LocalDate = Annotated[
+    str,
+    AfterValidator(_date),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
+]
+"""A date in the contact's own zone, as quoted ISO text."""
+
+
+Identifier = Annotated[
+    str,
+    *_matching(
+        "[A-Za-z0-9_-]{1,64}",
+        "bad_identifier",
+        "this is no ID of Insight",
+        "1 to 64 letters, digits, - or _, as Insight shows it",
+    ),
+]
+"""Goes into the path of the request, so it may hold nothing that a URL reads as structure."""
+
+
+Country = Annotated[
+    str,
+    *_matching("[A-Z]{2}", "bad_country", "this is no country code", "two capitals of ISO 3166, such as US"),
+]
+
+
+Name = Annotated[
+    str,
+    *_matching(
+        "[a-z0-9][a-z0-9-]{0,62}",
+        "bad_name",
+        "a campaign cannot have this name",
+        "1 to 63 lower-case letters, digits and -, beginning with a letter or digit",
+    ),
+]
+
+MetadataName = Annotated[
+    str,
+    *_matching(
+        r"[^\[\]\x00-\x20]([^\[\]\x00-\x1f]*[^\[\]\x00-\x20])?",
+        "bad_metadata_name",
+        "a metadatabase column cannot have this name",
+        "no square brackets or control characters, and no space at either end",
+    ),
+]
+"""Sent as `metadata[name]`, which PHP's form parser takes apart at the brackets."""
+
+
+def _days(spec: str) -> str:
+    hours.parse_days(spec)
+    return spec
+
+
+def _hours(spec: str | list[str]) -> str | list[str]:
+    hours.parse_hours(spec)
+    return spec
+
+
+DaySpec = Annotated[str, AfterValidator(_days), Field(json_schema_extra={"pattern": hours.DAYS_PATTERN})]
+
+HoursSpec = Annotated[str | list[str], AfterValidator(_hours), WithJsonSchema(hours.SPEC_SCHEMA)]
