@@ -1,0 +1,64 @@
+"""A row of a source, and what becomes of it: a contact to call, or an exclusion with its reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One record as a source gave it.
+
+    `source` is the path as the campaign file writes it (`inline` for rows in the file itself), `line` the
+    line on which the record starts, counting from 1 with the header as line 1; inline rows count from 1.
+    """
+
+    source: str
+    line: int
+    values: Mapping[str, object]
+
+
+class Reason(StrEnum):
+    """Why a contact gets no call in this plan. The codes are part of the contract."""
+
+    INVALID_PHONE = "invalid_phone"
+    DUPLICATE_KEY = "duplicate_key"
+    DUPLICATE_PHONE = "duplicate_phone"
+    SUPPRESSED = "suppressed"
+    FILTERED = "filtered"
+    UNKNOWN_TIMEZONE = "unknown_timezone"
+    NO_WINDOW = "no_window"
+    TEMPLATE_ERROR = "template_error"
+    ALREADY_QUEUED = "already_queued"
+    CALL_LIMIT = "call_limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """A row that gets no call. `key` is empty when the row did not get as far as having one.
+
+    `detail` is for people and holds no number, name or other content of the row.
+    """
+
+    key: str
+    reason: Reason
+    source: str
+    line: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Somebody to call. `phone` is E.164; `key` is who this is, unique within the campaign.
+
+    `timezone` is the zone the row declares, or empty to read the zones from the number.
+    `not_before` and `not_after` are as the row gives them: a local date, an RFC 3339 instant, or empty.
+    """
+
+    key: str
+    phone: str
+    timezone: str
+    priority: float
+    not_before: str
+    not_after: str
+    row: Row

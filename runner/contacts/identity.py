@@ -1,0 +1,48 @@
+"""How a contact is named where people may read it: never by number or address. Pure."""
+
+import hashlib
+import hmac
+import re
+
+_REF_LENGTH = 10
+_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
+"""Without 0 and o, 1, i and l, which people confuse when they read a ref to each other."""
+_LONGEST_LABEL = 40
+_DIGITS_OF_A_NUMBER = 7
+
+
+class Identity:
+    """Names that stand for contacts, from hashes keyed with the ledger's privacy key.
+
+    A plain hash would not do: all ten-digit numbers can be hashed in hours.
+    """
+
+    def __init__(self, privacy_key: bytes) -> None:
+        self._key = privacy_key
+
+    def ref(self, key: str) -> str:
+        """Ten characters that stand for the contact with this key."""
+        number = int.from_bytes(self._hmac(f"ref:{key}"))
+        letters = []
+        for _ in range(_REF_LENGTH):
+            number, index = divmod(number, len(_LETTERS))
+            letters.append(_LETTERS[index])
+        return "".join(letters)
+
+    def digest(self, text: str) -> str:
+        """A keyed hash in hexadecimal."""
+        return self._hmac(text).hex()
+
+    def label(self, key: str) -> str:
+        """What people read for this contact: its key, unless that may be a number or an address."""
+        return self.ref(key) if _may_reach_somebody(key) else key
+
+    def _hmac(self, text: str) -> bytes:
+        return hmac.new(self._key, text.encode(), hashlib.sha256).digest()
+
+
+def _may_reach_somebody(key: str) -> bool:
+    digits = sum(character.isdigit() for character in key)
+    together = re.search(rf"\d{{{_DIGITS_OF_A_NUMBER}}}", re.sub(r"[\W_]", "", key))
+    mostly_digits = digits >= _DIGITS_OF_A_NUMBER and 2 * digits > sum(map(str.isalnum, key))
+    return bool(together) or mostly_digits or "@" in key or len(key) > _LONGEST_LABEL or not key.isprintable()

@@ -1,0 +1,81 @@
+"""JSON lines: one object on each line, its numbers kept as they are written."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from runner.contacts.contact import Row
+from runner.contacts.text_file import BadLines, Notice, open_text
+
+_LONGEST_LINE = 1 << 20
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def jsonl_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
+    """Streams the objects; blank lines are left out. `name` is how the campaign file calls the file.
+
+    Numbers come as the text in the file: 6175551234 stays ten digits, and 6.17555E+09 shows what it is.
+    Raises SourceContentError, after the last row, with every line that is no object.
+    """
+    bad = BadLines(name)
+    count = 0
+    with open_text(path, name, notices) as file:
+        for line, text in enumerate(file, start=1):
+            if not text.strip():
+                continue
+            try:
+                yield Row(source=name, line=line, values=_object(text))
+                count += 1
+            except _BadLineError as error:
+                bad.add(line, str(error))
+    bad.raise_if_any("each line must be one JSON object; nothing was planned")
+    if count == 0:
+        notices.append(Notice(name, "empty_source", f"{name} has no rows", "is it the right file?"))
+
+
+class _BadLineError(ValueError):
+    pass
+
+
+def _object(text: str) -> dict[str, object]:
+    if len(text) > _LONGEST_LINE:
+        raise _BadLineError("it is longer than a million characters")
+    try:
+        found = json.loads(
+            text,
+            parse_int=str,
+            parse_float=str,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_without_duplicates,
+        )
+    except json.JSONDecodeError as error:
+        raise _BadLineError(f"it is no JSON (column {error.colno})") from None
+    except RecursionError:
+        raise _BadLineError("it is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise _BadLineError("it is JSON, but no object")
+    if "\\u" in text and (_ESCAPED_NUL.search(text) or not _is_text(found)):
+        raise _BadLineError("it holds a character that is no text (NUL, or half of a pair)")
+    return found
+
+
+def _is_text(found: dict[str, object]) -> bool:
+    """False for half of a surrogate pair, which neither a database nor a request can carry."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
+def _refuse_constant(_text: str) -> NoReturn:
+    raise _BadLineError("NaN and Infinity are no JSON")
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _BadLineError("a name stands twice in one object")
+    return found

@@ -1,0 +1,159 @@
+"""Numbers as people write them, and as they are dialled. Pure; the only door to `phonenumbers`."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from importlib.metadata import version
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType, ValidationResult, timezone
+
+_UNKNOWN_ZONE = "Etc/Unknown"
+_BULLET = "•"
+_SHOWN_DIGITS = 3
+_LONGEST_TEXT = 250
+_LONGEST_E164 = 16
+"""ITU-T E.164 allows 15 digits; the data behind `phonenumbers` takes some German numbers of 17."""
+
+_TOO_SHORT = {ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY}
+
+
+_EXTENSION = "it has an extension: leave that out here and dial it with post_dial"
+_NORTH_AMERICA = 1
+
+
+class PhoneError(ValueError):
+    """The text is no number that can be dialled. The message says why and holds none of its digits."""
+
+
+def parse_phone(text: str, region: str | None) -> str:
+    """The E.164 form of a number as people, forms and spreadsheets write it.
+
+    `region` (ISO 3166, such as US) is the country of numbers without a country code. Raises PhoneError.
+    """
+    if len(text) > _LONGEST_TEXT:
+        raise PhoneError("it is too long")
+    cleaned = _clean(text)
+    _refuse_what_is_no_single_number(cleaned)
+    try:
+        number = phonenumbers.parse(_international(cleaned, region), region)
+    except NumberParseException as error:
+        raise PhoneError(_why_unreadable(error, cleaned, region)) from None
+    if number.extension:
+        raise PhoneError(_EXTENSION)
+    if not phonenumbers.is_valid_number(number):
+        raise PhoneError(_why_invalid(number))
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if len(e164) > _LONGEST_E164:
+        raise PhoneError("it is too long")
+    return e164
+
+
+def zones_of(e164: str) -> tuple[str, ...]:
+    """The IANA zones in which this number may be, sorted; empty when nobody knows."""
+    return tuple(sorted(set(timezone.time_zones_for_number(_parsed(e164))) - {_UNKNOWN_ZONE}))
+
+
+def is_toll_free(e164: str) -> bool:
+    return phonenumbers.number_type(_parsed(e164)) == PhoneNumberType.TOLL_FREE
+
+
+def dial_string(e164: str, ani: str, post_dial: str) -> str:
+    """The canonical `tel:+E164[;ani=…][;postd=…]` of Insight's queue request.
+
+    `e164` and `ani` are E.164 numbers; `ani` is sent as the API documents it: ten national digits for +1,
+    else all digits. An empty `ani` or `post_dial` is left out.
+    `post_dial` are keys pressed after the call connects. Raises PhoneError for anything but 0-9 * # and
+    comma, so that no contact's data can smuggle in a suffix of its own.
+    """
+    if not re.fullmatch(r"\+[0-9]+", e164) or not re.fullmatch(r"(\+[0-9]+)?", ani):
+        raise PhoneError("only a number in E.164 form can be dialled or shown")
+    if not re.fullmatch(r"[0-9*#,]*", post_dial):
+        raise PhoneError("only digits, * # and , can be dialled after the call connects")
+    suffixes = ""
+    if ani:
+        suffixes += f";ani={ani.removeprefix('+1').removeprefix('+')}"
+    if post_dial:
+        suffixes += f";postd={post_dial}"
+    return f"tel:{e164}{suffixes}"
+
+
+def mask(e164: str) -> str:
+    """`+1•••••••701`: the country code and the last three digits; enough to recognise, not to dial."""
+    country = f"+{_parsed(e164).country_code}"
+    hidden = len(e164) - len(country) - _SHOWN_DIGITS
+    return f"{country}{_BULLET * hidden}{e164[-_SHOWN_DIGITS:]}"
+
+
+def data_version() -> str:
+    return version("phonenumbers")
+
+
+@lru_cache(maxsize=1024)
+def _parsed(e164: str) -> PhoneNumber:
+    return phonenumbers.parse(e164, None)
+
+
+def _clean(text: str) -> str:
+    """What spreadsheets and web pages add to a number, taken off again."""
+    cleaned = unicodedata.normalize("NFKC", text).strip().removeprefix("'").strip()
+    cleaned = re.sub(r"(?i)^tel:", "", cleaned)
+    # A spreadsheet that took the number for a quantity: the digits are all there.
+    return re.sub(r"^(\+?\d{7,15})\.0+$", r"\1", cleaned)
+
+
+def _refuse_what_is_no_single_number(cleaned: str) -> None:
+    if not cleaned:
+        raise PhoneError("it is empty")
+    if re.fullmatch(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+", cleaned):
+        raise PhoneError(
+            "a spreadsheet turned it into a quantity like 6.17555E+09 and its digits are lost: "
+            "format the column as text and export it again"
+        )
+    if ";" in cleaned:
+        raise PhoneError("it holds a semicolon: ani and postd are set by caller_id and post_dial only")
+    if re.search(r"(?i)\d\s*(ext|x|#)[\s.:]*\d", cleaned):
+        raise PhoneError(_EXTENSION)
+    if re.search(r"[^\W\d_]", cleaned):
+        raise PhoneError("it holds letters")
+    if re.search(r"\d.*[/,|\n].*\d", cleaned, re.DOTALL):
+        raise PhoneError("it seems to be more than one number")
+    if "*" in cleaned:
+        raise PhoneError("it holds a *: keys to press after the call connects belong in post_dial")
+    if not cleaned.startswith("+") and re.fullmatch(r"\D*0*\D*", cleaned):
+        raise PhoneError("it holds no number")
+
+
+def _international(cleaned: str, region: str | None) -> str:
+    """North America dials abroad with 011; lists made elsewhere write 00, which begins no number there."""
+    if region and phonenumbers.country_code_for_region(region) == _NORTH_AMERICA:
+        return re.sub(r"^00", "+", cleaned)
+    return cleaned
+
+
+def _why_unreadable(error: NumberParseException, cleaned: str, region: str | None) -> str:
+    if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
+        if cleaned.startswith("+") or region in phonenumbers.SUPPORTED_REGIONS:
+            return "there is no such country code"
+        if region:
+            return "it has no country code, and contacts.region is no country that has numbers"
+        return "it has no country code, and the campaign gives no contacts.region"
+    if error.error_type in {
+        NumberParseException.TOO_SHORT_NSN,
+        NumberParseException.TOO_SHORT_AFTER_IDD,
+    }:
+        return "it is too short"
+    if error.error_type == NumberParseException.TOO_LONG:
+        return "it is too long"
+    return "it is no phone number"
+
+
+def _why_invalid(number: PhoneNumber) -> str:
+    region = phonenumbers.region_code_for_country_code(number.country_code or 0)
+    where = f"in {region}" if region not in {"001", "ZZ"} else f"under +{number.country_code}"
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    if possible in _TOO_SHORT:
+        return f"it is too short for a number {where}"
+    if possible == ValidationResult.TOO_LONG:
+        return f"it is too long for a number {where}"
+    return f"there is no such number {where}"

@@ -1,0 +1,65 @@
+"""Where a source may lie: a campaign changed in a pull request must not read the rest of the disk."""
+
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.errors import SourceError
+
+
+class SourceFolder:
+    """The folder of a campaign file, the git work tree around it, and what RUNNER_DATA_ROOTS adds.
+
+    `forbidden` are files that no source may be, such as the ledger.
+    """
+
+    def __init__(
+        self, campaign_file: Path, *, data_roots: Sequence[Path] = (), forbidden: Sequence[Path] = ()
+    ) -> None:
+        self._folder = campaign_file.resolve().parent
+        self._roots = (_work_tree(self._folder), *(root.resolve() for root in data_roots))
+        self._forbidden = tuple(path.resolve() for path in forbidden)
+
+    def find(self, path: str) -> Path:
+        """The regular file that `path` names, relative to the campaign file, links resolved.
+
+        Raises SourceError when there is none, or it may not be read.
+        """
+        try:
+            found = (self._folder / path).resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise SourceError(f"{path}: it cannot be read ({_reason(error)})") from None
+        # First of all, so that nobody learns from the error which files exist elsewhere.
+        root = next((root for root in self._roots if found.is_relative_to(root)), None)
+        if root is None:
+            raise SourceError(
+                f"{path}: it lies outside the campaign's folder",
+                hint="keep it in the campaign's git work tree, or name its folder in RUNNER_DATA_ROOTS",
+            )
+        if any(part.startswith(".") for part in found.relative_to(root).parts):
+            raise SourceError(f"{path}: names that begin with a dot are not read as sources")
+        if not stat.S_ISREG(_mode(found, path)):
+            raise SourceError(f"{path}: it is no regular file")
+        if any(found == path or found.name.startswith(f"{path.name}-") for path in self._forbidden):
+            raise SourceError(f"{path}: that is the ledger, not a source")
+        return found
+
+
+def _work_tree(folder: Path) -> Path:
+    """The nearest folder around `folder` that git manages, else the folder itself."""
+    return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), folder)
+
+
+def _mode(found: Path, path: str) -> int:
+    try:
+        return found.stat().st_mode
+    except FileNotFoundError:
+        raise SourceError(
+            f"{path}: there is no such file", hint="paths are relative to the campaign file"
+        ) from None
+    except OSError as error:
+        raise SourceError(f"{path}: it cannot be read ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or "a path that leads nowhere"

@@ -1,0 +1,173 @@
+"""From rows to contacts: filter, number, suppression, duplicates, in this order; the first row wins. Pure."""
+
+import math
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from runner.campaign.model import Campaign, Source
+from runner.campaign.templates import Template, TemplateRenderError, compile_template, is_true
+from runner.contacts.contact import Contact, Exclusion, Reason, Row
+from runner.contacts.phone import PhoneError, parse_phone
+
+Match = Callable[[str, str], str | None]
+"""(key, E.164 number) → which suppression list names them, or None."""
+
+
+def roster(
+    campaign: Campaign, rows: Iterable[tuple[Source, Row]], suppressed: Match
+) -> Iterator[Contact | Exclusion]:
+    """One contact or exclusion for each row, in order."""
+    return _Roster(campaign, suppressed).entries(rows)
+
+
+def normal_key(text: str) -> str:
+    """One spelling for a key, however its file composes accents or pads it."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+class _ExcludedError(Exception):
+    """Carries an exclusion out of the step that found it."""
+
+    def __init__(self, reason: Reason, detail: str, key: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fields:
+    """The templates that turn the rows of one source into contacts."""
+
+    where: Template | None
+    phone: Template
+    key: Template | None
+    timezone: Template | None
+    priority: Template | None
+    not_before: Template | None
+    not_after: Template | None
+
+
+class _Roster:
+    def __init__(self, campaign: Campaign, suppressed: Match) -> None:
+        self._contacts = campaign.contacts
+        self._constants = campaign.vars
+        self._suppressed = suppressed
+        self._first_by_key: dict[str, str] = {}
+        self._first_by_phone: dict[str, str] = {}
+
+    def entries(self, rows: Iterable[tuple[Source, Row]]) -> Iterator[Contact | Exclusion]:
+        current: Source | None = None
+        fields: _Fields | None = None
+        for source, row in rows:
+            if fields is None or source is not current:
+                current, fields = source, self._fields(source)
+            try:
+                yield self._contact(row, fields)
+            except _ExcludedError as excluded:
+                yield Exclusion(
+                    key=excluded.key,
+                    reason=excluded.reason,
+                    source=row.source,
+                    line=row.line,
+                    detail=excluded.detail,
+                )
+
+    def _fields(self, source: Source) -> _Fields:
+        declared = self._contacts
+        return _Fields(
+            where=_compile(declared.where),
+            phone=compile_template(source.phone or declared.phone),
+            key=_compile(source.key or declared.key),
+            timezone=_compile(source.timezone or declared.timezone),
+            priority=_compile(declared.priority),
+            not_before=_compile(declared.not_before),
+            not_after=_compile(declared.not_after),
+        )
+
+    def _contact(self, row: Row, fields: _Fields) -> Contact:
+        self._check_filter(row, fields)
+        phone, key = self._phone_and_key(row, fields)
+        contact = Contact(
+            key=key,
+            phone=phone,
+            timezone=self._render("timezone", fields.timezone, row, key),
+            priority=self._priority(row, fields, key),
+            not_before=self._render("not_before", fields.not_before, row, key),
+            not_after=self._render("not_after", fields.not_after, row, key),
+            row=row,
+        )
+        self._check_suppression(contact)
+        self._check_duplicates(contact)
+        return contact
+
+    def _check_filter(self, row: Row, fields: _Fields) -> None:
+        if fields.where is not None and not is_true(self._render("where", fields.where, row)):
+            # The key lets a planned call be withdrawn with this reason; a row without one has no such call.
+            raise _ExcludedError(Reason.FILTERED, "contacts.where is false", self._key_if_any(row, fields))
+
+    def _key_if_any(self, row: Row, fields: _Fields) -> str:
+        try:
+            return self._phone_and_key(row, fields)[1] if fields.key is None else self._key(row, fields.key)
+        except _ExcludedError as excluded:
+            return excluded.key
+
+    def _phone_and_key(self, row: Row, fields: _Fields) -> tuple[str, str]:
+        key = "" if fields.key is None else self._key(row, fields.key)
+        text = self._render("phone", fields.phone, row, key)
+        try:
+            phone = parse_phone(text, self._contacts.region)
+        except PhoneError as error:
+            raise _ExcludedError(Reason.INVALID_PHONE, str(error), key) from None
+        return phone, key or phone
+
+    def _key(self, row: Row, template: Template) -> str:
+        key = normal_key(self._render("key", template, row))
+        if not key:
+            raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.key: it is empty")
+        if any(unicodedata.category(character) == "Cc" for character in key):
+            raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.key: it holds control characters")
+        return key
+
+    def _priority(self, row: Row, fields: _Fields, key: str) -> float:
+        text = self._render("priority", fields.priority, row, key)
+        if not text:
+            return 0.0
+        try:
+            priority = float(text)
+        except ValueError:
+            priority = math.nan
+        if not math.isfinite(priority):
+            raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.priority: the result is no number", key)
+        return priority
+
+    def _check_suppression(self, contact: Contact) -> None:
+        listed = self._suppressed(contact.key, contact.phone)
+        if listed is not None:
+            raise _ExcludedError(Reason.SUPPRESSED, listed, contact.key)
+
+    def _check_duplicates(self, contact: Contact) -> None:
+        first = self._first_by_key.get(contact.key)
+        # Where the key is the number, people look for the number.
+        if first is not None and contact.key != contact.phone:
+            raise _ExcludedError(Reason.DUPLICATE_KEY, f"the same contact as {first}", contact.key)
+        first = self._first_by_phone.get(contact.phone)
+        if first is not None:
+            raise _ExcludedError(Reason.DUPLICATE_PHONE, f"the same number as {first}", contact.key)
+        place = f"{contact.row.source}:{contact.row.line}"
+        self._first_by_key[contact.key] = self._first_by_phone[contact.phone] = place
+
+    def _render(self, field: str, template: Template | None, row: Row, key: str = "") -> str:
+        if template is None:
+            return ""
+        try:
+            return template.render(row.values, self._constants).strip()
+        except TemplateRenderError as error:
+            raise _ExcludedError(
+                Reason.TEMPLATE_ERROR, f"contacts.{field}, line {error.line}: {error.message}", key
+            ) from None
+
+
+def _compile(source: str | None) -> Template | None:
+    return None if source is None else compile_template(source)

@@ -1,0 +1,42 @@
+"""Reads the rows of a source, one after the other, each with the line on which it starts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runner.campaign.model import (
+    CsvSource,
+    CsvSuppression,
+    InlineSource,
+    InlineSuppression,
+    JsonlSource,
+    JsonlSuppression,
+)
+from runner.contacts.contact import Row
+from runner.contacts.csv_rows import csv_rows
+from runner.contacts.jsonl_rows import jsonl_rows
+from runner.contacts.places import SourceFolder
+from runner.contacts.text_file import Notice
+
+AnySource = CsvSource | CsvSuppression | JsonlSource | JsonlSuppression | InlineSource | InlineSuppression
+INLINE = "inline"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReader:
+    """Opens sources of one campaign. What is odd but readable is added to `notices`."""
+
+    folder: SourceFolder
+    notices: list[Notice]
+
+    def rows(self, source: AnySource) -> Iterator[Row]:
+        """Streams the rows. Raises SourceError for what cannot be read, and SourceContentError, after the
+        last row, with every row that makes no sense.
+        """
+        match source:
+            case InlineSource() | InlineSuppression():
+                for number, values in enumerate(source.rows, start=1):
+                    yield Row(source=INLINE, line=number, values=values)
+            case CsvSource() | CsvSuppression():
+                yield from csv_rows(self.folder.find(source.path), source.path, self.notices)
+            case JsonlSource() | JsonlSuppression():
+                yield from jsonl_rows(self.folder.find(source.path), source.path, self.notices)

@@ -1,0 +1,124 @@
+"""People who are never called. A list that cannot be read stops everything; it never counts as empty."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.campaign.model import Campaign, InlineSuppression, Suppression
+from runner.campaign.templates import Template, TemplateRenderError, compile_template
+from runner.contacts.contact import Row
+from runner.contacts.phone import PhoneError, parse_phone
+from runner.contacts.roster import normal_key
+from runner.contacts.sources import SourceReader
+from runner.contacts.text_file import BadLines
+from runner.errors import SourceContentError, SourceError
+
+_Fingerprint = tuple[int, int, int, int]
+
+
+@dataclass(slots=True)
+class _People:
+    """Whom one list names, each with the line that does."""
+
+    phones: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
+
+
+class SuppressionLists:
+    """All lists of `contacts.suppress`. Construction reads them.
+
+    Raises SourceError for a list that cannot be read, SourceContentError for rows that name nobody.
+    """
+
+    def __init__(self, campaign: Campaign, reader: SourceReader) -> None:
+        self._declared: Sequence[Suppression] = campaign.contacts.suppress
+        self._region = campaign.contacts.region
+        self._constants = campaign.vars
+        self._keys_are_numbers = campaign.contacts.key is None and all(
+            source.key is None for source in campaign.contacts.sources
+        )
+        self._reader = reader
+        self._fingerprints = self._look()
+        self._people = [self._read(declared) for declared in self._declared]
+
+    def match(self, key: str, phone: str) -> str | None:
+        """Which list names this contact, for people; None when none does. `phone` is E.164."""
+        for declared, people in zip(self._declared, self._people, strict=True):
+            line = people.phones.get(phone) or people.keys.get(key)
+            if line is not None:
+                return f"on {_name(declared)}:{line}"
+        return None
+
+    def refresh(self) -> bool:
+        """Reads the file lists again if one changed, and tells whether. Raises as construction does."""
+        fingerprints = self._look()
+        if fingerprints == self._fingerprints:
+            return False
+        self._people = [self._read(declared) for declared in self._declared]
+        self._fingerprints = fingerprints
+        return True
+
+    def _look(self) -> Mapping[str, _Fingerprint]:
+        return {
+            declared.path: _fingerprint(self._reader.folder.find(declared.path), declared.path)
+            for declared in self._declared
+            if not isinstance(declared, InlineSuppression)
+        }
+
+    def _read(self, declared: Suppression) -> _People:
+        people = _People()
+        bad = BadLines(_name(declared))
+        phone, key = _compile(declared.phone), _compile(declared.key)
+        rows = 0
+        for row in self._reader.rows(declared):
+            rows += 1
+            problem = self._enter(people, row, phone, key)
+            if problem is not None and not declared.allow_invalid:
+                bad.add(row.line, problem)
+        bad.raise_if_any("correct the list, or say `allow_invalid: true` to skip such rows")
+        if rows == 0 and not declared.allow_empty:
+            raise SourceContentError(
+                f"{_name(declared)}: the suppression list is empty",
+                hint="is it the right file? Say `allow_empty: true` if it may be",
+            )
+        return people
+
+    def _enter(self, people: _People, row: Row, phone: Template | None, key: Template | None) -> str | None:
+        """Adds whom the row names; returns what is wrong with it, or None."""
+        try:
+            phone_text = phone.render(row.values, self._constants).strip() if phone else ""
+            key_text = self._key(key.render(row.values, self._constants)) if key else ""
+        except TemplateRenderError as error:
+            return error.message
+        except PhoneError as error:
+            return f"without contacts.key a key is a number, and this key cannot be read: {error}"
+        if key_text:
+            people.keys.setdefault(key_text, row.line)
+        if not phone_text:
+            return None if key_text else "it gives neither a number nor a key"
+        try:
+            people.phones.setdefault(parse_phone(phone_text, self._region), row.line)
+        except PhoneError as error:
+            return f"its number cannot be read: {error}"
+        return None
+
+    def _key(self, text: str) -> str:
+        """The key as the roster writes it. Raises PhoneError where that is a number and this is none."""
+        key = normal_key(text)
+        return parse_phone(key, self._region) if key and self._keys_are_numbers else key
+
+
+def _compile(source: str | None) -> Template | None:
+    return None if source is None else compile_template(source)
+
+
+def _name(declared: Suppression) -> str:
+    return "contacts.suppress" if isinstance(declared, InlineSuppression) else declared.path
+
+
+def _fingerprint(path: Path, name: str) -> _Fingerprint:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise SourceError(f"{name}: it cannot be read ({error.strerror})") from None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,0 +1,103 @@
+"""Opens the text files people keep contacts in: UTF-8, with or without a mark, or an old Windows encoding."""
+
+import codecs
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from runner.errors import SourceContentError, SourceError
+
+_CHUNK = 1 << 20
+_SHOWN_LINES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something odd about a source that does not stop it from being read. `code` is stable."""
+
+    source: str
+    code: str
+    message: str
+    hint: str
+
+
+@contextmanager
+def open_text(path: Path, name: str, notices: list[Notice]) -> Iterator[TextIO]:
+    """The file as text, line ends as they are. `name` is how the campaign file calls it.
+
+    Raises SourceError when it cannot be read, SourceContentError when it is not text.
+    """
+    try:
+        encoding = _encoding(path, name)
+        if encoding == "cp1252":
+            notices.append(
+                Notice(
+                    name,
+                    "latin1",
+                    f"{name} is not UTF-8; it was read as Latin-1 (Windows-1252)",
+                    "check names with accents in the plan, or export it again as UTF-8",
+                )
+            )
+        # Windows-1252 leaves five bytes without a meaning; they are kept visible rather than fatal.
+        errors = "replace" if encoding == "cp1252" else "strict"
+        with path.open(encoding=encoding, errors=errors, newline="") as file:
+            yield file
+    except OSError as error:
+        raise SourceError(f"{name}: it cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        # UTF-16 that is cut off, or a file that somebody writes to at this moment.
+        raise SourceContentError(
+            f"{name}: part of it is no text in its own encoding", hint="export it again as CSV (UTF-8)"
+        ) from None
+
+
+def _encoding(path: Path, name: str) -> str:
+    """Decides by reading the whole file once, in pieces: its first bytes alone prove nothing."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_utf8 = True
+    with path.open("rb") as file:
+        head = file.read(_CHUNK)
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        chunk = head
+        while chunk:
+            if b"\0" in chunk:
+                raise SourceContentError(
+                    f"{name}: it holds NUL bytes, so it is no text file",
+                    hint="export it again as CSV (UTF-8)",
+                )
+            if is_utf8:
+                try:
+                    decoder.decode(chunk)
+                except UnicodeDecodeError:
+                    is_utf8 = False
+            chunk = file.read(_CHUNK)
+    if is_utf8:
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            is_utf8 = False
+    return "utf-8-sig" if is_utf8 else "cp1252"
+
+
+class BadLines:
+    """Collects the lines of a source that make no sense, to report them together."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._first: list[str] = []
+        self._count = 0
+
+    def add(self, line: int, problem: str) -> None:
+        self._count += 1
+        if len(self._first) < _SHOWN_LINES:
+            self._first.append(f"{self._name}:{line}: {problem}")
+
+    def raise_if_any(self, hint: str) -> None:
+        """Raises SourceContentError naming the first ten, and how many more there are."""
+        if self._count:
+            more = self._count - len(self._first)
+            lines = [*self._first, *([f"and {more:,} more"] if more else [])]
+            raise SourceContentError("\n".join(lines), hint=hint)
