@@ -1,0 +1,1 @@
+"""WHEN each contact is called, and if: pure functions from values, with `now` as an argument."""

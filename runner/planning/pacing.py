@@ -1,0 +1,109 @@
+"""How fast calls start: a grid of slots, each used once. Pure.
+
+A pace of N starts a minute is an absolute grid: slot i stands at second floor(i x 60 / N) of the Unix epoch.
+Any 60 seconds so hold at most N starts, and a slot does not depend on when the plan was made.
+"""
+
+from collections.abc import Sequence
+
+from runner.planning.windows import Window
+
+_BLOCK = 4096
+"""Slots in a block. Short enough to be searched at once, long enough that blocks are few."""
+
+
+class Slots:
+    """The free and the used slots of one campaign.
+
+    Takes a byte for each slot near a used one, and about a microsecond a call, however full the grid is.
+    """
+
+    def __init__(self, calls_per_minute: int) -> None:
+        self._pace = calls_per_minute
+        self._used: dict[int, bytearray] = {}
+        # For each block found full, a later one that may not be: chains are shortened as they are followed.
+        self._beyond: dict[int, int] = {}
+
+    def occupy(self, start: int) -> None:
+        """Counts an existing call that starts at this second (UTC).
+
+        Under another pace than today's, the second may have no slot left. Then the next free one within a
+        minute stands for it; where there is none, that minute is full and nothing needs to be kept free.
+        """
+        slot = self._first_free(self._at_or_after(start))
+        if self._second(slot) < start + 60:
+            self._use(slot)
+
+    def take(self, not_before: int, not_after: int) -> int | None:
+        """Takes the first free slot between the two seconds, both inclusive, and returns its second."""
+        slot = self._first_free(self._at_or_after(not_before))
+        second = self._second(slot)
+        if second > not_after:
+            return None
+        self._use(slot)
+        return second
+
+    def count(self, window: Window) -> int:
+        """How many free slots have their second inside the window."""
+        slot, end = self._at_or_after(window.start), self._at_or_after(window.end)
+        free = max(0, end - slot)
+        while slot < end:
+            block, place = divmod(slot, _BLOCK)
+            if block in self._used:
+                free -= self._used[block].count(1, place, min(_BLOCK, place + end - slot))
+            slot += _BLOCK - place
+        return free
+
+    def _at_or_after(self, second: int) -> int:
+        return -(-second * self._pace // 60)
+
+    def _second(self, slot: int) -> int:
+        return slot * 60 // self._pace
+
+    def _use(self, slot: int) -> None:
+        block, place = divmod(slot, _BLOCK)
+        if block not in self._used:
+            self._used[block] = bytearray(_BLOCK)
+        self._used[block][place] = 1
+
+    def _first_free(self, slot: int) -> int:
+        block, place = divmod(slot, _BLOCK)
+        full = []
+        while (free := self._free_in(block, place)) < 0:
+            if place == 0:
+                full.append(block)
+            block, place = self._beyond.get(block, block + 1), 0
+        for passed in full:
+            self._beyond[passed] = block
+        return block * _BLOCK + free
+
+    def _free_in(self, block: int, place: int) -> int:
+        """The first free place of the block from `place` on, or -1."""
+        used = self._used.get(block)
+        return place if used is None else used.find(0, place)
+
+
+def request_rate_pace(requests_per_second: float) -> int:
+    """Calls a minute that the request rate allows, at least one."""
+    return max(1, int(requests_per_second * 60))
+
+
+def attempts_that_fit(start: int, end: int, max_attempts: int, reattempt_wait: int | None) -> int:
+    """How many dials, `reattempt_wait` seconds apart, have time between start and end."""
+    if reattempt_wait is None or max_attempts == 1:
+        return 1
+    return min(max_attempts, 1 + (end - start) // reattempt_wait)
+
+
+def spread_evenly(windows: Sequence[Window], capacities: Sequence[int], calls: int) -> list[int]:
+    """For `calls` calls that share `windows`, the second from which each looks for its slot, in order.
+
+    They stand evenly over the first window; what exceeds its capacity goes evenly over the next, and so on.
+    What exceeds all windows is not in the result.
+    """
+    wanted: list[int] = []
+    for window, capacity in zip(windows, capacities, strict=True):
+        here = min(capacity, calls - len(wanted))
+        length = window.end - window.start
+        wanted.extend(window.start + i * length // here for i in range(here))
+    return wanted

@@ -1,0 +1,104 @@
+"""Finds a slot for each call, inside its windows and under the campaign's pace. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from runner.campaign.model import Campaign
+from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
+from runner.planning.plan import Slot, WaitingCall
+from runner.planning.windows import SLOT_SECONDS, Calendar, Window, clip, dialling_end, last_start
+
+
+class Placement:
+    """The pace and the windows of one campaign as of `now` (UTC Unix seconds)."""
+
+    def __init__(self, campaign: Campaign, *, now: float, requests_per_second: float) -> None:
+        self._now = int(now) + (now > int(now))
+        self._margin = campaign.calling_windows.close_margin
+        self._queue_ahead = campaign.pacing.queue_ahead
+        self._spread = campaign.pacing.spread
+        self._calendar = Calendar(campaign.calling_windows, now)
+        self._slots = Slots(effective_pace(campaign, requests_per_second))
+
+    def windows(self, zones: tuple[str, ...], earliest: int | None, latest: int | None) -> tuple[Window, ...]:
+        """The windows that have room for a slot, within the contact's own dates."""
+        return tuple(
+            window
+            for window in clip(self._calendar.windows(zones), earliest, latest)
+            if last_start(window, self._margin) >= window.start
+        )
+
+    def occupy(self, start: int) -> None:
+        """Counts a call that is already placed or sent; one in the past has no more weight."""
+        if start >= self._now:
+            self._slots.occupy(start)
+
+    def still_fits(self, start: int, end: int, windows: tuple[Window, ...]) -> bool:
+        """Whether a slot that was given earlier is still good: in the future, and in the same window."""
+        return start >= self._now and any(
+            window.start <= start <= end - SLOT_SECONDS and end == dialling_end(window, self._margin)
+            for window in windows
+        )
+
+    def slot_at(self, start: int, end: int) -> Slot:
+        return Slot(
+            queue_at=max(self._now, start - self._queue_ahead), start_timestamp=start, end_timestamp=end
+        )
+
+    def place(self, waiting: Sequence[tuple[Window, ...]]) -> list[Slot | None]:
+        """A slot for each call, in this order of precedence, given the windows of each; None where none is
+        left.
+        """
+        wanted = self._wanted_starts(waiting) if self._spread == "even" else {}
+        return [self._first_slot(windows, wanted.get(index)) for index, windows in enumerate(waiting)]
+
+    def _first_slot(self, windows: tuple[Window, ...], wanted: int | None) -> Slot | None:
+        for window in windows:
+            latest = last_start(window, self._margin)
+            start = None
+            if wanted is not None and wanted > latest:
+                continue
+            if wanted is not None and wanted > window.start:
+                start = self._slots.take(wanted, latest)
+            if start is None:
+                start = self._slots.take(window.start, latest)
+            if start is not None:
+                return self.slot_at(start, dialling_end(window, self._margin))
+        return None
+
+    def _wanted_starts(self, waiting: Sequence[tuple[Window, ...]]) -> Mapping[int, int]:
+        """For an even spread: contacts that share their windows are spread over them together."""
+        groups: dict[tuple[Window, ...], list[int]] = {}
+        for index, windows in enumerate(waiting):
+            groups.setdefault(windows, []).append(index)
+        wanted: dict[int, int] = {}
+        for windows, members in groups.items():
+            starts = [Window(window.start, last_start(window, self._margin) + 1) for window in windows]
+            capacities = [self._slots.count(window) for window in starts]
+            wanted.update(zip(members, spread_evenly(starts, capacities, len(members)), strict=False))
+        return wanted
+
+
+def effective_pace(campaign: Campaign, requests_per_second: float) -> int:
+    """Starts a minute: what the campaign asks for, but never more than requests can go out."""
+    most = request_rate_pace(requests_per_second)
+    return min(campaign.pacing.calls_per_minute or most, most)
+
+
+def reschedule(
+    campaign: Campaign,
+    late: Iterable[WaitingCall],
+    taken: Iterable[int],
+    *,
+    now: float,
+    requests_per_second: float,
+) -> Mapping[int, Slot | None]:
+    """New slots, by id, for calls that are late; None for those that fit nowhere any more.
+
+    `taken` are the starts of all other calls. What piled up so leaves at the pace, never in a burst.
+    """
+    placement = Placement(campaign, now=now, requests_per_second=requests_per_second)
+    for start in taken:
+        placement.occupy(start)
+    calls = list(late)
+    slots = placement.place([placement.windows(call.timezones, call.earliest, call.latest) for call in calls])
+    return {call.id: slot for call, slot in zip(calls, slots, strict=True)}

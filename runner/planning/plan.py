@@ -1,0 +1,150 @@
+"""The plan: every call that is to be made, every contact that gets none and why. Values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runner.campaign.diagnostics import Diagnostic
+from runner.contacts.contact import Exclusion
+
+
+class Change(StrEnum):
+    """How a planned call differs from what the ledger holds."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """What Insight is asked to do, less the two timestamps. Names and units are the API's own.
+
+    `phone_number` is the canonical dial string, `tel:+E164[;ani=…][;postd=…]`. `reattempt_wait` is in
+    seconds, and None with a single attempt. `result_url` is empty when no callback is wanted.
+    """
+
+    phone_number: str
+    max_attempts: int
+    reattempt_wait: int | None
+    metadata: Mapping[str, str]
+    result_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCall:
+    """One request for one contact. All times are UTC Unix seconds.
+
+    The request leaves at `queue_at` or later; Insight dials between `start_timestamp` and
+    `end_timestamp`, an interval that lies inside one calling window in every zone of `timezones`.
+    """
+
+    key: str
+    ref: str
+    round: int
+    phone: str
+    timezones: tuple[str, ...]
+    queue_at: int
+    start_timestamp: int
+    end_timestamp: int
+    earliest: int | None
+    """The contact's own `not_before`, as an instant; a new slot for a late call honours it too."""
+    latest: int | None
+    """The contact's own `not_after`, as an exclusive instant."""
+    attempts_that_fit: int
+    request: CallRequest
+    change: Change
+    source: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """When one call goes out and may be dialled. UTC Unix seconds."""
+
+    queue_at: int
+    start_timestamp: int
+    end_timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingCall:
+    """A planned call that needs a new slot. `id` is whatever the ledger knows it by."""
+
+    id: int
+    timezones: tuple[str, ...]
+    earliest: int | None
+    latest: int | None
+
+
+class Standing(StrEnum):
+    """What the ledger's memory of a contact means for a new plan."""
+
+    PLANNED = "planned"
+    """Not sent yet: keeps its slot while nothing about it changes."""
+    TAKEN = "taken"
+    """Being sent, sent, or perhaps sent: never planned again."""
+    REFUSED = "refused"
+    """Insight refused it (400): planned again only when its request changed."""
+    OPEN = "open"
+    """Skipped earlier: may be planned as if new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCall:
+    """A call the ledger remembers. Times are UTC Unix seconds."""
+
+    key: str
+    phone: str
+    round: int
+    standing: Standing
+    timezones: tuple[str, ...]
+    start_timestamp: int
+    end_timestamp: int
+    request: CallRequest
+    state: str
+    """The ledger's own word for it, for people to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that earlier runs did for this campaign. Empty for a new ledger."""
+
+    calls: tuple[KnownCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """A call that is planned in the ledger but no longer wanted, with the reason."""
+
+    key: str
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataVersions:
+    """The releases of the data that decided zones, numbers and holidays."""
+
+    tzdata: str
+    phonenumbers: str
+    holidays: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What `apply` will do, and why for everything it will not. `as_of` is UTC Unix seconds.
+
+    `calls` are in the order in which they will be sent. `rows` = calls + exclusions, the latter including
+    those that are already queued or have no window.
+    """
+
+    plan_id: str
+    campaign: str
+    as_of: int
+    rows: int
+    calls: tuple[PlannedCall, ...]
+    exclusions: tuple[Exclusion, ...]
+    withdrawals: tuple[Withdrawal, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    versions: DataVersions

@@ -1,0 +1,345 @@
+"""Makes the plan: one computation for every form in which it is shown, and for what apply carries out.
+
+Pure: the rows, the history and the time come as values, and the same values give the same plan.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from runner.campaign.diagnostics import Diagnostic
+from runner.campaign.model import Campaign
+from runner.campaign.timezones import zone
+from runner.contacts.contact import Contact, Exclusion, Reason
+from runner.contacts.identity import Identity
+from runner.contacts.phone import is_toll_free
+from runner.errors import ExitStatus, RunnerError
+from runner.planning import contact_dates
+from runner.planning.memory import Memory
+from runner.planning.pacing import attempts_that_fit
+from runner.planning.placement import Placement, effective_pace
+from runner.planning.plan import (
+    CallRequest,
+    Change,
+    DataVersions,
+    History,
+    KnownCall,
+    Plan,
+    PlannedCall,
+    Slot,
+    Withdrawal,
+)
+from runner.planning.request import RequestTemplates, UnfitError
+from runner.planning.windows import Window
+from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
+
+ROUND = 1
+_WAKING_HOURS = range(8, 21)
+"""Local hours in which people are commonly awake: 47 CFR 64.1200(c)(1) allows solicitation from 8 to 21."""
+
+Diagnose = Callable[[str, str, tuple[str | int, ...], str], Diagnostic]
+"""(code, message, path in the campaign file, hint) → a warning at its place."""
+
+
+class EveryContactFailedError(RunnerError):
+    """Not one contact got through the templates: the campaign is wrong, not a row."""
+
+    exit_status = ExitStatus.CAMPAIGN_INVALID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """A contact that may be called, with all that its call needs but a slot."""
+
+    contact: Contact
+    zones: tuple[str, ...]
+    windows: tuple[Window, ...]
+    earliest: int | None
+    latest: int | None
+    request: CallRequest
+    known: KnownCall | None
+    """What the ledger has planned for this contact."""
+
+    @property
+    def unchanged(self) -> bool:
+        return (
+            self.known is not None
+            and self.known.phone == self.contact.phone
+            and self.known.timezones == self.zones
+            and self.known.request == self.request
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanInput:
+    """Everything a plan follows from. `now` is UTC Unix seconds; `limit` bounds the number of calls."""
+
+    campaign: Campaign
+    roster: Iterable[Contact | Exclusion]
+    history: History
+    identity: Identity
+    versions: DataVersions
+    now: float
+    requests_per_second: float
+    limit: int | None
+    diagnose: Diagnose
+    earlier_diagnostics: Callable[[], Iterable[Diagnostic]]
+    """What loading the campaign and reading its sources found, asked for when all rows were read."""
+
+
+def build_plan(given: PlanInput) -> Plan:
+    """The plan. Raises EveryContactFailedError, and UnknownPlaceError for the holidays of nowhere."""
+    return _Planner(given).build()
+
+
+class _Planner:
+    def __init__(self, given: PlanInput) -> None:
+        self._given = given
+        self._campaign = given.campaign
+        self._memory = Memory(given.history)
+        self._templates = RequestTemplates(given.campaign)
+        self._placement = Placement(
+            given.campaign, now=given.now, requests_per_second=given.requests_per_second
+        )
+        self._exclusions: list[Exclusion] = []
+        self._homes: dict[str, tuple[str, ...]] = {}
+        self._rows = 0
+
+    def build(self) -> Plan:
+        candidates = self._candidates()
+        self._refuse_if_all_failed(candidates)
+        # Sorting is stable: equal priorities stay in the order of the sources.
+        candidates.sort(key=lambda candidate: -candidate.contact.priority)
+        calls = self._calls(candidates)
+        withdrawals = self._withdrawals(calls)
+        diagnostics = (*self._given.earlier_diagnostics(), *self._warnings(calls))
+        return Plan(
+            plan_id=self._plan_id(calls, withdrawals),
+            campaign=self._campaign.name,
+            as_of=int(self._given.now),
+            rows=self._rows,
+            calls=tuple(calls),
+            exclusions=tuple(self._exclusions),
+            withdrawals=tuple(withdrawals),
+            diagnostics=diagnostics,
+            versions=self._given.versions,
+        )
+
+    def _candidates(self) -> list[_Candidate]:
+        found = []
+        for entry in self._given.roster:
+            self._rows += 1
+            considered = entry if isinstance(entry, Exclusion) else self._consider(entry)
+            if isinstance(considered, Exclusion):
+                self._exclusions.append(considered)
+            else:
+                found.append(considered)
+        return found
+
+    def _consider(self, contact: Contact) -> _Candidate | Exclusion:
+        taken = self._memory.taken(contact)
+        if taken is not None:
+            whose = "this contact" if taken.key == contact.key else "this number"
+            return _exclude(contact, Reason.ALREADY_QUEUED, f"a call to {whose} is {taken.state}")
+        try:
+            zones = zones_for(contact, self._campaign.calling_windows.timezone).names
+            earliest, latest = self._own_dates(contact, zones)
+            request = self._templates.request(contact)
+        except UnknownTimezoneError as error:
+            return _exclude(contact, Reason.UNKNOWN_TIMEZONE, str(error))
+        except UnfitError as error:
+            return _exclude(contact, Reason.TEMPLATE_ERROR, str(error))
+        refused = self._memory.refused(contact)
+        if refused is not None and refused.phone == contact.phone and refused.request == request:
+            detail = "Insight refused this very request before; it is sent again when it changes"
+            return _exclude(contact, Reason.ALREADY_QUEUED, detail)
+        if self._campaign.calling_windows.timezone != CONTACT:
+            self._homes[contact.key] = own_zones(contact)
+        windows = self._placement.windows(zones, earliest, latest)
+        if not windows:
+            return _exclude(contact, Reason.NO_WINDOW, _why_no_window(contact, zones))
+        return _Candidate(
+            contact=contact,
+            zones=zones,
+            windows=windows,
+            earliest=earliest,
+            latest=latest,
+            request=request,
+            known=self._memory.planned(contact.key),
+        )
+
+    @staticmethod
+    def _own_dates(contact: Contact, zones: tuple[str, ...]) -> tuple[int | None, int | None]:
+        try:
+            earliest = contact_dates.not_before(contact.not_before, zones)
+        except contact_dates.WrongDateError as error:
+            raise UnfitError(f"contacts.not_before: {error}") from None
+        try:
+            return earliest, contact_dates.not_after(contact.not_after, zones)
+        except contact_dates.WrongDateError as error:
+            raise UnfitError(f"contacts.not_after: {error}") from None
+
+    def _refuse_if_all_failed(self, candidates: Sequence[_Candidate]) -> None:
+        failed = [e for e in self._exclusions if e.reason is Reason.TEMPLATE_ERROR]
+        if self._rows and not candidates and len(failed) == self._rows:
+            first = failed[0]
+            raise EveryContactFailedError(
+                f"no row gets through the templates; the first, {first.source}:{first.line}: {first.detail}",
+                hint="mend the template or the source; nothing was planned",
+            )
+
+    def _calls(self, candidates: Sequence[_Candidate]) -> list[PlannedCall]:
+        """Slots that were given earlier stay; the others take what is free, in order of precedence."""
+        for start in self._memory.sent_starts():
+            self._placement.occupy(start)
+        kept = {
+            candidate.contact.key: candidate.known
+            for candidate in candidates
+            if candidate.known is not None and self._keeps_its_slot(candidate, candidate.known)
+        }
+        for known in kept.values():
+            self._placement.occupy(known.start_timestamp)
+        wanted = self._within_limit(candidates)
+        waiting = [candidate for candidate in wanted if candidate.contact.key not in kept]
+        placed = dict(
+            zip(
+                (candidate.contact.key for candidate in waiting),
+                self._placement.place([candidate.windows for candidate in waiting]),
+                strict=True,
+            )
+        )
+        calls = []
+        for candidate in wanted:
+            before = kept.get(candidate.contact.key)
+            slot = (
+                placed[candidate.contact.key]
+                if before is None
+                else self._placement.slot_at(before.start_timestamp, before.end_timestamp)
+            )
+            if slot is None:
+                detail = "the pace leaves no free start before the last window closes"
+                self._exclusions.append(_exclude(candidate.contact, Reason.NO_WINDOW, detail))
+            else:
+                calls.append(self._call(candidate, slot, keeps_slot=before is not None))
+        calls.sort(key=lambda call: (call.queue_at, call.start_timestamp))
+        return calls
+
+    def _keeps_its_slot(self, candidate: _Candidate, known: KnownCall) -> bool:
+        return candidate.unchanged and self._placement.still_fits(
+            known.start_timestamp, known.end_timestamp, candidate.windows
+        )
+
+    def _within_limit(self, candidates: Sequence[_Candidate]) -> Sequence[_Candidate]:
+        limit = self._given.limit
+        if limit is None:
+            return candidates
+        for candidate in candidates[limit:]:
+            self._exclusions.append(
+                _exclude(candidate.contact, Reason.CALL_LIMIT, f"--limit {limit} is reached")
+            )
+        return candidates[:limit]
+
+    def _call(self, candidate: _Candidate, slot: Slot, *, keeps_slot: bool) -> PlannedCall:
+        contact, request = candidate.contact, candidate.request
+        change = Change.UNCHANGED if keeps_slot else Change.NEW if candidate.known is None else Change.CHANGED
+        return PlannedCall(
+            key=contact.key,
+            ref=self._given.identity.ref(contact.key),
+            round=ROUND,
+            phone=contact.phone,
+            timezones=candidate.zones,
+            queue_at=slot.queue_at,
+            start_timestamp=slot.start_timestamp,
+            end_timestamp=slot.end_timestamp,
+            earliest=candidate.earliest,
+            latest=candidate.latest,
+            attempts_that_fit=attempts_that_fit(
+                slot.start_timestamp, slot.end_timestamp, request.max_attempts, request.reattempt_wait
+            ),
+            request=request,
+            change=change,
+            source=contact.row.source,
+            line=contact.row.line,
+        )
+
+    def _withdrawals(self, calls: Iterable[PlannedCall]) -> list[Withdrawal]:
+        """Calls that the ledger has planned and this plan does not want, less those beyond --limit."""
+        wanted = {call.key for call in calls}
+        reasons = {exclusion.key: exclusion for exclusion in self._exclusions if exclusion.key}
+        found = []
+        for known in self._memory.waiting():
+            exclusion = reasons.get(known.key)
+            if known.key in wanted or (exclusion and exclusion.reason is Reason.CALL_LIMIT):
+                continue
+            reason = (
+                f"{exclusion.reason.value}: {exclusion.detail}"
+                if exclusion
+                else "the contact is in no source any more"
+            )
+            found.append(Withdrawal(key=known.key, round=known.round, reason=reason))
+        return found
+
+    def _warnings(self, calls: Sequence[PlannedCall]) -> list[Diagnostic]:
+        found = []
+        wanted = self._campaign.pacing.calls_per_minute
+        pace = effective_pace(self._campaign, self._given.requests_per_second)
+        if wanted is not None and wanted > pace:
+            found.append(
+                self._given.diagnose(
+                    "pace_above_request_rate",
+                    f"calls_per_minute {wanted} is more than requests may go out: the plan uses {pace}",
+                    ("pacing", "calls_per_minute"),
+                    "lower it, or raise RUNNER_REQUESTS_PER_SECOND if Plum agrees",
+                )
+            )
+        asleep = self._calls_outside_waking_hours(calls)
+        if asleep:
+            found.append(
+                self._given.diagnose(
+                    "asleep",
+                    f"{asleep:,} of {len(calls):,} calls start outside 8:00 to 21:00 where the contact is",
+                    ("calling_windows", "timezone"),
+                    "write `timezone: contact` to use each contact's own time",
+                )
+            )
+        return found
+
+    def _calls_outside_waking_hours(self, calls: Iterable[PlannedCall]) -> int:
+        """Calls that a fixed zone lets out at an hour in which the contact may be asleep."""
+        if self._campaign.calling_windows.timezone == CONTACT:
+            return 0
+        return sum(
+            any(
+                datetime.fromtimestamp(call.start_timestamp, zone(name)).hour not in _WAKING_HOURS
+                for name in self._homes.get(call.key, ())
+            )
+            for call in calls
+        )
+
+    def _plan_id(self, calls: Iterable[PlannedCall], withdrawals: Iterable[Withdrawal]) -> str:
+        content = [
+            int(self._given.now),
+            self._campaign.model_dump(mode="json"),
+            [asdict(call) for call in calls],
+            [asdict(exclusion) for exclusion in self._exclusions],
+            [asdict(withdrawal) for withdrawal in withdrawals],
+            asdict(self._given.versions),
+        ]
+        return f"sha256:{self._given.identity.digest(json.dumps(content, sort_keys=True))}"
+
+
+def _exclude(contact: Contact, reason: Reason, detail: str) -> Exclusion:
+    return Exclusion(
+        key=contact.key, reason=reason, source=contact.row.source, line=contact.row.line, detail=detail
+    )
+
+
+def _why_no_window(contact: Contact, zones: Sequence[str]) -> str:
+    if len(zones) == 1:
+        return f"no calling window opens in {zones[0]} within the campaign's dates"
+    number = "a toll-free number" if is_toll_free(contact.phone) else "the number"
+    return (
+        f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no hour lies inside "
+        "a window in all of them; give contacts.timezone to say where it is"
+    )

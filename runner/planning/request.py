@@ -1,0 +1,79 @@
+"""What Insight is asked to do for one contact: the campaign's templates, filled in. Pure."""
+
+import re
+from urllib.parse import urlsplit
+
+from runner.campaign.model import Campaign
+from runner.campaign.templates import Template, TemplateRenderError, compile_template
+from runner.contacts.contact import Contact
+from runner.contacts.phone import PhoneError, dial_string, parse_phone
+from runner.planning.plan import CallRequest
+
+
+class UnfitError(Exception):
+    """This contact's request cannot be made. The message names the field, and nothing of the row."""
+
+
+class RequestTemplates:
+    """The campaign's templates, compiled once for all contacts."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self._region = campaign.contacts.region
+        self._retry = campaign.retry_policy
+        self._constants = campaign.vars
+        self._caller_id = _compile(campaign.caller_id)
+        self._post_dial = _compile(campaign.post_dial)
+        self._result_url = _compile(campaign.result_url)
+        self._metadata = {name: compile_template(source) for name, source in campaign.metadata.items()}
+
+    def request(self, contact: Contact) -> CallRequest:
+        """Raises UnfitError when a template fails, or gives what Insight would not take."""
+        return CallRequest(
+            phone_number=self._dial_string(contact),
+            max_attempts=self._retry.max_attempts,
+            reattempt_wait=self._retry.reattempt_wait if self._retry.max_attempts > 1 else None,
+            metadata={
+                name: self._render(f"metadata.{name}", template, contact)
+                for name, template in self._metadata.items()
+            },
+            result_url=self._checked_url(self._optional("result_url", self._result_url, contact)),
+        )
+
+    def _dial_string(self, contact: Contact) -> str:
+        caller_id = self._optional("caller_id", self._caller_id, contact)
+        post_dial = self._optional("post_dial", self._post_dial, contact)
+        try:
+            ani = parse_phone(caller_id, self._region) if caller_id else ""
+        except PhoneError as error:
+            raise UnfitError(f"caller_id: {error}") from None
+        try:
+            return dial_string(contact.phone, ani, post_dial)
+        except PhoneError as error:
+            raise UnfitError(f"post_dial: {error}") from None
+
+    def _optional(self, field: str, template: Template | None, contact: Contact) -> str:
+        return "" if template is None else self._render(field, template, contact).strip()
+
+    def _render(self, field: str, template: Template, contact: Contact) -> str:
+        try:
+            return template.render(contact.row.values, self._constants)
+        except TemplateRenderError as error:
+            place = f"{field} (line {error.line} of the template)" if "\n" in template.source else field
+            raise UnfitError(f"{place}: {error.message}") from None
+
+    @staticmethod
+    def _checked_url(url: str) -> str:
+        if not url:
+            return ""
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        except ValueError:
+            usable = False
+        if not usable or re.search(r"[\x00-\x20\x7f]", url):
+            raise UnfitError("result_url: the result is no http or https address")
+        return url
+
+
+def _compile(source: str | None) -> Template | None:
+    return None if source is None else compile_template(source)

@@ -1,0 +1,86 @@
+"""In which time zones a contact may be: a set, because a number alone often leaves several.
+
+Of 455 North American area codes 36 lie in more than one zone, and a toll-free number in some 40. A call is
+allowed only when it is inside the window in every zone of the set, so nothing is ever guessed. Pure.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, lru_cache
+
+from runner.campaign import timezones
+from runner.campaign.did_you_mean import did_you_mean
+from runner.contacts.contact import Contact
+from runner.contacts.phone import zones_of
+from runner.errors import RunnerError
+
+CONTACT = "contact"
+"""The value of `calling_windows.timezone` that means each contact's own zones."""
+
+
+class Origin(StrEnum):
+    """Where a zone set came from."""
+
+    CAMPAIGN = "campaign"
+    ROW = "row"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSet:
+    """IANA names, sorted, and where they came from."""
+
+    names: tuple[str, ...]
+    origin: Origin
+
+
+class UnknownTimezoneError(RunnerError):
+    """Nobody can say what time it is at the contact's. The message is for people and for an exclusion."""
+
+
+def zones_for(contact: Contact, calendar_zone: str) -> ZoneSet:
+    """The zones in which the campaign's hours hold for this contact.
+
+    `calendar_zone` is the campaign's `calling_windows.timezone`. Raises UnknownTimezoneError.
+    """
+    if calendar_zone != CONTACT:
+        return ZoneSet((calendar_zone,), Origin.CAMPAIGN)
+    declared = contact.timezone.strip()
+    if declared:
+        if declared not in timezones.names():
+            raise UnknownTimezoneError(_unknown(declared))
+        return ZoneSet((declared,), Origin.ROW)
+    return ZoneSet(_of_number(contact.phone), Origin.NUMBER)
+
+
+def own_zones(contact: Contact) -> tuple[str, ...]:
+    """Where the contact really is, whatever the campaign's zone; empty when nobody knows."""
+    try:
+        return zones_for(contact, CONTACT).names
+    except UnknownTimezoneError:
+        return ()
+
+
+def _of_number(phone: str) -> tuple[str, ...]:
+    found = zones_of(phone)
+    if not found:
+        raise UnknownTimezoneError("the number belongs to no known time zone; give contacts.timezone")
+    return found
+
+
+# A wrong name tends to stand in many rows, and the search for a near one takes milliseconds.
+@lru_cache(maxsize=1024)
+def _unknown(name: str) -> str:
+    # Only what is built like Area/City may be shown: a slip of columns puts somebody's data here.
+    if not re.fullmatch(r"[A-Za-z]{2,20}(/[A-Za-z0-9_+-]{1,30}){1,2}", name):
+        return "the row's timezone is no IANA name, such as America/Chicago"
+    hint = did_you_mean(name, timezones.names())
+    if not hint and name.partition("/")[0] not in _areas():
+        return "the row's timezone is no IANA name, such as America/Chicago"
+    return f"there is no time zone {name}" + (f"; {hint}" if hint else "")
+
+
+@cache
+def _areas() -> frozenset[str]:
+    return frozenset(name.partition("/")[0] for name in timezones.names() if "/" in name)
