@@ -1,0 +1,65 @@
+"""One `apply` at a time on an SQLite ledger: a lock that the kernel lets go of when its owner dies.
+
+A lease with a timeout would make a restart after a crash wait, or let a stopped process be overtaken; an
+advisory lock on a file beside the ledger does neither. It holds on one machine, as SQLite itself does.
+"""
+
+import fcntl
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runner.errors import CampaignHeldError
+
+
+@contextmanager
+def hold(ledger: Path, campaign: str, now: float) -> Iterator[None]:
+    """Holds `campaign` until the block ends or the process dies.
+
+    Raises CampaignHeldError, naming the holder, when another process has it.
+    """
+    path = _lock_path(ledger, campaign)
+    with open(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+") as file:  # noqa: PTH123 - Path.open takes no descriptor
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CampaignHeldError(
+                f"campaign {campaign} is being applied by {_describe(file.read())}",
+                hint="wait until it is through, or stop it there with Ctrl-C; see `runner status`",
+            ) from None
+        file.truncate(0)
+        json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": now}, file)
+        file.flush()
+        yield
+
+
+def holder(ledger: Path, campaign: str) -> str | None:
+    """Who holds `campaign` now, for people; None when nobody does."""
+    try:
+        with _lock_path(ledger, campaign).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _describe(file.read())
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _lock_path(ledger: Path, campaign: str) -> Path:
+    safe = re.sub(r"[^a-z0-9-]", "", campaign)
+    return ledger.with_name(f"{ledger.name}.{safe}.lock")
+
+
+def _describe(text: str) -> str:
+    try:
+        found = json.loads(text)
+        since = datetime.fromtimestamp(found["since"], UTC)
+        return f"process {found['pid']} on {found['host']}, since {since:%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,75 @@
+"""What the ledger knows of a campaign, counted, for people who ask how far it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, func, select
+
+from runner.ledger.states import PROBLEMS, CallState
+from runner.ledger.tables import calls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A refused or uncertain call. `at` is UTC Unix seconds."""
+
+    key: str
+    ref: str
+    state: CallState
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Counts of every state, when the next call is due (UTC Unix seconds), and what needs a person."""
+
+    campaign: str
+    states: Mapping[CallState, int]
+    next_due: int | None
+    queued_last_minute: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def problem_count(self) -> int:
+        return sum(self.states[state] for state in PROBLEMS)
+
+
+def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> Overview:
+    """The state of `campaign` as of `now`, with up to `most_problems` problems, newest first."""
+    mine = calls.c.campaign == campaign
+    with engine.begin() as connection:
+        counted = connection.execute(
+            select(calls.c.state, func.count()).where(mine).group_by(calls.c.state)
+        ).all()
+        next_due = connection.scalar(
+            select(func.min(calls.c.queue_at)).where(mine, calls.c.state == CallState.PLANNED)
+        )
+        recent = connection.scalar(
+            select(func.count())
+            .select_from(calls)
+            .where(mine, calls.c.state == CallState.QUEUED, calls.c.updated_at > now - 60)
+        )
+        problems = connection.execute(
+            select(calls.c.contact, calls.c.ref, calls.c.state, calls.c.reason, calls.c.updated_at)
+            .where(mine, calls.c.state.in_(PROBLEMS))
+            .order_by(calls.c.updated_at.desc(), calls.c.id)
+            .limit(most_problems)
+        ).all()
+    found = {CallState(state): count for state, count in counted}
+    return Overview(
+        campaign=campaign,
+        states={state: found.get(state, 0) for state in CallState},
+        next_due=next_due,
+        queued_last_minute=recent or 0,
+        problems=tuple(
+            Problem(
+                key=row.contact,
+                ref=row.ref,
+                state=CallState(row.state),
+                reason=row.reason,
+                at=row.updated_at,
+            )
+            for row in problems
+        ),
+    )

@@ -1,0 +1,182 @@
+"""Writes a plan over what the ledger holds of its campaign, inside the caller's transaction."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+
+from runner.errors import LedgerError
+from runner.ledger.states import CallState
+from runner.ledger.tables import calls, transitions
+from runner.ledger.trail import record_transition
+from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """What a campaign is tied to from its first apply on: another survey, account or API is refused.
+
+    `account` is a keyed hash of the user name, never the name itself.
+    """
+
+    campaign: str
+    survey_id: str
+    instance_id: str
+    account: str
+    origin: str
+
+
+class PlanEntry:
+    """Writes one plan over what the ledger holds: withdrawals first, so that their numbers are free."""
+
+    def __init__(self, connection: Connection, binding: Binding, run: int, now: float) -> None:
+        self._connection = connection
+        self._binding = binding
+        self._run = run
+        self._now = now
+
+    def enter(self, plan: Plan) -> None:
+        standing_rows = self._rows_by_contact()
+        self._withdraw(plan.withdrawals, standing_rows)
+        self._free_phones(plan.calls, standing_rows)
+        fresh = [call for call in plan.calls if (call.key, call.round) not in standing_rows]
+        known = [call for call in plan.calls if (call.key, call.round) in standing_rows]
+        self._insert(fresh)
+        self._update(known, standing_rows)
+
+    def _rows_by_contact(self) -> Mapping[tuple[str, int], RowMapping]:
+        rows = self._connection.execute(
+            select(calls.c.id, calls.c.contact, calls.c.round, calls.c.phone, calls.c.state).where(
+                calls.c.campaign == self._binding.campaign,
+                calls.c.state.in_([CallState.PLANNED, CallState.REFUSED, CallState.SKIPPED]),
+            )
+        )
+        return {(row["contact"], row["round"]): row for row in rows.mappings()}
+
+    def _withdraw(
+        self, withdrawals: Iterable[Withdrawal], rows: Mapping[tuple[str, int], RowMapping]
+    ) -> None:
+        for withdrawal in withdrawals:
+            row = rows.get((withdrawal.key, withdrawal.round))
+            if row is None or row["state"] != CallState.PLANNED:
+                raise _changed_meanwhile()
+            self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
+
+    def _free_phones(
+        self, planned: Iterable[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]
+    ) -> None:
+        """Two contacts may swap their numbers in one edit: both numbers must be free before either moves."""
+        for call in planned:
+            row = rows.get((call.key, call.round))
+            if row is not None and row["phone"] != call.phone:
+                self._connection.execute(
+                    update(calls).where(calls.c.id == row["id"]).values(phone=f"changing:{row['id']}")
+                )
+
+    def _insert(self, planned: list[PlannedCall]) -> None:
+        if not planned:
+            return
+        ids = self._connection.scalars(
+            insert(calls).returning(calls.c.id, sort_by_parameter_order=True),
+            [
+                {
+                    "campaign": self._binding.campaign,
+                    "contact": call.key,
+                    "ref": call.ref,
+                    "round": call.round,
+                    "state": CallState.PLANNED,
+                    **self._values(call),
+                }
+                for call in planned
+            ],
+        ).all()
+        self._connection.execute(
+            insert(transitions),
+            [
+                {
+                    "call": id_,
+                    "run": self._run,
+                    "at": self._now,
+                    "before": None,
+                    "after": CallState.PLANNED,
+                    "reason": "planned",
+                }
+                for id_ in ids
+            ],
+        )
+
+    def _update(self, planned: list[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]) -> None:
+        if not planned:
+            return
+        for call in planned:
+            before = CallState(rows[call.key, call.round]["state"])
+            if before is not CallState.PLANNED:
+                self._move(rows[call.key, call.round]["id"], before, CallState.PLANNED, "planned again")
+            elif call.change is Change.CHANGED:
+                self._trace(
+                    rows[call.key, call.round]["id"], before, CallState.PLANNED, "changed by a new plan"
+                )
+        names = list(self._values(planned[0]))
+        changed = self._connection.execute(
+            update(calls)
+            .where(calls.c.id == bindparam("row_id"), calls.c.state == CallState.PLANNED)
+            .values({name: bindparam(f"new_{name}") for name in names}),
+            [
+                {
+                    "row_id": rows[call.key, call.round]["id"],
+                    **{f"new_{name}": value for name, value in self._values(call).items()},
+                }
+                for call in planned
+            ],
+        )
+        if changed.rowcount != len(planned):
+            raise _changed_meanwhile()
+
+    def _values(self, call: PlannedCall) -> dict[str, Any]:
+        return {
+            "phone": call.phone,
+            "run": self._run,
+            "reason": "",
+            "queue_at": call.queue_at,
+            "start_timestamp": call.start_timestamp,
+            "end_timestamp": call.end_timestamp,
+            "earliest": call.earliest,
+            "latest": call.latest,
+            "timezones": list(call.timezones),
+            "phone_number": call.request.phone_number,
+            "max_attempts": call.request.max_attempts,
+            "reattempt_wait": call.request.reattempt_wait,
+            "metadata": dict(call.request.metadata),
+            "result_url": call.request.result_url,
+            "account": self._binding.account,
+            "updated_at": self._now,
+        }
+
+    def _move(self, call: int, before: CallState, after: CallState, reason: str) -> None:
+        changed = self._connection.execute(
+            update(calls)
+            .where(calls.c.id == call, calls.c.state == before)
+            .values(state=after, reason=reason, run=self._run, updated_at=self._now)
+        )
+        if changed.rowcount != 1:
+            raise _changed_meanwhile()
+        self._trace(call, before, after, reason)
+
+    def _trace(self, call: int, before: CallState, after: CallState, reason: str) -> None:
+        record_transition(
+            self._connection,
+            call=call,
+            run=self._run,
+            at=self._now,
+            before=before,
+            after=after,
+            reason=reason,
+        )
+
+
+def _changed_meanwhile() -> LedgerError:
+    return LedgerError(
+        "the ledger changed while the plan was made; nothing was written",
+        hint="run the command again",
+    )

@@ -1,0 +1,83 @@
+"""The life of a call: its states, and the moves between them that may happen. Pure.
+
+planned ──claim and intent, one commit──▶ sending
+sending ──200 and a call_id──▶ queued ──▶ completed | failed | canceled | rejected
+sending ──400──▶ refused
+sending ──provably nothing was sent──▶ planned
+sending ──anything else──▶ uncertain ──evidence──▶ queued or final
+                                     └─an operator's word─▶ planned | abandoned
+planned ──no window left, or withdrawn──▶ skipped
+"""
+
+from enum import StrEnum
+
+from runner.planning.plan import Standing
+
+
+class CallState(StrEnum):
+    PLANNED = "planned"
+    """Has a slot; nothing was sent."""
+    SENDING = "sending"
+    """The intent to send is committed; the request may be on its way."""
+    QUEUED = "queued"
+    """Insight accepted it and gave a call_id."""
+    REFUSED = "refused"
+    """Insight refused it with 400, which is documented as not queued."""
+    UNCERTAIN = "uncertain"
+    """Insight may or may not have queued it. Never sent again by itself."""
+    SKIPPED = "skipped"
+    """Not sent: no window was left, or the campaign no longer wants it."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    """Insight dialled as often as it was asked to; nobody answered."""
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    ABANDONED = "abandoned"
+    """Uncertain, and given up by an operator."""
+
+
+_MOVES: dict[CallState, frozenset[CallState]] = {
+    CallState.PLANNED: frozenset({CallState.SENDING, CallState.SKIPPED}),
+    CallState.SENDING: frozenset(
+        {CallState.QUEUED, CallState.REFUSED, CallState.PLANNED, CallState.UNCERTAIN}
+    ),
+    CallState.QUEUED: frozenset(
+        {CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, CallState.REJECTED}
+    ),
+    CallState.UNCERTAIN: frozenset(
+        {
+            CallState.QUEUED,
+            CallState.PLANNED,
+            CallState.ABANDONED,
+            CallState.COMPLETED,
+            CallState.FAILED,
+            CallState.CANCELED,
+            CallState.REJECTED,
+        }
+    ),
+    CallState.REFUSED: frozenset({CallState.PLANNED}),
+    CallState.SKIPPED: frozenset({CallState.PLANNED}),
+    CallState.COMPLETED: frozenset(),
+    CallState.FAILED: frozenset(),
+    CallState.CANCELED: frozenset(),
+    CallState.REJECTED: frozenset(),
+    CallState.ABANDONED: frozenset(),
+}
+
+_STANDINGS = {
+    CallState.PLANNED: Standing.PLANNED,
+    CallState.REFUSED: Standing.REFUSED,
+    CallState.SKIPPED: Standing.OPEN,
+}
+
+PROBLEMS = frozenset({CallState.REFUSED, CallState.UNCERTAIN})
+"""States that a person should look at; they decide exit status 6."""
+
+
+def may_move(before: CallState, after: CallState) -> bool:
+    return after in _MOVES[before]
+
+
+def standing(state: CallState) -> Standing:
+    """What a call in this state means for a new plan: whatever may have reached Insight is taken."""
+    return _STANDINGS.get(state, Standing.TAKEN)

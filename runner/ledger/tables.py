@@ -1,0 +1,167 @@
+"""The ledger's tables. The rules that must never break stand here, as constraints of the database.
+
+All times are UTC Unix seconds. Schema changes go through `migrations/`; a test compares the two.
+"""
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+from runner.ledger.states import CallState
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="Facts about the ledger itself, such as the privacy key.",
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("survey_id", Text, nullable=False),
+    Column("instance_id", Text, nullable=False),
+    Column("account", Text, nullable=False, comment="Keyed hash of the Insight user name."),
+    Column("origin", Text, nullable=False, comment="Where the API is; all loopback origins count as one."),
+    Column("bound_at", Float, nullable=False),
+    comment="A campaign is bound to one account and one API at its first apply.",
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", Text, ForeignKey("campaigns.name"), nullable=False),
+    Column("plan_id", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("git_commit", Text, nullable=False, comment="Of the campaign file; empty outside git."),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("ending", Text),
+    comment="One `apply`: who sends, since when, from which plan.",
+)
+
+_STATES = ", ".join(f"'{state}'" for state in CallState)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", Text, ForeignKey("campaigns.name"), nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("phone", Text, nullable=False, comment="E.164"),
+    Column("round", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default="", comment="Why it is in this state, for people."),
+    Column("run", Integer, ForeignKey("runs.id"), nullable=False, comment="The run whose plan holds it."),
+    Column("fence", Integer, nullable=False, server_default="0", comment="Grows with every claim."),
+    Column("queue_at", Integer, nullable=False),
+    Column("start_timestamp", Integer, nullable=False),
+    Column("end_timestamp", Integer, nullable=False),
+    Column("earliest", Integer),
+    Column("latest", Integer),
+    Column("timezones", JSON, nullable=False),
+    Column("phone_number", Text, nullable=False, comment="The dial string, as sent."),
+    Column("max_attempts", Integer, nullable=False),
+    Column("reattempt_wait", Integer),
+    Column("metadata", JSON, nullable=False),
+    Column("result_url", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("call_id", Text),
+    Column("link", Text),
+    Column("updated_at", Float, nullable=False),
+    CheckConstraint(f"state IN ({_STATES})", name="known_state"),
+    CheckConstraint("start_timestamp < end_timestamp", name="dials_before_it_ends"),
+    CheckConstraint("state <> 'queued' OR call_id IS NOT NULL", name="queued_has_call_id"),
+)
+
+_LIVE = text(f"state <> '{CallState.SKIPPED}'")
+Index(
+    "uq_calls_contact",
+    calls.c.campaign,
+    calls.c.contact,
+    calls.c.round,
+    unique=True,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
+)
+Index(
+    "uq_calls_phone",
+    calls.c.campaign,
+    calls.c.phone,
+    calls.c.round,
+    unique=True,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
+)
+# Skipped calls are found again by contact, too: they are revived rather than written anew.
+Index("ix_calls_contact", calls.c.campaign, calls.c.contact)
+Index("ix_calls_due", calls.c.campaign, calls.c.state, calls.c.queue_at, calls.c.start_timestamp)
+_HAS_CALL_ID = text("call_id IS NOT NULL")
+Index(
+    "uq_calls_call_id",
+    calls.c.account,
+    calls.c.call_id,
+    unique=True,
+    sqlite_where=_HAS_CALL_ID,
+    postgresql_where=_HAS_CALL_ID,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("call", Integer, ForeignKey("calls.id"), nullable=False),
+    Column("run", Integer, ForeignKey("runs.id"), nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("intended_at", Float, nullable=False, comment="Committed before the first byte leaves."),
+    Column("finished_at", Float),
+    Column("outcome", Text),
+    Column("http_status", Integer),
+    Column("detail", Text, comment="What the wire or Insight said, for people."),
+    comment="One POST, or the intent of one.",
+)
+_UNFINISHED = text("finished_at IS NULL")
+Index(
+    "uq_attempts_live",
+    attempts.c.call,
+    unique=True,
+    sqlite_where=_UNFINISHED,
+    postgresql_where=_UNFINISHED,
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("call", Integer, ForeignKey("calls.id"), nullable=False, index=True),
+    Column("run", Integer, ForeignKey("runs.id"), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("before", Text, comment="Null for the first."),
+    Column("after", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    comment="Every change of every call's state, for people who ask what happened.",
+)

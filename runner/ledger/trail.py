@@ -1,0 +1,22 @@
+"""The trail of a call: every change of its state is kept, with when, by which run, and why."""
+
+from sqlalchemy import Connection, insert
+
+from runner.ledger.states import CallState
+from runner.ledger.tables import transitions
+
+
+def record_transition(
+    connection: Connection,
+    *,
+    call: int,
+    run: int,
+    at: float,
+    before: CallState,
+    after: CallState,
+    reason: str,
+) -> None:
+    """Keeps one change of state, in the transaction that makes it. `at` is UTC Unix seconds."""
+    connection.execute(
+        insert(transitions).values(call=call, run=run, at=at, before=before, after=after, reason=reason)
+    )
