@@ -1,0 +1,192 @@
+"""Reads Insight's answers, in JSON or XML, strictly first and then as its documentation prints them. Pure.
+
+The documentation shows JSON with single quotes and numbers as text (`{'success':true,'call_id':155761}`).
+Whether the wire does is unknown, so both are read; an answer that cannot be read is said to be so, never
+guessed at.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element
+
+MOST_SHOWN = 500
+
+
+class UnreadableError(ValueError):
+    """The body is no answer of the API in any form we know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueAnswer:
+    """What the queue endpoint said. `call_id` and `link` are empty when it gave none."""
+
+    success: bool
+    call_id: str
+    link: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEvent:
+    event: str
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDetails:
+    """How a call stands at Insight. Times are UTC Unix seconds, None where Insight gives none."""
+
+    status: str
+    attempts: int | None
+    max_attempts: int | None
+    queued_timestamp: int | None
+    last_attempt_timestamp: int | None
+    start_timestamp: int | None
+    end_timestamp: int | None
+    reattempt_wait: int | None
+    events: tuple[CallEvent, ...]
+
+
+def read_queue_answer(headers: Mapping[str, str], body: bytes) -> QueueAnswer:
+    """The answer to a queue request; header names in lower case. Raises UnreadableError."""
+    fields = _fields(headers, body)
+    link = _link(headers.get("link", ""))
+    return QueueAnswer(
+        success=_truth(fields.get("success")),
+        call_id=_call_id(fields.get("call_id")) or _call_id(link.rstrip("/").rsplit("/", 1)[-1]),
+        link=link,
+        error=_text(fields.get("error")),
+    )
+
+
+def read_call_details(headers: Mapping[str, str], body: bytes) -> CallDetails:
+    """The answer to GET /outbound/{call_id}. Raises UnreadableError."""
+    fields = _fields(headers, body)
+    details = fields.get("call_details", fields)
+    if not isinstance(details, dict) or not _text(details.get("status")):
+        raise UnreadableError("there are no call_details in it")
+    # One table of the documentation spells a name `start_Timestamp`.
+    details = {name.lower(): value for name, value in details.items()}
+    return CallDetails(
+        status=_text(details["status"]),
+        attempts=_number(details.get("attempts")),
+        max_attempts=_number(details.get("max_attempts")),
+        queued_timestamp=_number(details.get("queued_timestamp")),
+        last_attempt_timestamp=_number(details.get("last_attempt_timestamp")),
+        start_timestamp=_number(details.get("start_timestamp")),
+        end_timestamp=_number(details.get("end_timestamp")),
+        reattempt_wait=_number(details.get("reattempt_wait")),
+        events=tuple(_events(details.get("events"))),
+    )
+
+
+def error_text(headers: Mapping[str, str], body: bytes) -> str:
+    """The API's own words for what went wrong, or as much of the body as a person may want to see."""
+    try:
+        found = _text(_fields(headers, body).get("error"))
+    except UnreadableError:
+        found = ""
+    return found or excerpt(body)
+
+
+def excerpt(body: bytes) -> str:
+    """The beginning of a body, on one line and without control characters."""
+    text = body[: MOST_SHOWN * 4].decode("utf-8", "replace")
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:MOST_SHOWN]
+
+
+def _fields(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    text = body.decode("utf-8-sig", "replace").strip()
+    if "xml" in headers.get("content-type", "") or text.startswith("<"):
+        return _xml_fields(text)
+    for read in (json.loads, _json_as_documented):
+        try:
+            found = read(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            return found
+    raise UnreadableError("it is neither JSON nor XML of the API")
+
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)|(?P<mark>[{}\[\]:,])|(?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+    r"""|(?P<word>true|false|null|-?\d+(?:\.\d+)?)""",
+    re.DOTALL,
+)
+
+
+def _json_as_documented(text: str) -> object:
+    """JSON with text in single quotes, rewritten token by token and then read as JSON."""
+    pieces = []
+    position = 0
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        if token is None:
+            raise ValueError("no token of JSON")
+        piece = token[0]
+        if piece.startswith("'"):
+            piece = json.dumps(re.sub(r"\\(['\"\\])", r"\1", piece[1:-1]))
+        pieces.append(piece)
+        position = token.end()
+    return json.loads("".join(pieces))
+
+
+def _xml_fields(text: str) -> dict[str, Any]:
+    # Without a document type there are no entities, and so nothing that could expand.
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise UnreadableError("it declares a document type, which the API never does")
+    try:
+        root = ET.fromstring(text)  # noqa: S314 - document types are refused above
+    except (ET.ParseError, ValueError, RecursionError):
+        raise UnreadableError("it is no XML") from None
+    found = _value(root)
+    return found if isinstance(found, dict) else {root.tag: found}
+
+
+def _value(element: Element) -> Any:  # noqa: ANN401 - XML holds text, lists and records alike
+    children = list(element)
+    if not children:
+        return element.text or ""
+    if all(child.tag == "item" for child in children):
+        return [_value(child) for child in children]
+    return {child.tag: _value(child) for child in children}
+
+
+def _link(header: str) -> str:
+    """The address in a Link header: bare, as the documentation prints it, or in the brackets of RFC 8288."""
+    bracketed = re.match(r"\s*<([^>]*)>", header)
+    return bracketed[1] if bracketed else header.strip()
+
+
+def _call_id(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return ""
+    text = str(value).strip()
+    return text if re.fullmatch(r"[0-9]{1,30}", text) else ""
+
+
+def _truth(value: object) -> bool:
+    return str(value).strip().lower() in {"true", "1"}
+
+
+def _text(value: object) -> str:
+    return "" if value is None or isinstance(value, dict | list) else str(value).strip()
+
+
+def _number(value: object) -> int | None:
+    text = _text(value)
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
+
+
+def _events(value: object) -> Iterator[CallEvent]:
+    entries = value if isinstance(value, list) else [value]
+    for entry in entries:
+        if isinstance(entry, dict):
+            timestamp = _number(entry.get("timestamp"))
+            if timestamp is not None:
+                yield CallEvent(event=_text(entry.get("event")), timestamp=timestamp)

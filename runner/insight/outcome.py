@@ -1,0 +1,126 @@
+"""What is known after a queue request: queued, refused, not sent, or uncertain. Pure.
+
+The wire decides, not the name of an exception: a reset looks the same whether the server never read the
+request or carried it out. Only what provably never left counts as not sent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runner.insight.answers import UnreadableError, error_text, excerpt, read_queue_answer
+
+OK = 200
+BAD_REQUEST = 400
+
+_ADVICE: Mapping[int, str] = {
+    401: "check RUNNER_INSIGHT_USERNAME and RUNNER_INSIGHT_DEVELOPER_KEY, and that the account is active",
+    403: "this account may not queue calls for this survey: ask its owner for the permission",
+    404: "check survey_id and instance_id in the campaign file: Insight knows no such deployment or survey",
+    405: "something between here and Insight changes the request: check RUNNER_INSIGHT_BASE_URL",
+    409: "look at the survey in Insight: it may be deleted or expired, lack a voice or metadatabase, have "
+    "another current instance_id, or have all the responses it is set to take",
+    415: "something between here and Insight changes the content type: check RUNNER_INSIGHT_BASE_URL",
+}
+"""The statuses after which no call of the campaign can succeed until a person acts, and what that is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request as the wire saw it. `sent` is False only when no byte of it can have left.
+
+    `status` is None when no whole answer came; `date` is the API's clock, UTC Unix seconds.
+    """
+
+    sent: bool
+    prevented: bool = False
+    """The caller's own last look kept it from leaving."""
+    problem: str = ""
+    """What went wrong on the way, in a person's words; empty when an answer came."""
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    date: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Insight queued the call."""
+
+    call_id: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """400: the data was wrong, and the call is documented as not queued."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Nothing in this campaign can succeed until a person acts; this call was not queued."""
+
+    status: int
+    error: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """Provably, no byte of the request left."""
+
+    reason: str
+    prevented: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncertain:
+    """The call may or may not be queued."""
+
+    reason: str
+    status: int | None
+    body: str
+
+
+Outcome = Accepted | Refused | Stop | NotSent | Uncertain
+
+
+def judge(exchange: Exchange) -> Outcome:
+    """The one meaning of an exchange; whatever is not documented is uncertain."""
+    if not exchange.sent:
+        return NotSent(reason=exchange.problem, prevented=exchange.prevented)
+    if exchange.status is None:
+        return Uncertain(reason=exchange.problem, status=None, body=excerpt(exchange.body))
+    if exchange.status == OK:
+        return _judge_success(exchange)
+    error = error_text(exchange.headers, exchange.body)
+    if exchange.status == BAD_REQUEST:
+        return Refused(error=error or "Insight gave no reason")
+    if exchange.status in _ADVICE:
+        return Stop(
+            status=exchange.status,
+            error=error or "Insight gave no reason",
+            advice=_ADVICE[exchange.status],
+        )
+    return Uncertain(
+        reason=f"Insight answered {exchange.status}, which does not tell whether the call was queued",
+        status=exchange.status,
+        body=error,
+    )
+
+
+def _judge_success(exchange: Exchange) -> Accepted | Uncertain:
+    try:
+        answer = read_queue_answer(exchange.headers, exchange.body)
+    except UnreadableError as error:
+        reason = f"Insight answered 200, but the answer cannot be read: {error}"
+        return Uncertain(reason=reason, status=OK, body=excerpt(exchange.body))
+    if answer.success and answer.call_id:
+        return Accepted(call_id=answer.call_id, link=answer.link)
+    reason = (
+        "Insight answered 200 without a call_id"
+        if answer.success
+        else "Insight answered 200, but without success"
+    )
+    return Uncertain(reason=reason, status=OK, body=answer.error or excerpt(exchange.body))

@@ -1,0 +1,52 @@
+"""Requests of Insight's outbound API, as the exact bytes that leave. Pure: values in, bytes out.
+
+Facts about the API: "Queuing an Outbound Call" in Plum's documentation, and what PHP, in which Insight is
+written, makes of a form.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote_plus
+
+from runner.planning.plan import CallRequest
+
+Accept = Literal["json", "xml"]
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRequest:
+    """One POST to the queue endpoint. `path` is below the API's base URL."""
+
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def queue_request(
+    *,
+    survey_id: str,
+    instance_id: str,
+    call: CallRequest,
+    start_timestamp: int,
+    end_timestamp: int,
+    accept: Accept,
+) -> QueueRequest:
+    """The request that queues one call between two UTC Unix seconds."""
+    fields = [
+        ("phone_number", call.phone_number),
+        ("start_timestamp", str(start_timestamp)),
+        ("end_timestamp", str(end_timestamp)),
+        ("max_attempts", str(call.max_attempts)),
+    ]
+    if call.max_attempts > 1:
+        fields.append(("reattempt_wait", str(call.reattempt_wait)))
+    # PHP makes an array of `metadata[name]`. The campaign model refuses names with brackets.
+    fields += [(f"metadata[{name}]", value) for name, value in call.metadata.items()]
+    if call.result_url:
+        fields.append(("result_url", call.result_url))
+    return QueueRequest(
+        path=f"/surveys/{survey_id}/{instance_id}/queue",
+        headers=(("Content-Type", FORM), ("Accept", f"application/{accept}")),
+        body="&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in fields).encode("ascii"),
+    )

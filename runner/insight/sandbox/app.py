@@ -1,0 +1,294 @@
+"""The sandbox's addresses and what each answers.
+
+Below `/api`, as Insight documents them: `POST surveys/{survey}/{instance}/queue`, `GET outbound/{call_id}`,
+`DELETE surveys/{survey}/{instance}/cancel`, `GET surveys/{survey}/{instance}/responses`.
+
+For tests and curious people:
+
+- `GET /_sandbox/calls`: a list of every accepted call in order, `{"call_id", "received_at", "survey_id",
+  "instance_id", "username", "reported", …}` with each field of the form as it came (`metadata` an object);
+- `DELETE /_sandbox/calls` forgets them;
+- `GET /_sandbox/requests`: `{"statuses": […]}`, one for each queue request, 0 where a fault left it unanswered;
+- `POST /_sandbox/faults` with `{"faults": ["500*3"]}` sets faults, `DELETE` clears them.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from runner.errors import UsageError
+from runner.insight.protocol import FORM
+from runner.insight.sandbox.book import Book, QueuedCall
+from runner.insight.sandbox.checks import first_error
+from runner.insight.sandbox.connections import Connections
+from runner.insight.sandbox.faults import Fault, Faults, Kind, parse_fault
+from runner.insight.sandbox.forms import php_form
+
+_ERRORS: Mapping[int, str] = {
+    400: "supplied data improperly formatted or invalid",
+    401: "authentication headers invalid or the account is inactive",
+    403: "the account does not have appropriate permissions",
+    404: "deployment, user or survey was not found",
+    405: "invalid HTTP method supplied",
+    409: "survey has been marked as deleted",
+    415: "unsupported media type",
+    429: "too many requests",
+    500: "database error",
+    503: "service unavailable",
+}
+_FOR_EVER_SECONDS = 3600.0
+_DRIP_SECONDS = 0.02
+_LARGEST_BODY = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """The one account that is let in; without a username, any account with a key is."""
+
+    username: str = ""
+    developer_key: str = ""
+
+
+class Api:
+    """The endpoints, over one book."""
+
+    def __init__(
+        self, book: Book, faults: Faults, connections: Connections, credentials: Credentials
+    ) -> None:
+        self._book = book
+        self._faults = faults
+        self._connections = connections
+        self._credentials = credentials
+
+    def routes(self) -> list[Route]:
+        every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        survey = "/api/surveys/{survey_id}/{instance_id}"
+        return [
+            Route(f"{survey}/queue", self.queue, methods=every),
+            Route(f"{survey}/cancel", self.cancel, methods=every),
+            Route(f"{survey}/responses", self.responses, methods=every),
+            Route("/api/outbound/{call_id}", self.outbound, methods=every),
+            Route("/_sandbox/calls", self.received, methods=["GET", "DELETE"]),
+            Route("/_sandbox/requests", self.requests, methods=["GET"]),
+            Route("/_sandbox/faults", self.set_faults, methods=["POST", "DELETE"]),
+        ]
+
+    async def queue(self, request: Request) -> Response:
+        fault = self._faults.draw()
+        body = await _body(request)
+        if fault is None:
+            response = self._queue(request, body)
+        else:
+            response = await self._misbehave(request, body, fault)
+        self._book.statuses.append(response.status_code)
+        return response
+
+    async def cancel(self, request: Request) -> Response:
+        refusal = self._refusal(request, "DELETE")
+        if refusal is not None:
+            return refusal
+        self._book.cancel_pending(request.path_params["survey_id"], request.path_params["instance_id"])
+        return self._dated(Response(status_code=202))
+
+    async def responses(self, request: Request) -> Response:
+        refusal = self._refusal(request, "GET")
+        if refusal is not None:
+            return refusal
+        count = self._book.responses(request.path_params["survey_id"], request.path_params["instance_id"])
+        return self._answer(request, 200, {"success": True, "responses": count})
+
+    async def outbound(self, request: Request) -> Response:
+        refusal = self._refusal(request, "GET")
+        if refusal is not None:
+            return refusal
+        call = self._book.find(request.path_params["call_id"])
+        if call is None:
+            return self._error(request, 404)
+        return self._answer(request, 200, {"success": True, "call_details": call.details(self._book.now())})
+
+    async def received(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._book.clear()
+            return Response(status_code=204)
+        return JSONResponse([call.received() for call in self._book.calls])
+
+    async def requests(self, _request: Request) -> Response:
+        return JSONResponse({"statuses": self._book.statuses})
+
+    async def set_faults(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._faults.set([])
+            return Response(status_code=204)
+        try:
+            specs = json.loads(await _body(request))["faults"]
+            self._faults.set([parse_fault(str(spec)) for spec in specs])
+        except (ValueError, KeyError, TypeError):
+            return JSONResponse({"error": 'send {"faults": ["500*3"]}'}, status_code=400)
+        except UsageError as error:
+            return JSONResponse({"error": error.message, "hint": error.hint}, status_code=400)
+        return Response(status_code=204)
+
+    def _queue(self, request: Request, body: bytes) -> Response:
+        accepted = self._accept(request, body)
+        return accepted if isinstance(accepted, Response) else self._queued(request, accepted)
+
+    def _accept(self, request: Request, body: bytes) -> QueuedCall | Response:
+        refusal = self._refusal(request, "POST")
+        if refusal is not None:
+            return refusal
+        if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM:
+            return self._error(request, 415)
+        form = php_form(body)
+        error = first_error(form, self._book.now())
+        if error is not None:
+            return self._error(request, 400, error)
+        return self._book.queue(
+            survey_id=request.path_params["survey_id"],
+            instance_id=request.path_params["instance_id"],
+            username=_credentials(request)[0],
+            form=form,
+        )
+
+    def _queued(self, request: Request, call: QueuedCall) -> Response:
+        response = self._answer(request, 200, {"success": True, "call_id": call.call_id})
+        base = f"{request.url.scheme}://{request.url.netloc}"
+        response.headers["Link"] = f"{base}/api/outbound/{call.call_id}"
+        return response
+
+    async def _misbehave(self, request: Request, body: bytes, fault: Fault) -> Response:
+        match fault.kind:
+            case Kind.STATUS:
+                return self._error(request, fault.status)
+            case Kind.REDIRECT:
+                return self._dated(Response(status_code=307, headers={"Location": str(request.url)}))
+            case Kind.RESET_BEFORE:
+                return self._reset(request)
+            case Kind.HANG_BEFORE:
+                return await self._hang()
+            case Kind.SLOW:
+                await asyncio.sleep(fault.seconds)
+                return self._queue(request, body)
+        accepted = self._accept(request, body)
+        if isinstance(accepted, Response):
+            return accepted
+        match fault.kind:
+            case Kind.ERROR_AFTER:
+                return self._error(request, 500)
+            case Kind.GARBAGE:
+                return self._dated(Response("<<<%&", media_type="application/json"))
+            case Kind.DRIP:
+                return _drip(self._queued(request, accepted))
+            case Kind.RESET_AFTER:
+                return self._reset(request)
+            case _:
+                return await self._hang()
+
+    def _reset(self, request: Request) -> Response:
+        self._connections.reset(request.scope["client"])
+        return _Unanswered()
+
+    @staticmethod
+    async def _hang() -> Response:
+        await asyncio.sleep(_FOR_EVER_SECONDS)
+        return _Unanswered()
+
+    def _refusal(self, request: Request, method: str) -> Response | None:
+        """The error that every endpoint gives for a wrong method or account, or None."""
+        if request.method != method:
+            return self._error(request, 405)
+        username, key = _credentials(request)
+        wanted = self._credentials
+        if not username or not key:
+            return self._error(request, 401)
+        if wanted.username and (username, key) != (wanted.username, wanted.developer_key):
+            return self._error(request, 401)
+        return None
+
+    def _error(self, request: Request, status: int, error: str = "") -> Response:
+        return self._answer(request, status, {"success": False, "error": error or _ERRORS[status]})
+
+    def _answer(self, request: Request, status: int, content: dict[str, Any]) -> Response:
+        if "xml" in request.headers.get("accept", ""):
+            root = ET.Element("result")
+            _fill(root, content)
+            body, media_type = ET.tostring(root), "application/xml"
+        else:
+            body, media_type = json.dumps(content).encode(), "application/json"
+        return self._dated(Response(body, status_code=status, media_type=media_type))
+
+    def _dated(self, response: Response) -> Response:
+        """The sandbox's clock, which in a rehearsal is not the machine's."""
+        response.headers["Date"] = formatdate(self._book.now(), usegmt=True)
+        return response
+
+
+class _Unanswered(Response):
+    """Sends nothing: the connection is gone or stays silent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status_code = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's own types
+        pass
+
+
+def sandbox_app(
+    *, book: Book, faults: Faults, connections: Connections, credentials: Credentials
+) -> Starlette:
+    return Starlette(routes=Api(book, faults, connections, credentials).routes())
+
+
+def _credentials(request: Request) -> tuple[str, str]:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        username, _, key = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return username, key
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk[: _LARGEST_BODY - len(body)]
+    except ClientDisconnect:
+        pass
+    return bytes(body)
+
+
+def _drip(response: Response) -> Response:
+    async def one_by_one() -> AsyncIterator[bytes]:
+        for byte in bytes(response.body):
+            await asyncio.sleep(_DRIP_SECONDS)
+            yield bytes([byte])
+
+    return StreamingResponse(one_by_one(), status_code=response.status_code, headers=dict(response.headers))
+
+
+def _fill(element: ET.Element, content: object) -> None:
+    """The API's XML: a name for each field, `<item>` for each entry of a list."""
+    if isinstance(content, dict):
+        for name, value in content.items():
+            _fill(ET.SubElement(element, name), value)
+    elif isinstance(content, list):
+        for value in content:
+            _fill(ET.SubElement(element, "item"), value)
+    elif isinstance(content, bool):
+        element.text = "true" if content else "false"
+    elif content is not None:
+        element.text = str(content)

@@ -1,0 +1,58 @@
+"""Tells `result_url` how a simulated call ended, as Insight does: a POST with the fields of call_details."""
+
+import asyncio
+import http.client
+import ipaddress
+from urllib.parse import quote_plus, urlsplit
+
+from runner.insight.protocol import FORM
+from runner.insight.sandbox.book import Book, QueuedCall
+
+_LOOK_SECONDS = 0.2
+_TIMEOUT_SECONDS = 5
+
+
+async def report_results(book: Book) -> None:
+    """Runs until cancelled. Only loopback is ever reported to: nobody outside gets mail from a sandbox."""
+    while True:
+        now = book.now()
+        for call in list(book.calls):
+            if call.result_url and not call.reported and call.progress(now).ended_at is not None:
+                call.reported = await asyncio.to_thread(_report, call, now)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _report(call: QueuedCall, now: float) -> str:
+    parts = urlsplit(call.result_url)
+    if not _is_loopback(parts.hostname or ""):
+        return "not sent: not loopback"
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_TIMEOUT_SECONDS)
+    path = parts.path or "/"
+    try:
+        connection.request(
+            "POST",
+            f"{path}?{parts.query}" if parts.query else path,
+            body=_form(call, now),
+            headers={"Content-Type": FORM},
+        )
+        return f"answered {connection.getresponse().status}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"failed: {type(error).__name__}"
+    finally:
+        connection.close()
+
+
+def _form(call: QueuedCall, now: float) -> bytes:
+    details = call.details(now)
+    events = details.pop("events")
+    fields = [(name, "" if value is None else str(value)) for name, value in details.items()]
+    for index, event in enumerate(events):
+        fields += [(f"events[{index}][{name}]", str(value)) for name, value in event.items()]
+    return "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in fields).encode()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

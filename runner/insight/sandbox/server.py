@@ -1,0 +1,149 @@
+"""Runs the sandbox on a loopback port: in a thread for one rehearsal, or in the foreground as a server."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from runner.errors import RunnerError
+from runner.insight.sandbox.app import Credentials, sandbox_app
+from runner.insight.sandbox.book import Book
+from runner.insight.sandbox.connections import Connections
+from runner.insight.sandbox.faults import Fault, Faults
+from runner.insight.sandbox.reports import report_results
+
+_HOST = "127.0.0.1"
+_BACKLOG = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running sandbox, for whoever shares its process."""
+
+    base_url: str
+    book: Book
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Every accepted call so far, as `GET /_sandbox/calls` gives them."""
+        return [call.received() for call in list(self.book.calls)]
+
+
+@contextmanager
+def running_sandbox(
+    *,
+    now: Callable[[], float] = time.time,
+    faults: Sequence[Fault] = (),
+    credentials: Credentials | None = None,
+) -> Iterator[Sandbox]:
+    """A sandbox on a free port, in a thread, ready when the block begins and gone when it ends."""
+    with _bind(0) as listener:
+        server = _Server(listener, now=now, faults=faults, credentials=credentials)
+        thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
+        thread.start()
+        try:
+            yield Sandbox(server.base_url, server.book)
+        finally:
+            server.stop()
+            thread.join()
+
+
+def serve(*, port: int, faults: Sequence[Fault], on_ready: Callable[[str], None]) -> None:
+    """Serves until SIGINT or SIGTERM. `on_ready` gets the API's base URL. Raises RunnerError when the port
+    is taken.
+    """
+    with _bind(port) as listener:
+        server = _Server(listener, now=time.time, faults=faults, credentials=None)
+        on_ready(server.base_url)
+        server.run()
+
+
+class _Server:
+    def __init__(
+        self,
+        listener: socket.socket,
+        *,
+        now: Callable[[], float],
+        faults: Sequence[Fault],
+        credentials: Credentials | None,
+    ) -> None:
+        set_faults = Faults(tuple(faults))
+        connections = Connections(set_faults)
+        self._listener = listener
+        self.book = Book(now)
+        self.base_url = f"http://{_HOST}:{listener.getsockname()[1]}/api"
+        app = sandbox_app(
+            book=self.book,
+            faults=set_faults,
+            connections=connections,
+            credentials=credentials or Credentials(),
+        )
+        self._uvicorn = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=_watched(connections),
+                loop="asyncio",
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                # The sandbox dates its answers by its own clock.
+                date_header=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+
+    def run(self) -> None:
+        asyncio.run(self._serve())
+
+    def stop(self) -> None:
+        self._uvicorn.should_exit = True
+        # A request that hangs on purpose would keep an orderly shutdown waiting.
+        self._uvicorn.force_exit = True
+
+    async def _serve(self) -> None:
+        reporting = asyncio.create_task(report_results(self.book))
+        try:
+            await self._uvicorn.serve(sockets=[self._listener])
+        finally:
+            reporting.cancel()
+
+
+def _watched(connections: Connections) -> type[H11Protocol]:
+    class Watched(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+            super().connection_made(transport)
+            self._watched_transport = transport
+            connections.opened(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            connections.closed(self._watched_transport)
+            super().connection_lost(exc)
+
+    return Watched
+
+
+@contextmanager
+def _bind(port: int) -> Iterator[socket.socket]:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, port))
+        except OSError as error:
+            raise RunnerError(
+                f"port {port} cannot be used: {error.strerror}",
+                hint="choose another with --port, or --port 0 for any free one",
+            ) from None
+        # Listening at once, so that nobody who connects early is turned away.
+        listener.listen(_BACKLOG)
+        yield listener
+    finally:
+        listener.close()
