@@ -1,0 +1,1 @@
+"""WHAT is done: each call's request leaves at its time, once, and its outcome is recorded."""

@@ -1,0 +1,71 @@
+"""The alarm clock: what time it is, and who is woken when. APScheduler's only door.
+
+The ledger is the only memory; APScheduler keeps two small jobs in its own. One job per call would be wrong:
+measured, 60,000 date jobs at one instant with the default grace of a second ran none of them, and with no
+grace all at once.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+RECHECK_SECONDS = 30
+"""However wrong an alarm may be (suspend, a wall clock that was set), the ledger is asked this often."""
+
+
+class AlarmClock:
+    """Wall-clock time and one alarm. Times are UTC Unix seconds."""
+
+    def __init__(self) -> None:
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        )
+        self._on_alarm: Callable[[], None] = lambda: None
+
+    def now(self) -> float:
+        return time.time()
+
+    def start(self, on_alarm: Callable[[], None]) -> None:
+        """Begins to ring: at every alarm that is set, and every `RECHECK_SECONDS`. Needs a running loop."""
+        self._on_alarm = on_alarm
+        self._scheduler.start()
+        self._scheduler.add_job(self._ring, "interval", seconds=RECHECK_SECONDS, id="recheck")
+
+    def set_alarm(self, at: float, *, idle: bool) -> None:  # noqa: ARG002 - `idle` matters to rehearsals
+        """Rings at `at`, instead of at any earlier setting. `idle` says that nothing is under way."""
+        self._ring_at(at)
+
+    def stop(self) -> None:
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def _ring_at(self, at: float) -> None:
+        self._scheduler.add_job(
+            self._ring, "date", run_date=datetime.fromtimestamp(at, UTC), id="alarm", replace_existing=True
+        )
+
+    # A coroutine, because APScheduler would run a plain function in a thread.
+    async def _ring(self) -> None:
+        self._on_alarm()
+
+
+class RehearsalClock(AlarmClock):
+    """A clock for rehearsals: while nothing is under way, it leaps to the next alarm instead of waiting.
+
+    A campaign of two weeks can so be rehearsed against the sandbox in the time that its requests take.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self._ahead
+
+    def set_alarm(self, at: float, *, idle: bool) -> None:
+        if idle:
+            self._ahead += max(0.0, at - self.now())
+        self._ring_at(at - self._ahead)

@@ -1,0 +1,273 @@
+"""Sends each call of a run when it is due, once, and records what came of it.
+
+The loop asks the ledger what is due, claims it (which commits the intent), sends under the rate limit, and
+sleeps until the next call is due. It keeps nothing in memory that a crash could lose.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from runner.dispatch.clock import AlarmClock
+from runner.dispatch.clock_check import ClockCheck
+from runner.dispatch.events import (
+    BackingOff,
+    CallEnded,
+    CallsMoved,
+    CallsWithdrawn,
+    Event,
+    Finish,
+    Waiting,
+)
+from runner.dispatch.rate_limit import RateLimit
+from runner.dispatch.results import Strikes, ending_of
+from runner.errors import RunnerError, StoppedError
+from runner.insight.outcome import Exchange, NotSent, Outcome, Stop, judge
+from runner.ledger.call_queue import CallQueue, Claim
+from runner.planning.plan import Slot, WaitingCall
+
+LATE_SECONDS = 60
+"""A call not sent this long after its start gets a new slot: work that piled up never leaves in a burst."""
+IDLE_SECONDS = 60
+"""`--until-idle` leaves when nothing is due for this long."""
+_LONGEST_BACKOFF_SECONDS = 60
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Post = Callable[[Claim, Callable[[], None]], Awaitable[Exchange]]
+"""Sends the request of one claim; the second argument is called just before the first byte leaves."""
+Reschedule = Callable[[Sequence[WaitingCall], Sequence[int], float], Mapping[int, Slot | None]]
+"""(late calls, starts that are taken, now) → a new slot for each call's id, or None where none is left."""
+NewlySuppressed = Callable[[], Callable[[str, str], str | None] | None]
+"""Reads the suppression lists again if they changed; then (key, number) → the reason, or None."""
+
+
+class NotAllowedError(RunnerError):
+    """The call may no longer be sent: its window has passed, or the run was told to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How gently Insight is asked."""
+
+    requests_per_second: float
+    max_in_flight: int
+
+
+class Dispatcher:
+    """One run of one campaign. Give it to an event loop with `run`; end it early with `stop`."""
+
+    def __init__(
+        self,
+        *,
+        queue: CallQueue,
+        post: Post,
+        clock: AlarmClock,
+        clock_check: ClockCheck,
+        limits: Limits,
+        reschedule: Reschedule,
+        newly_suppressed: NewlySuppressed,
+        listen: Callable[[Event], None],
+        until_idle: bool,
+    ) -> None:
+        self._queue = queue
+        self._post = post
+        self._clock = clock
+        self._clock_check = clock_check
+        self._limits = limits
+        self._reschedule = reschedule
+        self._newly_suppressed = newly_suppressed
+        self._listen = listen
+        self._until_idle = until_idle
+        self._rate = RateLimit(limits.requests_per_second)
+        self._strikes = Strikes()
+        self._wake = asyncio.Event()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._failures_to_reach = 0
+        self._not_before = 0.0
+        self._interrupted = False
+        self._error: BaseException | None = None
+        # One thread, so that the ledger's commits never hold up the loop and stay in order.
+        self._ledger_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+
+    async def run(self) -> Finish:
+        """Sends until nothing is left, and returns why it ended.
+
+        Raises StoppedError when going on could not succeed, or whatever the ledger or a suppression list
+        raised. Requests under way are always finished and recorded first.
+        """
+        self._clock.start(self._wake.set)
+        try:
+            finish = await self._work()
+        finally:
+            await self._drain()
+            self._clock.stop()
+            self._ledger_thread.shutdown()
+        if self._error is not None:
+            raise self._error
+        return Finish.INTERRUPTED if self._interrupted else finish
+
+    def stop(self) -> None:
+        """Asks the run to end: no new claims; what is under way is finished."""
+        self._interrupted = True
+        self._wake.set()
+
+    def _stopping(self) -> bool:
+        return self._interrupted or self._error is not None
+
+    def _room(self) -> int:
+        """How many more calls may be under way now."""
+        return self._limits.max_in_flight - len(self._in_flight)
+
+    async def _work(self) -> Finish:
+        while not self._stopping():
+            self._wake.clear()
+            await self._move_late_calls()
+            await self._send_what_is_due()
+            if self._stopping():
+                break
+            due = await self._in_ledger(self._queue.next_due)
+            if due is None and not self._in_flight:
+                return Finish.DONE
+            if due is not None:
+                at = max(due, self._not_before)
+                if self._until_idle and at > self._clock.now() + IDLE_SECONDS and not self._in_flight:
+                    return Finish.IDLE
+                if not self._in_flight:
+                    self._listen(Waiting(until=due))
+                self._clock.set_alarm(at, idle=not self._in_flight)
+            await self._wake.wait()
+        return Finish.INTERRUPTED
+
+    async def _move_late_calls(self) -> None:
+        now = self._clock.now()
+        late = await self._in_ledger(self._queue.late, now - LATE_SECONDS)
+        if not late:
+            return
+        taken = await self._in_ledger(self._queue.occupied_starts, now)
+        slots = self._reschedule(late, taken, now)
+        moved = {call: slot for call, slot in slots.items() if slot is not None}
+        lost = {
+            call: "late, and no time is left in its windows" for call, slot in slots.items() if slot is None
+        }
+        await self._in_ledger(self._queue.move, moved, now)
+        await self._in_ledger(self._queue.skip, lost, now)
+        self._listen(CallsMoved(moved=len(moved), skipped=len(lost)))
+
+    async def _send_what_is_due(self) -> None:
+        """Claims and sends until nothing is due, the limit is reached or the run is to stop."""
+        while not self._stopping() and self._clock.now() >= self._not_before:
+            if self._room() == 0:
+                await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+                continue
+            pause = self._rate.wait(time.monotonic())
+            if pause:
+                await self._pause(pause)
+                continue
+            await self._withdraw_suppressed()
+            claims = await self._claim()
+            if not claims:
+                return
+            for claim in claims:
+                self._start(claim)
+
+    async def _claim(self) -> list[Claim]:
+        monotonic, now = time.monotonic(), self._clock.now()
+        most = min(self._room(), self._rate.available(monotonic))
+        claims = await self._in_ledger(self._queue.claim_due, now, most, now - LATE_SECONDS)
+        self._rate.spend(monotonic, len(claims))
+        return claims
+
+    async def _withdraw_suppressed(self) -> None:
+        suppressed = await asyncio.to_thread(self._newly_suppressed)
+        if suppressed is None:
+            return
+        people = await self._in_ledger(self._queue.waiting_people)
+        reasons = {call: reason for call, key, phone in people if (reason := suppressed(key, phone))}
+        if reasons:
+            await self._in_ledger(self._queue.skip, reasons, self._clock.now())
+            self._listen(CallsWithdrawn(count=len(reasons)))
+
+    def _start(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._send(claim))
+        self._in_flight.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._error = self._error or error
+        self._wake.set()
+
+    async def _send(self, claim: Claim) -> None:
+        exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
+        outcome = judge(exchange)
+        ending = await self._in_ledger(self._queue.finish, claim, ending_of(outcome), self._clock.now())
+        self._listen(
+            CallEnded(
+                key=claim.key,
+                ref=claim.ref,
+                state=ending.state,
+                reason=ending.reason,
+                call_id=ending.call_id,
+                start_timestamp=claim.start_timestamp,
+            )
+        )
+        self._react(outcome)
+        self._clock_check.compare(exchange)
+
+    def _check_still_allowed(self, claim: Claim) -> None:
+        """The last look before the bytes leave. Raises NotAllowedError."""
+        now = self._clock.now()
+        if now > claim.start_timestamp + LATE_SECONDS or now >= claim.end_timestamp:
+            raise NotAllowedError("its time passed before it could be sent")
+        if self._error is not None:
+            raise NotAllowedError("the run was stopped before it could be sent")
+
+    def _react(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Stop):
+            raise StoppedError(
+                f"Insight answered {outcome.status} and the campaign cannot go on: {outcome.error}",
+                hint=outcome.advice,
+            )
+        self._strikes.count(outcome)
+        if not isinstance(outcome, NotSent):
+            self._failures_to_reach = 0
+        elif not outcome.prevented:
+            self._back_off(outcome.reason)
+
+    def _back_off(self, reason: str) -> None:
+        """Waits longer after each failure to reach Insight, with jitter against marching in step."""
+        now = self._clock.now()
+        if now < self._not_before:
+            return
+        longest = min(_LONGEST_BACKOFF_SECONDS, 2.0**self._failures_to_reach)
+        self._failures_to_reach += 1
+        seconds = longest * random.uniform(0.5, 1)  # noqa: S311 - spreads load; guards no secret
+        self._not_before = now + seconds
+        self._listen(BackingOff(reason=reason, seconds=seconds))
+
+    async def _drain(self) -> None:
+        while self._in_flight:
+            await asyncio.wait(self._in_flight)
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleeps, but not through a request to stop."""
+        waiter = asyncio.create_task(asyncio.sleep(seconds))
+        try:
+            while not self._stopping() and not waiter.done():
+                self._wake.clear()
+                woken = asyncio.create_task(self._wake.wait())
+                await asyncio.wait({waiter, woken}, return_when=asyncio.FIRST_COMPLETED)
+                woken.cancel()
+        finally:
+            waiter.cancel()
+
+    async def _in_ledger(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._ledger_thread, lambda: work(*args, **kwargs))

@@ -1,0 +1,69 @@
+"""What happens while a campaign is applied, as values, for whoever tells people about it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runner.ledger.states import CallState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded:
+    """One attempt ended. `start_timestamp` is UTC Unix seconds."""
+
+    key: str
+    ref: str
+    state: CallState
+    reason: str
+    call_id: str | None
+    start_timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsMoved:
+    """Calls that were late got new slots; those for which none was left were skipped."""
+
+    moved: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsWithdrawn:
+    """Calls were skipped because a suppression list now names their contacts."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackingOff:
+    """Insight cannot be reached; nothing was sent. The next try is in `seconds`."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockIsOff:
+    """Insight's clock and ours differ by `seconds`; positive when ours is ahead."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Nothing is due before `until` (UTC Unix seconds)."""
+
+    until: int
+
+
+Event = CallEnded | CallsMoved | CallsWithdrawn | BackingOff | ClockIsOff | Waiting
+
+
+class Finish(StrEnum):
+    """Why an apply came to its end."""
+
+    DONE = "done"
+    """Every call of the plan was tried or skipped."""
+    IDLE = "idle"
+    """Nothing is due soon, and the user did not want to wait."""
+    INTERRUPTED = "interrupted"
+    """A person or the system asked it to stop; what was under way was finished."""

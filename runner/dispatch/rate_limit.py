@@ -1,0 +1,31 @@
+"""At most so many requests a second, evenly, without saving up unused time. Pure: `now` is an argument."""
+
+_BURST_SECONDS = 0.05
+"""How much time may be caught up after a late wake-up, so that the average holds at high rates."""
+
+
+class RateLimit:
+    """Counts requests against a rate. Instants are seconds of one monotonic clock.
+
+    Plum warns that looping its single-call API can act like a denial of service, so there is always a limit.
+    """
+
+    def __init__(self, per_second: float) -> None:
+        self._interval = 1 / per_second
+        self._burst = max(1, int(per_second * _BURST_SECONDS))
+        self._next = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next request may leave; 0 when one may leave now."""
+        return max(0.0, self._next - now)
+
+    def available(self, now: float) -> int:
+        """How many requests may leave now."""
+        if now < self._next:
+            return 0
+        return min(self._burst, int((now - self._next) / self._interval) + 1)
+
+    def spend(self, now: float, requests: int) -> None:
+        """Takes note that `requests` leave now."""
+        oldest = now - (self._burst - 1) * self._interval
+        self._next = max(self._next, oldest) + requests * self._interval

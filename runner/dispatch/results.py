@@ -1,0 +1,58 @@
+"""What an answer of Insight, or the lack of one, means for the call and for the campaign. Pure."""
+
+from runner.errors import StoppedError
+from runner.insight.outcome import Accepted, NotSent, Outcome, Refused, Stop, Uncertain
+from runner.ledger.call_queue import Ending
+from runner.ledger.states import CallState
+
+MOST_STRIKES = 10
+
+
+def ending_of(outcome: Outcome) -> Ending:
+    """The state of a call after its request ended like this."""
+    match outcome:
+        case Accepted():
+            return Ending(state=CallState.QUEUED, http_status=200, call_id=outcome.call_id, link=outcome.link)
+        case Refused():
+            return Ending(state=CallState.REFUSED, http_status=400, reason=outcome.error)
+        case Stop():
+            # Documented as errors of the account or survey as such: this call was not queued either.
+            return Ending(state=CallState.PLANNED, http_status=outcome.status, reason=outcome.error)
+        case NotSent():
+            return Ending(state=CallState.PLANNED, reason=outcome.reason)
+        case Uncertain():
+            detail = f"{outcome.reason}: {outcome.body}" if outcome.body else outcome.reason
+            return Ending(state=CallState.UNCERTAIN, http_status=outcome.status, reason=detail)
+
+
+class Strikes:
+    """Counts refusals and uncertain outcomes in a row: so many of one kind are no accident."""
+
+    def __init__(self) -> None:
+        self._refused = 0
+        self._uncertain = 0
+
+    def count(self, outcome: Outcome) -> None:
+        """Raises StoppedError at the tenth of a kind."""
+        match outcome:
+            case Accepted():
+                self._refused = self._uncertain = 0
+            case Refused():
+                self._refused += 1
+                self._uncertain = 0
+                if self._refused == MOST_STRIKES:
+                    raise StoppedError(
+                        f"Insight refused {MOST_STRIKES} calls in a row; its last answer: {outcome.error}",
+                        hint="mend what it names in the campaign file, then run apply again: "
+                        "calls whose request changed are planned again",
+                    )
+            case Uncertain():
+                self._uncertain += 1
+                if self._uncertain == MOST_STRIKES:
+                    raise StoppedError(
+                        f"{MOST_STRIKES} calls in a row ended uncertain; the last one: {outcome.reason}",
+                        hint="Insight may have queued them, so they are not sent again; "
+                        "find out what is wrong there before you go on",
+                    )
+            case Stop() | NotSent():
+                pass
