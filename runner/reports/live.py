@@ -1,0 +1,102 @@
+"""What happens while a campaign is applied: a progress bar on a terminal, plain log lines elsewhere."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from runner.contacts.identity import Identity
+from runner.dispatch.events import (
+    BackingOff,
+    CallEnded,
+    CallsMoved,
+    CallsWithdrawn,
+    ClockIsOff,
+    Event,
+    Waiting,
+)
+from runner.ledger.states import CallState
+from runner.reports.times import clock_time, duration, rfc3339
+
+Listen = Callable[[Event], None]
+
+
+@contextmanager
+def live(total: int, identity: Identity, now: Callable[[], float]) -> Iterator[Listen]:
+    """A listener for the events of one run of `total` calls, on stderr."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with _bar(console) as progress:
+            task = progress.add_task("queueing", total=total)
+            yield lambda event: _show(progress, task, event, identity)
+    else:
+        yield _Log(total, identity, now).tell
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) -> None:
+    if isinstance(event, CallEnded) and event.state is CallState.QUEUED:
+        progress.update(task, advance=1, description="queueing")
+    elif isinstance(event, Waiting):
+        progress.update(task, description=f"next call leaves {rfc3339(event.until)}")
+    else:
+        if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
+            progress.update(task, advance=1)
+        progress.console.print(_words(event, identity), soft_wrap=True, highlight=False, markup=False)
+
+
+class _Log:
+    """One line for each event, each with its time, fit for a file or a pipeline."""
+
+    def __init__(self, total: int, identity: Identity, now: Callable[[], float]) -> None:
+        self._total = total
+        self._identity = identity
+        self._now = now
+        self._ended = 0
+
+    def tell(self, event: Event) -> None:
+        count = ""
+        if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
+            self._ended += 1
+            count = f" ({self._ended} of {self._total})"
+        sys.stderr.write(f"{clock_time(self._now())} {_words(event, self._identity)}{count}\n")
+
+
+def _words(event: Event, identity: Identity) -> str:
+    match event:
+        case CallEnded():
+            return _ended(event, identity)
+        case CallsMoved():
+            lost = f", {event.skipped} skipped: no time is left in their windows" if event.skipped else ""
+            return f"{event.moved} late calls moved to later slots{lost}"
+        case CallsWithdrawn():
+            return f"{event.count} calls withdrawn: a suppression list now names them"
+        case BackingOff():
+            return f"cannot reach Insight ({event.reason}); nothing was sent; trying again in {event.seconds:.0f} s"
+        case ClockIsOff():
+            side = "ahead of" if event.seconds > 0 else "behind"
+            return f"warning: this machine's clock is {abs(event.seconds):.0f} s {side} Insight's"
+        case Waiting():
+            return f"waiting: the next call leaves {rfc3339(event.until)}"
+
+
+def _ended(event: CallEnded, identity: Identity) -> str:
+    who = f"{identity.label(event.key)} [{event.ref}]"
+    match event.state:
+        case CallState.QUEUED:
+            return f"queued {who} as call {event.call_id}, from {rfc3339(event.start_timestamp)}"
+        case CallState.PLANNED:
+            return f"not sent {who}: {event.reason}"
+        case _:
+            return f"{event.state} {who}: {event.reason}"

@@ -1,0 +1,62 @@
+"""How far campaigns are, as text and JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from runner.contacts.identity import Identity
+from runner.ledger.overview import Overview
+from runner.ledger.states import PROBLEMS
+from runner.reports.times import rfc3339
+
+
+def status_json(seen: Overview, holder: str | None, identity: Identity) -> dict[str, Any]:
+    return {
+        "campaign": seen.campaign,
+        "states": {state.value: count for state, count in seen.states.items()},
+        "next_due": seen.next_due,
+        "holder": holder,
+        "queued_last_minute": seen.queued_last_minute,
+        "problems": [
+            {
+                "contact": identity.label(problem.key),
+                "ref": problem.ref,
+                "state": problem.state.value,
+                "reason": problem.reason,
+                "at": int(problem.at),
+            }
+            for problem in seen.problems
+        ],
+    }
+
+
+def print_status(console: Console, found: Sequence[tuple[Overview, str | None]], identity: Identity) -> None:
+    if not found:
+        console.print("no campaign was applied with this ledger yet")
+    for seen, holder in found:
+        _print_one(console, seen, holder, identity)
+
+
+def _print_one(console: Console, seen: Overview, holder: str | None, identity: Identity) -> None:
+    console.print(Text(seen.campaign, style="bold"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    for state, count in seen.states.items():
+        if count:
+            style = "yellow" if state in PROBLEMS else ""
+            table.add_row(f"  {state.value}", Text(f"{count:,}", style=style))
+    console.print(table)
+    due = rfc3339(seen.next_due) if seen.next_due is not None else "nothing"
+    console.print(f"  next due: {due}; queued in the last minute: {seen.queued_last_minute:,}")
+    console.print(f"  applied now by {holder}" if holder else "  nobody applies it now")
+    for problem in seen.problems:
+        console.print(
+            Text(f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}) "),
+            Text(f"{rfc3339(problem.at)}: {problem.reason}", style="dim"),
+            sep="",
+            soft_wrap=True,
+        )

@@ -1,0 +1,51 @@
+"""How an apply ended, and how to go on."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from runner.contacts.identity import Identity
+from runner.dispatch.events import Finish
+from runner.ledger.overview import Overview
+from runner.ledger.states import CallState
+from runner.reports.times import rfc3339
+
+_ENDINGS = {
+    Finish.DONE: "Done",
+    Finish.IDLE: "Nothing is due within a minute",
+    Finish.INTERRUPTED: "Stopped as asked; what was under way was finished",
+}
+_SENT = (
+    CallState.QUEUED,
+    CallState.COMPLETED,
+    CallState.FAILED,
+    CallState.CANCELED,
+    CallState.REJECTED,
+)
+
+
+def print_summary(
+    console: Console, seen: Overview, finish: Finish, identity: Identity, *, rehearsal: bool, path: Path
+) -> None:
+    queued = sum(seen.states[state] for state in _SENT)
+    where = "the sandbox" if rehearsal else "Insight"
+    console.print()
+    console.print(Text(f"{_ENDINGS[finish]}: {queued:,} calls are queued at {where}.", style="bold"))
+    for state, words in (
+        (CallState.PLANNED, "planned and not sent yet"),
+        (CallState.SKIPPED, "skipped: no longer wanted, or no window was left"),
+        (CallState.REFUSED, "refused by Insight: not queued"),
+        (CallState.UNCERTAIN, "uncertain: Insight may have queued them, so they are not sent again"),
+    ):
+        if seen.states[state]:
+            console.print(f"  {seen.states[state]:,} {words}")
+    for problem in seen.problems:
+        console.print(
+            Text(f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}): {problem.reason}"),
+            soft_wrap=True,
+        )
+    if rehearsal:
+        console.print("This was a rehearsal: nobody was called, and its ledger is gone.")
+    elif seen.next_due is not None:
+        console.print(f"The next call is due {rfc3339(seen.next_due)}. To go on: runner apply {path}")
