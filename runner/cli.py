@@ -1,0 +1,253 @@
+"""The command line: arguments in, exit status out, and nothing else.
+
+Each command imports its use case when it runs, so that `runner --help` pays for nothing it does not need.
+"""
+
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from click import ClickException
+
+from runner.errors import ExitStatus, RunnerError, UsageError
+
+app = typer.Typer(
+    name="runner",
+    help="Voice-survey campaigns on Plum Insight, declared in YAML: each contact queued once, "
+    "at the right time.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Rich would double the time that `--help` takes.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+CampaignArgument = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign file.")]
+ShowContacts = Annotated[
+    bool, typer.Option("--show-contacts", help="Show numbers, keys and metadata as they will be sent.")
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(metavar="INSTANT", help="Plan as if it were this moment, such as 2026-12-01T16:00:00Z."),
+]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Queue at most N calls in this run.")]
+
+
+class ValidateOutput(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
+class PlanOutput(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+class StatusOutput(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line and returns its exit status; never raises for what a user can cause."""
+    try:
+        # Outside standalone mode Typer returns what the command returned, and its errors reach us.
+        status = app(arguments, standalone_mode=False)
+    except RunnerError as error:
+        _print_error(error)
+        return error.exit_status
+    except typer.Exit as leave:
+        return leave.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python must not complain again at exit.
+        sys.stdout = None
+        return ExitStatus.FAILED
+    except ClickException as error:
+        error.show()
+        return ExitStatus.WRONG_USAGE
+    return int(status or ExitStatus.DONE)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")] = Path(),
+) -> int:
+    """Write a starter campaign with its contacts, valid as it stands."""
+    from runner.commands.init import init  # noqa: PLC0415 - see the module's docstring
+
+    return init(folder)
+
+
+@app.command()
+def validate(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Campaign files or folders.")],
+    output: ValidateOutput = ValidateOutput.TEXT,
+) -> int:
+    """Check campaign files: every error at once, each with its line and what to do."""
+    from runner.commands.validate import validate  # noqa: PLC0415 - see the module's docstring
+
+    if output in {ValidateOutput.GITHUB, ValidateOutput.SARIF}:
+        raise _not_yet(f"--output {output}")
+    return validate(paths, as_json=output is ValidateOutput.JSON)
+
+
+@app.command()
+def schema() -> int:
+    """Print the JSON Schema of the campaign file, for editors."""
+    from runner.campaign.schema import schema_text  # noqa: PLC0415 - see the module's docstring
+
+    sys.stdout.write(schema_text())
+    return ExitStatus.DONE
+
+
+@app.command()
+def plan(
+    campaign: CampaignArgument,
+    *,
+    as_of: AsOf = None,
+    output: PlanOutput = PlanOutput.TEXT,
+    limit: Limit = None,
+    show_contacts: ShowContacts = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are calls to queue.")
+    ] = False,
+) -> int:
+    """Show what apply would do: who is called when, who is not and why. Changes nothing."""
+    from runner.commands.plan import plan  # noqa: PLC0415 - see the module's docstring
+
+    if output in {PlanOutput.MARKDOWN, PlanOutput.HTML}:
+        raise _not_yet(f"--output {output}")
+    return plan(
+        campaign,
+        as_of=_instant(as_of),
+        as_json=output is PlanOutput.JSON,
+        limit=limit,
+        show_contacts=show_contacts,
+        detailed_exitcode=detailed_exitcode,
+    )
+
+
+@app.command()
+def apply(
+    campaign: CampaignArgument,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `runner plan`.")] = False,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox",
+            help="Rehearse against a local Insight stand-in, with a throw-away ledger and a clock that "
+            "leaps over waiting times. Nobody is called.",
+        ),
+    ] = False,
+    limit: Limit = None,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Leave when nothing is due within a minute.")
+    ] = False,
+    show_contacts: ShowContacts = False,
+) -> int:
+    """Queue every call of the campaign at its time, and stay until the last one is queued."""
+    from runner.commands.apply import ApplyOptions, apply  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.plan import plan  # noqa: PLC0415 - see the module's docstring
+
+    if dry_run:
+        return plan(campaign, as_of=None, as_json=False, limit=limit, show_contacts=show_contacts)
+    return apply(
+        campaign,
+        ApplyOptions(
+            yes=yes, sandbox=sandbox, limit=limit, until_idle=until_idle, show_contacts=show_contacts
+        ),
+    )
+
+
+@app.command()
+def status(
+    campaign: Annotated[
+        str | None, typer.Argument(metavar="[CAMPAIGN]", help="A campaign file, or a name the ledger knows.")
+    ] = None,
+    *,
+    output: StatusOutput = StatusOutput.TEXT,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds.")] = False,
+) -> int:
+    """How far a campaign is: counts per state, what is due next, what needs a person."""
+    from runner.commands.status import status  # noqa: PLC0415 - see the module's docstring
+
+    return status(campaign, as_json=output is StatusOutput.JSON, watch=watch)
+
+
+@app.command()
+def sandbox(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")] = 8025,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPEC", help="Misbehave on queue requests, such as 500*3, reset-after@10%."),
+    ] = None,
+) -> int:
+    """Run a local Insight stand-in as a server, to try campaigns without calling anybody."""
+    from runner.commands.sandbox import sandbox  # noqa: PLC0415 - see the module's docstring
+
+    return sandbox(port=port, faults=fault or [])
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from runner import __version__  # noqa: PLC0415 - see the module's docstring
+
+        typer.echo(f"runner {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Voice-survey campaigns on Plum Insight, declared in YAML: each contact queued once, on time."""
+
+
+def _instant(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise UsageError(
+            f"--as-of {text} is no instant", hint="write it with its offset, such as 2026-12-01T16:00:00Z"
+        )
+    return instant.astimezone(UTC).timestamp()
+
+
+def _not_yet(what: str) -> UsageError:
+    return UsageError(f"{what} is not supported yet", hint="use text or json")
+
+
+def _print_error(error: RunnerError) -> None:
+    from runner.campaign.diagnostics import CampaignInvalidError, render  # noqa: PLC0415 - see above
+
+    if isinstance(error, CampaignInvalidError):
+        for diagnostic in error.diagnostics:
+            sys.stderr.write(f"{render(diagnostic)}\n")
+    sys.stderr.write(f"error: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"hint: {error.hint}\n")

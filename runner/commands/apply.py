@@ -1,0 +1,117 @@
+"""`runner apply`: plans, asks, and queues every call at its time."""
+
+import asyncio
+import sys
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from runner.campaign.loader import LoadedCampaign, load_campaign
+from runner.commands.carry_out import carry_out
+from runner.commands.planning import PreparedPlan, prepare_plan, privacy_key
+from runner.commands.target import Target, insight, rehearsal
+from runner.contacts.identity import Identity
+from runner.dispatch.events import Finish
+from runner.errors import ExitStatus, RunnerError, UsageError
+from runner.insight.client import origin
+from runner.ledger.holder import hold
+from runner.ledger.ledger import Binding
+from runner.ledger.overview import overview
+from runner.reports.live import live
+from runner.reports.plan_text import print_plan
+from runner.reports.summary import print_summary
+from runner.settings import load_settings
+
+_PROBLEMS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOptions:
+    """What the command line says beside the campaign."""
+
+    yes: bool
+    sandbox: bool
+    limit: int | None
+    until_idle: bool
+    show_contacts: bool
+
+
+class DeclinedError(RunnerError):
+    """The person who was asked did not agree."""
+
+
+def apply(campaign: Path, options: ApplyOptions) -> int:
+    """Returns the exit status of the contract. Raises RunnerError before and during the run."""
+    loaded = load_campaign(campaign)
+    if not options.yes and not sys.stdin.isatty():
+        raise UsageError(
+            "apply asks before it queues calls, and there is no terminal to ask on",
+            hint="add --yes after the plan was reviewed",
+        )
+    with _target(options) as target, hold(target.ledger.path, loaded.campaign.name, time.time()):
+        return _apply(loaded, target, options)
+
+
+def _target(options: ApplyOptions) -> AbstractContextManager[Target]:
+    settings = load_settings()
+    return rehearsal(settings) if options.sandbox else insight(settings)
+
+
+def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int:
+    name, ledger, clock = loaded.campaign.name, target.ledger, target.clock
+    binding = _binding(loaded, target)
+    ledger.check_binding(binding)
+    recovered = ledger.recover(name, clock.now())
+    if recovered:
+        sys.stderr.write(
+            f"{recovered} calls were being sent when the last run died; they are uncertain and not sent again\n"
+        )
+    prepared = prepare_plan(loaded, target.settings, ledger, now=float(int(clock.now())), limit=options.limit)
+    console = Console()
+    print_plan(console, prepared.plan, prepared.identity, show_contacts=options.show_contacts)
+    if prepared.is_first and not target.is_rehearsal:
+        sys.stderr.write("no history here: this ledger has never seen this campaign\n")
+    finish = Finish.DONE
+    try:
+        if prepared.plan.calls or prepared.plan.withdrawals:
+            _ask(prepared, options)
+            finish = _carry_out(loaded, prepared, target, binding, until_idle=options.until_idle)
+    finally:
+        seen = overview(ledger.engine, name, clock.now(), _PROBLEMS_SHOWN)
+    print_summary(console, seen, finish, prepared.identity, rehearsal=target.is_rehearsal, path=loaded.path)
+    if finish is Finish.INTERRUPTED:
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.FINISHED_WITH_PROBLEMS if seen.problem_count else ExitStatus.DONE
+
+
+def _binding(loaded: LoadedCampaign, target: Target) -> Binding:
+    settings, survey = target.settings, loaded.campaign.survey
+    identity = Identity(privacy_key(settings, target.ledger))
+    return Binding(
+        campaign=loaded.campaign.name,
+        survey_id=survey.survey_id,
+        instance_id=survey.instance_id,
+        account=identity.digest(f"account:{settings.insight_username}"),
+        origin=origin(settings.insight_base_url),
+    )
+
+
+def _ask(prepared: PreparedPlan, options: ApplyOptions) -> None:
+    """Asks for the number of calls: a thing nobody types by accident. Raises DeclinedError."""
+    calls = len(prepared.plan.calls)
+    if options.yes:
+        return
+    sys.stdout.write(f"\nType the number of calls ({calls}) to queue them, anything else to leave: ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().replace(",", "") != str(calls):
+        raise DeclinedError("nothing was queued")
+
+
+def _carry_out(
+    loaded: LoadedCampaign, prepared: PreparedPlan, target: Target, binding: Binding, *, until_idle: bool
+) -> Finish:
+    with live(len(prepared.plan.calls), prepared.identity, target.clock.now) as listen:
+        return asyncio.run(carry_out(loaded, prepared, target, binding, until_idle=until_idle, listen=listen))

@@ -1,0 +1,151 @@
+"""Carries a plan out: reaches Insight, enters the plan into the ledger, and dispatches it."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from runner.campaign.loader import LoadedCampaign
+from runner.commands.planning import PreparedPlan
+from runner.commands.target import Target
+from runner.dispatch.clock_check import ClockCheck
+from runner.dispatch.dispatcher import Dispatcher, Limits, NewlySuppressed, Post, Reschedule
+from runner.dispatch.events import Event, Finish
+from runner.errors import StoppedError
+from runner.insight.client import InsightClient
+from runner.insight.outcome import Exchange, Stop, judge
+from runner.insight.protocol import queue_request
+from runner.ledger.call_queue import CallQueue, Claim
+from runner.ledger.ledger import Binding, Runner
+from runner.planning.placement import reschedule
+from runner.planning.plan import Slot, WaitingCall
+
+_TRIES_TO_REACH = 3
+_UNAUTHORIZED = 401
+
+
+async def carry_out(
+    loaded: LoadedCampaign,
+    prepared: PreparedPlan,
+    target: Target,
+    binding: Binding,
+    *,
+    until_idle: bool,
+    listen: Callable[[Event], None],
+) -> Finish:
+    """Queues every call of the plan and returns why it ended.
+
+    Raises StoppedError when Insight cannot be reached or nothing can succeed there; the ledger then holds
+    every call that is left.
+    """
+    ledger, clock = target.ledger, target.clock
+    async with target.client() as client:
+        clock_check = ClockCheck(clock.now, listen)
+        await _reach(client, loaded, target, clock_check)
+        run = ledger.begin_run(binding, prepared.plan, _this_process(loaded.path), clock.now())
+        ending = "failed"
+        try:
+            dispatcher = Dispatcher(
+                queue=CallQueue(ledger.engine, loaded.campaign.name, run),
+                post=_post(client, loaded, target),
+                clock=clock,
+                clock_check=clock_check,
+                limits=Limits(
+                    requests_per_second=target.settings.requests_per_second,
+                    max_in_flight=target.settings.max_in_flight,
+                ),
+                reschedule=_reschedule(loaded, target),
+                newly_suppressed=_newly_suppressed(prepared),
+                listen=listen,
+                until_idle=until_idle,
+            )
+            _stop_on_signals(dispatcher.stop)
+            finish = await dispatcher.run()
+            ending = finish.value
+        finally:
+            ledger.end_run(run, ending, clock.now())
+    return finish
+
+
+def _stop_on_signals(stop: Callable[[], None]) -> None:
+    """Ctrl-C, SIGTERM and a closed terminal end the run in order: what is under way is finished."""
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(name, stop)
+
+
+async def _reach(
+    client: InsightClient, loaded: LoadedCampaign, target: Target, clock_check: ClockCheck
+) -> None:
+    """Asks Insight something harmless before anything is written: is it there, and does it know us?"""
+    survey = loaded.campaign.survey
+    for attempt in range(_TRIES_TO_REACH):
+        exchange = await client.responses(survey.survey_id, survey.instance_id)
+        if exchange.status is not None:
+            break
+        if attempt < _TRIES_TO_REACH - 1:
+            await asyncio.sleep(2**attempt)
+    if exchange.status is None:
+        raise StoppedError(
+            f"Insight cannot be reached at {target.settings.insight_base_url}: {exchange.problem}",
+            hint="check the network and RUNNER_INSIGHT_BASE_URL; nothing was queued or changed",
+        )
+    outcome = judge(exchange)
+    # Other errors may concern only this question; those that concern the campaign come with the first call.
+    if isinstance(outcome, Stop) and outcome.status == _UNAUTHORIZED:
+        raise StoppedError(f"Insight does not accept the credentials: {outcome.error}", hint=outcome.advice)
+    clock_check.compare(exchange)
+
+
+def _post(client: InsightClient, loaded: LoadedCampaign, target: Target) -> Post:
+    survey = loaded.campaign.survey
+
+    async def post(claim: Claim, before_send: Callable[[], None]) -> Exchange:
+        request = queue_request(
+            survey_id=survey.survey_id,
+            instance_id=survey.instance_id,
+            call=claim.request,
+            start_timestamp=claim.start_timestamp,
+            end_timestamp=claim.end_timestamp,
+            accept=target.settings.accept,
+        )
+        return await client.queue(request, before_send=before_send)
+
+    return post
+
+
+def _reschedule(loaded: LoadedCampaign, target: Target) -> Reschedule:
+    def new_slots(late: Sequence[WaitingCall], taken: Sequence[int], now: float) -> Mapping[int, Slot | None]:
+        return reschedule(
+            loaded.campaign, late, taken, now=now, requests_per_second=target.settings.requests_per_second
+        )
+
+    return new_slots
+
+
+def _newly_suppressed(prepared: PreparedPlan) -> NewlySuppressed:
+    lists = prepared.suppression
+    return lambda: lists.match if lists.refresh() else None
+
+
+def _this_process(campaign_file: Path) -> Runner:
+    return Runner(host=socket.gethostname(), pid=os.getpid(), git_commit=_git_commit(campaign_file))
+
+
+def _git_commit(campaign_file: Path) -> str:
+    """The last commit of the campaign file; empty outside git, or where git is not installed."""
+    try:
+        found = subprocess.run(  # noqa: S603 - fixed words, and a path after `--`
+            ["git", "log", "-1", "--format=%H", "--", campaign_file.name],  # noqa: S607 - the user's own git
+            cwd=campaign_file.resolve().parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""

@@ -1,0 +1,110 @@
+"""Makes the plan of a campaign file: the one path of plan, apply and rehearsals."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.loader import LoadedCampaign
+from runner.campaign.model import Source
+from runner.contacts import phone
+from runner.contacts.contact import Row
+from runner.contacts.identity import Identity
+from runner.contacts.places import SourceFolder
+from runner.contacts.roster import roster
+from runner.contacts.sources import SourceReader
+from runner.contacts.suppression import SuppressionLists
+from runner.contacts.text_file import Notice
+from runner.ledger.ledger import Ledger
+from runner.planning import public_holidays
+from runner.planning.plan import DataVersions, Plan
+from runner.planning.planner import PlanInput, build_plan
+from runner.planning.public_holidays import UnknownPlaceError
+from runner.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPlan:
+    """A plan, with what apply needs to carry it out."""
+
+    plan: Plan
+    identity: Identity
+    suppression: SuppressionLists
+    is_first: bool
+    """The ledger has never seen this campaign."""
+
+
+def prepare_plan(
+    loaded: LoadedCampaign, settings: Settings, ledger: Ledger, *, now: float, limit: int | None
+) -> PreparedPlan:
+    """Reads sources, lists and history, and plans as of `now` (UTC Unix seconds).
+
+    Raises SourceError, LedgerError and CampaignInvalidError.
+    """
+    campaign = loaded.campaign
+    check_holidays(loaded)
+    ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
+    folder = SourceFolder(loaded.path, data_roots=settings.data_roots, forbidden=(ledger.path,))
+    reader = SourceReader(folder, notices=[])
+    suppression = SuppressionLists(campaign, reader)
+    identity = Identity(privacy_key(settings, ledger))
+    plan = build_plan(
+        PlanInput(
+            campaign=campaign,
+            roster=roster(campaign, _rows(campaign.contacts.sources, reader), suppression.match),
+            history=ledger.history(campaign.name),
+            identity=identity,
+            versions=_data_versions(),
+            now=now,
+            requests_per_second=settings.requests_per_second,
+            limit=limit,
+            diagnose=lambda code, message, loc, hint: loaded.diagnostic(
+                Severity.WARNING, code, message, loc, hint
+            ),
+            earlier_diagnostics=lambda: (*loaded.warnings, *_notices(loaded, reader.notices)),
+        )
+    )
+    return PreparedPlan(plan, identity, suppression, is_first=not ledger.knows(campaign.name))
+
+
+def check_holidays(loaded: LoadedCampaign) -> None:
+    """Raises CampaignInvalidError when the campaign names a country or subdivision without known holidays."""
+    try:
+        public_holidays.public_holidays(loaded.campaign.calling_windows.holidays)
+    except UnknownPlaceError as error:
+        place = ("calling_windows", "holidays", error.key)
+        finding = loaded.diagnostic(Severity.ERROR, "unknown_place", error.message, place, error.hint)
+        raise CampaignInvalidError([finding]) from None
+
+
+def privacy_key(settings: Settings, ledger: Ledger) -> bytes:
+    """The key that the settings give, else the ledger's own."""
+    return settings.privacy_key.get_secret_value().encode() or ledger.privacy_key()
+
+
+def _rows(sources: list[Source], reader: SourceReader) -> Iterator[tuple[Source, Row]]:
+    for source in sources:
+        for row in reader.rows(source):
+            yield source, row
+
+
+def _notices(loaded: LoadedCampaign, notices: list[Notice]) -> Iterator[Diagnostic]:
+    """What was odd about the sources, at the place where the campaign file names them."""
+    contacts = loaded.campaign.contacts
+    places: dict[str, tuple[str | int, ...]] = {}
+    for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
+        for index, source in enumerate(declared):
+            if hasattr(source, "path"):
+                places.setdefault(source.path, ("contacts", field, index, "path"))
+    for notice in notices:
+        yield loaded.diagnostic(
+            Severity.WARNING, notice.code, notice.message, places[notice.source], notice.hint
+        )
+
+
+def _data_versions() -> DataVersions:
+    return DataVersions(
+        tzdata=version("tzdata"),
+        phonenumbers=phone.data_version(),
+        holidays=public_holidays.data_version(),
+    )

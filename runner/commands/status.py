@@ -1,0 +1,57 @@
+"""`runner status`: how far campaigns are, from the ledger alone."""
+
+import json
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+from rich.console import Console
+
+from runner.campaign.loader import load_campaign
+from runner.commands.planning import privacy_key
+from runner.contacts.identity import Identity
+from runner.errors import ExitStatus, RunnerError
+from runner.ledger.holder import holder
+from runner.ledger.ledger import Ledger
+from runner.ledger.overview import overview
+from runner.reports.status import print_status, status_json
+from runner.settings import load_settings
+
+_WATCH_SECONDS = 2
+_MOST_PROBLEMS = 100
+
+
+def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
+    settings = load_settings()
+    console = Console()
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        identity = Identity(privacy_key(settings, ledger))
+        names = [_name(campaign, ledger)] if campaign else ledger.campaigns()
+        while True:
+            now = time.time()
+            found = [
+                (overview(ledger.engine, name, now, _MOST_PROBLEMS), holder(ledger.path, name))
+                for name in names
+            ]
+            if as_json:
+                entries = [status_json(seen, who, identity) for seen, who in found]
+                sys.stdout.write(json.dumps(entries[0] if campaign else entries, ensure_ascii=False) + "\n")
+            else:
+                if watch:
+                    console.clear()
+                print_status(console, found, identity)
+            sys.stdout.flush()
+            if not watch:
+                return ExitStatus.DONE
+            time.sleep(_WATCH_SECONDS)
+
+
+def _name(campaign: str, ledger: Ledger) -> str:
+    """The name of a campaign given as a file, or as a name that the ledger knows."""
+    if ledger.knows(campaign):
+        return campaign
+    if Path(campaign).exists():
+        return load_campaign(Path(campaign)).campaign.name
+    known = ", ".join(ledger.campaigns()) or "none yet"
+    raise RunnerError(f"there is no campaign file or campaign called {campaign}", hint=f"known are {known}")

@@ -1,0 +1,55 @@
+"""`runner validate`: reads campaign files and reports everything that is wrong with them."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
+from runner.campaign.loader import load_campaign
+from runner.commands.planning import check_holidays
+from runner.errors import ExitStatus, UsageError
+from runner.reports.plan_json import diagnostic_json
+
+
+def validate(paths: Sequence[Path], *, as_json: bool) -> int:
+    """Needs no credentials and reads no contacts."""
+    files = [file for path in paths for file in campaign_files(path)]
+    findings = [finding for file in files for finding in check(file)]
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if as_json:
+        sys.stdout.write(json.dumps([diagnostic_json(d) for d in findings], ensure_ascii=False, indent=1))
+        sys.stdout.write("\n")
+    else:
+        for finding in findings:
+            sys.stdout.write(f"{render(finding)}\n\n")
+        broken = len({finding.file for finding in errors})
+        checked = f"{len(files)} campaign file{'' if len(files) == 1 else 's'}"
+        verdict = f"{len(errors)} errors in {broken} of {checked}" if errors else f"{checked}: valid"
+        sys.stdout.write(f"{verdict}\n")
+    return ExitStatus.CAMPAIGN_INVALID if errors else ExitStatus.DONE
+
+
+def campaign_files(path: Path) -> list[Path]:
+    """The file itself, or every YAML file of a folder and below, in order, dot-folders left out."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(
+        file
+        for pattern in ("*.yaml", "*.yml")
+        for file in path.rglob(pattern)
+        if not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    if not found:
+        raise UsageError(f"there is no YAML file in {path}")
+    return found
+
+
+def check(file: Path) -> list[Diagnostic]:
+    """Everything there is to say about one campaign file."""
+    try:
+        loaded = load_campaign(file)
+        check_holidays(loaded)
+    except CampaignInvalidError as error:
+        return list(error.diagnostics)
+    return list(loaded.warnings)
