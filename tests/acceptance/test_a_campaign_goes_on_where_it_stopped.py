@@ -1,0 +1,62 @@
+"""The promise: stopping is safe, says how to go on, and nothing is lost by it."""
+
+import json
+import signal
+
+from conftest import wait_until
+
+from campaigns import AHEAD, campaign_yaml, contacts_csv
+
+
+def prepare(customer, count=40):
+    customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "10"
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(count))
+
+
+def test_ctrl_c_finishes_what_is_under_way_and_says_how_to_go_on(customer, sandbox):
+    prepare(customer)
+    process = customer.start("apply", "campaign.yaml", "--yes")
+    wait_until(lambda: len(sandbox.calls()) >= 3, "three calls")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130, err
+    assert "To go on: runner apply campaign.yaml" in out
+    states = customer.status("five-zones")["states"]
+    assert states["sending"] == states["uncertain"] == 0
+    assert states["queued"] == len(sandbox.calls())
+    assert states["planned"] == 40 - states["queued"]
+
+    customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "100"
+    again = customer.run("apply", "campaign.yaml", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert len({call["phone_number"] for call in sandbox.calls()}) == len(sandbox.calls()) == 40
+
+
+def test_sigterm_is_like_ctrl_c(customer, sandbox):
+    prepare(customer)
+    process = customer.start("apply", "campaign.yaml", "--yes")
+    wait_until(lambda: len(sandbox.calls()) >= 1, "a call")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert customer.status("five-zones")["states"]["sending"] == 0
+
+
+def test_until_idle_leaves_when_nothing_is_due_and_names_the_next_time(customer, sandbox):
+    customer.write("campaign.yaml", campaign_yaml())
+    customer.write("contacts.csv", contacts_csv(5))
+    result = customer.run("apply", "campaign.yaml", "--yes", "--until-idle")
+    assert result.returncode == 0, result.stderr
+    assert "The next call is due 20" in result.stdout
+    assert sandbox.calls() == []
+    assert customer.status("five-zones")["states"]["planned"] == 5
+
+
+def test_slots_stay_when_nothing_changed(customer):
+    customer.write("campaign.yaml", campaign_yaml())
+    customer.write("contacts.csv", contacts_csv(5))
+    customer.run("apply", "campaign.yaml", "--yes", "--until-idle")
+    plan = json.loads(customer.run("plan", "campaign.yaml", "--output", "json").stdout)
+    assert plan["summary"]["unchanged"] == plan["summary"]["planned"] == 5

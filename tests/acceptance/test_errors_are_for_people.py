@@ -1,0 +1,138 @@
+"""The promise: whatever a user can cause ends in a line that says where, what and what to do."""
+
+import pytest
+
+from campaigns import AHEAD, campaign_yaml, contacts_csv
+
+
+@pytest.fixture
+def ready(customer):
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(3))
+    return customer
+
+
+def fails(person, arguments, *, status, says):
+    result = person.run(*arguments)
+    assert result.returncode == status, result.stdout + result.stderr
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+    return result.stderr
+
+
+APPLY = ("apply", "campaign.yaml", "--yes")
+
+
+def test_missing_credentials(ready, sandbox):
+    del ready.environment["RUNNER_INSIGHT_DEVELOPER_KEY"]
+    said = fails(ready, APPLY, status=1, says="RUNNER_INSIGHT_DEVELOPER_KEY is not set")
+    assert "--sandbox" in said
+    assert sandbox.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("ftp://example.org/api", "no web address"),
+        ("http://insight.example.org/api", "plain http"),
+        ("https://me:secret@insight.example.org/api", "holds credentials"),
+        ("nonsense", "no web address"),
+    ],
+)
+def test_wrong_base_url(ready, url, says):
+    ready.environment["RUNNER_INSIGHT_BASE_URL"] = url
+    said = fails(ready, APPLY, status=1, says=says)
+    assert "secret" not in said
+
+
+def test_unreachable_host(ready):
+    ready.environment["RUNNER_INSIGHT_BASE_URL"] = "http://127.0.0.1:9/api"
+    said = fails(ready, APPLY, status=1, says="cannot be reached at http://127.0.0.1:9/api")
+    assert "nothing was queued" in said
+    assert ready.run("status", "five-zones").returncode == 1
+
+
+def test_wrong_credentials_stop_before_anything_is_planned(ready, start_sandbox):
+    refusing = start_sandbox("--fault", "401")
+    ready.environment["RUNNER_INSIGHT_BASE_URL"] = refusing.base_url
+    fails(ready, APPLY, status=1, says="RUNNER_INSIGHT_USERNAME")
+
+
+@pytest.mark.parametrize("code", ["403", "404", "405", "409", "415"])
+def test_a_breaker_status_stops_the_campaign_and_leaves_every_call_planned(ready, start_sandbox, code):
+    refusing = start_sandbox("--fault", code)
+    ready.environment["RUNNER_INSIGHT_BASE_URL"] = refusing.base_url
+    said = fails(ready, APPLY, status=1, says=f"Insight answered {code}")
+    assert "hint:" in said
+    assert ready.status("five-zones")["states"]["planned"] == 3
+
+
+def test_refused_calls_show_the_api_s_own_words_and_end_with_status_6(ready, start_sandbox):
+    refusing = start_sandbox("--fault", "400*1")
+    ready.environment["RUNNER_INSIGHT_BASE_URL"] = refusing.base_url
+    result = ready.run(*APPLY)
+    assert result.returncode == 6
+    assert "supplied data improperly formatted or invalid" in result.stdout
+    assert ready.status("five-zones")["states"]["refused"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("plan", "missing.yaml"), 1, "there is no file missing.yaml"),
+        (("apply", "campaign.yaml"), 64, "--yes"),
+        (("plan", "campaign.yaml", "--as-of", "yesterday"), 64, "--as-of yesterday"),
+        (("plan", "campaign.yaml", "--output", "html"), 64, "not supported yet"),
+        (("plan", "campaign.yaml", "--limit", "0"), 64, "--limit"),
+        (("dance",), 64, "dance"),
+        (("plan",), 64, "CAMPAIGN"),
+        (("status", "nobody"), 1, "nobody"),
+        (("sandbox", "--fault", "sneeze"), 64, "sneeze"),
+    ],
+)
+def test_wrong_usage(ready, arguments, status, says):
+    fails(ready, arguments, status=status, says=says)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RUNNER_REQUESTS_PER_SECOND", "fast"),
+        ("RUNNER_MAX_IN_FLIGHT", "0"),
+        ("RUNNER_ACCEPT", "yaml"),
+        ("RUNNER_LEDGER_URL", "nonsense"),
+        ("RUNNER_LEDGER_URL", "mysql://here/there"),
+        ("RUNNER_LEDGER_URL", "sqlite:////proc/ledger.sqlite3"),
+        ("RUNNER_ENV_FILE", "/nowhere/.env"),
+        ("RUNNER_PRIVACY_KEY", "short"),
+    ],
+)
+def test_wrong_settings(ready, name, value):
+    ready.environment[name] = value
+    fails(ready, ("plan", "campaign.yaml"), status=1, says="error: ")
+
+
+def test_an_invalid_campaign_shows_every_error_with_its_place(person):
+    person.write(
+        "campaign.yaml", campaign_yaml(name="Five Zones").replace("max_attempts: 3", "max_attempts: 11")
+    )
+    result = person.run("validate", "campaign.yaml")
+    assert result.returncode == 3
+    assert "campaign.yaml:2:7: error[" in result.stdout
+    assert "campaign.yaml:10:30: error[out_of_range]" in result.stdout
+    planned = person.run("plan", "campaign.yaml")
+    assert planned.returncode == 3
+    assert "campaign.yaml:2:7: error[" in planned.stderr
+
+
+def test_an_unreadable_source_stops_everything(ready):
+    (ready.folder / "contacts.csv").unlink()
+    fails(ready, APPLY, status=1, says="contacts.csv: there is no such file")
+
+
+def test_a_ragged_row_is_named_by_its_line(ready):
+    with (ready.folder / "contacts.csv").open("a") as file:
+        file.write("x,y\n")
+    fails(
+        ready, ("plan", "campaign.yaml"), status=3, says="contacts.csv:5: it has 2 fields, the header has 4"
+    )

@@ -1,0 +1,156 @@
+"""The promise: each contact is queued once, whatever happens to the process that does it."""
+
+import os
+import random
+import signal
+import socket
+from collections import Counter
+
+import pytest
+from conftest import end, server_on, wait_until
+
+from campaigns import AHEAD, campaign_yaml, contacts_csv
+
+
+def numbers(calls):
+    return Counter(call["phone_number"] for call in calls)
+
+
+def test_a_second_apply_queues_nobody_again(customer, sandbox):
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(12))
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
+    again = customer.run("apply", "campaign.yaml", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert "Plan: 0 to call, 12 already queued" in again.stdout
+    assert len(sandbox.statuses()) == 12
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_killed_again_and_again_each_contact_is_accepted_once_or_stands_as_uncertain(customer, sandbox, seed):
+    chance = random.Random(seed)
+    people = 60
+    customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "40"
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(people))
+    kills = 0
+    while True:
+        before = len(sandbox.statuses())
+        wanted = before + chance.randrange(0, 15)
+        process = customer.start("apply", "campaign.yaml", "--yes")
+        wait_until(
+            lambda process=process, wanted=wanted: (
+                process.poll() is not None or len(sandbox.statuses()) > wanted
+            ),
+            "progress",
+        )
+        if process.poll() is not None:
+            out, err = process.communicate()
+            break
+        end(process, signal.SIGKILL)
+        kills += 1
+    assert kills >= 2
+    assert process.returncode in {0, 6}, (out, err)
+    accepted = numbers(sandbox.calls())
+    assert set(accepted.values()) == {1}, "a number was accepted twice"
+    seen = customer.status("five-zones")
+    assert seen["states"]["queued"] + seen["states"]["uncertain"] == people
+    assert len(accepted) >= seen["states"]["queued"]
+    assert len(accepted) + seen["states"]["uncertain"] >= people, "somebody was lost"
+    assert all("died" in problem["reason"] for problem in seen["problems"])
+    assert (process.returncode == 6) == (seen["states"]["uncertain"] > 0)
+
+
+def test_while_one_apply_runs_another_is_refused_and_told_who_holds_the_campaign(customer, start_sandbox):
+    slow = start_sandbox("--fault", "slow:2")
+    customer.environment["RUNNER_INSIGHT_BASE_URL"] = slow.base_url
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(10))
+    first = customer.start("apply", "campaign.yaml", "--yes")
+    wait_until(lambda: customer.run("status", "five-zones").returncode == 0, "the campaign in the ledger")
+
+    second = customer.run("apply", "campaign.yaml", "--yes")
+
+    assert second.returncode == 5
+    assert f"process {first.pid} on {os.uname().nodename}" in second.stderr
+    assert str(first.pid) in customer.status("five-zones")["holder"]
+    end(first, signal.SIGTERM)
+    assert customer.status("five-zones")["holder"] is None
+
+
+@pytest.mark.parametrize("fault", ["reset-before", "reset-after", "garbage", "500", "500-after", "429"])
+def test_what_may_have_been_queued_is_held_as_uncertain_and_never_sent_again(customer, start_sandbox, fault):
+    faulty = start_sandbox("--fault", f"{fault}*1")
+    customer.environment["RUNNER_INSIGHT_BASE_URL"] = faulty.base_url
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(6))
+    first = customer.run("apply", "campaign.yaml", "--yes")
+    second = customer.run("apply", "campaign.yaml", "--yes")
+    assert (first.returncode, second.returncode) == (6, 6)
+    assert "1 uncertain" in first.stdout
+    seen = customer.status("five-zones")
+    assert (seen["states"]["queued"], seen["states"]["uncertain"]) == (5, 1)
+    assert seen["problems"][0]["reason"]
+    assert max(numbers(faulty.calls()).values()) == 1
+    assert len(faulty.statuses()) == 6
+
+
+def test_what_was_provably_not_sent_is_tried_again(customer):
+    """The server goes away in the middle of a run and comes back on the same port."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    customer.environment["RUNNER_INSIGHT_BASE_URL"] = f"http://127.0.0.1:{port}/api"
+    customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "5"
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(20))
+    with server_on(port) as first:
+        process = customer.start("apply", "campaign.yaml", "--yes")
+        wait_until(lambda: len(first.calls()) >= 3, "three calls")
+        before = first.calls()
+    for line in process.stderr:
+        if "cannot reach Insight" in line:
+            break
+    with server_on(port) as second:
+        _, err = process.communicate(timeout=60)
+        after = second.calls()
+    assert process.returncode in {0, 6}, err
+    assert set(numbers(before + after).values()) == {1}
+    seen = customer.status("five-zones")["states"]
+    assert seen["queued"] + seen["uncertain"] == 20
+    # Only what was under way when the server died may be uncertain.
+    assert seen["uncertain"] <= 8
+
+
+def test_when_contacts_and_campaign_change_only_unsent_calls_follow(customer, sandbox):
+    customer.write("contacts.csv", contacts_csv(6))
+    windows = '{weekly: {daily: "00:00-24:00"}}'
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD, windows=windows))
+    assert customer.run("apply", "campaign.yaml", "--yes", "--limit", "4").returncode == 0
+
+    changed = campaign_yaml(pacing=AHEAD, windows=windows).replace("| title", "| upper")
+    customer.write("campaign.yaml", changed)
+    rows = contacts_csv(7).splitlines()
+    customer.write("contacts.csv", "\n".join([rows[0], *rows[2:]]) + "\n")
+    result = customer.run("apply", "campaign.yaml", "--yes")
+
+    assert result.returncode == 0, result.stderr
+    assert set(numbers(sandbox.calls()).values()) == {1}
+    names = [call["metadata"]["first_name"] for call in sandbox.calls()]
+    assert len(names) == 7
+    assert [name.isupper() for name in names] == [False] * 4 + [True] * 3
+
+
+def test_two_rows_with_one_number_are_one_call(customer, sandbox):
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write(
+        "contacts.csv",
+        "id,first name,phone,lang\na,Ann,(212) 555-2000,EN\nb,Bob,+1 212 555 2000,EN\na,Ann,2125552001,EN\n",
+    )
+    result = customer.run("apply", "campaign.yaml", "--yes")
+    assert result.returncode == 0, result.stderr
+    assert [call["phone_number"] for call in sandbox.calls()] == [
+        "tel:+12125552000;ani=6175550100;postd=1,2#"
+    ]
+    assert "contacts.csv:3  b  the same number as contacts.csv:2" in result.stdout
+    assert "contacts.csv:4  a  the same contact as contacts.csv:2" in result.stdout

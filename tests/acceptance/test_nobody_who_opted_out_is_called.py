@@ -1,0 +1,84 @@
+"""The promise: who is on a suppression list is not called, not even when the list grows while runner runs."""
+
+from conftest import wait_until
+
+from campaigns import AHEAD, campaign_yaml, contacts_csv
+
+SUPPRESS = """\
+  suppress:
+    - {type: csv, path: do-not-call.csv, phone: "{{ row.phone }}", key: "{{ row.id }}"}
+"""
+
+
+def prepare(customer, listed):
+    text = campaign_yaml(pacing=AHEAD).replace("  region: US\n", f"  region: US\n{SUPPRESS}")
+    customer.write("campaign.yaml", text)
+    customer.write("contacts.csv", contacts_csv(30))
+    customer.write("do-not-call.csv", "phone,id\n" + "".join(f"{line}\n" for line in listed))
+
+
+def test_by_number_and_by_key(customer, sandbox):
+    prepare(customer, ["(212) 555-2000,", ",c-0001"])
+    result = customer.run("apply", "campaign.yaml", "--yes")
+    assert result.returncode == 0, result.stderr
+    assert "2 suppressed" in result.stdout
+    dialled = {call["phone_number"].split(";")[0] for call in sandbox.calls()}
+    assert len(dialled) == 28
+    assert dialled.isdisjoint({"tel:+12125552000", "tel:+13125552001"})
+
+
+def test_an_unreadable_or_empty_list_stops_the_run(customer, sandbox):
+    prepare(customer, [])
+    empty = customer.run("apply", "campaign.yaml", "--yes")
+    assert empty.returncode == 3
+    assert "suppression list is empty" in empty.stderr
+    (customer.folder / "do-not-call.csv").unlink()
+    missing = customer.run("apply", "campaign.yaml", "--yes")
+    assert missing.returncode == 1
+    assert "do-not-call.csv" in missing.stderr
+    assert sandbox.statuses() == []
+
+
+def test_a_list_that_grows_while_calls_go_out_is_obeyed(customer, sandbox):
+    prepare(customer, [",nobody"])
+    customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "5"
+    process = customer.start("apply", "campaign.yaml", "--yes")
+    wait_until(lambda: len(sandbox.calls()) >= 2, "two calls")
+    everybody = "".join(f",c-{n:04}\n" for n in range(30))
+    replacement = customer.write("new-list.csv", f"phone,id\n{everybody}")
+    replacement.replace(customer.folder / "do-not-call.csv")
+    sent_when_listed = len(sandbox.calls())
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    # What was on its way when the list changed may still arrive: never more than may be in flight.
+    assert len(sandbox.calls()) <= sent_when_listed + 8
+    assert "a suppression list now names them" in err
+    assert customer.status("five-zones")["states"]["skipped"] == 30 - len(sandbox.calls())
+
+
+def test_a_list_that_becomes_unreadable_stops_sending(customer, sandbox):
+    prepare(customer, [",nobody"])
+    customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "5"
+    process = customer.start("apply", "campaign.yaml", "--yes")
+    wait_until(lambda: len(sandbox.calls()) >= 2, "two calls")
+    (customer.folder / "do-not-call.csv").unlink()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "do-not-call.csv" in err
+    assert "Traceback" not in err
+    states = customer.status("five-zones")["states"]
+    assert states["queued"] == len(sandbox.calls()) < 30
+    assert states["planned"] == 30 - states["queued"]
+
+
+def test_someone_suppressed_since_is_withdrawn_with_the_reason(customer, sandbox):
+    prepare(customer, [",nobody"])
+    text = (customer.folder / "campaign.yaml").read_text().replace(AHEAD, "{}")
+    customer.write("campaign.yaml", text)
+    assert customer.run("apply", "campaign.yaml", "--yes", "--until-idle").returncode == 0
+    customer.write("do-not-call.csv", "phone,id\n,c-0003\n")
+    result = customer.run("apply", "campaign.yaml", "--yes", "--until-idle")
+    assert "1 withdrawn" in result.stdout
+    assert "suppressed: on do-not-call.csv:2" in result.stdout
+    assert customer.status("five-zones")["states"]["skipped"] == 1
+    assert sandbox.calls() == []
