@@ -6,13 +6,16 @@ Each command imports its use case when it runs, so that `runner --help` pays for
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from click import ClickException
 
 from runner.errors import ExitStatus, RunnerError, UsageError
+
+# Typer keeps the base class of its usage errors to itself.
+_CommandLineError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="runner",
@@ -57,6 +60,10 @@ class StatusOutput(StrEnum):
 
 def main() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that lacks a character shows a question mark rather than a traceback.
+            stream.reconfigure(errors="replace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -77,7 +84,7 @@ def run(arguments: list[str]) -> int:
         # Whoever read our output has seen enough; Python must not complain again at exit.
         sys.stdout = None
         return ExitStatus.FAILED
-    except ClickException as error:
+    except _CommandLineError as error:
         error.show()
         return ExitStatus.WRONG_USAGE
     return int(status or ExitStatus.DONE)
@@ -166,6 +173,8 @@ def apply(
     from runner.commands.apply import ApplyOptions, apply  # noqa: PLC0415 - see the module's docstring
     from runner.commands.plan import plan  # noqa: PLC0415 - see the module's docstring
 
+    if campaign.suffix == ".json":
+        raise UsageError("saved plans are not supported yet", hint="give the campaign's YAML file")
     if dry_run:
         return plan(campaign, as_of=None, as_json=False, limit=limit, show_contacts=show_contacts)
     return apply(
@@ -208,9 +217,9 @@ def sandbox(
 
 def _version(*, wanted: bool) -> None:
     if wanted:
-        from runner import __version__  # noqa: PLC0415 - see the module's docstring
+        from importlib.metadata import version  # noqa: PLC0415 - see the module's docstring
 
-        typer.echo(f"runner {__version__}")
+        typer.echo(f"runner {version('plum-runner')}")
         raise typer.Exit
 
 

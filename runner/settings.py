@@ -36,7 +36,6 @@ class Settings(BaseSettings):
     requests_per_second: float = Field(5, gt=0, le=1000)
     max_in_flight: int = Field(8, ge=1, le=64)
     accept: Literal["json", "xml"] = "json"
-    public_url: str = ""
     privacy_key: SecretStr = SecretStr("")
     data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
 

@@ -18,8 +18,8 @@ from runner.dispatch.events import Finish
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.insight.client import origin
 from runner.ledger.holder import hold
-from runner.ledger.ledger import Binding
 from runner.ledger.overview import overview
+from runner.ledger.plan_entry import Binding
 from runner.reports.live import live
 from runner.reports.plan_text import print_plan
 from runner.reports.summary import print_summary
@@ -67,7 +67,8 @@ def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int
     recovered = ledger.recover(name, clock.now())
     if recovered:
         sys.stderr.write(
-            f"{recovered} calls were being sent when the last run died; they are uncertain and not sent again\n"
+            f"{recovered} calls were being sent when the last run died: "
+            "they are uncertain, and not sent again\n"
         )
     prepared = prepare_plan(loaded, target.settings, ledger, now=float(int(clock.now())), limit=options.limit)
     console = Console()

@@ -19,7 +19,8 @@ from runner.insight.client import InsightClient
 from runner.insight.outcome import Exchange, Stop, judge
 from runner.insight.protocol import queue_request
 from runner.ledger.call_queue import CallQueue, Claim
-from runner.ledger.ledger import Binding, Runner
+from runner.ledger.ledger import Runner
+from runner.ledger.plan_entry import Binding
 from runner.planning.placement import reschedule
 from runner.planning.plan import Slot, WaitingCall
 
@@ -56,11 +57,11 @@ async def carry_out(
                 limits=Limits(
                     requests_per_second=target.settings.requests_per_second,
                     max_in_flight=target.settings.max_in_flight,
+                    until_idle=until_idle,
                 ),
                 reschedule=_reschedule(loaded, target),
                 newly_suppressed=_newly_suppressed(prepared),
                 listen=listen,
-                until_idle=until_idle,
             )
             _stop_on_signals(dispatcher.stop)
             finish = await dispatcher.run()
@@ -74,13 +75,15 @@ def _stop_on_signals(stop: Callable[[], None]) -> None:
     """Ctrl-C, SIGTERM and a closed terminal end the run in order: what is under way is finished."""
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(name, stop)
+        # Under nohup a closed terminal is no reason to stop.
+        if signal.getsignal(name) is not signal.SIG_IGN:
+            loop.add_signal_handler(name, stop)
 
 
 async def _reach(
     client: InsightClient, loaded: LoadedCampaign, target: Target, clock_check: ClockCheck
 ) -> None:
-    """Asks Insight something harmless before anything is written: is it there, and does it know us?"""
+    """Asks Insight something harmless before anything is written, to see that it is there and knows us."""
     survey = loaded.campaign.survey
     for attempt in range(_TRIES_TO_REACH):
         exchange = await client.responses(survey.survey_id, survey.instance_id)

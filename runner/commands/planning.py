@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.diagnostics import Diagnostic, Severity
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Source
+from runner.commands.checks import check_holidays
 from runner.contacts import phone
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
@@ -19,7 +20,6 @@ from runner.ledger.ledger import Ledger
 from runner.planning import public_holidays
 from runner.planning.plan import DataVersions, Plan
 from runner.planning.planner import PlanInput, build_plan
-from runner.planning.public_holidays import UnknownPlaceError
 from runner.settings import Settings
 
 
@@ -65,16 +65,6 @@ def prepare_plan(
         )
     )
     return PreparedPlan(plan, identity, suppression, is_first=not ledger.knows(campaign.name))
-
-
-def check_holidays(loaded: LoadedCampaign) -> None:
-    """Raises CampaignInvalidError when the campaign names a country or subdivision without known holidays."""
-    try:
-        public_holidays.public_holidays(loaded.campaign.calling_windows.holidays)
-    except UnknownPlaceError as error:
-        place = ("calling_windows", "holidays", error.key)
-        finding = loaded.diagnostic(Severity.ERROR, "unknown_place", error.message, place, error.hint)
-        raise CampaignInvalidError([finding]) from None
 
 
 def privacy_key(settings: Settings, ledger: Ledger) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
 from runner.campaign.loader import load_campaign
-from runner.commands.planning import check_holidays
+from runner.commands.checks import check_holidays
 from runner.errors import ExitStatus, UsageError
 from runner.reports.plan_json import diagnostic_json
 

@@ -18,7 +18,7 @@ from runner.dispatch.events import (
     Waiting,
 )
 from runner.ledger.states import CallState
-from runner.reports.times import clock_time, duration, rfc3339
+from runner.reports.times import clock_time, rfc3339
 
 Listen = Callable[[Event], None]
 
@@ -83,7 +83,8 @@ def _words(event: Event, identity: Identity) -> str:
         case CallsWithdrawn():
             return f"{event.count} calls withdrawn: a suppression list now names them"
         case BackingOff():
-            return f"cannot reach Insight ({event.reason}); nothing was sent; trying again in {event.seconds:.0f} s"
+            again = f"trying again in {event.seconds:.0f} s"
+            return f"cannot reach Insight ({event.reason}); nothing was sent; {again}"
         case ClockIsOff():
             side = "ahead of" if event.seconds > 0 else "behind"
             return f"warning: this machine's clock is {abs(event.seconds):.0f} s {side} Insight's"
