@@ -24,6 +24,7 @@ from runner.dispatch.events import (
     Waiting,
 )
 from runner.dispatch.rate_limit import RateLimit
+from runner.dispatch.redaction import redacted
 from runner.dispatch.results import Strikes, ending_of
 from runner.errors import RunnerError, StoppedError
 from runner.insight.outcome import Exchange, NotSent, Outcome, Stop, judge
@@ -53,10 +54,11 @@ class NotAllowedError(RunnerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How gently Insight is asked."""
+    """How gently Insight is asked, and whether to leave when nothing is due soon."""
 
     requests_per_second: float
     max_in_flight: int
+    until_idle: bool
 
 
 class Dispatcher:
@@ -73,7 +75,6 @@ class Dispatcher:
         reschedule: Reschedule,
         newly_suppressed: NewlySuppressed,
         listen: Callable[[Event], None],
-        until_idle: bool,
     ) -> None:
         self._queue = queue
         self._post = post
@@ -83,13 +84,13 @@ class Dispatcher:
         self._reschedule = reschedule
         self._newly_suppressed = newly_suppressed
         self._listen = listen
-        self._until_idle = until_idle
         self._rate = RateLimit(limits.requests_per_second)
         self._strikes = Strikes()
         self._wake = asyncio.Event()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._failures_to_reach = 0
         self._not_before = 0.0
+        self._told_waiting = 0
         self._interrupted = False
         self._error: BaseException | None = None
         # One thread, so that the ledger's commits never hold up the loop and stay in order.
@@ -136,13 +137,17 @@ class Dispatcher:
                 return Finish.DONE
             if due is not None:
                 at = max(due, self._not_before)
-                if self._until_idle and at > self._clock.now() + IDLE_SECONDS and not self._in_flight:
+                if self._limits.until_idle and at > self._clock.now() + IDLE_SECONDS and not self._in_flight:
                     return Finish.IDLE
-                if not self._in_flight:
-                    self._listen(Waiting(until=due))
+                self._tell_waiting(due)
                 self._clock.set_alarm(at, idle=not self._in_flight)
             await self._wake.wait()
         return Finish.INTERRUPTED
+
+    def _tell_waiting(self, due: int) -> None:
+        if not self._in_flight and due != self._told_waiting:
+            self._told_waiting = due
+            self._listen(Waiting(until=due))
 
     async def _move_late_calls(self) -> None:
         now = self._clock.now()
@@ -206,7 +211,7 @@ class Dispatcher:
 
     async def _send(self, claim: Claim) -> None:
         exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
-        outcome = judge(exchange)
+        outcome = redacted(judge(exchange), claim.request)
         ending = await self._in_ledger(self._queue.finish, claim, ending_of(outcome), self._clock.now())
         self._listen(
             CallEnded(
