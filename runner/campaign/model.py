@@ -97,7 +97,7 @@ class InlineSource(_Source):
     """Rows written in the campaign file itself. For tests and examples: people's data is not for git."""
 
     type: Literal["inline"] = Field(description=_TYPES)
-    rows: list[dict[str, Scalar | None]] = Field(min_length=1)
+    rows: list[dict[str, Scalar | None]] = Field(min_length=1, description="Mappings of column to value.")
 
 
 def _supported_source(value: object) -> object:
@@ -151,7 +151,7 @@ class InlineSuppression(_Suppression):
     """People never to call, written in the campaign file itself."""
 
     type: Literal["inline"] = Field(description=_TYPES)
-    rows: list[dict[str, Scalar | None]]
+    rows: list[dict[str, Scalar | None]] = Field(description="Mappings of column to value.")
 
 
 Suppression = Annotated[
@@ -193,8 +193,8 @@ class Contacts(Declared):
 class DateRange(Declared):
     """Local dates, both inclusive."""
 
-    from_: LocalDate = Field(alias="from")
-    to: LocalDate
+    from_: LocalDate = Field(alias="from", description="The first date.")
+    to: LocalDate = Field(description="The last date.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -246,7 +246,7 @@ class CallingWindows(Declared):
         json_schema_extra={"minProperties": 1},
         description="Local hours by day: `mon`, `mon-fri`, `sat,sun` or `daily`; `closed` shuts a day.",
     )
-    holidays: Holidays | None = None
+    holidays: Holidays | None = Field(None, description="Closed on the public holidays of this place.")
     blackout: list[LocalDate | DateRange] = Field(
         default_factory=list, description="Local dates on which nobody is called."
     )
@@ -386,7 +386,7 @@ class Campaign(Declared):
 
     version: Literal[1] = Field(description="The version of this file format.")
     name: Name = Field(description="Immutable identity: the ledger remembers under this name who was called.")
-    description: str = ""
+    description: str = Field("", description="What the campaign is for, in people's words.")
     survey: Survey
     contacts: Contacts
     calling_windows: CallingWindows

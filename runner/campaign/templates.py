@@ -365,7 +365,7 @@ _STATEMENTS: Mapping[type[nodes.Node], str] = {
     nodes.FromImport: "`from`",
     nodes.Assign: "`set`",
     nodes.AssignBlock: "`set`",
-    nodes.ScopedEvalContextModifier: "`autoescape`",
+    nodes.Scope: "`autoescape`",
 }
 
 

@@ -80,7 +80,7 @@ def _if_constant(check: Callable[[str], object]) -> AfterValidator:
     """Judges the template now when it holds no {{ }}, and so will be the same for every row."""
 
     def judge(source: str) -> str:
-        text = source.strip()
+        text = source.removesuffix("\n")
         if text and compile_template(source).is_constant:
             check(text)
         return source

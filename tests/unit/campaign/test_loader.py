@@ -1,0 +1,470 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.campaign.diagnostics import CampaignInvalidError, Severity, render
+from runner.campaign.loader import MAX_LINE, MAX_NODES, parse_campaign
+
+CAMPAIGN = """\
+version: 1
+name: followup
+survey: {survey_id: "48211", instance_id: "3"}
+contacts:
+  sources: [{type: csv, path: contacts.csv}]
+  phone: "{{ row.phone }}"
+calling_windows:
+  weekly: {daily: "10:00-18:00"}
+"""
+
+
+def errors(text):
+    with pytest.raises(CampaignInvalidError) as raised:
+        parse_campaign(text, "a.yaml")
+    return raised.value.diagnostics
+
+
+def error(text):
+    (only,) = errors(text)
+    return only
+
+
+def warning_codes(text):
+    return [found.code for found in parse_campaign(text, "a.yaml").warnings]
+
+
+def test_a_campaign_becomes_typed_values_with_the_defaults():
+    campaign = parse_campaign(CAMPAIGN, "a.yaml").campaign
+    assert campaign.survey.survey_id == "48211"
+    assert campaign.retry_policy.max_attempts == 1
+    assert campaign.calling_windows.close_margin == 300
+    assert campaign.pacing.queue_ahead == 300
+    assert campaign.calling_windows.weekly_hours[6] == ((600, 1080),)
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("90", 90), ("90s", 90), ('"45m"', 2700), ("2h", 7200)])
+def test_a_duration_is_seconds_or_has_a_unit(written, seconds):
+    text = CAMPAIGN + f"retry_policy: {{max_attempts: 2, reattempt_wait: {written}}}\n"
+    assert parse_campaign(text, "a.yaml").campaign.retry_policy.reattempt_wait == seconds
+
+
+def test_all_errors_come_at_once_in_file_order():
+    text = (
+        CAMPAIGN.replace("followup", "Follow Up").replace("daily", "dayly") + "pacing: {spread: fast}\nx: 1\n"
+    )
+    assert [(found.line, found.code) for found in errors(text)] == [
+        (2, "bad_name"),
+        (8, "bad_day"),
+        (9, "unknown_value"),
+        (10, "unknown_key"),
+    ]
+
+
+def test_an_unknown_key_is_pointed_at_and_met_with_the_near_one():
+    found = error(CAMPAIGN + "retry_policy:\n  max_attempts: 1\n  reatempt_wait: 45m\n")
+    assert (found.line, found.col, found.hint) == (11, 3, "did you mean `reattempt_wait`?")
+    assert found.source_line == "  reatempt_wait: 45m"
+
+
+def test_an_unknown_key_of_a_source_is_met_with_the_keys_of_that_kind_of_source():
+    found = error(CAMPAIGN.replace("path: contacts.csv", "path: a.csv, rows: []"))
+    assert found.hint == "its keys are key, path, phone, timezone, type"
+
+
+def test_a_duplicate_key_points_at_the_second_and_names_the_line_of_the_first():
+    found = error(CAMPAIGN + "name: again\n")
+    assert (found.line, found.col) == (9, 1)
+    assert "line 2" in found.message
+
+
+def test_a_missing_key_points_at_the_mapping_that_lacks_it():
+    found = error(CAMPAIGN.replace('  phone: "{{ row.phone }}"\n', ""))
+    assert (found.code, found.line, found.col) == ("missing_key", 4, 1)
+    assert found.message == "`contacts` needs `phone`"
+
+
+def test_a_number_that_lost_its_form_is_shown_in_quotes():
+    found = error(CAMPAIGN + "caller_id: +16175550100\n")
+    assert (found.code, found.line, found.col) == ("unquoted_number", 9, 12)
+    assert found.hint == 'put it in quotes: "+16175550100"'
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["+5", "007", "1234567", "1e3", "0x1F", "0o17", "1.50", ".5", ".inf", "-.INF", ".nan", "9" * 5000],
+)
+def test_a_number_among_constants_must_keep_its_form(written):
+    assert error(CAMPAIGN + f"vars: {{a: {written}}}\n").code == "unquoted_number"
+
+
+@pytest.mark.parametrize(
+    ("written", "value"), [("0", 0), ("-12", -12), ("123456", 123456), ("0.5", 0.5), ("true", True)]
+)
+def test_a_plain_number_among_constants_is_a_number(written, value):
+    assert parse_campaign(CAMPAIGN + f"vars: {{a: {written}}}\n", "a.yaml").campaign.vars == {"a": value}
+
+
+@pytest.mark.parametrize("written", ["NO", "yes", "on", "Off", "17:15", "1:30:00", "1_000", "0b1"])
+def test_what_only_older_yaml_guesses_at_is_text(written):
+    assert parse_campaign(CAMPAIGN + f"vars: {{a: {written}}}\n", "a.yaml").campaign.vars == {"a": written}
+
+
+@pytest.mark.parametrize("written", ["2026-12-01", "2026-12-1", "2026-12-01T10:00:00Z", "2026-12-01 10:00"])
+def test_a_date_without_quotes_is_an_error_wherever_it_stands(written):
+    assert error(CAMPAIGN + f"description: {written}\n").code == "unquoted_date"
+
+
+def test_a_wrong_type_is_told_in_plain_words():
+    assert error(CAMPAIGN.replace("[{type: csv, path: contacts.csv}]", "contacts.csv")).message == (
+        "`sources`: expected a list, found text"
+    )
+    assert error(CAMPAIGN + "metadata: {a: [b]}\n").message == "`a`: expected text, found a list"
+    assert (
+        error(CAMPAIGN + "vars: {a: [b]}\n").message
+        == "`a`: expected text, a number or true or false, found a list"
+    )
+    assert (
+        error(CAMPAIGN + "retry_policy:\n").message
+        == "`retry_policy`: expected a mapping (key: value), found nothing"
+    )
+
+
+def test_a_value_of_several_possible_types_has_one_error():
+    assert (
+        error(CAMPAIGN.replace('"10:00-18:00"', "{a: b}")).message
+        == "`daily`: expected text or a list, found a mapping"
+    )
+    assert (
+        error(CAMPAIGN.replace('"10:00-18:00"', "[[]]")).message == "`daily[0]`: expected text, found a list"
+    )
+
+
+def test_no_message_is_pydantic_s_own():
+    text = (
+        "version: x\nname: []\nsurvey: 1\ncontacts: {sources: {}, phone: {}, suppress: 1}\n"
+        "calling_windows: {weekly: 1, dates: [], rules: 1, blackout: {}, holidays: 1,\n"
+        "  timezone: [], close_margin: []}\n"
+        "retry_policy: {max_attempts: 1.5, rounds: a}\npacing: {calls_per_minute: 1e9, queue_ahead: -1}\n"
+        "metadata: 1\nresult_url: []\nvars: a\n"
+    )
+    found = errors(text)
+    assert len(found) >= 20
+    for each in found:
+        assert "Input should" not in each.message
+        assert "valid" not in each.message
+
+
+def test_a_template_s_error_is_placed_on_its_line_of_a_block():
+    block = "|\n    {% if row.a %}\n      {{ row.b | uper }}\n    {% endif %}"
+    found = error(CAMPAIGN.replace('"{{ row.phone }}"', block))
+    assert (found.line, found.col, found.hint) == (8, 7, "did you mean `upper`?")
+
+
+def test_a_template_in_one_line_is_pointed_at():
+    found = error(CAMPAIGN.replace("row.phone", "row.phone | uper"))
+    assert (found.line, found.col) == (6, 10)
+
+
+@pytest.mark.parametrize(
+    ("added", "line"),
+    [
+        ("vars: {a: &a 1}\n", 9),
+        ("vars: {a: *a}\n", 9),
+        ("description: !!str x\n", 9),
+        ("description: !mine x\n", 9),
+        ("metadata:\n  <<: {a: b}\n", 10),
+    ],
+)
+def test_anchors_aliases_tags_and_merges_are_one_error_each(added, line):
+    found = error(CAMPAIGN + added)
+    assert (found.code, found.line) == ("yaml_feature", line)
+    assert found.hint.startswith("use vars")
+
+
+def test_a_bomb_of_aliases_is_never_built():
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
+    assert {"yaml_feature"} < {found.code for found in errors(bomb)}
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "a: [" + "1," * MAX_NODES + "]", "a" * (MAX_LINE + 1), "- " * 50_000]
+)
+def test_a_file_may_only_hold_so_much(text):
+    assert error(text).code == "too_complex"
+
+
+def test_what_is_not_supported_yet_is_named_once_each():
+    text = CAMPAIGN + "  rules: [us-federal]\nretry_policy:\n  rounds: 2\n  round_gap: 20h\n"
+    assert [(found.line, found.code) for found in errors(text)] == [
+        (9, "not_supported"),
+        (11, "not_supported"),
+        (12, "not_supported"),
+    ]
+
+
+def test_the_content_of_an_inline_row_is_never_shown():
+    row = "      - {phone: +12025550143, name: [Annegret], 'visit': 2026-12-01}\n"
+    text = CAMPAIGN.replace(
+        "[{type: csv, path: contacts.csv}]", f"\n    - type: inline\n      rows:\n{row.rstrip()}"
+    )
+    found = errors(text)
+    assert [each.code for each in found] == ["unquoted_number", "wrong_type", "unquoted_date"]
+    for each in found:
+        assert "2025550143" not in render(each)
+        assert "Annegret" not in render(each)
+
+
+@pytest.mark.parametrize(
+    "slip", ["name: 'Annegret", "name: Annegret: x", "name: &a Annegret", "name: Annegret, name: Annegret"]
+)
+def test_a_slip_of_yaml_within_the_rows_shows_nothing_of_them(slip):
+    text = CAMPAIGN.replace(
+        "[{type: csv, path: contacts.csv}]", f"\n    - type: inline\n      rows:\n      - {{{slip}}}"
+    )
+    for each in errors(text):
+        assert "Annegret" not in render(each)
+
+
+def test_a_key_that_could_steer_a_terminal_is_shown_without_it():
+    found = error(CAMPAIGN + '"\\e[31mred": 1\n')
+    assert found.message.isprintable()
+
+
+def test_line_breaks_of_every_system_count_as_lines():
+    assert error((CAMPAIGN + "x: 1\n").replace("\n", "\r\n")).line == 9
+    assert error("\N{BYTE ORDER MARK}" + CAMPAIGN + "x: 1\n").line == 9
+
+
+def test_a_finding_of_others_is_placed_at_its_value():
+    loaded = parse_campaign(CAMPAIGN, "a.yaml")
+    found = loaded.diagnostic(
+        Severity.WARNING, "some_code", "A message", ("contacts", "sources", 0, "path"), "A hint"
+    )
+    assert str(found) == "a.yaml:5:31: warning[some_code]: A message"
+    assert (found.hint, found.source_line) == ("A hint", "  sources: [{type: csv, path: contacts.csv}]")
+
+
+def test_a_finding_about_a_value_left_out_is_placed_at_what_would_hold_it():
+    loaded = parse_campaign(CAMPAIGN, "a.yaml")
+    found = loaded.diagnostic(Severity.WARNING, "c", "m", ("calling_windows", "timezone"))
+    assert (found.line, found.col) == (8, 3)
+
+
+def test_the_same_phone_for_every_row_is_suspicious():
+    constant = CAMPAIGN.replace("{{ row.phone }}", "+12025550143")
+    assert warning_codes(constant) == ["constant_phone"]
+    assert warning_codes(CAMPAIGN + "") == []
+    one_row = constant.replace("{type: csv, path: contacts.csv}", "{type: inline, rows: [{a: b}]}")
+    assert warning_codes(one_row) == []
+    assert warning_codes(one_row.replace("[{a: b}]", "[{a: b}, {a: c}]")) == ["constant_phone"]
+
+
+def test_a_constant_that_no_vars_declare_is_suspicious():
+    text = (
+        CAMPAIGN + 'metadata: {a: "{{ vars.sit }}", b: "{{ vars.x | default(1) }}"}\nvars: {site: Boston}\n'
+    )
+    (found,) = parse_campaign(text, "a.yaml").warnings
+    assert (found.code, found.line, found.hint) == ("unknown_constant", 9, "did you mean `site`?")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'caller_id: ""',
+        'caller_id: "{{ row.line }}"',
+        'post_dial: ""',
+        'post_dial: "1,2#*"',
+        'result_url: "http://localhost:8080/{{ row.id }}"',
+        'result_url: "http://[::1]:8080/"',
+    ],
+)
+def test_templates_and_good_constants_pass(line):
+    assert warning_codes(CAMPAIGN + line + "\n") == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "//a.example",
+        "http://a b",
+        "http://[::1",
+        "http://a:99999999/",
+        "javascript:x",
+        "http://a\\nb",
+        " http://a",
+    ],
+)
+def test_a_constant_that_is_no_web_address_is_an_error(url):
+    assert error(CAMPAIGN + f'result_url: "{url}"\n').code == "bad_url"
+
+
+yaml_like = st.lists(
+    st.sampled_from(
+        [
+            "version: 1",
+            "name: a",
+            "survey:",
+            "contacts:",
+            "calling_windows:",
+            "weekly: {mon: '1:00-2:00'}",
+            "vars:",
+            "rows:",
+            "sources:",
+            "- type: inline",
+            "- ",
+            "  ",
+            "\n",
+            "\n  ",
+            "\n    ",
+            "{",
+            "}",
+            "[",
+            "]",
+            ", ",
+            ": ",
+            "&a ",
+            "*a",
+            "!!x ",
+            "|",
+            ">",
+            "'",
+            '"',
+            "#",
+            "---\n",
+            "...",
+            "%YAML 1.1\n",
+            "<<: ",
+            "2026-12-01",
+            "+16",
+            "null",
+            "{{ row.a }}",
+            "{% x %}",
+            "\t",
+            "\\",
+            "\x00",
+            "é",
+            "\ud800",
+            "? ",
+            "~",
+            "phone: ",
+            "@",
+            "\u2028",
+            "\r",
+            "\ufeff",
+            '"\\U99999999"',
+            "0x1",
+        ]
+    ),
+    max_size=40,
+).map("".join)
+
+
+@settings(max_examples=400, deadline=None)
+@given(yaml_like | st.text(max_size=80))
+def test_whatever_the_text_it_is_a_campaign_or_has_errors_with_a_place(text):
+    try:
+        parse_campaign(text, "a.yaml")
+    except CampaignInvalidError as invalid:
+        diagnostics = invalid.diagnostics
+    else:
+        return
+    assert diagnostics
+    for found in diagnostics:
+        assert found.line >= 1
+        assert found.col >= 1
+        assert found.code
+        assert render(found)
+
+
+sections = [
+    "version",
+    "name",
+    "description",
+    "survey",
+    "contacts",
+    "calling_windows",
+    "retry_policy",
+    "pacing",
+]
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**9)
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["", "csv", "a", "{{ x }}"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "path",
+                    "rows",
+                    "phone",
+                    "key",
+                    "sources",
+                    "weekly",
+                    "dates",
+                    "from",
+                    "to",
+                    "mon",
+                    "blackout",
+                ]
+            )
+            | st.sampled_from(
+                [
+                    "suppress",
+                    "rules",
+                    "rounds",
+                    "max_attempts",
+                    "survey_id",
+                    "csv",
+                    "inline",
+                    "timezone",
+                    "[key]",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from([*sections, "metadata", "vars", "caller_id"]), values))
+def test_whatever_the_values_each_error_has_a_code_of_ours(campaign):
+    found = errors(json.dumps(campaign))
+    assert all(each.code.replace("_", "").isalpha() for each in found)
+    ours = {
+        "missing_key",
+        "wrong_type",
+        "unknown_key",
+        "unquoted_number",
+        "bad_name",
+        "bad_template",
+        "bad_identifier",
+    }
+    ours |= {
+        "unknown_value",
+        "unknown_source_type",
+        "not_supported",
+        "empty_value",
+        "out_of_range",
+        "bad_zone",
+        "bad_date",
+    }
+    ours |= {
+        "bad_duration",
+        "bad_hours",
+        "never_opens",
+        "bad_phone",
+        "bad_country",
+        "bad_day",
+        "bad_metadata_name",
+    }
+    ours |= {"missing_reattempt_wait", "duplicate_day", "bad_dates"}
+    assert {each.code for each in found} <= ours
