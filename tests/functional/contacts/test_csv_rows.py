@@ -1,0 +1,188 @@
+import codecs
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.contacts.csv_rows import csv_rows
+from runner.errors import SourceContentError
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Reads a file of the given content; `read.notices` holds what was odd about it."""
+
+    def read(content):
+        path = tmp_path / "visits.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        read.notices = []
+        return [(row.line, dict(row.values)) for row in csv_rows(path, "visits.csv", read.notices)]
+
+    return read
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(read, delimiter):
+    rows = read(f"id{delimiter}Phone Number\n1{delimiter}617 555 1234\n")
+    assert rows == [(2, {"id": "1", "Phone Number": "617 555 1234"})]
+    assert read.notices == []
+
+
+@pytest.mark.parametrize(
+    ("content", "row"),
+    [
+        ("name;phone\nDoe, Ann;1\nRoe, Bob;2\n", {"name": "Doe, Ann", "phone": "1"}),
+        ('name,phone\n"Doe; Ann | x",1\n', {"name": "Doe; Ann | x", "phone": "1"}),
+        ('"name, first";phone\nAnn;1\n', {"name, first": "Ann", "phone": "1"}),
+        ('name,note\nAnn,"one\ntwo; three\nfour"\n', {"name": "Ann", "note": "one\ntwo; three\nfour"}),
+        ("phone\n617 555 1234\n", {"phone": "617 555 1234"}),
+    ],
+)
+def test_delimiters_inside_values_do_not_mislead(read, content, row):
+    assert read(content)[0] == (2, row)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_line_end_is_read(read, end):
+    assert read(f"id,phone{end}1,2{end}3,4") == [
+        (2, {"id": "1", "phone": "2"}),
+        (3, {"id": "3", "phone": "4"}),
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_byte_order_mark_is_no_part_of_the_first_name(read, delimiter):
+    rows = read(codecs.BOM_UTF8 + f"id{delimiter}phone\n1{delimiter}2\n".encode())
+    assert rows == [(2, {"id": "1", "phone": "2"})]
+
+
+def test_utf_16_is_read_by_its_mark(read):
+    assert read("id,name\n1,Zoë\n".encode("utf-16")) == [(2, {"id": "1", "name": "Zoë"})]
+
+
+def test_what_is_not_utf_8_is_read_as_windows_1252_with_a_warning(read):
+    assert read("id,name\n1,Zoë €\n".encode("cp1252")) == [(2, {"id": "1", "name": "Zoë €"})]
+    assert [(notice.source, notice.code) for notice in read.notices] == [("visits.csv", "latin1")]
+
+
+def test_a_late_accent_decides_the_encoding_too(read):
+    content = b"id,name\n" + b"1,Ann\n" * 300_000 + "2,Zoë\n".encode("cp1252")
+    assert read(content)[-1] == (300_002, {"id": "2", "name": "Zoë"})
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["id\n1\n".encode("utf-16-le"), "id\n1\n".encode("utf-16-be"), b"id,name\n1,a\0b\n", b"PK\3\4\0\0"],
+)
+def test_nul_bytes_are_no_text(read, content):
+    with pytest.raises(SourceContentError, match="NUL bytes"):
+        read(content)
+
+
+def test_a_utf_16_file_that_is_cut_off_is_an_error(read):
+    with pytest.raises(SourceContentError, match="encoding"):
+        read("id,name\n1,Ann\n".encode("utf-16")[:-1])
+
+
+def test_names_of_columns_lose_their_blanks_and_values_keep_theirs(read):
+    assert read(" id , Phone Number\n1, 2\n") == [(2, {"id": "1", "Phone Number": " 2"})]
+
+
+def test_a_row_has_the_line_on_which_it_starts(read):
+    rows = read('id,note\n1,"a\nb\nc"\n\n2,d\n , \n3,"e\r\nf"\n4,g\n')
+    assert [line for line, _ in rows] == [2, 6, 8, 10]
+
+
+def test_lines_above_the_header_may_be_blank(read):
+    assert read("\n\nid,phone\n1,2\n") == [(4, {"id": "1", "phone": "2"})]
+
+
+def test_ragged_rows_are_reported_together_with_their_lines(read):
+    content = "id,phone\n1,2\n3\n4,5,6\n" + "7\n" * 12
+    with pytest.raises(SourceContentError) as error:
+        read(content)
+    lines = error.value.message.splitlines()
+    assert lines[0] == "visits.csv:3: it has 1 field, the header has 2"
+    assert lines[1] == "visits.csv:4: it has 3 fields, the header has 2"
+    assert len(lines) == 11
+    assert lines[-1] == "and 4 more"
+    assert "quotes" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'id,name\n1,Ann\n2,"Bob\n3,Cid\n4,Dee\n',
+        'id,name\n1,Ann\n2,"Bob\n3,"Cid"\n4,Dee\n',
+        'id,name\n1,Ann\n2,"Bob" Bee\n3,Cid\n',
+        'id,name\n1,Ann\n2,"' + "Bob\n" * 400_000,
+    ],
+)
+def test_a_wrong_quote_is_an_error_where_it_opens(read, content):
+    with pytest.raises(SourceContentError, match=r"^visits\.csv:3: ") as error:
+        read(content)
+    assert "Bob" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        ("id,,phone", "column 2 has no name"),
+        ("id, phone,phone", "columns 2 and 3 have the same name"),
+        ("id,phone,", "column 3 has no name"),
+    ],
+)
+def test_every_column_needs_a_name_of_its_own(read, header, problem):
+    with pytest.raises(SourceContentError, match=problem):
+        read(f"{header}\n1,2,3\n")
+
+
+def test_a_file_without_a_header_does_not_leak_its_first_row(read):
+    with pytest.raises(SourceContentError) as error:
+        read("Ann,6175551234,Ann\nBob,6175551235,Bee\n")
+    assert "Ann" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", codecs.BOM_UTF8])
+def test_an_empty_file_is_an_error(read, content):
+    with pytest.raises(SourceContentError, match="empty"):
+        read(content)
+
+
+def test_a_header_alone_is_legal_and_worth_a_warning(read):
+    assert read("id,phone\n") == []
+    assert [notice.code for notice in read.notices] == ["empty_source"]
+
+
+def test_rows_stream(tmp_path):
+    path = tmp_path / "visits.csv"
+    path.write_text("id,phone\n1,2\n3\n")
+    rows = csv_rows(path, "visits.csv", [])
+    assert next(rows).values == {"id": "1", "phone": "2"}
+    with pytest.raises(SourceContentError):
+        next(rows)
+
+
+VALUES = st.text(
+    alphabet=st.characters(codec="utf-8", exclude_characters="\0\r\ufeff"), min_size=1, max_size=8
+).filter(str.strip)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=1, max_size=5),
+    delimiter=st.sampled_from(",;\t|"),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_what_was_written_as_csv_is_read_back(tmp_path_factory, rows, delimiter, quoting, line_end, encoding):
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=line_end)
+    writer.writerows([["id", "Phone Number", "note"], *rows])
+    path = tmp_path_factory.getbasetemp() / "round-trip.csv"
+    path.write_bytes(text.getvalue().encode(encoding))
+    read = [list(row.values.values()) for row in csv_rows(path, "round-trip.csv", [])]
+    assert read == rows

@@ -1,0 +1,78 @@
+import pytest
+
+from runner.contacts.jsonl_rows import jsonl_rows
+from runner.contacts.phone import PhoneError, parse_phone
+from runner.errors import SourceContentError
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(content):
+        path = tmp_path / "visits.jsonl"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        read.notices = []
+        return [(row.line, dict(row.values)) for row in jsonl_rows(path, "visits.jsonl", read.notices)]
+
+    return read
+
+
+def test_each_line_is_a_row_and_blank_lines_are_none(read):
+    assert read('\ufeff{"id": "1"}\n\n  \n{"id": "2"}') == [(1, {"id": "1"}), (4, {"id": "2"})]
+
+
+def test_numbers_keep_the_digits_they_were_written_with(read):
+    ((_, row),) = read('{"a": 6175551234, "b": 6.17555E+09, "c": 1.50, "d": -0}\n')
+    assert row == {"a": "6175551234", "b": "6.17555E+09", "c": "1.50", "d": "-0"}
+    assert parse_phone(row["a"], "US") == "+16175551234"
+    with pytest.raises(PhoneError, match="spreadsheet"):
+        parse_phone(row["b"], "US")
+
+
+def test_nested_values_stay_plain(read):
+    ((_, row),) = read('{"visit": {"tags": ["a", null, true]}}')
+    assert row == {"visit": {"tags": ["a", None, True]}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": 1, "id": 2}',
+        '{"visit": {"id": 1, "id": 2}}',
+        '{"id": NaN}',
+        '{"id": -Infinity}',
+        "[1, 2]",
+        "6175551234",
+        '{"id": 1',
+        '{"id": 1} {"id": 2}',
+        "not JSON: Ann",
+        "[" * 100_000,
+        '{"id": ' + "[" * 900 + "]" * 900 + ', "x": "\\u00e9"}' + "]",
+        '{"name": "\\ud800"}',
+        '{"name\\udfff": 1}',
+        '{"name": "a\\u0000b"}',
+        '{"name": "' + "x" * (1 << 20) + '"}',
+    ],
+)
+def test_a_line_that_is_no_object_of_plain_values_is_an_error_at_its_place(read, line):
+    with pytest.raises(SourceContentError, match=r"^visits\.jsonl:2: ") as error:
+        read('{"id": 1}\n' + line + "\n")
+    assert "Ann" not in str(error.value)
+    assert "visits.jsonl:1" not in str(error.value)
+
+
+def test_escapes_that_are_text_are_read(read):
+    ((_, row),) = read(r'{"a": "\u00e9", "b": "\ud83d\ude00", "c": "\\u0000"}')
+    assert row == {"a": "é", "b": "\N{GRINNING FACE}", "c": "\\u0000"}
+
+
+def test_bad_lines_are_reported_together(read):
+    with pytest.raises(SourceContentError) as error:
+        read('{"id": 1}\n' + "x\n" * 12)
+    lines = error.value.message.splitlines()
+    assert [line.split(": ")[0] for line in lines[:2]] == ["visits.jsonl:2", "visits.jsonl:3"]
+    assert lines[10:] == ["and 2 more"]
+
+
+def test_a_file_without_rows_is_worth_a_warning(read):
+    assert read("\n") == []
+    assert [notice.code for notice in read.notices] == ["empty_source"]

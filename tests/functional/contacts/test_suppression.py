@@ -1,0 +1,173 @@
+import os
+
+import pytest
+
+from runner.campaign.model import Campaign
+from runner.contacts.places import SourceFolder
+from runner.contacts.sources import SourceReader
+from runner.contacts.suppression import SuppressionLists
+from runner.errors import SourceContentError, SourceError
+
+BOSTON = "+16175551234"
+
+
+@pytest.fixture
+def lists(tmp_path):
+    """Loads the given entries of `contacts.suppress`; files are in `tmp_path`."""
+
+    def lists(*suppress, key="{{ row.id }}"):
+        campaign = Campaign.model_validate(
+            {
+                "version": 1,
+                "name": "follow-up",
+                "survey": {"survey_id": "48211", "instance_id": "3"},
+                "contacts": {
+                    "sources": [{"type": "inline", "rows": [{"id": "1"}]}],
+                    "phone": "{{ row.phone }}",
+                    "key": key,
+                    "region": "US",
+                    "suppress": list(suppress),
+                },
+                "calling_windows": {"weekly": {"daily": "09:00-17:00"}},
+            }
+        )
+        return SuppressionLists(campaign, SourceReader(SourceFolder(tmp_path / "campaign.yaml"), []))
+
+    return lists
+
+
+def csv_list(**options):
+    return {"type": "csv", "path": "no.csv", "phone": "{{ row.phone }}", **options}
+
+
+def test_a_number_is_matched_however_the_list_writes_it(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone\n212 555 1234\n(617) 555-1234\n")
+    loaded = lists(csv_list())
+    assert loaded.match("7", BOSTON) == "on no.csv:3"
+    assert loaded.match("7", "+16175551235") is None
+
+
+def test_a_key_is_matched_however_it_is_composed_or_padded(lists, tmp_path):
+    (tmp_path / "no.jsonl").write_text('{"id": " Zoe\\u0308 "}\n')
+    loaded = lists({"type": "jsonl", "path": "no.jsonl", "key": "{{ row.id }}"})
+    assert loaded.match("Zo\u00eb", BOSTON) == "on no.jsonl:1"
+    assert loaded.match("7", BOSTON) is None
+
+
+def test_where_keys_are_numbers_a_listed_key_is_read_as_one(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("who\n617 555 1234\n")
+    loaded = lists({"type": "csv", "path": "no.csv", "key": "{{ row.who }}"}, key=None)
+    assert loaded.match(BOSTON, BOSTON) == "on no.csv:2"
+
+
+def test_where_keys_are_numbers_a_list_of_other_keys_is_an_error_for_it_would_match_nobody(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("who\nvisit-17\n")
+    with pytest.raises(SourceContentError, match=r"^no\.csv:2: without contacts\.key a key is a number"):
+        lists({"type": "csv", "path": "no.csv", "key": "{{ row.who }}"}, key=None)
+
+
+def test_a_row_may_give_a_number_or_a_key_or_both(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone,id\n6175551234,\n,7\n6175551235,8\n")
+    loaded = lists(csv_list(key="{{ row.id }}"))
+    assert loaded.match("x", BOSTON) == "on no.csv:2"
+    assert loaded.match("7", "+12125551234") == "on no.csv:3"
+    assert loaded.match("8", "+12125551234") == loaded.match("x", "+16175551235") == "on no.csv:4"
+
+
+def test_every_list_counts(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone\n6175551234\n")
+    inline = {"type": "inline", "key": "{{ row.id }}", "rows": [{"id": "7"}]}
+    loaded = lists(csv_list(), inline)
+    assert loaded.match("x", BOSTON) == "on no.csv:2"
+    assert loaded.match("7", "+12125551234") == "on contacts.suppress:1"
+
+
+def test_without_lists_nobody_is_suppressed(lists):
+    loaded = lists()
+    assert loaded.match("7", BOSTON) is None
+    assert loaded.refresh() is False
+
+
+def test_rows_that_name_nobody_are_errors_with_their_lines(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone,note\n6175551234,a\n555-1234,b\n,c\n")
+    with pytest.raises(SourceContentError) as error:
+        lists(csv_list())
+    assert [line.split(": ")[0] for line in error.value.message.splitlines()] == ["no.csv:3", "no.csv:4"]
+    assert "allow_invalid" in error.value.hint
+    assert "555" not in error.value.message
+
+
+def test_invalid_rows_may_be_allowed(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone,note\n555-1234,b\n,c\n6175551234,a\n")
+    assert lists(csv_list(allow_invalid=True)).match("7", BOSTON) == "on no.csv:4"
+
+
+def test_a_key_beside_an_invalid_number_still_counts(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone,id\n555-1234,7\n")
+    loaded = lists(csv_list(key="{{ row.id }}", allow_invalid=True))
+    assert loaded.match("7", BOSTON) == "on no.csv:2"
+
+
+def test_a_misspelt_column_is_an_error_not_an_empty_list(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("number\n6175551234\n")
+    with pytest.raises(SourceContentError, match="there is no column `phone`"):
+        lists(csv_list())
+
+
+def test_an_empty_list_is_an_error_unless_it_is_allowed(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone\n")
+    with pytest.raises(SourceContentError) as error:
+        lists(csv_list())
+    assert "allow_empty" in error.value.hint
+    assert lists(csv_list(allow_empty=True)).match("7", BOSTON) is None
+
+
+@pytest.mark.parametrize("content", ["", "phone,note\n6175551234\n", 'phone\n"617\n'])
+def test_a_list_that_makes_no_sense_is_never_read_as_shorter(lists, tmp_path, content):
+    (tmp_path / "no.csv").write_text(content)
+    with pytest.raises(SourceContentError):
+        lists(csv_list(allow_empty=True, allow_invalid=True))
+
+
+def test_a_missing_list_is_an_error(lists):
+    with pytest.raises(SourceError, match="no such file"):
+        lists(csv_list(allow_empty=True))
+
+
+def test_a_list_is_read_again_only_when_it_changed(lists, tmp_path):
+    path = tmp_path / "no.csv"
+    path.write_text("phone\n2125551234\n")
+    loaded = lists(csv_list())
+    assert loaded.refresh() is False
+    with path.open("a") as file:
+        file.write("6175551234\n")
+    assert loaded.refresh() is True
+    assert loaded.match("7", BOSTON) == "on no.csv:3"
+    assert loaded.refresh() is False
+
+
+def test_a_list_that_was_replaced_by_another_file_of_the_same_size_and_time_is_read(lists, tmp_path):
+    path, new = tmp_path / "no.csv", tmp_path / "new.csv"
+    path.write_text("phone\n2125551234\n")
+    loaded = lists(csv_list())
+    new.write_text("phone\n6175551234\n")
+    os.utime(new, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    new.replace(path)
+    assert loaded.refresh() is True
+    assert loaded.match("7", BOSTON) == "on no.csv:2"
+
+
+@pytest.mark.parametrize("content", [None, "phone\n", "phone\n555\n"])
+def test_a_list_that_cannot_be_read_any_more_raises_each_time_and_keeps_who_was_on_it(
+    lists, tmp_path, content
+):
+    path = tmp_path / "no.csv"
+    path.write_text("phone\n6175551234\n")
+    loaded = lists(csv_list())
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    for _ in range(2):
+        with pytest.raises(SourceError):
+            loaded.refresh()
+    assert loaded.match("7", BOSTON) == "on no.csv:2"

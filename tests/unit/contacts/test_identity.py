@@ -1,0 +1,57 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.contacts.identity import Identity
+
+IDENTITY = Identity(b"a privacy key")
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_a_ref_is_ten_letters_that_nobody_confuses(key):
+    ref = IDENTITY.ref(key)
+    assert len(ref) == 10
+    assert set(ref) <= set("23456789abcdefghjkmnpqrstuvwxyz")
+
+
+def test_a_ref_is_the_same_every_time_and_differs_by_contact_and_by_privacy_key():
+    ref = IDENTITY.ref("010001")
+    assert ref == Identity(b"a privacy key").ref("010001")
+    assert ref != IDENTITY.ref("010002")
+    assert ref != Identity(b"another key").ref("010001")
+
+
+def test_a_digest_is_keyed_hexadecimal():
+    digest = IDENTITY.digest("a plan")
+    assert len(bytes.fromhex(digest)) == 32
+    assert digest != Identity(b"another key").digest("a plan")
+
+
+@pytest.mark.parametrize("key", ["010001", "visit-17", "A-1001", "Ann", "2026-12", "clinic 3, bed 12", "Zoë"])
+def test_a_key_that_reaches_nobody_is_shown_as_it_is(key):
+    assert IDENTITY.label(key) == key
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "+16175551234",
+        "6175551234",
+        "(617) 555-1234",
+        "555-1234",
+        "617x555x1234",
+        "tel:6175551234",
+        "TEL 617 555 1234",
+        "V6175551234",
+        "clinic-boston-and-surroundings-617555123",
+        "617_555_1234",
+        "\uff16\uff11\uff17\uff15\uff15\uff15\uff11\uff12\uff13\uff14",
+        "ann@example.org",
+        "x" * 41,
+        "a\nb",
+        "a\x1b[31mb",
+        "a\N{RIGHT-TO-LEFT OVERRIDE}b",
+    ],
+)
+def test_a_key_that_may_be_a_number_or_address_or_would_break_a_line_is_shown_as_its_ref(key):
+    assert IDENTITY.label(key) == IDENTITY.ref(key)

@@ -1,0 +1,226 @@
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.contacts.phone import (
+    PhoneError,
+    data_version,
+    dial_string,
+    is_toll_free,
+    mask,
+    parse_phone,
+    zones_of,
+)
+
+BOSTON = "+16175551234"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "6175551234",
+        "617-555-1234",
+        "617.555.1234",
+        "(617) 555-1234",
+        "1 617 555 1234",
+        "+1 (617) 555-1234",
+        " 617 555 1234\n",
+        "\N{NO-BREAK SPACE}617\N{NO-BREAK SPACE}555\N{NO-BREAK SPACE}1234",
+        "617\N{EN DASH}555\N{EN DASH}1234",
+        "617\N{NON-BREAKING HYPHEN}555\N{NON-BREAKING HYPHEN}1234",
+        "\N{LEFT-TO-RIGHT EMBEDDING}+1 617-555-1234\N{POP DIRECTIONAL FORMATTING}",
+        "\uff16\uff11\uff17\uff15\uff15\uff15\uff11\uff12\uff13\uff14",
+        "'6175551234",
+        "6175551234.0",
+        "16175551234.0",
+        "tel:+1-617-555-1234",
+        "TEL: 617 555 1234",
+        "001 617 555 1234",
+        "0016175551234",
+        "011 1 617 555 1234",
+    ],
+)
+def test_a_number_is_read_as_people_and_spreadsheets_write_it(text):
+    assert parse_phone(text, "US") == BOSTON
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("011 44 20 7946 0958", "US"),
+        ("00 44 20 7946 0958", "US"),
+        ("0044 20 7946 0958", "GB"),
+        ("020 7946 0958", "GB"),
+        ("+44 (0)20 7946 0958", "US"),
+        ("+442079460958", None),
+    ],
+)
+def test_national_and_foreign_prefixes_lead_to_the_same_number(text, region):
+    assert parse_phone(text, region) == "+442079460958"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty"),
+        (" ", "empty"),
+        ("--", "no number"),
+        ("0", "no number"),
+        ("n/a", "letters"),
+        ("1-800-FLOWERS", "letters"),
+        ("617-555-1234 or 617-555-9999", "letters"),
+        ("555-1234", "too short"),
+        ("61755512345", "too long"),
+        ("617555123455555555555", "too long"),
+        ("1" * 5000, "too long"),
+        ("6.17555E+09", "spreadsheet"),
+        ("6,17555E+09", "spreadsheet"),
+        ("6.175551234e9", "spreadsheet"),
+        ("617-555-1234/1235", "more than one"),
+        ("6175551234, 6175559999", "more than one"),
+        ("6175551234\n6175559999", "more than one"),
+        ("000-555-1234", "country code"),
+        ("123-555-1234", "no such number"),
+        ("+999 617 555 1234", "country code"),
+        ("tel:6175551234;ani=2125551234", "semicolon"),
+        ("6175551234;postd=1", "semicolon"),
+        ("6175551234\uff1bani=2125551234", "semicolon"),
+        ("617*5551234", "post_dial"),
+        ("*67 617 555 1234", "post_dial"),
+    ],
+)
+def test_what_is_no_number_is_refused_with_the_reason(text, reason):
+    with pytest.raises(PhoneError, match=reason):
+        parse_phone(text, "US")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "6175551234 x123",
+        "6175551234x123",
+        "617-555-1234 ext. 123",
+        "6175551234#123",
+        "6175551234~123",
+        "617-555-1234 - 123#",
+        "617-555-1234 123#",
+    ],
+)
+def test_an_extension_is_never_dropped_for_without_it_somebody_else_answers(text):
+    with pytest.raises(PhoneError, match="post_dial"):
+        parse_phone(text, "US")
+
+
+def test_a_national_number_needs_a_region():
+    with pytest.raises(PhoneError, match=r"no country code, and the campaign gives no contacts\.region"):
+        parse_phone("6175551234", None)
+
+
+def test_a_region_that_is_no_country_is_named_as_the_cause():
+    with pytest.raises(PhoneError, match=r"contacts\.region is no country"):
+        parse_phone("020 7946 0958", "UK")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    text=st.one_of(
+        st.text(max_size=40),
+        st.text(alphabet="0123456789+-() .xX#*~;,/eE'=tel:\u00a0\u2013\uff11", max_size=30),
+        st.from_regex(r"\+?[0-9]{5,15}", fullmatch=True),
+    ),
+    region=st.sampled_from([None, "US", "GB", "DE", "HK", "ZZ"]),
+)
+def test_any_text_gives_an_e164_number_that_reads_as_itself_or_a_phone_error(text, region):
+    try:
+        number = parse_phone(text, region)
+    except PhoneError:
+        return
+    assert re.fullmatch(r"\+[1-9][0-9]{4,14}", number)
+    assert parse_phone(number, None) == number
+    assert parse_phone(number, "DE") == number
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    digits=st.from_regex(r"[0-9]{8,15}", fullmatch=True),
+    after=st.sampled_from(["", "x1", "*", "/2", ";", "a"]),
+)
+def test_no_error_shows_the_digits(digits, after):
+    try:
+        parse_phone(f"{digits}{after}", "US")
+    except PhoneError as error:
+        message = str(error)
+    else:
+        message = ""
+    assert digits not in message
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    noise=st.text(alphabet="0123456789;=anipostd,#*x ", min_size=1, max_size=12),
+    post_dial=st.text(alphabet="0123456789;=anipostd,#*x \n", max_size=12),
+)
+def test_no_text_of_a_contact_can_put_a_suffix_into_a_dial_string(noise, post_dial):
+    try:
+        dialled = dial_string(parse_phone(f"617 555 1234{noise}", "US"), "", post_dial)
+    except PhoneError:
+        return
+    assert re.fullmatch(r"tel:\+[0-9]+(;postd=[0-9*#,]+)?", dialled)
+
+
+@pytest.mark.parametrize(
+    ("ani", "post_dial", "dialled"),
+    [
+        ("", "", "tel:+16175551234"),
+        ("+12125551234", "", "tel:+16175551234;ani=2125551234"),
+        ("", "1,2#*", "tel:+16175551234;postd=1,2#*"),
+        ("+442079460958", "2", "tel:+16175551234;ani=442079460958;postd=2"),
+    ],
+)
+def test_the_dial_string_is_the_canonical_one(ani, post_dial, dialled):
+    assert dial_string(BOSTON, ani, post_dial) == dialled
+
+
+@pytest.mark.parametrize(
+    ("e164", "ani", "post_dial"),
+    [
+        (BOSTON, "", "1;ani=2125551234"),
+        (BOSTON, "", "x"),
+        (BOSTON, "", "1\n"),
+        (BOSTON, "", "\uff11"),
+        (BOSTON, "+1212;postd=1", ""),
+        (BOSTON, "2125551234", ""),
+        (f"{BOSTON};ani=2125551234", "", ""),
+        (f"{BOSTON}\n", "", ""),
+        ("6175551234", "", ""),
+    ],
+)
+def test_a_dial_string_takes_nothing_but_numbers_and_keys(e164, ani, post_dial):
+    with pytest.raises(PhoneError):
+        dial_string(e164, ani, post_dial)
+
+
+def test_zones_are_every_zone_of_the_number_sorted():
+    assert zones_of("+13347938701") == ("America/Chicago",)
+    assert len(zones_of("+18005551234")) > 30
+    assert list(zones_of("+18005551234")) == sorted(zones_of("+18005551234"))
+
+
+def test_a_number_of_no_known_zone_has_none():
+    assert zones_of("+80012345678") == ()
+
+
+def test_toll_free_numbers_are_known():
+    assert is_toll_free("+18005551234")
+    assert not is_toll_free(BOSTON)
+
+
+def test_a_mask_shows_the_country_code_and_three_digits():
+    assert mask("+13347938701") == "+1•••••••701"
+    assert mask("+442079460958") == "+44•••••••958"
+
+
+def test_the_release_of_the_number_data_is_known():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", data_version())
