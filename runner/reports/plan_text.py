@@ -158,10 +158,13 @@ def _exclusions(plan: Plan, identity: Identity, *, show_contacts: bool) -> list[
     for reason, found in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0])):
         parts.append(Text.assemble(f"{len(found):,} ", (reason.value, "yellow"), f"  {_REASONS[reason]}"))
         table = Table.grid(padding=(0, 2))
+        told = ""
         for exclusion in found[:FIRST_ROWS]:
             key = exclusion.key
             who = (key if show_contacts else identity.label(key)) if key else "-"
-            table.add_row(f"  {exclusion.source}:{exclusion.line}", who, Text(exclusion.detail, style="dim"))
+            detail = "likewise" if exclusion.detail == told else exclusion.detail
+            told = exclusion.detail
+            table.add_row(f"  {exclusion.source}:{exclusion.line}", who, Text(detail, style="dim"))
         parts.append(table)
         if len(found) > FIRST_ROWS:
             parts.append(Text(f"  and {len(found) - FIRST_ROWS:,} more", style="dim"))
