@@ -95,7 +95,11 @@ def error_text(headers: Mapping[str, str], body: bytes) -> str:
 
 def excerpt(body: bytes) -> str:
     """The beginning of a body, on one line and without control characters."""
-    text = body[: MOST_SHOWN * 4].decode("utf-8", "replace")
+    return _one_line(body[: MOST_SHOWN * 4].decode("utf-8", "replace"))
+
+
+def _one_line(text: str) -> str:
+    """What terminals and ledgers can hold: no control characters or lone surrogates, not too long."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:MOST_SHOWN]
 
 
@@ -142,9 +146,9 @@ def _xml_fields(text: str) -> dict[str, Any]:
         raise UnreadableError("it declares a document type, which the API never does")
     try:
         root = ET.fromstring(text)  # noqa: S314 - document types are refused above
+        found = _value(root)
     except (ET.ParseError, ValueError, RecursionError):
         raise UnreadableError("it is no XML") from None
-    found = _value(root)
     return found if isinstance(found, dict) else {root.tag: found}
 
 
@@ -160,7 +164,8 @@ def _value(element: Element) -> Any:  # noqa: ANN401 - XML holds text, lists and
 def _link(header: str) -> str:
     """The address in a Link header: bare, as the documentation prints it, or in the brackets of RFC 8288."""
     bracketed = re.match(r"\s*<([^>]*)>", header)
-    return bracketed[1] if bracketed else header.strip()
+    link = bracketed[1] if bracketed else header.strip()
+    return link if link.isprintable() else ""
 
 
 def _call_id(value: object) -> str:
@@ -171,11 +176,11 @@ def _call_id(value: object) -> str:
 
 
 def _truth(value: object) -> bool:
-    return str(value).strip().lower() in {"true", "1"}
+    return _text(value).lower() in {"true", "1"}
 
 
 def _text(value: object) -> str:
-    return "" if value is None or isinstance(value, dict | list) else str(value).strip()
+    return "" if value is None or isinstance(value, dict | list) else _one_line(str(value))
 
 
 def _number(value: object) -> int | None:

@@ -9,7 +9,9 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
@@ -56,8 +58,14 @@ class InsightClient:
         self._deadline = deadline
         # Loading certificates takes 20 ms, so that all clients share one context.
         context = ssl.create_default_context()
-        self._clients = [self._client(context, size) for size in _split(connections, _CONNECTIONS_A_CLIENT)]
-        self._turn = 0
+        sizes = _split(connections, _CONNECTIONS_A_CLIENT)
+        self._clients = [self._client(context, size) for size in sizes]
+        # One entry for each connection. Requests wait here and never in httpx's pool, which loses a
+        # connection for good when a waiting request is cancelled just as its turn comes.
+        self._free: asyncio.Queue[httpx.AsyncClient] = asyncio.Queue()
+        for client, size in zip(self._clients, sizes, strict=True):
+            for _ in range(size):
+                self._free.put_nowait(client)
 
     def __repr__(self) -> str:
         return f"InsightClient({self._base_url})"
@@ -75,7 +83,8 @@ class InsightClient:
         """Sends one queue request, once, and reports how far it came; never raises for trouble on the wire.
 
         `before_send` is called when the connection stands, just before the first byte leaves. If it raises a
-        RunnerError, nothing is sent.
+        RunnerError, nothing is sent. Whoever cancels this must take the call as uncertain: its bytes may have
+        left. The deadline runs from the moment a connection is free.
         """
         return await self._exchange(
             "POST", request.path, headers=dict(request.headers), body=request.body, before_send=before_send
@@ -110,9 +119,10 @@ class InsightClient:
     ) -> Exchange:
         wire = _Wire(before_send)
         problem = ""
+        client = await self._free.get()
         try:
             async with asyncio.timeout(self._deadline):
-                request = self._next_client().stream(
+                request = client.stream(
                     method,
                     f"{self._base_url}{path}",
                     headers=headers,
@@ -124,18 +134,17 @@ class InsightClient:
                     await wire.read(response)
                     return wire.answered()
         except TimeoutError:
-            problem = f"no whole answer within {self._deadline:g} s"
+            missing = "whole answer" if wire.sent else "connection"
+            problem = f"no {missing} within {self._deadline:g} s"
         except RunnerError as error:
             if wire.prevented is not error:
                 raise
             problem = error.message
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ssl.SSLError) as error:
             problem = _describe(error)
+        finally:
+            self._free.put_nowait(client)
         return wire.broke_off(problem)
-
-    def _next_client(self) -> httpx.AsyncClient:
-        self._turn = (self._turn + 1) % len(self._clients)
-        return self._clients[self._turn]
 
     def _client(self, context: ssl.SSLContext, connections: int) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -144,12 +153,16 @@ class InsightClient:
             http2=False,
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx.Timeout(self._deadline, connect=10),
+            # Connecting and the TLS handshake each get a part of the deadline: httpx closes the socket after
+            # its own timeouts, but leaves it behind when it is cancelled.
+            timeout=httpx.Timeout(self._deadline, connect=self._deadline / 3),
             limits=httpx.Limits(
                 max_connections=connections,
                 max_keepalive_connections=connections,
                 keepalive_expiry=_KEEPALIVE_SECONDS,
             ),
+            # Nothing about the API needs cookies, and PHP handles requests of one session one by one.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             headers={"User-Agent": "plum-runner", "Accept-Encoding": "identity"},
         )
 
@@ -159,9 +172,10 @@ class _Wire:
 
     def __init__(self, before_send: Callable[[], None]) -> None:
         self._before_send = before_send
-        self._sent = False
         self._response: httpx.Response | None = None
         self._body = bytearray()
+        self.sent = False
+        """Whether bytes of the request may have left."""
         self.prevented: RunnerError | None = None
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
@@ -172,17 +186,18 @@ class _Wire:
         except RunnerError as error:
             self.prevented = error
             raise
-        self._sent = True
+        self.sent = True
 
     def headers_came(self, response: httpx.Response) -> None:
         self._response = response
 
     async def read(self, response: httpx.Response) -> None:
-        """Reads the body, but no more than an answer of the API can hold."""
-        async for chunk in response.aiter_raw():
+        """Reads the body, but no more than an answer of the API can hold; the status counts all the same."""
+        async for chunk in response.aiter_bytes():
             self._body += chunk
             if len(self._body) > _LARGEST_BODY:
-                raise httpx.DecodingError(f"the answer is longer than {_LARGEST_BODY} bytes")
+                del self._body[_LARGEST_BODY:]
+                return
 
     def answered(self) -> Exchange:
         return self._exchange(problem="", whole=True)
@@ -196,7 +211,7 @@ class _Wire:
         if self._response is not None and not whole:
             problem = f"the answer began with status {self._response.status_code} and broke off: {problem}"
         return Exchange(
-            sent=self._sent,
+            sent=self.sent,
             prevented=self.prevented is not None,
             problem=problem,
             status=status,
@@ -214,7 +229,7 @@ def validate_base_url(url: str) -> str:
             "RUNNER_INSIGHT_BASE_URL holds credentials",
             hint="put them into RUNNER_INSIGHT_USERNAME and RUNNER_INSIGHT_DEVELOPER_KEY",
         )
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         raise SettingsError("RUNNER_INSIGHT_BASE_URL ends in a query or fragment", hint="leave it out")
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise SettingsError(
@@ -241,7 +256,13 @@ def _split_url(url: str) -> SplitResult:
     )
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        usable = (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+            # urlsplit quietly drops some of these, httpx does not.
+            and not any(c.isspace() or not c.isprintable() for c in url)
+        )
     except ValueError:
         raise wrong from None
     if not usable:
@@ -282,7 +303,9 @@ def _date(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return parsedate_to_datetime(text).timestamp()
+        moment = parsedate_to_datetime(text)
+        # HTTP's dates are UTC; without a zone Python would take the machine's.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 

@@ -8,13 +8,13 @@ For tests and curious people:
 - `GET /_sandbox/calls`: a list of every accepted call in order, `{"call_id", "received_at", "survey_id",
   "instance_id", "username", "reported", …}` with each field of the form as it came (`metadata` an object);
 - `DELETE /_sandbox/calls` forgets them;
-- `GET /_sandbox/requests`: `{"statuses": […]}`, one for each queue request, 0 where a fault left it unanswered;
+- `GET /_sandbox/requests`: `{"statuses": […]}`, one for each queue request, 0 where it was left unanswered;
 - `POST /_sandbox/faults` with `{"faults": ["500*3"]}` sets faults, `DELETE` clears them.
 """
 
 import asyncio
 import base64
-import binascii
+import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive
 
 from runner.errors import UsageError
 from runner.insight.protocol import FORM
@@ -47,7 +48,6 @@ _ERRORS: Mapping[int, str] = {
     500: "database error",
     503: "service unavailable",
 }
-_FOR_EVER_SECONDS = 3600.0
 _DRIP_SECONDS = 0.02
 _LARGEST_BODY = 1 << 20
 
@@ -175,32 +175,32 @@ class Api:
             case Kind.RESET_BEFORE:
                 return self._reset(request)
             case Kind.HANG_BEFORE:
-                return await self._hang()
+                return _Unanswered()
             case Kind.SLOW:
-                await asyncio.sleep(fault.seconds)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(_until_gone(request.receive), fault.seconds)
                 return self._queue(request, body)
         accepted = self._accept(request, body)
-        if isinstance(accepted, Response):
-            return accepted
-        match fault.kind:
+        return (
+            accepted if isinstance(accepted, Response) else self._lose_answer(request, accepted, fault.kind)
+        )
+
+    def _lose_answer(self, request: Request, call: QueuedCall, kind: Kind) -> Response:
+        """Every way in which a call is queued and its caller cannot tell."""
+        match kind:
             case Kind.ERROR_AFTER:
                 return self._error(request, 500)
             case Kind.GARBAGE:
                 return self._dated(Response("<<<%&", media_type="application/json"))
             case Kind.DRIP:
-                return _drip(self._queued(request, accepted))
+                return _drip(self._queued(request, call))
             case Kind.RESET_AFTER:
                 return self._reset(request)
             case _:
-                return await self._hang()
+                return _Unanswered()
 
     def _reset(self, request: Request) -> Response:
         self._connections.reset(request.scope["client"])
-        return _Unanswered()
-
-    @staticmethod
-    async def _hang() -> Response:
-        await asyncio.sleep(_FOR_EVER_SECONDS)
         return _Unanswered()
 
     def _refusal(self, request: Request, method: str) -> Response | None:
@@ -234,14 +234,14 @@ class Api:
 
 
 class _Unanswered(Response):
-    """Sends nothing: the connection is gone or stays silent."""
+    """Sends nothing until the other end, or a reset, has closed the connection."""
 
     def __init__(self) -> None:
         super().__init__()
         self.status_code = 0
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's own types
-        pass
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002 - as in ASGI
+        await _until_gone(receive)
 
 
 def sandbox_app(
@@ -256,7 +256,7 @@ def _credentials(request: Request) -> tuple[str, str]:
         return "", ""
     try:
         username, _, key = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return "", ""
     return username, key
 
@@ -269,6 +269,12 @@ async def _body(request: Request) -> bytes:
     except ClientDisconnect:
         pass
     return bytes(body)
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Waits until the other end, or a reset, has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _drip(response: Response) -> Response:

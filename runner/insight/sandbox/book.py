@@ -1,12 +1,13 @@
 """What the sandbox received and what it made of it: the book that tests and people look into."""
 
+import heapq
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from runner.insight.sandbox.forms import Form
-from runner.insight.sandbox.simulation import Progress, SimulatedCall, progress
+from runner.insight.sandbox.simulation import Progress, SimulatedCall, ends_at, progress
 
 _FIRST_CALL_IDS = 10**8
 
@@ -27,6 +28,9 @@ class QueuedCall:
 
     def progress(self, now: float) -> Progress:
         return progress(self._simulated(), now)
+
+    def ends_at(self) -> int:
+        return ends_at(self._simulated())
 
     def details(self, now: float) -> dict[str, Any]:
         """`call_details` of the API, with every field the documentation names."""
@@ -84,6 +88,8 @@ class Book:
     calls: list[QueuedCall] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     """The status of every answer to a queue request, 0 where a fault kept it from being answered."""
+    # Calls to report by the time of their end, so that a look costs nothing while none has ended.
+    _to_report: list[tuple[int, int]] = field(default_factory=list)
     # A ledger outlives a sandbox, and in it a call_id must stand for one call only.
     next_call_id: int = field(default_factory=lambda: random.randrange(1, 9) * _FIRST_CALL_IDS * 10)  # noqa: S311
 
@@ -98,19 +104,32 @@ class Book:
         )
         self.next_call_id += 1
         self.calls.append(call)
+        self._expect_report(call)
         return call
 
     def find(self, call_id: str) -> QueuedCall | None:
         first = self.calls[0].call_id if self.calls else 0
-        index = int(call_id) - first if call_id.isdigit() else -1
+        index = int(call_id) - first if call_id.isdecimal() else -1
         return self.calls[index] if 0 <= index < len(self.calls) else None
 
     def cancel_pending(self, survey_id: str, instance_id: str) -> None:
         now = self.now()
         for call in self.calls:
-            if (call.survey_id, call.instance_id) == (survey_id, instance_id):
-                if call.canceled_at is None and call.progress(now).ended_at is None:
-                    call.canceled_at = int(now)
+            is_meant = (call.survey_id, call.instance_id) == (survey_id, instance_id)
+            if is_meant and call.canceled_at is None and call.progress(now).ended_at is None:
+                call.canceled_at = int(now)
+                self._expect_report(call)
+
+    def unreported(self) -> list[QueuedCall]:
+        """Takes out the calls with a result_url that have ended since the last look."""
+        now = self.now()
+        # By call_id, since a cancelled call is waited for twice.
+        ended: dict[int, QueuedCall] = {}
+        while self._to_report and self._to_report[0][0] <= now:
+            call = self.find(str(heapq.heappop(self._to_report)[1]))
+            if call is not None and not call.reported:
+                ended[call.call_id] = call
+        return list(ended.values())
 
     def responses(self, survey_id: str, instance_id: str) -> int:
         now = self.now()
@@ -123,3 +142,8 @@ class Book:
     def clear(self) -> None:
         self.calls.clear()
         self.statuses.clear()
+        self._to_report.clear()
+
+    def _expect_report(self, call: QueuedCall) -> None:
+        if call.result_url:
+            heapq.heappush(self._to_report, (call.ends_at(), call.call_id))

@@ -83,7 +83,7 @@ def _url_error(url: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
     return None if valid else "result_url is not a valid URL."

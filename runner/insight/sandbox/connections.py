@@ -31,6 +31,10 @@ class Connections:
         if transport is not None:
             _reset(transport)
 
+    def reset_all(self) -> None:
+        for transport in list(self._transports.values()):
+            _reset(transport)
+
 
 def _reset(transport: asyncio.Transport) -> None:
     raw = transport.get_extra_info("socket")

@@ -15,10 +15,8 @@ _TIMEOUT_SECONDS = 5
 async def report_results(book: Book) -> None:
     """Runs until cancelled. Only loopback is ever reported to: nobody outside gets mail from a sandbox."""
     while True:
-        now = book.now()
-        for call in list(book.calls):
-            if call.result_url and not call.reported and call.progress(now).ended_at is not None:
-                call.reported = await asyncio.to_thread(_report, call, now)
+        for call in book.unreported():
+            call.reported = await asyncio.to_thread(_report, call, book.now())
         await asyncio.sleep(_LOOK_SECONDS)
 
 
@@ -26,6 +24,8 @@ def _report(call: QueuedCall, now: float) -> str:
     parts = urlsplit(call.result_url)
     if not _is_loopback(parts.hostname or ""):
         return "not sent: not loopback"
+    if parts.scheme == "https":
+        return "not sent: the sandbox reports over plain http only"
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_TIMEOUT_SECONDS)
     path = parts.path or "/"
     try:
@@ -36,7 +36,7 @@ def _report(call: QueuedCall, now: float) -> str:
             headers={"Content-Type": FORM},
         )
         return f"answered {connection.getresponse().status}"
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return f"failed: {type(error).__name__}"
     finally:
         connection.close()

@@ -1,6 +1,7 @@
 """Runs the sandbox on a loopback port: in a thread for one rehearsal, or in the foreground as a server."""
 
 import asyncio
+import signal
 import socket
 import threading
 import time
@@ -21,6 +22,7 @@ from runner.insight.sandbox.reports import report_results
 
 _HOST = "127.0.0.1"
 _BACKLOG = 512
+_LAST_WORDS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def serve(*, port: int, faults: Sequence[Fault], on_ready: Callable[[str], None]
     with _bind(port) as listener:
         server = _Server(listener, now=time.time, faults=faults, credentials=None)
         on_ready(server.base_url)
-        server.run()
+        server.run(until=(signal.SIGINT, signal.SIGTERM))
 
 
 class _Server:
@@ -84,7 +86,7 @@ class _Server:
             connections=connections,
             credentials=credentials or Credentials(),
         )
-        self._uvicorn = uvicorn.Server(
+        self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 app,
                 http=_watched(connections),
@@ -96,24 +98,44 @@ class _Server:
                 server_header=False,
                 # The sandbox dates its answers by its own clock.
                 date_header=False,
-                timeout_graceful_shutdown=1,
-            )
+            ),
+            connections,
         )
 
-    def run(self) -> None:
-        asyncio.run(self._serve())
+    def run(self, until: Sequence[signal.Signals] = ()) -> None:
+        asyncio.run(self._serve(until))
 
     def stop(self) -> None:
         self._uvicorn.should_exit = True
         # A request that hangs on purpose would keep an orderly shutdown waiting.
         self._uvicorn.force_exit = True
 
-    async def _serve(self) -> None:
+    async def _serve(self, until: Sequence[signal.Signals]) -> None:
+        for wanted in until:
+            asyncio.get_running_loop().add_signal_handler(wanted, self.stop)
         reporting = asyncio.create_task(report_results(self.book))
         try:
             await self._uvicorn.serve(sockets=[self._listener])
         finally:
             reporting.cancel()
+
+
+class _Uvicorn(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals alone: uvicorn raises them again after the shutdown, which looks like a failure."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Lets quick answers through, then breaks off the requests that hang or dawdle on purpose."""
+        await super().shutdown(sockets)
+        self._connections.reset_all()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_LAST_WORDS_SECONDS)
 
 
 def _watched(connections: Connections) -> type[H11Protocol]:
@@ -132,7 +154,8 @@ def _watched(connections: Connections) -> type[H11Protocol]:
 
 @contextmanager
 def _bind(port: int) -> Iterator[socket.socket]:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # asyncio sends small pieces at once only where the protocol is named; else an answer takes 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

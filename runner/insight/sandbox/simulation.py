@@ -51,6 +51,11 @@ def progress(call: SimulatedCall, now: float) -> Progress:
     )
 
 
+def ends_at(call: SimulatedCall) -> int:
+    """When the call will have ended, UTC Unix seconds, unless it is cancelled before."""
+    return _life(call)[-1][1]
+
+
 def _life(call: SimulatedCall) -> list[tuple[str, int]]:
     """Everything that will happen to the call, in order."""
     happens = [("queued", call.queued_at)]
@@ -59,7 +64,7 @@ def _life(call: SimulatedCall) -> list[tuple[str, int]]:
         if call.end_timestamp is not None and dial_at > call.end_timestamp:
             break
         if call.canceled_at is not None and dial_at >= call.canceled_at:
-            return [*happens, ("canceled", call.canceled_at)]
+            return [*happens, ("canceled", max(call.canceled_at, happens[-1][1]))]
         happens.append(("dialing", dial_at))
         if _is_answered(call.call_id, attempt):
             talk_at = dial_at + GIVE_UP_SECONDS // 3
