@@ -4,9 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 
-from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.did_you_mean import did_you_mean
-from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Holidays
 from runner.errors import ExitStatus, RunnerError
 
@@ -36,16 +34,6 @@ def public_holidays(place: Holidays | None) -> IsHoliday:
         # Only now, because the list costs an import of every country.
         raise _unknown_place(place, holidays.list_supported_countries(include_aliases=False)) from None
     return lambda day: day in calendar
-
-
-def check_holidays(loaded: LoadedCampaign) -> None:
-    """Raises CampaignInvalidError, pointing into the file, when the holidays of its place are unknown."""
-    try:
-        public_holidays(loaded.campaign.calling_windows.holidays)
-    except UnknownPlaceError as error:
-        loc = ("calling_windows", "holidays", error.key)
-        finding = loaded.diagnostic(Severity.ERROR, "unknown_place", error.message, loc, error.hint)
-        raise CampaignInvalidError((*loaded.warnings, finding)) from None
 
 
 def data_version() -> str:

@@ -1,0 +1,333 @@
+"""Calling windows, against an oracle that walks UTC minute by minute and shares no code with them."""
+
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.campaign.model import CallingWindows
+from runner.planning.public_holidays import UnknownPlaceError
+from runner.planning.windows import Calendar, Window, clip, dialling_end, intersect, last_start
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ZONES = (
+    "Australia/Lord_Howe",
+    "Africa/Casablanca",
+    "Asia/Kathmandu",
+    "America/St_Johns",
+    "Pacific/Apia",
+    "America/Nuuk",
+    "Asia/Gaza",
+    "Antarctica/Troll",
+    "America/New_York",
+)
+US_HOLIDAYS = {
+    *("2026-01-01", "2026-01-19", "2026-02-16", "2026-05-25", "2026-06-19", "2026-07-03", "2026-07-04"),
+    *("2026-09-07", "2026-10-12", "2026-11-11", "2026-11-26", "2026-12-25"),
+    *("2027-01-01", "2027-01-18", "2027-02-15", "2027-05-31", "2027-06-18", "2027-06-19", "2027-07-04"),
+    *("2027-07-05", "2027-09-06", "2027-10-11", "2027-11-11", "2027-11-25", "2027-12-24", "2027-12-25"),
+    "2027-12-31",
+}
+"""5 U.S.C. 6103, with the Friday before or the Monday after where the day falls on a weekend."""
+
+
+def days_of_change(name):
+    """The UTC dates in 2026 and 2027 on which the zone's clocks change."""
+    first = datetime(2026, 1, 2, tzinfo=UTC)
+    moments = [first + timedelta(days=n) for n in range(725)]
+    offsets = [moment.astimezone(ZoneInfo(name)).utcoffset() for moment in moments]
+    return [
+        moment.date()
+        for moment, before, after in zip(moments, offsets, offsets[1:], strict=False)
+        if before != after
+    ]
+
+
+CHANGES = {name: days_of_change(name) or [date(2026, 6, 19), date(2026, 12, 31)] for name in ZONES}
+
+
+def oracle(spec, now, zones):
+    """The open minutes, joined. `spec` is plain data, its times and dates compared as text."""
+    last_day = {}
+    for name in zones:
+        today = datetime.fromtimestamp(now, ZoneInfo(name)).date().isoformat()
+        first = max(today, spec["from"] or today)
+        last_day[name] = spec["to"] or (date.fromisoformat(first) + timedelta(days=30)).isoformat()
+    end = datetime.fromisoformat(max(last_day.values())).replace(tzinfo=UTC) + timedelta(days=2)
+
+    def open_date(day, name):
+        text = day.isoformat()
+        return (
+            (spec["from"] or "") <= text <= last_day[name]
+            and not any(start <= text <= stop for start, stop in spec["blackout"])
+            and not (spec["holidays"] and text in US_HOLIDAYS)
+        )
+
+    def open_minute(minute, name):
+        local = datetime.fromtimestamp(minute, ZoneInfo(name))
+        time, day = local.strftime("%H:%M"), local.date()
+        if not open_date(day, name):
+            return False
+        if any(
+            opens <= time and (time < closes or closes < opens)
+            for opens, closes in spec["hours"][day.weekday()]
+        ):
+            return True
+        before = day - timedelta(days=1)
+        return open_date(before, name) and any(
+            closes < opens and time < closes for opens, closes in spec["hours"][before.weekday()]
+        )
+
+    found = []
+    for minute in range(int(now) // 60 * 60, int(end.timestamp()), 60):
+        start = max(minute, ceil(now))
+        if start < minute + 60 and all(open_minute(minute, name) for name in zones):
+            if found and found[-1][1] == start:
+                found[-1][1] = minute + 60
+            else:
+                found.append([start, minute + 60])
+    return tuple(Window(start, stop) for start, stop in found)
+
+
+def declared(spec):
+    dates = {"from": spec["from"], "to": spec["to"]}
+    return CallingWindows.model_construct(
+        **dict(
+            CallingWindows.model_validate(
+                {
+                    "weekly": {
+                        day: [f"{opens}-{closes}" for opens, closes in hours]
+                        for day, hours in zip(DAYS, spec["hours"], strict=True)
+                    },
+                    "dates": {name: value for name, value in dates.items() if value},
+                    "holidays": {"country": "US"} if spec["holidays"] else None,
+                    "close_margin": 0,
+                }
+            )
+        )
+        | {
+            # Set past the check that some day stays open: closed altogether is a case like any other.
+            "blackout": CallingWindows.model_validate(
+                {
+                    "weekly": {"daily": "00:00-24:00"},
+                    "blackout": [{"from": start, "to": stop} for start, stop in spec["blackout"]],
+                }
+            ).blackout
+        }
+    )
+
+
+def spec_of(hours, *, first=None, last=None, blackout=(), holidays=False):
+    return {"hours": hours, "from": first, "to": last, "blackout": blackout, "holidays": holidays}
+
+
+@st.composite
+def times(draw):
+    return f"{draw(st.integers(0, 23)):02}:{draw(st.sampled_from([0, 0, 1, 30, 45, 59])):02}"
+
+
+@st.composite
+def openings(draw):
+    whole_day_and_past_midnight = [
+        ("00:00", "24:00"),
+        ("22:00", "02:00"),
+        ("23:30", "00:30"),
+        ("20:00", "00:00"),
+    ]
+    opens, closes = draw(
+        st.one_of(
+            st.sampled_from(whole_day_and_past_midnight),
+            st.tuples(times(), times()).filter(lambda pair: pair[0] != pair[1]),
+        )
+    )
+    return opens, closes
+
+
+@st.composite
+def cases(draw):
+    zones = draw(st.lists(st.sampled_from(ZONES), min_size=1, max_size=2, unique=True))
+    change = draw(st.sampled_from(CHANGES[zones[0]]))
+    midnight = datetime(change.year, change.month, change.day, tzinfo=UTC).timestamp()
+    now = midnight + draw(st.integers(-2 * 86_400, 86_400)) + draw(st.sampled_from([0, 0.5]))
+    day = draw(st.integers(-3, 3).map(lambda n: change + timedelta(days=n)))
+    to = day + timedelta(days=draw(st.integers(0, 3)))
+    closed = change + timedelta(days=draw(st.integers(-2, 2)))
+    closed_to = closed + timedelta(days=draw(st.integers(0, 1)))
+    weekly = st.lists(st.lists(openings(), max_size=2), min_size=7, max_size=7).filter(
+        lambda hours: any(any(day) for day in hours)
+    )
+    return (
+        spec_of(
+            # So that a week never has no opening at all that is 5 minutes long.
+            [[*day, ("12:00", "12:30")] for day in draw(weekly)],
+            first=draw(st.sampled_from([None, day.isoformat()])),
+            last=to.isoformat(),
+            blackout=draw(st.sampled_from([(), ((closed.isoformat(), closed_to.isoformat()),)])),
+            holidays=draw(st.booleans()),
+        ),
+        now,
+        tuple(sorted(zones)),
+    )
+
+
+@given(cases())
+@settings(max_examples=100, deadline=None)
+def test_windows_are_the_minutes_in_which_every_zone_is_open(case):
+    spec, now, zones = case
+    assert Calendar(declared(spec), now).windows(zones) == oracle(spec, now, zones)
+
+
+@pytest.mark.parametrize("name", ZONES)
+def test_without_dates_it_is_today_and_thirty_days_on(name):
+    spec = spec_of([[("22:00", "02:00"), ("09:00", "12:30")]] * 7)
+    now = datetime(2026, 10, 10, 11, 12, 13, tzinfo=UTC).timestamp()
+    assert Calendar(declared(spec), now).windows((name,)) == oracle(spec, now, (name,))
+
+
+@pytest.mark.parametrize("name", ZONES)
+def test_every_change_of_clocks_is_met_to_the_second(name):
+    spec = spec_of([[("00:00", "02:30"), ("23:15", "00:45")]] * 7)
+    for change in CHANGES[name]:
+        last = (change + timedelta(days=2)).isoformat()
+        now = datetime(change.year, change.month, change.day, tzinfo=UTC).timestamp() - 86_400
+        around = spec | {"to": last}
+        assert Calendar(declared(around), now).windows((name,)) == oracle(around, now, (name,))
+
+
+def instant(text):
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def in_new_york(weekly, now, **more):
+    calendar = Calendar(CallingWindows.model_validate({"weekly": weekly, **more}), instant(now))
+    return [
+        (datetime.fromtimestamp(w.start, UTC).isoformat(), datetime.fromtimestamp(w.end, UTC).isoformat())
+        for w in calendar.windows(("America/New_York",))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("weekly", "day", "expected"),
+    [
+        # Spring forward, 8 March 2026: 2:00 EST becomes 3:00 EDT, at 07:00 UTC.
+        ("00:00-24:00", "2026-03-08", [("2026-03-08T05:00:00+00:00", "2026-03-09T04:00:00+00:00")]),
+        ("02:00-03:00", "2026-03-08", []),
+        ("02:30-03:30", "2026-03-08", [("2026-03-08T07:00:00+00:00", "2026-03-08T07:30:00+00:00")]),
+        ("01:30-02:30", "2026-03-08", [("2026-03-08T06:30:00+00:00", "2026-03-08T07:00:00+00:00")]),
+        ("09:00-17:00", "2026-03-08", [("2026-03-08T13:00:00+00:00", "2026-03-08T21:00:00+00:00")]),
+        # Fall back, 1 November 2026: 2:00 EDT becomes 1:00 EST, at 06:00 UTC; that hour comes twice.
+        ("00:00-24:00", "2026-11-01", [("2026-11-01T04:00:00+00:00", "2026-11-02T05:00:00+00:00")]),
+        ("01:00-02:00", "2026-11-01", [("2026-11-01T05:00:00+00:00", "2026-11-01T07:00:00+00:00")]),
+        (
+            "01:30-01:45",
+            "2026-11-01",
+            [
+                ("2026-11-01T05:30:00+00:00", "2026-11-01T05:45:00+00:00"),
+                ("2026-11-01T06:30:00+00:00", "2026-11-01T06:45:00+00:00"),
+            ],
+        ),
+    ],
+)
+def test_a_day_on_which_american_clocks_change(weekly, day, expected):
+    assert in_new_york({"daily": weekly}, f"{day}T00:00:00Z", dates={"from": day, "to": day}) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        # Three hours long: the hour from 2:00 to 3:00 does not happen before 2:00 comes.
+        ("2026-03-07", "2026-03-08", ("2026-03-08T03:00:00+00:00", "2026-03-08T07:00:00+00:00")),
+        # Five hours long: the hour from 1:00 to 2:00 comes twice.
+        ("2026-10-31", "2026-11-01", ("2026-11-01T02:00:00+00:00", "2026-11-01T07:00:00+00:00")),
+    ],
+)
+def test_saturday_night_past_midnight_over_a_change_of_clocks(first, last, expected):
+    found = in_new_york({"sat": "22:00-02:00"}, f"{first}T12:00:00Z", dates={"from": first, "to": last})
+    assert found == [expected]
+
+
+def test_without_from_the_night_that_began_yesterday_is_still_open():
+    found = in_new_york({"daily": "22:00-02:00"}, "2026-12-02T05:30:00Z", dates={"to": "2026-12-02"})
+    assert found[0] == ("2026-12-02T05:30:00+00:00", "2026-12-02T07:00:00+00:00")
+
+
+def test_the_first_date_cuts_the_tail_of_the_night_before_it():
+    dates = {"from": "2026-12-02", "to": "2026-12-02"}
+    assert in_new_york({"daily": "22:00-02:00"}, "2026-12-02T05:30:00Z", dates=dates) == [
+        ("2026-12-03T03:00:00+00:00", "2026-12-03T05:00:00+00:00")
+    ]
+
+
+def test_a_closed_date_cuts_the_tail_of_the_night_before_and_has_no_night_of_its_own():
+    found = in_new_york(
+        {"daily": "22:00-02:00"},
+        "2026-12-03T12:00:00Z",
+        dates={"from": "2026-12-03", "to": "2026-12-05"},
+        blackout=["2026-12-04"],
+    )
+    assert found == [
+        ("2026-12-04T03:00:00+00:00", "2026-12-04T05:00:00+00:00"),
+        ("2026-12-06T03:00:00+00:00", "2026-12-06T05:00:00+00:00"),
+    ]
+
+
+def test_a_holiday_of_a_state_closes_only_there():
+    patriots_day = {"dates": {"from": "2026-04-20", "to": "2026-04-20"}}
+    now = "2026-04-20T00:00:00Z"
+    assert in_new_york({"daily": "09:00-17:00"}, now, holidays={"country": "US"}, **patriots_day)
+    massachusetts = {"country": "US", "subdivision": "MA"}
+    assert not in_new_york({"daily": "09:00-17:00"}, now, holidays=massachusetts, **patriots_day)
+
+
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [({"country": "QQ"}, "country"), ({"country": "US", "subdivision": "Bavaria"}, "subdivision")],
+)
+def test_holidays_of_nowhere_are_an_error(place, key):
+    window = CallingWindows.model_validate({"weekly": {"daily": "09:00-17:00"}, "holidays": place})
+    with pytest.raises(UnknownPlaceError) as raised:
+        Calendar(window, 0.0)
+    assert raised.value.key == key
+
+
+def test_a_campaign_without_a_last_date_in_sight_is_planned():
+    window = CallingWindows.model_validate(
+        {"weekly": {"daily": "09:00-17:00"}, "dates": {"to": "9999-12-31"}}
+    )
+    first = Calendar(window, instant("2026-12-01T12:00:00Z")).windows(("America/New_York",))[0]
+    assert first == Window(instant("2026-12-01T14:00:00Z"), instant("2026-12-01T22:00:00Z"))
+
+
+def test_dates_that_have_passed_leave_no_window():
+    dates = {"from": "2026-11-01", "to": "2026-11-30"}
+    assert in_new_york({"daily": "09:00-17:00"}, "2026-12-01T06:00:00Z", dates=dates) == []
+
+
+@st.composite
+def apart(draw):
+    """Sorted windows that do not touch."""
+    ends = sorted(draw(st.sets(st.integers(0, 60), max_size=12)))
+    return tuple(Window(start, end) for start, end in zip(ends[::2], ends[1::2], strict=False))
+
+
+def seconds(windows):
+    return {second for window in windows for second in range(window.start, window.end)}
+
+
+@given(apart(), apart())
+def test_an_intersection_holds_the_seconds_of_both(one, other):
+    assert seconds(intersect(one, other)) == seconds(one) & seconds(other)
+
+
+@given(apart(), st.none() | st.integers(-5, 65), st.none() | st.integers(-5, 65))
+def test_clipping_keeps_the_seconds_from_earliest_until_before_latest(windows, earliest, latest):
+    kept = range(-5 if earliest is None else earliest, 66 if latest is None else latest)
+    assert seconds(clip(windows, earliest, latest)) == seconds(windows) & set(kept)
+
+
+def test_a_slot_ends_before_the_margin_and_starts_five_minutes_earlier():
+    window = Window(10_000, 20_000)
+    assert (dialling_end(window, 600), last_start(window, 600)) == (19_400, 19_100)

@@ -1,0 +1,84 @@
+"""Where a contact may be: the campaign's word, else the row's, else what the number leaves open."""
+
+import pytest
+
+from runner.contacts.contact import Contact, Row
+from runner.planning.zones import CONTACT, Origin, UnknownTimezoneError, ZoneSet, own_zones, zones_for
+
+BOSTON = "+16175550100"
+FLORIDA_IN_TWO_ZONES = "+18505550100"
+TOLL_FREE = "+18005550100"
+
+
+def somebody(phone=BOSTON, timezone=""):
+    row = Row(source="inline", line=1, values={})
+    return Contact(key="k", phone=phone, timezone=timezone, priority=0, not_before="", not_after="", row=row)
+
+
+def complaint(timezone):
+    with pytest.raises(UnknownTimezoneError) as raised:
+        zones_for(somebody(timezone=timezone), CONTACT)
+    return str(raised.value)
+
+
+def test_a_fixed_zone_holds_for_everybody_even_where_the_row_is_wrong():
+    fixed = ZoneSet(("Europe/Paris",), Origin.CAMPAIGN)
+    assert zones_for(somebody(timezone="America/Chicago"), "Europe/Paris") == fixed
+    assert zones_for(somebody(timezone="nonsense"), "Europe/Paris") == fixed
+
+
+def test_the_row_knows_better_than_the_number():
+    found = zones_for(somebody(timezone=" America/Chicago "), CONTACT)
+    assert found == ZoneSet(("America/Chicago",), Origin.ROW)
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_zone_falls_back_to_the_number(empty):
+    found = zones_for(somebody(timezone=empty), CONTACT)
+    assert found == ZoneSet(("America/New_York",), Origin.NUMBER)
+
+
+def test_a_number_in_two_zones_leaves_both_open_in_a_fixed_order():
+    found = zones_for(somebody(FLORIDA_IN_TWO_ZONES), CONTACT)
+    assert found == ZoneSet(("America/Chicago", "America/New_York"), Origin.NUMBER)
+
+
+def test_a_toll_free_number_may_be_anywhere():
+    names = zones_for(somebody(TOLL_FREE), CONTACT).names
+    assert len(names) > 10
+    assert list(names) == sorted(set(names))
+
+
+def test_a_number_of_no_known_zone_is_refused_and_says_what_to_do():
+    with pytest.raises(UnknownTimezoneError, match=r"contacts\.timezone"):
+        # Satellite phones belong to no country.
+        zones_for(somebody("+881612345678"), CONTACT)
+
+
+def test_a_mistyped_zone_gets_the_nearest_name():
+    assert complaint("America/NewYork") == (
+        "there is no time zone America/NewYork; did you mean `America/New_York`?"
+    )
+
+
+@pytest.mark.parametrize("known_area", ["Europe/Qqqqqqqqqqqqqqq", "america/chicago"])
+def test_what_is_built_like_a_zone_is_named(known_area):
+    assert known_area in complaint(known_area)
+
+
+@pytest.mark.parametrize(
+    "private",
+    ["Smith", "Smith/Jane", "Jane Smith", "Jane/Smith 617", "617-555-0100", "12 Main/St", "a" * 5000, "Ira"],
+)
+def test_a_slip_of_columns_shows_nothing_of_the_row(private):
+    assert complaint(private) == "the row's timezone is no IANA name, such as America/Chicago"
+
+
+def test_own_zones_are_the_contacts_whatever_the_campaigns_zone():
+    assert own_zones(somebody()) == ("America/New_York",)
+    assert own_zones(somebody(timezone="Asia/Tokyo")) == ("Asia/Tokyo",)
+
+
+def test_own_zones_are_empty_where_nobody_knows():
+    assert own_zones(somebody(timezone="nonsense")) == ()
+    assert own_zones(somebody("+881612345678")) == ()
