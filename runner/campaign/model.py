@@ -381,10 +381,19 @@ class Pacing(Declared):
     )
 
 
+def _no_boolean(value: object) -> object:
+    # To Python, and so to pydantic, true is 1.
+    if isinstance(value, bool):
+        raise PydanticCustomError("unknown_value", "`version` must be 1")
+    return value
+
+
 class Campaign(Declared):
     """A voice-survey campaign on Plum Insight."""
 
-    version: Literal[1] = Field(description="The version of this file format.")
+    version: Annotated[Literal[1], BeforeValidator(_no_boolean)] = Field(
+        description="The version of this file format."
+    )
     name: Name = Field(description="Immutable identity: the ledger remembers under this name who was called.")
     description: str = Field("", description="What the campaign is for, in people's words.")
     survey: Survey

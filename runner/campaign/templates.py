@@ -7,6 +7,7 @@ that could grow is bounded (see `runner.campaign.filters`).
 # ruff: noqa: ANN401 - the hooks of Jinja's environment are given any value and return any
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, wraps
@@ -86,6 +87,18 @@ def compile_template(source: str) -> Template:
         raise TemplateSyntaxError(f"the template is longer than {MAX_SOURCE:,} characters", 1)
     if "{{" not in source and "{%" not in source:
         return Template(source, is_constant=True, constants_used=frozenset(), _compiled=None)
+    with warnings.catch_warnings():
+        # Python warns about nonsense such as `5[1:]`, which fails with our own words when it is rendered.
+        warnings.simplefilter("ignore")
+        return _compile(source)
+
+
+def is_true(text: str) -> bool:
+    """Whether a rendered condition holds: not empty, `false`, `no`, `0` or `none`, in any case."""
+    return text.strip().lower() not in {"", "false", "no", "0", "none"}
+
+
+def _compile(source: str) -> Template:
     tree = _parse(source)
     _check(tree)
     _Rewrite().visit(tree)
@@ -99,11 +112,6 @@ def compile_template(source: str) -> Template:
     except (RecursionError, SyntaxError):
         raise _too_deep(1) from None
     return Template(source, is_constant=False, constants_used=constants_used, _compiled=compiled)
-
-
-def is_true(text: str) -> bool:
-    """Whether a rendered condition holds: not empty, `false`, `no`, `0` or `none`, in any case."""
-    return text.strip().lower() not in {"", "false", "no", "0", "none"}
 
 
 def _assemble(compiled: jinja2.Template, row: Mapping[str, object], constants: Mapping[str, object]) -> str:

@@ -189,6 +189,7 @@ def test_a_name_that_was_computed_is_never_shown():
         "{{ (0 - row.visits) ** 0.5 }}",
         "{{ 'a' if row.visits > 5 }}",
         "{{ {row.tags: 1} }}",
+        "{{ 5[1:] }}",
         "{{ 1.5 | replace('a', 'b', 1.5) }}",
     ],
 )
