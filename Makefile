@@ -1,0 +1,47 @@
+# What people do here every day. Each target installs what it needs into .venv, once.
+# PYTHON=python3.12 make setup    takes another interpreter.
+
+DEMO_CALLS ?= 300
+# The sandbox takes more than Insight should be asked for: see RUNNER_REQUESTS_PER_SECOND in README.md.
+DEMO_REQUESTS_PER_SECOND ?= 100
+
+.PHONY: help setup demo test lint bench lock schema
+
+help:
+	@echo "make setup   install runner and its tools into .venv"
+	@echo "make demo    rehearse a campaign over public hospital numbers; nobody is called"
+	@echo "make test    all tests        make lint    style, types, architecture"
+	@echo "make bench   the benchmarks   make lock    the lock files, anew from pyproject.toml"
+	@echo "make schema  schemas/campaign.schema.json, anew from the models"
+
+setup:
+	.ci/setup requirements-dev.txt
+
+demo:
+	@.ci/setup requirements.txt
+	@RUNNER_REQUESTS_PER_SECOND=$(DEMO_REQUESTS_PER_SECOND) \
+		.venv/bin/runner apply campaigns/hospital-survey.yaml --sandbox --yes --limit $(DEMO_CALLS)
+
+test:
+	@.ci/run test
+
+lint:
+	@.ci/run lint
+
+bench:
+	@.ci/setup requirements-dev.txt
+	@if ls tests/benchmarks/test_*.py >/dev/null 2>&1; \
+		then .venv/bin/python -m pytest tests/benchmarks; \
+		else echo "there are no benchmarks yet"; fi
+
+# With a clean environment: the hashes must be those of the public registry's files, for everybody.
+LOCK = env -u UV_FIND_LINKS -u UV_INDEX_URL -u UV_DEFAULT_INDEX uv pip compile pyproject.toml --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
+
+lock:
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --group dev --output-file requirements-dev.txt
+
+schema:
+	@.ci/setup requirements.txt
+	@.venv/bin/runner schema > schemas/campaign.schema.json
