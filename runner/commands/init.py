@@ -1,5 +1,6 @@
 """`runner init`: a starter campaign, valid as it stands, to change into one's own."""
 
+import os
 import shlex
 import sys
 from importlib.resources import files
@@ -15,7 +16,7 @@ def init(folder: Path) -> int:
     Raises RunnerError, and writes nothing, when one of the files exists.
     """
     texts = _starter()
-    existing = [name for name in texts if (folder / name).exists()]
+    existing = [name for name in texts if os.path.lexists(folder / name)]
     if existing:
         raise RunnerError(
             f"{folder} already holds {', '.join(existing)}; nothing was written",

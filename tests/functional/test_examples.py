@@ -1,0 +1,81 @@
+"""Everything in examples/ and campaigns/ is valid, has somebody to call, and can be rehearsed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from runner.cli import run
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+CAMPAIGNS = sorted((ROOT / "campaigns").glob("*.yaml"))
+SHIPPED = [*EXAMPLES, *CAMPAIGNS]
+
+EXPECTED = {
+    "filter-and-order": (3, ["duplicate_phone", "filtered", "suppressed", "suppressed"]),
+    "night-shift": (3, []),
+    "several-sources": (3, ["duplicate_phone"]),
+    "words-for-each": (3, []),
+    "zones-and-dates": (4, ["no_window", "unknown_timezone"]),
+}
+"""How many each example calls, and why it leaves others out: what its comments say."""
+
+
+def name_of(path: Path) -> str:
+    return path.stem
+
+
+@pytest.fixture(autouse=True)
+def _own_ledger(monkeypatch, tmp_path):
+    monkeypatch.setenv("RUNNER_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("RUNNER_ENV_FILE", raising=False)
+
+
+def test_every_example_is_known_here():
+    assert {path.stem for path in EXAMPLES} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name_of)
+def test_it_is_valid_without_a_warning(path, capsys):
+    assert run(["validate", str(path)]) == 0
+    assert capsys.readouterr().out == "1 campaign file: valid\n"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name_of)
+def test_it_fits_the_schema_it_names(path):
+    lines = path.read_text().splitlines()
+    named = next(line.partition("$schema=")[2] for line in lines if "$schema=" in line)
+    schema = json.loads((path.parent / named).read_text())
+    jsonschema.validate(YAML(typ="safe").load(path), schema)
+
+
+@pytest.mark.parametrize("moment", ["2026-11-28T06:00:00Z", "2026-12-25T18:00:00Z", "2027-06-30T15:00:00Z"])
+@pytest.mark.parametrize("path", EXAMPLES, ids=name_of)
+def test_it_plans_what_its_comments_say_at_any_time(path, moment, capsys):
+    assert run(["plan", str(path), "--as-of", moment, "--output", "json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    planned, reasons = EXPECTED[path.stem]
+    assert len(plan["calls"]) == planned
+    assert sorted(exclusion["reason"] for exclusion in plan["exclusions"]) == reasons
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name_of)
+def test_it_can_be_rehearsed(path):
+    done = subprocess.run(
+        [sys.executable, "-m", "runner", "apply", str(path), "--sandbox", "--yes", "--limit", "3"],
+        cwd=ROOT,
+        env={**os.environ, "RUNNER_REQUESTS_PER_SECOND": "50"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 calls are queued" in done.stdout
