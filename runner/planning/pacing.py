@@ -15,7 +15,7 @@ _BLOCK = 4096
 class Slots:
     """The free and the used slots of one campaign.
 
-    Takes a byte for each slot near a used one, and about a microsecond a call, however full the grid is.
+    Takes a byte for each slot near a used one; a call takes the same few steps however full the grid is.
     """
 
     def __init__(self, calls_per_minute: int) -> None:
