@@ -65,7 +65,7 @@ def test_while_one_apply_runs_another_is_refused_and_told_who_holds_the_campaign
     slow = start_sandbox("--fault", "slow:2")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = slow.base_url
     customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(10))
+    customer.write("contacts.csv", contacts_csv(200))
     first = customer.start("apply", "campaign.yaml", "--yes")
     wait_until(lambda: customer.run("status", "five-zones").returncode == 0, "the campaign in the ledger")
 
