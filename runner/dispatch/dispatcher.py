@@ -27,8 +27,9 @@ from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.redaction import redacted
 from runner.dispatch.results import Strikes, ending_of
 from runner.errors import RunnerError, StoppedError
-from runner.insight.outcome import Exchange, NotSent, Outcome, Stop, judge
+from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, Uncertain, judge
 from runner.ledger.call_queue import CallQueue, Claim
+from runner.ledger.states import CallState
 from runner.planning.plan import Slot, WaitingCall
 
 LATE_SECONDS = 60
@@ -86,6 +87,10 @@ class Dispatcher:
         self._listen = listen
         self._rate = RateLimit(limits.requests_per_second)
         self._strikes = Strikes()
+        self._suppressed: Callable[[str, str], str | None] | None = None
+        # Set before the ledger has a call planned again: it was under way, and so missed, when the lists
+        # were last compared with everybody who waits.
+        self._came_back = False
         self._wake = asyncio.Event()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._failures_to_reach = 0
@@ -175,6 +180,9 @@ class Dispatcher:
                 await self._pause(pause)
                 continue
             await self._withdraw_suppressed()
+            # Reading long lists takes a while, in which the run may have been told to stop.
+            if self._stopping():
+                return
             claims = await self._claim()
             if not claims:
                 return
@@ -189,7 +197,11 @@ class Dispatcher:
         return claims
 
     async def _withdraw_suppressed(self) -> None:
-        suppressed = await asyncio.to_thread(self._newly_suppressed)
+        newer = await asyncio.to_thread(self._newly_suppressed)
+        if newer is None and not self._came_back:
+            return
+        self._came_back = False
+        self._suppressed = suppressed = newer or self._suppressed
         if suppressed is None:
             return
         people = await self._in_ledger(self._queue.waiting_people)
@@ -212,7 +224,12 @@ class Dispatcher:
     async def _send(self, claim: Claim) -> None:
         exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
         outcome = redacted(judge(exchange), claim.request)
-        ending = await self._in_ledger(self._queue.finish, claim, ending_of(outcome), self._clock.now())
+        ending = ending_of(outcome)
+        if ending.state is CallState.PLANNED:
+            self._came_back = True
+        ending = await self._in_ledger(self._queue.finish, claim, ending, self._clock.now())
+        if isinstance(outcome, Accepted) and ending.state is CallState.UNCERTAIN:
+            outcome = Uncertain(reason=ending.reason, status=ending.http_status, body="")
         self._listen(
             CallEnded(
                 key=claim.key,
@@ -251,7 +268,7 @@ class Dispatcher:
         now = self._clock.now()
         if now < self._not_before:
             return
-        longest = min(_LONGEST_BACKOFF_SECONDS, 2.0**self._failures_to_reach)
+        longest = min(_LONGEST_BACKOFF_SECONDS, 2**self._failures_to_reach)
         self._failures_to_reach += 1
         seconds = longest * random.uniform(0.5, 1)  # noqa: S311 - spreads load; guards no secret
         self._not_before = now + seconds

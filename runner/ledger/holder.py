@@ -9,12 +9,16 @@ import json
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.errors import CampaignHeldError
+
+_TRIES = 5
+_SECONDS_BETWEEN_TRIES = 0.05
 
 
 @contextmanager
@@ -26,7 +30,7 @@ def hold(ledger: Path, campaign: str, now: float) -> Iterator[None]:
     path = _lock_path(ledger, campaign)
     with open(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+") as file:  # noqa: PTH123 - Path.open takes no descriptor
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file.fileno())
         except BlockingIOError:
             raise CampaignHeldError(
                 f"campaign {campaign} is being applied by {_describe(file.read())}",
@@ -51,8 +55,26 @@ def holder(ledger: Path, campaign: str) -> str | None:
     return None
 
 
+def _lock(descriptor: int) -> None:
+    """Takes the lock. Raises BlockingIOError when another process keeps it.
+
+    `holder` looks by taking it for a moment, so that a single refusal proves nothing.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not tries_left:
+                raise
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+        else:
+            return
+
+
 def _lock_path(ledger: Path, campaign: str) -> Path:
     safe = re.sub(r"[^a-z0-9-]", "", campaign)
+    # However the ledger is named, through links too, its lock is one.
+    ledger = ledger.resolve()
     return ledger.with_name(f"{ledger.name}.{safe}.lock")
 
 

@@ -37,8 +37,9 @@ class PlanEntry:
         self._now = now
 
     def enter(self, plan: Plan) -> None:
+        self._withdraw(plan.withdrawals, self._rows_by_contact())
         standing_rows = self._rows_by_contact()
-        self._withdraw(plan.withdrawals, standing_rows)
+        self._take_phones_from_others(plan.calls, standing_rows)
         self._free_phones(plan.calls, standing_rows)
         fresh = [call for call in plan.calls if (call.key, call.round) not in standing_rows]
         known = [call for call in plan.calls if (call.key, call.round) in standing_rows]
@@ -62,6 +63,19 @@ class PlanEntry:
             if row is None or row["state"] != CallState.PLANNED:
                 raise _changed_meanwhile()
             self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
+
+    def _take_phones_from_others(
+        self, planned: Iterable[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]
+    ) -> None:
+        """A number may be that of a call which this plan leaves alone: refused, or beyond --limit."""
+        phones = {(call.phone, call.round) for call in planned}
+        contacts = {(call.key, call.round) for call in planned}
+        for contact, row in rows.items():
+            if contact in contacts or row["state"] == CallState.SKIPPED:
+                continue
+            if (row["phone"], row["round"]) in phones:
+                reason = "its number is now planned for another contact"
+                self._move(row["id"], CallState(row["state"]), CallState.SKIPPED, reason)
 
     def _free_phones(
         self, planned: Iterable[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]

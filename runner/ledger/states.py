@@ -7,6 +7,8 @@ sending ──provably nothing was sent──▶ planned
 sending ──anything else──▶ uncertain ──evidence──▶ queued or final
                                      └─an operator's word─▶ planned | abandoned
 planned ──no window left, or withdrawn──▶ skipped
+refused ──its request changed──▶ planned
+refused ──another contact has its number now──▶ skipped ──wanted again──▶ planned
 """
 
 from enum import StrEnum
@@ -55,7 +57,7 @@ _MOVES: dict[CallState, frozenset[CallState]] = {
             CallState.REJECTED,
         }
     ),
-    CallState.REFUSED: frozenset({CallState.PLANNED}),
+    CallState.REFUSED: frozenset({CallState.PLANNED, CallState.SKIPPED}),
     CallState.SKIPPED: frozenset({CallState.PLANNED}),
     CallState.COMPLETED: frozenset(),
     CallState.FAILED: frozenset(),

@@ -11,7 +11,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -28,9 +28,11 @@ def open_engine(url: str) -> Engine:
     Raises SettingsError for a URL that names no supported database, LedgerError when it cannot be opened.
     """
     parsed = _parse(url)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
-    _prepare_connections(engine)
     path = sqlite_path(url)
+    # Without hide_parameters an error would quote numbers and metadata.
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, hide_parameters=True)
+    _prepare_connections(engine)
+    _explain_errors(engine, path)
     try:
         _create_private(path)
         migrations.upgrade(engine)
@@ -38,11 +40,6 @@ def open_engine(url: str) -> Engine:
         raise LedgerError(
             f"the ledger {path} cannot be opened: {error.strerror}",
             hint="set RUNNER_LEDGER_URL to a place where you may write, such as sqlite:////srv/runner.sqlite3",
-        ) from error
-    except DatabaseError as error:
-        raise LedgerError(
-            f"the ledger {path} cannot be used: {error.orig}",
-            hint="if the file is damaged, restore a copy; never delete it while calls may be under way",
         ) from error
     return engine
 
@@ -87,6 +84,18 @@ def journal_mode(library: tuple[int, int, int]) -> tuple[str, str]:
         fixed <= library < (fixed[0], fixed[1] + 1, 0) for fixed in ((3, 44, 6), (3, 50, 7))
     )
     return ("WAL", "FULL") if wal_is_sound else ("TRUNCATE", "EXTRA")
+
+
+def _explain_errors(engine: Engine, path: Path) -> None:
+    """Whatever the database cannot do, a full disk or a broken rule, reaches people as a LedgerError."""
+
+    @event.listens_for(engine, "handle_error")
+    def _explain(context: ExceptionContext) -> None:
+        if isinstance(context.sqlalchemy_exception, DatabaseError):
+            raise LedgerError(
+                f"the ledger {path} cannot be used: {context.original_exception}",
+                hint="if the file is damaged, restore a copy; never delete it while calls may be under way",
+            ) from context.original_exception
 
 
 def _prepare_connections(engine: Engine) -> None:

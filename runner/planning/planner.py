@@ -38,6 +38,17 @@ ROUND = 1
 _WAKING_HOURS = range(8, 21)
 """Local hours in which people are commonly awake: 47 CFR 64.1200(c)(1) allows solicitation from 8 to 21."""
 
+_NO_CONTACT = frozenset(
+    {
+        Reason.FILTERED,
+        Reason.INVALID_PHONE,
+        Reason.SUPPRESSED,
+        Reason.DUPLICATE_KEY,
+        Reason.DUPLICATE_PHONE,
+    }
+)
+"""Reasons for which a row never got as far as the templates of its call."""
+
 Diagnose = Callable[[str, str, tuple[str | int, ...], str], Diagnostic]
 """(code, message, path in the campaign file, hint) → a warning at its place."""
 
@@ -158,7 +169,7 @@ class _Planner:
             self._homes[contact.key] = own_zones(contact)
         windows = self._placement.windows(zones, earliest, latest)
         if not windows:
-            return _exclude(contact, Reason.NO_WINDOW, _why_no_window(contact, zones))
+            return _exclude(contact, Reason.NO_WINDOW, self._why_no_window(contact, zones))
         return _Candidate(
             contact=contact,
             zones=zones,
@@ -180,12 +191,24 @@ class _Planner:
         except contact_dates.WrongDateError as error:
             raise UnfitError(f"contacts.not_after: {error}") from None
 
+    def _why_no_window(self, contact: Contact, zones: tuple[str, ...]) -> str:
+        if self._placement.windows(zones, None, None):
+            return "contacts.not_before and contacts.not_after leave it no calling window"
+        closed = next((name for name in zones if not self._placement.windows((name,), None, None)), None)
+        if closed is not None:
+            return f"no calling window opens in {closed} within the campaign's dates"
+        number = "a toll-free number" if is_toll_free(contact.phone) else "the number"
+        return (
+            f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no hour lies "
+            "inside a window in all of them; give contacts.timezone to say where it is"
+        )
+
     def _refuse_if_all_failed(self, candidates: Sequence[_Candidate]) -> None:
-        failed = [e for e in self._exclusions if e.reason is Reason.TEMPLATE_ERROR]
-        if self._rows and not candidates and len(failed) == self._rows:
-            first = failed[0]
+        tried = [e for e in self._exclusions if e.reason not in _NO_CONTACT]
+        if tried and not candidates and all(e.reason is Reason.TEMPLATE_ERROR for e in tried):
+            first = tried[0]
             raise EveryContactFailedError(
-                f"no row gets through the templates; the first, {first.source}:{first.line}: {first.detail}",
+                f"no contact gets through the templates; the first, {first.source}:{first.line}: {first.detail}",
                 hint="mend the template or the source; nothing was planned",
             )
 
@@ -332,14 +355,4 @@ class _Planner:
 def _exclude(contact: Contact, reason: Reason, detail: str) -> Exclusion:
     return Exclusion(
         key=contact.key, reason=reason, source=contact.row.source, line=contact.row.line, detail=detail
-    )
-
-
-def _why_no_window(contact: Contact, zones: Sequence[str]) -> str:
-    if len(zones) == 1:
-        return f"no calling window opens in {zones[0]} within the campaign's dates"
-    number = "a toll-free number" if is_toll_free(contact.phone) else "the number"
-    return (
-        f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no hour lies inside "
-        "a window in all of them; give contacts.timezone to say where it is"
     )

@@ -1,0 +1,226 @@
+"""However a run ends, what is under way is finished and recorded, and the rest stays planned."""
+
+import asyncio
+import threading
+
+import pytest
+from stage import CAMPAIGN, NOW, Stage, StoppedClock, accepted, answered, call, calls
+
+from runner.dispatch.events import CallEnded, ClockIsOff, Finish, Waiting
+from runner.errors import StoppedError
+from runner.insight.outcome import Exchange
+from runner.ledger.call_queue import LostClaimError
+
+
+class OddError(Exception):
+    pass
+
+
+def stop_after(stage, key):
+    """Asks for the stop while the call of `key` is under way."""
+
+    async def ask(claim):
+        if claim.key == key:
+            stage.dispatcher.stop()
+
+    stage.before = ask
+
+
+@pytest.mark.parametrize("max_in_flight", [1, 4])
+def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest_planned(ledger, max_in_flight):
+    stage = Stage(ledger, calls(20), max_in_flight=max_in_flight)
+    stop_after(stage, "c2")
+    assert stage.run() is Finish.INTERRUPTED
+    states = stage.states()
+    assert {key for key, state in states.items() if state == "queued"} == set(stage.sent_keys)
+    assert set(states.values()) == {"queued", "planned"}
+    assert 3 <= len(stage.sent) <= 2 + max_in_flight
+
+
+def test_a_stop_ends_a_wait_for_the_next_call(ledger):
+    stage = Stage(ledger, [call("c0"), call("c1", start=NOW + 90_000)], clock=StoppedClock())
+    stage.listen = lambda event: stage.dispatcher.stop() if isinstance(event, Waiting) else None
+    assert stage.run() is Finish.INTERRUPTED
+    assert stage.states() == {"c0": "queued", "c1": "planned"}
+
+
+def test_a_stop_ends_a_wait_for_the_request_rate(ledger):
+    stage = Stage(ledger, calls(3), requests_per_second=0.001)
+    stage.listen = lambda event: stage.dispatcher.stop() if isinstance(event, CallEnded) else None
+    assert stage.run() is Finish.INTERRUPTED
+    assert stage.states() == {"c0": "queued", "c1": "planned", "c2": "planned"}
+
+
+def test_after_a_stop_that_comes_while_the_lists_are_read_nothing_is_claimed(ledger):
+    stage = Stage(ledger, calls(3))
+
+    def read():
+        stage.dispatcher.stop()
+
+    stage.newly_suppressed = read
+    assert stage.run() is Finish.INTERRUPTED
+    assert stage.sent == []
+    assert set(stage.states().values()) == {"planned"}
+
+
+def test_a_cancelled_run_still_records_what_is_under_way(ledger):
+    async def cancelled():
+        under_way, answer_may_come = asyncio.Event(), asyncio.Event()
+
+        async def hold_up(_claim):
+            under_way.set()
+            await answer_may_come.wait()
+
+        stage = Stage(ledger, calls(3), before=hold_up, max_in_flight=2)
+        running = asyncio.create_task(stage._run())  # noqa: SLF001 - within the loop that cancels it
+        await under_way.wait()
+        running.cancel()
+        await asyncio.sleep(0)
+        answer_may_come.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        return stage
+
+    stage = asyncio.run(cancelled())
+    assert "sending" not in stage.states().values()
+    assert [state for state in stage.states().values() if state == "queued"] == ["queued"] * len(stage.sent)
+
+
+def test_until_idle_sends_what_is_due_within_a_minute_and_leaves_the_rest(ledger):
+    soon = [call("c0"), call("c1", start=NOW + 360)]
+    stage = Stage(ledger, [*soon, call("c2", start=NOW + 3900)], until_idle=True)
+    assert stage.run() is Finish.IDLE
+    assert stage.states() == {"c0": "queued", "c1": "queued", "c2": "planned"}
+    assert stage.clock.time == NOW + 60
+
+
+def test_until_idle_is_done_when_nothing_is_left(ledger):
+    stage = Stage(ledger, calls(2), until_idle=True)
+    assert stage.run() is Finish.DONE
+
+
+def test_until_idle_waits_for_the_answers_under_way(ledger):
+    async def slowly(_claim):
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    planned = [call("c0"), call("c1"), call("c2", start=NOW + 90_000)]
+    stage = Stage(ledger, planned, before=slowly, max_in_flight=2, until_idle=True)
+    assert stage.run() is Finish.IDLE
+    assert stage.states() == {"c0": "queued", "c1": "queued", "c2": "planned"}
+
+
+def test_an_unexpected_error_ends_the_run_after_the_others_were_recorded(ledger):
+    c1_left, broken = asyncio.Event(), asyncio.Event()
+
+    async def answer(claim):
+        if claim.key == "c0":
+            await c1_left.wait()
+            broken.set()
+            raise OddError
+        c1_left.set()
+        await broken.wait()
+        return accepted("11")
+
+    stage = Stage(ledger, calls(9), answer=answer, max_in_flight=2)
+    with pytest.raises(OddError):
+        stage.run()
+    assert stage.sent_keys == ["c0", "c1"]
+    states = stage.states()
+    assert (states.pop("c0"), states.pop("c1")) == ("sending", "queued")
+    assert set(states.values()) == {"planned"}
+
+
+def test_a_call_whose_sending_broke_off_unexpectedly_is_never_sent_again(ledger):
+    def answer(_claim):
+        raise OddError
+
+    with pytest.raises(OddError):
+        Stage(ledger, calls(1), answer=answer).run()
+    assert ledger.recover(CAMPAIGN, NOW) == 1
+    stage = Stage(ledger, [])
+    assert stage.run() is Finish.DONE
+    assert stage.states() == {"c0": "uncertain"}
+
+
+def test_an_outcome_that_cannot_be_recorded_ends_the_run(ledger):
+    def answer(claim):
+        if claim.key == "c1":
+            ledger.recover(CAMPAIGN, NOW)
+        return accepted(claim.key[1:] + "1")
+
+    stage = Stage(ledger, calls(5), answer=answer)
+    with pytest.raises(LostClaimError):
+        stage.run()
+    assert stage.sent_keys == ["c0", "c1"]
+    assert stage.states() == {
+        "c0": "queued",
+        "c1": "uncertain",
+        "c2": "planned",
+        "c3": "planned",
+        "c4": "planned",
+    }
+
+
+def test_a_listener_that_breaks_ends_the_run_with_the_outcome_recorded(ledger):
+    def break_down(event):
+        if isinstance(event, CallEnded):
+            raise BrokenPipeError
+
+    stage = Stage(ledger, calls(3), listen=break_down)
+    with pytest.raises(BrokenPipeError):
+        stage.run()
+    assert stage.states() == {"c0": "queued", "c1": "planned", "c2": "planned"}
+
+
+def dated(stage, ahead):
+    """Answers of a server whose clock makes ours look `ahead` seconds ahead."""
+
+    def answer(claim):
+        good = accepted(claim.key[1:] + "1")
+        return Exchange(
+            sent=True, status=200, headers=good.headers, body=good.body, date=stage.clock.now() - ahead
+        )
+
+    stage.answer = answer
+
+
+def test_a_clock_that_is_off_is_told_of_once_and_the_calls_go_on(ledger):
+    stage = Stage(ledger, calls(3))
+    dated(stage, 60)
+    assert stage.run() is Finish.DONE
+    assert stage.heard(ClockIsOff) == [ClockIsOff(seconds=60)]
+
+
+def test_a_clock_that_is_far_off_stops_the_campaign_with_the_first_call_recorded(ledger):
+    stage = Stage(ledger, calls(3))
+    dated(stage, -600)
+    with pytest.raises(StoppedError, match="clock is 600 s behind"):
+        stage.run()
+    assert stage.states() == {"c0": "queued", "c1": "planned", "c2": "planned"}
+
+
+def test_the_first_error_is_the_one_that_is_told(ledger):
+    async def together(claim):
+        await asyncio.sleep(0)
+        return answered(404 if claim.key == "c0" else 401, error=f"about {claim.key}")
+
+    stage = Stage(ledger, calls(2), answer=together, max_in_flight=2)
+    with pytest.raises(StoppedError, match="about c0"):
+        stage.run()
+
+
+def test_no_thread_of_the_ledger_is_left_behind(ledger):
+    Stage(ledger, calls(3)).run()
+    assert not [t for t in threading.enumerate() if t.name.startswith("ledger")]
+
+
+def test_a_run_that_is_stopped_goes_on_where_it_stopped(ledger):
+    first = Stage(ledger, calls(6))
+    stop_after(first, "c2")
+    first.run()
+    left = [each for each in calls(6) if first.states()[each.key] == "planned"]
+    second = Stage(ledger, left)
+    assert second.run() is Finish.DONE
+    assert sorted(first.sent_keys + second.sent_keys) == [f"c{n}" for n in range(6)]
+    assert set(second.states().values()) == {"queued"}

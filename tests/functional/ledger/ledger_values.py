@@ -1,0 +1,97 @@
+"""Plans as the planner would make them, and ways to look into a ledger past its own code."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+from runner.ledger.call_queue import CallQueue
+from runner.ledger.ledger import Runner
+from runner.ledger.plan_entry import Binding
+from runner.planning.plan import CallRequest, Change, DataVersions, Plan, PlannedCall, Withdrawal
+
+NOW = 1_796_166_000
+CAMPAIGN = "clinic-followup"
+BINDING = Binding(
+    campaign=CAMPAIGN, survey_id="48211", instance_id="3", account="account-hash", origin="loopback"
+)
+THIS = Runner(host="here", pid=4711)
+
+
+def call(key, phone, *, start=NOW + 300, metadata=None, **changes):
+    """A new call that is due `start` less five minutes; `changes` are fields of PlannedCall."""
+    planned = PlannedCall(
+        key=key,
+        ref=f"ref-{key}",
+        round=1,
+        phone=phone,
+        timezones=("America/New_York",),
+        queue_at=start - 300,
+        start_timestamp=start,
+        end_timestamp=start + 3600,
+        earliest=None,
+        latest=None,
+        attempts_that_fit=1,
+        request=CallRequest(
+            phone_number=f"tel:{phone}",
+            max_attempts=1,
+            reattempt_wait=None,
+            metadata=metadata or {},
+            result_url="",
+        ),
+        change=Change.NEW,
+        source="contacts.csv",
+        line=2,
+    )
+    return replace(planned, **changes)
+
+
+def people(count, **kwargs):
+    return [call(f"c{number}", phone(number), **kwargs) for number in range(count)]
+
+
+def phone(number):
+    return f"+1617555{number:04d}"
+
+
+def plan(*calls, withdrawals=()):
+    return Plan(
+        plan_id="sha256:test",
+        campaign=CAMPAIGN,
+        as_of=NOW,
+        rows=len(calls),
+        calls=calls,
+        exclusions=(),
+        withdrawals=tuple(Withdrawal(key=key, round=1, reason=reason) for key, reason in withdrawals),
+        versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
+    )
+
+
+def begin(ledger, *calls, withdrawals=(), now=NOW):
+    """A run of this plan, and the queue of its calls."""
+    run = ledger.begin_run(BINDING, plan(*calls, withdrawals=withdrawals), THIS, now)
+    return run, CallQueue(ledger.engine, CAMPAIGN, run)
+
+
+def claim_all(queue, now=NOW, most=100):
+    return queue.claim_due(now, most, now - 60)
+
+
+def rows(ledger, query, *values):
+    """What another process would read now: only what is committed."""
+    with closing(sqlite3.connect(ledger.path, timeout=0)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(query, values)]
+
+
+def states(ledger):
+    return {row["contact"]: row["state"] for row in rows(ledger, "SELECT contact, state FROM calls")}
+
+
+def trail(ledger, contact):
+    found = rows(
+        ledger,
+        "SELECT before, after FROM transitions JOIN calls ON calls.id = call WHERE contact = ? "
+        "ORDER BY transitions.id",
+        contact,
+    )
+    return [(row["before"], row["after"]) for row in found]

@@ -1,0 +1,228 @@
+"""A plan enters the ledger: what it adds, changes, withdraws and leaves alone."""
+
+import pytest
+from ledger_values import (
+    CAMPAIGN,
+    NOW,
+    begin,
+    call,
+    claim_all,
+    people,
+    phone,
+    rows,
+    states,
+    trail,
+)
+
+from runner.errors import LedgerError
+from runner.ledger.call_queue import Ending
+from runner.ledger.states import CallState
+from runner.planning.plan import Change, Standing
+
+LATER = NOW + 60
+
+
+def row(ledger, contact):
+    (found,) = rows(ledger, "SELECT * FROM calls WHERE contact = ?", contact)
+    return found
+
+
+def refuse(queue, contact):
+    (claim,) = [claim for claim in claim_all(queue) if claim.key == contact]
+    queue.finish(claim, Ending(state=CallState.REFUSED, http_status=400, reason="bad number"), NOW)
+
+
+def test_new_calls_are_planned_and_belong_to_the_run(ledger):
+    run, queue = begin(ledger, call("a", phone(1)), call("b", phone(2), start=NOW + 900))
+    assert states(ledger) == {"a": "planned", "b": "planned"}
+    assert {row["run"] for row in rows(ledger, "SELECT run FROM calls")} == {run}
+    assert trail(ledger, "a") == [(None, "planned")]
+    assert queue.next_due() == NOW
+
+
+def test_a_plan_of_thousands_enters_as_it_is(ledger):
+    begin(ledger, *people(3000))
+    found = rows(ledger, "SELECT contact, phone FROM calls")
+    assert {r["contact"]: r["phone"] for r in found} == {f"c{n}": phone(n) for n in range(3000)}
+    begun_by = rows(ledger, "SELECT contact, after FROM transitions JOIN calls ON calls.id = call")
+    assert len({r["contact"] for r in begun_by}) == len(begun_by) == 3000
+
+
+def test_what_a_call_asks_for_comes_back_as_it_went_in(ledger):
+    asked = call("a", phone(1), metadata={"name": "Åse", "z": "", "a": "1"}, timezones=("A/B", "C/D"))
+    _, queue = begin(ledger, asked)
+    (known,) = ledger.history(CAMPAIGN).calls
+    (claim,) = claim_all(queue)
+    assert known.request == claim.request == asked.request
+    assert list(claim.request.metadata) == ["name", "z", "a"]
+    assert known.timezones == asked.timezones
+    assert (claim.start_timestamp, claim.end_timestamp) == (asked.start_timestamp, asked.end_timestamp)
+
+
+def test_an_unchanged_call_moves_to_the_new_run_without_a_trace(ledger):
+    begin(ledger, call("a", phone(1)))
+    before = row(ledger, "a")
+    run, _ = begin(ledger, call("a", phone(1), change=Change.UNCHANGED), now=LATER)
+    assert row(ledger, "a") == {**before, "run": run, "updated_at": LATER}
+    assert trail(ledger, "a") == [(None, "planned")]
+
+
+def test_a_changed_call_keeps_its_place_in_the_ledger_and_leaves_a_trace(ledger):
+    begin(ledger, call("a", phone(1)))
+    before = row(ledger, "a")["id"]
+    begin(
+        ledger,
+        call("a", phone(2), start=NOW + 900, metadata={"x": "1"}, change=Change.CHANGED),
+        now=LATER,
+    )
+    after = row(ledger, "a")
+    assert (after["id"], after["phone"], after["start_timestamp"]) == (before, phone(2), NOW + 900)
+    assert after["phone_number"] == f"tel:{phone(2)}"
+    assert after["metadata"] == '{"x": "1"}'
+    assert trail(ledger, "a") == [(None, "planned"), ("planned", "planned")]
+
+
+def test_two_contacts_may_swap_their_numbers(ledger):
+    begin(ledger, call("a", phone(1)), call("b", phone(2)))
+    begin(
+        ledger,
+        call("a", phone(2), change=Change.CHANGED),
+        call("b", phone(1), change=Change.CHANGED),
+    )
+    found = rows(ledger, "SELECT contact, phone FROM calls ORDER BY contact")
+    assert [(r["contact"], r["phone"]) for r in found] == [("a", phone(2)), ("b", phone(1))]
+
+
+def test_numbers_may_move_on_in_a_ring_with_somebody_new(ledger):
+    begin(ledger, call("a", phone(1)), call("b", phone(2)), call("c", phone(3)))
+    begin(
+        ledger,
+        call("new", phone(1)),
+        call("a", phone(2), change=Change.CHANGED),
+        call("b", phone(3), change=Change.CHANGED),
+        withdrawals=[("c", "the contact is in no source any more")],
+    )
+    found = {r["contact"]: (r["phone"], r["state"]) for r in rows(ledger, "SELECT * FROM calls")}
+    assert found == {
+        "new": (phone(1), "planned"),
+        "a": (phone(2), "planned"),
+        "b": (phone(3), "planned"),
+        "c": (phone(3), "skipped"),
+    }
+
+
+def test_a_withdrawn_call_is_skipped_with_its_reason(ledger):
+    begin(ledger, call("a", phone(1)), call("b", phone(2)))
+    _, queue = begin(
+        ledger, call("b", phone(2), change=Change.UNCHANGED), withdrawals=[("a", "suppressed: on list:4")]
+    )
+    assert states(ledger) == {"a": "skipped", "b": "planned"}
+    assert row(ledger, "a")["reason"] == "suppressed: on list:4"
+    assert [claim.key for claim in claim_all(queue)] == ["b"]
+
+
+def test_a_skipped_call_is_revived_in_its_own_row(ledger):
+    begin(ledger, call("a", phone(1)))
+    begin(ledger, withdrawals=[("a", "no_window")])
+    begin(ledger, call("a", phone(2)))
+    assert (row(ledger, "a")["state"], row(ledger, "a")["phone"]) == ("planned", phone(2))
+    assert row(ledger, "a")["reason"] == ""
+    assert trail(ledger, "a") == [(None, "planned"), ("planned", "skipped"), ("skipped", "planned")]
+
+
+def test_a_skipped_call_is_revived_though_its_old_number_is_somebody_elses_now(ledger):
+    begin(ledger, call("a", phone(1)))
+    begin(ledger, call("b", phone(1)), withdrawals=[("a", "in no source")])
+    begin(ledger, call("a", phone(2)), call("b", phone(1), change=Change.UNCHANGED))
+    assert (row(ledger, "a")["phone"], row(ledger, "b")["phone"]) == (phone(2), phone(1))
+    assert states(ledger) == {"a": "planned", "b": "planned"}
+
+
+def test_a_refused_call_is_planned_again(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    refuse(queue, "a")
+    _, queue = begin(ledger, call("a", phone(1), metadata={"mended": "yes"}))
+    (claim,) = claim_all(queue)
+    assert claim.request.metadata == {"mended": "yes"}
+    assert trail(ledger, "a")[-2:] == [("refused", "planned"), ("planned", "sending")]
+
+
+def test_the_number_of_a_refused_call_may_come_back_under_another_key(ledger):
+    _, queue = begin(ledger, call("wrong-key", phone(1)))
+    refuse(queue, "wrong-key")
+    _, queue = begin(ledger, call("right-key", phone(1)))
+    assert states(ledger) == {"wrong-key": "skipped", "right-key": "planned"}
+    assert [claim.key for claim in claim_all(queue)] == ["right-key"]
+
+
+def test_a_refused_call_that_the_plan_leaves_alone_stays_refused(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    refuse(queue, "a")
+    begin(ledger, call("b", phone(2)))
+    assert states(ledger) == {"a": "refused", "b": "planned"}
+    assert [known.standing for known in ledger.history(CAMPAIGN).calls] == [
+        Standing.REFUSED,
+        Standing.PLANNED,
+    ]
+
+
+def test_calls_beyond_the_limit_keep_their_old_run_and_are_not_claimed(ledger):
+    first, _ = begin(ledger, call("a", phone(1)), call("b", phone(2)))
+    second, queue = begin(ledger, call("a", phone(1), change=Change.UNCHANGED))
+    assert (row(ledger, "a")["run"], row(ledger, "b")["run"]) == (second, first)
+    assert [claim.key for claim in claim_all(queue)] == ["a"]
+    assert queue.next_due() is None
+    assert states(ledger)["b"] == "planned"
+
+
+def test_the_number_of_a_call_beyond_the_limit_may_come_to_one_within(ledger):
+    begin(ledger, call("a", phone(1)), call("b", phone(2)))
+    _, queue = begin(ledger, call("a", phone(2), change=Change.CHANGED))
+    assert states(ledger) == {"a": "planned", "b": "skipped"}
+    assert [(claim.key, claim.phone) for claim in claim_all(queue)] == [("a", phone(2))]
+
+
+def test_an_earlier_run_claims_nothing_that_a_later_one_took_over(ledger):
+    _, earlier = begin(ledger, call("a", phone(1)))
+    begin(ledger, call("a", phone(1), change=Change.UNCHANGED))
+    assert claim_all(earlier) == []
+    assert earlier.late(NOW + 9999) == []
+    assert earlier.waiting_people() == []
+
+
+@pytest.mark.parametrize("state", ["sending", "queued", "uncertain"])
+@pytest.mark.parametrize(("key", "number"), [("a", phone(9)), ("z", phone(1))])
+def test_the_database_itself_refuses_a_second_call_to_a_contact_or_number(ledger, state, key, number):
+    _, queue = begin(ledger, call("a", phone(1)))
+    (claim,) = claim_all(queue)
+    if state != "sending":
+        queue.finish(claim, Ending(state=CallState(state), call_id="1"), NOW)
+    with pytest.raises(LedgerError, match="UNIQUE"):
+        begin(ledger, call(key, number))
+    assert states(ledger) == {"a": state}
+
+
+@pytest.mark.parametrize("withdrawn", ["a", "nobody"])
+def test_a_withdrawal_of_what_is_not_planned_any_more_writes_nothing(ledger, withdrawn):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim_all(queue)
+    with pytest.raises(LedgerError, match="changed while the plan was made"):
+        begin(ledger, call("b", phone(2)), withdrawals=[(withdrawn, "gone")])
+    assert states(ledger) == {"a": "sending"}
+
+
+def test_a_run_is_kept_with_who_began_it_and_how_it_ended(ledger):
+    run, _ = begin(ledger, call("a", phone(1)))
+    ledger.end_run(run, "done", LATER)
+    (kept,) = rows(ledger, "SELECT * FROM runs")
+    assert kept == {
+        "id": run,
+        "campaign": CAMPAIGN,
+        "plan_id": "sha256:test",
+        "host": "here",
+        "pid": 4711,
+        "git_commit": "",
+        "started_at": NOW,
+        "ended_at": LATER,
+        "ending": "done",
+    }

@@ -1,0 +1,335 @@
+"""Claims: the intent is kept before anything leaves, and whoever lost a claim changes nothing."""
+
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from ledger_values import (
+    BINDING,
+    CAMPAIGN,
+    NOW,
+    THIS,
+    begin,
+    call,
+    claim_all,
+    people,
+    phone,
+    plan,
+    rows,
+    states,
+    trail,
+)
+
+from runner.ledger.call_queue import CallQueue, Ending, LostClaimError
+from runner.ledger.ledger import Ledger
+from runner.ledger.overview import overview
+from runner.ledger.states import CallState
+from runner.planning.plan import Change, Slot, Standing
+
+QUEUED = Ending(
+    state=CallState.QUEUED, http_status=200, call_id="155761", link="https://insight.example/155761"
+)
+REFUSED = Ending(state=CallState.REFUSED, http_status=400, reason="bad number")
+UNCERTAIN = Ending(state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500")
+NOT_SENT = Ending(state=CallState.PLANNED, reason="the connection could not be made")
+
+
+def attempts(ledger):
+    return rows(ledger, "SELECT * FROM attempts ORDER BY id")
+
+
+def only(found):
+    (one,) = found
+    return one
+
+
+def test_a_claim_is_on_disk_before_it_is_handed_out(ledger):
+    run, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue, NOW + 1))
+    assert states(ledger) == {"a": "sending"}
+    attempt = only(attempts(ledger))
+    assert (attempt["call"], attempt["run"], attempt["fence"]) == (claim.call, run, claim.fence)
+    assert (attempt["intended_at"], attempt["finished_at"]) == (NOW + 1, None)
+    assert trail(ledger, "a")[-1] == ("planned", "sending")
+
+
+def test_a_claim_carries_what_is_to_be_sent(ledger):
+    asked = call("a", phone(1), metadata={"name": "Ann"})
+    _, queue = begin(ledger, asked)
+    claim = only(claim_all(queue))
+    assert (claim.key, claim.ref, claim.phone, claim.request) == ("a", "ref-a", phone(1), asked.request)
+    assert (claim.start_timestamp, claim.end_timestamp) == (asked.start_timestamp, asked.end_timestamp)
+
+
+def test_nothing_is_claimed_before_it_is_due(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    assert claim_all(queue, NOW - 1) == []
+    assert len(claim_all(queue, NOW)) == 1
+
+
+def test_calls_are_claimed_in_order_and_no_more_than_asked_for(ledger):
+    _, queue = begin(
+        ledger,
+        call("third", phone(3), start=NOW + 200, queue_at=NOW - 100),
+        call("first", phone(1), start=NOW + 100, queue_at=NOW - 200),
+        call("second", phone(2), start=NOW + 150, queue_at=NOW - 100),
+    )
+    assert [claim.key for claim in claim_all(queue, most=2)] == ["first", "second"]
+    assert [claim.key for claim in claim_all(queue, most=2)] == ["third"]
+
+
+def test_a_claimed_call_is_not_claimed_again(ledger):
+    _, queue = begin(ledger, *people(5))
+    first, second = claim_all(queue, most=3), claim_all(queue)
+    assert sorted(claim.key for claim in first + second) == ["c0", "c1", "c2", "c3", "c4"]
+    assert claim_all(queue) == []
+
+
+def test_two_processes_never_claim_the_same_call(ledger, url):
+    run, queue = begin(ledger, *people(30))
+    claimed = []
+    with closing(Ledger.open(url)) as other:
+        rival = CallQueue(other.engine, CAMPAIGN, run)
+        for _ in range(6):
+            claimed += claim_all(queue, most=3) + claim_all(rival, most=2)
+    assert len(claimed) == len({claim.key for claim in claimed}) == 30
+
+
+def test_a_late_call_is_left_for_a_new_slot(ledger):
+    _, queue = begin(ledger, call("late", phone(1), start=NOW - 61), call("due", phone(2), start=NOW - 60))
+    assert [claim.key for claim in queue.claim_due(NOW, 10, NOW - 60)] == ["due"]
+    assert len(queue.late(NOW - 60)) == 1
+
+
+@pytest.mark.parametrize("ending", [QUEUED, REFUSED, UNCERTAIN, NOT_SENT], ids=lambda e: e.state)
+def test_an_ending_is_kept_with_its_attempt_and_its_trace(ledger, ending):
+    _, queue = begin(ledger, call("a", phone(1)))
+    assert queue.finish(only(claim_all(queue)), ending, NOW + 2) == ending
+    kept = only(rows(ledger, "SELECT * FROM calls"))
+    assert (kept["state"], kept["reason"], kept["call_id"], kept["link"], kept["updated_at"]) == (
+        ending.state,
+        ending.reason,
+        ending.call_id,
+        ending.link,
+        NOW + 2,
+    )
+    attempt = only(attempts(ledger))
+    assert (attempt["finished_at"], attempt["outcome"], attempt["http_status"], attempt["detail"]) == (
+        NOW + 2,
+        ending.state,
+        ending.http_status,
+        ending.reason,
+    )
+    assert trail(ledger, "a")[-1] == ("sending", ending.state)
+
+
+@pytest.mark.parametrize("ending", [QUEUED, REFUSED, UNCERTAIN], ids=lambda e: e.state)
+def test_what_may_have_reached_insight_is_not_claimed_again(ledger, ending):
+    _, queue = begin(ledger, call("a", phone(1)))
+    queue.finish(only(claim_all(queue)), ending, NOW)
+    assert claim_all(queue) == []
+    assert queue.next_due() is None
+
+
+def test_what_was_not_sent_is_claimed_again_under_a_new_fence(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    first = only(claim_all(queue))
+    queue.finish(first, NOT_SENT, NOW)
+    second = only(claim_all(queue))
+    assert second == replace(first, fence=first.fence + 1)
+    queue.finish(second, QUEUED, NOW)
+    assert [attempt["outcome"] for attempt in attempts(ledger)] == ["planned", "queued"]
+
+
+def test_a_claim_is_finished_once(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue))
+    queue.finish(claim, QUEUED, NOW)
+    with pytest.raises(LostClaimError):
+        queue.finish(claim, REFUSED, NOW)
+    assert states(ledger) == {"a": "queued"}
+
+
+def test_a_stale_claim_changes_nothing_of_a_later_one(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    stale = only(claim_all(queue))
+    queue.finish(stale, NOT_SENT, NOW)
+    claim_all(queue)
+    before = rows(ledger, "SELECT * FROM calls") + attempts(ledger)
+    with pytest.raises(LostClaimError):
+        queue.finish(stale, QUEUED, NOW)
+    assert rows(ledger, "SELECT * FROM calls") + attempts(ledger) == before
+
+
+def test_an_answer_that_comes_after_the_call_was_given_up_as_uncertain_changes_nothing(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue))
+    ledger.recover(CAMPAIGN, NOW)
+    with pytest.raises(LostClaimError):
+        queue.finish(claim, NOT_SENT, NOW)
+    assert states(ledger) == {"a": "uncertain"}
+
+
+def test_another_run_cannot_finish_a_claim(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue))
+    other, _ = begin(ledger, call("b", phone(2)))
+    with pytest.raises(LostClaimError):
+        CallQueue(ledger.engine, CAMPAIGN, other).finish(claim, QUEUED, NOW)
+    assert states(ledger)["a"] == "sending"
+
+
+def test_a_call_id_that_another_call_has_proves_nothing(ledger):
+    _, queue = begin(ledger, *people(2))
+    first, second = claim_all(queue)
+    queue.finish(first, QUEUED, NOW)
+    recorded = queue.finish(second, QUEUED, NOW)
+    assert recorded.state is CallState.UNCERTAIN
+    assert "155761" in recorded.reason
+    assert recorded.call_id is None
+    assert states(ledger) == {"c0": "queued", "c1": "uncertain"}
+    assert [attempt["outcome"] for attempt in attempts(ledger)] == ["queued", "uncertain"]
+
+
+def test_a_call_id_is_one_of_its_account_across_campaigns(ledger):
+    for number, (name, account) in enumerate([("one", "x"), ("two", "x"), ("three", "y")]):
+        binding = replace(BINDING, campaign=name, account=account)
+        run = ledger.begin_run(binding, plan(call("a", phone(number))), THIS, NOW)
+        queue = CallQueue(ledger.engine, name, run)
+        queue.finish(only(claim_all(queue)), QUEUED, NOW)
+    found = {r["campaign"]: r["state"] for r in rows(ledger, "SELECT campaign, state FROM calls")}
+    assert found == {"one": "queued", "two": "uncertain", "three": "queued"}
+
+
+def test_a_late_call_is_told_with_what_a_new_slot_needs(ledger):
+    _, queue = begin(
+        ledger,
+        call("b", phone(2), start=NOW - 100, timezones=("A/B", "C/D"), earliest=NOW, latest=NOW + 5),
+        call("a", phone(1), start=NOW - 200),
+        call("on-time", phone(3)),
+    )
+    late = queue.late(NOW - 60)
+    assert [(c.timezones, c.earliest, c.latest) for c in late] == [
+        (("America/New_York",), None, None),
+        (("A/B", "C/D"), NOW, NOW + 5),
+    ]
+
+
+def test_a_moved_call_has_its_new_slot_and_a_trace(ledger):
+    _, queue = begin(ledger, call("a", phone(1), start=NOW - 100))
+    (late,) = queue.late(NOW - 60)
+    slot = Slot(queue_at=NOW + 10, start_timestamp=NOW + 310, end_timestamp=NOW + 900)
+    queue.move({late.id: slot}, NOW)
+    assert queue.late(NOW - 60) == []
+    assert claim_all(queue, NOW + 9) == []
+    claim = only(claim_all(queue, NOW + 10))
+    assert (claim.start_timestamp, claim.end_timestamp) == (NOW + 310, NOW + 900)
+    assert trail(ledger, "a")[1:] == [("planned", "planned"), ("planned", "sending")]
+
+
+def test_a_skipped_call_is_given_up_with_its_reason(ledger):
+    _, queue = begin(ledger, *people(2))
+    call_id, key, number = queue.waiting_people()[0]
+    assert (key, number) == ("c0", phone(0))
+    queue.skip({call_id: "late, and no time is left in its windows"}, NOW)
+    assert states(ledger) == {"c0": "skipped", "c1": "planned"}
+    assert trail(ledger, "c0")[-1] == ("planned", "skipped")
+    assert [key for _, key, _ in queue.waiting_people()] == ["c1"]
+    assert [claim.key for claim in claim_all(queue)] == ["c1"]
+
+
+def test_a_call_under_way_can_be_neither_moved_nor_skipped(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue))
+    before = rows(ledger, "SELECT * FROM calls")
+    queue.move({claim.call: Slot(queue_at=1, start_timestamp=2, end_timestamp=3)}, NOW)
+    queue.skip({claim.call: "suppressed"}, NOW)
+    assert rows(ledger, "SELECT * FROM calls") == before
+    assert trail(ledger, "a")[-1] == ("planned", "sending")
+
+
+def test_the_starts_of_sent_calls_and_of_calls_beyond_the_limit_count_against_the_pace(ledger):
+    begin(ledger, call("beyond", phone(1), start=NOW + 400), call("gone", phone(2), start=NOW + 500))
+    _, queue = begin(
+        ledger,
+        call("sent", phone(3), start=NOW + 300),
+        call("past", phone(4), start=NOW - 10),
+        withdrawals=[("gone", "in no source")],
+    )
+    for claim in claim_all(queue):
+        queue.finish(claim, replace(QUEUED, call_id=claim.key), NOW)
+    assert sorted(queue.occupied_starts(NOW)) == [NOW + 300, NOW + 400]
+
+
+def test_the_next_call_that_is_due_is_the_earliest_that_is_planned(ledger):
+    _, queue = begin(ledger, call("a", phone(1)), call("b", phone(2), start=NOW + 900))
+    assert queue.next_due() == NOW
+    claim_all(queue)
+    assert queue.next_due() == NOW + 600
+
+
+def test_a_process_that_died_leaves_uncertain_calls_and_nothing_else(ledger):
+    _, queue = begin(ledger, *people(4))
+    claims = claim_all(queue, most=3)
+    queue.finish(claims[0], QUEUED, NOW)
+    assert ledger.recover(CAMPAIGN, NOW + 50) == 2
+    assert states(ledger) == {"c0": "queued", "c1": "uncertain", "c2": "uncertain", "c3": "planned"}
+    assert trail(ledger, "c1")[-1] == ("sending", "uncertain")
+    recovered = [a for a in attempts(ledger) if a["call"] != claims[0].call]
+    assert {(a["finished_at"], a["outcome"]) for a in recovered} == {(NOW + 50, "uncertain")}
+    assert ledger.recover(CAMPAIGN, NOW + 60) == 0
+
+
+def test_recovery_leaves_other_campaigns_alone(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim_all(queue)
+    assert ledger.recover("another", NOW) == 0
+    assert states(ledger) == {"a": "sending"}
+
+
+def test_the_history_says_what_each_call_means_for_a_new_plan(ledger):
+    names = ["planned", "sending", "queued", "refused", "uncertain", "skipped"]
+    begin(ledger, *[call(name, phone(number)) for number, name in enumerate(names)])
+    kept = [call(n, phone(names.index(n)), change=Change.UNCHANGED) for n in names[1:5]]
+    _, queue = begin(ledger, *kept, withdrawals=[("skipped", "gone")])
+    endings = {"queued": QUEUED, "refused": REFUSED, "uncertain": UNCERTAIN}
+    for claim in claim_all(queue):
+        if claim.key in endings:
+            queue.finish(claim, endings[claim.key], NOW)
+    assert {known.key: (known.state, known.standing) for known in ledger.history(CAMPAIGN).calls} == {
+        "planned": ("planned", Standing.PLANNED),
+        "sending": ("sending", Standing.TAKEN),
+        "queued": ("queued", Standing.TAKEN),
+        "refused": ("refused", Standing.REFUSED),
+        "uncertain": ("uncertain", Standing.TAKEN),
+        "skipped": ("skipped", Standing.OPEN),
+    }
+
+
+def test_the_overview_counts_every_state_and_names_the_problems(ledger):
+    _, queue = begin(ledger, *people(5), call("later", phone(99), start=NOW + 900))
+    endings = [QUEUED, REFUSED, UNCERTAIN, replace(QUEUED, call_id="2")]
+    for second, (claim, ending) in enumerate(zip(claim_all(queue), endings, strict=False)):
+        queue.finish(claim, ending, NOW + second)
+    seen = overview(ledger.engine, CAMPAIGN, NOW + 60, 5)
+    assert {state: count for state, count in seen.states.items() if count} == {
+        CallState.PLANNED: 1,
+        CallState.SENDING: 1,
+        CallState.QUEUED: 2,
+        CallState.REFUSED: 1,
+        CallState.UNCERTAIN: 1,
+    }
+    assert set(seen.states) == set(CallState)
+    assert seen.next_due == NOW + 600
+    assert seen.queued_last_minute == 1
+    assert seen.problem_count == 2
+    assert [(p.key, p.ref, p.state, p.reason, p.at) for p in seen.problems] == [
+        ("c2", "ref-c2", CallState.UNCERTAIN, "Insight answered 500", NOW + 2),
+        ("c1", "ref-c1", CallState.REFUSED, "bad number", NOW + 1),
+    ]
+    assert len(overview(ledger.engine, CAMPAIGN, NOW, 1).problems) == 1
+
+
+def test_the_overview_of_an_unknown_campaign_is_empty(ledger):
+    seen = overview(ledger.engine, "unknown", NOW, 5)
+    assert (sum(seen.states.values()), seen.next_due, seen.problems) == (0, None, ())

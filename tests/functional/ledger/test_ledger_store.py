@@ -1,0 +1,214 @@
+"""The database behind the ledger: its schema, its rights, and how its transactions begin and end."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import closing
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from ledger_values import BINDING, NOW, THIS, begin, call, claim_all, phone, plan, rows
+from sqlalchemy import CheckConstraint, text
+
+from runner.errors import LedgerError, SettingsError
+from runner.ledger import migrations
+from runner.ledger.ledger import Ledger
+from runner.ledger.store import journal_mode
+from runner.ledger.tables import metadata
+
+
+def test_the_migrations_make_the_tables_of_this_release(ledger):
+    with ledger.engine.begin() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+@pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
+def test_the_migrations_make_the_rules_that_alembic_does_not_compare(ledger, table):
+    """Check constraints and the conditions of partial indexes, as SQLite itself recorded them."""
+    made = rows(ledger, "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL", table.name)
+    recorded = " ".join(" ".join(row["sql"].split()) for row in made)
+    for constraint in table.constraints:
+        if isinstance(constraint, CheckConstraint):
+            assert f"CONSTRAINT {constraint.name} CHECK ({constraint.sqltext})" in recorded
+    assert recorded.count(" CHECK (") == sum(isinstance(c, CheckConstraint) for c in table.constraints)
+    for index in table.indexes:
+        where = index.dialect_options["sqlite"]["where"]
+        if where is not None:
+            columns = ", ".join(column.name for column in index.columns)
+            assert f"{index.name} ON {table.name} ({columns}) WHERE {where}" in recorded
+
+
+def test_the_head_that_the_code_names_is_the_newest_revision():
+    folder = os.path.dirname(migrations.__file__)  # noqa: PTH120 - Alembic takes text
+    assert ScriptDirectory(folder).get_heads() == [migrations.HEAD]
+
+
+def test_a_ledger_opens_again_with_what_it_held(url):
+    with closing(Ledger.open(url)) as ledger:
+        begin(ledger, call("a", phone(1)))
+    with closing(Ledger.open(url)) as again:
+        assert [known.key for known in again.history("clinic-followup").calls] == ["a"]
+
+
+def test_a_ledger_of_a_newer_release_is_refused(url, ledger):
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(LedgerError, match="newer release") as caught:
+        Ledger.open(url)
+    assert "upgrade" in caught.value.hint
+
+
+def test_the_ledger_and_its_folder_are_for_their_owner_alone(ledger):
+    assert stat.S_IMODE(ledger.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(ledger.path.parent.stat().st_mode) == 0o700
+
+
+def test_the_ledger_is_private_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        with closing(Ledger.open(f"sqlite:///{tmp_path / 'open' / 'ledger.sqlite3'}")) as ledger:
+            begin(ledger, call("a", phone(1)))
+            modes = {stat.S_IMODE(path.stat().st_mode) for path in ledger.path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("library", "mode"),
+    [
+        ((3, 40, 1), ("TRUNCATE", "EXTRA")),
+        ((3, 44, 5), ("TRUNCATE", "EXTRA")),
+        ((3, 44, 6), ("WAL", "FULL")),
+        ((3, 45, 0), ("TRUNCATE", "EXTRA")),
+        ((3, 50, 6), ("TRUNCATE", "EXTRA")),
+        ((3, 50, 7), ("WAL", "FULL")),
+        ((3, 51, 2), ("TRUNCATE", "EXTRA")),
+        ((3, 51, 3), ("WAL", "FULL")),
+        ((3, 60, 0), ("WAL", "FULL")),
+        ((4, 0, 0), ("WAL", "FULL")),
+    ],
+)
+def test_the_journal_is_one_that_is_sound_in_this_library(library, mode):
+    assert journal_mode(library) == mode
+
+
+def test_every_connection_has_the_safe_settings(ledger):
+    journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
+    with ledger.engine.begin() as first, ledger.engine.connect() as second:
+        assert first.connection.dbapi_connection is not second.connection.dbapi_connection
+        for connection in (first, second):
+            cursor = connection.connection.cursor()
+
+            def pragma(name, cursor=cursor):
+                return cursor.execute(f"PRAGMA {name}").fetchone()[0]
+
+            assert pragma("journal_mode").upper() == journal
+            assert pragma("synchronous") == {"FULL": 2, "EXTRA": 3}[synchronous]
+            assert pragma("foreign_keys") == 1
+            assert pragma("busy_timeout") == 30_000
+
+
+def test_a_transaction_has_the_ledger_to_itself_from_its_first_statement_on(ledger):
+    with closing(sqlite3.connect(ledger.path, timeout=0, isolation_level=None)) as other:
+        with ledger.engine.begin(), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+
+
+def test_a_second_transaction_waits_for_the_first_and_then_sees_its_work(ledger):
+    seen = []
+    with ledger.engine.begin() as connection:
+        reader = threading.Thread(target=lambda: seen.append(ledger.knows("clinic-followup")))
+        reader.start()
+        connection.execute(
+            text(
+                "INSERT INTO campaigns (name, survey_id, instance_id, account, origin, bound_at) "
+                "VALUES ('clinic-followup', '1', '1', 'a', 'o', 1)"
+            )
+        )
+    reader.join()
+    assert seen == [True]
+
+
+def test_a_transaction_that_fails_leaves_nothing_behind(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim_all(queue)
+    with pytest.raises(LedgerError):
+        ledger.begin_run(BINDING, plan(call("b", phone(2)), call("c", phone(1))), THIS, NOW)
+    assert [row["contact"] for row in rows(ledger, "SELECT contact FROM calls")] == ["a"]
+    assert len(rows(ledger, "SELECT id FROM runs")) == 1
+
+
+def test_an_error_of_the_database_quotes_nobodys_data(ledger):
+    twice = plan(call("b", phone(1), metadata={"name": "Ann"}), call("c", phone(1)))
+    with pytest.raises(LedgerError) as caught:
+        ledger.begin_run(BINDING, twice, THIS, NOW)
+    error = caught.value
+    while error is not None:
+        assert phone(1) not in str(error)
+        assert "Ann" not in str(error)
+        error = error.__cause__ or error.__context__
+
+
+def test_the_privacy_key_is_made_once(url, ledger):
+    key = ledger.privacy_key()
+    assert len(key) == 32
+    assert ledger.privacy_key() == key
+    with closing(Ledger.open(url)) as again:
+        assert again.privacy_key() == key
+
+
+def test_two_ledgers_have_two_privacy_keys(ledger, tmp_path):
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'other.sqlite3'}")) as other:
+        assert other.privacy_key() != ledger.privacy_key()
+
+
+def test_processes_that_open_a_new_ledger_at_once_agree_on_its_privacy_key(url):
+    script = (
+        "import sys; from runner.ledger.ledger import Ledger; "
+        "print(Ledger.open(sys.argv[1]).privacy_key().hex())"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, url], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    keys = [process.communicate()[0].strip() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0, 0]
+    assert len(set(keys)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("nonsense", "no database URL"),
+        ("mysql://host/db", "mysql"),
+        ("postgresql+psycopg://host/db", "PostgreSQL"),
+    ],
+)
+def test_a_url_that_cannot_hold_a_ledger_is_refused(wrong, words):
+    with pytest.raises(SettingsError, match=words):
+        Ledger.open(wrong)
+
+
+def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but longer than the header of one would be\n" * 20)
+    before = path.read_bytes()
+    with pytest.raises(LedgerError, match="not a database"):
+        Ledger.open(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_a_place_where_nothing_can_be_written_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        Ledger.open(f"sqlite:///{tmp_path / 'file' / 'ledger.sqlite3'}")

@@ -1,0 +1,86 @@
+"""The rate limit, over instants that hypothesis makes up."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.dispatch.rate_limit import RateLimit
+
+RATES = st.sampled_from([0.2, 1.0, 5.0, 17.0, 50.0, 200.0, 1000.0])
+SLACK = 1e-6
+
+
+def burst_at(per_second):
+    return max(1, int(per_second * 0.05))
+
+
+def run(per_second, waits, wishes):
+    """(instant, requests) of a sender that looks again after each of `waits` and wants `wishes` each time."""
+    rate, now, sent = RateLimit(per_second), 1000.0, []
+    for wait, wish in zip(waits, itertools.cycle(wishes), strict=False):
+        now += wait
+        requests = min(wish, rate.available(now))
+        rate.spend(now, requests)
+        if requests:
+            sent.append((now, requests))
+    return sent
+
+
+@given(
+    RATES,
+    st.lists(st.one_of(st.floats(0, 0.1), st.floats(0, 30)), max_size=60),
+    st.lists(st.integers(0, 100), min_size=1, max_size=10),
+)
+def test_no_interval_holds_more_than_the_rate_and_one_burst(per_second, waits, wishes):
+    sent = run(per_second, waits, wishes)
+    for first in range(len(sent)):
+        total = 0
+        for now, requests in sent[first:]:
+            total += requests
+            assert total <= per_second * (now - sent[first][0]) + burst_at(per_second) + SLACK
+
+
+@given(RATES, st.integers(1, 200))
+def test_a_sender_that_waits_as_told_keeps_the_average(per_second, requests):
+    rate, now = RateLimit(per_second), 1000.0
+    for _ in range(requests):
+        now += rate.wait(now)
+        assert rate.available(now) >= 1
+        rate.spend(now, 1)
+    assert abs((now - 1000.0) - (requests - 1) / per_second) <= burst_at(per_second) / per_second + SLACK
+
+
+@given(st.sampled_from([50.0, 200.0, 1000.0]), st.floats(0, 0.9))
+def test_waking_late_within_the_burst_costs_no_requests(per_second, lateness):
+    rate, start, sent = RateLimit(per_second), 1000.0, 0
+    now = start
+    late = lateness * (burst_at(per_second) - 1) / per_second
+    for _ in range(50):
+        now += rate.wait(now) + late
+        requests = rate.available(now)
+        rate.spend(now, requests)
+        sent += requests
+    assert sent >= per_second * (now - start - late)
+
+
+@given(RATES, st.floats(0, 1e6))
+def test_unused_time_is_not_saved_up(per_second, idle):
+    rate = RateLimit(per_second)
+    rate.spend(1000.0, 1)
+    assert rate.available(1000.0 + idle) <= burst_at(per_second)
+
+
+@given(RATES, st.integers(1, 50))
+def test_there_is_nothing_to_send_before_the_wait_is_over(per_second, requests):
+    rate = RateLimit(per_second)
+    rate.spend(1000.0, requests)
+    wait = rate.wait(1000.0)
+    if wait:
+        assert rate.available(1000.0 + wait / 2) == 0
+
+
+def test_a_new_limit_lets_the_first_request_leave_at_once():
+    rate = RateLimit(5)
+    assert rate.wait(1000.0) == 0
+    assert rate.available(1000.0) == 1

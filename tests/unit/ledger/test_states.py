@@ -1,0 +1,76 @@
+"""The life of a call: which moves may happen, and what each state means for a new plan."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.ledger.states import PROBLEMS, CallState, may_move, standing
+from runner.planning.plan import Standing
+
+MOVES = {
+    "planned": {"sending", "skipped"},
+    "sending": {"queued", "refused", "planned", "uncertain"},
+    "queued": {"completed", "failed", "canceled", "rejected"},
+    "refused": {"planned", "skipped"},
+    "uncertain": {"queued", "planned", "abandoned", "completed", "failed", "canceled", "rejected"},
+    "skipped": {"planned"},
+    "completed": set(),
+    "failed": set(),
+    "canceled": set(),
+    "rejected": set(),
+    "abandoned": set(),
+}
+
+
+def test_the_table_of_moves_names_every_state():
+    assert set(MOVES) == set(CallState)
+
+
+@pytest.mark.parametrize("before", CallState)
+@pytest.mark.parametrize("after", CallState)
+def test_a_call_may_move_as_the_table_says_and_not_otherwise(before, after):
+    assert may_move(before, after) is (after in MOVES[before])
+
+
+@pytest.mark.parametrize("state", CallState)
+def test_whatever_may_have_reached_insight_is_taken(state):
+    expected = {
+        "planned": Standing.PLANNED,
+        "refused": Standing.REFUSED,
+        "skipped": Standing.OPEN,
+    }.get(state, Standing.TAKEN)
+    assert standing(state) is expected
+
+
+def test_refused_and_uncertain_calls_need_a_person():
+    assert {"refused", "uncertain"} == PROBLEMS
+
+
+@given(st.data())
+def test_no_walk_leads_from_queued_or_a_final_state_to_a_second_sending(data):
+    state, was_queued = CallState.PLANNED, False
+    for _ in range(12):
+        choices = [after for after in CallState if may_move(state, after)]
+        if not choices:
+            break
+        state = data.draw(st.sampled_from(choices))
+        assert not (was_queued and state in {CallState.PLANNED, CallState.SENDING, CallState.SKIPPED})
+        was_queued = was_queued or state is CallState.QUEUED
+
+
+@given(st.data())
+def test_a_call_is_planned_again_only_after_a_state_that_says_it_was_not_queued(data):
+    state = CallState.PLANNED
+    for _ in range(12):
+        choices = [after for after in CallState if may_move(state, after)]
+        if not choices:
+            break
+        after = data.draw(st.sampled_from(choices))
+        if after is CallState.PLANNED:
+            assert state in {
+                CallState.SENDING,  # provably nothing was sent
+                CallState.REFUSED,
+                CallState.SKIPPED,
+                CallState.UNCERTAIN,  # an operator's word
+            }
+        state = after
