@@ -29,6 +29,9 @@ app = typer.Typer(
 )
 
 CampaignArgument = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign file.")]
+KnownCampaign = Annotated[
+    str, typer.Argument(metavar="CAMPAIGN", help="The campaign file, or a name that the ledger knows.")
+]
 ShowContacts = Annotated[
     bool, typer.Option("--show-contacts", help="Show numbers, keys and metadata as they will be sent.")
 ]
@@ -51,6 +54,12 @@ class PlanOutput(StrEnum):
     JSON = "json"
     MARKDOWN = "markdown"
     HTML = "html"
+
+
+class ResolveAs(StrEnum):
+    QUEUED = "queued"
+    NOT_QUEUED = "not-queued"
+    ABANDONED = "abandoned"
 
 
 class StatusOutput(StrEnum):
@@ -198,6 +207,82 @@ def status(
     from runner.commands.status import status  # noqa: PLC0415 - see the module's docstring
 
     return status(campaign, as_json=output is StatusOutput.JSON, watch=watch)
+
+
+@app.command()
+def pause(campaign: KnownCampaign) -> int:
+    """Send nothing more of a campaign until it is resumed; a running apply obeys at once."""
+    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+
+    return operate.pause(campaign)
+
+
+@app.command()
+def resume(campaign: KnownCampaign) -> int:
+    """Let a paused campaign go on."""
+    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+
+    return operate.resume(campaign)
+
+
+@app.command()
+def cancel(
+    campaign: KnownCampaign,
+    *,
+    pending_at_insight: Annotated[
+        bool,
+        typer.Option(
+            "--pending-at-insight",
+            help="Also cancel everything that waits in the survey's instance at Insight, whoever queued it.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about the instance.")] = False,
+) -> int:
+    """Withdraw, for good, every call of a campaign that is not queued yet."""
+    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+
+    return operate.cancel(campaign, pending_at_insight=pending_at_insight, yes=yes)
+
+
+@app.command()
+def resolve(
+    campaign: KnownCampaign,
+    contact: Annotated[
+        str | None, typer.Argument(metavar="[CONTACT]", help="The contact's key or ref.")
+    ] = None,
+    *,
+    resolution: Annotated[ResolveAs, typer.Option("--as", help="What you found out at Insight.")],
+    everybody: Annotated[bool, typer.Option("--all", help="Every uncertain call of the campaign.")] = False,
+    call_id: Annotated[str | None, typer.Option(help="Insight's call_id, with --as queued.")] = None,
+) -> int:
+    """Settle an uncertain call: not-queued calls are planned again by the next apply."""
+    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+    from runner.ledger.operators import Resolution  # noqa: PLC0415 - see the module's docstring
+
+    return operate.resolve(
+        campaign, contact, everybody=everybody, resolution=Resolution(resolution), call_id=call_id
+    )
+
+
+@app.command()
+def history(
+    campaign: KnownCampaign,
+    contact: Annotated[
+        str | None, typer.Argument(metavar="[CONTACT]", help="Only this contact, by key or ref.")
+    ] = None,
+) -> int:
+    """Everything that happened to a campaign: when, what, why, and by which process or person."""
+    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+
+    return operate.history(campaign, contact)
+
+
+@app.command()
+def doctor() -> int:
+    """What this machine has: versions, ledger, free space, credentials, and Insight's clock."""
+    from runner.commands.doctor import doctor  # noqa: PLC0415 - see the module's docstring
+
+    return doctor()
 
 
 @app.command()

@@ -64,6 +64,7 @@ def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int
     name, ledger, clock = loaded.campaign.name, target.ledger, target.clock
     binding = _binding(loaded, target)
     ledger.check_binding(binding)
+    ledger.check_not_canceled(name)
     recovered = ledger.recover(name, clock.now())
     if recovered:
         sys.stderr.write(

@@ -4,14 +4,13 @@ import json
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 
 from rich.console import Console
 
-from runner.campaign.loader import load_campaign
+from runner.commands.campaign_name import known_campaign
 from runner.commands.planning import privacy_key
 from runner.contacts.identity import Identity
-from runner.errors import ExitStatus, RunnerError
+from runner.errors import ExitStatus
 from runner.ledger.holder import holder
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
@@ -27,7 +26,7 @@ def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
     console = Console()
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         identity = Identity(privacy_key(settings, ledger))
-        names = [_name(campaign, ledger)] if campaign else ledger.campaigns()
+        names = [known_campaign(campaign, ledger)] if campaign else ledger.campaigns()
         while True:
             now = time.time()
             found = [
@@ -45,13 +44,3 @@ def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
             if not watch:
                 return ExitStatus.DONE
             time.sleep(_WATCH_SECONDS)
-
-
-def _name(campaign: str, ledger: Ledger) -> str:
-    """The name of a campaign given as a file, or as a name that the ledger knows."""
-    if ledger.knows(campaign):
-        return campaign
-    if Path(campaign).exists():
-        return load_campaign(Path(campaign)).campaign.name
-    known = ", ".join(ledger.campaigns()) or "none yet"
-    raise RunnerError(f"there is no campaign file or campaign called {campaign}", hint=f"known are {known}")

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-RECHECK_SECONDS = 30
-"""However wrong an alarm may be (suspend, a wall clock that was set), the ledger is asked this often."""
+RECHECK_SECONDS = 2
+"""The ledger is asked this often, however wrong an alarm may be (suspend, a wall clock that was set), and so
+that what an operator does in another terminal takes effect soon.
+"""
 
 
 class AlarmClock:

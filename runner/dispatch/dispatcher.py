@@ -21,6 +21,7 @@ from runner.dispatch.events import (
     CallsWithdrawn,
     Event,
     Finish,
+    Paused,
     Waiting,
 )
 from runner.dispatch.rate_limit import RateLimit
@@ -29,6 +30,7 @@ from runner.dispatch.results import Strikes, ending_of
 from runner.errors import RunnerError, StoppedError
 from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, Uncertain, judge
 from runner.ledger.call_queue import CallQueue, Claim
+from runner.ledger.operators import CampaignStanding
 from runner.ledger.states import CallState
 from runner.planning.plan import Slot, WaitingCall
 
@@ -96,6 +98,7 @@ class Dispatcher:
         self._failures_to_reach = 0
         self._not_before = 0.0
         self._told_waiting = 0
+        self._told_paused = False
         self._interrupted = False
         self._error: BaseException | None = None
         # One thread, so that the ledger's commits never hold up the loop and stay in order.
@@ -137,6 +140,13 @@ class Dispatcher:
             await self._send_what_is_due()
             if self._stopping():
                 break
+            if await self._in_ledger(self._queue.standing) is CampaignStanding.PAUSED:
+                if self._limits.until_idle and not self._in_flight:
+                    return Finish.PAUSED
+                self._tell_paused()
+                await self._wake.wait()
+                continue
+            self._told_paused = False
             due = await self._in_ledger(self._queue.next_due)
             if due is None and not self._in_flight:
                 return Finish.DONE
@@ -153,6 +163,11 @@ class Dispatcher:
         if not self._in_flight and due != self._told_waiting:
             self._told_waiting = due
             self._listen(Waiting(until=due))
+
+    def _tell_paused(self) -> None:
+        if not self._told_paused:
+            self._told_paused = True
+            self._listen(Paused())
 
     async def _move_late_calls(self) -> None:
         now = self._clock.now()

@@ -55,7 +55,12 @@ class Waiting:
     until: int
 
 
-Event = CallEnded | CallsMoved | CallsWithdrawn | BackingOff | ClockIsOff | Waiting
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """An operator paused the campaign; nothing is sent until somebody resumes it."""
+
+
+Event = CallEnded | CallsMoved | CallsWithdrawn | BackingOff | ClockIsOff | Waiting | Paused
 
 
 class Finish(StrEnum):
@@ -65,5 +70,7 @@ class Finish(StrEnum):
     """Every call of the plan was tried or skipped."""
     IDLE = "idle"
     """Nothing is due soon, and the user did not want to wait."""
+    PAUSED = "paused"
+    """An operator paused the campaign, and the user did not want to wait."""
     INTERRUPTED = "interrupted"
     """A person or the system asked it to stop; what was under way was finished."""

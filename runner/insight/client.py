@@ -36,6 +36,7 @@ _CONNECTIONS_A_CLIENT = 8
 _KEEPALIVE_SECONDS = 2.0
 """Short, because a connection that the server is about to close may swallow a request."""
 _LARGEST_BODY = 64 * 1024
+_ACCEPTED = 202
 _LOOPBACK = "loopback"
 
 
@@ -103,6 +104,17 @@ class InsightClient:
             return read_call_details(exchange.headers, exchange.body)
         except UnreadableError as error:
             raise StoppedError(f"Insight's answer about a call cannot be read: {error}") from None
+
+    async def cancel_pending(self, survey_id: str, instance_id: str) -> None:
+        """Cancels every call that waits in the instance, of whatever origin: Insight cannot cancel fewer.
+
+        Raises StoppedError when Insight does not take the order.
+        """
+        path = f"/surveys/{survey_id}/{instance_id}/cancel"
+        headers = {"Accept": f"application/{self._accept}"}
+        exchange = await self._exchange("DELETE", path, headers=headers, body=b"", before_send=lambda: None)
+        if exchange.status != _ACCEPTED:
+            raise _unanswered("its word that pending calls are canceled", exchange)
 
     async def _get(self, path: str) -> Exchange:
         headers = {"Accept": f"application/{self._accept}"}

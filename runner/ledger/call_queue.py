@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, update
 
 from runner.errors import LedgerError
+from runner.ledger.operators import CampaignStanding
 from runner.ledger.states import CallState
-from runner.ledger.tables import attempts, calls
+from runner.ledger.tables import attempts, calls, campaigns
 from runner.ledger.trail import record_transition
 from runner.planning.plan import CallRequest, Slot, WaitingCall
 
@@ -60,7 +61,12 @@ class CallQueue:
         """
         due = (
             select(calls)
-            .where(*self._mine(), calls.c.queue_at <= now, calls.c.start_timestamp >= start_after)
+            .where(
+                *self._mine(),
+                self._may_send(),
+                calls.c.queue_at <= now,
+                calls.c.start_timestamp >= start_after,
+            )
             .order_by(calls.c.queue_at, calls.c.start_timestamp, calls.c.id)
             .limit(most)
             .with_for_update(skip_locked=True)
@@ -193,6 +199,20 @@ class CallQueue:
         with self._engine.begin() as connection:
             due: int | None = connection.scalar(select(func.min(calls.c.queue_at)).where(*self._mine()))
         return due
+
+    def standing(self) -> CampaignStanding:
+        """What operators allow at this moment."""
+        query = select(campaigns.c.standing).where(campaigns.c.name == self._campaign)
+        with self._engine.begin() as connection:
+            return CampaignStanding(connection.execute(query).scalar_one())
+
+    def _may_send(self) -> ColumnElement[bool]:
+        """Asked in the transaction that claims, so that a pause holds from the moment it is made."""
+        return (
+            select(campaigns.c.name)
+            .where(campaigns.c.name == self._campaign, campaigns.c.standing == CampaignStanding.ACTIVE)
+            .exists()
+        )
 
     def _mine(self) -> tuple[ColumnElement[bool], ...]:
         return (

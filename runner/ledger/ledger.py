@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, upd
 
 from runner.errors import LedgerError
 from runner.ledger import store
+from runner.ledger.operators import CampaignStanding
 from runner.ledger.plan_entry import Binding, PlanEntry
 from runner.ledger.states import CallState, standing
 from runner.ledger.tables import attempts, calls, campaigns, facts, runs
@@ -53,6 +54,14 @@ class Ledger:
         with self.engine.begin() as connection:
             return connection.scalar(select(campaigns.c.name).where(campaigns.c.name == campaign)) is not None
 
+    def survey(self, campaign: str) -> tuple[str, str]:
+        """The survey_id and instance_id of a campaign that the ledger knows."""
+        with self.engine.begin() as connection:
+            bound = self._bound(connection, campaign)
+        if bound is None:
+            raise LedgerError(f"this ledger has no campaign {campaign}")
+        return bound["survey_id"], bound["instance_id"]
+
     def campaigns(self) -> list[str]:
         with self.engine.begin() as connection:
             return list(connection.scalars(select(campaigns.c.name).order_by(campaigns.c.name)))
@@ -73,6 +82,16 @@ class Ledger:
                     f"instance {instance_id}",
                     hint="a new wave is a new campaign: give the file a new name",
                 )
+
+    def check_not_canceled(self, campaign: str) -> None:
+        """Raises LedgerError when an operator canceled the campaign: that is final."""
+        with self.engine.begin() as connection:
+            bound = self._bound(connection, campaign)
+        if bound is not None and bound["standing"] == CampaignStanding.CANCELED:
+            raise LedgerError(
+                f"campaign {campaign} was canceled, which is final",
+                hint="a new wave is a new campaign: give the file a new name",
+            )
 
     def check_binding(self, binding: Binding) -> None:
         """Raises LedgerError when the campaign belongs to another account or another API."""

@@ -45,6 +45,13 @@ campaigns = Table(
     Column("account", Text, nullable=False, comment="Keyed hash of the Insight user name."),
     Column("origin", Text, nullable=False, comment="Where the API is; all loopback origins count as one."),
     Column("bound_at", Float, nullable=False),
+    Column(
+        "standing",
+        Text,
+        nullable=False,
+        server_default="active",
+        comment="active, paused or canceled; only an operator changes it.",
+    ),
     comment="A campaign is bound to one account and one API at its first apply.",
 )
 
@@ -95,7 +102,6 @@ calls = Table(
     Column("updated_at", Float, nullable=False),
     CheckConstraint(f"state IN ({_STATES})", name="known_state"),
     CheckConstraint("start_timestamp < end_timestamp", name="dials_before_it_ends"),
-    CheckConstraint("state <> 'queued' OR call_id IS NOT NULL", name="queued_has_call_id"),
 )
 
 _LIVE = text(f"state <> '{CallState.SKIPPED}'")
@@ -164,4 +170,16 @@ transitions = Table(
     Column("after", Text, nullable=False),
     Column("reason", Text, nullable=False),
     comment="Every change of every call's state, for people who ask what happened.",
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", Text, ForeignKey("campaigns.name"), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("actor", Text, nullable=False, comment="user@host"),
+    Column("verb", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    comment="What operators did: pause, resume, cancel, resolve.",
 )

@@ -15,6 +15,7 @@ from runner.dispatch.events import (
     CallsWithdrawn,
     ClockIsOff,
     Event,
+    Paused,
     Waiting,
 )
 from runner.ledger.states import CallState
@@ -73,7 +74,7 @@ class _Log:
         sys.stderr.write(f"{clock_time(self._now())} {_words(event, self._identity)}{count}\n")
 
 
-def _words(event: Event, identity: Identity) -> str:
+def _words(event: Event, identity: Identity) -> str:  # noqa: PLR0911 - one for each kind of event
     match event:
         case CallEnded():
             return _ended(event, identity)
@@ -88,6 +89,8 @@ def _words(event: Event, identity: Identity) -> str:
         case ClockIsOff():
             side = "ahead of" if event.seconds > 0 else "behind"
             return f"warning: this machine's clock is {abs(event.seconds):.0f} s {side} Insight's"
+        case Paused():
+            return "paused by an operator: nothing is sent until `runner resume`"
         case Waiting():
             return f"waiting: the next call leaves {rfc3339(event.until)}"
 

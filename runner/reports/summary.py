@@ -14,6 +14,7 @@ from runner.reports.times import rfc3339
 _ENDINGS = {
     Finish.DONE: "Done",
     Finish.IDLE: "Nothing is due within a minute",
+    Finish.PAUSED: "The campaign is paused; `runner resume` lets it go on",
     Finish.INTERRUPTED: "Stopped as asked; what was under way was finished",
 }
 _SENT = (

@@ -3,7 +3,7 @@
 import json
 import signal
 
-from conftest import wait_until
+from shell import wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import wait_until
+from shell import wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 

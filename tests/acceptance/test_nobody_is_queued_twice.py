@@ -7,7 +7,7 @@ import socket
 from collections import Counter
 
 import pytest
-from conftest import end, server_on, wait_until
+from shell import end, server_on, wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 

@@ -1,6 +1,6 @@
 """The promise: who is on a suppression list is not called, not even when the list grows while runner runs."""
 
-from conftest import wait_until
+from shell import wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from runner.errors import LedgerError
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in `versions/`; a test holds the two together."""
 
 

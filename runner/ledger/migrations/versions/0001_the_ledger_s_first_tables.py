@@ -85,9 +85,6 @@ def upgrade() -> None:
         sa.Column("link", sa.Text(), nullable=True),
         sa.Column("updated_at", sa.Float(), nullable=False),
         sa.CheckConstraint(
-            "state <> 'queued' OR call_id IS NOT NULL", name=op.f("ck_calls_queued_has_call_id")
-        ),
-        sa.CheckConstraint(
             "state IN ('planned', 'sending', 'queued', 'refused', 'uncertain', 'skipped', 'completed', 'failed', 'canceled', 'rejected', 'abandoned')",
             name=op.f("ck_calls_known_state"),
         ),

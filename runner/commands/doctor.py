@@ -1,0 +1,106 @@
+"""`runner doctor`: looks at everything on this machine that a campaign depends on."""
+
+import asyncio
+import shutil
+import sqlite3
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+
+from runner.errors import ExitStatus, RunnerError
+from runner.insight.client import InsightClient, validate_base_url
+from runner.ledger.ledger import Ledger
+from runner.ledger.store import journal_mode, sqlite_path
+from runner.settings import Settings, load_settings, require_credentials
+
+_LEAST_FREE_BYTES = 500 * 1024 * 1024
+_CLOCK_WARNING_SECONDS = 30
+_PACKAGES = ("plum-runner", "tzdata", "phonenumbers", "holidays", "sqlalchemy", "httpx", "apscheduler")
+
+
+def doctor() -> int:
+    """Prints a line for each look, and what to do where it found something. Exit status 1 if it did."""
+    sys.stdout.write(f"Python {sys.version.split()[0]}; ")
+    sys.stdout.write(", ".join(f"{name} {version(name)}" for name in _PACKAGES) + "\n")
+    settings = load_settings()
+    looks: tuple[Callable[[Settings], Iterator[str]], ...] = (_ledger, _space, _credentials, _insight)
+    healthy = True
+    for look in looks:
+        try:
+            for finding in look(settings):
+                sys.stdout.write(f"ok       {finding}\n")
+        except RunnerError as error:
+            healthy = False
+            sys.stdout.write(f"problem  {error.message}\n")
+            if error.hint:
+                sys.stdout.write(f"         {error.hint}\n")
+    return ExitStatus.DONE if healthy else ExitStatus.FAILED
+
+
+def _ledger(settings: Settings) -> Iterator[str]:
+    journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
+    yield f"SQLite {sqlite3.sqlite_version}: journal {journal}, synchronous {synchronous}"
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        yield f"ledger {ledger.path}: opens, {len(ledger.campaigns())} campaigns"
+        mode = stat.S_IMODE(ledger.path.stat().st_mode)
+        if mode & 0o077:
+            raise RunnerError(
+                f"others on this machine may read the ledger (mode {mode:o}), and it holds people's numbers",
+                hint=f"chmod 600 {ledger.path}",
+            )
+        yield f"ledger mode {mode:o}: for its owner alone"
+
+
+def _space(settings: Settings) -> Iterator[str]:
+    folder = next(
+        folder
+        for folder in (sqlite_path(settings.ledger_url), *Path(sqlite_path(settings.ledger_url)).parents)
+        if folder.is_dir()
+    )
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE_BYTES:
+        raise RunnerError(
+            f"only {free // 1024**2} MiB are free where the ledger lies",
+            hint="make room: a ledger that cannot be written stops a campaign",
+        )
+    yield f"{free // 1024**3} GiB free where the ledger lies"
+
+
+def _credentials(settings: Settings) -> Iterator[str]:
+    require_credentials(settings)
+    yield "credentials are set"
+
+
+def _insight(settings: Settings) -> Iterator[str]:
+    base_url = validate_base_url(settings.insight_base_url)
+    date = asyncio.run(_date_of(base_url, settings))
+    if date is None:
+        yield f"{base_url} answers, without a date to compare clocks by"
+        return
+    ahead = time.time() - date
+    if abs(ahead) > _CLOCK_WARNING_SECONDS:
+        raise RunnerError(
+            f"this machine's clock and Insight's are {abs(ahead):.0f} s apart",
+            hint="set the clock, for example with NTP: calls would start at wrong hours",
+        )
+    yield f"{base_url} answers; its clock and ours are {abs(ahead):.0f} s apart"
+
+
+async def _date_of(base_url: str, settings: Settings) -> float | None:
+    async with InsightClient(
+        base_url=base_url,
+        username=settings.insight_username,
+        developer_key=settings.insight_developer_key.get_secret_value(),
+    ) as client:
+        # Any answer will do; there is no such survey.
+        exchange = await client.responses("0", "0")
+    if exchange.status is None:
+        raise RunnerError(
+            f"{base_url} cannot be reached: {exchange.problem}",
+            hint="check the network and RUNNER_INSIGHT_BASE_URL",
+        )
+    return exchange.date

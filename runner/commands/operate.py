@@ -1,0 +1,133 @@
+"""`runner pause`, `resume`, `cancel`, `resolve` and `history`: a person's hand on a campaign."""
+
+import asyncio
+import getpass
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from runner.commands.campaign_name import known_campaign
+from runner.commands.planning import privacy_key
+from runner.commands.target import insight
+from runner.contacts.identity import Identity
+from runner.errors import ExitStatus, RunnerError, UsageError
+from runner.ledger.chronicle import chronicle
+from runner.ledger.ledger import Ledger
+from runner.ledger.operators import Operators, Resolution
+from runner.reports.history import print_history
+from runner.settings import load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """One campaign of one ledger, and the person who acts on it."""
+
+    ledger: Ledger
+    campaign: str
+    operators: Operators
+    identity: Identity
+
+
+def pause(campaign: str) -> int:
+    with _desk(campaign) as desk:
+        desk.operators.pause(desk.campaign, time.time())
+        _say(f"{desk.campaign} is paused: nothing more is sent. To go on: runner resume {desk.campaign}")
+    return ExitStatus.DONE
+
+
+def resume(campaign: str) -> int:
+    with _desk(campaign) as desk:
+        desk.operators.resume(desk.campaign, time.time())
+        _say(f"{desk.campaign} goes on where an apply of it runs; else start one with `runner apply`")
+    return ExitStatus.DONE
+
+
+def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
+    """Withdraws what is not sent yet; with `pending_at_insight` also all that waits in the instance."""
+    with _desk(campaign) as desk:
+        if pending_at_insight:
+            _warn_of_instance(desk, yes=yes)
+        withdrawn = desk.operators.cancel(desk.campaign, time.time())
+        _say(f"{desk.campaign} is canceled for good: {withdrawn:,} calls were withdrawn unsent")
+        if pending_at_insight:
+            _cancel_at_insight(desk)
+    return ExitStatus.DONE
+
+
+def resolve(
+    campaign: str, contact: str | None, *, everybody: bool, resolution: Resolution, call_id: str | None
+) -> int:
+    """An operator's decision on one uncertain call, or on all of them."""
+    if (contact is None) != everybody:
+        raise UsageError("name one CONTACT, or give --all")
+    if call_id is not None and (everybody or resolution is not Resolution.QUEUED):
+        raise UsageError("--call-id goes with one contact and --as queued")
+    with _desk(campaign) as desk:
+        settled = desk.operators.resolve(desk.campaign, contact, resolution, call_id, time.time())
+        if not settled:
+            _say("no call is uncertain: there is nothing to resolve")
+        for call in settled:
+            sent = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(call.intended_at))
+            _say(f"{desk.identity.label(call.key)} [{call.ref}], sent {sent} UTC: now {call.after}")
+    return ExitStatus.DONE
+
+
+def history(campaign: str, contact: str | None) -> int:
+    """Everything that happened to a campaign, or to one contact of it."""
+    with _desk(campaign) as desk:
+        print_history(Console(), chronicle(desk.ledger.engine, desk.campaign, contact), desk.identity)
+    return ExitStatus.DONE
+
+
+@contextmanager
+def _desk(campaign: str) -> Iterator[_Desk]:
+    settings = load_settings()
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        yield _Desk(
+            ledger,
+            known_campaign(campaign, ledger),
+            Operators(ledger.engine, f"{getpass.getuser()}@{socket.gethostname()}"),
+            Identity(privacy_key(settings, ledger)),
+        )
+
+
+def _warn_of_instance(desk: _Desk, *, yes: bool) -> None:
+    survey_id, instance_id = desk.ledger.survey(desk.campaign)
+    _say(
+        f"This cancels EVERY call that waits in instance {instance_id} of survey {survey_id} at Insight, "
+        "also those that other people or programs queued there. Insight has no way to cancel fewer."
+    )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "cancel --pending-at-insight asks first, and there is no terminal to ask on", hint="add --yes"
+        )
+    sys.stdout.write(f"Type the instance ({instance_id}) to go on, anything else to leave: ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip() != instance_id:
+        raise RunnerError("nothing was canceled")
+
+
+def _cancel_at_insight(desk: _Desk) -> None:
+    survey_id, instance_id = desk.ledger.survey(desk.campaign)
+
+    async def ask() -> None:
+        with insight(load_settings()) as target:
+            async with target.client() as client:
+                await client.cancel_pending(survey_id, instance_id)
+
+    asyncio.run(ask())
+    desk.operators.note(
+        desk.campaign, "cancel-pending", f"survey {survey_id}, instance {instance_id}", time.time()
+    )
+    _say("Insight took the order to cancel what waits in the instance")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

@@ -1,0 +1,183 @@
+"""What people do to a campaign from outside a run: pause, resume, cancel, resolve. Each act is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, insert, or_, select, update
+
+from runner.errors import LedgerError
+from runner.ledger.states import CallState
+from runner.ledger.tables import actions, attempts, calls, campaigns
+from runner.ledger.trail import record_transition
+
+
+class CampaignStanding(StrEnum):
+    """What operators allow. It lasts over restarts."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    """Nothing is sent until somebody resumes it."""
+    CANCELED = "canceled"
+    """Nothing is ever sent again under this name."""
+
+
+class Resolution(StrEnum):
+    """What an operator found out about an uncertain call."""
+
+    QUEUED = "queued"
+    NOT_QUEUED = "not-queued"
+    ABANDONED = "abandoned"
+
+
+_RESOLVED_STATE = {
+    Resolution.QUEUED: CallState.QUEUED,
+    Resolution.NOT_QUEUED: CallState.PLANNED,
+    Resolution.ABANDONED: CallState.ABANDONED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """One uncertain call that an operator settled. `intended_at` names the attempt, in UTC Unix seconds."""
+
+    key: str
+    ref: str
+    intended_at: float
+    after: CallState
+
+
+class Operators:
+    """The acts of one person (`user@host`) on the campaigns of one ledger. Times are UTC Unix seconds."""
+
+    def __init__(self, engine: Engine, actor: str) -> None:
+        self._engine = engine
+        self._actor = actor
+
+    def pause(self, campaign: str, now: float) -> None:
+        """Nothing more is claimed from now on. Raises LedgerError for a cancelled campaign."""
+        with self._engine.begin() as connection:
+            self._refuse_if_canceled(connection, campaign)
+            self._stand(connection, campaign, CampaignStanding.PAUSED, "pause", now)
+
+    def resume(self, campaign: str, now: float) -> None:
+        """Lifts a pause. Raises LedgerError for a cancelled campaign: that is final."""
+        with self._engine.begin() as connection:
+            self._refuse_if_canceled(connection, campaign)
+            self._stand(connection, campaign, CampaignStanding.ACTIVE, "resume", now)
+
+    def cancel(self, campaign: str, now: float) -> int:
+        """Withdraws every call that is not sent yet, for good; returns how many."""
+        reason = f"canceled by {self._actor}"
+        with self._engine.begin() as connection:
+            waiting = connection.execute(
+                select(calls.c.id, calls.c.run).where(
+                    calls.c.campaign == campaign, calls.c.state == CallState.PLANNED
+                )
+            ).all()
+            for row in waiting:
+                record_transition(
+                    connection,
+                    call=row.id,
+                    run=row.run,
+                    at=now,
+                    before=CallState.PLANNED,
+                    after=CallState.SKIPPED,
+                    reason=reason,
+                )
+            connection.execute(
+                update(calls)
+                .where(calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
+                .values(state=CallState.SKIPPED, reason=reason, updated_at=now)
+            )
+            self._stand(connection, campaign, CampaignStanding.CANCELED, "cancel", now)
+        return len(waiting)
+
+    def note(self, campaign: str, verb: str, detail: str, now: float) -> None:
+        """Keeps an act that changed nothing in the ledger itself."""
+        with self._engine.begin() as connection:
+            self._keep(connection, campaign, verb, detail, now)
+
+    def resolve(
+        self, campaign: str, contact: str | None, resolution: Resolution, call_id: str | None, now: float
+    ) -> list[Resolved]:
+        """Settles the uncertain call of one contact (key or ref), or all of the campaign for None.
+
+        Raises LedgerError when there is no such call, or it may still be on its way.
+        """
+        with self._engine.begin() as connection:
+            rows = self._uncertain(connection, campaign, contact)
+            after = _RESOLVED_STATE[resolution]
+            reason = f"resolved as {resolution} by {self._actor}"
+            for row in rows:
+                record_transition(
+                    connection,
+                    call=row.id,
+                    run=row.run,
+                    at=now,
+                    before=CallState.UNCERTAIN,
+                    after=after,
+                    reason=reason,
+                )
+            connection.execute(
+                update(calls)
+                .where(calls.c.id.in_([row.id for row in rows]), calls.c.state == CallState.UNCERTAIN)
+                .values(state=after, reason=reason, call_id=call_id, updated_at=now)
+            )
+            refs = ", ".join(row.ref for row in rows)
+            self._keep(connection, campaign, "resolve", f"{refs} as {resolution}", now)
+            return [
+                Resolved(key=row.contact, ref=row.ref, intended_at=row.intended_at, after=after)
+                for row in rows
+            ]
+
+    @staticmethod
+    def _uncertain(
+        connection: Connection, campaign: str, contact: str | None
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        latest = (
+            select(attempts.c.intended_at)
+            .where(attempts.c.call == calls.c.id)
+            .order_by(attempts.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        query = select(
+            calls.c.id, calls.c.run, calls.c.contact, calls.c.ref, calls.c.state, latest.label("intended_at")
+        ).where(calls.c.campaign == campaign)
+        if contact is None:
+            rows = connection.execute(query.where(calls.c.state == CallState.UNCERTAIN)).all()
+        else:
+            rows = connection.execute(
+                query.where(or_(calls.c.contact == contact, calls.c.ref == contact))
+            ).all()
+            if not rows:
+                raise LedgerError(f"campaign {campaign} has no call to this contact")
+        for row in rows:
+            if row.state == CallState.SENDING:
+                raise LedgerError(
+                    "this call is being sent right now", hint="wait for its answer, or stop the apply first"
+                )
+            if row.state != CallState.UNCERTAIN:
+                raise LedgerError(f"this call is {row.state}, not uncertain: there is nothing to resolve")
+        return rows
+
+    def _refuse_if_canceled(self, connection: Connection, campaign: str) -> None:
+        standing = connection.scalar(select(campaigns.c.standing).where(campaigns.c.name == campaign))
+        if standing == CampaignStanding.CANCELED:
+            raise LedgerError(
+                f"campaign {campaign} was canceled, which is final",
+                hint="a new wave is a new campaign: give the file a new name",
+            )
+
+    def _stand(
+        self, connection: Connection, campaign: str, standing: CampaignStanding, verb: str, now: float
+    ) -> None:
+        connection.execute(update(campaigns).where(campaigns.c.name == campaign).values(standing=standing))
+        self._keep(connection, campaign, verb, "", now)
+
+    def _keep(self, connection: Connection, campaign: str, verb: str, detail: str, now: float) -> None:
+        connection.execute(
+            insert(actions).values(campaign=campaign, at=now, actor=self._actor, verb=verb, detail=detail)
+        )

@@ -1,0 +1,115 @@
+"""The installed `runner` as users run it, and a sandbox in a process of its own."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RUNNER = str(Path(sys.executable).with_name("runner"))
+PATIENCE_SECONDS = 60
+
+
+@dataclass
+class SandboxServer:
+    base_url: str
+    process: subprocess.Popen[str]
+
+    @property
+    def root(self) -> str:
+        return self.base_url.removesuffix("/api")
+
+    def calls(self) -> list[dict[str, Any]]:
+        return self._get("/_sandbox/calls")
+
+    def statuses(self) -> list[int]:
+        return self._get("/_sandbox/requests")["statuses"]
+
+    def set_faults(self, *specs: str) -> None:
+        request = urllib.request.Request(
+            f"{self.root}/_sandbox/faults", data=json.dumps({"faults": specs}).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=10):
+            pass
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"{self.root}{path}", timeout=10) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def server_on(port: int, *arguments: str) -> Iterator[SandboxServer]:
+    """A sandbox in a process of its own, which ends with the block."""
+    process = subprocess.Popen(
+        [RUNNER, "sandbox", "--port", str(port), *arguments], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        found = re.search(r"http://\S+/api", process.stdout.readline())
+        assert found, "the sandbox did not say where it listens"
+        yield SandboxServer(found[0], process)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+        process.stdout.close()
+
+
+@dataclass
+class Person:
+    """A user at a shell, with an empty home folder and a folder to work in."""
+
+    home: Path
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [RUNNER, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            input=stdin if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS * 2,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [RUNNER, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def status(self, campaign: str) -> dict[str, Any]:
+        return json.loads(self.run("status", campaign, "--output", "json").stdout)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Waits for something observable, however long the machine takes, within reason."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        time.sleep(0.01)
+
+
+def end(process: subprocess.Popen[str], signal_number: int = signal.SIGKILL) -> tuple[str, str]:
+    """Sends the signal and returns what the process had said, once it is gone."""
+    process.send_signal(signal_number)
+    return process.communicate(timeout=PATIENCE_SECONDS)
