@@ -1,5 +1,6 @@
 # What people do here every day. Each target installs what it needs into .venv, once.
 # PYTHON=python3.12 make setup    takes another interpreter.
+# make test ARGS="-k windows"     runs some of the tests.
 
 DEMO_CALLS ?= 300
 # The sandbox takes more than Insight should be asked for: see RUNNER_REQUESTS_PER_SECOND in README.md.
@@ -15,21 +16,23 @@ help:
 	@echo "make schema  schemas/campaign.schema.json, anew from the models"
 
 setup:
-	.ci/setup requirements-dev.txt
+	@.ci/setup requirements-dev.txt
 
 demo:
 	@.ci/setup requirements.txt
 	@RUNNER_REQUESTS_PER_SECOND=$(DEMO_REQUESTS_PER_SECOND) \
 		.venv/bin/runner apply campaigns/hospital-survey.yaml --sandbox --yes --limit $(DEMO_CALLS)
 
-test:
-	@.ci/run test
+test: setup
+	@.venv/bin/python -m pytest -n auto $(ARGS)
 
-lint:
-	@.ci/run lint
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
 
-bench:
-	@.ci/setup requirements-dev.txt
+bench: setup
 	@if ls tests/benchmarks/test_*.py >/dev/null 2>&1; \
 		then .venv/bin/python -m pytest tests/benchmarks; \
 		else echo "there are no benchmarks yet"; fi
