@@ -2,19 +2,17 @@
 
 import asyncio
 import shutil
-import sqlite3
 import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import version
-from pathlib import Path
 
 from runner.errors import ExitStatus, RunnerError
 from runner.insight.client import InsightClient, validate_base_url
 from runner.ledger.ledger import Ledger
-from runner.ledger.store import journal_mode, sqlite_path
+from runner.ledger.store import library, sqlite_path
 from runner.settings import Settings, load_settings, require_credentials
 
 _LEAST_FREE_BYTES = 500 * 1024 * 1024
@@ -42,8 +40,7 @@ def doctor() -> int:
 
 
 def _ledger(settings: Settings) -> Iterator[str]:
-    journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
-    yield f"SQLite {sqlite3.sqlite_version}: journal {journal}, synchronous {synchronous}"
+    yield library()
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         yield f"ledger {ledger.path}: opens, {len(ledger.campaigns())} campaigns"
         mode = stat.S_IMODE(ledger.path.stat().st_mode)
@@ -56,11 +53,7 @@ def _ledger(settings: Settings) -> Iterator[str]:
 
 
 def _space(settings: Settings) -> Iterator[str]:
-    folder = next(
-        folder
-        for folder in (sqlite_path(settings.ledger_url), *Path(sqlite_path(settings.ledger_url)).parents)
-        if folder.is_dir()
-    )
+    folder = next(folder for folder in sqlite_path(settings.ledger_url).parents if folder.is_dir())
     free = shutil.disk_usage(folder).free
     if free < _LEAST_FREE_BYTES:
         raise RunnerError(

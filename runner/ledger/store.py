@@ -86,6 +86,12 @@ def journal_mode(library: tuple[int, int, int]) -> tuple[str, str]:
     return ("WAL", "FULL") if wal_is_sound else ("TRUNCATE", "EXTRA")
 
 
+def library() -> str:
+    """The SQLite library of this machine and what it is trusted with, for people."""
+    journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
+    return f"SQLite {sqlite3.sqlite_version}: journal {journal}, synchronous {synchronous}"
+
+
 def _explain_errors(engine: Engine, path: Path) -> None:
     """Whatever the database cannot do, a full disk or a broken rule, reaches people as a LedgerError."""
 

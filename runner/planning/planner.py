@@ -208,7 +208,8 @@ class _Planner:
         if tried and not candidates and all(e.reason is Reason.TEMPLATE_ERROR for e in tried):
             first = tried[0]
             raise EveryContactFailedError(
-                f"no contact gets through the templates; the first, {first.source}:{first.line}: {first.detail}",
+                "no contact gets through the templates; "
+                f"the first, {first.source}:{first.line}: {first.detail}",
                 hint="mend the template or the source; nothing was planned",
             )
 

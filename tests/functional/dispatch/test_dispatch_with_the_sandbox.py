@@ -8,7 +8,7 @@ import pytest
 from stage import CAMPAIGN, NOW, LeapingClock, Stage, call
 
 from runner.dispatch.clock import RehearsalClock
-from runner.dispatch.events import Finish
+from runner.dispatch.events import CallEnded, Finish
 from runner.errors import StoppedError
 from runner.insight.client import InsightClient
 from runner.insight.protocol import queue_request
@@ -110,7 +110,7 @@ def test_a_second_run_after_an_interruption_sends_what_is_left_and_nothing_else(
     planned = campaign(NOW + 320)
     with running_sandbox(now=clock.now) as sandbox:
         first = OnTheWire(ledger, planned, sandbox, clock=clock)
-        first.listen = lambda _event: len(first.events) >= 10 and first.dispatcher.stop()
+        first.listen = lambda _event: len(first.heard(CallEnded)) >= 10 and first.dispatcher.stop()
         assert first.run() is Finish.INTERRUPTED
         states = first.states()
         left = [each for each in planned if states[each.key] == "planned"]

@@ -1,0 +1,116 @@
+"""A small campaign, its contacts, and its plan: what the tests of plans share."""
+
+from datetime import UTC, datetime
+
+from runner.campaign.diagnostics import Severity
+from runner.campaign.loader import parse_campaign
+from runner.contacts.contact import Row
+from runner.contacts.identity import Identity
+from runner.contacts.roster import roster
+from runner.planning.plan import DataVersions, History, KnownCall, Standing
+from runner.planning.planner import PlanInput, build_plan
+
+NOW = int(datetime(2026, 12, 1, 13, tzinfo=UTC).timestamp())
+"""Tuesday, 8:00 in New York: an hour before the windows open."""
+NINE = NOW + 3600
+HOUR, DAY = 3600, 86_400
+VERSIONS = DataVersions(tzdata="2026c", phonenumbers="9.0.1", holidays="0.60")
+HEADER = """\
+version: 1
+name: follow-up
+survey: {survey_id: "48211", instance_id: "3"}
+"""
+BOSTON, NEW_YORK, CHICAGO, SAN_FRANCISCO = "617 555 0100", "212 555 0100", "312 555 0100", "415 555 0100"
+TOLL_FREE = "800 555 0199"
+
+
+def campaign(*, contacts="", hours="09:00-12:00", to="2026-12-03", more=""):
+    text = f"""\
+{HEADER}
+contacts:
+  sources: [{{type: csv, path: visits.csv}}]
+  phone: "{{{{ row.phone }}}}"
+  key: "{{{{ row.id }}}}"
+  region: US
+  timezone: "{{{{ row.tz }}}}"
+{contacts}
+calling_windows:
+  dates: {{to: "{to}"}}
+  weekly: {{daily: "{hours}"}}
+{more}
+"""
+    return parse_campaign(text, "campaign.yaml")
+
+
+def person(key, phone=BOSTON, **values):
+    return {"id": key, "phone": phone, "tz": "", "name": f"Ann {key}", **values}
+
+
+def people(*numbers):
+    return [person(f"p{number}", f"617 555 {number:04}") for number in numbers]
+
+
+def plan_of(loaded, rows, *, history=(), now=NOW, limit=None, suppressed=(), key=b"privacy"):
+    declared = loaded.campaign
+    (source,) = declared.contacts.sources
+    numbered = (
+        (source, Row(source="visits.csv", line=line, values=values))
+        for line, values in enumerate(rows, start=2)
+    )
+    return build_plan(
+        PlanInput(
+            campaign=declared,
+            roster=roster(
+                declared, numbered, lambda who, _phone: "on stop.csv:2" if who in suppressed else None
+            ),
+            history=History(tuple(history)),
+            identity=Identity(key),
+            versions=VERSIONS,
+            now=now,
+            requests_per_second=5,
+            limit=limit,
+            diagnose=lambda code, message, loc, hint: loaded.diagnostic(
+                Severity.WARNING, code, message, loc, hint
+            ),
+            earlier_diagnostics=tuple,
+        )
+    )
+
+
+def remembered(plan, standing=Standing.PLANNED, state="planned"):
+    """The plan's calls as a ledger would give them back."""
+    return [
+        KnownCall(
+            key=call.key,
+            phone=call.phone,
+            round=call.round,
+            standing=standing,
+            timezones=call.timezones,
+            start_timestamp=call.start_timestamp,
+            end_timestamp=call.end_timestamp,
+            request=call.request,
+            state=state,
+        )
+        for call in plan.calls
+    ]
+
+
+def reasons(plan):
+    return {exclusion.key: exclusion.reason for exclusion in plan.exclusions}
+
+
+def detail(plan):
+    (exclusion,) = plan.exclusions
+    return exclusion.detail
+
+
+def slots(plan):
+    return {call.key: (call.start_timestamp, call.end_timestamp) for call in plan.calls}
+
+
+def changes(plan):
+    return {call.key: call.change for call in plan.calls}
+
+
+def withdrawn(plan):
+    return {withdrawal.key: withdrawal.reason for withdrawal in plan.withdrawals}

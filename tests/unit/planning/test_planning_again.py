@@ -1,0 +1,176 @@
+"""A plan over what earlier runs did: nobody twice, slots that stay, and calls that are withdrawn."""
+
+from dataclasses import replace
+
+import pytest
+from small_campaign import (
+    BOSTON,
+    HOUR,
+    NEW_YORK,
+    NINE,
+    NOW,
+    campaign,
+    changes,
+    detail,
+    people,
+    person,
+    plan_of,
+    reasons,
+    remembered,
+    slots,
+    withdrawn,
+)
+
+from runner.contacts.contact import Reason
+from runner.planning.plan import Change, Standing
+
+# What earlier runs did
+
+
+def test_nobody_is_planned_again_once_a_call_was_sent():
+    history = remembered(plan_of(campaign(), [person("a")]), Standing.TAKEN, "uncertain")
+    plan = plan_of(campaign(), [person("a", NEW_YORK)], history=history)
+    assert reasons(plan) == {"a": Reason.ALREADY_QUEUED}
+    assert detail(plan) == "a call to this contact is uncertain"
+    assert plan.withdrawals == ()
+
+
+def test_no_number_is_planned_again_whatever_row_carries_it_now():
+    history = remembered(plan_of(campaign(), [person("a")]), Standing.TAKEN, "queued")
+    plan = plan_of(campaign(), [person("renamed")], history=history)
+    assert reasons(plan) == {"renamed": Reason.ALREADY_QUEUED}
+    assert detail(plan) == "a call to this number is queued"
+
+
+def test_a_planned_call_is_withdrawn_where_its_new_number_was_called_already():
+    a, b = remembered(plan_of(campaign(), [person("a"), person("b", NEW_YORK)]))
+    history = [replace(a, standing=Standing.TAKEN, state="queued"), b]
+    plan = plan_of(campaign(), [person("b", BOSTON)], history=history)
+    assert plan.calls == ()
+    assert withdrawn(plan) == {"b": "already_queued: a call to this number is queued"}
+
+
+def test_a_refused_call_is_planned_again_only_when_it_changed():
+    loaded = campaign(more='metadata: {name: "{{ row.name }}"}')
+    history = remembered(plan_of(loaded, people(1)), Standing.REFUSED, "refused")
+    same = plan_of(loaded, people(1), history=history)
+    assert reasons(same) == {"p1": Reason.ALREADY_QUEUED}
+    assert "refused" in detail(same)
+    changed = plan_of(loaded, [people(1)[0] | {"name": "Bob"}], history=history)
+    assert changes(changed) == {"p1": Change.NEW}
+    other_number = plan_of(loaded, [person("p1", NEW_YORK, name="Ann p1")], history=history)
+    assert changes(other_number) == {"p1": Change.NEW}
+
+
+def test_a_skipped_call_may_be_planned_as_if_new():
+    history = remembered(plan_of(campaign(), people(1)), Standing.OPEN, "skipped")
+    plan = plan_of(campaign(), people(1), history=history)
+    assert changes(plan) == {"p1": Change.NEW}
+    assert plan.withdrawals == ()
+
+
+# Slots are stable
+
+
+def test_planned_calls_keep_their_slots_and_new_ones_take_the_free():
+    loaded = campaign(contacts='  priority: "{{ row.risk or 0 }}"', more="pacing: {calls_per_minute: 1}")
+    rows = [row | {"risk": ""} for row in people(1, 2, 3)]
+    first = plan_of(loaded, rows)
+    urgent = person("urgent", NEW_YORK, risk="9")
+    second = plan_of(loaded, [rows[0], urgent, rows[2]], history=remembered(first))
+    assert slots(second) == {
+        "p1": slots(first)["p1"],
+        "urgent": slots(first)["p2"],
+        "p3": slots(first)["p3"],
+    }
+    assert changes(second) == {"p1": Change.UNCHANGED, "urgent": Change.NEW, "p3": Change.UNCHANGED}
+    assert withdrawn(second) == {"p2": "the contact is in no source any more"}
+
+
+@pytest.mark.parametrize("later", [1, HOUR, 2 * HOUR])
+def test_a_plan_made_later_keeps_every_slot_that_lies_ahead(later):
+    loaded = campaign(more="pacing: {calls_per_minute: 1}")
+    first = plan_of(loaded, people(*range(30)))
+    second = plan_of(loaded, people(*range(30)), history=remembered(first), now=NOW + later)
+    ahead = {key: slot for key, slot in slots(first).items() if slot[0] >= NOW + later}
+    assert {key: slots(second)[key] for key in ahead} == ahead
+    assert all(changes(second)[key] is Change.UNCHANGED for key in ahead)
+    late = set(slots(first)) - set(ahead)
+    assert all(changes(second)[key] is Change.CHANGED for key in late)
+    starts = [call.start_timestamp for call in second.calls]
+    assert min(starts) >= NOW + later
+    assert len(set(starts)) == 30
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"name": "Bob"}, {"phone": NEW_YORK}, {"tz": "America/Chicago"}, {"tz": "America/Detroit"}],
+    ids=["metadata", "number", "zone", "zone with the same hours"],
+)
+def test_a_call_that_changed_gives_its_slot_up(changed):
+    loaded = campaign(more='metadata: {name: "{{ row.name }}"}\npacing: {calls_per_minute: 1}')
+    rows = people(1, 2)
+    history = remembered(plan_of(loaded, rows))
+    plan = plan_of(loaded, [rows[0] | changed, rows[1]], history=history)
+    assert changes(plan) == {"p1": Change.CHANGED, "p2": Change.UNCHANGED}
+    assert plan.withdrawals == ()
+
+
+def test_a_window_that_moved_moves_its_calls():
+    history = remembered(plan_of(campaign(), people(1)))
+    plan = plan_of(campaign(hours="10:00-12:00"), people(1), history=history)
+    assert changes(plan) == {"p1": Change.CHANGED}
+    assert slots(plan) == {"p1": (NINE + HOUR, NINE + 3 * HOUR - 300)}
+
+
+def test_calls_that_were_sent_count_against_the_pace():
+    loaded = campaign(more="pacing: {calls_per_minute: 1}")
+    history = remembered(plan_of(loaded, people(1, 2)), Standing.TAKEN, "queued")
+    plan = plan_of(loaded, people(3), history=history)
+    assert slots(plan)["p3"][0] == NINE + 120
+
+
+# Withdrawn and limited
+
+
+@pytest.mark.parametrize(
+    ("changed", "suppressed", "reason"),
+    [
+        ({}, {"p1"}, "suppressed: on stop.csv:2"),
+        ({"consent": "no"}, (), "filtered: contacts.where is false"),
+        ({"phone": "nonsense"}, (), "invalid_phone: it holds letters"),
+    ],
+)
+def test_a_planned_call_that_is_not_wanted_any_more_is_withdrawn_with_the_reason(changed, suppressed, reason):
+    loaded = campaign(contacts='  where: "{{ row.consent }}"')
+    rows = [row | {"consent": "yes"} for row in people(1, 2)]
+    history = remembered(plan_of(loaded, rows))
+    plan = plan_of(loaded, [rows[0] | changed, rows[1]], history=history, suppressed=suppressed)
+    assert withdrawn(plan) == {"p1": reason}
+    assert changes(plan) == {"p2": Change.UNCHANGED}
+
+
+def test_a_limit_takes_the_first_and_withdraws_nothing():
+    loaded = campaign(more="pacing: {calls_per_minute: 1}")
+    history = remembered(plan_of(loaded, people(1, 2, 3)))
+    plan = plan_of(loaded, people(1, 2, 3), history=history, limit=2)
+    assert changes(plan) == {"p1": Change.UNCHANGED, "p2": Change.UNCHANGED}
+    assert reasons(plan) == {"p3": Reason.CALL_LIMIT}
+    assert plan.withdrawals == ()
+    assert plan.rows == 3
+
+
+def test_a_call_beyond_the_limit_keeps_its_slot_free_of_others():
+    loaded = campaign(contacts='  priority: "{{ row.risk }}"', more="pacing: {calls_per_minute: 1}")
+    rows = [row | {"risk": "0"} for row in people(1, 2)]
+    first = plan_of(loaded, rows)
+    urgent = person("urgent", NEW_YORK, risk="9")
+    plan = plan_of(loaded, [*rows, urgent], history=remembered(first), limit=1)
+    assert list(slots(plan)) == ["urgent"]
+    assert slots(plan)["urgent"] not in slots(first).values()
+
+
+def test_the_limit_counts_by_priority():
+    loaded = campaign(contacts='  priority: "{{ row.risk }}"')
+    rows = [person("a", risk="1"), person("b", NEW_YORK, risk="2")]
+    assert list(slots(plan_of(loaded, rows, limit=1))) == ["b"]
