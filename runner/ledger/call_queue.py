@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, 
 
 from runner.errors import LedgerError
 from runner.ledger.operators import CampaignStanding
+from runner.ledger.rows import call_request
 from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, campaigns
 from runner.ledger.trail import record_transition
@@ -82,13 +83,7 @@ class CallQueue:
                     phone=row["phone"],
                     start_timestamp=row["start_timestamp"],
                     end_timestamp=row["end_timestamp"],
-                    request=CallRequest(
-                        phone_number=row["phone_number"],
-                        max_attempts=row["max_attempts"],
-                        reattempt_wait=row["reattempt_wait"],
-                        metadata=row["metadata"],
-                        result_url=row["result_url"],
-                    ),
+                    request=call_request(row),
                 )
                 for row in rows
             ]

@@ -9,12 +9,13 @@ from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, upd
 
 from runner.errors import LedgerError
 from runner.ledger import store
-from runner.ledger.operators import CampaignStanding
+from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry
+from runner.ledger.rows import call_request
 from runner.ledger.states import CallState, standing
 from runner.ledger.tables import attempts, calls, campaigns, facts, runs
 from runner.ledger.trail import record_transition
-from runner.planning.plan import CallRequest, History, KnownCall, Plan
+from runner.planning.plan import History, KnownCall, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +87,7 @@ class Ledger:
     def check_not_canceled(self, campaign: str) -> None:
         """Raises LedgerError when an operator canceled the campaign: that is final."""
         with self.engine.begin() as connection:
-            bound = self._bound(connection, campaign)
-        if bound is not None and bound["standing"] == CampaignStanding.CANCELED:
-            raise LedgerError(
-                f"campaign {campaign} was canceled, which is final",
-                hint="a new wave is a new campaign: give the file a new name",
-            )
+            refuse_if_canceled(connection, campaign)
 
     def check_binding(self, binding: Binding) -> None:
         """Raises LedgerError when the campaign belongs to another account or another API."""
@@ -219,12 +215,6 @@ def _known_call(row: RowMapping) -> KnownCall:
         timezones=tuple(row["timezones"]),
         start_timestamp=row["start_timestamp"],
         end_timestamp=row["end_timestamp"],
-        request=CallRequest(
-            phone_number=row["phone_number"],
-            max_attempts=row["max_attempts"],
-            reattempt_wait=row["reattempt_wait"],
-            metadata=row["metadata"],
-            result_url=row["result_url"],
-        ),
+        request=call_request(row),
         state=row["state"],
     )

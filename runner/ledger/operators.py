@@ -38,6 +38,16 @@ _RESOLVED_STATE = {
 }
 
 
+def refuse_if_canceled(connection: Connection, campaign: str) -> None:
+    """Raises LedgerError when an operator canceled the campaign: that is final."""
+    standing = connection.scalar(select(campaigns.c.standing).where(campaigns.c.name == campaign))
+    if standing == CampaignStanding.CANCELED:
+        raise LedgerError(
+            f"campaign {campaign} was canceled, which is final",
+            hint="a new wave is a new campaign: give the file a new name",
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
     """One uncertain call that an operator settled. `intended_at` names the attempt, in UTC Unix seconds."""
@@ -58,13 +68,13 @@ class Operators:
     def pause(self, campaign: str, now: float) -> None:
         """Nothing more is claimed from now on. Raises LedgerError for a cancelled campaign."""
         with self._engine.begin() as connection:
-            self._refuse_if_canceled(connection, campaign)
+            refuse_if_canceled(connection, campaign)
             self._stand(connection, campaign, CampaignStanding.PAUSED, "pause", now)
 
     def resume(self, campaign: str, now: float) -> None:
         """Lifts a pause. Raises LedgerError for a cancelled campaign: that is final."""
         with self._engine.begin() as connection:
-            self._refuse_if_canceled(connection, campaign)
+            refuse_if_canceled(connection, campaign)
             self._stand(connection, campaign, CampaignStanding.ACTIVE, "resume", now)
 
     def cancel(self, campaign: str, now: float) -> int:
@@ -162,14 +172,6 @@ class Operators:
             if row.state != CallState.UNCERTAIN:
                 raise LedgerError(f"this call is {row.state}, not uncertain: there is nothing to resolve")
         return rows
-
-    def _refuse_if_canceled(self, connection: Connection, campaign: str) -> None:
-        standing = connection.scalar(select(campaigns.c.standing).where(campaigns.c.name == campaign))
-        if standing == CampaignStanding.CANCELED:
-            raise LedgerError(
-                f"campaign {campaign} was canceled, which is final",
-                hint="a new wave is a new campaign: give the file a new name",
-            )
 
     def _stand(
         self, connection: Connection, campaign: str, standing: CampaignStanding, verb: str, now: float
