@@ -29,7 +29,7 @@ from runner.dispatch.redaction import redacted
 from runner.dispatch.results import Strikes, ending_of
 from runner.errors import RunnerError, StoppedError
 from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, Uncertain, judge
-from runner.ledger.call_queue import CallQueue, Claim
+from runner.ledger.call_queue import CallQueue, Claim, Ending
 from runner.ledger.operators import CampaignStanding
 from runner.ledger.states import CallState
 from runner.planning.plan import Slot, WaitingCall
@@ -90,9 +90,6 @@ class Dispatcher:
         self._rate = RateLimit(limits.requests_per_second)
         self._strikes = Strikes()
         self._suppressed: Callable[[str, str], str | None] | None = None
-        # Set before the ledger has a call planned again: it was under way, and so missed, when the lists
-        # were last compared with everybody who waits.
-        self._came_back = False
         self._wake = asyncio.Event()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._failures_to_reach = 0
@@ -140,7 +137,10 @@ class Dispatcher:
             await self._send_what_is_due()
             if self._stopping():
                 break
-            if await self._in_ledger(self._queue.standing) is CampaignStanding.PAUSED:
+            standing = await self._in_ledger(self._queue.standing)
+            if standing is CampaignStanding.CANCELED:
+                await self._give_up_what_came_back()
+            if standing is CampaignStanding.PAUSED:
                 if self._limits.until_idle and not self._in_flight:
                     return Finish.PAUSED
                 self._tell_paused()
@@ -163,6 +163,12 @@ class Dispatcher:
         if not self._in_flight and due != self._told_waiting:
             self._told_waiting = due
             self._listen(Waiting(until=due))
+
+    async def _give_up_what_came_back(self) -> None:
+        """A call that was under way when an operator cancelled may come back unsent."""
+        people = await self._in_ledger(self._queue.waiting_people)
+        reasons = {call: "canceled by an operator" for call, _, _ in people}
+        await self._in_ledger(self._queue.skip, reasons, self._clock.now())
 
     def _tell_paused(self) -> None:
         if not self._told_paused:
@@ -201,8 +207,13 @@ class Dispatcher:
             claims = await self._claim()
             if not claims:
                 return
+            listed = self._listed(claims)
             for claim in claims:
-                self._start(claim)
+                if claim.call not in listed:
+                    self._start(claim)
+            for claim in claims:
+                if claim.call in listed:
+                    await self._give_back(claim, listed[claim.call])
 
     async def _claim(self) -> list[Claim]:
         monotonic, now = time.monotonic(), self._clock.now()
@@ -212,18 +223,31 @@ class Dispatcher:
         return claims
 
     async def _withdraw_suppressed(self) -> None:
-        newer = await asyncio.to_thread(self._newly_suppressed)
-        if newer is None and not self._came_back:
-            return
-        self._came_back = False
-        self._suppressed = suppressed = newer or self._suppressed
+        suppressed = await asyncio.to_thread(self._newly_suppressed)
         if suppressed is None:
             return
+        self._suppressed = suppressed
         people = await self._in_ledger(self._queue.waiting_people)
         reasons = {call: reason for call, key, phone in people if (reason := suppressed(key, phone))}
         if reasons:
             await self._in_ledger(self._queue.skip, reasons, self._clock.now())
             self._listen(CallsWithdrawn(count=len(reasons)))
+
+    def _listed(self, claims: Sequence[Claim]) -> Mapping[int, str]:
+        """The claims that a list which changed during this run forbids, with the reason.
+
+        Whoever was under way or uncertain when it changed was not among those who waited.
+        """
+        if self._suppressed is None:
+            return {}
+        found = {claim.call: self._suppressed(claim.key, claim.phone) for claim in claims}
+        return {call: reason for call, reason in found.items() if reason}
+
+    async def _give_back(self, claim: Claim, reason: str) -> None:
+        ending = Ending(state=CallState.PLANNED, reason=reason)
+        await self._in_ledger(self._queue.finish, claim, ending, self._clock.now())
+        await self._in_ledger(self._queue.skip, {claim.call: reason}, self._clock.now())
+        self._listen(CallsWithdrawn(count=1))
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._send(claim))
@@ -239,10 +263,7 @@ class Dispatcher:
     async def _send(self, claim: Claim) -> None:
         exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
         outcome = redacted(judge(exchange), claim.request)
-        ending = ending_of(outcome)
-        if ending.state is CallState.PLANNED:
-            self._came_back = True
-        ending = await self._in_ledger(self._queue.finish, claim, ending, self._clock.now())
+        ending = await self._in_ledger(self._queue.finish, claim, ending_of(outcome), self._clock.now())
         if isinstance(outcome, Accepted) and ending.state is CallState.UNCERTAIN:
             outcome = Uncertain(reason=ending.reason, status=ending.http_status, body="")
         self._listen(

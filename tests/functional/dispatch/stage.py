@@ -143,8 +143,12 @@ class Stage:
             newly_suppressed=self.newly_suppressed,
             listen=self._hear,
         )
-        async with asyncio.timeout(HANGS_AFTER_SECONDS):
+        # A timeout would not do: a run that is cancelled waits for what is under way.
+        guard = asyncio.get_running_loop().call_later(HANGS_AFTER_SECONDS, _cancel_everything)
+        try:
             return await self.dispatcher.run()
+        finally:
+            guard.cancel()
 
     async def _post(self, claim, before_send):
         self._under_way += 1
@@ -183,6 +187,11 @@ class Stage:
         with closing(sqlite3.connect(self.ledger.path)) as connection:
             query = f"SELECT {column} FROM calls WHERE contact = ?"
             return connection.execute(query, [key]).fetchone()[0]
+
+
+def _cancel_everything():
+    for task in asyncio.all_tasks():
+        task.cancel()
 
 
 def _plan(planned):
