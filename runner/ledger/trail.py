@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, insert
 
-from runner.ledger.states import CallState
+from runner.ledger.states import CallState, may_move
 from runner.ledger.tables import transitions
 
 
@@ -16,7 +16,12 @@ def record_transition(
     after: CallState,
     reason: str,
 ) -> None:
-    """Keeps one change of state, in the transaction that makes it. `at` is UTC Unix seconds."""
+    """Keeps one change of state, in the transaction that makes it. `at` is UTC Unix seconds.
+
+    Raises ValueError for a move that no call may make: a defect, which must not be committed.
+    """
+    if before is not after and not may_move(before, after):
+        raise ValueError(f"a call cannot move from {before} to {after}")
     connection.execute(
         insert(transitions).values(call=call, run=run, at=at, before=before, after=after, reason=reason)
     )

@@ -1,0 +1,102 @@
+"""What operators do from another terminal while a run is on its way."""
+
+from stage import CAMPAIGN, NO_ANSWER, NOT_SENT, NOW, Stage, accepted, call, calls
+
+from runner.dispatch.events import Finish, Paused
+from runner.ledger.operators import Operators, Resolution
+
+SOMEBODY = "ann@desk"
+
+
+def operators(ledger):
+    return Operators(ledger.engine, SOMEBODY)
+
+
+def test_a_pause_holds_from_the_next_claim_on_and_a_resume_goes_on(ledger):
+    def answer(claim):
+        if claim.key == "c1":
+            operators(ledger).pause(CAMPAIGN, NOW)
+        return accepted("1" + claim.key[1:])
+
+    def on_pause(event):
+        if isinstance(event, Paused):
+            at_pause.append(dict(stage.states()))
+            operators(ledger).resume(CAMPAIGN, NOW)
+            stage.dispatcher._wake.set()  # noqa: SLF001 - as the clock does every 30 s
+
+    at_pause = []
+    stage = Stage(ledger, calls(4), answer=answer, listen=on_pause)
+    assert stage.run() is Finish.DONE
+    assert at_pause == [{"c0": "queued", "c1": "queued", "c2": "planned", "c3": "planned"}]
+    assert stage.sent_keys == ["c0", "c1", "c2", "c3"]
+
+
+def test_a_run_that_is_not_to_wait_leaves_a_paused_campaign(ledger):
+    def answer(claim):
+        operators(ledger).pause(CAMPAIGN, NOW)
+        return accepted("1" + claim.key[1:])
+
+    stage = Stage(ledger, calls(3), answer=answer, until_idle=True)
+    assert stage.run() is Finish.PAUSED
+    assert stage.states() == {"c0": "queued", "c1": "planned", "c2": "planned"}
+
+
+def test_after_a_cancel_nothing_more_is_sent_and_the_run_ends(ledger):
+    def answer(claim):
+        if claim.key == "c1":
+            operators(ledger).cancel(CAMPAIGN, NOW)
+        return accepted("1" + claim.key[1:])
+
+    stage = Stage(ledger, calls(5), answer=answer)
+    assert stage.run() is Finish.DONE
+    assert stage.sent_keys == ["c0", "c1"]
+    assert list(stage.states().values()) == ["queued"] * 2 + ["skipped"] * 3
+
+
+def test_a_call_that_comes_back_unsent_after_a_cancel_is_withdrawn_too(ledger):
+    def answer(_claim):
+        operators(ledger).cancel(CAMPAIGN, NOW)
+        return NOT_SENT
+
+    stage = Stage(ledger, calls(2), answer=answer)
+    assert stage.run() is Finish.DONE
+    assert stage.sent_keys == ["c0"]
+    assert stage.states() == {"c0": "skipped", "c1": "skipped"}
+    assert "cancel" in stage.value("c0", "reason")
+
+
+def test_a_call_resolved_as_not_queued_is_sent_again_by_the_run_that_made_it_uncertain(ledger):
+    def answer(claim):
+        if claim.fence == 1 and claim.key == "c0":
+            return NO_ANSWER
+        if claim.key == "c1":
+            operators(ledger).resolve(CAMPAIGN, "c0", Resolution.NOT_QUEUED, None, NOW)
+        return accepted("1" + claim.key[1:])
+
+    stage = Stage(ledger, calls(3), answer=answer)
+    assert stage.run() is Finish.DONE
+    assert sorted(stage.sent_keys) == ["c0", "c0", "c1", "c2"]
+    assert set(stage.states().values()) == {"queued"}
+
+
+def test_a_call_resolved_as_not_queued_is_not_sent_to_somebody_who_is_on_a_list_by_now(ledger):
+    def answer(claim):
+        if claim.key == "c0":
+            return NO_ANSWER
+        if claim.key == "c2":
+            operators(ledger).resolve(CAMPAIGN, "c0", Resolution.NOT_QUEUED, None, NOW)
+        return accepted("1" + claim.key[1:])
+
+    # The list names c0 while c0 is uncertain, and so not among those who wait.
+    lists = iter([None, lambda key, _phone: "on list:2" if key == "c0" else None])
+    stage = Stage(
+        ledger,
+        [*calls(3), call("c3", start=NOW + 600)],
+        answer=answer,
+        newly_suppressed=lambda: next(lists, None),
+        requests_per_second=20,
+    )
+    assert stage.run() is Finish.DONE
+    assert sorted(stage.sent_keys) == ["c0", "c1", "c2", "c3"]
+    assert stage.states() == {"c0": "skipped", "c1": "queued", "c2": "queued", "c3": "queued"}
+    assert stage.value("c0", "reason") == "on list:2"
