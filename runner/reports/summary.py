@@ -32,7 +32,8 @@ def print_summary(
     queued = sum(seen.states[state] for state in _SENT)
     where = "the sandbox" if rehearsal else "Insight"
     console.print()
-    console.print(Text(f"{_ENDINGS[finish]}: {queued:,} calls are queued at {where}.", style="bold"))
+    calls = "1 call is" if queued == 1 else f"{queued:,} calls are"
+    console.print(Text(f"{_ENDINGS[finish]}: {calls} queued at {where}.", style="bold"))
     for state, words in (
         (CallState.PLANNED, "planned and not sent yet"),
         (CallState.SKIPPED, "skipped: no longer wanted, or no window was left"),
