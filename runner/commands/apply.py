@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from runner.contacts.identity import Identity
 from runner.dispatch.events import Finish
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.insight.client import origin
-from runner.ledger.holder import hold
 from runner.ledger.overview import overview
 from runner.ledger.plan_entry import Binding
 from runner.reports.live import live
@@ -51,7 +49,7 @@ def apply(campaign: Path, options: ApplyOptions) -> int:
             "apply asks before it queues calls, and there is no terminal to ask on",
             hint="add --yes after the plan was reviewed",
         )
-    with _target(options) as target, hold(target.ledger.path, loaded.campaign.name, time.time()):
+    with _target(options) as target, target.ledger.hold(loaded.campaign.name):
         return _apply(loaded, target, options)
 
 
@@ -65,7 +63,7 @@ def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int
     binding = _binding(loaded, target)
     ledger.check_binding(binding)
     ledger.check_not_canceled(name)
-    recovered = ledger.recover(name, clock.now())
+    recovered = ledger.bury_dead_runs(name)
     if recovered:
         sys.stderr.write(
             f"{recovered} calls were being sent when the last run died: "

@@ -1,6 +1,7 @@
 """Carries a plan out: reaches Insight, enters the plan into the ledger, and dispatches it."""
 
 import asyncio
+import hashlib
 import os
 import signal
 import socket
@@ -46,12 +47,14 @@ async def carry_out(
     async with target.client() as client:
         clock_check = ClockCheck(clock.now, listen)
         await _reach(client, loaded, target, clock_check)
-        run = ledger.begin_run(binding, prepared.plan, _this_process(loaded.path), clock.now())
+        runner = _this_process(loaded, limited=prepared.limited)
+        run = ledger.begin_run(binding, prepared.plan, runner, clock.now())
         ending = "failed"
         try:
             dispatcher = Dispatcher(
-                queue=CallQueue(ledger.engine, loaded.campaign.name, run),
-                post=_post(client, loaded, target),
+                queue=CallQueue(ledger.engine, loaded.campaign.name, run, only_own=prepared.limited),
+                lease=ledger.lease(loaded.campaign.name, run),
+                post=_post(client, target),
                 clock=clock,
                 clock_check=clock_check,
                 limits=Limits(
@@ -103,13 +106,11 @@ async def _reach(
     clock_check.compare(exchange)
 
 
-def _post(client: InsightClient, loaded: LoadedCampaign, target: Target) -> Post:
-    survey = loaded.campaign.survey
-
+def _post(client: InsightClient, target: Target) -> Post:
     async def post(claim: Claim, before_send: Callable[[], None]) -> Exchange:
         request = queue_request(
-            survey_id=survey.survey_id,
-            instance_id=survey.instance_id,
+            survey_id=claim.survey_id,
+            instance_id=claim.instance_id,
             call=claim.request,
             start_timestamp=claim.start_timestamp,
             end_timestamp=claim.end_timestamp,
@@ -134,8 +135,14 @@ def _newly_suppressed(prepared: PreparedPlan) -> NewlySuppressed:
     return lambda: lists.match if lists.refresh() else None
 
 
-def _this_process(campaign_file: Path) -> Runner:
-    return Runner(host=socket.gethostname(), pid=os.getpid(), git_commit=_git_commit(campaign_file))
+def _this_process(loaded: LoadedCampaign, *, limited: bool) -> Runner:
+    return Runner(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        git_commit=_git_commit(loaded.path),
+        campaign_digest=hashlib.sha256(loaded.campaign.model_dump_json().encode()).hexdigest(),
+        limited=limited,
+    )
 
 
 def _git_commit(campaign_file: Path) -> str:

@@ -1,21 +1,19 @@
 """`runner doctor`: looks at everything on this machine that a campaign depends on."""
 
 import asyncio
-import shutil
-import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import version
 
+from runner.campaign.timezones import names
 from runner.errors import ExitStatus, RunnerError
 from runner.insight.client import InsightClient, validate_base_url
+from runner.ledger.health import findings
 from runner.ledger.ledger import Ledger
-from runner.ledger.store import library, sqlite_path
 from runner.settings import Settings, load_settings, require_credentials
 
-_LEAST_FREE_BYTES = 500 * 1024 * 1024
 _CLOCK_WARNING_SECONDS = 30
 _PACKAGES = ("plum-runner", "tzdata", "phonenumbers", "holidays", "sqlalchemy", "httpx", "apscheduler")
 
@@ -25,7 +23,7 @@ def doctor() -> int:
     sys.stdout.write(f"Python {sys.version.split()[0]}; ")
     sys.stdout.write(", ".join(f"{name} {version(name)}" for name in _PACKAGES) + "\n")
     settings = load_settings()
-    looks: tuple[Callable[[Settings], Iterator[str]], ...] = (_ledger, _space, _credentials, _insight)
+    looks: tuple[Callable[[Settings], Iterator[str]], ...] = (_ledger, _zones, _credentials, _insight)
     healthy = True
     for look in looks:
         try:
@@ -40,27 +38,17 @@ def doctor() -> int:
 
 
 def _ledger(settings: Settings) -> Iterator[str]:
-    yield library()
     with closing(Ledger.open(settings.ledger_url)) as ledger:
-        yield f"ledger {ledger.path}: opens, {len(ledger.campaigns())} campaigns"
-        mode = stat.S_IMODE(ledger.path.stat().st_mode)
-        if mode & 0o077:
-            raise RunnerError(
-                f"others on this machine may read the ledger (mode {mode:o}), and it holds people's numbers",
-                hint=f"chmod 600 {ledger.path}",
-            )
-        yield f"ledger mode {mode:o}: for its owner alone"
+        yield from findings(ledger)
 
 
-def _space(settings: Settings) -> Iterator[str]:
-    folder = next(folder for folder in sqlite_path(settings.ledger_url).parents if folder.is_dir())
-    free = shutil.disk_usage(folder).free
-    if free < _LEAST_FREE_BYTES:
+def _zones(_settings: Settings) -> Iterator[str]:
+    found = names()
+    if "America/New_York" not in found:
         raise RunnerError(
-            f"only {free // 1024**2} MiB are free where the ledger lies",
-            hint="make room: a ledger that cannot be written stops a campaign",
+            "the tzdata package holds no time zones", hint="pip install --force-reinstall tzdata"
         )
-    yield f"{free // 1024**3} GiB free where the ledger lies"
+    yield f"{len(found)} time zones from tzdata {version('tzdata')}"
 
 
 def _credentials(settings: Settings) -> Iterator[str]:

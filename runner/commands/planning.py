@@ -32,6 +32,8 @@ class PreparedPlan:
     suppression: SuppressionLists
     is_first: bool
     """The ledger has never seen this campaign."""
+    limited: bool
+    """Whether `--limit` bounds it: then apply sends the calls of this plan alone."""
 
 
 def prepare_plan(
@@ -44,7 +46,11 @@ def prepare_plan(
     campaign = loaded.campaign
     check_holidays(loaded)
     ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
-    folder = SourceFolder(loaded.path, data_roots=settings.data_roots, forbidden=(ledger.path,))
+    folder = SourceFolder(
+        loaded.path,
+        data_roots=settings.data_roots,
+        forbidden=(ledger.path,) if ledger.path is not None else (),
+    )
     reader = SourceReader(folder, notices=[])
     suppression = SuppressionLists(campaign, reader)
     identity = Identity(privacy_key(settings, ledger))
@@ -64,7 +70,9 @@ def prepare_plan(
             earlier_diagnostics=lambda: (*loaded.warnings, *_notices(loaded, reader.notices)),
         )
     )
-    return PreparedPlan(plan, identity, suppression, is_first=not ledger.knows(campaign.name))
+    return PreparedPlan(
+        plan, identity, suppression, is_first=not ledger.knows(campaign.name), limited=limit is not None
+    )
 
 
 def privacy_key(settings: Settings, ledger: Ledger) -> bytes:

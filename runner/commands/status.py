@@ -11,7 +11,6 @@ from runner.commands.campaign_name import known_campaign
 from runner.commands.planning import privacy_key
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus
-from runner.ledger.holder import holder
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
 from runner.reports.status import print_status, status_json
@@ -30,8 +29,7 @@ def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
         while True:
             now = time.time()
             found = [
-                (overview(ledger.engine, name, now, _MOST_PROBLEMS), holder(ledger.path, name))
-                for name in names
+                (overview(ledger.engine, name, now, _MOST_PROBLEMS), ledger.holder(name)) for name in names
             ]
             if as_json:
                 entries = [status_json(seen, who, identity) for seen, who in found]

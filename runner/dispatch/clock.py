@@ -26,9 +26,14 @@ class AlarmClock:
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
         )
         self._on_alarm: Callable[[], None] = lambda: None
+        self._ahead = 0.0
 
     def now(self) -> float:
-        return time.time()
+        return time.time() + self._ahead
+
+    def follow(self, ahead: float) -> None:
+        """Goes by a clock that is `ahead` seconds of this machine's: runs that share a campaign share it."""
+        self._ahead = ahead
 
     def start(self, on_alarm: Callable[[], None]) -> None:
         """Begins to ring: at every alarm that is set, and every `RECHECK_SECONDS`. Needs a running loop."""
@@ -46,7 +51,11 @@ class AlarmClock:
 
     def _ring_at(self, at: float) -> None:
         self._scheduler.add_job(
-            self._ring, "date", run_date=datetime.fromtimestamp(at, UTC), id="alarm", replace_existing=True
+            self._ring,
+            "date",
+            run_date=datetime.fromtimestamp(at - self._ahead, UTC),
+            id="alarm",
+            replace_existing=True,
         )
 
     # A coroutine, because APScheduler would run a plain function in a thread.
@@ -60,14 +69,10 @@ class RehearsalClock(AlarmClock):
     A campaign of two weeks can so be rehearsed against the sandbox in the time that its requests take.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._ahead = 0.0
-
-    def now(self) -> float:
-        return super().now() + self._ahead
+    def follow(self, ahead: float) -> None:
+        """Nobody shares a rehearsal, so that its clock follows none."""
 
     def set_alarm(self, at: float, *, idle: bool) -> None:
         if idle:
             self._ahead += max(0.0, at - self.now())
-        self._ring_at(at - self._ahead)
+        self._ring_at(at)

@@ -17,19 +17,22 @@ from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.events import (
     BackingOff,
     CallEnded,
+    CallsLost,
     CallsMoved,
     CallsWithdrawn,
     Event,
     Finish,
     Paused,
+    RunsShare,
     Waiting,
 )
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.redaction import redacted
 from runner.dispatch.results import Strikes, ending_of
-from runner.errors import RunnerError, StoppedError
+from runner.errors import CampaignHeldError, LedgerError, RunnerError, StoppedError
 from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, Uncertain, judge
-from runner.ledger.call_queue import CallQueue, Claim, Ending
+from runner.ledger.call_queue import CallQueue, Claim, Ending, LostClaimError
+from runner.ledger.lease import RENEW_SECONDS, Lease
 from runner.ledger.operators import CampaignStanding
 from runner.ledger.states import CallState
 from runner.planning.plan import Slot, WaitingCall
@@ -39,6 +42,8 @@ LATE_SECONDS = 60
 IDLE_SECONDS = 60
 """`--until-idle` leaves when nothing is due for this long."""
 _LONGEST_BACKOFF_SECONDS = 60
+_PAUSES_OF_THE_LEDGER_SECONDS = (0.5, 1.0, 2.0)
+"""Waited before an answer is recorded once more: what is not recorded is uncertain for good."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,10 +72,11 @@ class Limits:
 class Dispatcher:
     """One run of one campaign. Give it to an event loop with `run`; end it early with `stop`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts it is put together from, each by its name
         self,
         *,
         queue: CallQueue,
+        lease: Lease,
         post: Post,
         clock: AlarmClock,
         clock_check: ClockCheck,
@@ -80,6 +86,7 @@ class Dispatcher:
         listen: Callable[[Event], None],
     ) -> None:
         self._queue = queue
+        self._lease = lease
         self._post = post
         self._clock = clock
         self._clock_check = clock_check
@@ -96,6 +103,7 @@ class Dispatcher:
         self._not_before = 0.0
         self._told_waiting = 0
         self._told_paused = False
+        self._sharers = 1
         self._interrupted = False
         self._error: BaseException | None = None
         # One thread, so that the ledger's commits never hold up the loop and stay in order.
@@ -108,10 +116,12 @@ class Dispatcher:
         raised. Requests under way are always finished and recorded first.
         """
         self._clock.start(self._wake.set)
+        heartbeat = asyncio.create_task(self._keep_lease())
         try:
             finish = await self._work()
         finally:
             await self._drain()
+            heartbeat.cancel()
             self._clock.stop()
             self._ledger_thread.shutdown()
         if self._error is not None:
@@ -123,6 +133,35 @@ class Dispatcher:
         self._interrupted = True
         self._wake.set()
 
+    async def _keep_lease(self) -> None:
+        """Renews the lease until the run ends. A ledger that fails now and then is tried again meanwhile."""
+        while self._error is None:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await self._renew_lease()
+            except CampaignHeldError as error:
+                self._fail(error)
+            except LedgerError as error:
+                if not self._lease.holds():
+                    self._fail(error)
+
+    async def _renew_lease(self) -> None:
+        renewal = await self._in_ledger(self._lease.renew)
+        self._clock.follow(renewal.clock_ahead)
+        self._rate.share(renewal.sharers)
+        if renewal.buried:
+            self._listen(CallsLost(count=renewal.buried))
+        if renewal.sharers != self._sharers:
+            if renewal.sharers > self._sharers:
+                # The others slow down when they renew theirs: until then the rate is taken.
+                self._not_before = max(self._not_before, self._clock.now() + RENEW_SECONDS)
+            self._sharers = renewal.sharers
+            self._listen(RunsShare(runs=renewal.sharers))
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = self._error or error
+        self._wake.set()
+
     def _stopping(self) -> bool:
         return self._interrupted or self._error is not None
 
@@ -131,6 +170,7 @@ class Dispatcher:
         return self._limits.max_in_flight - len(self._in_flight)
 
     async def _work(self) -> Finish:
+        await self._renew_lease()
         while not self._stopping():
             self._wake.clear()
             await self._move_late_calls()
@@ -148,7 +188,7 @@ class Dispatcher:
                 continue
             self._told_paused = False
             due = await self._in_ledger(self._queue.next_due)
-            if due is None and not self._in_flight:
+            if due is None and not self._in_flight and not await self._others_are_sending():
                 return Finish.DONE
             if due is not None:
                 at = max(due, self._not_before)
@@ -158,6 +198,9 @@ class Dispatcher:
                 self._clock.set_alarm(at, idle=not self._in_flight)
             await self._wake.wait()
         return Finish.INTERRUPTED
+
+    async def _others_are_sending(self) -> bool:
+        return await self._in_ledger(self._queue.others_are_sending)
 
     def _tell_waiting(self, due: int) -> None:
         if not self._in_flight and due != self._told_waiting:
@@ -186,7 +229,7 @@ class Dispatcher:
         lost = {
             call: "late, and no time is left in its windows" for call, slot in slots.items() if slot is None
         }
-        await self._in_ledger(self._queue.move, moved, now)
+        await self._in_ledger(self._queue.move, moved, now - LATE_SECONDS, now)
         await self._in_ledger(self._queue.skip, lost, now)
         self._listen(CallsMoved(moved=len(moved), skipped=len(lost)))
 
@@ -216,6 +259,8 @@ class Dispatcher:
                     await self._give_back(claim, listed[claim.call])
 
     async def _claim(self) -> list[Claim]:
+        if not self._lease.holds():
+            await self._renew_lease()
         monotonic, now = time.monotonic(), self._clock.now()
         most = min(self._room(), self._rate.available(monotonic))
         claims = await self._in_ledger(self._queue.claim_due, now, most, now - LATE_SECONDS)
@@ -257,13 +302,13 @@ class Dispatcher:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._error = self._error or error
+            self._fail(error)
         self._wake.set()
 
     async def _send(self, claim: Claim) -> None:
         exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
         outcome = redacted(judge(exchange), claim.request)
-        ending = await self._in_ledger(self._queue.finish, claim, ending_of(outcome), self._clock.now())
+        ending = await self._record(claim, ending_of(outcome))
         if isinstance(outcome, Accepted) and ending.state is CallState.UNCERTAIN:
             outcome = Uncertain(reason=ending.reason, status=ending.http_status, body="")
         self._listen(
@@ -279,11 +324,24 @@ class Dispatcher:
         self._react(outcome)
         self._clock_check.compare(exchange)
 
+    async def _record(self, claim: Claim, ending: Ending) -> Ending:
+        """Tries again where the ledger fails, as while its server starts anew."""
+        for pause in _PAUSES_OF_THE_LEDGER_SECONDS:
+            try:
+                return await self._in_ledger(self._queue.finish, claim, ending, self._clock.now())
+            except LostClaimError:
+                raise
+            except LedgerError:
+                await asyncio.sleep(pause)
+        return await self._in_ledger(self._queue.finish, claim, ending, self._clock.now())
+
     def _check_still_allowed(self, claim: Claim) -> None:
         """The last look before the bytes leave. Raises NotAllowedError."""
         now = self._clock.now()
         if now > claim.start_timestamp + LATE_SECONDS or now >= claim.end_timestamp:
             raise NotAllowedError("its time passed before it could be sent")
+        if not self._lease.holds():
+            raise NotAllowedError("this process stood still, and another may have taken the call over")
         if self._error is not None:
             raise NotAllowedError("the run was stopped before it could be sent")
 

@@ -60,7 +60,31 @@ class Paused:
     """An operator paused the campaign; nothing is sent until somebody resumes it."""
 
 
-Event = CallEnded | CallsMoved | CallsWithdrawn | BackingOff | ClockIsOff | Waiting | Paused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsShare:
+    """So many runs send from the ledger now, this one included: they share the request rate."""
+
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsLost:
+    """A run beside this one died while it was sending `count` calls, which are uncertain now."""
+
+    count: int
+
+
+Event = (
+    CallEnded
+    | CallsMoved
+    | CallsWithdrawn
+    | BackingOff
+    | ClockIsOff
+    | Waiting
+    | Paused
+    | RunsShare
+    | CallsLost
+)
 
 
 class Finish(StrEnum):

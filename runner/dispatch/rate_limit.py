@@ -11,9 +11,15 @@ class RateLimit:
     """
 
     def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._next = 0.0
+        self.share(1)
+
+    def share(self, sharers: int) -> None:
+        """From now on so many processes, this one included, keep the rate together."""
+        per_second = self._per_second / sharers
         self._interval = 1 / per_second
         self._burst = max(1, int(per_second * _BURST_SECONDS))
-        self._next = 0.0
 
     def wait(self, now: float) -> float:
         """Seconds until the next request may leave; 0 when one may leave now."""

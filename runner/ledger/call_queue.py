@@ -1,7 +1,7 @@
-"""The calls of one run, as the one who sends them sees them: what is due, whose it is, how it ended.
+"""The calls that a run may send, as the one who sends them sees them: what is due, how it ended.
 
 A claim moves calls to `sending` and commits the intent to send before a byte leaves. Every later change is
-a compare-and-set on (id, fence, run, state): whoever lost a claim changes nothing any more.
+a compare-and-set on (id, fence, state): whoever lost a claim changes nothing any more, unless it has proof.
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, update
 
 from runner.errors import LedgerError
+from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignStanding
 from runner.ledger.rows import call_request
-from runner.ledger.states import CallState
-from runner.ledger.tables import attempts, calls, campaigns
+from runner.ledger.states import CallState, takes_evidence
+from runner.ledger.tables import attempts, calls, campaigns, runs
 from runner.ledger.trail import record_transition
 from runner.planning.plan import CallRequest, Slot, WaitingCall
 
@@ -29,6 +30,8 @@ class Claim:
     phone: str
     start_timestamp: int
     end_timestamp: int
+    survey_id: str
+    instance_id: str
     request: CallRequest
 
 
@@ -44,35 +47,43 @@ class Ending:
 
 
 class LostClaimError(LedgerError):
-    """Somebody else changed the call since it was claimed; nothing was written."""
+    """Somebody else settled the call since it was claimed; nothing was written."""
 
 
 class CallQueue:
-    """The planned calls of one run. Times are UTC Unix seconds."""
+    """The planned calls that one run may send. Times are UTC Unix seconds.
 
-    def __init__(self, engine: Engine, campaign: str, run: int) -> None:
+    With `only_own` these are the calls of its own plan, as `--limit` asks; else every call of the campaign,
+    also those that a run beside it entered.
+    """
+
+    def __init__(self, engine: Engine, campaign: str, run: int, *, only_own: bool = False) -> None:
         self._engine = engine
         self._campaign = campaign
         self._run = run
+        self._only_own = only_own
 
     def claim_due(self, now: float, most: int, start_after: float) -> list[Claim]:
         """Claims up to `most` calls that are due and commits the intent to send them.
 
-        A call that should have started before `start_after` is late: it is left for `late`.
+        A call that should have started before `start_after` is late: it is left for `late`. Raises
+        CampaignHeldError when this run was declared dead.
         """
         due = (
             select(calls)
-            .where(
-                *self._mine(),
-                self._may_send(),
-                calls.c.queue_at <= now,
-                calls.c.start_timestamp >= start_after,
-            )
+            .where(*self._open(), calls.c.queue_at <= now, calls.c.start_timestamp >= start_after)
             .order_by(calls.c.queue_at, calls.c.start_timestamp, calls.c.id)
             .limit(most)
             .with_for_update(skip_locked=True)
         )
         with self._engine.begin() as connection:
+            self._check_alive(connection)
+            # Asked in the transaction that claims, so that a pause holds from the moment it is made.
+            campaign = connection.execute(
+                select(campaigns).where(campaigns.c.name == self._campaign).with_for_update(read=True)
+            ).one()
+            if campaign.standing != CampaignStanding.ACTIVE:
+                return []
             rows = connection.execute(due).mappings().all()
             claims = [
                 Claim(
@@ -83,6 +94,8 @@ class CallQueue:
                     phone=row["phone"],
                     start_timestamp=row["start_timestamp"],
                     end_timestamp=row["end_timestamp"],
+                    survey_id=campaign.survey_id,
+                    instance_id=campaign.instance_id,
                     request=call_request(row),
                 )
                 for row in rows
@@ -94,29 +107,29 @@ class CallQueue:
     def finish(self, claim: Claim, ending: Ending, now: float) -> Ending:
         """Records how the attempt ended, and returns the ending as recorded.
 
-        Raises LostClaimError when the claim is no longer ours.
+        Raises LostClaimError when somebody settled the call meanwhile and the ending proves nothing else.
         """
         with self._engine.begin() as connection:
             ending = self._without_foreign_call_id(connection, claim, ending)
-            changed = connection.execute(
+            call = connection.execute(
+                select(calls.c.state, calls.c.fence).where(calls.c.id == claim.call).with_for_update()
+            ).one()
+            before = CallState(call.state)
+            if call.fence != claim.fence or not takes_evidence(before, ending.state):
+                raise LostClaimError("a call was settled by somebody else while it was being sent")
+            connection.execute(
                 update(calls)
-                .where(
-                    calls.c.id == claim.call,
-                    calls.c.fence == claim.fence,
-                    calls.c.run == self._run,
-                    calls.c.state == CallState.SENDING,
-                )
+                .where(calls.c.id == claim.call)
                 .values(
                     state=ending.state,
                     reason=ending.reason,
                     call_id=ending.call_id,
                     link=ending.link,
+                    run=self._run,
                     updated_at=now,
                 )
             )
-            if changed.rowcount != 1:
-                raise LostClaimError("a call was taken over by somebody else while it was being sent")
-            self._trace(connection, claim.call, CallState.SENDING, ending.state, ending.reason, now)
+            self._trace(connection, claim.call, before, ending.state, ending.reason, now)
             connection.execute(
                 update(attempts)
                 .where(attempts.c.call == claim.call, attempts.c.fence == claim.fence)
@@ -134,7 +147,7 @@ class CallQueue:
         query = (
             select(calls.c.id, calls.c.timezones, calls.c.earliest, calls.c.latest)
             # A request goes out before its call starts; saying so lets the index on queue_at serve.
-            .where(*self._mine(), calls.c.queue_at < start_before, calls.c.start_timestamp < start_before)
+            .where(*self._open(), calls.c.queue_at < start_before, calls.c.start_timestamp < start_before)
             .order_by(calls.c.start_timestamp, calls.c.id)
         )
         with self._engine.begin() as connection:
@@ -155,13 +168,18 @@ class CallQueue:
         with self._engine.begin() as connection:
             return list(connection.scalars(query))
 
-    def move(self, slots: Mapping[int, Slot], now: float) -> None:
-        """Gives late calls their new slots, all or none."""
+    def move(self, slots: Mapping[int, Slot], start_before: float, now: float) -> None:
+        """Gives calls that are still late their new slots, all or none."""
         with self._engine.begin() as connection:
             for call, slot in slots.items():
                 changed = connection.execute(
                     update(calls)
-                    .where(calls.c.id == call, calls.c.run == self._run, calls.c.state == CallState.PLANNED)
+                    # A run beside this one may have moved it already.
+                    .where(
+                        calls.c.id == call,
+                        calls.c.state == CallState.PLANNED,
+                        calls.c.start_timestamp < start_before,
+                    )
                     .values(
                         queue_at=slot.queue_at,
                         start_timestamp=slot.start_timestamp,
@@ -178,7 +196,7 @@ class CallQueue:
             for call, reason in reasons.items():
                 changed = connection.execute(
                     update(calls)
-                    .where(calls.c.id == call, calls.c.run == self._run, calls.c.state == CallState.PLANNED)
+                    .where(calls.c.id == call, calls.c.state == CallState.PLANNED)
                     .values(state=CallState.SKIPPED, reason=reason, updated_at=now)
                 )
                 if changed.rowcount == 1:
@@ -186,14 +204,14 @@ class CallQueue:
 
     def waiting_people(self) -> list[tuple[int, str, str]]:
         """(call, contact key, E.164 number) of every call that is still planned."""
-        query = select(calls.c.id, calls.c.contact, calls.c.phone).where(*self._mine())
+        query = select(calls.c.id, calls.c.contact, calls.c.phone).where(*self._open())
         with self._engine.begin() as connection:
             return [(row.id, row.contact, row.phone) for row in connection.execute(query)]
 
     def next_due(self) -> int | None:
         """When the next planned call is to be sent; None when none is left."""
         with self._engine.begin() as connection:
-            due: int | None = connection.scalar(select(func.min(calls.c.queue_at)).where(*self._mine()))
+            due: int | None = connection.scalar(select(func.min(calls.c.queue_at)).where(*self._open()))
         return due
 
     def standing(self) -> CampaignStanding:
@@ -202,20 +220,23 @@ class CallQueue:
         with self._engine.begin() as connection:
             return CampaignStanding(connection.execute(query).scalar_one())
 
-    def _may_send(self) -> ColumnElement[bool]:
-        """Asked in the transaction that claims, so that a pause holds from the moment it is made."""
-        return (
-            select(campaigns.c.name)
-            .where(campaigns.c.name == self._campaign, campaigns.c.standing == CampaignStanding.ACTIVE)
-            .exists()
-        )
-
-    def _mine(self) -> tuple[ColumnElement[bool], ...]:
-        return (
+    def others_are_sending(self) -> bool:
+        """Whether a run beside this one has calls under way, which may yet come back unsent."""
+        query = select(calls.c.id).where(
             calls.c.campaign == self._campaign,
-            calls.c.run == self._run,
-            calls.c.state == CallState.PLANNED,
+            calls.c.state == CallState.SENDING,
+            calls.c.run != self._run,
         )
+        with self._engine.begin() as connection:
+            return not self._only_own and connection.scalar(query.limit(1)) is not None
+
+    def _check_alive(self, connection: Connection) -> None:
+        if connection.scalar(select(runs.c.ended_at).where(runs.c.id == self._run)) is not None:
+            raise declared_dead()
+
+    def _open(self) -> tuple[ColumnElement[bool], ...]:
+        planned = (calls.c.campaign == self._campaign, calls.c.state == CallState.PLANNED)
+        return (*planned, calls.c.run == self._run) if self._only_own else planned
 
     def _intend(self, connection: Connection, claim: Claim, now: float) -> None:
         changed = connection.execute(

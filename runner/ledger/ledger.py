@@ -1,6 +1,9 @@
 """What runner remembers of each campaign: read before planning, written before anything is done."""
 
 import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -8,13 +11,15 @@ from typing import Self
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from runner.errors import LedgerError
-from runner.ledger import store
+from runner.ledger import recovery, store
+from runner.ledger.holder import hold, holder
+from runner.ledger.lease import LEASE_SECONDS, Lease, database_now
 from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry
-from runner.ledger.rows import call_request
+from runner.ledger.rows import call_request, insert_once
+from runner.ledger.sharing import check_same_campaign, describe_runs, live_runs
 from runner.ledger.states import CallState, standing
-from runner.ledger.tables import attempts, calls, campaigns, facts, runs
-from runner.ledger.trail import record_transition
+from runner.ledger.tables import calls, campaigns, facts, runs
 from runner.planning.plan import History, KnownCall, Plan
 
 
@@ -25,19 +30,30 @@ class Runner:
     host: str
     pid: int
     git_commit: str = ""
+    campaign_digest: str = ""
+    """Hash of the campaign as it was read."""
+    limited: bool = False
+    """Whether it sends the calls of its own plan alone (`--limit`)."""
 
 
 class Ledger:
     """The memory of one or several campaigns. Every method is one transaction; none waits for the network."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    def __init__(self, engine: Engine, path: Path | None, place: str) -> None:
         self.engine = engine
         self.path = path
+        self.place = place
+        """Where it is, for people."""
 
     @classmethod
     def open(cls, url: str) -> Self:
         """Opens or makes the ledger. Raises SettingsError and LedgerError as `store.open_engine` does."""
-        return cls(store.open_engine(url), store.sqlite_path(url))
+        return cls(store.open_engine(url), store.sqlite_path(url), store.place(url))
+
+    @property
+    def alone(self) -> bool:
+        """Whether a campaign of this ledger can only have one run at a time."""
+        return self.path is not None
 
     def close(self) -> None:
         self.engine.dispose()
@@ -45,10 +61,11 @@ class Ledger:
     def privacy_key(self) -> bytes:
         """The key of this ledger's hashes, made at first use."""
         with self.engine.begin() as connection:
-            found = connection.scalar(select(facts.c.value).where(facts.c.name == "privacy_key"))
+            query = select(facts.c.value).where(facts.c.name == "privacy_key")
+            found = connection.scalar(query)
             if found is None:
-                found = secrets.token_hex(32)
-                connection.execute(insert(facts).values(name="privacy_key", value=found))
+                insert_once(connection, facts, name="privacy_key", value=secrets.token_hex(32))
+                found = connection.execute(query).scalar_one()
         return bytes.fromhex(found)
 
     def knows(self, campaign: str) -> bool:
@@ -92,7 +109,9 @@ class Ledger:
     def check_binding(self, binding: Binding) -> None:
         """Raises LedgerError when the campaign belongs to another account or another API."""
         with self.engine.begin() as connection:
-            self._check_binding(connection, binding)
+            bound = self._bound(connection, binding.campaign)
+        if bound is not None:
+            self._check_binding(bound, binding)
 
     def history(self, campaign: str) -> History:
         """Everything earlier runs planned or did for this campaign."""
@@ -103,10 +122,16 @@ class Ledger:
     def begin_run(self, binding: Binding, plan: Plan, runner: Runner, now: float) -> int:
         """Writes the plan into the ledger, in one transaction, and returns the id of the run that holds it.
 
-        Raises LedgerError when the campaign is bound elsewhere, or the ledger changed since it was read.
+        Where other runs are at work on the campaign, the new one joins them: its plan may only take calls
+        away. Raises LedgerError when the campaign is bound elsewhere, or the ledger changed since it was
+        read, CampaignHeldError when the others carry out something else.
         """
         with self.engine.begin() as connection:
             self._bind(connection, binding, now)
+            self._bury_dead_runs(connection, binding.campaign)
+            others = [] if self.alone else live_runs(connection, binding.campaign)
+            if others:
+                check_same_campaign(others, runner.campaign_digest, limited=runner.limited)
             run: int = connection.execute(
                 insert(runs)
                 .values(
@@ -115,53 +140,57 @@ class Ledger:
                     host=runner.host,
                     pid=runner.pid,
                     git_commit=runner.git_commit,
+                    campaign_digest=runner.campaign_digest,
                     started_at=now,
+                    lease_until=database_now(connection) + LEASE_SECONDS,
                 )
                 .returning(runs.c.id)
             ).scalar_one()
-            PlanEntry(connection, binding, run, now).enter(plan)
+            entry = PlanEntry(connection, binding, run, now)
+            if others:
+                entry.join(plan, describe_runs(others) or "")
+            else:
+                entry.enter(plan)
         return run
 
     def end_run(self, run: int, ending: str, now: float) -> None:
         with self.engine.begin() as connection:
-            connection.execute(update(runs).where(runs.c.id == run).values(ended_at=now, ending=ending))
+            connection.execute(
+                update(runs)
+                .where(runs.c.id == run, runs.c.ended_at.is_(None))
+                .values(ended_at=now, ending=ending)
+            )
 
-    def recover(self, campaign: str, now: float) -> int:
-        """Marks as uncertain every call that a process was sending when it died; returns how many.
+    def bury_dead_runs(self, campaign: str) -> int:
+        """Marks as uncertain every call that a run was sending when it died; returns how many.
 
-        Only for the one who holds the campaign: nobody else may be sending.
+        With an SQLite ledger only for the one who holds the campaign: nobody else may be sending.
         """
-        reason = "the process that was sending it died before the answer was recorded"
         with self.engine.begin() as connection:
-            stuck = connection.execute(
-                select(calls.c.id, calls.c.run).where(
-                    calls.c.campaign == campaign, calls.c.state == CallState.SENDING
-                )
-            ).all()
-            if not stuck:
-                return 0
-            ids = [row.id for row in stuck]
-            for row in stuck:
-                record_transition(
-                    connection,
-                    call=row.id,
-                    run=row.run,
-                    at=now,
-                    before=CallState.SENDING,
-                    after=CallState.UNCERTAIN,
-                    reason=reason,
-                )
-            connection.execute(
-                update(calls)
-                .where(calls.c.id.in_(ids))
-                .values(state=CallState.UNCERTAIN, reason=reason, updated_at=now)
-            )
-            connection.execute(
-                update(attempts)
-                .where(attempts.c.call.in_(ids), attempts.c.finished_at.is_(None))
-                .values(finished_at=now, outcome=CallState.UNCERTAIN, detail=reason)
-            )
-        return len(stuck)
+            return self._bury_dead_runs(connection, campaign)
+
+    def lease(self, campaign: str, run: int) -> Lease:
+        """The lease of a run that has begun."""
+        return Lease(self.engine, campaign, run, alone=self.alone)
+
+    @contextmanager
+    def hold(self, campaign: str) -> Iterator[None]:
+        """Keeps other runs of `campaign` out, where the ledger is a file; elsewhere they share it.
+
+        Raises CampaignHeldError, naming the holder, when another process has it.
+        """
+        with hold(self.path, campaign, time.time()) if self.path is not None else nullcontext():
+            yield
+
+    def holder(self, campaign: str) -> str | None:
+        """Who applies `campaign` now, for people; None when nobody does."""
+        if self.path is not None:
+            return holder(self.path, campaign)
+        with self.engine.begin() as connection:
+            return describe_runs(live_runs(connection, campaign))
+
+    def _bury_dead_runs(self, connection: Connection, campaign: str) -> int:
+        return recovery.bury_dead_runs(connection, campaign, database_now(connection), alone=self.alone)
 
     @staticmethod
     def _bound(connection: Connection, campaign: str) -> RowMapping | None:
@@ -178,32 +207,35 @@ class Ledger:
         )
         return connection.scalar(sent) != 0
 
-    @classmethod
-    def _check_binding(cls, connection: Connection, binding: Binding) -> RowMapping | None:
-        bound = cls._bound(connection, binding.campaign)
-        if bound is not None and bound["origin"] != binding.origin:
+    @staticmethod
+    def _check_binding(bound: RowMapping, binding: Binding) -> None:
+        if bound["origin"] != binding.origin:
             raise LedgerError(
                 f"campaign {binding.campaign} was applied at {bound['origin']}, not at {binding.origin}",
                 hint="set RUNNER_INSIGHT_BASE_URL back, or give the campaign a new name",
             )
-        if bound is not None and bound["account"] != binding.account:
+        if bound["account"] != binding.account:
             raise LedgerError(
                 f"campaign {binding.campaign} was applied with another Insight account",
                 hint="set RUNNER_INSIGHT_USERNAME back, or give the campaign a new name",
             )
-        return bound
 
     def _bind(self, connection: Connection, binding: Binding, now: float) -> None:
-        values = {
-            "survey_id": binding.survey_id,
-            "instance_id": binding.instance_id,
-            "account": binding.account,
-            "origin": binding.origin,
-        }
-        if self._check_binding(connection, binding) is None:
-            connection.execute(insert(campaigns).values(name=binding.campaign, bound_at=now, **values))
-        else:
-            connection.execute(update(campaigns).where(campaigns.c.name == binding.campaign).values(**values))
+        survey = {"survey_id": binding.survey_id, "instance_id": binding.instance_id}
+        insert_once(
+            connection,
+            campaigns,
+            name=binding.campaign,
+            account=binding.account,
+            origin=binding.origin,
+            bound_at=now,
+            **survey,
+        )
+        mine = campaigns.c.name == binding.campaign
+        # Whoever begins at the same moment waits here until the first has entered its plan.
+        bound = connection.execute(select(campaigns).where(mine).with_for_update()).mappings().one()
+        self._check_binding(bound, binding)
+        connection.execute(update(campaigns).where(mine).values(**survey))
 
 
 def _known_call(row: RowMapping) -> KnownCall:

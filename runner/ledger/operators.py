@@ -8,9 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, insert, or_, select, update
 
 from runner.errors import LedgerError
+from runner.ledger.lease import database_now
+from runner.ledger.recovery import LOST
 from runner.ledger.states import CallState
-from runner.ledger.tables import actions, attempts, calls, campaigns
+from runner.ledger.tables import actions, attempts, calls, campaigns, runs
 from runner.ledger.trail import record_transition
+
+_GRACE_SECONDS = 60
+"""Twice the deadline of an exchange with Insight."""
 
 
 class CampaignStanding(StrEnum):
@@ -81,10 +86,12 @@ class Operators:
         """Withdraws every call that is not sent yet, for good; returns how many."""
         reason = f"canceled by {self._actor}"
         with self._engine.begin() as connection:
+            self._stand(connection, campaign, CampaignStanding.CANCELED, "cancel", now)
             waiting = connection.execute(
-                select(calls.c.id, calls.c.run).where(
-                    calls.c.campaign == campaign, calls.c.state == CallState.PLANNED
-                )
+                update(calls)
+                .where(calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
+                .values(state=CallState.SKIPPED, reason=reason, updated_at=now)
+                .returning(calls.c.id, calls.c.run)
             ).all()
             for row in waiting:
                 record_transition(
@@ -95,13 +102,8 @@ class Operators:
                     before=CallState.PLANNED,
                     after=CallState.SKIPPED,
                     reason=reason,
+                    actor=self._actor,
                 )
-            connection.execute(
-                update(calls)
-                .where(calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
-                .values(state=CallState.SKIPPED, reason=reason, updated_at=now)
-            )
-            self._stand(connection, campaign, CampaignStanding.CANCELED, "cancel", now)
         return len(waiting)
 
     def note(self, campaign: str, verb: str, detail: str, now: float) -> None:
@@ -129,6 +131,7 @@ class Operators:
                     before=CallState.UNCERTAIN,
                     after=after,
                     reason=reason,
+                    actor=self._actor,
                 )
             connection.execute(
                 update(calls)
@@ -153,24 +156,39 @@ class Operators:
             .limit(1)
             .scalar_subquery()
         )
-        query = select(
-            calls.c.id, calls.c.run, calls.c.contact, calls.c.ref, calls.c.state, latest.label("intended_at")
-        ).where(calls.c.campaign == campaign)
+        query = (
+            select(
+                calls.c.id,
+                calls.c.run,
+                calls.c.contact,
+                calls.c.ref,
+                calls.c.state,
+                latest.label("intended_at"),
+                runs.c.host,
+                runs.c.pid,
+                runs.c.ending,
+                runs.c.lease_until,
+            )
+            .select_from(calls.join(runs, calls.c.run == runs.c.id))
+            .where(calls.c.campaign == campaign)
+            .with_for_update(of=calls)
+        )
         if contact is None:
             rows = connection.execute(query.where(calls.c.state == CallState.UNCERTAIN)).all()
         else:
-            rows = connection.execute(
+            found = connection.execute(
                 query.where(or_(calls.c.contact == contact, calls.c.ref == contact))
             ).all()
-            if not rows:
+            if not found:
                 raise LedgerError(f"campaign {campaign} has no call to this contact")
+            # Other rounds of the contact may stand elsewhere; they are not what is asked about.
+            rows = [row for row in found if row.state in {CallState.UNCERTAIN, CallState.SENDING}]
+            if not rows:
+                states = " and ".join(sorted({row.state for row in found}))
+                raise LedgerError(f"this call is {states}, not uncertain: there is nothing to resolve")
+        now = database_now(connection)
         for row in rows:
-            if row.state == CallState.SENDING:
-                raise LedgerError(
-                    "this call is being sent right now", hint="wait for its answer, or stop the apply first"
-                )
-            if row.state != CallState.UNCERTAIN:
-                raise LedgerError(f"this call is {row.state}, not uncertain: there is nothing to resolve")
+            _check_owner_is_gone(row, now)
         return rows
 
     def _stand(
@@ -182,4 +200,24 @@ class Operators:
     def _keep(self, connection: Connection, campaign: str, verb: str, detail: str, now: float) -> None:
         connection.execute(
             insert(actions).values(campaign=campaign, at=now, actor=self._actor, verb=verb, detail=detail)
+        )
+
+
+def _check_owner_is_gone(row: Row[*tuple[Any, ...]], now: float) -> None:
+    """Raises LedgerError while the process that sent the call may still be at it.
+
+    A run that was declared dead may only have stood still: what it had begun to send before may go on for as
+    long as an exchange can take.
+    """
+    owner = f"process {row.pid} on {row.host}"
+    if row.state == CallState.SENDING:
+        raise LedgerError(
+            f"this call is being sent right now by {owner}",
+            hint="wait for its answer, or stop that apply first",
+        )
+    if row.ending == LOST and now < row.lease_until + _GRACE_SECONDS:
+        wait = row.lease_until + _GRACE_SECONDS - now
+        raise LedgerError(
+            f"{owner} was sending this call and may still be at it",
+            hint=f"make sure that this process is gone, and run the command again in {wait:.0f} s",
         )

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
-from runner.errors import LedgerError
+from runner.errors import CampaignHeldError, LedgerError
+from runner.ledger.rows import call_request
 from runner.ledger.states import CallState
 from runner.ledger.tables import calls, transitions
 from runner.ledger.trail import record_transition
@@ -45,6 +46,31 @@ class PlanEntry:
         known = [call for call in plan.calls if (call.key, call.round) in standing_rows]
         self._insert(fresh)
         self._update(known, standing_rows)
+
+    def join(self, plan: Plan, others: str) -> None:
+        """Takes away what this plan no longer wants; the rest must be what the `others` carry out already.
+
+        Raises CampaignHeldError when this plan would call somebody whom the others would not, or otherwise
+        than they: then contacts, lists or settings differ between the two machines.
+        """
+        rows = self._all_rows_by_contact()
+        for withdrawal in plan.withdrawals:
+            row = rows.get((withdrawal.key, withdrawal.round))
+            if row is not None and row["state"] == CallState.PLANNED:
+                self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
+        different = sum(_differs(call, rows.get((call.key, call.round))) for call in plan.calls)
+        if different:
+            raise CampaignHeldError(
+                f"{different:,} calls of this plan differ from what is being carried out by {others}",
+                hint="give both machines the same contacts, lists and settings, or stop the other run first",
+            )
+
+    def _all_rows_by_contact(self) -> Mapping[tuple[str, int], RowMapping]:
+        """The newest row of each contact and round, in whatever state."""
+        rows = self._connection.execute(
+            select(calls).where(calls.c.campaign == self._binding.campaign).order_by(calls.c.id)
+        )
+        return {(row["contact"], row["round"]): row for row in rows.mappings()}
 
     def _rows_by_contact(self) -> Mapping[tuple[str, int], RowMapping]:
         rows = self._connection.execute(
@@ -187,6 +213,14 @@ class PlanEntry:
             after=after,
             reason=reason,
         )
+
+
+def _differs(call: PlannedCall, row: RowMapping | None) -> bool:
+    """Whether a run that joins would do something with this call that the others would not."""
+    if row is None or (row["phone"], call_request(row)) != (call.phone, call.request):
+        return True
+    # The others may have given a call up since this plan was made; it must not bring one back.
+    return row["state"] == CallState.SKIPPED and call.change is Change.NEW
 
 
 def _changed_meanwhile() -> LedgerError:

@@ -1,8 +1,15 @@
-"""From rows of the ledger to values of the plan."""
+"""From rows of the ledger to values of the plan, and one way of writing that both databases share."""
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 from runner.planning.plan import CallRequest
+
+
+def insert_once(connection: Connection, table: Table, **values: object) -> None:
+    """Inserts a row unless another process did so first."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
 
 
 def call_request(row: RowMapping) -> CallRequest:

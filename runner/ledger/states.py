@@ -9,6 +9,9 @@ sending ──anything else──▶ uncertain ──evidence──▶ queued or
 planned ──no window left, or withdrawn──▶ skipped
 refused ──its request changed──▶ planned
 refused ──another contact has its number now──▶ skipped ──wanted again──▶ planned
+
+A process that stood still and was declared dead may yet bring its answer: `takes_evidence` says which calls
+still take one.
 """
 
 from enum import StrEnum
@@ -39,7 +42,7 @@ class CallState(StrEnum):
 
 
 _MOVES: dict[CallState, frozenset[CallState]] = {
-    CallState.PLANNED: frozenset({CallState.SENDING, CallState.SKIPPED}),
+    CallState.PLANNED: frozenset({CallState.SENDING, CallState.SKIPPED, CallState.QUEUED}),
     CallState.SENDING: frozenset(
         {CallState.QUEUED, CallState.REFUSED, CallState.PLANNED, CallState.UNCERTAIN}
     ),
@@ -49,6 +52,7 @@ _MOVES: dict[CallState, frozenset[CallState]] = {
     CallState.UNCERTAIN: frozenset(
         {
             CallState.QUEUED,
+            CallState.REFUSED,
             CallState.PLANNED,
             CallState.ABANDONED,
             CallState.COMPLETED,
@@ -58,12 +62,12 @@ _MOVES: dict[CallState, frozenset[CallState]] = {
         }
     ),
     CallState.REFUSED: frozenset({CallState.PLANNED, CallState.SKIPPED}),
-    CallState.SKIPPED: frozenset({CallState.PLANNED}),
+    CallState.SKIPPED: frozenset({CallState.PLANNED, CallState.QUEUED}),
     CallState.COMPLETED: frozenset(),
     CallState.FAILED: frozenset(),
     CallState.CANCELED: frozenset(),
     CallState.REJECTED: frozenset(),
-    CallState.ABANDONED: frozenset(),
+    CallState.ABANDONED: frozenset({CallState.QUEUED}),
 }
 
 _STANDINGS = {
@@ -78,6 +82,18 @@ PROBLEMS = frozenset({CallState.REFUSED, CallState.UNCERTAIN})
 
 def may_move(before: CallState, after: CallState) -> bool:
     return after in _MOVES[before]
+
+
+def takes_evidence(state: CallState, ending: CallState) -> bool:
+    """Whether a call in `state` still moves to `ending`, when the answer to its last request says so.
+
+    A call that is being sent takes every answer, and so does one that was declared uncertain meanwhile. After
+    an operator's word only the proof counts that Insight did queue it: else it might be queued again.
+    """
+    if state in {CallState.SENDING, CallState.UNCERTAIN}:
+        return True
+    proven_wrong = {CallState.PLANNED, CallState.SKIPPED, CallState.ABANDONED, CallState.QUEUED}
+    return ending is CallState.QUEUED and state in proven_wrong
 
 
 def standing(state: CallState) -> Standing:

@@ -67,6 +67,20 @@ runs = Table(
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
     Column("ending", Text),
+    Column(
+        "lease_until",
+        Float,
+        nullable=False,
+        server_default="0",
+        comment="Until then the run may be sending, by the database's clock.",
+    ),
+    Column(
+        "campaign_digest",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="Hash of the campaign as it was read: runs at the same time must agree on it.",
+    ),
     comment="One `apply`: who sends, since when, from which plan.",
 )
 
@@ -169,6 +183,13 @@ transitions = Table(
     Column("before", Text, comment="Null for the first."),
     Column("after", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column(
+        "actor",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="user@host when a person did it; empty when the run did.",
+    ),
     comment="Every change of every call's state, for people who ask what happened.",
 )
 

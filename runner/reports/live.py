@@ -11,11 +11,13 @@ from runner.contacts.identity import Identity
 from runner.dispatch.events import (
     BackingOff,
     CallEnded,
+    CallsLost,
     CallsMoved,
     CallsWithdrawn,
     ClockIsOff,
     Event,
     Paused,
+    RunsShare,
     Waiting,
 )
 from runner.ledger.states import CallState
@@ -91,6 +93,10 @@ def _words(event: Event, identity: Identity) -> str:  # noqa: PLR0911 - one for 
             return f"warning: this machine's clock is {abs(event.seconds):.0f} s {side} Insight's"
         case Paused():
             return "paused by an operator: nothing is sent until `runner resume`"
+        case RunsShare():
+            return f"{event.runs} runs share the work and the request rate"
+        case CallsLost():
+            return f"{event.count} calls are uncertain: the run that was sending them died"
         case Waiting():
             return f"waiting: the next call leaves {rfc3339(event.until)}"
 

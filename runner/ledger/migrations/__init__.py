@@ -5,23 +5,47 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from runner.errors import LedgerError
+from runner.ledger import postgresql, sqlite
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `versions/`; a test holds the two together."""
+_ONE_AT_A_TIME = 7_586_321
+"""The key of PostgreSQL's advisory lock for migrations. Any number will do, as long as it stays."""
 
 
-def upgrade(engine: Engine) -> None:
-    """Makes or migrates the tables. Raises LedgerError when a newer release wrote the ledger."""
+def upgrade(engine: Engine, sqlite_file: Path | None) -> None:
+    """Makes or migrates the tables; a copy of an older ledger is kept first.
+
+    Raises LedgerError when a newer release wrote the ledger.
+    """
     with engine.begin() as connection:
         revision = _revision(connection)
         if revision == HEAD:
             return
-        if revision is not None and revision > HEAD:
-            raise LedgerError(
-                f"a newer release of runner wrote the ledger (schema {revision}; this one knows {HEAD})",
-                hint="upgrade runner on this machine",
-            )
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
+            revision = _revision(connection)
+            if revision == HEAD:
+                return
+        if revision is not None:
+            _refuse_newer(revision)
+            _keep_copy(connection, revision, sqlite_file)
         _run_alembic(connection)
+
+
+def _refuse_newer(revision: str) -> None:
+    if revision > HEAD:
+        raise LedgerError(
+            f"a newer release of runner wrote the ledger (schema {revision}; this one knows {HEAD})",
+            hint="upgrade runner on this machine",
+        )
+
+
+def _keep_copy(connection: Connection, revision: str, sqlite_file: Path | None) -> None:
+    if sqlite_file is None:
+        postgresql.keep_copy(connection, revision)
+    else:
+        sqlite.keep_copy(sqlite_file, revision)
 
 
 def _revision(connection: Connection) -> str | None:

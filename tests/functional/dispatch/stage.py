@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
+
+from sqlalchemy import NullPool, create_engine, text
 
 from runner.dispatch.clock import AlarmClock
 from runner.dispatch.clock_check import ClockCheck
@@ -131,6 +131,7 @@ class Stage:
         queue = CallQueue(self.ledger.engine, CAMPAIGN, run)
         self.dispatcher = Dispatcher(
             queue=queue,
+            lease=self.ledger.lease(CAMPAIGN, run),
             post=self._post,
             clock=self.clock,
             clock_check=ClockCheck(self.clock.now, self._hear),
@@ -180,13 +181,23 @@ class Stage:
 
     def states(self):
         """What another process would read now: only what is committed."""
-        with closing(sqlite3.connect(self.ledger.path)) as connection:
-            return dict(connection.execute("SELECT contact, state FROM calls").fetchall())
+        return {row.contact: row.state for row in self._read("SELECT contact, state FROM calls ORDER BY id")}
 
     def value(self, key, column):
-        with closing(sqlite3.connect(self.ledger.path)) as connection:
-            query = f"SELECT {column} FROM calls WHERE contact = ?"
-            return connection.execute(query, [key]).fetchone()[0]
+        (row,) = self._read(f"SELECT {column} FROM calls WHERE contact = :key", key=key)
+        return row[0]
+
+    def _read(self, query, **values):
+        other = create_engine(self.ledger.engine.url, poolclass=NullPool)
+        with other.connect() as connection:
+            return connection.execute(text(query), values).all()
+
+
+def declare_dead(ledger):
+    """As another run does when this one has not renewed its lease for long; returns how many calls are lost."""
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE runs SET lease_until = 0"))
+    return ledger.bury_dead_runs(CAMPAIGN)
 
 
 def _cancel_everything():

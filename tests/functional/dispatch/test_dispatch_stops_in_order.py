@@ -4,12 +4,11 @@ import asyncio
 import threading
 
 import pytest
-from stage import CAMPAIGN, NOW, Stage, StoppedClock, accepted, answered, call, calls
+from stage import NOW, Stage, StoppedClock, accepted, answered, call, calls, declare_dead
 
 from runner.dispatch.events import CallEnded, ClockIsOff, Finish, Waiting
-from runner.errors import StoppedError
+from runner.errors import CampaignHeldError, StoppedError
 from runner.insight.outcome import Exchange
-from runner.ledger.call_queue import LostClaimError
 
 
 class OddError(Exception):
@@ -137,25 +136,25 @@ def test_a_call_whose_sending_broke_off_unexpectedly_is_never_sent_again(ledger)
 
     with pytest.raises(OddError):
         Stage(ledger, calls(1), answer=answer).run()
-    assert ledger.recover(CAMPAIGN, NOW) == 1
+    assert declare_dead(ledger) == 1
     stage = Stage(ledger, [])
     assert stage.run() is Finish.DONE
     assert stage.states() == {"c0": "uncertain"}
 
 
-def test_an_outcome_that_cannot_be_recorded_ends_the_run(ledger):
+def test_a_run_that_was_declared_dead_records_its_answer_and_sends_nothing_more(ledger):
     def answer(claim):
         if claim.key == "c1":
-            ledger.recover(CAMPAIGN, NOW)
+            declare_dead(ledger)
         return accepted(claim.key[1:] + "1")
 
     stage = Stage(ledger, calls(5), answer=answer)
-    with pytest.raises(LostClaimError):
+    with pytest.raises(CampaignHeldError, match="stood still"):
         stage.run()
     assert stage.sent_keys == ["c0", "c1"]
     assert stage.states() == {
         "c0": "queued",
-        "c1": "uncertain",
+        "c1": "queued",
         "c2": "planned",
         "c3": "planned",
         "c4": "planned",

@@ -1,8 +1,8 @@
 """Plans as the planner would make them, and ways to look into a ledger past its own code."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
+
+from sqlalchemy import NullPool, create_engine, text
 
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Runner
@@ -66,21 +66,28 @@ def plan(*calls, withdrawals=()):
     )
 
 
-def begin(ledger, *calls, withdrawals=(), now=NOW):
-    """A run of this plan, and the queue of its calls."""
+def let_leases_lapse(ledger):
+    """As when every run before stopped renewing a while ago."""
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE runs SET lease_until = 0"))
+
+
+def begin(ledger, *calls, withdrawals=(), now=NOW, limited=False):
+    """A run of this plan after any before it, and the queue of its calls."""
+    let_leases_lapse(ledger)
     run = ledger.begin_run(BINDING, plan(*calls, withdrawals=withdrawals), THIS, now)
-    return run, CallQueue(ledger.engine, CAMPAIGN, run)
+    return run, CallQueue(ledger.engine, CAMPAIGN, run, only_own=limited)
 
 
 def claim_all(queue, now=NOW, most=100):
     return queue.claim_due(now, most, now - 60)
 
 
-def rows(ledger, query, *values):
+def rows(ledger, query, **values):
     """What another process would read now: only what is committed."""
-    with closing(sqlite3.connect(ledger.path, timeout=0)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(query, values)]
+    other = create_engine(ledger.engine.url, poolclass=NullPool)
+    with other.connect() as connection:
+        return [dict(row) for row in connection.execute(text(query), values).mappings()]
 
 
 def states(ledger):
@@ -90,8 +97,8 @@ def states(ledger):
 def trail(ledger, contact):
     found = rows(
         ledger,
-        "SELECT before, after FROM transitions JOIN calls ON calls.id = call WHERE contact = ? "
+        "SELECT before, after FROM transitions JOIN calls ON calls.id = call WHERE contact = :contact "
         "ORDER BY transitions.id",
-        contact,
+        contact=contact,
     )
     return [(row["before"], row["after"]) for row in found]

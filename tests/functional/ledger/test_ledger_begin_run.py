@@ -14,7 +14,7 @@ from ledger_values import (
     trail,
 )
 
-from runner.errors import LedgerError
+from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.call_queue import Ending
 from runner.ledger.states import CallState
 from runner.planning.plan import Change, Standing
@@ -23,7 +23,7 @@ LATER = NOW + 60
 
 
 def row(ledger, contact):
-    (found,) = rows(ledger, "SELECT * FROM calls WHERE contact = ?", contact)
+    (found,) = rows(ledger, "SELECT * FROM calls WHERE contact = :contact", contact=contact)
     return found
 
 
@@ -78,7 +78,7 @@ def test_a_changed_call_keeps_its_place_in_the_ledger_and_leaves_a_trace(ledger)
     after = row(ledger, "a")
     assert (after["id"], after["phone"], after["start_timestamp"]) == (before, phone(2), NOW + 900)
     assert after["phone_number"] == f"tel:{phone(2)}"
-    assert after["metadata"] == '{"x": "1"}'
+    assert after["metadata"] in ({"x": "1"}, '{"x": "1"}')
     assert trail(ledger, "a") == [(None, "planned"), ("planned", "planned")]
 
 
@@ -168,7 +168,7 @@ def test_a_refused_call_that_the_plan_leaves_alone_stays_refused(ledger):
 
 def test_calls_beyond_the_limit_keep_their_old_run_and_are_not_claimed(ledger):
     first, _ = begin(ledger, call("a", phone(1)), call("b", phone(2)))
-    second, queue = begin(ledger, call("a", phone(1), change=Change.UNCHANGED))
+    second, queue = begin(ledger, call("a", phone(1), change=Change.UNCHANGED), limited=True)
     assert (row(ledger, "a")["run"], row(ledger, "b")["run"]) == (second, first)
     assert [claim.key for claim in claim_all(queue)] == ["a"]
     assert queue.next_due() is None
@@ -182,12 +182,12 @@ def test_the_number_of_a_call_beyond_the_limit_may_come_to_one_within(ledger):
     assert [(claim.key, claim.phone) for claim in claim_all(queue)] == [("a", phone(2))]
 
 
-def test_an_earlier_run_claims_nothing_that_a_later_one_took_over(ledger):
+def test_an_earlier_run_claims_nothing_once_a_later_one_has_begun(ledger):
     _, earlier = begin(ledger, call("a", phone(1)))
     begin(ledger, call("a", phone(1), change=Change.UNCHANGED))
-    assert claim_all(earlier) == []
-    assert earlier.late(NOW + 9999) == []
-    assert earlier.waiting_people() == []
+    with pytest.raises(CampaignHeldError):
+        claim_all(earlier)
+    assert states(ledger) == {"a": "planned"}
 
 
 @pytest.mark.parametrize("state", ["sending", "queued", "uncertain"])
@@ -197,7 +197,7 @@ def test_the_database_itself_refuses_a_second_call_to_a_contact_or_number(ledger
     (claim,) = claim_all(queue)
     if state != "sending":
         queue.finish(claim, Ending(state=CallState(state), call_id="1"), NOW)
-    with pytest.raises(LedgerError, match="UNIQUE"):
+    with pytest.raises(LedgerError, match=r"(?i)unique"):
         begin(ledger, call(key, number))
     assert states(ledger) == {"a": state}
 
@@ -225,4 +225,6 @@ def test_a_run_is_kept_with_who_began_it_and_how_it_ended(ledger):
         "started_at": NOW,
         "ended_at": LATER,
         "ending": "done",
+        "lease_until": kept["lease_until"],
+        "campaign_digest": "",
     }

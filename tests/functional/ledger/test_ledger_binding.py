@@ -3,7 +3,19 @@
 from dataclasses import replace
 
 import pytest
-from ledger_values import BINDING, CAMPAIGN, NOW, THIS, begin, call, claim_all, phone, plan, rows
+from ledger_values import (
+    BINDING,
+    CAMPAIGN,
+    NOW,
+    THIS,
+    begin,
+    call,
+    claim_all,
+    let_leases_lapse,
+    phone,
+    plan,
+    rows,
+)
 
 from runner.errors import LedgerError
 from runner.ledger.call_queue import Ending
@@ -64,6 +76,7 @@ def test_a_survey_may_be_corrected_until_the_first_call_is_sent(ledger):
 def test_a_corrected_survey_is_the_one_that_counts_from_then_on(ledger):
     begin(ledger, call("a", phone(1)))
     corrected = replace(BINDING, survey_id="99999")
+    let_leases_lapse(ledger)
     run = ledger.begin_run(corrected, plan(call("b", phone(2))), THIS, NOW)
     assert run
     assert [row["survey_id"] for row in rows(ledger, "SELECT survey_id FROM campaigns")] == ["99999"]

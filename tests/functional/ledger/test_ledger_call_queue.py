@@ -12,6 +12,7 @@ from ledger_values import (
     begin,
     call,
     claim_all,
+    let_leases_lapse,
     people,
     phone,
     plan,
@@ -20,8 +21,10 @@ from ledger_values import (
     trail,
 )
 
+from runner.errors import CampaignHeldError
 from runner.ledger.call_queue import CallQueue, Ending, LostClaimError
 from runner.ledger.ledger import Ledger
+from runner.ledger.operators import Operators, Resolution
 from runner.ledger.overview import overview
 from runner.ledger.states import CallState
 from runner.planning.plan import Change, Slot, Standing
@@ -36,6 +39,12 @@ NOT_SENT = Ending(state=CallState.PLANNED, reason="the connection could not be m
 
 def attempts(ledger):
     return rows(ledger, "SELECT * FROM attempts ORDER BY id")
+
+
+def bury(ledger):
+    """As the next apply does, once the one before is dead; returns how many calls became uncertain."""
+    let_leases_lapse(ledger)
+    return ledger.bury_dead_runs(CAMPAIGN)
 
 
 def only(found):
@@ -161,22 +170,47 @@ def test_a_stale_claim_changes_nothing_of_a_later_one(ledger):
     assert rows(ledger, "SELECT * FROM calls") + attempts(ledger) == before
 
 
-def test_an_answer_that_comes_after_the_call_was_given_up_as_uncertain_changes_nothing(ledger):
+@pytest.mark.parametrize("ending", [QUEUED, REFUSED, NOT_SENT, UNCERTAIN], ids=lambda e: e.state)
+def test_the_answer_of_a_run_that_was_declared_dead_still_settles_its_call(ledger, ending):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
-    ledger.recover(CAMPAIGN, NOW)
-    with pytest.raises(LostClaimError):
-        queue.finish(claim, NOT_SENT, NOW)
+    bury(ledger)
     assert states(ledger) == {"a": "uncertain"}
+    queue.finish(claim, ending, NOW)
+    assert states(ledger) == {"a": ending.state}
+    assert trail(ledger, "a")[-1] == ("uncertain", ending.state)
+    assert only(attempts(ledger))["outcome"] == ending.state
 
 
-def test_another_run_cannot_finish_a_claim(ledger):
+@pytest.mark.parametrize("resolution", Resolution)
+def test_proof_that_a_call_was_queued_overrules_an_operator(ledger, resolution):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
-    other, _ = begin(ledger, call("b", phone(2)))
+    bury(ledger)
+    Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, "a", resolution, None, NOW)
+    queue.finish(claim, QUEUED, NOW)
+    assert only(rows(ledger, "SELECT state, call_id FROM calls")) == {"state": "queued", "call_id": "155761"}
+
+
+@pytest.mark.parametrize("resolution", Resolution)
+@pytest.mark.parametrize("ending", [REFUSED, NOT_SENT, UNCERTAIN], ids=lambda e: e.state)
+def test_nothing_else_overrules_an_operator(ledger, resolution, ending):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue))
+    bury(ledger)
+    Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, "a", resolution, None, NOW)
+    before = states(ledger)
     with pytest.raises(LostClaimError):
-        CallQueue(ledger.engine, CAMPAIGN, other).finish(claim, QUEUED, NOW)
-    assert states(ledger)["a"] == "sending"
+        queue.finish(claim, ending, NOW)
+    assert states(ledger) == before
+
+
+def test_a_run_that_was_declared_dead_claims_nothing(ledger):
+    _, queue = begin(ledger, *people(2))
+    bury(ledger)
+    with pytest.raises(CampaignHeldError, match="stood still"):
+        claim_all(queue)
+    assert set(states(ledger).values()) == {"planned"}
 
 
 def test_a_call_id_that_another_call_has_proves_nothing(ledger):
@@ -219,7 +253,7 @@ def test_a_moved_call_has_its_new_slot_and_a_trace(ledger):
     _, queue = begin(ledger, call("a", phone(1), start=NOW - 100))
     (late,) = queue.late(NOW - 60)
     slot = Slot(queue_at=NOW + 10, start_timestamp=NOW + 310, end_timestamp=NOW + 900)
-    queue.move({late.id: slot}, NOW)
+    queue.move({late.id: slot}, NOW - 60, NOW)
     assert queue.late(NOW - 60) == []
     assert claim_all(queue, NOW + 9) == []
     claim = only(claim_all(queue, NOW + 10))
@@ -242,7 +276,7 @@ def test_a_call_under_way_can_be_neither_moved_nor_skipped(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
     before = rows(ledger, "SELECT * FROM calls")
-    queue.move({claim.call: Slot(queue_at=1, start_timestamp=2, end_timestamp=3)}, NOW)
+    queue.move({claim.call: Slot(queue_at=1, start_timestamp=2, end_timestamp=3)}, NOW + 10_000, NOW)
     queue.skip({claim.call: "suppressed"}, NOW)
     assert rows(ledger, "SELECT * FROM calls") == before
     assert trail(ledger, "a")[-1] == ("planned", "sending")
@@ -272,18 +306,19 @@ def test_a_process_that_died_leaves_uncertain_calls_and_nothing_else(ledger):
     _, queue = begin(ledger, *people(4))
     claims = claim_all(queue, most=3)
     queue.finish(claims[0], QUEUED, NOW)
-    assert ledger.recover(CAMPAIGN, NOW + 50) == 2
+    assert bury(ledger) == 2
     assert states(ledger) == {"c0": "queued", "c1": "uncertain", "c2": "uncertain", "c3": "planned"}
     assert trail(ledger, "c1")[-1] == ("sending", "uncertain")
     recovered = [a for a in attempts(ledger) if a["call"] != claims[0].call]
-    assert {(a["finished_at"], a["outcome"]) for a in recovered} == {(NOW + 50, "uncertain")}
-    assert ledger.recover(CAMPAIGN, NOW + 60) == 0
+    assert {a["outcome"] for a in recovered} == {"uncertain"}
+    assert all(a["finished_at"] for a in recovered)
+    assert bury(ledger) == 0
 
 
 def test_recovery_leaves_other_campaigns_alone(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
     claim_all(queue)
-    assert ledger.recover("another", NOW) == 0
+    assert ledger.bury_dead_runs("another") == 0
     assert states(ledger) == {"a": "sending"}
 
 
@@ -291,7 +326,7 @@ def test_the_history_says_what_each_call_means_for_a_new_plan(ledger):
     names = ["planned", "sending", "queued", "refused", "uncertain", "skipped"]
     begin(ledger, *[call(name, phone(number)) for number, name in enumerate(names)])
     kept = [call(n, phone(names.index(n)), change=Change.UNCHANGED) for n in names[1:5]]
-    _, queue = begin(ledger, *kept, withdrawals=[("skipped", "gone")])
+    _, queue = begin(ledger, *kept, withdrawals=[("skipped", "gone")], limited=True)
     endings = {"queued": QUEUED, "refused": REFUSED, "uncertain": UNCERTAIN}
     for claim in claim_all(queue):
         if claim.key in endings:

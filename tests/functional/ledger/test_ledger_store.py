@@ -6,19 +6,20 @@ import stat
 import subprocess
 import sys
 import threading
+import traceback
 from contextlib import closing
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from ledger_values import BINDING, NOW, THIS, begin, call, claim_all, phone, plan, rows
+from ledger_values import BINDING, NOW, THIS, begin, call, claim_all, let_leases_lapse, phone, plan, rows
 from sqlalchemy import CheckConstraint, text
 
 from runner.errors import LedgerError, SettingsError
 from runner.ledger import migrations
 from runner.ledger.ledger import Ledger
-from runner.ledger.store import journal_mode
+from runner.ledger.sqlite import journal_mode
 from runner.ledger.tables import metadata
 
 
@@ -28,9 +29,13 @@ def test_the_migrations_make_the_tables_of_this_release(ledger):
 
 
 @pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
-def test_the_migrations_make_the_rules_that_alembic_does_not_compare(ledger, table):
+def test_the_migrations_make_the_rules_that_alembic_does_not_compare(sqlite_ledger, table):
     """Check constraints and the conditions of partial indexes, as SQLite itself recorded them."""
-    made = rows(ledger, "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL", table.name)
+    made = rows(
+        sqlite_ledger,
+        "SELECT sql FROM sqlite_master WHERE tbl_name = :name AND sql IS NOT NULL",
+        name=table.name,
+    )
     recorded = " ".join(" ".join(row["sql"].split()) for row in made)
     for constraint in table.constraints:
         if isinstance(constraint, CheckConstraint):
@@ -63,9 +68,9 @@ def test_a_ledger_of_a_newer_release_is_refused(url, ledger):
     assert "upgrade" in caught.value.hint
 
 
-def test_the_ledger_and_its_folder_are_for_their_owner_alone(ledger):
-    assert stat.S_IMODE(ledger.path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(ledger.path.parent.stat().st_mode) == 0o700
+def test_the_ledger_and_its_folder_are_for_their_owner_alone(sqlite_ledger):
+    assert stat.S_IMODE(sqlite_ledger.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(sqlite_ledger.path.parent.stat().st_mode) == 0o700
 
 
 def test_the_ledger_is_private_whatever_the_umask(tmp_path):
@@ -98,9 +103,9 @@ def test_the_journal_is_one_that_is_sound_in_this_library(library, mode):
     assert journal_mode(library) == mode
 
 
-def test_every_connection_has_the_safe_settings(ledger):
+def test_every_connection_has_the_safe_settings(sqlite_ledger):
     journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
-    with ledger.engine.begin() as first, ledger.engine.connect() as second:
+    with sqlite_ledger.engine.begin() as first, sqlite_ledger.engine.connect() as second:
         assert first.connection.dbapi_connection is not second.connection.dbapi_connection
         for connection in (first, second):
             cursor = connection.connection.cursor()
@@ -114,18 +119,18 @@ def test_every_connection_has_the_safe_settings(ledger):
             assert pragma("busy_timeout") == 30_000
 
 
-def test_a_transaction_has_the_ledger_to_itself_from_its_first_statement_on(ledger):
-    with closing(sqlite3.connect(ledger.path, timeout=0, isolation_level=None)) as other:
-        with ledger.engine.begin(), pytest.raises(sqlite3.OperationalError, match="locked"):
+def test_a_transaction_has_the_ledger_to_itself_from_its_first_statement_on(sqlite_ledger):
+    with closing(sqlite3.connect(sqlite_ledger.path, timeout=0, isolation_level=None)) as other:
+        with sqlite_ledger.engine.begin(), pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
         other.execute("BEGIN IMMEDIATE")
         other.execute("ROLLBACK")
 
 
-def test_a_second_transaction_waits_for_the_first_and_then_sees_its_work(ledger):
+def test_a_second_transaction_waits_for_the_first_and_then_sees_its_work(sqlite_ledger):
     seen = []
-    with ledger.engine.begin() as connection:
-        reader = threading.Thread(target=lambda: seen.append(ledger.knows("clinic-followup")))
+    with sqlite_ledger.engine.begin() as connection:
+        reader = threading.Thread(target=lambda: seen.append(sqlite_ledger.knows("clinic-followup")))
         reader.start()
         connection.execute(
             text(
@@ -140,6 +145,7 @@ def test_a_second_transaction_waits_for_the_first_and_then_sees_its_work(ledger)
 def test_a_transaction_that_fails_leaves_nothing_behind(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
     claim_all(queue)
+    let_leases_lapse(ledger)
     with pytest.raises(LedgerError):
         ledger.begin_run(BINDING, plan(call("b", phone(2)), call("c", phone(1))), THIS, NOW)
     assert [row["contact"] for row in rows(ledger, "SELECT contact FROM calls")] == ["a"]
@@ -150,11 +156,9 @@ def test_an_error_of_the_database_quotes_nobodys_data(ledger):
     twice = plan(call("b", phone(1), metadata={"name": "Ann"}), call("c", phone(1)))
     with pytest.raises(LedgerError) as caught:
         ledger.begin_run(BINDING, twice, THIS, NOW)
-    error = caught.value
-    while error is not None:
-        assert phone(1) not in str(error)
-        assert "Ann" not in str(error)
-        error = error.__cause__ or error.__context__
+    shown = "".join(traceback.format_exception(caught.value))
+    assert phone(1) not in shown
+    assert "Ann" not in shown
 
 
 def test_the_privacy_key_is_made_once(url, ledger):
@@ -191,7 +195,6 @@ def test_processes_that_open_a_new_ledger_at_once_agree_on_its_privacy_key(url):
         ("sqlite:///:memory:", "names no file"),
         ("nonsense", "no database URL"),
         ("mysql://host/db", "mysql"),
-        ("postgresql+psycopg://host/db", "PostgreSQL"),
     ],
 )
 def test_a_url_that_cannot_hold_a_ledger_is_refused(wrong, words):

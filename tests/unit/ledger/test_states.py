@@ -4,21 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.ledger.states import PROBLEMS, CallState, may_move, standing
+from runner.ledger.states import PROBLEMS, CallState, may_move, standing, takes_evidence
 from runner.planning.plan import Standing
 
 MOVES = {
-    "planned": {"sending", "skipped"},
+    "planned": {"sending", "skipped", "queued"},
     "sending": {"queued", "refused", "planned", "uncertain"},
     "queued": {"completed", "failed", "canceled", "rejected"},
     "refused": {"planned", "skipped"},
-    "uncertain": {"queued", "planned", "abandoned", "completed", "failed", "canceled", "rejected"},
-    "skipped": {"planned"},
+    "uncertain": {"queued", "refused", "planned", "abandoned", "completed", "failed", "canceled", "rejected"},
+    "skipped": {"planned", "queued"},
     "completed": set(),
     "failed": set(),
     "canceled": set(),
     "rejected": set(),
-    "abandoned": set(),
+    "abandoned": {"queued"},
 }
 
 
@@ -44,6 +44,16 @@ def test_whatever_may_have_reached_insight_is_taken(state):
 
 def test_refused_and_uncertain_calls_need_a_person():
     assert {"refused", "uncertain"} == PROBLEMS
+
+
+@pytest.mark.parametrize("state", CallState)
+@pytest.mark.parametrize("ending", ["queued", "refused", "planned", "uncertain"])
+def test_a_late_answer_settles_what_is_open_and_overrules_a_person_only_with_proof_of_a_call(state, ending):
+    open_still = state in {"sending", "uncertain"}
+    proof = ending == "queued" and state in {"planned", "skipped", "abandoned", "queued"}
+    assert takes_evidence(state, CallState(ending)) is (open_still or proof)
+    if takes_evidence(state, CallState(ending)) and state != ending:
+        assert may_move(state, CallState(ending))
 
 
 @given(st.data())

@@ -1,0 +1,86 @@
+"""A PostgreSQL database as the ledger: the engine for campaigns that several machines apply together.
+
+Commits are synchronous and waits have an end, whatever the server's or the role's defaults say: a lost intent
+is a second call, and a lock that is never given back would stop a campaign in silence.
+"""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from sqlalchemy import URL, Connection, Engine, create_engine, text
+
+from runner.errors import LedgerError, SettingsError
+
+CONNECT_TIMEOUT_SECONDS = 10
+_OLDEST_VERSION = 12
+_SETTINGS = {
+    "synchronous_commit": "on",
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+    "default_transaction_isolation": "read\\ committed",
+    "timezone": "UTC",
+}
+
+
+def engine(url: URL) -> Engine:
+    """An engine whose connections have the safe settings. Raises SettingsError without the driver."""
+    if find_spec("psycopg") is None:
+        raise SettingsError(
+            "a PostgreSQL ledger needs the psycopg driver, which is not installed",
+            hint="pip install 'plum-runner[postgres]'",
+        )
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "options": " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items()),
+        },
+        # Without hide_parameters an error would quote numbers and metadata.
+        hide_parameters=True,
+        # A connection that a restarted server has forgotten is replaced before it is used.
+        pool_pre_ping=True,
+    )
+
+
+def place_of(url: URL) -> str:
+    """The database for people: host and name, without credentials."""
+    where = f"{url.host or 'localhost'}:{url.port}" if url.port else url.host or "localhost"
+    return f"{url.database or ''} on {where}"
+
+
+def keep_copy(connection: Connection, revision: str) -> str:
+    """Copies every table of the ledger into a schema of its own, and returns its name.
+
+    It happens in the transaction that migrates: there is no migrated ledger without its copy.
+    """
+    schema = f"runner_before_{revision}"
+    tables = connection.scalars(
+        text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename")
+    ).all()
+    connection.execute(text(f'CREATE SCHEMA "{schema}"'))
+    for table in tables:
+        connection.execute(text(f'CREATE TABLE "{schema}"."{table}" AS TABLE "{table}"'))
+    return schema
+
+
+def findings(connection: Connection) -> Iterator[str]:
+    """What the server is and how it is set, for people. Raises LedgerError for what would lose calls."""
+    version = connection.scalar(text("SHOW server_version")) or ""
+    number = int(connection.scalar(text("SHOW server_version_num")) or 0)
+    if number < _OLDEST_VERSION * 10_000:
+        raise LedgerError(
+            f"the server is PostgreSQL {version}; runner needs {_OLDEST_VERSION} or newer",
+            hint="upgrade the server",
+        )
+    yield f"PostgreSQL {version}"
+    if connection.scalar(text("SELECT pg_is_in_recovery()")):
+        raise LedgerError(
+            "the server is a standby and takes no writes", hint="name the primary in RUNNER_LEDGER_URL"
+        )
+    for name in ("fsync", "full_page_writes"):
+        if connection.scalar(text(f"SHOW {name}")) != "on":
+            raise LedgerError(
+                f"the server runs with {name} = off: a power cut may make it forget calls that were sent",
+                hint=f"set {name} = on in postgresql.conf",
+            )
+    yield "fsync and full_page_writes are on; commits are synchronous"

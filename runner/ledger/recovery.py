@@ -1,0 +1,59 @@
+"""What happens to the calls of a run that died: nobody knows whether they reached Insight."""
+
+from sqlalchemy import ColumnElement, Connection, select, true, update
+
+from runner.ledger.states import CallState
+from runner.ledger.tables import attempts, calls, runs
+from runner.ledger.trail import record_transition
+
+_REASON = "the process that was sending it died before the answer was recorded"
+LOST = "lost"
+"""The ending of a run that was declared dead."""
+
+
+def bury_dead_runs(
+    connection: Connection, campaign: str, now: float, *, alone: bool, survivor: int | None = None
+) -> int:
+    """Declares runs dead whose lease has passed at `now`, and marks what they were sending as uncertain.
+
+    Returns how many calls that were. `alone` says that nobody else can hold the campaign, so that every run
+    but `survivor` is dead, whatever its lease says.
+    """
+    has_passed: ColumnElement[bool] = true() if alone else runs.c.lease_until <= now
+    connection.execute(
+        update(runs)
+        .where(
+            runs.c.campaign == campaign,
+            runs.c.ended_at.is_(None),
+            runs.c.id != (survivor if survivor is not None else 0),
+            has_passed,
+        )
+        .values(ended_at=now, ending=LOST)
+    )
+    ended = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.ended_at.is_not(None))
+    stuck = connection.execute(
+        update(calls)
+        .where(
+            calls.c.campaign == campaign,
+            calls.c.state == CallState.SENDING,
+            calls.c.run.in_(ended),
+        )
+        .values(state=CallState.UNCERTAIN, reason=_REASON, updated_at=now)
+        .returning(calls.c.id, calls.c.run)
+    ).all()
+    for row in stuck:
+        record_transition(
+            connection,
+            call=row.id,
+            run=row.run,
+            at=now,
+            before=CallState.SENDING,
+            after=CallState.UNCERTAIN,
+            reason=_REASON,
+        )
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.call.in_([row.id for row in stuck]), attempts.c.finished_at.is_(None))
+        .values(finished_at=now, outcome=CallState.UNCERTAIN, detail=_REASON)
+    )
+    return len(stuck)

@@ -1,0 +1,235 @@
+"""Several runs of one campaign on PostgreSQL: they share its calls, and the dead are noticed."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from threading import Barrier
+
+import pytest
+from ledger_values import (
+    BINDING,
+    CAMPAIGN,
+    NOW,
+    THIS,
+    begin,
+    call,
+    claim_all,
+    let_leases_lapse,
+    people,
+    phone,
+    plan,
+    rows,
+    states,
+)
+
+from runner.errors import CampaignHeldError
+from runner.ledger.call_queue import CallQueue, Ending
+from runner.ledger.lease import LEASE_SECONDS
+from runner.ledger.ledger import Ledger
+from runner.ledger.operators import Operators, Resolution
+from runner.ledger.states import CallState
+from runner.planning.plan import Change
+
+QUEUED = Ending(state=CallState.QUEUED, http_status=200, call_id="155761")
+
+
+@pytest.fixture
+def ledger(postgres_url) -> Iterator[Ledger]:
+    with closing(Ledger.open(postgres_url)) as ledger:
+        yield ledger
+
+
+def join(ledger, *calls, withdrawals=(), runner=THIS):
+    """A run beside those that are at work."""
+    run = ledger.begin_run(BINDING, plan(*calls, withdrawals=withdrawals), runner, NOW)
+    return run, CallQueue(ledger.engine, CAMPAIGN, run)
+
+
+def test_a_second_run_shares_the_calls_of_the_first(ledger):
+    planned = people(6)
+    _, first = begin(ledger, *planned)
+    _, second = join(ledger, *planned)
+    mine, theirs = claim_all(first, most=2), claim_all(second, most=10)
+    assert len(mine) == 2
+    assert {claim.key for claim in mine}.isdisjoint(claim.key for claim in theirs)
+    assert len(mine) + len(theirs) == 6
+
+
+def test_runs_that_claim_at_the_same_moment_never_get_the_same_call(ledger):
+    planned = people(60)
+    _, first = begin(ledger, *planned)
+    queues = [first, *[join(ledger, *planned)[1] for _ in range(3)]]
+    together = Barrier(len(queues))
+
+    def claim_until_none_is_left(queue):
+        together.wait()
+        claimed = []
+        while found := claim_all(queue, most=3):
+            claimed += [claim.key for claim in found]
+        return claimed
+
+    with ThreadPoolExecutor(len(queues)) as threads:
+        claimed = [key for keys in threads.map(claim_until_none_is_left, queues) for key in keys]
+    assert sorted(claimed) == sorted(call.key for call in planned)
+
+
+def test_runs_that_begin_at_the_same_moment_enter_the_plan_once(ledger):
+    together = Barrier(4)
+
+    def begin_with_the_others(_):
+        together.wait()
+        return join(ledger, *people(20))[0]
+
+    with ThreadPoolExecutor(4) as threads:
+        runs = list(threads.map(begin_with_the_others, range(4)))
+    assert len(set(runs)) == 4
+    assert len(rows(ledger, "SELECT id FROM calls")) == 20
+
+
+def test_a_plan_made_before_the_others_sent_some_of_it_still_fits(ledger):
+    _, first = begin(ledger, *people(3))
+    claims = claim_all(first, most=2)
+    first.finish(claims[0], QUEUED, NOW)
+    _, second = join(ledger, *people(3, change=Change.UNCHANGED))
+    assert [claim.key for claim in claim_all(second)] == ["c2"]
+
+
+@pytest.mark.parametrize(
+    "different",
+    [call("stranger", phone(9)), call("a", phone(9)), call("a", phone(1), metadata={"name": "Ann"})],
+    ids=["somebody new", "another number", "other metadata"],
+)
+def test_a_run_that_would_do_something_else_is_refused(ledger, different):
+    begin(ledger, call("a", phone(1)))
+    with pytest.raises(CampaignHeldError, match="process 4711 on here") as caught:
+        join(ledger, different)
+    assert "contacts, lists" in caught.value.hint
+    assert states(ledger) == {"a": "planned"}
+
+
+def test_a_run_that_joins_brings_nobody_back_whom_the_others_gave_up(ledger):
+    _, first = begin(ledger, call("a", phone(1)), call("b", phone(2)))
+    (a, _, _), _ = first.waiting_people()
+    first.skip({a: "suppressed: on list:4"}, NOW)
+    with pytest.raises(CampaignHeldError):
+        join(ledger, call("a", phone(1)), call("b", phone(2), change=Change.UNCHANGED))
+    join(ledger, call("a", phone(1), change=Change.UNCHANGED), call("b", phone(2), change=Change.UNCHANGED))
+    assert states(ledger) == {"a": "skipped", "b": "planned"}
+
+
+def test_a_run_that_joins_may_take_calls_away(ledger):
+    _, first = begin(ledger, *people(3))
+    (sent,) = claim_all(first, most=1)
+    join(
+        ledger,
+        call("c2", phone(2), change=Change.UNCHANGED),
+        withdrawals=[("c0", "suppressed"), ("c1", "suppressed")],
+    )
+    assert sent.key == "c0"
+    assert states(ledger) == {"c0": "sending", "c1": "skipped", "c2": "planned"}
+
+
+@pytest.mark.parametrize(
+    ("runner", "words"),
+    [
+        (replace(THIS, campaign_digest="other"), "another version of its file"),
+        (replace(THIS, limited=True), "--limit"),
+    ],
+)
+def test_a_run_that_does_not_fit_beside_the_others_is_refused(ledger, runner, words):
+    begin(ledger, *people(2))
+    with pytest.raises(CampaignHeldError, match=words):
+        join(ledger, *people(2), runner=runner)
+
+
+def test_each_run_learns_how_many_share_the_rate(ledger):
+    first, _ = begin(ledger, *people(2))
+    assert ledger.lease(CAMPAIGN, first).renew().sharers == 1
+    second, _ = join(ledger, *people(2))
+    assert ledger.lease(CAMPAIGN, first).renew().sharers == 2
+    ledger.end_run(second, "done", NOW)
+    assert ledger.lease(CAMPAIGN, first).renew().sharers == 1
+
+
+def test_another_campaign_of_the_same_account_shares_the_rate_and_one_of_another_does_not(ledger):
+    first, _ = begin(ledger, call("a", phone(1)))
+    for name, account in (("other", BINDING.account), ("foreign", "another-account")):
+        ledger.begin_run(replace(BINDING, campaign=name, account=account), plan(), THIS, NOW)
+    assert ledger.lease(CAMPAIGN, first).renew().sharers == 2
+
+
+def test_what_a_dead_run_was_sending_is_uncertain_and_the_rest_goes_on(ledger):
+    dead, first = begin(ledger, *people(3))
+    claim_all(first, most=1)
+    alive, second = join(ledger, *people(3))
+    lapse(ledger, dead)
+    assert ledger.lease(CAMPAIGN, alive).renew().buried == 1
+    assert states(ledger) == {"c0": "uncertain", "c1": "planned", "c2": "planned"}
+    assert len(claim_all(second)) == 2
+
+
+def test_a_run_whose_lease_holds_is_never_declared_dead(ledger):
+    _, first = begin(ledger, *people(2))
+    claim_all(first, most=1)
+    alive, _ = join(ledger, *people(2))
+    assert ledger.lease(CAMPAIGN, alive).renew().buried == 0
+    assert ledger.bury_dead_runs(CAMPAIGN) == 0
+    assert states(ledger)["c0"] == "sending"
+
+
+def test_a_run_that_was_declared_dead_cannot_renew_its_lease(ledger):
+    dead, _ = begin(ledger, *people(2))
+    alive, _ = join(ledger, *people(2))
+    lapse(ledger, dead)
+    ledger.lease(CAMPAIGN, alive).renew()
+    with pytest.raises(CampaignHeldError, match="stood still"):
+        ledger.lease(CAMPAIGN, dead).renew()
+
+
+def test_a_lease_that_lapsed_unnoticed_is_renewed(ledger):
+    run, _ = begin(ledger, *people(2))
+    let_leases_lapse(ledger)
+    lease = ledger.lease(CAMPAIGN, run)
+    lease.renew()
+    assert lease.holds()
+
+
+def test_a_lease_that_was_never_renewed_does_not_hold(ledger):
+    run, _ = begin(ledger, *people(2))
+    assert not ledger.lease(CAMPAIGN, run).holds()
+
+
+def test_status_names_every_run_that_is_at_work(ledger):
+    assert ledger.holder(CAMPAIGN) is None
+    first, _ = begin(ledger, *people(2))
+    join(ledger, *people(2), runner=replace(THIS, host="there"))
+    assert "4711 on here" in ledger.holder(CAMPAIGN)
+    assert "4711 on there" in ledger.holder(CAMPAIGN)
+    ledger.end_run(first, "done", NOW)
+    assert "4711 on here" not in ledger.holder(CAMPAIGN)
+
+
+def test_an_operator_settles_nothing_while_the_owner_may_still_be_sending(ledger):
+    dead, first = begin(ledger, *people(2))
+    claim_all(first, most=1)
+    join(ledger, *people(2))
+    ann = Operators(ledger.engine, "ann@desk")
+    with pytest.raises(Exception, match="being sent right now by process 4711 on here"):
+        ann.resolve(CAMPAIGN, "c0", Resolution.NOT_QUEUED, None, NOW)
+    lapse(ledger, dead, seconds_ago=1)
+    ledger.bury_dead_runs(CAMPAIGN)
+    with pytest.raises(Exception, match="may still be at it"):
+        ann.resolve(CAMPAIGN, "c0", Resolution.NOT_QUEUED, None, NOW)
+    lapse(ledger, dead, seconds_ago=LEASE_SECONDS * 10)
+    (settled,) = ann.resolve(CAMPAIGN, "c0", Resolution.NOT_QUEUED, None, NOW)
+    assert settled.after is CallState.PLANNED
+
+
+def lapse(ledger, run, seconds_ago=1):
+    """As when this run stopped renewing, and its lease passed so long ago."""
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE runs SET lease_until = extract(epoch FROM clock_timestamp()) - %s WHERE id = %s",
+            (seconds_ago, run),
+        )
