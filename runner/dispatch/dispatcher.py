@@ -152,9 +152,6 @@ class Dispatcher:
         if renewal.buried:
             self._listen(CallsLost(count=renewal.buried))
         if renewal.sharers != self._sharers:
-            if renewal.sharers > self._sharers:
-                # The others slow down when they renew theirs: until then the rate is taken.
-                self._not_before = max(self._not_before, self._clock.now() + RENEW_SECONDS)
             self._sharers = renewal.sharers
             self._listen(RunsShare(runs=renewal.sharers))
 
@@ -171,6 +168,9 @@ class Dispatcher:
 
     async def _work(self) -> Finish:
         await self._renew_lease()
+        if self._sharers > 1:
+            # The others slow down when they renew their leases: until then the rate is taken.
+            self._not_before = self._clock.now() + RENEW_SECONDS
         while not self._stopping():
             self._wake.clear()
             await self._move_late_calls()
@@ -194,7 +194,7 @@ class Dispatcher:
                 at = max(due, self._not_before)
                 if self._limits.until_idle and at > self._clock.now() + IDLE_SECONDS and not self._in_flight:
                     return Finish.IDLE
-                self._tell_waiting(due)
+                self._tell_waiting(int(at))
                 self._clock.set_alarm(at, idle=not self._in_flight)
             await self._wake.wait()
         return Finish.INTERRUPTED
@@ -202,10 +202,12 @@ class Dispatcher:
     async def _others_are_sending(self) -> bool:
         return await self._in_ledger(self._queue.others_are_sending)
 
-    def _tell_waiting(self, due: int) -> None:
-        if not self._in_flight and due != self._told_waiting:
-            self._told_waiting = due
-            self._listen(Waiting(until=due))
+    def _tell_waiting(self, until: int) -> None:
+        """Only of waits that somebody who watches would wonder about."""
+        long = until > self._clock.now() + IDLE_SECONDS
+        if long and not self._in_flight and until != self._told_waiting:
+            self._told_waiting = until
+            self._listen(Waiting(until=until))
 
     async def _give_up_what_came_back(self) -> None:
         """A call that was under way when an operator cancelled may come back unsent."""

@@ -194,7 +194,7 @@ class Stage:
 
 
 def declare_dead(ledger):
-    """As another run does when this one has not renewed its lease for long; returns how many calls are lost."""
+    """As another run does when this one has not renewed its lease; returns how many calls are lost."""
     with ledger.engine.begin() as connection:
         connection.execute(text("UPDATE runs SET lease_until = 0"))
     return ledger.bury_dead_runs(CAMPAIGN)

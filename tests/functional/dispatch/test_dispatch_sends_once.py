@@ -55,11 +55,11 @@ def test_a_plan_without_calls_is_done_at_once(ledger):
 
 def test_each_call_waits_for_its_time(ledger):
     at = {}
-    stage = Stage(ledger, [call(f"c{n}", start=NOW + 300 + 40 * n) for n in (2, 0, 1)])
+    stage = Stage(ledger, [call(f"c{n}", start=NOW + 300 + 80 * n) for n in (2, 0, 1)])
     stage.answer = lambda claim: at.setdefault(claim.key, stage.clock.time) and accepted(claim.key[1:] + "1")
     assert stage.run() is Finish.DONE
-    assert at == {"c0": NOW, "c1": NOW + 40, "c2": NOW + 80}
-    assert stage.heard(Waiting) == [Waiting(until=NOW + 40), Waiting(until=NOW + 80)]
+    assert at == {"c0": NOW, "c1": NOW + 80, "c2": NOW + 160}
+    assert stage.heard(Waiting) == [Waiting(until=NOW + 80), Waiting(until=NOW + 160)]
 
 
 def test_the_intent_of_a_call_is_in_the_ledger_before_its_bytes_leave(ledger):
