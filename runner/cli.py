@@ -277,6 +277,17 @@ def history(
     return operate.history(campaign, contact)
 
 
+@app.command(name="trust-ledger")
+def trust_ledger(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> int:
+    """Take a ledger that was copied or restored for the truth, after you made sure that it is."""
+    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+
+    return operate.trust_ledger(yes=yes)
+
+
 @app.command()
 def doctor() -> int:
     """What this machine has: versions, ledger, free space, credentials, and Insight's clock."""

@@ -85,6 +85,11 @@ def require_credentials(settings: Settings) -> None:
         )
 
 
+def marks_folder() -> Path:
+    """Where this machine keeps the marks of ledgers that are no files."""
+    return user_data_path("runner") / "marks"
+
+
 def _default_env_file() -> Path:
     return user_config_path("runner") / ".env"
 

@@ -16,12 +16,13 @@ from runner.contacts.identity import Identity
 from runner.dispatch.events import Finish
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.insight.client import origin
+from runner.ledger.mark import Mark
 from runner.ledger.overview import overview
 from runner.ledger.plan_entry import Binding
 from runner.reports.live import live
 from runner.reports.plan_text import print_plan
 from runner.reports.summary import print_summary
-from runner.settings import load_settings
+from runner.settings import load_settings, marks_folder
 
 _PROBLEMS_SHOWN = 5
 
@@ -61,6 +62,8 @@ def _target(options: ApplyOptions) -> AbstractContextManager[Target]:
 def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int:
     name, ledger, clock = loaded.campaign.name, target.ledger, target.clock
     binding = _binding(loaded, target)
+    mark = Mark(ledger, marks_folder())
+    mark.check()
     ledger.check_binding(binding)
     ledger.check_not_canceled(name)
     recovered = ledger.bury_dead_runs(name)
@@ -78,7 +81,7 @@ def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int
     try:
         if prepared.plan.calls or prepared.plan.withdrawals:
             _ask(prepared, options)
-            finish = _carry_out(loaded, prepared, target, binding, until_idle=options.until_idle)
+            finish = _carry_out(loaded, prepared, target, binding, mark, until_idle=options.until_idle)
     finally:
         seen = overview(ledger.engine, name, clock.now(), _PROBLEMS_SHOWN)
     print_summary(console, seen, finish, prepared.identity, rehearsal=target.is_rehearsal, path=loaded.path)
@@ -111,7 +114,15 @@ def _ask(prepared: PreparedPlan, options: ApplyOptions) -> None:
 
 
 def _carry_out(
-    loaded: LoadedCampaign, prepared: PreparedPlan, target: Target, binding: Binding, *, until_idle: bool
+    loaded: LoadedCampaign,
+    prepared: PreparedPlan,
+    target: Target,
+    binding: Binding,
+    mark: Mark,
+    *,
+    until_idle: bool,
 ) -> Finish:
     with live(len(prepared.plan.calls), prepared.identity, target.clock.now) as listen:
-        return asyncio.run(carry_out(loaded, prepared, target, binding, until_idle=until_idle, listen=listen))
+        return asyncio.run(
+            carry_out(loaded, prepared, target, binding, mark, until_idle=until_idle, listen=listen)
+        )

@@ -21,6 +21,7 @@ from runner.insight.outcome import Exchange, Stop, judge
 from runner.insight.protocol import queue_request
 from runner.ledger.call_queue import CallQueue, Claim
 from runner.ledger.ledger import Runner
+from runner.ledger.mark import Mark
 from runner.ledger.plan_entry import Binding
 from runner.planning.placement import reschedule
 from runner.planning.plan import Slot, WaitingCall
@@ -34,6 +35,7 @@ async def carry_out(
     prepared: PreparedPlan,
     target: Target,
     binding: Binding,
+    mark: Mark,
     *,
     until_idle: bool,
     listen: Callable[[Event], None],
@@ -52,7 +54,13 @@ async def carry_out(
         ending = "failed"
         try:
             dispatcher = Dispatcher(
-                queue=CallQueue(ledger.engine, loaded.campaign.name, run, only_own=prepared.limited),
+                queue=CallQueue(
+                    ledger.engine,
+                    loaded.campaign.name,
+                    run,
+                    only_own=prepared.limited,
+                    intended=mark.advance,
+                ),
                 lease=ledger.lease(loaded.campaign.name, run),
                 post=_post(client, target),
                 clock=clock,

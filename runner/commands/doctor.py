@@ -12,7 +12,8 @@ from runner.errors import ExitStatus, RunnerError
 from runner.insight.client import InsightClient, validate_base_url
 from runner.ledger.health import findings
 from runner.ledger.ledger import Ledger
-from runner.settings import Settings, load_settings, require_credentials
+from runner.ledger.mark import Mark
+from runner.settings import Settings, load_settings, marks_folder, require_credentials
 
 _CLOCK_WARNING_SECONDS = 30
 _PACKAGES = ("plum-runner", "tzdata", "phonenumbers", "holidays", "sqlalchemy", "httpx", "apscheduler")
@@ -40,6 +41,8 @@ def doctor() -> int:
 def _ledger(settings: Settings) -> Iterator[str]:
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         yield from findings(ledger)
+        Mark(ledger, marks_folder()).check()
+        yield "the ledger is the one that was used last on this machine"
 
 
 def _zones(_settings: Settings) -> Iterator[str]:

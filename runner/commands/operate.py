@@ -18,9 +18,10 @@ from runner.contacts.identity import Identity
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.chronicle import chronicle
 from runner.ledger.ledger import Ledger
+from runner.ledger.mark import Mark
 from runner.ledger.operators import Operators, Resolution
 from runner.reports.history import print_history
-from runner.settings import load_settings
+from runner.settings import load_settings, marks_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,21 @@ def history(campaign: str, contact: str | None) -> int:
     return ExitStatus.DONE
 
 
+def trust_ledger(*, yes: bool) -> int:
+    """A person's word that a copied or restored ledger knows of every call that was sent."""
+    settings = load_settings()
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        _say(
+            f"runner will take {ledger.place} for the truth. Whoever was called without its knowing "
+            "may be called again."
+        )
+        if not yes:
+            _ask_to_type("trust", "trust-ledger")
+        Mark(ledger, marks_folder()).trust(_actor(), time.time())
+        _say("the ledger is trusted as it stands")
+    return ExitStatus.DONE
+
+
 @contextmanager
 def _desk(campaign: str) -> Iterator[_Desk]:
     settings = load_settings()
@@ -91,7 +107,7 @@ def _desk(campaign: str) -> Iterator[_Desk]:
         yield _Desk(
             ledger,
             known_campaign(campaign, ledger),
-            Operators(ledger.engine, f"{getpass.getuser()}@{socket.gethostname()}"),
+            Operators(ledger.engine, _actor()),
             Identity(privacy_key(settings, ledger)),
         )
 
@@ -104,14 +120,21 @@ def _warn_of_instance(desk: _Desk, *, yes: bool) -> None:
     )
     if yes:
         return
+    _ask_to_type(instance_id, "cancel --pending-at-insight")
+
+
+def _ask_to_type(word: str, command: str) -> None:
+    """Raises UsageError without a terminal, RunnerError when the person types something else."""
     if not sys.stdin.isatty():
-        raise UsageError(
-            "cancel --pending-at-insight asks first, and there is no terminal to ask on", hint="add --yes"
-        )
-    sys.stdout.write(f"Type the instance ({instance_id}) to go on, anything else to leave: ")
+        raise UsageError(f"{command} asks first, and there is no terminal to ask on", hint="add --yes")
+    sys.stdout.write(f"Type {word} to go on, anything else to leave: ")
     sys.stdout.flush()
-    if sys.stdin.readline().strip() != instance_id:
-        raise RunnerError("nothing was canceled")
+    if sys.stdin.readline().strip() != word:
+        raise RunnerError("nothing was changed")
+
+
+def _actor() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def _cancel_at_insight(desk: _Desk) -> None:

@@ -4,7 +4,7 @@ A claim moves calls to `sending` and commits the intent to send before a byte le
 a compare-and-set on (id, fence, state): whoever lost a claim changes nothing any more, unless it has proof.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, update
@@ -54,11 +54,21 @@ class CallQueue:
     """The planned calls that one run may send. Times are UTC Unix seconds.
 
     With `only_own` these are the calls of its own plan, as `--limit` asks; else every call of the campaign,
-    also those that a run beside it entered.
+    also those that a run beside it entered. `intended` hears the number of the newest attempt whenever
+    intents are committed, before anything is sent.
     """
 
-    def __init__(self, engine: Engine, campaign: str, run: int, *, only_own: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        campaign: str,
+        run: int,
+        *,
+        only_own: bool = False,
+        intended: Callable[[int], None] = lambda _attempt: None,
+    ) -> None:
         self._engine = engine
+        self._intended = intended
         self._campaign = campaign
         self._run = run
         self._only_own = only_own
@@ -100,8 +110,9 @@ class CallQueue:
                 )
                 for row in rows
             ]
-            for claim in claims:
-                self._intend(connection, claim, now)
+            attempt_numbers = [self._intend(connection, claim, now) for claim in claims]
+        if attempt_numbers:
+            self._intended(max(attempt_numbers))
         return claims
 
     def finish(self, claim: Claim, ending: Ending, now: float) -> Ending:
@@ -238,7 +249,7 @@ class CallQueue:
         planned = (calls.c.campaign == self._campaign, calls.c.state == CallState.PLANNED)
         return (*planned, calls.c.run == self._run) if self._only_own else planned
 
-    def _intend(self, connection: Connection, claim: Claim, now: float) -> None:
+    def _intend(self, connection: Connection, claim: Claim, now: float) -> int:
         changed = connection.execute(
             update(calls)
             .where(
@@ -250,10 +261,10 @@ class CallQueue:
         )
         if changed.rowcount != 1:
             raise LostClaimError("a call was claimed by somebody else at the same moment")
-        connection.execute(
-            insert(attempts).values(call=claim.call, run=self._run, fence=claim.fence, intended_at=now)
-        )
         self._trace(connection, claim.call, CallState.PLANNED, CallState.SENDING, "claimed", now)
+        attempt = insert(attempts).values(call=claim.call, run=self._run, fence=claim.fence, intended_at=now)
+        number: int = connection.execute(attempt.returning(attempts.c.id)).scalar_one()
+        return number
 
     def _without_foreign_call_id(self, connection: Connection, claim: Claim, ending: Ending) -> Ending:
         """Two calls of one account cannot share a call_id: an answer that says so proves nothing."""

@@ -1,0 +1,99 @@
+"""A ledger that an older release wrote: it opens, a copy is kept, and nobody becomes callable again."""
+
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from ledger_values import BINDING, CAMPAIGN, NOW, rows
+from sqlalchemy import NullPool, create_engine, text
+
+from runner.ledger import migrations
+from runner.ledger.ledger import Ledger
+from runner.ledger.states import CallState
+from runner.planning.plan import Standing
+
+OLDER = ["0001", "0002"]
+
+
+def write_older_ledger(url, revision):
+    """A ledger as the release of that revision left it, with a call in every state."""
+    engine = create_engine(url, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database).parent.mkdir()
+    config = Config()
+    config.set_main_option("script_location", migrations.__path__[0])
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.execute(
+            text("INSERT INTO campaigns (name, survey_id, instance_id, account, origin, bound_at) VALUES "
+                 "(:name, '48211', '3', :account, :origin, 1)"),
+            {"name": CAMPAIGN, "account": BINDING.account, "origin": BINDING.origin},
+        )  # fmt: skip
+        connection.execute(
+            text("INSERT INTO runs (id, campaign, plan_id, host, pid, git_commit, started_at) VALUES "
+                 "(1, :name, 'p', 'here', 1, '', 1)"),
+            {"name": CAMPAIGN},
+        )  # fmt: skip
+        for number, state in enumerate(CallState):
+            connection.execute(
+                text("INSERT INTO calls (campaign, contact, ref, phone, round, state, run, fence, queue_at, "
+                     "start_timestamp, end_timestamp, timezones, phone_number, max_attempts, metadata, "
+                     "result_url, account, updated_at) VALUES (:campaign, :state, :state, :phone, 1, :state, "
+                     "1, 1, :at, :at, :until, '[]', 'tel:', 1, '{}', '', 'a', 1)"),
+                {"campaign": CAMPAIGN, "state": state, "phone": f"+1617555{number:04d}", "at": NOW,
+                 "until": NOW + 3600},
+            )  # fmt: skip
+    engine.dispose()
+
+
+@pytest.mark.parametrize("revision", OLDER)
+def test_a_migrated_ledger_holds_every_call_in_its_state(url, revision):
+    write_older_ledger(url, revision)
+    with closing(Ledger.open(url)) as ledger:
+        found = {known.key: (known.state, known.standing) for known in ledger.history(CAMPAIGN).calls}
+        assert set(found) == set(CallState)
+        assert all(state == key for key, (state, _) in found.items())
+        sendable = {key for key, (_, standing) in found.items() if standing is not Standing.TAKEN}
+        assert sendable == {"planned", "refused", "skipped"}
+        assert rows(ledger, "SELECT version_num FROM alembic_version") == [{"version_num": migrations.HEAD}]
+
+
+@pytest.mark.parametrize("revision", OLDER)
+def test_what_an_older_release_was_sending_when_it_died_is_uncertain(url, revision):
+    write_older_ledger(url, revision)
+    with closing(Ledger.open(url)) as ledger:
+        assert ledger.bury_dead_runs(CAMPAIGN) == 1
+        assert rows(ledger, "SELECT state FROM calls WHERE contact = 'sending'") == [{"state": "uncertain"}]
+
+
+@pytest.mark.parametrize("revision", OLDER)
+def test_a_private_copy_of_the_sqlite_ledger_is_kept_as_it_was(sqlite_url, tmp_path, revision):
+    write_older_ledger(sqlite_url, revision)
+    Ledger.open(sqlite_url).close()
+    copy = tmp_path / "data" / f"ledger.sqlite3.before-{revision}"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    engine = create_engine(f"sqlite:///{copy}", poolclass=NullPool)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == revision
+        assert connection.scalar(text("SELECT count(*) FROM calls")) == len(CallState)
+
+
+@pytest.mark.parametrize("revision", OLDER)
+def test_a_copy_of_the_postgresql_ledger_is_kept_in_a_schema_of_its_own(postgres_url, revision):
+    write_older_ledger(postgres_url, revision)
+    with closing(Ledger.open(postgres_url)) as ledger:
+        schema = f"runner_before_{revision}"
+        assert rows(ledger, f"SELECT version_num FROM {schema}.alembic_version") == [
+            {"version_num": revision}
+        ]
+        assert len(rows(ledger, f"SELECT id FROM {schema}.calls")) == len(CallState)
+
+
+def test_a_ledger_of_this_release_is_not_copied(sqlite_url, tmp_path):
+    Ledger.open(sqlite_url).close()
+    Ledger.open(sqlite_url).close()
+    assert not list((tmp_path / "data").glob("*before*"))
