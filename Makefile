@@ -6,12 +6,13 @@ DEMO_CALLS ?= 300
 # The sandbox takes more than Insight should be asked for: see RUNNER_REQUESTS_PER_SECOND in README.md.
 DEMO_REQUESTS_PER_SECOND ?= 100
 
-.PHONY: help setup demo test lint bench lock schema
+.PHONY: help setup demo test lint soak bench lock schema
 
 help:
 	@echo "make setup   install runner and its tools into .venv"
 	@echo "make demo    rehearse a campaign over public hospital numbers; nobody is called"
 	@echo "make test    all tests        make lint    style, types, architecture"
+	@echo "make soak    kills and stops runs for minutes, and counts who was called twice or lost: nobody"
 	@echo "make bench   the benchmarks   make lock    the lock files, anew from pyproject.toml"
 	@echo "make schema  schemas/campaign.schema.json, anew from the models"
 
@@ -31,6 +32,10 @@ lint: setup
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+# make soak ARGS="--rounds 100 --seed 7"
+soak: setup
+	@.venv/bin/python tests/acceptance/soak.py $(ARGS)
 
 bench: setup
 	@if ls tests/benchmarks/test_*.py >/dev/null 2>&1; \

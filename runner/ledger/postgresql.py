@@ -16,7 +16,8 @@ _OLDEST_VERSION = 12
 _SETTINGS = {
     "synchronous_commit": "on",
     "lock_timeout": "30s",
-    "idle_in_transaction_session_timeout": "60s",
+    # Shorter than a lease, so that a process that stands still holds no locks when it is taken over.
+    "idle_in_transaction_session_timeout": "10s",
     "default_transaction_isolation": "read\\ committed",
     "timezone": "UTC",
 }

@@ -20,27 +20,36 @@ def bury_dead_runs(
     but `survivor` is dead, whatever its lease says.
     """
     has_passed: ColumnElement[bool] = true() if alone else runs.c.lease_until <= now
-    connection.execute(
-        update(runs)
+    # A process that stands still in the middle of a transaction locks its rows; the server ends that soon.
+    dead = (
+        select(runs.c.id)
         .where(
             runs.c.campaign == campaign,
             runs.c.ended_at.is_(None),
             runs.c.id != (survivor if survivor is not None else 0),
             has_passed,
         )
-        .values(ended_at=now, ending=LOST)
+        .with_for_update(skip_locked=True)
     )
+    connection.execute(update(runs).where(runs.c.id.in_(dead)).values(ended_at=now, ending=LOST))
     ended = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.ended_at.is_not(None))
-    stuck = connection.execute(
-        update(calls)
+    left = (
+        select(calls.c.id)
         .where(
             calls.c.campaign == campaign,
             calls.c.state == CallState.SENDING,
             calls.c.run.in_(ended),
         )
+        .with_for_update(skip_locked=True)
+    )
+    stuck = connection.execute(
+        update(calls)
+        .where(calls.c.id.in_(left))
         .values(state=CallState.UNCERTAIN, reason=_REASON, updated_at=now)
         .returning(calls.c.id, calls.c.run)
     ).all()
+    if not stuck:
+        return 0
     for row in stuck:
         record_transition(
             connection,

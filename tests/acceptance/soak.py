@@ -1,0 +1,130 @@
+"""`make soak`: kills runs at every commit and at random, and counts who was called twice or lost.
+
+    python soak.py --rounds 20 --seed 1
+
+Prints a line for each kind of torment, and fails at the first call that is doubled or unexplained.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from chaos import Campaign
+from postgres import PostgresServer, postgres_server
+from reckoning import Reckoning
+from shell import PATIENCE_SECONDS, Person, server_on
+
+FAULTS = ("reset-after@5%", "reset-before@3%", "500-after@3%", "refuse@5%", "garbage@2%", "slow:0.3@30%")
+HEADER = ("torment", "campaigns", "calls", "deaths", "accepted", "twice", "uncertain", "unexplained")
+
+
+class Sum:
+    """The figures of one line."""
+
+    def __init__(self, torment: str) -> None:
+        self.torment = torment
+        self.campaigns = self.calls = self.deaths = 0
+        self.found = Reckoning()
+
+    def add(self, campaign: Campaign, deaths: int) -> None:
+        found = campaign.reckon()
+        self.campaigns += 1
+        self.calls += campaign.people
+        self.deaths += deaths
+        self.found.accepted += found.accepted
+        self.found.twice += found.twice
+        self.found.states += found.states
+        self.found.unexplained += found.unexplained
+
+    def cells(self) -> tuple[object, ...]:
+        found = self.found
+        return (
+            self.torment, self.campaigns, self.calls, self.deaths, found.accepted, found.twice,
+            found.states["uncertain"], len(found.unexplained),
+        )  # fmt: skip
+
+
+@contextmanager
+def campaign(people: int, ledger_url: str | None, *faults: str, rate: int = 50) -> Iterator[Campaign]:
+    """A user with an empty home, a sandbox with these faults, and a campaign that is all due at once."""
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-") as folder,
+        server_on(0, *[word for fault in faults for word in ("--fault", fault)]) as server,
+    ):
+        home, work = Path(folder) / "home", Path(folder) / "work"
+        home.mkdir()
+        work.mkdir()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "RUNNER_INSIGHT_BASE_URL": server.base_url,
+            "RUNNER_INSIGHT_USERNAME": "surveys@example.org",
+            "RUNNER_INSIGHT_DEVELOPER_KEY": "developer-key-of-the-soak",
+            "RUNNER_REQUESTS_PER_SECOND": str(rate),
+            "RUNNER_MAX_IN_FLIGHT": "4",
+        }
+        url = ledger_url or f"sqlite:///{work / 'ledger.sqlite3'}"
+        yield Campaign(Person(home, work, environment), server, url, people)
+
+
+def every_commit(what: str, new_url: PostgresServer | None) -> Sum:
+    """Dies at the first commit, at the second, and so on, until a run comes through alive."""
+    found, number = Sum(f"{what} each commit, {'PostgreSQL' if new_url else 'SQLite'}"), 0
+    while True:
+        number += 1
+        with campaign(6, new_url.new_database() if new_url else None) as tried:
+            process = tried.crash(what, f"commit:{number}")
+            process.communicate(timeout=PATIENCE_SECONDS)
+            if process.returncode != -signal.SIGKILL:
+                return found
+            tried.apply_until_through()
+            found.add(tried, 1)
+
+
+def at_random(rounds: int, seed: int, runs: int, server: PostgresServer | None) -> Sum:
+    found = Sum(f"random, {runs} runs, PostgreSQL" if server else "random, 1 run, SQLite")
+    for number in range(rounds):
+        chance = random.Random(seed * 1000 + number)
+        with campaign(150, server.new_database() if server else None, *FAULTS) as tried:
+            tried.torment(chance, runs, kills=12, longest_stop=18 if server else 2)
+            tried.apply_until_through()
+            found.add(tried, tried.kills)
+    return found
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description="Torments runner and reckons.")
+    arguments.add_argument("--rounds", type=int, default=10, help="random campaigns of each kind")
+    arguments.add_argument("--seed", type=int, default=1)
+    given = arguments.parse_args()
+    started = time.monotonic()
+    sums = []
+    with ExitStack() as stack:
+        server = stack.enter_context(postgres_server())
+        for torment in (
+            lambda: every_commit("kill-before", None),
+            lambda: every_commit("kill-after", None),
+            lambda: every_commit("kill-after", server),
+            lambda: at_random(given.rounds, given.seed, 1, None),
+            lambda: at_random(given.rounds, given.seed, 4, server),
+        ):
+            sums.append(torment())
+            if len(sums) == 1:
+                print(("{:36}" + "{:>12}" * 7).format(*HEADER))
+            print(("{:36}" + "{:>12,}" * 7).format(*sums[-1].cells()), flush=True)
+            sums[-1].found.check()
+    print(f"seed {given.seed}, {(time.monotonic() - started) / 60:.1f} minutes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

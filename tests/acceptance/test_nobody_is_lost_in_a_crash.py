@@ -1,0 +1,114 @@
+"""The promise: whatever dies, and whenever, nobody is called twice and nobody is lost."""
+
+import random
+import signal
+from pathlib import Path
+
+import pytest
+from chaos import Campaign
+from shell import PATIENCE_SECONDS, Person, wait_until
+
+PEOPLE = 5
+
+
+@pytest.fixture
+def person(customer: Person) -> Person:
+    customer.environment["RUNNER_MAX_IN_FLIGHT"] = "2"
+    return customer
+
+
+@pytest.fixture
+def campaign(person, sandbox, tmp_path) -> Campaign:
+    return Campaign(person, sandbox, f"sqlite:///{tmp_path / 'ledger.sqlite3'}", PEOPLE)
+
+
+def uncertain_in_the_end(campaign: Campaign) -> int:
+    """Applies to the end, and returns how many calls are uncertain once everything is accounted for."""
+    ended = campaign.apply_until_through()
+    found = campaign.reckon()
+    found.check()
+    assert (ended.returncode == 6) == (found.states["uncertain"] > 0)
+    return found.states["uncertain"]
+
+
+# `make soak` dies at every commit of all; here those will do that stand around a request.
+@pytest.mark.parametrize("where", ["commit:1", "commit:9", "intent:1", "intent:3", "result:1", "result:5"])
+@pytest.mark.parametrize("what", ["kill-before", "kill-after"])
+def test_killed_at_a_commit_nobody_is_called_twice_and_nobody_is_lost(campaign, what, where):
+    process = campaign.crash(what, where)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == -signal.SIGKILL, err
+    uncertain = uncertain_in_the_end(campaign)
+    if (what, where) in {("kill-after", "intent:1"), ("kill-before", "result:1")}:
+        assert 1 <= uncertain <= 2, "what was under way is uncertain"
+    elif where.startswith("commit") or (what, where) == ("kill-before", "intent:1"):
+        assert uncertain == 0, "nothing was under way"
+
+
+@pytest.mark.parametrize("where", ["intent:1", "result:1"])
+def test_stopped_in_the_middle_it_lets_nobody_in_and_goes_on_where_it_stood(campaign, where):
+    process = campaign.crash("stop-after", where)
+    wait_until(lambda: is_stopped(process.pid), "a stopped process")
+    refused = campaign.apply()
+    assert refused.returncode == 5, refused.stderr
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, err
+    found = campaign.reckon()
+    found.check()
+    assert found.states == {"queued": PEOPLE}
+
+
+@pytest.mark.parametrize("where", ["intent:1", "intent:3", "result:1", "result:4"])
+def test_on_a_full_disk_it_stops_with_words_and_goes_on_when_there_is_room(campaign, where):
+    process = campaign.crash("full-before", where)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1, err
+    assert "error: the ledger" in err
+    assert "Traceback" not in err
+    if where == "intent:1":
+        assert campaign.server.calls() == []
+    assert uncertain_in_the_end(campaign) <= 2
+
+
+def test_a_run_that_was_stopped_and_overtaken_sends_nothing_and_its_answer_still_counts(
+    person, sandbox, postgres_url
+):
+    """On PostgreSQL another run takes over once the lease has passed; then the first one wakes up."""
+    campaign = Campaign(person, sandbox, postgres_url, PEOPLE)
+    sleeper = campaign.crash("stop-before", "result:1")
+    wait_until(lambda: is_stopped(sleeper.pid), "a stopped process")
+    successor = campaign.apply()
+    assert successor.returncode == 6, successor.stderr
+    assert campaign.reckon().states["uncertain"] >= 1
+    requests = len(campaign.server.statuses())
+    sleeper.send_signal(signal.SIGCONT)
+    _, err = sleeper.communicate(timeout=PATIENCE_SECONDS)
+    assert sleeper.returncode == 5, err
+    assert "stood still" in err
+    assert len(campaign.server.statuses()) == requests
+    found = campaign.reckon()
+    found.check()
+    assert found.states == {"queued": PEOPLE}
+
+
+def test_tormented_at_random_nobody_is_called_twice_and_nobody_is_lost(person, start_sandbox, tmp_path):
+    server = start_sandbox("--fault", "reset-after@10%", "--fault", "slow:0.2@30%")
+    person.environment |= {"RUNNER_INSIGHT_BASE_URL": server.base_url, "RUNNER_REQUESTS_PER_SECOND": "20"}
+    campaign = Campaign(person, server, f"sqlite:///{tmp_path / 'ledger.sqlite3'}", 60)
+    campaign.torment(random.Random(7), 1, kills=4, longest_stop=0.5)
+    uncertain_in_the_end(campaign)
+    assert campaign.kills >= 1
+
+
+def test_four_runs_share_a_campaign_in_postgresql_and_may_die(person, start_sandbox, postgres_url):
+    server = start_sandbox("--fault", "slow:0.3@50%")
+    person.environment |= {"RUNNER_INSIGHT_BASE_URL": server.base_url, "RUNNER_REQUESTS_PER_SECOND": "40"}
+    campaign = Campaign(person, server, postgres_url, 120)
+    campaign.torment(random.Random(11), 4, kills=3, longest_stop=0.5)
+    uncertain_in_the_end(campaign)
+    assert campaign.kills >= 1
+
+
+def is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

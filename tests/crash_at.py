@@ -1,0 +1,57 @@
+"""Runs `runner` and lets something happen to it at a commit.
+
+    python crash_at.py kill-before commit:7 ARGUMENT...
+
+What happens: kill (SIGKILL), stop (SIGSTOP), or full (from then on no file of the process can be written,
+as on a full disk), before or after. Where: the n-th commit of all, of those that hold an intent to send, or
+of those that hold a result.
+"""
+
+import os
+import resource
+import signal
+import sys
+from collections import Counter
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.default import DefaultDialect
+
+from runner.cli import main
+
+what, place = sys.argv[1].split("-"), sys.argv[2]
+sys.argv = ["runner", *sys.argv[3:]]
+commit = DefaultDialect.do_commit
+seen: Counter[str] = Counter()
+holds = {"commit"}
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def note_what_is_written(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    if statement.startswith("INSERT INTO attempts"):
+        holds.add("intent")
+    elif statement.startswith("UPDATE attempts"):
+        holds.add("result")
+
+
+def happen() -> None:
+    if what[0] == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif what[0] == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    else:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def commit_and_crash(self: DefaultDialect, connection: object) -> None:
+    seen.update(holds)
+    here = {f"{kind}:{seen[kind]}" for kind in holds}
+    holds.intersection_update({"commit"})
+    if place in here and what[1] == "before":
+        happen()
+    commit(self, connection)
+    if place in here and what[1] == "after":
+        happen()
+
+
+DefaultDialect.do_commit = commit_and_crash  # type: ignore[method-assign]  # that is the point
+main()
