@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections import Counter
 
 from sqlalchemy import Engine, event
@@ -38,6 +39,8 @@ def happen() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     elif what[0] == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
+        # Another thread may take the signal: this one must not begin a transaction until all stand still.
+        time.sleep(0.2)
     else:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

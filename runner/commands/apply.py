@@ -79,8 +79,11 @@ def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int
         sys.stderr.write("no history here: this ledger has never seen this campaign\n")
     finish = Finish.DONE
     try:
-        if prepared.plan.calls or prepared.plan.withdrawals:
+        has_work = bool(prepared.plan.calls or prepared.plan.withdrawals)
+        if has_work:
             _ask(prepared, options)
+        # What a run beside this one has under way may come back unsent, or be lost with it.
+        if has_work or ledger.is_sending(name):
             finish = _carry_out(loaded, prepared, target, binding, mark, until_idle=options.until_idle)
     finally:
         seen = overview(ledger.engine, name, clock.now(), _PROBLEMS_SHOWN)

@@ -169,6 +169,12 @@ class Ledger:
         with self.engine.begin() as connection:
             return self._bury_dead_runs(connection, campaign)
 
+    def is_sending(self, campaign: str) -> bool:
+        """Whether calls are under way whose end is not known yet."""
+        sending = select(calls.c.id).where(calls.c.campaign == campaign, calls.c.state == CallState.SENDING)
+        with self.engine.begin() as connection:
+            return connection.scalar(sending.limit(1)) is not None
+
     def lease(self, campaign: str, run: int) -> Lease:
         """The lease of a run that has begun."""
         return Lease(self.engine, campaign, run, alone=self.alone)

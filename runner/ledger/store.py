@@ -64,11 +64,15 @@ def _explain_errors(engine: Engine, where: str) -> None:
             words = _words(context.original_exception)
             # SQLAlchemy keeps the original as the cause: it must quote nobody either.
             context.original_exception.args = (words,)
-            raise LedgerError(
-                f"the ledger {where} cannot be used: {words}",
-                hint="see `runner doctor`; if the ledger is damaged, restore a copy; "
-                "never delete it while calls may be under way",
-            ) from None
+            raise LedgerError(f"the ledger {where} cannot be used: {words}", hint=_advice(words)) from None
+
+
+def _advice(words: str) -> str:
+    if "locked" in words:
+        return (
+            "another process stands still in the middle of writing; let it go on or end it (`runner status`)"
+        )
+    return "see `runner doctor`; never delete the ledger: it knows who was called"
 
 
 def _words(error: BaseException) -> str:
