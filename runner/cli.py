@@ -236,7 +236,7 @@ def cancel(
             help="Also cancel everything that waits in the survey's instance at Insight, whoever queued it.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about the instance.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")] = False,
 ) -> int:
     """Withdraw, for good, every call of a campaign that is not queued yet."""
     from runner.commands import operate  # noqa: PLC0415 - see the module's docstring

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from runner.campaign.loader import LoadedCampaign, load_campaign
+from runner.commands.binding import account_digest, api_name
 from runner.commands.carry_out import carry_out
 from runner.commands.planning import PreparedPlan, prepare_plan, privacy_key
 from runner.commands.target import Target, insight, rehearsal
@@ -87,7 +88,16 @@ def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int
             finish = _carry_out(loaded, prepared, target, binding, mark, until_idle=options.until_idle)
     finally:
         seen = overview(ledger.engine, name, clock.now(), _PROBLEMS_SHOWN)
-    print_summary(console, seen, finish, prepared.identity, rehearsal=target.is_rehearsal, path=loaded.path)
+    where = "the sandbox" if target.is_rehearsal else api_name(target.settings)
+    print_summary(
+        console,
+        seen,
+        finish,
+        prepared.identity,
+        rehearsal=target.is_rehearsal,
+        where=where,
+        path=loaded.path,
+    )
     if finish is Finish.INTERRUPTED:
         return ExitStatus.INTERRUPTED
     return ExitStatus.FINISHED_WITH_PROBLEMS if seen.problem_count else ExitStatus.DONE
@@ -100,7 +110,7 @@ def _binding(loaded: LoadedCampaign, target: Target) -> Binding:
         campaign=loaded.campaign.name,
         survey_id=survey.survey_id,
         instance_id=survey.instance_id,
-        account=identity.digest(f"account:{settings.insight_username}"),
+        account=account_digest(settings, identity),
         origin=origin(settings.insight_base_url),
     )
 

@@ -20,6 +20,8 @@ from runner.ledger.chronicle import chronicle
 from runner.ledger.ledger import Ledger
 from runner.ledger.mark import Mark
 from runner.ledger.operators import Operators, Resolution
+from runner.ledger.overview import overview
+from runner.ledger.states import CallState
 from runner.reports.history import print_history
 from runner.settings import load_settings, marks_folder
 
@@ -52,9 +54,11 @@ def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
     """Withdraws what is not sent yet; with `pending_at_insight` also all that waits in the instance."""
     with _desk(campaign) as desk:
         if pending_at_insight:
-            _warn_of_instance(desk, yes=yes)
+            _warn_of_instance(desk)
+        if not yes:
+            _ask_to_cancel(desk)
         withdrawn = desk.operators.cancel(desk.campaign, time.time())
-        _say(f"{desk.campaign} is canceled for good: {withdrawn:,} calls were withdrawn unsent")
+        _say(f"{desk.campaign} is canceled for good: {_calls(withdrawn)} withdrawn unsent")
         if pending_at_insight:
             _cancel_at_insight(desk)
     return ExitStatus.DONE
@@ -112,15 +116,21 @@ def _desk(campaign: str) -> Iterator[_Desk]:
         )
 
 
-def _warn_of_instance(desk: _Desk, *, yes: bool) -> None:
+def _warn_of_instance(desk: _Desk) -> None:
     survey_id, instance_id = desk.ledger.survey(desk.campaign)
     _say(
         f"This cancels EVERY call that waits in instance {instance_id} of survey {survey_id} at Insight, "
         "also those that other people or programs queued there. Insight has no way to cancel fewer."
     )
-    if yes:
-        return
-    _ask_to_type(instance_id, "cancel --pending-at-insight")
+
+
+def _ask_to_cancel(desk: _Desk) -> None:
+    waiting = overview(desk.ledger.engine, desk.campaign, time.time(), 0).states[CallState.PLANNED]
+    _say(
+        f"This withdraws what {desk.campaign} has not sent yet ({_calls(waiting)}) for good: "
+        f"nothing is ever sent again under this name. To stop for a while: runner pause {desk.campaign}"
+    )
+    _ask_to_type(desk.campaign, "cancel")
 
 
 def _ask_to_type(word: str, command: str) -> None:
@@ -150,6 +160,10 @@ def _cancel_at_insight(desk: _Desk) -> None:
         desk.campaign, "cancel-pending", f"survey {survey_id}, instance {instance_id}", time.time()
     )
     _say("Insight took the order to cancel what waits in the instance")
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from runner.campaign.diagnostics import Diagnostic, Severity
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Source
+from runner.commands.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
 from runner.commands.checks import check_holidays
 from runner.contacts import phone
 from runner.contacts.contact import Row
@@ -17,6 +18,7 @@ from runner.contacts.sources import SourceReader
 from runner.contacts.suppression import SuppressionLists
 from runner.contacts.text_file import Notice
 from runner.ledger.ledger import Ledger
+from runner.ledger.overview import overview
 from runner.planning import public_holidays
 from runner.planning.plan import DataVersions, Plan
 from runner.planning.planner import PlanInput, build_plan
@@ -54,6 +56,7 @@ def prepare_plan(
     reader = SourceReader(folder, notices=[])
     suppression = SuppressionLists(campaign, reader)
     identity = Identity(privacy_key(settings, ledger))
+    standing = list(_standing(loaded, settings, ledger, identity, now))
     plan = build_plan(
         PlanInput(
             campaign=campaign,
@@ -67,7 +70,11 @@ def prepare_plan(
             diagnose=lambda code, message, loc, hint: loaded.diagnostic(
                 Severity.WARNING, code, message, loc, hint
             ),
-            earlier_diagnostics=lambda: (*loaded.warnings, *_notices(loaded, reader.notices)),
+            earlier_diagnostics=lambda: (
+                *loaded.warnings,
+                *standing,
+                *_notices(loaded, reader.notices),
+            ),
         )
     )
     return PreparedPlan(
@@ -84,6 +91,18 @@ def _rows(sources: list[Source], reader: SourceReader) -> Iterator[tuple[Source,
     for source in sources:
         for row in reader.rows(source):
             yield source, row
+
+
+def _standing(
+    loaded: LoadedCampaign, settings: Settings, ledger: Ledger, identity: Identity, now: float
+) -> Iterator[Diagnostic]:
+    """What the ledger holds against carrying out any plan of this campaign."""
+    seen = overview(ledger.engine, loaded.campaign.name, now, most_problems=0)
+    elsewhere = bound_elsewhere(seen, settings, identity)
+    if elsewhere:
+        yield loaded.diagnostic(
+            Severity.WARNING, "bound_elsewhere", elsewhere, ("name",), BOUND_ELSEWHERE_HINT
+        )
 
 
 def _notices(loaded: LoadedCampaign, notices: list[Notice]) -> Iterator[Diagnostic]:

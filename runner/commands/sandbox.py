@@ -1,25 +1,37 @@
 """`runner sandbox`: the Insight stand-in as a server in the foreground."""
 
+import shlex
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from runner.errors import ExitStatus
 from runner.insight.sandbox import parse_fault, serve
 
 
 def sandbox(*, port: int, faults: Sequence[str]) -> int:
-    """Serves until Ctrl-C. Prints what to set so that runner uses it."""
-    serve(port=port, faults=[parse_fault(spec) for spec in faults], on_ready=_announce)
+    """Serves until Ctrl-C. Prints what to set so that runner uses it, with a ledger to throw away.
+
+    In the lasting ledger, practice would count as calls, and the campaign would be bound to the sandbox.
+    """
+    wanted = [parse_fault(spec) for spec in faults]
+    with tempfile.TemporaryDirectory(prefix="runner-practice-") as folder:
+        ledger_url = f"sqlite:///{Path(folder).resolve() / 'ledger.sqlite3'}"
+        serve(port=port, faults=wanted, on_ready=lambda base_url: _announce(base_url, ledger_url))
     return ExitStatus.DONE
 
 
-def _announce(base_url: str) -> None:
+def _announce(base_url: str, ledger_url: str) -> None:
     root = base_url.removesuffix("/api")
     sys.stdout.write(
         f"The sandbox listens on {base_url} and calls nobody. To use it, in another terminal:\n\n"
         f"  export RUNNER_INSIGHT_BASE_URL={base_url}\n"
         "  export RUNNER_INSIGHT_USERNAME=me@example.org RUNNER_INSIGHT_DEVELOPER_KEY=any-key\n"
+        f"  export RUNNER_LEDGER_URL={shlex.quote(ledger_url)}\n"
         "  runner apply campaign.yaml\n\n"
+        "The last export names a ledger for practice, which goes when the sandbox ends: without it, these "
+        "calls\nwould count as made, and the campaign could not be applied at Insight any more.\n\n"
         f"What it received: {root}/_sandbox/calls\nCtrl-C ends it.\n"
     )
     sys.stdout.flush()

@@ -7,14 +7,15 @@ from contextlib import closing
 
 from rich.console import Console
 
+from runner.commands.binding import bound_elsewhere
 from runner.commands.campaign_name import known_campaign
 from runner.commands.planning import privacy_key
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus
 from runner.ledger.ledger import Ledger
-from runner.ledger.overview import overview
-from runner.reports.status import print_status, status_json
-from runner.settings import load_settings
+from runner.ledger.overview import Overview, overview
+from runner.reports.status import CampaignStatus, print_status, status_json
+from runner.settings import Settings, load_settings
 
 _WATCH_SECONDS = 2
 _MOST_PROBLEMS = 100
@@ -29,10 +30,11 @@ def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
         while True:
             now = time.time()
             found = [
-                (overview(ledger.engine, name, now, _MOST_PROBLEMS), ledger.holder(name)) for name in names
+                _status(overview(ledger.engine, name, now, _MOST_PROBLEMS), ledger, settings, identity)
+                for name in names
             ]
             if as_json:
-                entries = [status_json(seen, who, identity) for seen, who in found]
+                entries = [status_json(each, identity) for each in found]
                 sys.stdout.write(json.dumps(entries[0] if campaign else entries, ensure_ascii=False) + "\n")
             else:
                 if watch:
@@ -42,3 +44,9 @@ def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
             if not watch:
                 return ExitStatus.DONE
             time.sleep(_WATCH_SECONDS)
+
+
+def _status(seen: Overview, ledger: Ledger, settings: Settings, identity: Identity) -> CampaignStatus:
+    return CampaignStatus(
+        seen=seen, holder=ledger.holder(seen.campaign), warning=bound_elsewhere(seen, settings, identity)
+    )

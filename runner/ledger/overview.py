@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, func, select
 
 from runner.ledger.states import PROBLEMS, CallState
-from runner.ledger.tables import calls
+from runner.ledger.tables import calls, campaigns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,10 @@ class Overview:
     next_due: int | None
     queued_last_minute: int
     problems: tuple[Problem, ...]
+    origin: str
+    """The API it was first applied at; empty where the ledger does not know the campaign."""
+    account: str
+    """Keyed hash of the user name it was first applied with; empty likewise."""
 
     @property
     def problem_count(self) -> int:
@@ -39,6 +43,9 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
     """The state of `campaign` as of `now`, with up to `most_problems` problems, newest first."""
     mine = calls.c.campaign == campaign
     with engine.begin() as connection:
+        bound = connection.execute(
+            select(campaigns.c.origin, campaigns.c.account).where(campaigns.c.name == campaign)
+        ).one_or_none()
         counted = connection.execute(
             select(calls.c.state, func.count()).where(mine).group_by(calls.c.state)
         ).all()
@@ -72,4 +79,6 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
             )
             for row in problems
         ),
+        origin=bound.origin if bound else "",
+        account=bound.account if bound else "",
     )

@@ -1,6 +1,7 @@
 """How far campaigns are, as text and JSON."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -13,12 +14,22 @@ from runner.ledger.states import PROBLEMS
 from runner.reports.times import rfc3339
 
 
-def status_json(seen: Overview, holder: str | None, identity: Identity) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignStatus:
+    """One campaign: what the ledger holds, who applies it now, and what speaks against applying it."""
+
+    seen: Overview
+    holder: str | None
+    warning: str
+
+
+def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
+    seen = status.seen
     return {
         "campaign": seen.campaign,
         "states": {state.value: count for state, count in seen.states.items()},
         "next_due": seen.next_due,
-        "holder": holder,
+        "holder": status.holder,
         "queued_last_minute": seen.queued_last_minute,
         "problems": [
             {
@@ -30,17 +41,19 @@ def status_json(seen: Overview, holder: str | None, identity: Identity) -> dict[
             }
             for problem in seen.problems
         ],
+        "warning": status.warning,
     }
 
 
-def print_status(console: Console, found: Sequence[tuple[Overview, str | None]], identity: Identity) -> None:
+def print_status(console: Console, found: Sequence[CampaignStatus], identity: Identity) -> None:
     if not found:
         console.print("no campaign was applied with this ledger yet")
-    for seen, holder in found:
-        _print_one(console, seen, holder, identity)
+    for status in found:
+        _print_one(console, status, identity)
 
 
-def _print_one(console: Console, seen: Overview, holder: str | None, identity: Identity) -> None:
+def _print_one(console: Console, status: CampaignStatus, identity: Identity) -> None:
+    seen = status.seen
     console.print(Text(seen.campaign, style="bold"))
     table = Table.grid(padding=(0, 2))
     table.add_column()
@@ -52,7 +65,9 @@ def _print_one(console: Console, seen: Overview, holder: str | None, identity: I
     console.print(table)
     due = rfc3339(seen.next_due) if seen.next_due is not None else "nothing"
     console.print(f"  next due: {due}; queued in the last minute: {seen.queued_last_minute:,}")
-    console.print(f"  applied now by {holder}" if holder else "  nobody applies it now")
+    console.print(f"  applied now by {status.holder}" if status.holder else "  nobody applies it now")
+    if status.warning:
+        console.print(Text(f"  warning: {status.warning}", style="yellow"), soft_wrap=True)
     for problem in seen.problems:
         console.print(
             Text(f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}) "),

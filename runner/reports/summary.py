@@ -27,10 +27,17 @@ _SENT = (
 
 
 def print_summary(
-    console: Console, seen: Overview, finish: Finish, identity: Identity, *, rehearsal: bool, path: Path
+    console: Console,
+    seen: Overview,
+    finish: Finish,
+    identity: Identity,
+    *,
+    rehearsal: bool,
+    where: str,
+    path: Path,
 ) -> None:
+    """`where` is what people call the API that took the calls."""
     queued = sum(seen.states[state] for state in _SENT)
-    where = "the sandbox" if rehearsal else "Insight"
     console.print()
     calls = "1 call is" if queued == 1 else f"{queued:,} calls are"
     console.print(Text(f"{_ENDINGS[finish]}: {calls} queued at {where}.", style="bold"))

@@ -1,14 +1,17 @@
 """The installed `runner` as users run it, and a sandbox in a process of its own."""
 
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +82,28 @@ class Person:
             timeout=PATIENCE_SECONDS * 2,
             check=False,
         )
+
+    def at_a_terminal(self, *arguments: str, typing: str = "", columns: int = 80) -> tuple[int, str]:
+        """Exit status and all that a terminal of this width showed, without its control sequences."""
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, columns))
+        process = subprocess.Popen(
+            [RUNNER, *arguments],
+            cwd=self.folder,
+            env={**self.environment, "TERM": "xterm"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        os.write(ours, typing.encode())
+        shown = b""
+        # Linux ends a terminal that nobody holds any more with an error.
+        with suppress(OSError):
+            while part := os.read(ours, 4096):
+                shown += part
+        os.close(ours)
+        return process.wait(PATIENCE_SECONDS), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", shown.decode())
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -35,7 +35,7 @@ def test_pause_and_resume_take_effect_on_a_running_apply(customer, sandbox):
 
     assert customer.run("resume", "five-zones").returncode == 0
     wait_until(lambda: len(sandbox.calls()) > paused_at, "a call after the pause")
-    canceled = customer.run("cancel", "five-zones")
+    canceled = customer.run("cancel", "five-zones", "--yes")
     out, err = process.communicate(timeout=60)
 
     assert process.returncode == 0, err
@@ -56,12 +56,29 @@ def test_a_pause_lasts_over_restarts_and_a_cancel_is_final(customer, sandbox):
     assert "The campaign is paused" in paused.stdout
     assert len(sandbox.calls()) == 1
     customer.run("resume", "five-zones")
-    customer.run("cancel", "five-zones")
+    customer.run("cancel", "five-zones", "--yes")
     for command in (("apply", "campaign.yaml", "--yes"), ("resume", "five-zones"), ("pause", "five-zones")):
         refused = customer.run(*command)
         assert refused.returncode == 1
         assert "canceled, which is final" in refused.stderr
     assert len(sandbox.calls()) == 1
+
+
+def test_cancel_is_for_good_so_it_asks_and_without_a_terminal_needs_a_yes(customer):
+    prepare(customer, 3)
+    customer.run("apply", "campaign.yaml", "--yes", "--limit", "1")
+    unasked = customer.run("cancel", "five-zones", stdin="five-zones\n")
+    assert unasked.returncode == 64
+    assert "--yes" in unasked.stderr
+    status, said = customer.at_a_terminal("cancel", "five-zones", typing="yes\n")
+    assert status == 1
+    assert "nothing is ever sent again under this name" in " ".join(said.split())
+    assert "nothing was changed" in said
+    assert customer.run("resume", "five-zones").returncode == 0
+    status, said = customer.at_a_terminal("cancel", "five-zones", typing="five-zones\n")
+    assert status == 0
+    assert "five-zones is canceled for good" in said
+    assert "which is final" in customer.run("resume", "five-zones").stderr
 
 
 def test_cancel_may_reach_what_waits_at_insight_after_saying_what_that_means(customer):
