@@ -253,14 +253,24 @@ def resolve(
     *,
     resolution: Annotated[ResolveAs, typer.Option("--as", help="What you found out at Insight.")],
     everybody: Annotated[bool, typer.Option("--all", help="Every uncertain call of the campaign.")] = False,
-    call_id: Annotated[str | None, typer.Option(help="Insight's call_id, with --as queued.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The contacts in this file, one key or ref a line.")
+    ] = None,
+    call_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="Insight's call_id, where you know it; with --as queued.")
+    ] = None,
 ) -> int:
     """Settle an uncertain call: not-queued calls are planned again by the next apply."""
     from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
     from runner.ledger.operators import Resolution  # noqa: PLC0415 - see the module's docstring
 
     return operate.resolve(
-        campaign, contact, everybody=everybody, resolution=Resolution(resolution), call_id=call_id
+        campaign,
+        contact,
+        file=file,
+        everybody=everybody,
+        resolution=Resolution(resolution),
+        call_id=call_id,
     )
 
 

@@ -6,8 +6,9 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
@@ -15,7 +16,7 @@ from runner.commands.campaign_name import known_campaign
 from runner.commands.planning import privacy_key
 from runner.commands.target import insight
 from runner.contacts.identity import Identity
-from runner.errors import ExitStatus, RunnerError, UsageError
+from runner.errors import CampaignHeldError, ExitStatus, RunnerError, UsageError
 from runner.ledger.chronicle import chronicle
 from runner.ledger.ledger import Ledger
 from runner.ledger.mark import Mark
@@ -65,21 +66,44 @@ def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
 
 
 def resolve(
-    campaign: str, contact: str | None, *, everybody: bool, resolution: Resolution, call_id: str | None
+    campaign: str,
+    contact: str | None,
+    *,
+    file: Path | None,
+    everybody: bool,
+    resolution: Resolution,
+    call_id: str | None,
 ) -> int:
-    """An operator's decision on one uncertain call, or on all of them."""
-    if (contact is None) != everybody:
-        raise UsageError("name one CONTACT, or give --all")
-    if call_id is not None and (everybody or resolution is not Resolution.QUEUED):
+    """An operator's decision on one uncertain call, on those of a file, or on all of them."""
+    if [contact is not None, file is not None, everybody].count(True) != 1:
+        raise UsageError("name one CONTACT, or give --file or --all")
+    if call_id is not None and (contact is None or resolution is not Resolution.QUEUED):
         raise UsageError("--call-id goes with one contact and --as queued")
+    named = _contacts_in(file) if file is not None else [contact] if contact is not None else None
     with _desk(campaign) as desk:
-        settled = desk.operators.resolve(desk.campaign, contact, resolution, call_id, time.time())
+        _bury_if_nobody_applies(desk)
+        settled = desk.operators.resolve(desk.campaign, named, resolution, call_id, time.time())
         if not settled:
             _say("no call is uncertain: there is nothing to resolve")
         for call in settled:
             sent = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(call.intended_at))
             _say(f"{desk.identity.label(call.key)} [{call.ref}], sent {sent} UTC: now {call.after}")
     return ExitStatus.DONE
+
+
+def _contacts_in(file: Path) -> list[str]:
+    """One key or ref a line."""
+    try:
+        found = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from None
+    return [line for line in found if line]
+
+
+def _bury_if_nobody_applies(desk: _Desk) -> None:
+    """A call that a dead run was sending becomes uncertain here too, not only with the next apply."""
+    with suppress(CampaignHeldError), desk.ledger.hold(desk.campaign):
+        desk.ledger.bury_dead_runs(desk.campaign)
 
 
 def history(campaign: str, contact: str | None) -> int:

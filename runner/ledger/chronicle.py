@@ -1,8 +1,9 @@
 """The history of a campaign as it happened: transitions, attempts and the acts of operators, in order."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, or_, select
+from sqlalchemy import Engine, Row, or_, select
 
 from runner.ledger.tables import actions, calls, runs, transitions
 
@@ -23,6 +24,11 @@ class Entry:
     """The process or person that did it, with the git commit of the campaign file where there is one."""
 
 
+def _process(row: Row[*tuple[Any, ...]]) -> str:
+    commit = f" at {row.git_commit[:12]}" if row.git_commit else ""
+    return f"{row.host} process {row.pid}{commit}"
+
+
 def chronicle(engine: Engine, campaign: str, contact: str | None) -> list[Entry]:
     """Everything that happened, oldest first; for one contact (key or ref) only what concerns it."""
     with engine.begin() as connection:
@@ -34,6 +40,7 @@ def chronicle(engine: Engine, campaign: str, contact: str | None) -> list[Entry]
             transitions.c.before,
             transitions.c.after,
             transitions.c.reason,
+            transitions.c.actor,
             runs.c.host,
             runs.c.pid,
             runs.c.git_commit,
@@ -52,8 +59,7 @@ def chronicle(engine: Engine, campaign: str, contact: str | None) -> list[Entry]
                 ref=row.ref,
                 what=f"{row.before or 'new'} → {row.after}",
                 reason=row.reason,
-                who=f"{row.host} process {row.pid}"
-                + (f" at {row.git_commit[:12]}" if row.git_commit else ""),
+                who=row.actor or _process(row),
             )
             for row in connection.execute(moves.order_by(transitions.c.id))
         ]

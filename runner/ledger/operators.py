@@ -18,6 +18,9 @@ _GRACE_SECONDS = 60
 """Twice the deadline of an exchange with Insight."""
 
 
+_Rows = Sequence[Row[*tuple[Any, ...]]]
+
+
 class CampaignStanding(StrEnum):
     """What operators allow. It lasts over restarts."""
 
@@ -112,14 +115,21 @@ class Operators:
             self._keep(connection, campaign, verb, detail, now)
 
     def resolve(
-        self, campaign: str, contact: str | None, resolution: Resolution, call_id: str | None, now: float
+        self,
+        campaign: str,
+        contacts: Sequence[str] | None,
+        resolution: Resolution,
+        call_id: str | None,
+        now: float,
     ) -> list[Resolved]:
-        """Settles the uncertain call of one contact (key or ref), or all of the campaign for None.
+        """Settles the uncertain calls of these contacts (keys or refs), or all of the campaign for None.
 
-        Raises LedgerError when there is no such call, or it may still be on its way.
+        All or none. Raises LedgerError when there is no such call, when it may still be on its way, or when
+        another call has `call_id` already.
         """
         with self._engine.begin() as connection:
-            rows = self._uncertain(connection, campaign, contact)
+            rows = self._to_resolve(connection, campaign, contacts)
+            self._check_call_id(connection, rows, call_id)
             after = _RESOLVED_STATE[resolution]
             reason = f"resolved as {resolution} by {self._actor}"
             for row in rows:
@@ -145,10 +155,32 @@ class Operators:
                 for row in rows
             ]
 
+    def _to_resolve(self, connection: Connection, campaign: str, contacts: Sequence[str] | None) -> _Rows:
+        if contacts is None:
+            return self._uncertain(connection, campaign, None)
+        found: list[Row[*tuple[Any, ...]]] = []
+        for number, contact in enumerate(contacts, start=1):
+            try:
+                found += self._uncertain(connection, campaign, contact)
+            except LedgerError as error:
+                if len(contacts) == 1:
+                    raise
+                message = f"contact {number} of {len(contacts)}: {error.message}; nothing was resolved"
+                raise LedgerError(message, hint=error.hint) from None
+        return found
+
     @staticmethod
-    def _uncertain(
-        connection: Connection, campaign: str, contact: str | None
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
+    def _check_call_id(connection: Connection, rows: _Rows, call_id: str | None) -> None:
+        accounts = select(calls.c.account).where(calls.c.id.in_([row.id for row in rows]))
+        taken = select(calls.c.ref).where(calls.c.call_id == call_id, calls.c.account.in_(accounts))
+        if call_id is not None and (other := connection.scalar(taken)) is not None:
+            raise LedgerError(
+                f"call_id {call_id} is that of another call, to contact {other}",
+                hint="look it up at Insight once more, or leave --call-id out",
+            )
+
+    @staticmethod
+    def _uncertain(connection: Connection, campaign: str, contact: str | None) -> _Rows:
         latest = (
             select(attempts.c.intended_at)
             .where(attempts.c.call == calls.c.id)

@@ -3,21 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, and_, func, select
 
 from runner.ledger.states import PROBLEMS, CallState
-from runner.ledger.tables import calls, campaigns
+from runner.ledger.tables import attempts, calls, campaigns, runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A refused or uncertain call. `at` is UTC Unix seconds."""
+    """A refused or uncertain call, and what is known of its last request. Times are UTC Unix seconds."""
 
     key: str
     ref: str
     state: CallState
     reason: str
+    """How far the exchange came, and what Insight answered, if it did."""
     at: float
+    sent_at: float
+    """When the intent to send was committed; the bytes left right after, if they did."""
+    http_status: int | None
+    sender: str
+    """The process that sent it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +64,22 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
             .where(mine, calls.c.state == CallState.QUEUED, calls.c.updated_at > now - 60)
         )
         problems = connection.execute(
-            select(calls.c.contact, calls.c.ref, calls.c.state, calls.c.reason, calls.c.updated_at)
+            select(
+                calls.c.contact,
+                calls.c.ref,
+                calls.c.state,
+                calls.c.reason,
+                calls.c.updated_at,
+                attempts.c.intended_at,
+                attempts.c.http_status,
+                runs.c.pid,
+                runs.c.host,
+            )
+            .select_from(
+                calls.join(
+                    attempts, and_(attempts.c.call == calls.c.id, attempts.c.fence == calls.c.fence)
+                ).join(runs, attempts.c.run == runs.c.id)
+            )
             .where(mine, calls.c.state.in_(PROBLEMS))
             .order_by(calls.c.updated_at.desc(), calls.c.id)
             .limit(most_problems)
@@ -76,6 +97,9 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
                 state=CallState(row.state),
                 reason=row.reason,
                 at=row.updated_at,
+                sent_at=row.intended_at,
+                http_status=row.http_status,
+                sender=f"process {row.pid} on {row.host}",
             )
             for row in problems
         ),

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from runner.contacts.identity import Identity
 from runner.ledger.overview import Overview
-from runner.ledger.states import PROBLEMS
+from runner.ledger.states import PROBLEMS, CallState
 from runner.reports.times import rfc3339
 
 
@@ -38,6 +38,9 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
                 "state": problem.state.value,
                 "reason": problem.reason,
                 "at": int(problem.at),
+                "sent_at": int(problem.sent_at),
+                "http_status": problem.http_status,
+                "sender": problem.sender,
             }
             for problem in seen.problems
         ],
@@ -71,7 +74,15 @@ def _print_one(console: Console, status: CampaignStatus, identity: Identity) -> 
     for problem in seen.problems:
         console.print(
             Text(f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}) "),
-            Text(f"{rfc3339(problem.at)}: {problem.reason}", style="dim"),
+            Text(f"sent {rfc3339(problem.sent_at)} by {problem.sender}: {problem.reason}", style="dim"),
             sep="",
+            soft_wrap=True,
+        )
+    if seen.states[CallState.UNCERTAIN]:
+        console.print(
+            Text(
+                "  Find out at Insight whether the uncertain calls are there, then say so:\n"
+                f"  runner resolve {seen.campaign} CONTACT --as queued (or not-queued, abandoned)"
+            ),
             soft_wrap=True,
         )

@@ -6,6 +6,7 @@ Prints a line for each kind of torment, and fails at the first call that is doub
 """
 
 import argparse
+import itertools
 import os
 import random
 import signal
@@ -76,18 +77,19 @@ def campaign(people: int, ledger_url: str | None, *faults: str, rate: int = 50) 
         yield Campaign(Person(home, work, environment), server, url, people)
 
 
-def every_commit(what: str, new_url: PostgresServer | None) -> Sum:
-    """Dies at the first commit, at the second, and so on, until a run comes through alive."""
-    found, number = Sum(f"{what} each commit, {'PostgreSQL' if new_url else 'SQLite'}"), 0
-    while True:
-        number += 1
-        with campaign(6, new_url.new_database() if new_url else None) as tried:
-            process = tried.crash(what, f"commit:{number}")
-            process.communicate(timeout=PATIENCE_SECONDS)
-            if process.returncode != -signal.SIGKILL:
-                return found
-            tried.apply_until_through()
-            found.add(tried, 1)
+def every_commit(what: str, kinds: tuple[str, ...], server: PostgresServer | None) -> Sum:
+    """Dies at the first commit of a kind, at the second, and so on, until a run comes through alive."""
+    found = Sum(f"{what} each {' and '.join(kinds)}, {'PostgreSQL' if server else 'SQLite'}")
+    for kind in kinds:
+        for number in itertools.count(1):
+            with campaign(6, server.new_database() if server else None) as tried:
+                process = tried.crash(what, f"{kind}:{number}")
+                process.communicate(timeout=PATIENCE_SECONDS)
+                if process.returncode != -signal.SIGKILL:
+                    break
+                tried.apply_until_through()
+                found.add(tried, 1)
+    return found
 
 
 def at_random(rounds: int, seed: int, runs: int, server: PostgresServer | None) -> Sum:
@@ -111,16 +113,16 @@ def main() -> int:
     with ExitStack() as stack:
         server = stack.enter_context(postgres_server())
         for torment in (
-            lambda: every_commit("kill-before", None),
-            lambda: every_commit("kill-after", None),
-            lambda: every_commit("kill-after", server),
+            lambda: every_commit("kill-before", ("commit",), None),
+            lambda: every_commit("kill-after", ("commit",), None),
+            lambda: every_commit("kill-after", ("intent", "result"), server),
             lambda: at_random(given.rounds, given.seed, 1, None),
             lambda: at_random(given.rounds, given.seed, 4, server),
         ):
             sums.append(torment())
             if len(sums) == 1:
-                print(("{:36}" + "{:>12}" * 7).format(*HEADER))
-            print(("{:36}" + "{:>12,}" * 7).format(*sums[-1].cells()), flush=True)
+                print(("{:46}" + "{:>12}" * 7).format(*HEADER))
+            print(("{:46}" + "{:>12,}" * 7).format(*sums[-1].cells()), flush=True)
             sums[-1].found.check()
     print(f"seed {given.seed}, {(time.monotonic() - started) / 60:.1f} minutes")
     return 0

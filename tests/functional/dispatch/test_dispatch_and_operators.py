@@ -70,7 +70,7 @@ def test_a_call_resolved_as_not_queued_is_sent_again_by_the_run_that_made_it_unc
         if claim.fence == 1 and claim.key == "c0":
             return NO_ANSWER
         if claim.key == "c1":
-            operators(ledger).resolve(CAMPAIGN, "c0", Resolution.NOT_QUEUED, None, NOW)
+            operators(ledger).resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW)
         return accepted("1" + claim.key[1:])
 
     stage = Stage(ledger, calls(3), answer=answer)
@@ -84,7 +84,7 @@ def test_a_call_resolved_as_not_queued_is_not_sent_to_somebody_who_is_on_a_list_
         if claim.key == "c0":
             return NO_ANSWER
         if claim.key == "c2":
-            operators(ledger).resolve(CAMPAIGN, "c0", Resolution.NOT_QUEUED, None, NOW)
+            operators(ledger).resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW)
         return accepted("1" + claim.key[1:])
 
     # The list names c0 while c0 is uncertain, and so not among those who wait.

@@ -187,7 +187,7 @@ def test_proof_that_a_call_was_queued_overrules_an_operator(ledger, resolution):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
     bury(ledger)
-    Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, "a", resolution, None, NOW)
+    Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], resolution, None, NOW)
     queue.finish(claim, QUEUED, NOW)
     assert only(rows(ledger, "SELECT state, call_id FROM calls")) == {"state": "queued", "call_id": "155761"}
 
@@ -198,7 +198,7 @@ def test_nothing_else_overrules_an_operator(ledger, resolution, ending):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
     bury(ledger)
-    Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, "a", resolution, None, NOW)
+    Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], resolution, None, NOW)
     before = states(ledger)
     with pytest.raises(LostClaimError):
         queue.finish(claim, ending, NOW)

@@ -216,13 +216,13 @@ def test_an_operator_settles_nothing_while_the_owner_may_still_be_sending(ledger
     join(ledger, *people(2))
     ann = Operators(ledger.engine, "ann@desk")
     with pytest.raises(Exception, match="being sent right now by process 4711 on here"):
-        ann.resolve(CAMPAIGN, "c0", Resolution.NOT_QUEUED, None, NOW)
+        ann.resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW)
     lapse(ledger, dead, seconds_ago=1)
     ledger.bury_dead_runs(CAMPAIGN)
     with pytest.raises(Exception, match="may still be at it"):
-        ann.resolve(CAMPAIGN, "c0", Resolution.NOT_QUEUED, None, NOW)
+        ann.resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW)
     lapse(ledger, dead, seconds_ago=LEASE_SECONDS * 10)
-    (settled,) = ann.resolve(CAMPAIGN, "c0", Resolution.NOT_QUEUED, None, NOW)
+    (settled,) = ann.resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW)
     assert settled.after is CallState.PLANNED
 
 
