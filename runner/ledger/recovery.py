@@ -20,6 +20,8 @@ def bury_dead_runs(
     but `survivor` is dead, whatever its lease says.
     """
     has_passed: ColumnElement[bool] = true() if alone else runs.c.lease_until <= now
+    # Where nobody else can hold the campaign its process is gone for certain, and no grace is needed.
+    gone = {"lease_until": 0} if alone else {}
     # A process that stands still in the middle of a transaction locks its rows; the server ends that soon.
     dead = (
         select(runs.c.id)
@@ -31,7 +33,7 @@ def bury_dead_runs(
         )
         .with_for_update(skip_locked=True)
     )
-    connection.execute(update(runs).where(runs.c.id.in_(dead)).values(ended_at=now, ending=LOST))
+    connection.execute(update(runs).where(runs.c.id.in_(dead)).values(ended_at=now, ending=LOST, **gone))
     ended = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.ended_at.is_not(None))
     left = (
         select(calls.c.id)

@@ -24,7 +24,7 @@ from postgres import PostgresServer, postgres_server
 from reckoning import Reckoning
 from shell import PATIENCE_SECONDS, Person, server_on
 
-FAULTS = ("reset-after@5%", "reset-before@3%", "500-after@3%", "refuse@5%", "garbage@2%", "slow:0.3@30%")
+FAULTS = ("reset-after@5%", "reset-before@3%", "500-after@3%", "garbage@2%", "slow:0.3@30%")
 HEADER = ("torment", "campaigns", "calls", "deaths", "accepted", "twice", "uncertain", "unexplained")
 
 
