@@ -22,6 +22,7 @@ from runner.ledger.overview import overview
 from runner.planning import public_holidays
 from runner.planning.plan import DataVersions, Plan
 from runner.planning.planner import PlanInput, build_plan
+from runner.reports.halt import halt_words
 from runner.settings import Settings
 
 
@@ -98,6 +99,10 @@ def _standing(
 ) -> Iterator[Diagnostic]:
     """What the ledger holds against carrying out any plan of this campaign."""
     seen = overview(ledger.engine, loaded.campaign.name, now, most_problems=0)
+    if seen.halt:
+        yield loaded.diagnostic(
+            Severity.WARNING, seen.halt.standing.value, halt_words(seen.campaign, seen.halt), ("name",)
+        )
     elsewhere = bound_elsewhere(seen, settings, identity)
     if elsewhere:
         yield loaded.diagnostic(

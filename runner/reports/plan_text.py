@@ -42,10 +42,10 @@ def print_plan(console: Console, plan: Plan, identity: Identity, *, show_contact
         console,
         [
             *_headline(plan),
+            *_section("Warnings", _warnings(plan)),
             *_section("When the calls may start", _hours(plan.calls)),
             *_section("Not called", _exclusions(plan, identity, show_contacts=show_contacts)),
             *_section("Withdrawn", _withdrawn(plan, identity, show_contacts=show_contacts)),
-            *_section("Warnings", _warnings(plan)),
             *_section("The first requests", _requests(plan, identity, show_contacts=show_contacts)),
             Text(),
             Text(

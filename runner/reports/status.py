@@ -10,6 +10,7 @@ from rich.text import Text
 from runner.contacts.identity import Identity
 from runner.ledger.overview import Overview
 from runner.ledger.states import PROBLEMS
+from runner.reports.halt import halt_words
 from runner.reports.lines import columns, tell
 from runner.reports.times import rfc3339
 
@@ -41,6 +42,9 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
             }
             for problem in seen.problems
         ],
+        "standing": seen.halt.standing.value if seen.halt else "active",
+        "standing_since": int(seen.halt.at) if seen.halt else None,
+        "standing_by": seen.halt.by if seen.halt else None,
         "warning": status.warning,
     }
 
@@ -55,6 +59,8 @@ def print_status(console: Console, found: Sequence[CampaignStatus], identity: Id
 def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     seen = status.seen
     yield Text(seen.campaign, style="bold")
+    if seen.halt:
+        yield Text(f"  {halt_words(seen.campaign, seen.halt)}", style="bold yellow")
     rows = []
     for state, count in seen.states.items():
         if count:

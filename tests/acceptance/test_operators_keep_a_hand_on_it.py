@@ -64,6 +64,32 @@ def test_a_pause_lasts_over_restarts_and_a_cancel_is_final(customer, sandbox):
     assert len(sandbox.calls()) == 1
 
 
+def test_status_plan_and_apply_say_that_a_campaign_is_paused_or_canceled_since_when_and_by_whom(customer):
+    prepare(customer, 3)
+    customer.run("apply", "campaign.yaml", "--yes", "--limit", "1")
+    assert customer.status("five-zones")["standing"] == "active"
+    assert "PAUSED" not in customer.run("plan", "campaign.yaml").stdout
+    since = r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ by \S+@\S+: nothing is"
+    customer.run("pause", "five-zones")
+    for command in (
+        ("status",),
+        ("plan", "campaign.yaml"),
+        ("apply", "campaign.yaml", "--yes", "--until-idle"),
+    ):
+        assert re.search(
+            f"PAUSED {since} sent until `runner resume five-zones`", customer.run(*command).stdout
+        )
+    seen = customer.status("five-zones")
+    assert seen["standing"] == "paused"
+    assert "@" in seen["standing_by"]
+    assert seen["standing_since"] > 0
+    customer.run("cancel", "five-zones", "--yes")
+    for command in (("status",), ("plan", "campaign.yaml")):
+        assert re.search(f"CANCELED {since} ever sent again", customer.run(*command).stdout)
+    said = customer.run("apply", "campaign.yaml", "--yes").stderr
+    assert re.search(r"canceled, which is final \(by \S+@\S+, \d{4}-\d\d-\d\d \d\d:\d\d UTC\)", said)
+
+
 def test_cancel_is_for_good_so_it_asks_and_without_a_terminal_needs_a_yes(customer):
     prepare(customer, 3)
     customer.run("apply", "campaign.yaml", "--yes", "--limit", "1")
