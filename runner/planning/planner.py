@@ -319,24 +319,26 @@ class _Planner:
             )
         asleep = self._calls_outside_waking_hours(calls)
         if asleep:
+            fixed = self._campaign.calling_windows.timezone != CONTACT
             found.append(
                 self._given.diagnose(
                     "asleep",
                     f"{asleep:,} of {len(calls):,} calls start outside 8:00 to 21:00 where the contact is",
-                    ("calling_windows", "timezone"),
-                    "write `timezone: contact` to use each contact's own time",
+                    ("calling_windows", "timezone" if fixed else "weekly"),
+                    "write `timezone: contact` to use each contact's own time"
+                    if fixed
+                    else "are these the hours you mean? They are local, on a 24-hour clock: 5 pm is 17:00",
                 )
             )
         return found
 
     def _calls_outside_waking_hours(self, calls: Iterable[PlannedCall]) -> int:
-        """Calls that a fixed zone lets out at an hour in which the contact may be asleep."""
-        if self._campaign.calling_windows.timezone == CONTACT:
-            return 0
+        """Calls at an hour in which the contact, wherever it may be, may be asleep."""
+        fixed = self._campaign.calling_windows.timezone != CONTACT
         return sum(
             any(
                 datetime.fromtimestamp(call.start_timestamp, zone(name)).hour not in _WAKING_HOURS
-                for name in self._homes.get(call.key, ())
+                for name in (self._homes.get(call.key, ()) if fixed else call.timezones)
             )
             for call in calls
         )
