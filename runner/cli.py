@@ -252,7 +252,9 @@ def resolve(
     ] = None,
     *,
     resolution: Annotated[ResolveAs, typer.Option("--as", help="What you found out at Insight.")],
-    everybody: Annotated[bool, typer.Option("--all", help="Every uncertain call of the campaign.")] = False,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Every uncertain call of the campaign; its call_id stays unknown.")
+    ] = False,
     call_id: Annotated[str | None, typer.Option(help="Insight's call_id, with --as queued.")] = None,
 ) -> int:
     """Settle an uncertain call: not-queued calls are planned again by the next apply."""

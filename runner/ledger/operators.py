@@ -145,10 +145,13 @@ class Operators:
     ) -> list[Resolved]:
         """Settles the uncertain call of one contact (key or ref), or all of the campaign for None.
 
-        Raises LedgerError when there is no such call, or it may still be on its way.
+        Raises LedgerError when there is no such call, it may still be on its way, or another call has this
+        call_id.
         """
         with self._engine.begin() as connection:
             rows = self._uncertain(connection, campaign, contact)
+            if call_id is not None:
+                _check_call_id_is_free(connection, call_id, [row.id for row in rows])
             after = _RESOLVED_STATE[resolution]
             reason = f"resolved as {resolution} by {self._actor}"
             for row in rows:
@@ -229,6 +232,21 @@ class Operators:
     def _keep(self, connection: Connection, campaign: str, verb: str, detail: str, now: float) -> None:
         connection.execute(
             insert(actions).values(campaign=campaign, at=now, actor=self._actor, verb=verb, detail=detail)
+        )
+
+
+def _check_call_id_is_free(connection: Connection, call_id: str, resolved: Sequence[int]) -> None:
+    """Two calls of one account cannot share a call_id: one of them was mistaken for the other."""
+    account = select(calls.c.account).where(calls.c.id.in_(resolved))
+    taken = connection.execute(
+        select(calls.c.campaign, calls.c.ref).where(
+            calls.c.call_id == call_id, calls.c.account.in_(account), calls.c.id.not_in(resolved)
+        )
+    ).one_or_none()
+    if taken is not None:
+        raise LedgerError(
+            f"call_id {call_id} belongs to another call: {taken.ref} of campaign {taken.campaign}",
+            hint="look at Insight again which call this contact's is; nothing was recorded",
         )
 
 

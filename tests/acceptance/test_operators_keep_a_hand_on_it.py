@@ -131,6 +131,9 @@ def test_an_uncertain_call_is_settled_by_an_operator_s_word(customer, start_sand
     again = customer.run("resolve", "five-zones", one, "--as", "not-queued")
     assert re.search(r"sent \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: now planned", again.stdout)
     customer.run("resolve", "five-zones", two, "--as", "queued", "--call-id", "4711")
+    mistaken = customer.run("resolve", "five-zones", three, "--as", "queued", "--call-id", "4711")
+    assert mistaken.returncode == 1
+    assert f"call_id 4711 belongs to another call: {two} of campaign five-zones" in mistaken.stderr
     customer.run("resolve", "five-zones", three, "--as", "abandoned")
     settled = customer.run("resolve", "five-zones", three, "--as", "queued")
     assert settled.returncode == 1
