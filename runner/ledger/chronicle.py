@@ -1,8 +1,9 @@
 """The history of a campaign as it happened: transitions, attempts and the acts of operators, in order."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, or_, select
+from sqlalchemy import Engine, Row, or_, select
 
 from runner.ledger.tables import actions, calls, runs, transitions
 
@@ -34,6 +35,7 @@ def chronicle(engine: Engine, campaign: str, contact: str | None) -> list[Entry]
             transitions.c.before,
             transitions.c.after,
             transitions.c.reason,
+            transitions.c.actor,
             runs.c.host,
             runs.c.pid,
             runs.c.git_commit,
@@ -51,9 +53,9 @@ def chronicle(engine: Engine, campaign: str, contact: str | None) -> list[Entry]
                 key=row.contact,
                 ref=row.ref,
                 what=f"{row.before or 'new'} → {row.after}",
-                reason=row.reason,
-                who=f"{row.host} process {row.pid}"
-                + (f" at {row.git_commit[:12]}" if row.git_commit else ""),
+                # "planned" beside "new → planned" says nothing more.
+                reason="" if row.reason == row.after else row.reason,
+                who=row.actor or _process(row),
             )
             for row in connection.execute(moves.order_by(transitions.c.id))
         ]
@@ -65,3 +67,7 @@ def chronicle(engine: Engine, campaign: str, contact: str | None) -> list[Entry]
             ]
     # Sorting is stable: what happened in one transaction stays in its order.
     return sorted(found, key=lambda entry: entry.at)
+
+
+def _process(row: Row[*tuple[Any, ...]]) -> str:
+    return f"{row.host} process {row.pid}" + (f" at {row.git_commit[:12]}" if row.git_commit else "")

@@ -147,6 +147,20 @@ def test_an_uncertain_call_is_settled_by_an_operator_s_word(customer, start_sand
     assert "sending → queued" in history
 
 
+def test_history_names_the_person_for_a_person_s_acts_and_the_process_for_a_run_s(customer):
+    prepare(customer, 2)
+    customer.run("apply", "campaign.yaml", "--yes", "--limit", "1")
+    customer.run("pause", "five-zones")
+    customer.run("apply", "campaign.yaml", "--yes", "--until-idle")
+    customer.run("cancel", "five-zones", "--yes")
+    moves = customer.run("history", "five-zones").stdout.splitlines()
+    (canceled,) = [line for line in moves if "planned → skipped" in line]
+    assert re.search(r"\(\S+@[^ )]+\)$", canceled)
+    planned = [line for line in moves if "new → planned" in line]
+    assert len(planned) == 2
+    assert all(re.search(r"new → planned \(\S+ process \d+\)$", line) for line in planned)
+
+
 def test_operators_are_told_when_there_is_nothing_to_act_on(customer):
     for arguments, status, says in (
         (("pause", "nobody"), 1, "no campaign nobody"),
