@@ -2,9 +2,9 @@
 
     python crash_at.py kill-before commit:7 ARGUMENT...
 
-What happens: kill (SIGKILL), stop (SIGSTOP), or full (from then on no file of the process can be written,
-as on a full disk), before or after. Where: the n-th commit of all, of those that hold an intent to send, or
-of those that hold a result.
+What happens: kill (SIGKILL), stop (SIGSTOP), full (from then on no file of the process can be written, as
+on a full disk), or cut (PostgreSQL ends the connection), before or after. Where: the n-th commit of all, of
+those that hold an intent to send, or of those that hold a result.
 """
 
 import os
@@ -13,7 +13,9 @@ import signal
 import sys
 import time
 from collections import Counter
+from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
@@ -34,26 +36,30 @@ def note_what_is_written(_connection: object, _cursor: object, statement: str, *
         holds.add("result")
 
 
-def happen() -> None:
+def happen(connection: Any) -> None:
     if what[0] == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif what[0] == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
         # Another thread may take the signal: this one must not begin a transaction until all stand still.
         time.sleep(0.2)
+    elif what[0] == "cut":
+        mine = connection.driver_connection.info
+        with psycopg.connect(host=mine.host, user=mine.user, dbname=mine.dbname, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [mine.backend_pid])
     else:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def commit_and_crash(self: DefaultDialect, connection: object) -> None:
+def commit_and_crash(self: DefaultDialect, connection: Any) -> None:
     seen.update(holds)
     here = {f"{kind}:{seen[kind]}" for kind in holds}
     holds.intersection_update({"commit"})
     if place in here and what[1] == "before":
-        happen()
+        happen(connection)
     commit(self, connection)
     if place in here and what[1] == "after":
-        happen()
+        happen(connection)
 
 
 DefaultDialect.do_commit = commit_and_crash  # type: ignore[method-assign]  # that is the point

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import version
 
+from rich.console import Console
+from rich.text import Text
+
 from runner.campaign.timezones import names
 from runner.errors import ExitStatus, RunnerError
 from runner.insight.client import InsightClient, validate_base_url
 from runner.ledger.health import findings
 from runner.ledger.ledger import Ledger
 from runner.ledger.mark import Mark
+from runner.reports.lines import tell
 from runner.settings import Settings, load_settings, marks_folder, require_credentials
 
 _CLOCK_WARNING_SECONDS = 30
@@ -21,20 +25,21 @@ _PACKAGES = ("plum-runner", "tzdata", "phonenumbers", "holidays", "sqlalchemy", 
 
 def doctor() -> int:
     """Prints a line for each look, and what to do where it found something. Exit status 1 if it did."""
-    sys.stdout.write(f"Python {sys.version.split()[0]}; ")
-    sys.stdout.write(", ".join(f"{name} {version(name)}" for name in _PACKAGES) + "\n")
+    console = Console()
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    tell(console, [Text(f"Python {sys.version.split()[0]}; {packages}")])
     settings = load_settings()
     looks: tuple[Callable[[Settings], Iterator[str]], ...] = (_ledger, _zones, _credentials, _insight)
     healthy = True
     for look in looks:
         try:
             for finding in look(settings):
-                sys.stdout.write(f"ok       {finding}\n")
+                tell(console, [Text(f"ok       {finding}")])
         except RunnerError as error:
             healthy = False
-            sys.stdout.write(f"problem  {error.message}\n")
+            tell(console, [Text(f"problem  {line}") for line in error.message.split("\n")])
             if error.hint:
-                sys.stdout.write(f"         {error.hint}\n")
+                tell(console, [Text(f"         {error.hint}")])
     return ExitStatus.DONE if healthy else ExitStatus.FAILED
 
 

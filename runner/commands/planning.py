@@ -1,10 +1,11 @@
 """Makes the plan of a campaign file: the one path of plan, apply and rehearsals."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from runner.campaign.diagnostics import Diagnostic, Severity
+from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Source
 from runner.commands.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
@@ -15,13 +16,14 @@ from runner.contacts.identity import Identity
 from runner.contacts.places import SourceFolder
 from runner.contacts.roster import roster
 from runner.contacts.sources import SourceReader
-from runner.contacts.suppression import SuppressionLists
+from runner.contacts.suppression import ListTemplateError, SuppressionLists
 from runner.contacts.text_file import Notice
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
 from runner.planning import public_holidays
 from runner.planning.plan import DataVersions, Plan
-from runner.planning.planner import PlanInput, build_plan
+from runner.planning.planner import EveryContactFailedError, PlanInput, build_plan
+from runner.reports.halt import halt_words
 from runner.settings import Settings
 
 
@@ -54,29 +56,31 @@ def prepare_plan(
         forbidden=(ledger.path,) if ledger.path is not None else (),
     )
     reader = SourceReader(folder, notices=[])
-    suppression = SuppressionLists(campaign, reader)
+    with _at_their_template(loaded):
+        suppression = SuppressionLists(campaign, reader)
     identity = Identity(privacy_key(settings, ledger))
     standing = list(_standing(loaded, settings, ledger, identity, now))
-    plan = build_plan(
-        PlanInput(
-            campaign=campaign,
-            roster=roster(campaign, _rows(campaign.contacts.sources, reader), suppression.match),
-            history=ledger.history(campaign.name),
-            identity=identity,
-            versions=_data_versions(),
-            now=now,
-            requests_per_second=settings.requests_per_second,
-            limit=limit,
-            diagnose=lambda code, message, loc, hint: loaded.diagnostic(
-                Severity.WARNING, code, message, loc, hint
-            ),
-            earlier_diagnostics=lambda: (
-                *loaded.warnings,
-                *standing,
-                *_notices(loaded, reader.notices),
-            ),
+    with _at_their_template(loaded):
+        plan = build_plan(
+            PlanInput(
+                campaign=campaign,
+                roster=roster(campaign, _rows(campaign.contacts.sources, reader), suppression.match),
+                history=ledger.history(campaign.name),
+                identity=identity,
+                versions=_data_versions(),
+                now=now,
+                requests_per_second=settings.requests_per_second,
+                limit=limit,
+                diagnose=lambda code, message, loc, hint: loaded.diagnostic(
+                    Severity.WARNING, code, message, loc, hint
+                ),
+                earlier_diagnostics=lambda: (
+                    *loaded.warnings,
+                    *standing,
+                    *_notices(loaded, reader.notices),
+                ),
+            )
         )
-    )
     return PreparedPlan(
         plan, identity, suppression, is_first=not ledger.knows(campaign.name), limited=limit is not None
     )
@@ -93,11 +97,27 @@ def _rows(sources: list[Source], reader: SourceReader) -> Iterator[tuple[Source,
             yield source, row
 
 
+@contextmanager
+def _at_their_template(loaded: LoadedCampaign) -> Iterator[None]:
+    """Turns what a template does to every row into an error of the campaign file, at its place there."""
+    try:
+        yield
+    except (ListTemplateError, EveryContactFailedError) as error:
+        finding = loaded.diagnostic(
+            Severity.ERROR, "template_fails", error.message, error.location, error.hint
+        )
+        raise CampaignInvalidError([finding]) from None
+
+
 def _standing(
     loaded: LoadedCampaign, settings: Settings, ledger: Ledger, identity: Identity, now: float
 ) -> Iterator[Diagnostic]:
     """What the ledger holds against carrying out any plan of this campaign."""
     seen = overview(ledger.engine, loaded.campaign.name, now, most_problems=0)
+    if seen.halt:
+        yield loaded.diagnostic(
+            Severity.WARNING, seen.halt.standing.value, halt_words(seen.campaign, seen.halt), ("name",)
+        )
     elsewhere = bound_elsewhere(seen, settings, identity)
     if elsewhere:
         yield loaded.diagnostic(

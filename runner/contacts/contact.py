@@ -37,7 +37,8 @@ class Reason(StrEnum):
 class Exclusion:
     """A row that gets no call. `key` is empty when the row did not get as far as having one.
 
-    `detail` is for people and holds no number, name or other content of the row.
+    `detail` is for people and holds no number, name or other content of the row. `template` is the path in
+    the campaign file of the template that failed; empty where none did.
     """
 
     key: str
@@ -45,6 +46,7 @@ class Exclusion:
     source: str
     line: int
     detail: str
+    template: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,14 +26,18 @@ def normal_key(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
+_KEY = ("contacts", "key")
+
+
 class _ExcludedError(Exception):
     """Carries an exclusion out of the step that found it."""
 
-    def __init__(self, reason: Reason, detail: str, key: str = "") -> None:
+    def __init__(self, reason: Reason, detail: str, key: str = "", template: tuple[str, ...] = ()) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
         self.key = key
+        self.template = template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class _Roster:
                     source=row.source,
                     line=row.line,
                     detail=excluded.detail,
+                    template=excluded.template,
                 )
 
     def _fields(self, source: Source) -> _Fields:
@@ -125,9 +130,11 @@ class _Roster:
     def _key(self, row: Row, template: Template) -> str:
         key = normal_key(self._render("key", template, row))
         if not key:
-            raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.key: it is empty")
+            raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.key: it is empty", template=_KEY)
         if any(unicodedata.category(character) == "Cc" for character in key):
-            raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.key: it holds control characters")
+            raise _ExcludedError(
+                Reason.TEMPLATE_ERROR, "contacts.key: it holds control characters", template=_KEY
+            )
         return key
 
     def _priority(self, row: Row, fields: _Fields, key: str) -> float:
@@ -139,7 +146,12 @@ class _Roster:
         except ValueError:
             priority = math.nan
         if not math.isfinite(priority):
-            raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.priority: the result is no number", key)
+            raise _ExcludedError(
+                Reason.TEMPLATE_ERROR,
+                "contacts.priority: the result is no number",
+                key,
+                ("contacts", "priority"),
+            )
         return priority
 
     def _check_suppression(self, contact: Contact) -> None:
@@ -165,7 +177,10 @@ class _Roster:
             return template.render(row.values, self._constants).strip()
         except TemplateRenderError as error:
             raise _ExcludedError(
-                Reason.TEMPLATE_ERROR, f"contacts.{field}, line {error.line}: {error.message}", key
+                Reason.TEMPLATE_ERROR,
+                f"contacts.{field}, line {error.line}: {error.message}",
+                key,
+                ("contacts", field),
             ) from None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.campaign.model import Campaign, InlineSuppression, Suppression
 from runner.campaign.templates import Template, TemplateRenderError, compile_template
@@ -24,6 +25,25 @@ class _People:
     keys: dict[str, int] = field(default_factory=dict)
 
 
+class ListTemplateError(SourceContentError):
+    """A template of a list fails for every row, so the list names nobody: mostly a column is misspelt.
+
+    `location` is that of the template in the campaign file.
+    """
+
+    def __init__(self, message: str, *, location: tuple[str | int, ...]) -> None:
+        super().__init__(message)
+        self.location = location
+
+
+class _Fault(NamedTuple):
+    """What is wrong with a row. `field` is that whose template failed, empty where the content is wrong."""
+
+    line: int
+    message: str
+    field: str = ""
+
+
 class SuppressionLists:
     """All lists of `contacts.suppress`. Construction reads them.
 
@@ -39,7 +59,7 @@ class SuppressionLists:
         )
         self._reader = reader
         self._fingerprints = self._look()
-        self._people = [self._read(declared) for declared in self._declared]
+        self._people = self._read_all()
 
     def match(self, key: str, phone: str) -> str | None:
         """Which list names this contact, for people; None when none does. `phone` is E.164."""
@@ -54,7 +74,7 @@ class SuppressionLists:
         fingerprints = self._look()
         if fingerprints == self._fingerprints:
             return False
-        self._people = [self._read(declared) for declared in self._declared]
+        self._people = self._read_all()
         self._fingerprints = fingerprints
         return True
 
@@ -65,47 +85,81 @@ class SuppressionLists:
             if not isinstance(declared, InlineSuppression)
         }
 
-    def _read(self, declared: Suppression) -> _People:
+    def _read_all(self) -> list[_People]:
+        return [self._read(declared, position) for position, declared in enumerate(self._declared)]
+
+    def _read(self, declared: Suppression, position: int) -> _People:
         people = _People()
-        bad = BadLines(_name(declared))
+        faults: list[_Fault] = []
         phone, key = _compile(declared.phone), _compile(declared.key)
         rows = 0
         for row in self._reader.rows(declared):
             rows += 1
-            problem = self._enter(people, row, phone, key)
-            if problem is not None and not declared.allow_invalid:
-                bad.add(row.line, problem)
-        bad.raise_if_any("correct the list, or say `allow_invalid: true` to skip such rows")
+            fault = self._enter(people, row, phone, key)
+            if fault is not None:
+                faults.append(fault)
         if rows == 0 and not declared.allow_empty:
             raise SourceContentError(
                 f"{_name(declared)}: the suppression list is empty",
                 hint="is it the right file? Say `allow_empty: true` if it may be",
             )
+        _refuse_templates_that_always_fail(declared, position, faults, rows)
+        if not declared.allow_invalid:
+            _refuse_faults(declared, faults, rows)
         return people
 
-    def _enter(self, people: _People, row: Row, phone: Template | None, key: Template | None) -> str | None:
+    def _enter(
+        self, people: _People, row: Row, phone: Template | None, key: Template | None
+    ) -> _Fault | None:
         """Adds whom the row names; returns what is wrong with it, or None."""
+        field = "phone"
         try:
             phone_text = phone.render(row.values, self._constants).strip() if phone else ""
+            field = "key"
             key_text = self._key(key.render(row.values, self._constants)) if key else ""
         except TemplateRenderError as error:
-            return error.message
+            return _Fault(row.line, error.message, field)
         except PhoneError as error:
-            return f"without contacts.key a key is a number, and this key cannot be read: {error}"
+            return _Fault(
+                row.line, f"without contacts.key a key is a number, and this key cannot be read: {error}"
+            )
         if key_text:
             people.keys.setdefault(key_text, row.line)
         if not phone_text:
-            return None if key_text else "it gives neither a number nor a key"
+            return None if key_text else _Fault(row.line, "it gives neither a number nor a key")
         try:
             people.phones.setdefault(parse_phone(phone_text, self._region), row.line)
         except PhoneError as error:
-            return f"its number cannot be read: {error}"
+            return _Fault(row.line, f"its number cannot be read: {error}")
         return None
 
     def _key(self, text: str) -> str:
         """The key as the roster writes it. Raises PhoneError where that is a number and this is none."""
         key = normal_key(text)
         return parse_phone(key, self._region) if key and self._keys_are_numbers else key
+
+
+def _refuse_templates_that_always_fail(
+    declared: Suppression, position: int, faults: Sequence[_Fault], rows: int
+) -> None:
+    failed = [fault for fault in faults if fault.field]
+    if rows and len(failed) == rows:
+        first = failed[0]
+        raise ListTemplateError(
+            f"no row of {_name(declared)} gets through this template: {first.message}",
+            location=("contacts", "suppress", position, first.field),
+        )
+
+
+def _refuse_faults(declared: Suppression, faults: Sequence[_Fault], rows: int) -> None:
+    bad = BadLines(_name(declared))
+    for fault in faults:
+        bad.add(fault.line, fault.message)
+    bad.raise_if_any(
+        "is it the right file and the right column? Not one row can be used"
+        if len(faults) == rows > 1
+        else "correct the list, or say `allow_invalid: true` to skip such rows"
+    )
 
 
 def _compile(source: str | None) -> Template | None:

@@ -58,7 +58,8 @@ def chronicle(engine: Engine, campaign: str, contact: str | None) -> list[Entry]
                 key=row.contact,
                 ref=row.ref,
                 what=f"{row.before or 'new'} → {row.after}",
-                reason=row.reason,
+                # "planned" beside "new → planned" says nothing more.
+                reason="" if row.reason == row.after else row.reason,
                 who=row.actor or _process(row),
             )
             for row in connection.execute(moves.order_by(transitions.c.id))

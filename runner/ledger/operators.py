@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -46,12 +47,40 @@ _RESOLVED_STATE = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """An operator paused or canceled a campaign: `by` whom (user@host), `at` when in UTC Unix seconds."""
+
+    standing: CampaignStanding
+    at: float
+    by: str
+
+
+_HALTED_BY_VERB = {CampaignStanding.PAUSED: "pause", CampaignStanding.CANCELED: "cancel"}
+
+
+def halt(connection: Connection, campaign: str) -> Halt | None:
+    """What holds the campaign up; None where nothing does, or the ledger does not know it."""
+    standing = connection.scalar(select(campaigns.c.standing).where(campaigns.c.name == campaign))
+    if standing is None or standing == CampaignStanding.ACTIVE:
+        return None
+    standing = CampaignStanding(standing)
+    act = connection.execute(
+        select(actions.c.at, actions.c.actor)
+        .where(actions.c.campaign == campaign, actions.c.verb == _HALTED_BY_VERB[standing])
+        .order_by(actions.c.id.desc())
+        .limit(1)
+    ).one()
+    return Halt(standing=standing, at=act.at, by=act.actor)
+
+
 def refuse_if_canceled(connection: Connection, campaign: str) -> None:
     """Raises LedgerError when an operator canceled the campaign: that is final."""
-    standing = connection.scalar(select(campaigns.c.standing).where(campaigns.c.name == campaign))
-    if standing == CampaignStanding.CANCELED:
+    found = halt(connection, campaign)
+    if found is not None and found.standing is CampaignStanding.CANCELED:
+        day = datetime.fromtimestamp(found.at, UTC)
         raise LedgerError(
-            f"campaign {campaign} was canceled, which is final",
+            f"campaign {campaign} was canceled, which is final (by {found.by}, {day:%Y-%m-%d %H:%M} UTC)",
             hint="a new wave is a new campaign: give the file a new name",
         )
 
@@ -171,12 +200,19 @@ class Operators:
 
     @staticmethod
     def _check_call_id(connection: Connection, rows: _Rows, call_id: str | None) -> None:
-        accounts = select(calls.c.account).where(calls.c.id.in_([row.id for row in rows]))
-        taken = select(calls.c.ref).where(calls.c.call_id == call_id, calls.c.account.in_(accounts))
-        if call_id is not None and (other := connection.scalar(taken)) is not None:
+        if call_id is None:
+            return
+        ids = [row.id for row in rows]
+        accounts = select(calls.c.account).where(calls.c.id.in_(ids))
+        taken = connection.execute(
+            select(calls.c.campaign, calls.c.ref).where(
+                calls.c.call_id == call_id, calls.c.account.in_(accounts), calls.c.id.not_in(ids)
+            )
+        ).one_or_none()
+        if taken is not None:
             raise LedgerError(
-                f"call_id {call_id} is that of another call, to contact {other}",
-                hint="look it up at Insight once more, or leave --call-id out",
+                f"call_id {call_id} belongs to another call: {taken.ref} of campaign {taken.campaign}",
+                hint="look at Insight again which call this contact's is; nothing was recorded",
             )
 
     @staticmethod

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, and_, func, select
 
+from runner.ledger.operators import Halt, halt
 from runner.ledger.states import PROBLEMS, CallState
 from runner.ledger.tables import attempts, calls, campaigns, runs
 
@@ -35,6 +36,8 @@ class Overview:
     next_due: int | None
     queued_last_minute: int
     problems: tuple[Problem, ...]
+    halt: Halt | None
+    """Whether an operator paused or canceled it."""
     origin: str
     """The API it was first applied at; empty where the ledger does not know the campaign."""
     account: str
@@ -49,6 +52,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
     """The state of `campaign` as of `now`, with up to `most_problems` problems, newest first."""
     mine = calls.c.campaign == campaign
     with engine.begin() as connection:
+        halted = halt(connection, campaign)
         bound = connection.execute(
             select(campaigns.c.origin, campaigns.c.account).where(campaigns.c.name == campaign)
         ).one_or_none()
@@ -103,6 +107,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
             )
             for row in problems
         ),
+        halt=halted,
         origin=bound.origin if bound else "",
         account=bound.account if bound else "",
     )

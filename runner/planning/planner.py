@@ -58,6 +58,11 @@ class EveryContactFailedError(RunnerError):
 
     exit_status = ExitStatus.CAMPAIGN_INVALID
 
+    def __init__(self, message: str, *, hint: str, location: tuple[str | int, ...]) -> None:
+        super().__init__(message, hint=hint)
+        self.location = location
+        """Of the template that failed first, in the campaign file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Candidate:
@@ -160,7 +165,7 @@ class _Planner:
         except UnknownTimezoneError as error:
             return _exclude(contact, Reason.UNKNOWN_TIMEZONE, str(error))
         except UnfitError as error:
-            return _exclude(contact, Reason.TEMPLATE_ERROR, str(error))
+            return _exclude(contact, Reason.TEMPLATE_ERROR, str(error), error.template)
         refused = self._memory.refused(contact)
         if refused is not None and refused.phone == contact.phone and refused.request == request:
             detail = "Insight refused this very request before; it is sent again when it changes"
@@ -185,11 +190,11 @@ class _Planner:
         try:
             earliest = contact_dates.not_before(contact.not_before, zones)
         except contact_dates.WrongDateError as error:
-            raise UnfitError(f"contacts.not_before: {error}") from None
+            raise UnfitError(("contacts", "not_before"), f": {error}") from None
         try:
             return earliest, contact_dates.not_after(contact.not_after, zones)
         except contact_dates.WrongDateError as error:
-            raise UnfitError(f"contacts.not_after: {error}") from None
+            raise UnfitError(("contacts", "not_after"), f": {error}") from None
 
     def _why_no_window(self, contact: Contact, zones: tuple[str, ...]) -> str:
         if self._placement.windows(zones, None, None):
@@ -211,7 +216,16 @@ class _Planner:
                 "no contact gets through the templates; "
                 f"the first, {first.source}:{first.line}: {first.detail}",
                 hint="mend the template or the source; nothing was planned",
+                location=self._location(first),
             )
+
+    def _location(self, failed: Exclusion) -> tuple[str | int, ...]:
+        """A source may have its own template in place of the common one."""
+        field = failed.template[-1] if failed.template[:1] == ("contacts",) else ""
+        for position, source in enumerate(self._campaign.contacts.sources):
+            if field and getattr(source, "path", "inline") == failed.source and getattr(source, field, None):
+                return ("contacts", "sources", position, field)
+        return failed.template
 
     def _calls(self, candidates: Sequence[_Candidate]) -> list[PlannedCall]:
         """Slots that were given earlier stay; the others take what is free, in order of precedence."""
@@ -319,24 +333,26 @@ class _Planner:
             )
         asleep = self._calls_outside_waking_hours(calls)
         if asleep:
+            fixed = self._campaign.calling_windows.timezone != CONTACT
             found.append(
                 self._given.diagnose(
                     "asleep",
                     f"{asleep:,} of {len(calls):,} calls start outside 8:00 to 21:00 where the contact is",
-                    ("calling_windows", "timezone"),
-                    "write `timezone: contact` to use each contact's own time",
+                    ("calling_windows", "timezone" if fixed else "weekly"),
+                    "write `timezone: contact` to use each contact's own time"
+                    if fixed
+                    else "are these the hours you mean? They are local, on a 24-hour clock: 5 pm is 17:00",
                 )
             )
         return found
 
     def _calls_outside_waking_hours(self, calls: Iterable[PlannedCall]) -> int:
-        """Calls that a fixed zone lets out at an hour in which the contact may be asleep."""
-        if self._campaign.calling_windows.timezone == CONTACT:
-            return 0
+        """Calls at an hour in which the contact, wherever it may be, may be asleep."""
+        fixed = self._campaign.calling_windows.timezone != CONTACT
         return sum(
             any(
                 datetime.fromtimestamp(call.start_timestamp, zone(name)).hour not in _WAKING_HOURS
-                for name in self._homes.get(call.key, ())
+                for name in (self._homes.get(call.key, ()) if fixed else call.timezones)
             )
             for call in calls
         )
@@ -353,7 +369,12 @@ class _Planner:
         return f"sha256:{self._given.identity.digest(json.dumps(content, sort_keys=True))}"
 
 
-def _exclude(contact: Contact, reason: Reason, detail: str) -> Exclusion:
+def _exclude(contact: Contact, reason: Reason, detail: str, template: tuple[str, ...] = ()) -> Exclusion:
     return Exclusion(
-        key=contact.key, reason=reason, source=contact.row.source, line=contact.row.line, detail=detail
+        key=contact.key,
+        reason=reason,
+        source=contact.row.source,
+        line=contact.row.line,
+        detail=detail,
+        template=template,
     )

@@ -11,7 +11,14 @@ from runner.planning.plan import CallRequest
 
 
 class UnfitError(Exception):
-    """This contact's request cannot be made. The message names the field, and nothing of the row."""
+    """This contact's request cannot be made. The message names the field, and nothing of the row.
+
+    `template` is the path of that field in the campaign file.
+    """
+
+    def __init__(self, template: tuple[str, ...], message: str) -> None:
+        super().__init__(f"{'.'.join(template)}{message}")
+        self.template = template
 
 
 class RequestTemplates:
@@ -33,7 +40,7 @@ class RequestTemplates:
             max_attempts=self._retry.max_attempts,
             reattempt_wait=self._retry.reattempt_wait if self._retry.max_attempts > 1 else None,
             metadata={
-                name: self._render(f"metadata.{name}", template, contact)
+                name: self._render(("metadata", name), template, contact)
                 for name, template in self._metadata.items()
             },
             result_url=self._checked_url(self._optional("result_url", self._result_url, contact)),
@@ -45,21 +52,21 @@ class RequestTemplates:
         try:
             ani = parse_phone(caller_id, self._region) if caller_id else ""
         except PhoneError as error:
-            raise UnfitError(f"caller_id: {error}") from None
+            raise UnfitError(("caller_id",), f": {error}") from None
         try:
             return dial_string(contact.phone, ani, post_dial)
         except PhoneError as error:
-            raise UnfitError(f"post_dial: {error}") from None
+            raise UnfitError(("post_dial",), f": {error}") from None
 
     def _optional(self, field: str, template: Template | None, contact: Contact) -> str:
-        return "" if template is None else self._render(field, template, contact).strip()
+        return "" if template is None else self._render((field,), template, contact).strip()
 
-    def _render(self, field: str, template: Template, contact: Contact) -> str:
+    def _render(self, field: tuple[str, ...], template: Template, contact: Contact) -> str:
         try:
             return template.render(contact.row.values, self._constants)
         except TemplateRenderError as error:
-            place = f"{field} (line {error.line} of the template)" if "\n" in template.source else field
-            raise UnfitError(f"{place}: {error.message}") from None
+            place = f" (line {error.line} of the template)" if "\n" in template.source else ""
+            raise UnfitError(field, f"{place}: {error.message}") from None
 
     @staticmethod
     def _checked_url(url: str) -> str:
@@ -71,7 +78,7 @@ class RequestTemplates:
         except ValueError:
             usable = False
         if not usable or re.search(r"[\x00-\x20\x7f]", url):
-            raise UnfitError("result_url: the result is no http or https address")
+            raise UnfitError(("result_url",), ": the result is no http or https address")
         return url
 
 

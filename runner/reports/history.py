@@ -7,15 +7,19 @@ from rich.text import Text
 
 from runner.contacts.identity import Identity
 from runner.ledger.chronicle import Entry
+from runner.reports.lines import tell
 from runner.reports.times import rfc3339
 
 
 def print_history(console: Console, entries: Iterable[Entry], identity: Identity) -> None:
-    for entry in entries:
-        who = f"{identity.label(entry.key)} [{entry.ref}] " if entry.key else ""
-        line = Text(f"{rfc3339(entry.at)} {who}")
-        line.append(entry.what, style="bold")
-        if entry.reason:
-            line.append(f": {entry.reason}")
-        line.append(f" ({entry.who})", style="dim")
-        console.print(line, soft_wrap=True)
+    tell(console, (_line(entry, identity) for entry in entries))
+
+
+def _line(entry: Entry, identity: Identity) -> Text:
+    who = f"{identity.label(entry.key)} [{entry.ref}] " if entry.key else ""
+    line = Text(f"{rfc3339(entry.at)} {who}")
+    line.append(entry.what, style="bold")
+    if entry.reason:
+        line.append(f": {entry.reason}")
+    line.append(f" ({entry.who})", style="dim")
+    return line

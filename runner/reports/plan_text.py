@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from runner.campaign import diagnostics
@@ -15,6 +13,7 @@ from runner.contacts.contact import Exclusion, Reason
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
 from runner.planning.plan import Change, Plan, PlannedCall
+from runner.reports.lines import columns, indented, tell
 from runner.reports.plan_json import MASKED, masked_dial_string, summary
 from runner.reports.times import duration, rfc3339
 
@@ -39,22 +38,23 @@ _REASONS: Mapping[Reason, str] = {
 
 
 def print_plan(console: Console, plan: Plan, identity: Identity, *, show_contacts: bool) -> None:
-    console.print(
-        Group(
-            _headline(plan),
+    tell(
+        console,
+        [
+            *_headline(plan),
+            *_section("Warnings", _warnings(plan)),
             *_section("When the calls may start", _hours(plan.calls)),
             *_section("Not called", _exclusions(plan, identity, show_contacts=show_contacts)),
             *_section("Withdrawn", _withdrawn(plan, identity, show_contacts=show_contacts)),
-            *_section("Warnings", _warnings(plan)),
             *_section("The first requests", _requests(plan, identity, show_contacts=show_contacts)),
             Text(),
             Text(
                 f"as of {rfc3339(plan.as_of)} · tzdata {plan.versions.tzdata} · phonenumbers "
-                f"{plan.versions.phonenumbers} · holidays {plan.versions.holidays}\nplan {plan.plan_id}",
+                f"{plan.versions.phonenumbers} · holidays {plan.versions.holidays}",
                 style="dim",
             ),
-        ),
-        soft_wrap=True,
+            Text(f"plan {plan.plan_id}", style="dim"),
+        ],
     )
 
 
@@ -76,7 +76,7 @@ def headline(plan: Plan) -> str:
     return f"Plan: {', '.join(parts)}"
 
 
-def _headline(plan: Plan) -> RenderableType:
+def _headline(plan: Plan) -> list[Text]:
     lines = [Text(headline(plan), style="bold")]
     lines.append(Text(f"{plan.campaign}: {plan.rows:,} row{'' if plan.rows == 1 else 's'} read"))
     if plan.calls:
@@ -88,7 +88,7 @@ def _headline(plan: Plan) -> RenderableType:
         lines.extend(_attempts(plan.calls))
     else:
         lines.append(Text("Nothing to do: there is nobody to call."))
-    return Group(*lines)
+    return lines
 
 
 def _attempts(calls: Iterable[PlannedCall]) -> list[Text]:
@@ -105,13 +105,13 @@ def _attempts(calls: Iterable[PlannedCall]) -> list[Text]:
     ]
 
 
-def _section(title: str, body: list[RenderableType]) -> list[RenderableType]:
+def _section(title: str, body: list[Text]) -> list[Text]:
     if not body:
         return []
-    return [Text(), Text(title, style="bold"), *(Padding(part, (0, 0, 0, 2)) for part in body)]
+    return [Text(), Text(title, style="bold"), *indented(body)]
 
 
-def _hours(calls: tuple[PlannedCall, ...]) -> list[RenderableType]:
+def _hours(calls: tuple[PlannedCall, ...]) -> list[Text]:
     """Calls for each local day and hour: a contact with several zones counts in the westernmost one."""
     if not calls:
         return []
@@ -121,22 +121,21 @@ def _hours(calls: tuple[PlannedCall, ...]) -> list[RenderableType]:
         counted[f"{local:%a %Y-%m-%d}|{local:%Y-%m-%d}", local.hour] += 1
     days = sorted({day for day, _ in counted}, key=lambda day: day.split("|")[1])
     longest = max(counted.values())
-    table = Table.grid(padding=(0, 2))
-    table.add_column()
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_column(style="cyan", no_wrap=True)
+    rows = []
     for day in days[:_MOST_DAYS]:
         hours = sorted(hour for counted_day, hour in counted if counted_day == day)
         for index, hour in enumerate(hours):
             count = counted[day, hour]
-            table.add_row(
-                day.split("|")[0] if index == 0 else "",
-                f"{hour:02}:00",
-                f"{count:,}",
-                "▇" * max(1, round(count / longest * _BAR)),
+            bar = "▇" * max(1, round(count / longest * _BAR))
+            rows.append(
+                (
+                    day.split("|")[0] if index == 0 else "",
+                    f"{hour:02}:00",
+                    f"{count:,}",
+                    Text(bar, style="cyan"),
+                )
             )
-    parts: list[RenderableType] = [Text("local time of the contact", style="dim"), table]
+    parts: list[Text] = [Text("local time of the contact", style="dim"), *columns(rows, right=[2])]
     if len(days) > _MOST_DAYS:
         rest = sum(count for (day, _), count in counted.items() if day in days[_MOST_DAYS:])
         parts.append(Text(f"and {rest:,} calls on {len(days) - _MOST_DAYS} later days", style="dim"))
@@ -150,52 +149,55 @@ def _westernmost(call: PlannedCall) -> datetime:
     )
 
 
-def _exclusions(plan: Plan, identity: Identity, *, show_contacts: bool) -> list[RenderableType]:
-    parts: list[RenderableType] = []
+def _exclusions(plan: Plan, identity: Identity, *, show_contacts: bool) -> list[Text]:
+    parts: list[Text] = []
     by_reason: dict[Reason, list[Exclusion]] = {}
     for exclusion in plan.exclusions:
         by_reason.setdefault(exclusion.reason, []).append(exclusion)
     for reason, found in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0])):
         parts.append(Text.assemble(f"{len(found):,} ", (reason.value, "yellow"), f"  {_REASONS[reason]}"))
-        table = Table.grid(padding=(0, 2))
+        rows = []
         told = ""
         for exclusion in found[:FIRST_ROWS]:
             key = exclusion.key
             who = (key if show_contacts else identity.label(key)) if key else "-"
             detail = "likewise" if exclusion.detail == told else exclusion.detail
             told = exclusion.detail
-            table.add_row(f"  {exclusion.source}:{exclusion.line}", who, Text(detail, style="dim"))
-        parts.append(table)
+            rows.append((f"  {exclusion.source}:{exclusion.line}", who, Text(detail, style="dim")))
+        parts += columns(rows)
         if len(found) > FIRST_ROWS:
             parts.append(Text(f"  and {len(found) - FIRST_ROWS:,} more", style="dim"))
     return parts
 
 
-def _withdrawn(plan: Plan, identity: Identity, *, show_contacts: bool) -> list[RenderableType]:
-    table = Table.grid(padding=(0, 2))
+def _withdrawn(plan: Plan, identity: Identity, *, show_contacts: bool) -> list[Text]:
+    rows = []
     for withdrawal in plan.withdrawals[:FIRST_ROWS]:
         who = withdrawal.key if show_contacts else identity.label(withdrawal.key)
-        table.add_row(who, Text(withdrawal.reason, style="dim"))
-    parts: list[RenderableType] = [table] if plan.withdrawals else []
+        rows.append((who, Text(withdrawal.reason, style="dim")))
+    parts = columns(rows)
     if len(plan.withdrawals) > FIRST_ROWS:
         parts.append(Text(f"and {len(plan.withdrawals) - FIRST_ROWS:,} more", style="dim"))
     return parts
 
 
-def _warnings(plan: Plan) -> list[RenderableType]:
-    return [Text(diagnostics.render(diagnostic)) for diagnostic in plan.diagnostics]
+def _warnings(plan: Plan) -> list[Text]:
+    return [
+        Text(line) for diagnostic in plan.diagnostics for line in diagnostics.render(diagnostic).split("\n")
+    ]
 
 
-def _requests(plan: Plan, identity: Identity, *, show_contacts: bool) -> list[RenderableType]:
-    parts: list[RenderableType] = []
+def _requests(plan: Plan, identity: Identity, *, show_contacts: bool) -> list[Text]:
+    parts: list[Text] = []
     for call in plan.calls[:FIRST_ROWS]:
-        table = Table.grid(padding=(0, 2))
-        for name, value in _fields(call, show_contacts=show_contacts):
-            table.add_row(Text(f"  {name}", style="dim"), Text(value))
+        fields = [
+            (Text(f"  {name}", style="dim"), value)
+            for name, value in _fields(call, show_contacts=show_contacts)
+        ]
         who = call.key if show_contacts else identity.label(call.key)
         change = "" if call.change is Change.NEW else f" ({call.change.value})"
         number = call.phone if show_contacts else mask(call.phone)
-        parts += [Text(f"{who} {number} in {_zones(call.timezones)}{change}"), table]
+        parts += [Text(f"{who} {number} in {_zones(call.timezones)}{change}"), *columns(fields)]
     return parts
 
 

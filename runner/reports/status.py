@@ -1,16 +1,17 @@
 """How far campaigns are, as text and JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from runner.contacts.identity import Identity
 from runner.ledger.overview import Overview
 from runner.ledger.states import PROBLEMS, CallState
+from runner.reports.halt import halt_words
+from runner.reports.lines import columns, tell
 from runner.reports.times import rfc3339
 
 
@@ -44,45 +45,41 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
             }
             for problem in seen.problems
         ],
+        "standing": seen.halt.standing.value if seen.halt else "active",
+        "standing_since": int(seen.halt.at) if seen.halt else None,
+        "standing_by": seen.halt.by if seen.halt else None,
         "warning": status.warning,
     }
 
 
 def print_status(console: Console, found: Sequence[CampaignStatus], identity: Identity) -> None:
     if not found:
-        console.print("no campaign was applied with this ledger yet")
+        tell(console, [Text("no campaign was applied with this ledger yet")])
     for status in found:
-        _print_one(console, status, identity)
+        tell(console, _lines(status, identity))
 
 
-def _print_one(console: Console, status: CampaignStatus, identity: Identity) -> None:
+def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     seen = status.seen
-    console.print(Text(seen.campaign, style="bold"))
-    table = Table.grid(padding=(0, 2))
-    table.add_column()
-    table.add_column(justify="right")
+    yield Text(seen.campaign, style="bold")
+    if seen.halt:
+        yield Text(f"  {halt_words(seen.campaign, seen.halt)}", style="bold yellow")
+    rows = []
     for state, count in seen.states.items():
         if count:
             style = "yellow" if state in PROBLEMS else ""
-            table.add_row(f"  {state.value}", Text(f"{count:,}", style=style))
-    console.print(table)
+            rows.append((f"  {state.value}", Text(f"{count:,}", style=style)))
+    yield from columns(rows, right=[1])
     due = rfc3339(seen.next_due) if seen.next_due is not None else "nothing"
-    console.print(f"  next due: {due}; queued in the last minute: {seen.queued_last_minute:,}")
-    console.print(f"  applied now by {status.holder}" if status.holder else "  nobody applies it now")
+    yield Text(f"  next due: {due}; queued in the last minute: {seen.queued_last_minute:,}")
+    yield Text(f"  applied now by {status.holder}" if status.holder else "  nobody applies it now")
     if status.warning:
-        console.print(Text(f"  warning: {status.warning}", style="yellow"), soft_wrap=True)
+        yield Text(f"  warning: {status.warning}", style="yellow")
     for problem in seen.problems:
-        console.print(
-            Text(f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}) "),
-            Text(f"sent {rfc3339(problem.sent_at)} by {problem.sender}: {problem.reason}", style="dim"),
-            sep="",
-            soft_wrap=True,
+        yield Text.assemble(
+            f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}) ",
+            (f"sent {rfc3339(problem.sent_at)} by {problem.sender}: {problem.reason}", "dim"),
         )
     if seen.states[CallState.UNCERTAIN]:
-        console.print(
-            Text(
-                "  Find out at Insight whether the uncertain calls are there, then say so:\n"
-                f"  runner resolve {seen.campaign} CONTACT --as queued (or not-queued, abandoned)"
-            ),
-            soft_wrap=True,
-        )
+        yield Text("  Find out at Insight whether the uncertain calls are there, then say so:")
+        yield Text(f"  runner resolve {seen.campaign} CONTACT --as queued (or not-queued, abandoned)")

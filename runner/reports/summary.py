@@ -9,6 +9,7 @@ from runner.contacts.identity import Identity
 from runner.dispatch.events import Finish
 from runner.ledger.overview import Overview
 from runner.ledger.states import CallState
+from runner.reports.lines import tell
 from runner.reports.times import rfc3339
 
 _ENDINGS = {
@@ -38,9 +39,8 @@ def print_summary(
 ) -> None:
     """`where` is what people call the API that took the calls."""
     queued = sum(seen.states[state] for state in _SENT)
-    console.print()
     calls = "1 call is" if queued == 1 else f"{queued:,} calls are"
-    console.print(Text(f"{_ENDINGS[finish]}: {calls} queued at {where}.", style="bold"))
+    lines = [Text(), Text(f"{_ENDINGS[finish]}: {calls} queued at {where}.", style="bold")]
     for state, words in (
         (CallState.PLANNED, "planned and not sent yet"),
         (CallState.SKIPPED, "skipped: no longer wanted, or no window was left"),
@@ -48,13 +48,13 @@ def print_summary(
         (CallState.UNCERTAIN, "uncertain: Insight may have queued them, so they are not sent again"),
     ):
         if seen.states[state]:
-            console.print(f"  {seen.states[state]:,} {words}")
-    for problem in seen.problems:
-        console.print(
-            Text(f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}): {problem.reason}"),
-            soft_wrap=True,
-        )
+            lines.append(Text(f"  {seen.states[state]:,} {words}"))
+    lines += [
+        Text(f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}): {problem.reason}")
+        for problem in seen.problems
+    ]
     if rehearsal:
-        console.print("This was a rehearsal: nobody was called, and its ledger is gone.")
+        lines.append(Text("This was a rehearsal: nobody was called, and its ledger is gone."))
     elif seen.next_due is not None:
-        console.print(f"The next call is due {rfc3339(seen.next_due)}. To go on: runner apply {path}")
+        lines.append(Text(f"The next call is due {rfc3339(seen.next_due)}. To go on: runner apply {path}"))
+    tell(console, lines)

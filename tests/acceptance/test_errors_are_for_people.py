@@ -130,6 +130,22 @@ def test_an_unreadable_source_stops_everything(ready):
     fails(ready, APPLY, status=1, says="contacts.csv: there is no such file")
 
 
+def test_a_wrong_column_is_named_once_where_the_campaign_file_writes_it(ready):
+    campaign = ready.folder / "campaign.yaml"
+    right = campaign.read_text()
+    campaign.write_text(right.replace("{{ row.phone }}", "{{ row.fone }}"))
+    says = "campaign.yaml:6:10: error[template_fails]: no contact gets through the templates; the first, "
+    said = fails(ready, ("plan", "campaign.yaml"), status=3, says=says)
+    assert said.count("there is no column `fone`; did you mean `phone`?") == 1
+    ready.write("no.csv", "number\n6175550100\n6175550101\n")
+    suppress = '  suppress: [{type: csv, path: no.csv, phone: "{{ row.numbr }}"}]\ncalling_windows'
+    campaign.write_text(right.replace("calling_windows", suppress))
+    says = "campaign.yaml:9:47: error[template_fails]: no row of no.csv gets through this template"
+    said = fails(ready, ("plan", "campaign.yaml"), status=3, says=says)
+    assert said.count("there is no column `numbr`; did you mean `number`?") == 1
+    assert "allow_invalid" not in said
+
+
 def test_a_ragged_row_is_named_by_its_line(ready):
     with (ready.folder / "contacts.csv").open("a") as file:
         file.write("x,y\n")

@@ -71,6 +71,19 @@ def test_on_a_full_disk_it_stops_with_words_and_goes_on_when_there_is_room(campa
     assert uncertain_in_the_end(campaign) <= 2
 
 
+@pytest.mark.parametrize("where", ["intent:1", "intent:3", "result:1", "result:4"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_when_the_database_ends_the_connection_at_a_commit_nothing_is_doubled_or_lost(
+    person, sandbox, postgres_url, moment, where
+):
+    campaign = Campaign(person, sandbox, postgres_url, PEOPLE)
+    _, err = campaign.crash(f"cut-{moment}", where).communicate(timeout=PATIENCE_SECONDS)
+    assert "Traceback" not in err
+    uncertain = uncertain_in_the_end(campaign)
+    if where.startswith("result"):
+        assert uncertain == 0, "the result is recorded over a new connection"
+
+
 def test_a_run_that_was_stopped_and_overtaken_sends_nothing_and_its_answer_still_counts(
     person, sandbox, postgres_url
 ):

@@ -64,6 +64,32 @@ def test_a_pause_lasts_over_restarts_and_a_cancel_is_final(customer, sandbox):
     assert len(sandbox.calls()) == 1
 
 
+def test_status_plan_and_apply_say_that_a_campaign_is_paused_or_canceled_since_when_and_by_whom(customer):
+    prepare(customer, 3)
+    customer.run("apply", "campaign.yaml", "--yes", "--limit", "1")
+    assert customer.status("five-zones")["standing"] == "active"
+    assert "PAUSED" not in customer.run("plan", "campaign.yaml").stdout
+    since = r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ by \S+@\S+: nothing is"
+    customer.run("pause", "five-zones")
+    for command in (
+        ("status",),
+        ("plan", "campaign.yaml"),
+        ("apply", "campaign.yaml", "--yes", "--until-idle"),
+    ):
+        assert re.search(
+            f"PAUSED {since} sent until `runner resume five-zones`", customer.run(*command).stdout
+        )
+    seen = customer.status("five-zones")
+    assert seen["standing"] == "paused"
+    assert "@" in seen["standing_by"]
+    assert seen["standing_since"] > 0
+    customer.run("cancel", "five-zones", "--yes")
+    for command in (("status",), ("plan", "campaign.yaml")):
+        assert re.search(f"CANCELED {since} ever sent again", customer.run(*command).stdout)
+    said = customer.run("apply", "campaign.yaml", "--yes").stderr
+    assert re.search(r"canceled, which is final \(by \S+@\S+, \d{4}-\d\d-\d\d \d\d:\d\d UTC\)", said)
+
+
 def test_cancel_is_for_good_so_it_asks_and_without_a_terminal_needs_a_yes(customer):
     prepare(customer, 3)
     customer.run("apply", "campaign.yaml", "--yes", "--limit", "1")
@@ -105,6 +131,9 @@ def test_an_uncertain_call_is_settled_by_an_operator_s_word(customer, start_sand
     again = customer.run("resolve", "five-zones", one, "--as", "not-queued")
     assert re.search(r"sent \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: now planned", again.stdout)
     customer.run("resolve", "five-zones", two, "--as", "queued", "--call-id", "4711")
+    mistaken = customer.run("resolve", "five-zones", three, "--as", "queued", "--call-id", "4711")
+    assert mistaken.returncode == 1
+    assert f"call_id 4711 belongs to another call: {two} of campaign five-zones" in mistaken.stderr
     customer.run("resolve", "five-zones", three, "--as", "abandoned")
     settled = customer.run("resolve", "five-zones", three, "--as", "queued")
     assert settled.returncode == 1
@@ -116,6 +145,20 @@ def test_an_uncertain_call_is_settled_by_an_operator_s_word(customer, start_sand
     history = customer.run("history", "five-zones", one).stdout
     assert re.search(r"uncertain → planned: resolved as not-queued by \S+@", history)
     assert "sending → queued" in history
+
+
+def test_history_names_the_person_for_a_person_s_acts_and_the_process_for_a_run_s(customer):
+    prepare(customer, 2)
+    customer.run("apply", "campaign.yaml", "--yes", "--limit", "1")
+    customer.run("pause", "five-zones")
+    customer.run("apply", "campaign.yaml", "--yes", "--until-idle")
+    customer.run("cancel", "five-zones", "--yes")
+    moves = customer.run("history", "five-zones").stdout.splitlines()
+    (canceled,) = [line for line in moves if "planned → skipped" in line]
+    assert re.search(r"\(\S+@[^ )]+\)$", canceled)
+    planned = [line for line in moves if "new → planned" in line]
+    assert len(planned) == 2
+    assert all(re.search(r"new → planned \(\S+ process \d+\)$", line) for line in planned)
 
 
 def test_operators_are_told_when_there_is_nothing_to_act_on(customer):

@@ -79,3 +79,12 @@ def test_it_can_be_rehearsed(path):
     )
     assert done.returncode == 0, done.stderr
     assert "3 calls are queued" in done.stdout
+
+
+def test_a_plan_in_a_file_is_neither_wrapped_nor_padded_nor_cut(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run(["plan", str(ROOT / "examples" / "zones-and-dates.yaml")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert any(line.startswith("as of ") and "holidays" in line for line in lines)
+    assert max(map(len, lines)) > 80

@@ -5,7 +5,7 @@ import pytest
 from runner.campaign.model import Campaign
 from runner.contacts.places import SourceFolder
 from runner.contacts.sources import SourceReader
-from runner.contacts.suppression import SuppressionLists
+from runner.contacts.suppression import ListTemplateError, SuppressionLists
 from runner.errors import SourceContentError, SourceError
 
 BOSTON = "+16175551234"
@@ -112,6 +112,27 @@ def test_a_misspelt_column_is_an_error_not_an_empty_list(lists, tmp_path):
     (tmp_path / "no.csv").write_text("number\n6175551234\n")
     with pytest.raises(SourceContentError, match="there is no column `phone`"):
         lists(csv_list())
+
+
+@pytest.mark.parametrize("allow_invalid", [False, True])
+def test_a_column_that_no_row_has_is_said_once_with_its_place_and_may_never_be_skipped(
+    lists, tmp_path, allow_invalid
+):
+    (tmp_path / "no.csv").write_text("fone\n6175551234\n6175551235\n")
+    with pytest.raises(ListTemplateError) as error:
+        lists(csv_list(allow_invalid=allow_invalid))
+    assert error.value.message == (
+        "no row of no.csv gets through this template: there is no column `phone`; did you mean `fone`?"
+    )
+    assert error.value.location == ("contacts", "suppress", 0, "phone")
+    assert error.value.hint == ""
+
+
+def test_skipping_invalid_rows_is_not_offered_when_that_leaves_none(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone\nAnn\nBen\n")
+    with pytest.raises(SourceContentError) as error:
+        lists(csv_list())
+    assert "allow_invalid" not in error.value.hint
 
 
 def test_an_empty_list_is_an_error_unless_it_is_allowed(lists, tmp_path):

@@ -64,7 +64,7 @@ def test_a_call_id_of_another_call_is_refused_in_words(ledger, ann):
     first, second = claim_all(queue)
     queue.finish(first, QUEUED, NOW)
     queue.finish(second, ANSWERED_500, NOW)
-    with pytest.raises(LedgerError, match="call_id 155761 is that of another call, to contact ref-c0"):
+    with pytest.raises(LedgerError, match="call_id 155761 belongs to another call: ref-c0 of campaign"):
         ann.resolve(CAMPAIGN, ["c1"], Resolution.QUEUED, "155761", NOW)
     assert states(ledger)["c1"] == "uncertain"
 

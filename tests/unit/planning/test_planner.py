@@ -331,3 +331,21 @@ def test_a_fixed_zone_that_calls_people_at_night_is_warned_of_with_the_count():
     (warning,) = plan.diagnostics
     assert warning.code == "asleep"
     assert warning.message.startswith("1 of 3 calls")
+    assert "timezone: contact" in warning.hint
+
+
+def test_hours_at_night_are_warned_of_under_the_contact_s_own_clock_too():
+    evening = NOW + 14 * HOUR
+    plan = plan_of(
+        campaign(hours="10:00-05:00"), [person("east"), person("west", SAN_FRANCISCO)], now=evening
+    )
+    (warning,) = plan.diagnostics
+    assert (warning.code, warning.line) == ("asleep", 14)
+    assert warning.message.startswith("1 of 2 calls")
+    assert "5 pm is 17:00" in warning.hint
+
+
+def test_the_last_start_before_21_is_no_night_and_21_is():
+    for hours, codes in (("20:59-21:45", []), ("21:00-21:45", ["asleep"]), ("08:00-09:00", [])):
+        plan = plan_of(campaign(hours=hours), [person("east")], now=NOW)
+        assert [warning.code for warning in plan.diagnostics] == codes
