@@ -105,6 +105,23 @@ def test_a_run_that_was_stopped_and_overtaken_sends_nothing_and_its_answer_still
     assert found.states == {"queued": PEOPLE}
 
 
+def test_a_run_that_was_stopped_before_it_sent_and_was_overtaken_sends_nothing(person, sandbox, postgres_url):
+    campaign = Campaign(person, sandbox, postgres_url, PEOPLE)
+    sleeper = campaign.crash("stop-after", "intent:1")
+    wait_until(lambda: is_stopped(sleeper.pid), "a stopped process")
+    successor = campaign.apply()
+    assert successor.returncode == 6, successor.stderr
+    uncertain = campaign.reckon().states["uncertain"]
+    requests = len(campaign.server.statuses())
+    assert requests + uncertain == PEOPLE
+    sleeper.send_signal(signal.SIGCONT)
+    _, err = sleeper.communicate(timeout=PATIENCE_SECONDS)
+    assert sleeper.returncode == 5, err
+    assert len(campaign.server.statuses()) == requests, "it sent after it was declared dead"
+    assert uncertain_in_the_end(campaign) == 0, "it proved itself that nothing had been sent"
+    assert campaign.reckon().states == {"queued": PEOPLE}
+
+
 def test_tormented_at_random_nobody_is_called_twice_and_nobody_is_lost(person, start_sandbox, tmp_path):
     server = start_sandbox("--fault", "reset-after@10%", "--fault", "slow:0.2@30%")
     person.environment |= {"RUNNER_INSIGHT_BASE_URL": server.base_url, "RUNNER_REQUESTS_PER_SECOND": "20"}
