@@ -34,14 +34,17 @@ class Identity:
         return self._hmac(text).hex()
 
     def label(self, key: str) -> str:
-        """What people read for this contact: its key, unless that may be a number or an address."""
-        return self.ref(key) if _may_reach_somebody(key) else key
+        """What people read for this contact: its key, unless that may be a number, an address or a name."""
+        return self.ref(key) if _may_tell_who_it_is(key) else key
 
     def _hmac(self, text: str) -> bytes:
         return hmac.new(self._key, text.encode(), hashlib.sha256).digest()
 
 
-def _may_reach_somebody(key: str) -> bool:
+def _may_tell_who_it_is(key: str) -> bool:
+    # Whoever numbers contacts writes no blanks and no accents; whoever writes people's names does.
+    if not key.isascii() or " " in key:
+        return True
     digits = sum(character.isdigit() for character in key)
     together = re.search(rf"\d{{{_DIGITS_OF_A_NUMBER}}}", re.sub(r"[\W_]", "", key))
     mostly_digits = digits >= _DIGITS_OF_A_NUMBER and 2 * digits > sum(map(str.isalnum, key))
