@@ -10,7 +10,7 @@ from datetime import date
 
 from pydantic_core import PydanticCustomError
 
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.did_you_mean import nearest
 
 WeeklyHours = tuple[tuple[tuple[int, int], ...], ...]
 """Seven days, Monday first; each day's windows as (start, end) in minutes from the local midnight with which
@@ -20,6 +20,8 @@ the day begins. A window past midnight belongs to the day it starts on, so its e
 MINUTES_A_DAY = 24 * 60
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAYS_ARE = "days are mon, tue, wed, thu, fri, sat, sun, or daily; a range is mon-fri, a list sat,sun"
 _DAY = f"({'|'.join(_DAYS)})"
 _ITEM = f" *{_DAY}( *- *{_DAY})? *"
 _TIME = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
@@ -78,7 +80,10 @@ def parse_days(spec: str, *, loc: tuple[str | int, ...] = ()) -> tuple[int, ...]
         return tuple(range(7))
     days: list[int] = []
     for item in spec.split(","):
-        ends = [_day(name.strip(), spec, loc) for name in item.split("-")]
+        names = [name.strip() for name in item.split("-")]
+        if any(name not in _DAYS for name in names):
+            raise _bad_day(spec, loc, hint=_meant(spec) or _DAYS_ARE)
+        ends = [_DAYS.index(name) for name in names]
         if len(ends) > 2:  # noqa: PLR2004 - a range has two ends
             raise _bad_day(spec, loc, hint="a range has two ends: mon-fri")
         first, last = ends[0], ends[-1]
@@ -129,12 +134,17 @@ def _weekdays(start: int, end: int) -> set[int]:
     return {(start + step - 1) % 7 for step in range(min(7, end - start + 1))}
 
 
-def _day(name: str, spec: str, loc: tuple[str | int, ...]) -> int:
-    if name not in _DAYS:
-        known = (*_DAYS, "daily")
-        hint = did_you_mean(name[:3], known) or "days are mon, tue, wed, thu, fri, sat, sun, or daily"
-        raise _bad_day(spec, loc, hint=hint)
-    return _DAYS.index(name)
+def _meant(spec: str) -> str:
+    """A hint with the whole key as it was probably meant, or empty."""
+    words = [[_nearest_day(name.strip()) for name in item.split("-")] for item in spec.split(",")]
+    if not all(name for item in words for name in item):
+        return ""
+    return f"did you mean `{','.join('-'.join(item) for item in words)}`?"
+
+
+def _nearest_day(name: str) -> str:
+    full = nearest(name, _FULL_NAMES)
+    return full[:3] if full else nearest(name[:3], (*_DAYS, "daily"))
 
 
 def _bad_day(spec: str, loc: tuple[str | int, ...], *, hint: str) -> PydanticCustomError:
@@ -149,7 +159,11 @@ def _window(text: str, loc: tuple[str | int, ...]) -> tuple[int, int]:
         raise PydanticCustomError(
             "bad_hours",
             "{text} is no calling window",
-            {"text": repr(text), "loc": loc, "hint": 'write "17:15-20:30", a list of those, or closed'},
+            {
+                "text": repr(text),
+                "loc": loc,
+                "hint": f'{_why_no_window(text)}write "17:15-20:30", a list of those, or closed',
+            },
         )
     start, end = _minutes(match[1]), _minutes(match[3])
     if start == end:
@@ -159,6 +173,22 @@ def _window(text: str, loc: tuple[str | int, ...]) -> tuple[int, int]:
             {"loc": loc, "hint": 'a whole day is "00:00-24:00"'},
         )
     return start, end if end > start else end + MINUTES_A_DAY
+
+
+def _why_no_window(text: str) -> str:
+    """The cause, where it can be told, fit to stand before what to write instead."""
+    if re.search(r"[0-9] *[ap]\.?m\b", text, re.IGNORECASE):
+        return "hours are on a 24-hour clock, so 5 pm is 17:00: "
+    times = [time.strip() for time in re.split("-|to", text)]
+    if len(times) != 2:  # noqa: PLR2004 - a window has a start and an end
+        return ""
+    if not all(re.fullmatch("[0-9]{1,2}:[0-9]{2}", time) for time in times):
+        return "each time is hh:mm, such as 09:00: "
+    if not all(_minutes(time) <= MINUTES_A_DAY and int(time[-2:]) < 60 for time in times):  # noqa: PLR2004 - minutes
+        return "a time is at most 24:00, its minutes at most 59: "
+    if _minutes(times[0]) == MINUTES_A_DAY:
+        return "24:00 is the end of a day, its start is 00:00: "
+    return ""
 
 
 def _minutes(time: str) -> int:

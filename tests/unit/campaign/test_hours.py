@@ -98,6 +98,40 @@ def test_an_unknown_day_is_met_with_the_near_one():
 
 
 @pytest.mark.parametrize(
+    ("spec", "meant"),
+    [
+        ("Monday-Friday", "mon-fri"),
+        ("mon-fry", "mon-fri"),
+        ("MON", "mon"),
+        ("Sat, sonday", "sat,sun"),
+        ("thurs", "thu"),
+        ("tues-Wendesday", "tue-wed"),
+        ("Daily", "daily"),
+    ],
+)
+def test_the_whole_key_is_suggested_as_it_was_meant(spec, meant):
+    assert mistake({spec: "10:00-12:00"}).context["hint"] == f"did you mean `{meant}`?"
+
+
+@pytest.mark.parametrize(
+    ("hours", "cause"),
+    [
+        ("9am-5pm", "24-hour clock"),
+        ("9:00 AM - 5:00 p.m.", "24-hour clock"),
+        ("9-17", "hh:mm"),
+        ("9.00-17.00", "hh:mm"),
+        ("09:00-25:00", "at most 24:00"),
+        ("09:60-17:00", "at most 59"),
+        ("24:00-25:00", "at most 24:00"),
+        ("24:00-08:00", "its start is 00:00"),
+        ("09:00", 'write "17:15-20:30"'),
+    ],
+)
+def test_wrong_hours_are_told_their_cause(hours, cause):
+    assert cause in mistake({"mon": hours}).context["hint"]
+
+
+@pytest.mark.parametrize(
     "weekly", [{"mon-fri": "10:00-12:00", "fri": "10:00-11:00"}, {"sat,sat": "10:00-12:00"}]
 )
 def test_a_day_named_twice_is_an_error(weekly):
