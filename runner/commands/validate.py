@@ -25,7 +25,11 @@ def validate(paths: Sequence[Path], *, as_json: bool) -> int:
             sys.stdout.write(f"{render(finding)}\n\n")
         broken = len({finding.file for finding in errors})
         checked = f"{len(files)} campaign file{'' if len(files) == 1 else 's'}"
-        verdict = f"{len(errors)} errors in {broken} of {checked}" if errors else f"{checked}: valid"
+        verdict = (
+            f"{len(errors)} error{'' if len(errors) == 1 else 's'} in {broken} of {checked}"
+            if errors
+            else f"{checked}: valid"
+        )
         sys.stdout.write(f"{verdict}\n")
     return ExitStatus.CAMPAIGN_INVALID if errors else ExitStatus.DONE
 
