@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import NullPool, create_engine, text
 
 NEEDS_A_REASON = {"uncertain", "refused", "skipped", "abandoned"}
-MAY_HAVE_BEEN_ACCEPTED = {"queued", "uncertain", "completed", "failed", "canceled", "rejected", "abandoned"}
+ACCEPTED_FOR_CERTAIN = {"queued", "completed", "failed", "canceled", "rejected"}
+MAY_HAVE_BEEN_ACCEPTED = ACCEPTED_FOR_CERTAIN | {"uncertain", "abandoned"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,19 +22,25 @@ class Hours:
     zone_of: Mapping[str, str]
 
     def contain(self, phone: str, start: int, end: int) -> bool:
-        zone = ZoneInfo(next(zone for prefix, zone in self.zone_of.items() if phone.startswith(prefix)))
-        opens, closes = (datetime.fromtimestamp(at, zone) for at in (start, end))
+        name = next((zone for prefix, zone in self.zone_of.items() if phone.startswith(prefix)), None)
+        if name is None:
+            return False
+        opens, closes = (datetime.fromtimestamp(at, ZoneInfo(name)) for at in (start, end))
         return opens.date() == closes.date() and any(
-            first <= opens.time() and closes.time() <= last for first, last in self.windows
+            first <= opens.time() < closes.time() <= last for first, last in self.windows
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Books:
-    """What the ledger holds: the calls, with the state that the last transition of each led to."""
+    """What the ledger holds: the calls, the attempts at them, and where the last transition of each led."""
 
     calls: Sequence[Mapping[str, Any]]
+    attempts: Sequence[Mapping[str, Any]]
     last_transition: Mapping[int, str]
+
+    def attempts_at(self, call: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        return [attempt for attempt in self.attempts if attempt["call"] == call["id"]]
 
 
 @dataclass(kw_only=True)
@@ -53,12 +60,15 @@ def read_books(ledger_url: str) -> Books:
     engine = create_engine(ledger_url, poolclass=NullPool)
     with engine.connect() as connection:
         calls = [dict(row) for row in connection.execute(text("SELECT * FROM calls ORDER BY id")).mappings()]
+        attempts = [dict(row) for row in connection.execute(text("SELECT * FROM attempts")).mappings()]
         moves = connection.execute(text('SELECT "call", "after" FROM transitions ORDER BY id')).all()
-    return Books(calls=calls, last_transition=dict((call, after) for call, after in moves))  # noqa: C402 - rows are no tuples to mypy
+    last_transition = dict((call, after) for call, after in moves)  # noqa: C402 - rows are no tuples to mypy
+    return Books(calls=calls, attempts=attempts, last_transition=last_transition)
 
 
 def reckon(accepted: Sequence[Mapping[str, Any]], books: Books, hours: Hours, *, people: int) -> Reckoning:
     """Everything that is wrong, in words; an empty list when each call is where it should be."""
+    answers = {(_number(call), str(call["call_id"])): call for call in accepted}
     numbers = Counter(_number(call) for call in accepted)
     found = Reckoning(
         accepted=len(accepted),
@@ -66,9 +76,10 @@ def reckon(accepted: Sequence[Mapping[str, Any]], books: Books, hours: Hours, *,
         states=Counter(call["state"] for call in books.calls),
     )
     found.unexplained += _contacts(books, people)
-    ids = {(_number(call), str(call["call_id"])) for call in accepted}
     for call in books.calls:
-        found.unexplained += _call(call, numbers, ids, books.last_transition)
+        found.unexplained += _call(call, numbers, books.last_transition)
+        found.unexplained += _answer(call, answers)
+        found.unexplained += _attempts(call, books.attempts_at(call), numbers)
     known = {call["phone"] for call in books.calls}
     found.unexplained += [
         f"{number}: accepted, and not in the ledger" for number in numbers if number not in known
@@ -97,7 +108,6 @@ def _contacts(books: Books, people: int) -> Iterator[str]:
 def _call(
     call: Mapping[str, Any],
     numbers: Mapping[str, int],
-    ids: set[tuple[str, str]],
     last_transition: Mapping[int, str],
 ) -> Iterator[str]:
     who, state = call["contact"], call["state"]
@@ -107,7 +117,26 @@ def _call(
         yield f"{who}: is {state} without a reason"
     if call["phone"] in numbers and state not in MAY_HAVE_BEEN_ACCEPTED:
         yield f"{who}: was accepted, but the ledger says {state}"
-    if state == "queued" and (call["phone"], call["call_id"]) not in ids:
-        yield f"{who}: is queued as {call['call_id']}, which the server did not give"
     if last_transition.get(call["id"]) != state:
         yield f"{who}: is {state}, but its last transition led to {last_transition.get(call['id'])}"
+
+
+def _answer(call: Mapping[str, Any], answers: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[str]:
+    """Whoever has a call_id has the one that the server gave for that number, and for those times."""
+    if call["state"] not in ACCEPTED_FOR_CERTAIN and call["call_id"] is None:
+        return
+    given = answers.get((call["phone"], str(call["call_id"])))
+    if given is None:
+        yield f"{call['contact']}: is {call['state']} as {call['call_id']}, which the server did not give"
+    elif any(int(given[bound]) != call[bound] for bound in ("start_timestamp", "end_timestamp")):
+        yield f"{call['contact']}: was accepted for other times than the ledger says"
+
+
+def _attempts(
+    call: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]], numbers: Mapping[str, int]
+) -> Iterator[str]:
+    """Nothing leaves without an intent, and each intent has its end."""
+    if len(attempts) < numbers.get(call["phone"], 0):
+        yield f"{call['contact']}: was accepted without an intent in the ledger"
+    if any(attempt["finished_at"] is None or attempt["outcome"] is None for attempt in attempts):
+        yield f"{call['contact']}: has an attempt without an end"
