@@ -112,5 +112,10 @@ def changes(plan):
     return {call.key: call.change for call in plan.calls}
 
 
+def told(plan):
+    """Why each call is new, moved, changed or as it was."""
+    return {call.key: call.difference.reason for call in plan.calls}
+
+
 def withdrawn(plan):
     return {withdrawal.key: withdrawal.reason for withdrawal in plan.withdrawals}

@@ -153,10 +153,9 @@ class PlanEntry:
             before = CallState(rows[call.key, call.round]["state"])
             if before is not CallState.PLANNED:
                 self._move(rows[call.key, call.round]["id"], before, CallState.PLANNED, "planned again")
-            elif call.change is Change.CHANGED:
-                self._trace(
-                    rows[call.key, call.round]["id"], before, CallState.PLANNED, "changed by a new plan"
-                )
+            elif call.change in {Change.CHANGED, Change.MOVED}:
+                reason = f"{call.change} by a new plan: {call.difference.reason}"
+                self._trace(rows[call.key, call.round]["id"], before, CallState.PLANNED, reason)
         names = list(self._values(planned[0]))
         changed = self._connection.execute(
             update(calls)

@@ -26,6 +26,10 @@ class Memory:
     def planned(self, key: str) -> KnownCall | None:
         return self._with_standing(key, Standing.PLANNED)
 
+    def earlier(self, key: str) -> KnownCall | None:
+        """The last call for this contact, however it stands."""
+        return self._by_contact.get(key)
+
     def waiting(self) -> Iterator[KnownCall]:
         """Every call that is planned and not sent."""
         return (call for call in self._by_contact.values() if call.standing is Standing.PLANNED)

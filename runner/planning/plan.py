@@ -12,8 +12,24 @@ class Change(StrEnum):
     """How a planned call differs from what the ledger holds."""
 
     NEW = "new"
+    MOVED = "moved"
+    """The same request at another time."""
     CHANGED = "changed"
+    """Another request, number or zone."""
     UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a plan changes about one call, and why. Times are UTC Unix seconds."""
+
+    change: Change
+    reason: str
+    """For people; holds nothing of the row."""
+    fields: tuple[str, ...] = ()
+    """What changed, by the names of the campaign file, such as `metadata[site]`."""
+    start_before: int | None = None
+    """The start that the ledger holds; None for a new call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +69,13 @@ class PlannedCall:
     """The contact's own `not_after`, as an exclusive instant."""
     attempts_that_fit: int
     request: CallRequest
-    change: Change
+    difference: Difference
     source: str
     line: int
+
+    @property
+    def change(self) -> Change:
+        return self.difference.change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +135,15 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """A call that is planned in the ledger but no longer wanted, with the reason."""
+    """A call that is planned in the ledger but no longer wanted, with the reason.
+
+    `start_timestamp` is when it would have started, in UTC Unix seconds.
+    """
 
     key: str
     round: int
     reason: str
+    start_timestamp: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

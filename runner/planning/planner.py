@@ -16,12 +16,12 @@ from runner.contacts.identity import Identity
 from runner.contacts.phone import is_toll_free
 from runner.errors import ExitStatus, RunnerError
 from runner.planning import contact_dates
+from runner.planning.changes import changed_fields, difference
 from runner.planning.memory import Memory
 from runner.planning.pacing import attempts_that_fit
 from runner.planning.placement import Placement, effective_pace
 from runner.planning.plan import (
     CallRequest,
-    Change,
     DataVersions,
     History,
     KnownCall,
@@ -78,13 +78,11 @@ class _Candidate:
     """What the ledger has planned for this contact."""
 
     @property
-    def unchanged(self) -> bool:
-        return (
-            self.known is not None
-            and self.known.phone == self.contact.phone
-            and self.known.timezones == self.zones
-            and self.known.request == self.request
-        )
+    def changed_fields(self) -> tuple[str, ...]:
+        """What is otherwise than the ledger has it planned."""
+        if self.known is None:
+            return ()
+        return changed_fields(self.known, self.contact.phone, self.zones, self.request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,12 +257,12 @@ class _Planner:
                 detail = "the pace leaves no free start before the last window closes"
                 self._exclusions.append(_exclude(candidate.contact, Reason.NO_WINDOW, detail))
             else:
-                calls.append(self._call(candidate, slot, keeps_slot=before is not None))
+                calls.append(self._call(candidate, slot))
         calls.sort(key=lambda call: (call.queue_at, call.start_timestamp))
         return calls
 
     def _keeps_its_slot(self, candidate: _Candidate, known: KnownCall) -> bool:
-        return candidate.unchanged and self._placement.still_fits(
+        return not candidate.changed_fields and self._placement.still_fits(
             known.start_timestamp, known.end_timestamp, candidate.windows
         )
 
@@ -278,9 +276,8 @@ class _Planner:
             )
         return candidates[:limit]
 
-    def _call(self, candidate: _Candidate, slot: Slot, *, keeps_slot: bool) -> PlannedCall:
+    def _call(self, candidate: _Candidate, slot: Slot) -> PlannedCall:
         contact, request = candidate.contact, candidate.request
-        change = Change.UNCHANGED if keeps_slot else Change.NEW if candidate.known is None else Change.CHANGED
         return PlannedCall(
             key=contact.key,
             ref=self._given.identity.ref(contact.key),
@@ -296,7 +293,14 @@ class _Planner:
                 slot.start_timestamp, slot.end_timestamp, request.max_attempts, request.reattempt_wait
             ),
             request=request,
-            change=change,
+            difference=difference(
+                contact,
+                self._memory,
+                candidate.changed_fields,
+                slot,
+                windows=candidate.windows,
+                now=self._given.now,
+            ),
             source=contact.row.source,
             line=contact.row.line,
         )
@@ -315,7 +319,14 @@ class _Planner:
                 if exclusion
                 else "the contact is in no source any more"
             )
-            found.append(Withdrawal(key=known.key, round=known.round, reason=reason))
+            found.append(
+                Withdrawal(
+                    key=known.key,
+                    round=known.round,
+                    reason=reason,
+                    start_timestamp=known.start_timestamp,
+                )
+            )
         return found
 
     def _warnings(self, calls: Sequence[PlannedCall]) -> list[Diagnostic]:

@@ -15,7 +15,7 @@ from runner.insight.outcome import Exchange
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
-from runner.planning.plan import CallRequest, Change, DataVersions, Plan, PlannedCall
+from runner.planning.plan import CallRequest, Change, DataVersions, Difference, Plan, PlannedCall
 
 NOW = 1_796_166_000
 CAMPAIGN = "clinic-followup"
@@ -44,7 +44,7 @@ def call(key, *, start=NOW + 300, end=None):
         request=CallRequest(
             phone_number=f"tel:{number}", max_attempts=1, reattempt_wait=None, metadata={}, result_url=""
         ),
-        change=Change.NEW,
+        difference=Difference(change=Change.NEW, reason="a test says so"),
         source="contacts.csv",
         line=2,
     )

@@ -7,7 +7,15 @@ from sqlalchemy import NullPool, create_engine, text
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Runner
 from runner.ledger.plan_entry import Binding
-from runner.planning.plan import CallRequest, Change, DataVersions, Plan, PlannedCall, Withdrawal
+from runner.planning.plan import (
+    CallRequest,
+    Change,
+    DataVersions,
+    Difference,
+    Plan,
+    PlannedCall,
+    Withdrawal,
+)
 
 NOW = 1_796_166_000
 CAMPAIGN = "clinic-followup"
@@ -17,7 +25,7 @@ BINDING = Binding(
 THIS = Runner(host="here", pid=4711)
 
 
-def call(key, phone, *, start=NOW + 300, metadata=None, **changes):
+def call(key, phone, *, start=NOW + 300, metadata=None, change=Change.NEW, **changes):
     """A new call that is due `start` less five minutes; `changes` are fields of PlannedCall."""
     planned = PlannedCall(
         key=key,
@@ -38,7 +46,7 @@ def call(key, phone, *, start=NOW + 300, metadata=None, **changes):
             metadata=metadata or {},
             result_url="",
         ),
-        change=Change.NEW,
+        difference=Difference(change=change, reason="a test says so"),
         source="contacts.csv",
         line=2,
     )
@@ -61,7 +69,9 @@ def plan(*calls, withdrawals=()):
         rows=len(calls),
         calls=calls,
         exclusions=(),
-        withdrawals=tuple(Withdrawal(key=key, round=1, reason=reason) for key, reason in withdrawals),
+        withdrawals=tuple(
+            Withdrawal(key=key, round=1, reason=reason, start_timestamp=NOW) for key, reason in withdrawals
+        ),
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
     )
 

@@ -66,7 +66,12 @@ result_url: "https://hooks.example.org/{{ row.id }}"
             "metadata": {"first": "Ann a", "nothing": ""},
             "result_url": "https://hooks.example.org/a",
         },
-        "change": Change.NEW,
+        "difference": {
+            "change": Change.NEW,
+            "reason": "no earlier plan holds it",
+            "fields": (),
+            "start_before": None,
+        },
         "source": "visits.csv",
         "line": 2,
     }

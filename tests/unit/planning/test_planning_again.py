@@ -18,6 +18,7 @@ from small_campaign import (
     reasons,
     remembered,
     slots,
+    told,
     withdrawn,
 )
 
@@ -58,6 +59,7 @@ def test_a_refused_call_is_planned_again_only_when_it_changed():
     assert "refused" in detail(same)
     changed = plan_of(loaded, [people(1)[0] | {"name": "Bob"}], history=history)
     assert changes(changed) == {"p1": Change.NEW}
+    assert told(changed) == {"p1": "Insight refused the earlier request, which has changed since"}
     other_number = plan_of(loaded, [person("p1", NEW_YORK, name="Ann p1")], history=history)
     assert changes(other_number) == {"p1": Change.NEW}
 
@@ -66,6 +68,7 @@ def test_a_skipped_call_may_be_planned_as_if_new():
     history = remembered(plan_of(campaign(), people(1)), Standing.OPEN, "skipped")
     plan = plan_of(campaign(), people(1), history=history)
     assert changes(plan) == {"p1": Change.NEW}
+    assert told(plan) == {"p1": "an earlier plan gave it up, and now it can be called"}
     assert plan.withdrawals == ()
 
 
@@ -96,31 +99,50 @@ def test_a_plan_made_later_keeps_every_slot_that_lies_ahead(later):
     assert {key: slots(second)[key] for key in ahead} == ahead
     assert all(changes(second)[key] is Change.UNCHANGED for key in ahead)
     late = set(slots(first)) - set(ahead)
-    assert all(changes(second)[key] is Change.CHANGED for key in late)
+    assert all(changes(second)[key] is Change.MOVED for key in late)
+    assert {told(second)[key] for key in late} <= {"its earlier start has passed"}
     starts = [call.start_timestamp for call in second.calls]
     assert min(starts) >= NOW + later
     assert len(set(starts)) == 30
 
 
 @pytest.mark.parametrize(
-    "changed",
-    [{"name": "Bob"}, {"phone": NEW_YORK}, {"tz": "America/Chicago"}, {"tz": "America/Detroit"}],
-    ids=["metadata", "number", "zone", "zone with the same hours"],
+    ("changed", "fields"),
+    [
+        ({"name": "Bob"}, ("metadata[name]",)),
+        ({"phone": NEW_YORK}, ("phone",)),
+        ({"tz": "America/Chicago"}, ("timezone",)),
+        ({"tz": "America/Detroit", "name": "Bob"}, ("timezone", "metadata[name]")),
+    ],
+    ids=["metadata", "number", "zone", "two, a zone with the same hours among them"],
 )
-def test_a_call_that_changed_gives_its_slot_up(changed):
+def test_a_call_that_changed_gives_its_slot_up_and_says_what_changed(changed, fields):
     loaded = campaign(more='metadata: {name: "{{ row.name }}"}\npacing: {calls_per_minute: 1}')
     rows = people(1, 2)
     history = remembered(plan_of(loaded, rows))
     plan = plan_of(loaded, [rows[0] | changed, rows[1]], history=history)
     assert changes(plan) == {"p1": Change.CHANGED, "p2": Change.UNCHANGED}
+    (first, second) = sorted(plan.calls, key=lambda call: call.key)
+    assert first.difference.fields == fields
+    assert first.difference.start_before == NINE
+    assert second.difference.fields == ()
     assert plan.withdrawals == ()
 
 
 def test_a_window_that_moved_moves_its_calls():
     history = remembered(plan_of(campaign(), people(1)))
     plan = plan_of(campaign(hours="10:00-12:00"), people(1), history=history)
-    assert changes(plan) == {"p1": Change.CHANGED}
+    assert changes(plan) == {"p1": Change.MOVED}
+    assert told(plan) == {"p1": "its earlier start lies in no calling window any more"}
     assert slots(plan) == {"p1": (NINE + HOUR, NINE + 3 * HOUR - 300)}
+
+
+def test_a_window_that_closes_earlier_moves_the_end_of_its_calls_alone():
+    history = remembered(plan_of(campaign(), people(1)))
+    plan = plan_of(campaign(hours="09:00-11:00"), people(1), history=history)
+    assert changes(plan) == {"p1": Change.MOVED}
+    assert told(plan) == {"p1": "its calling window closes at another time now"}
+    assert slots(plan) == {"p1": (NINE, NINE + 2 * HOUR - 300)}
 
 
 def test_calls_that_were_sent_count_against_the_pace():

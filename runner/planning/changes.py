@@ -1,0 +1,79 @@
+"""How a planned call differs from what the ledger remembers, and why. Pure."""
+
+from collections.abc import Iterator
+
+from runner.contacts.contact import Contact
+from runner.planning.memory import Memory
+from runner.planning.plan import CallRequest, Change, Difference, KnownCall, Slot, Standing
+from runner.planning.windows import Window
+
+
+def changed_fields(
+    known: KnownCall, phone: str, zones: tuple[str, ...], request: CallRequest
+) -> tuple[str, ...]:
+    """What is otherwise than the ledger holds it, by the names of the campaign file."""
+    return tuple(_changed(known, phone, zones, request))
+
+
+def difference(
+    contact: Contact,
+    memory: Memory,
+    fields: tuple[str, ...],
+    slot: Slot,
+    *,
+    windows: tuple[Window, ...],
+    now: float,
+) -> Difference:
+    """What the plan does with this contact's call; `fields` are those in which it differs.
+
+    `windows` are those in which the contact may be called now, at `now` (UTC Unix seconds).
+    """
+    known = memory.planned(contact.key)
+    if known is None:
+        return Difference(change=Change.NEW, reason=_why_new(memory.earlier(contact.key)))
+    before = known.start_timestamp
+    if fields:
+        reason = f"{', '.join(fields)} changed"
+        return Difference(change=Change.CHANGED, reason=reason, fields=fields, start_before=before)
+    if (known.start_timestamp, known.end_timestamp) == (slot.start_timestamp, slot.end_timestamp):
+        return Difference(change=Change.UNCHANGED, reason="it keeps its slot", start_before=before)
+    return Difference(change=Change.MOVED, reason=_why_moved(known, windows, slot, now), start_before=before)
+
+
+def _why_new(earlier: KnownCall | None) -> str:
+    if earlier is not None and earlier.standing is Standing.REFUSED:
+        return "Insight refused the earlier request, which has changed since"
+    if earlier is not None and earlier.standing is Standing.OPEN:
+        return "an earlier plan gave it up, and now it can be called"
+    return "no earlier plan holds it"
+
+
+def _why_moved(known: KnownCall, windows: tuple[Window, ...], slot: Slot, now: float) -> str:
+    if known.start_timestamp < now:
+        return "its earlier start has passed"
+    if not any(window.start <= known.start_timestamp < window.end for window in windows):
+        return "its earlier start lies in no calling window any more"
+    if known.end_timestamp != slot.end_timestamp:
+        return "its calling window closes at another time now"
+    return "its earlier start lies too close to the end of its window"
+
+
+def _changed(known: KnownCall, phone: str, zones: tuple[str, ...], request: CallRequest) -> Iterator[str]:
+    before = known.request
+    if known.phone != phone:
+        yield "phone"
+    if known.timezones != zones:
+        yield "timezone"
+    for suffix, field in ((";ani=", "caller_id"), (";postd=", "post_dial")):
+        if _suffix(before.phone_number, suffix) != _suffix(request.phone_number, suffix):
+            yield field
+    for field in ("max_attempts", "reattempt_wait", "result_url"):
+        if getattr(before, field) != getattr(request, field):
+            yield field
+    for name in dict.fromkeys((*before.metadata, *request.metadata)):
+        if before.metadata.get(name) != request.metadata.get(name):
+            yield f"metadata[{name}]"
+
+
+def _suffix(dial_string: str, name: str) -> str:
+    return next((part for part in dial_string.split(";") if f";{part}".startswith(name)), "")
