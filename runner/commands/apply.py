@@ -11,7 +11,7 @@ from rich.console import Console
 from runner.campaign.loader import LoadedCampaign, load_campaign
 from runner.commands.binding import account_digest, api_name
 from runner.commands.carry_out import carry_out
-from runner.commands.planning import PreparedPlan, prepare_plan, privacy_key
+from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan, privacy_key
 from runner.commands.target import Target, insight, rehearsal
 from runner.contacts.identity import Identity
 from runner.dispatch.events import Finish
@@ -74,10 +74,10 @@ def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int
             "they are uncertain, and not sent again\n"
         )
     prepared = prepare_plan(loaded, target.settings, ledger, now=float(int(clock.now())), limit=options.limit)
-    console = Console()
-    print_plan(console, prepared.plan, prepared.identity, show_contacts=options.show_contacts)
     if prepared.is_first and not target.is_rehearsal:
-        sys.stderr.write("no history here: this ledger has never seen this campaign\n")
+        sys.stderr.write(NO_HISTORY)
+    console = Console()
+    print_plan(console, prepared.view(show_contacts=options.show_contacts))
     finish = Finish.DONE
     try:
         has_work = bool(prepared.plan.calls or prepared.plan.withdrawals)

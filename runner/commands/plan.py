@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from runner.campaign.loader import load_campaign
-from runner.commands.planning import prepare_plan
+from runner.commands.planning import NO_HISTORY, prepare_plan
 from runner.errors import ExitStatus
 from runner.ledger.ledger import Ledger
 from runner.reports.plan_json import plan_json
@@ -31,11 +31,12 @@ def plan(
     now = float(int(time.time())) if as_of is None else as_of
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         prepared = prepare_plan(loaded, settings, ledger, now=now, limit=limit)
+    shown = prepared.view(show_contacts=show_contacts)
+    if prepared.is_first:
+        sys.stderr.write(NO_HISTORY)
     if as_json:
-        sys.stdout.write(plan_json(prepared.plan, prepared.identity, show_contacts=show_contacts))
+        sys.stdout.write(plan_json(shown))
     else:
-        print_plan(Console(), prepared.plan, prepared.identity, show_contacts=show_contacts)
-        if prepared.is_first:
-            sys.stderr.write("no history here: this ledger has never seen this campaign\n")
+        print_plan(Console(), shown)
     pending = bool(prepared.plan.calls or prepared.plan.withdrawals)
     return ExitStatus.CHANGES_PENDING if detailed_exitcode and pending else ExitStatus.DONE

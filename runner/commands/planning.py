@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.model import Source
+from runner.campaign.model import Campaign, Source
 from runner.commands.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
 from runner.commands.checks import check_holidays
 from runner.contacts import phone
@@ -22,9 +22,15 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
 from runner.planning import public_holidays
 from runner.planning.plan import DataVersions, Plan
+from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import EveryContactFailedError, PlanInput, build_plan
 from runner.reports.halt import halt_words
 from runner.settings import Settings
+
+NO_HISTORY = (
+    "no history here: this ledger knows of no call of this campaign; "
+    "if it was applied before, check RUNNER_LEDGER_URL\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,11 @@ class PreparedPlan:
     """The ledger has never seen this campaign."""
     limited: bool
     """Whether `--limit` bounds it: then apply sends the calls of this plan alone."""
+    campaign: Campaign
+
+    def view(self, *, show_contacts: bool) -> PlanView:
+        """The plan as people may see it."""
+        return plan_view(self.plan, self.campaign, self.identity, show_contacts=show_contacts)
 
 
 def prepare_plan(
@@ -82,7 +93,12 @@ def prepare_plan(
             )
         )
     return PreparedPlan(
-        plan, identity, suppression, is_first=not ledger.knows(campaign.name), limited=limit is not None
+        plan,
+        identity,
+        suppression,
+        is_first=not ledger.knows(campaign.name),
+        limited=limit is not None,
+        campaign=campaign,
     )
 
 

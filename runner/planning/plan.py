@@ -167,6 +167,8 @@ class Plan:
     campaign: str
     as_of: int
     rows: int
+    calls_per_minute: int
+    """The pace: what the campaign asks for, or less where requests may not go out as fast."""
     calls: tuple[PlannedCall, ...]
     exclusions: tuple[Exclusion, ...]
     withdrawals: tuple[Withdrawal, ...]

@@ -133,6 +133,7 @@ class _Planner:
             campaign=self._campaign.name,
             as_of=int(self._given.now),
             rows=self._rows,
+            calls_per_minute=effective_pace(self._campaign, self._given.requests_per_second),
             calls=tuple(calls),
             exclusions=tuple(self._exclusions),
             withdrawals=tuple(withdrawals),

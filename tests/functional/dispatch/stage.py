@@ -211,6 +211,7 @@ def _plan(planned):
         campaign=CAMPAIGN,
         as_of=NOW,
         rows=len(planned),
+        calls_per_minute=300,
         calls=tuple(planned),
         exclusions=(),
         withdrawals=(),

@@ -67,6 +67,7 @@ def plan(*calls, withdrawals=()):
         campaign=CAMPAIGN,
         as_of=NOW,
         rows=len(calls),
+        calls_per_minute=300,
         calls=calls,
         exclusions=(),
         withdrawals=tuple(

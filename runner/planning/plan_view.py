@@ -1,0 +1,206 @@
+"""A plan as others may read it: numbers, metadata and telling keys hidden, unless somebody asked for them.
+
+Every form of a plan, and the saved plan, is made from this value and nothing else: what may be shown is
+decided here, once. Pure.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runner.campaign.diagnostics import Diagnostic
+from runner.campaign.hours import WeeklyHours
+from runner.campaign.model import Campaign
+from runner.contacts.contact import Exclusion, Reason
+from runner.contacts.identity import Identity
+from runner.contacts.phone import mask
+from runner.planning.plan import Change, DataVersions, Plan, PlannedCall, Withdrawal
+
+MASKED = "•••"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallView:
+    """One planned call. Times are UTC Unix seconds, waits are seconds; names are those of the API."""
+
+    contact: str
+    ref: str
+    round: int
+    phone: str
+    timezones: tuple[str, ...]
+    queue_at: int
+    start_timestamp: int
+    end_timestamp: int
+    max_attempts: int
+    reattempt_wait: int | None
+    attempts_that_fit: int
+    phone_number: str
+    metadata: Mapping[str, str]
+    result_url: str
+    change: Change
+    reason: str
+    """Why it is new, moved, changed or as it was."""
+    changed: tuple[str, ...]
+    """The fields that changed, by their names in the campaign file."""
+    start_before: int | None
+    source: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionView:
+    """A row that gets no call. `contact` and `ref` are empty when the row gave no key."""
+
+    contact: str
+    ref: str
+    reason: Reason
+    source: str
+    row: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalView:
+    """A call that was planned and is not wanted any more. `start_timestamp`: when it would have started."""
+
+    contact: str
+    ref: str
+    round: int
+    reason: str
+    start_timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoursView:
+    """The calling hours as declared: minutes of the local day, Monday first.
+
+    `timezone` is `contact` or an IANA name; `calls_per_minute` the pace that the plan used.
+    """
+
+    timezone: str
+    weekly: WeeklyHours
+    calls_per_minute: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """The whole plan. `as_of` is UTC Unix seconds; `summary` has the counts of the contract's section 4."""
+
+    plan_id: str
+    campaign: str
+    survey_id: str
+    instance_id: str
+    as_of: int
+    summary: Mapping[str, int]
+    hours: HoursView
+    versions: DataVersions
+    calls: tuple[CallView, ...]
+    exclusions: tuple[ExclusionView, ...]
+    withdrawals: tuple[WithdrawalView, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contacts: bool) -> PlanView:
+    """Masked unless `show_contacts`; then numbers, keys and metadata are exactly what will be sent."""
+    viewer = _Viewer(identity, show_contacts=show_contacts)
+    return PlanView(
+        plan_id=plan.plan_id,
+        campaign=plan.campaign,
+        survey_id=campaign.survey.survey_id,
+        instance_id=campaign.survey.instance_id,
+        as_of=plan.as_of,
+        summary=_summary(plan),
+        hours=HoursView(
+            timezone=campaign.calling_windows.timezone,
+            weekly=campaign.calling_windows.weekly_hours,
+            calls_per_minute=plan.calls_per_minute,
+        ),
+        versions=plan.versions,
+        calls=tuple(viewer.call(call) for call in plan.calls),
+        exclusions=tuple(viewer.exclusion(exclusion) for exclusion in plan.exclusions),
+        withdrawals=tuple(viewer.withdrawal(withdrawal) for withdrawal in plan.withdrawals),
+        diagnostics=plan.diagnostics,
+    )
+
+
+class _Viewer:
+    def __init__(self, identity: Identity, *, show_contacts: bool) -> None:
+        self._identity = identity
+        self._show = show_contacts
+
+    def call(self, call: PlannedCall) -> CallView:
+        request, difference = call.request, call.difference
+        return CallView(
+            contact=self._contact(call.key),
+            ref=call.ref,
+            round=call.round,
+            phone=call.phone if self._show else mask(call.phone),
+            timezones=call.timezones,
+            queue_at=call.queue_at,
+            start_timestamp=call.start_timestamp,
+            end_timestamp=call.end_timestamp,
+            max_attempts=request.max_attempts,
+            reattempt_wait=request.reattempt_wait,
+            attempts_that_fit=call.attempts_that_fit,
+            phone_number=request.phone_number if self._show else _masked_dial_string(call),
+            metadata={name: self._value(value) for name, value in request.metadata.items()},
+            result_url=self._value(request.result_url),
+            change=difference.change,
+            reason=difference.reason,
+            changed=difference.fields,
+            start_before=difference.start_before,
+            source=call.source,
+            row=call.line,
+        )
+
+    def exclusion(self, exclusion: Exclusion) -> ExclusionView:
+        key = exclusion.key
+        return ExclusionView(
+            contact=self._contact(key) if key else "",
+            ref=self._identity.ref(key) if key else "",
+            reason=exclusion.reason,
+            source=exclusion.source,
+            row=exclusion.line,
+            detail=exclusion.detail,
+        )
+
+    def withdrawal(self, withdrawal: Withdrawal) -> WithdrawalView:
+        return WithdrawalView(
+            contact=self._contact(withdrawal.key),
+            ref=self._identity.ref(withdrawal.key),
+            round=withdrawal.round,
+            reason=withdrawal.reason,
+            start_timestamp=withdrawal.start_timestamp,
+        )
+
+    def _contact(self, key: str) -> str:
+        return key if self._show else self._identity.label(key)
+
+    def _value(self, value: str) -> str:
+        """That a value is empty is worth seeing, and tells nothing of anybody."""
+        return value if self._show or not value else MASKED
+
+
+def _masked_dial_string(call: PlannedCall) -> str:
+    """`tel:+1•••••••701;ani=•••`: who is called and what is dialled after it stay hidden."""
+    _, *suffixes = call.request.phone_number.split(";")
+    return ";".join([f"tel:{mask(call.phone)}", *(f"{suffix.split('=')[0]}={MASKED}" for suffix in suffixes)])
+
+
+def _summary(plan: Plan) -> Mapping[str, int]:
+    """Rows = planned + excluded + already_queued + no_window; planned = new + moved + changed + unchanged."""
+    reasons = Counter(exclusion.reason for exclusion in plan.exclusions)
+    changes = Counter(call.change for call in plan.calls)
+    apart = reasons[Reason.ALREADY_QUEUED] + reasons[Reason.NO_WINDOW]
+    return {
+        "rows": plan.rows,
+        "planned": len(plan.calls),
+        "excluded": len(plan.exclusions) - apart,
+        "already_queued": reasons[Reason.ALREADY_QUEUED],
+        "new": changes[Change.NEW],
+        "moved": changes[Change.MOVED],
+        "changed": changes[Change.CHANGED],
+        "unchanged": changes[Change.UNCHANGED],
+        "withdrawn": len(plan.withdrawals),
+        "no_window": reasons[Reason.NO_WINDOW],
+    }

@@ -1,0 +1,156 @@
+"""What every form of a plan tells, counted and grouped once."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from runner.contacts.contact import Reason
+from runner.planning.plan import Change
+from runner.planning.plan_view import CallView, ExclusionView, PlanView
+from runner.reports.times import local_time, westernmost
+
+REASONS: Mapping[Reason, str] = {
+    Reason.INVALID_PHONE: "the number cannot be called",
+    Reason.DUPLICATE_KEY: "an earlier row is the same contact",
+    Reason.DUPLICATE_PHONE: "an earlier row has the same number",
+    Reason.SUPPRESSED: "on a list of people never to call",
+    Reason.FILTERED: "the campaign's `where` leaves them out",
+    Reason.UNKNOWN_TIMEZONE: "nobody knows what time it is there",
+    Reason.NO_WINDOW: "never inside a calling window",
+    Reason.TEMPLATE_ERROR: "a template cannot be filled in",
+    Reason.ALREADY_QUEUED: "queued at Insight before, or perhaps",
+    Reason.CALL_LIMIT: "beyond --limit: a later apply may call them",
+}
+
+SIGNS: Mapping[str, str] = {"new": "+", "moved": "~", "changed": "~", "withdrawn": "-", "unchanged": " "}
+"""As in a diff: what comes, what changes, what goes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeGroup:
+    """Calls with which the plan does the same thing, for the same reason."""
+
+    kind: str
+    """`new`, `moved`, `changed`, `withdrawn` or `unchanged`."""
+    reason: str
+    count: int
+    rows: Sequence[tuple[str, str]]
+    """(contact, what becomes of its call); none where the reason says it all."""
+
+
+def headline(plan: PlanView) -> str:
+    """`Plan: 1,204 to call, 12 moved, 87 excluded, 903 already queued`."""
+    parts = [f"{plan.summary['planned']:,} to call"]
+    parts += [
+        f"{plan.summary[name]:,} {words}"
+        for name, words in (
+            ("moved", "moved"),
+            ("changed", "changed"),
+            ("withdrawn", "withdrawn"),
+            ("excluded", "excluded"),
+            ("no_window", "without a window"),
+            ("already_queued", "already queued"),
+        )
+        if plan.summary[name]
+    ]
+    return f"Plan: {', '.join(parts)}"
+
+
+def verdict(plan: PlanView) -> str:
+    """What `apply` would do, in one sentence."""
+    counts = plan.summary
+    if not plan.calls and not plan.withdrawals:
+        whom = (
+            "everybody who can be called is queued already" if counts["already_queued"] else "nobody to call"
+        )
+        return f"Nothing to do: {whom}."
+    if counts["unchanged"] == counts["planned"] and not plan.withdrawals:
+        return f"No changes: apply goes on with the {count(counts['planned'], 'call')} that it has planned."
+    if not plan.calls:
+        return f"apply withdraws {count(counts['withdrawn'], 'call')}, and calls nobody."
+    first = min(call.start_timestamp for call in plan.calls)
+    last = max(call.start_timestamp for call in plan.calls)
+    zones = ("UTC",)
+    if first == last:
+        return f"The call may start {local_time(first, zones)}."
+    return f"Calls may start from {local_time(first, zones)} to {local_time(last, zones)}."
+
+
+def count(number: int, noun: str) -> str:
+    """`1 call`, `1,204 calls`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def change_groups(plan: PlanView) -> list[ChangeGroup]:
+    """What the plan changes in the ledger, most telling first."""
+    calls: dict[tuple[Change, str], list[CallView]] = defaultdict(list)
+    for call in plan.calls:
+        calls[call.change, call.reason].append(call)
+    groups = [
+        ChangeGroup(
+            kind=change.value,
+            reason=reason,
+            count=len(members),
+            rows=[
+                (call.contact, _from_to(call))
+                for call in members
+                if call.change in {Change.MOVED, Change.CHANGED}
+            ],
+        )
+        for (change, reason), members in calls.items()
+    ]
+    withdrawn: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for withdrawal in plan.withdrawals:
+        # The rest of the reason tells each apart, such as the line of a list.
+        reason, _, detail = withdrawal.reason.partition(": ")
+        withdrawn[reason].append((withdrawal.contact, detail))
+    groups += [
+        ChangeGroup(
+            kind="withdrawn",
+            reason=reason,
+            count=len(rows),
+            rows=[(who, detail) for who, detail in rows if detail],
+        )
+        for reason, rows in withdrawn.items()
+    ]
+    order = list(SIGNS)
+    return sorted(groups, key=lambda group: (order.index(group.kind), -group.count, group.reason))
+
+
+def exclusion_groups(plan: PlanView) -> list[tuple[Reason, list[ExclusionView]]]:
+    """Who is not called, by reason, the most frequent first."""
+    by_reason: dict[Reason, list[ExclusionView]] = defaultdict(list)
+    for exclusion in plan.exclusions:
+        by_reason[exclusion.reason].append(exclusion)
+    return sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
+
+
+def starts_by_local_hour(calls: Iterable[CallView]) -> Mapping[date, Mapping[int, int]]:
+    """How many calls start in each hour of each local day of the contacts, in order."""
+    counted: dict[date, Counter[int]] = defaultdict(Counter)
+    # Starts repeat from call to call, and the arithmetic of zones is slow.
+    for (start, zones), number in Counter((call.start_timestamp, call.timezones) for call in calls).items():
+        local = westernmost(start, zones)
+        counted[local.date()][local.hour] += number
+    return {day: dict(sorted(counted[day].items())) for day in sorted(counted)}
+
+
+def short_of_attempts(plan: PlanView) -> str:
+    """That windows close before all attempts are made; empty where they do not."""
+    short = [call for call in plan.calls if call.attempts_that_fit < call.max_attempts]
+    if not short:
+        return ""
+    fewest = min(call.attempts_that_fit for call in short)
+    has = "has" if len(short) == 1 else "have"
+    return (
+        f"{len(short):,} of them {has} time for fewer than {short[0].max_attempts} attempts "
+        f"before their window closes (the fewest: {fewest})"
+    )
+
+
+def _from_to(call: CallView) -> str:
+    after = local_time(call.start_timestamp, call.timezones)
+    if call.start_before in {None, call.start_timestamp}:
+        return after
+    return f"{local_time(call.start_before or 0, call.timezones)} → {after}"
