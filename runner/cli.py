@@ -137,6 +137,10 @@ def plan(
     *,
     as_of: AsOf = None,
     output: PlanOutput = PlanOutput.TEXT,
+    save_to: Annotated[
+        Path | None,
+        typer.Option("-o", metavar="FILE", help="Save the plan, masked, for `runner apply FILE`."),
+    ] = None,
     limit: Limit = None,
     show_contacts: ShowContacts = False,
     detailed_exitcode: Annotated[
@@ -144,23 +148,40 @@ def plan(
     ] = False,
 ) -> int:
     """Show what apply would do: who is called when, who is not and why. Changes nothing."""
-    from runner.commands.plan import plan  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.forms import Form  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.plan import PlanOptions, plan  # noqa: PLC0415 - see the module's docstring
 
-    if output in {PlanOutput.MARKDOWN, PlanOutput.HTML}:
-        raise _not_yet(f"--output {output}")
     return plan(
         campaign,
-        as_of=_instant(as_of),
-        as_json=output is PlanOutput.JSON,
-        limit=limit,
-        show_contacts=show_contacts,
-        detailed_exitcode=detailed_exitcode,
+        PlanOptions(
+            as_of=_instant(as_of),
+            form=Form(output),
+            limit=limit,
+            show_contacts=show_contacts,
+            save_to=save_to,
+            detailed_exitcode=detailed_exitcode,
+        ),
     )
 
 
 @app.command()
+def show(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan that `runner plan -o` saved.")],
+    *,
+    output: PlanOutput = PlanOutput.TEXT,
+) -> int:
+    """Show a saved plan in any form."""
+    from runner.commands.forms import Form  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.show import show  # noqa: PLC0415 - see the module's docstring
+
+    return show(plan, Form(output))
+
+
+@app.command()
 def apply(
-    campaign: CampaignArgument,
+    campaign: Annotated[
+        Path, typer.Argument(metavar="CAMPAIGN|PLAN", help="The campaign file, or a saved plan.")
+    ],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `runner plan`.")] = False,
@@ -180,12 +201,10 @@ def apply(
 ) -> int:
     """Queue every call of the campaign at its time, and stay until the last one is queued."""
     from runner.commands.apply import ApplyOptions, apply  # noqa: PLC0415 - see the module's docstring
-    from runner.commands.plan import plan  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.plan import PlanOptions, plan  # noqa: PLC0415 - see the module's docstring
 
-    if campaign.suffix == ".json":
-        raise UsageError("saved plans are not supported yet", hint="give the campaign's YAML file")
     if dry_run:
-        return plan(campaign, as_of=None, as_json=False, limit=limit, show_contacts=show_contacts)
+        return plan(campaign, PlanOptions(limit=limit, show_contacts=show_contacts))
     return apply(
         campaign,
         ApplyOptions(

@@ -3,12 +3,13 @@
 import asyncio
 import sys
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from runner.campaign.loader import LoadedCampaign, load_campaign
+from runner.commands import saved_plans
 from runner.commands.binding import account_digest, api_name
 from runner.commands.carry_out import carry_out
 from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan, privacy_key
@@ -43,16 +44,32 @@ class DeclinedError(RunnerError):
     """The person who was asked did not agree."""
 
 
-def apply(campaign: Path, options: ApplyOptions) -> int:
-    """Returns the exit status of the contract. Raises RunnerError before and during the run."""
-    loaded = load_campaign(campaign)
+def apply(path: Path, options: ApplyOptions) -> int:
+    """Carries out a campaign file or a saved plan. Returns the exit status of the contract.
+
+    Raises RunnerError before and during the run.
+    """
+    saved = saved_plans.load(path) if path.suffix == saved_plans.SUFFIX else None
+    if saved is not None:
+        options = _as_saved(saved, options)
+    loaded = load_campaign(path if saved is None else saved.campaign)
     if not options.yes and not sys.stdin.isatty():
         raise UsageError(
             "apply asks before it queues calls, and there is no terminal to ask on",
             hint="add --yes after the plan was reviewed",
         )
     with _target(options) as target, target.ledger.hold(loaded.campaign.name):
-        return _apply(loaded, target, options)
+        return _apply(loaded, saved, target, options)
+
+
+def _as_saved(saved: saved_plans.PlanFile, options: ApplyOptions) -> ApplyOptions:
+    """A saved plan says itself how many calls it has. Raises UsageError for options that do not fit it."""
+    if options.sandbox:
+        raise UsageError(
+            "a saved plan is for the ledger it was made with, and a rehearsal has its own",
+            hint=f"rehearse its campaign: runner apply {saved.campaign} --sandbox",
+        )
+    return replace(options, limit=saved.limit_beside(options.limit))
 
 
 def _target(options: ApplyOptions) -> AbstractContextManager[Target]:
@@ -60,7 +77,9 @@ def _target(options: ApplyOptions) -> AbstractContextManager[Target]:
     return rehearsal(settings) if options.sandbox else insight(settings)
 
 
-def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int:
+def _apply(
+    loaded: LoadedCampaign, saved: saved_plans.PlanFile | None, target: Target, options: ApplyOptions
+) -> int:
     name, ledger, clock = loaded.campaign.name, target.ledger, target.clock
     binding = _binding(loaded, target)
     mark = Mark(ledger, marks_folder())
@@ -74,6 +93,8 @@ def _apply(loaded: LoadedCampaign, target: Target, options: ApplyOptions) -> int
             "they are uncertain, and not sent again\n"
         )
     prepared = prepare_plan(loaded, target.settings, ledger, now=float(int(clock.now())), limit=options.limit)
+    if saved is not None:
+        prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
     if prepared.is_first and not target.is_rehearsal:
         sys.stderr.write(NO_HISTORY)
     console = Console()

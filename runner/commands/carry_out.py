@@ -49,7 +49,7 @@ async def carry_out(
     async with target.client() as client:
         clock_check = ClockCheck(clock.now, listen)
         await _reach(client, loaded, target, clock_check)
-        runner = _this_process(loaded, limited=prepared.limited)
+        runner = _this_process(loaded, limited=prepared.limit is not None)
         run = ledger.begin_run(binding, prepared.plan, runner, clock.now())
         ending = "failed"
         try:
@@ -58,7 +58,7 @@ async def carry_out(
                     ledger.engine,
                     loaded.campaign.name,
                     run,
-                    only_own=prepared.limited,
+                    only_own=prepared.limit is not None,
                     intended=mark.advance,
                 ),
                 lease=ledger.lease(loaded.campaign.name, run),

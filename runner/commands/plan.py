@@ -3,40 +3,58 @@
 import sys
 import time
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
-from runner.campaign.loader import load_campaign
-from runner.commands.planning import NO_HISTORY, prepare_plan
+from runner.campaign.loader import LoadedCampaign, load_campaign
+from runner.commands import saved_plans
+from runner.commands.forms import Form, write_plan
+from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan
 from runner.errors import ExitStatus
 from runner.ledger.ledger import Ledger
-from runner.reports.plan_json import plan_json
-from runner.reports.plan_text import print_plan
 from runner.settings import load_settings
 
 
-def plan(
-    campaign: Path,
-    *,
-    as_of: float | None,
-    as_json: bool,
-    limit: int | None,
-    show_contacts: bool,
-    detailed_exitcode: bool = False,
-) -> int:
-    """Needs no credentials. `as_of` is UTC Unix seconds; None for now."""
-    loaded = load_campaign(campaign)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """What the command line says beside the campaign. `as_of` is UTC Unix seconds; None for now."""
+
+    as_of: float | None = None
+    form: Form = Form.TEXT
+    limit: int | None = None
+    show_contacts: bool = False
+    save_to: Path | None = None
+    detailed_exitcode: bool = False
+
+
+def plan(path: Path, options: PlanOptions) -> int:
+    """Plans a campaign file; of a saved plan, shows what apply would make of it now. Needs no credentials.
+
+    Raises RunnerError for all that keeps a plan from being made, and PlanStaleError.
+    """
+    if options.save_to is not None:
+        saved_plans.check_name(options.save_to)
+    saved = saved_plans.load(path) if path.suffix == saved_plans.SUFFIX else None
+    if saved is not None:
+        options = replace(options, limit=saved.limit_beside(options.limit))
+    loaded = load_campaign(path if saved is None else saved.campaign)
     settings = load_settings()
-    now = float(int(time.time())) if as_of is None else as_of
+    now = float(int(time.time())) if options.as_of is None else options.as_of
     with closing(Ledger.open(settings.ledger_url)) as ledger:
-        prepared = prepare_plan(loaded, settings, ledger, now=now, limit=limit)
-    shown = prepared.view(show_contacts=show_contacts)
+        prepared = prepare_plan(loaded, settings, ledger, now=now, limit=options.limit)
+        if saved is not None:
+            prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
+    _write(loaded, prepared, options)
+    pending = bool(prepared.plan.calls or prepared.plan.withdrawals)
+    return ExitStatus.CHANGES_PENDING if options.detailed_exitcode and pending else ExitStatus.DONE
+
+
+def _write(loaded: LoadedCampaign, prepared: PreparedPlan, options: PlanOptions) -> None:
     if prepared.is_first:
         sys.stderr.write(NO_HISTORY)
-    if as_json:
-        sys.stdout.write(plan_json(shown))
-    else:
-        print_plan(Console(), shown)
-    pending = bool(prepared.plan.calls or prepared.plan.withdrawals)
-    return ExitStatus.CHANGES_PENDING if detailed_exitcode and pending else ExitStatus.DONE
+    if options.save_to is not None:
+        saved_plans.save(options.save_to, loaded, prepared)
+    shown = prepared.view(show_contacts=options.show_contacts)
+    write_plan(shown, options.form, private=options.show_contacts)
+    if options.save_to is not None:
+        sys.stderr.write(f"saved; when it was reviewed: runner apply {options.save_to}\n")

@@ -21,7 +21,7 @@ from runner.contacts.text_file import Notice
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
 from runner.planning import public_holidays
-from runner.planning.plan import DataVersions, Plan
+from runner.planning.plan import DataVersions, History, Plan
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import EveryContactFailedError, PlanInput, build_plan
 from runner.reports.halt import halt_words
@@ -42,9 +42,11 @@ class PreparedPlan:
     suppression: SuppressionLists
     is_first: bool
     """The ledger has never seen this campaign."""
-    limited: bool
-    """Whether `--limit` bounds it: then apply sends the calls of this plan alone."""
+    limit: int | None
+    """The bound of `--limit`. With one, apply sends the calls of this plan alone."""
     campaign: Campaign
+    history: History
+    folder: SourceFolder
 
     def view(self, *, show_contacts: bool) -> PlanView:
         """The plan as people may see it."""
@@ -70,13 +72,14 @@ def prepare_plan(
     with _at_their_template(loaded):
         suppression = SuppressionLists(campaign, reader)
     identity = Identity(privacy_key(settings, ledger))
+    history = ledger.history(campaign.name)
     standing = list(_standing(loaded, settings, ledger, identity, now))
     with _at_their_template(loaded):
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
                 roster=roster(campaign, _rows(campaign.contacts.sources, reader), suppression.match),
-                history=ledger.history(campaign.name),
+                history=history,
                 identity=identity,
                 versions=_data_versions(),
                 now=now,
@@ -97,8 +100,10 @@ def prepare_plan(
         identity,
         suppression,
         is_first=not ledger.knows(campaign.name),
-        limited=limit is not None,
+        limit=limit,
         campaign=campaign,
+        history=history,
+        folder=folder,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runner.campaign.model import (
+    Campaign,
     CsvSource,
     CsvSuppression,
     InlineSource,
@@ -19,6 +20,13 @@ from runner.contacts.text_file import Notice
 
 AnySource = CsvSource | CsvSuppression | JsonlSource | JsonlSuppression | InlineSource | InlineSuppression
 INLINE = "inline"
+
+
+def source_paths(campaign: Campaign) -> tuple[str, ...]:
+    """Of every file that decides who is called, as the campaign file writes it."""
+    declared: list[AnySource] = [*campaign.contacts.sources, *campaign.contacts.suppress]
+    inline = (InlineSource, InlineSuppression)
+    return tuple(dict.fromkeys(source.path for source in declared if not isinstance(source, inline)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,15 @@ class Ledger:
                 entry.enter(plan)
         return run
 
+    def entered(self, campaign: str, plan_id: str) -> float | None:
+        """When this very plan was first entered (UTC Unix seconds); None when it never was."""
+        query = select(func.min(runs.c.started_at)).where(
+            runs.c.campaign == campaign, runs.c.plan_id == plan_id
+        )
+        with self.engine.begin() as connection:
+            entered_at: float | None = connection.scalar(query)
+        return entered_at
+
     def end_run(self, run: int, ending: str, now: float) -> None:
         with self.engine.begin() as connection:
             connection.execute(

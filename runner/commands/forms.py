@@ -1,0 +1,48 @@
+"""Writes a plan to standard output in the form that was asked for."""
+
+import os
+import stat
+import sys
+from enum import StrEnum
+
+from rich.console import Console
+
+from runner.errors import RunnerError
+from runner.planning.plan_view import PlanView
+from runner.reports.plan_json import plan_json
+from runner.reports.plan_text import print_plan
+
+
+class Form(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def write_plan(plan: PlanView, form: Form, *, private: bool) -> None:
+    """`private`: the plan shows people's data. Raises RunnerError when it would lie open for others."""
+    if private:
+        _keep_to_ourselves()
+    match form:
+        case Form.TEXT:
+            print_plan(Console(), plan)
+        case Form.JSON:
+            sys.stdout.write(plan_json(plan))
+
+
+def _keep_to_ourselves() -> None:
+    """Where standard output is a file, nobody else may read it: its mode becomes 0600."""
+    try:
+        output = sys.stdout.fileno()
+        mode = os.fstat(output).st_mode
+    except OSError:
+        return
+    if not stat.S_ISREG(mode) or stat.S_IMODE(mode) == stat.S_IRUSR | stat.S_IWUSR:
+        return
+    try:
+        os.fchmod(output, stat.S_IRUSR | stat.S_IWUSR)
+    except OSError:
+        raise RunnerError(
+            "the output is a file that others can read, and --show-contacts puts people's data into it",
+            hint="write to a file of your own: (umask 077; runner plan … --show-contacts > plan.txt)",
+        ) from None
+    sys.stderr.write("the output shows people's data: only you can read the file now (mode 0600)\n")

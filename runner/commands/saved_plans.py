@@ -1,0 +1,153 @@
+"""Saved plans as files: written for a review, read again and held against what would be planned now."""
+
+import hashlib
+import os
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from runner.campaign.loader import LoadedCampaign
+from runner.commands.planning import PreparedPlan
+from runner.contacts.sources import source_paths
+from runner.errors import ExitStatus, RunnerError, UsageError
+from runner.ledger.ledger import Ledger
+from runner.planning.saved_plan import Comparison, SavedPlan, compare, pin_plan, same_key
+from runner.reports.plan_json import NoPlanError, plan_json, read_saved_plan
+from runner.reports.times import rfc3339
+
+SUFFIX = ".json"
+"""By this `apply` tells a saved plan from a campaign file."""
+_MOST_BYTES = 1 << 30
+
+
+class PlanStaleError(RunnerError):
+    """What was reviewed is not what would be done now."""
+
+    exit_status = ExitStatus.PLAN_STALE
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A saved plan and where it lies."""
+
+    path: Path
+    saved: SavedPlan
+
+    @property
+    def campaign(self) -> Path:
+        """The campaign file that it names, relative to the current folder.
+
+        Raises UsageError for one elsewhere: errors quote lines of it, and a plan in a pull request must not
+        show the rest of the disk.
+        """
+        campaign = Path(self.saved.pins.campaign_file)
+        _refuse_elsewhere(campaign)
+        return campaign
+
+    def limit_beside(self, given: int | None) -> int | None:
+        """The plan's own limit. Raises UsageError where another is given."""
+        if given is not None:
+            raise UsageError(
+                "--limit does not go with a saved plan",
+                hint="save the plan with it: runner plan … --limit N -o plan.json",
+            )
+        return self.saved.pins.limit
+
+
+def check_name(path: Path) -> None:
+    """Raises UsageError for a name under which `apply` would not know a saved plan."""
+    if path.suffix != SUFFIX:
+        raise UsageError(f"a saved plan is a {SUFFIX} file, not {path}", hint="write -o plan.json")
+
+
+def _refuse_elsewhere(campaign: Path) -> None:
+    if campaign.is_absolute() or ".." in campaign.parts or campaign.suffix not in {".yaml", ".yml"}:
+        raise UsageError(
+            f"a saved plan is of a YAML file in or below the current folder, not of {campaign}",
+            hint="save and apply it from the top of the work tree",
+        )
+
+
+def save(path: Path, loaded: LoadedCampaign, prepared: PreparedPlan) -> None:
+    """Writes the plan to `path`, masked, and never half of it. Raises RunnerError."""
+    saved = pinned(loaded, prepared)
+    _refuse_elsewhere(Path(saved.pins.campaign_file))
+    try:
+        # Beside its place, so that renaming it is one step.
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
+            whole = Path(folder) / path.name
+            whole.write_text(plan_json(saved.view, saved.pins), encoding="utf-8")
+            whole.replace(path)
+    except OSError as error:
+        raise RunnerError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def load(path: Path) -> PlanFile:
+    """Raises RunnerError when there is no saved plan at `path`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES)
+        return PlanFile(path, read_saved_plan(content.decode()))
+    except OSError as error:
+        raise RunnerError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise NoPlanError(f"{path} is no saved plan: it is no text") from None
+    except NoPlanError as error:
+        raise NoPlanError(f"{path} is no saved plan: {error.message}", hint=error.hint) from None
+
+
+def pinned(loaded: LoadedCampaign, prepared: PreparedPlan) -> SavedPlan:
+    """The plan with pins for all that it was made from. Raises SourceError."""
+    pins = pin_plan(
+        prepared.plan,
+        loaded.campaign,
+        prepared.identity,
+        prepared.history,
+        campaign_file=Path(os.path.relpath(loaded.path)).as_posix(),
+        files={path: _digest(prepared.folder.find(path)) for path in source_paths(loaded.campaign)},
+        ledger_knew=not prepared.is_first,
+        limit=prepared.limit,
+    )
+    return SavedPlan(view=prepared.view(show_contacts=False), pins=pins)
+
+
+def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, ledger: Ledger) -> PreparedPlan:
+    """The plan as it would be made now, under the name of the saved one, when they say the same.
+
+    Tells on stderr what is done otherwise than written. Raises PlanStaleError, saying what moved, when the
+    plan must not be carried out.
+    """
+    now = pinned(loaded, prepared)
+    if not same_key(file.saved, now):
+        raise PlanStaleError(
+            f"{file.path} was made with another privacy key, so nothing in it can be compared",
+            hint="use the ledger it was made with (RUNNER_LEDGER_URL), or set RUNNER_PRIVACY_KEY wherever "
+            "plans are made and applied, and make the plan again",
+        )
+    plan_id = file.saved.view.plan_id
+    before = ledger.entered(loaded.campaign.name, plan_id)
+    found = compare(file.saved, now, consumed=before is not None)
+    if found.faults:
+        raise PlanStaleError(
+            "\n".join([f"{file.path} no longer holds:", *_listed(found.faults), *_explained(found)]),
+            hint=f"have a new plan reviewed: runner plan {file.campaign} -o {file.path}",
+        )
+    if before is not None:
+        sys.stderr.write(f"{file.path} was applied {rfc3339(before)}: this goes on with what is left of it\n")
+    for note in found.notes:
+        sys.stderr.write(f"{note}\n")
+    return replace(prepared, plan=replace(prepared.plan, plan_id=plan_id))
+
+
+def _explained(found: Comparison) -> list[str]:
+    return ["what moved since it was made:", *_listed(found.causes)] if found.causes else []
+
+
+def _listed(lines: tuple[str, ...]) -> list[str]:
+    return [f"  - {line}" for line in lines]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,233 @@
+"""A plan that was written down for review: what it was made from, and whether it still holds. Pure.
+
+A saved plan carries no orders and no number. It pins each call by a keyed hash of all that decides about it;
+`apply` plans anew from the campaign file and compares the two.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from runner.campaign.model import Campaign
+from runner.contacts.contact import Reason
+from runner.contacts.identity import Identity
+from runner.planning.plan import Change, History, Plan, PlannedCall
+from runner.planning.plan_view import CallView, PlanView
+
+_PIN_LENGTH = 32
+"""Hexadecimal digits: 128 bits, so that no two calls of any campaign share a pin."""
+_UNPLANNED_SECTIONS = frozenset({"description", "silence"})
+"""Parts of the campaign file that change no call."""
+_MAY_GO = frozenset({Reason.SUPPRESSED, Reason.FILTERED, Reason.ALREADY_QUEUED})
+"""For these reasons a call of the plan may be left out. Any other means that the plan no longer fits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pins:
+    """What a plan was made from: keyed hashes, so that nobody can try all numbers against them."""
+
+    campaign_file: str
+    """As it was named when the plan was made, relative to the folder it was made in."""
+    key_check: str
+    """Tells whether two plans were made with the same privacy key."""
+    sections: Mapping[str, str]
+    """Of each top-level key of the campaign file."""
+    files: Mapping[str, str]
+    """Of each contact source and suppression list, by the path that the campaign file gives it."""
+    history: str
+    """Of all that the ledger remembered of the campaign."""
+    ledger_knew: bool
+    """Whether it had seen the campaign before."""
+    limit: int | None
+    calls: tuple[str, ...]
+    """Of each call, in the order of the plan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPlan:
+    view: PlanView
+    pins: Pins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A saved plan against what would be planned now."""
+
+    faults: tuple[str, ...]
+    """Why it must not be carried out; empty when it may."""
+    causes: tuple[str, ...]
+    """What moved since it was made."""
+    notes: tuple[str, ...]
+    """What is carried out otherwise than written, though it may: calls left out, other times."""
+
+
+def pin_plan(
+    plan: Plan,
+    campaign: Campaign,
+    identity: Identity,
+    history: History,
+    *,
+    campaign_file: str,
+    files: Mapping[str, str],
+    ledger_knew: bool,
+    limit: int | None,
+) -> Pins:
+    """`files` are hashes of contents; they are keyed here."""
+    sections = campaign.model_dump(mode="json")
+    remembered = sorted(
+        (call.key, call.round, call.state, call.start_timestamp, call.end_timestamp) for call in history.calls
+    )
+    return Pins(
+        campaign_file=campaign_file,
+        key_check=_pin(identity, "privacy key"),
+        sections={
+            name: _pin(identity, name, value)
+            for name, value in sections.items()
+            if name not in _UNPLANNED_SECTIONS
+        },
+        files={path: _pin(identity, "file", digest) for path, digest in files.items()},
+        history=_pin(identity, "history", remembered),
+        ledger_knew=ledger_knew,
+        limit=limit,
+        calls=tuple(_call_pin(identity, call) for call in plan.calls),
+    )
+
+
+def compare(saved: SavedPlan, now: SavedPlan, *, consumed: bool) -> Comparison:
+    """Whether `saved` may be carried out, given what would be planned `now`.
+
+    `consumed`: the plan was entered into this ledger before. It then goes on with its own calls, which may
+    have moved to later windows meanwhile as any late call does, but plans none anew.
+    """
+    return _Comparer(saved, now, consumed=consumed).comparison()
+
+
+def same_key(saved: SavedPlan, now: SavedPlan) -> bool:
+    """Whether both were made with the same privacy key; otherwise nothing can be compared."""
+    return saved.pins.key_check == now.pins.key_check
+
+
+class _Comparer:
+    def __init__(self, saved: SavedPlan, now: SavedPlan, *, consumed: bool) -> None:
+        self._saved = saved
+        self._now = now
+        self._consumed = consumed
+        self._written = dict(zip(saved.pins.calls, saved.view.calls, strict=True))
+        self._wanted = dict(zip(now.pins.calls, now.view.calls, strict=True))
+
+    def comparison(self) -> Comparison:
+        gone = self._gone()
+        return Comparison(
+            faults=(*self._faults_of_the_whole(), *self._faulty_calls(), *self._wrongly_gone(gone)),
+            causes=tuple(self._causes()),
+            notes=tuple(self._notes(gone)),
+        )
+
+    def _faults_of_the_whole(self) -> Iterator[str]:
+        sections = list(_differing(self._saved.pins.sections, self._now.pins.sections))
+        if sections:
+            yield f"the campaign file says otherwise under {', '.join(f'`{name}`' for name in sections)}"
+        before, after = asdict(self._saved.view.versions), asdict(self._now.view.versions)
+        for name in _differing(before, after):
+            yield f"{name} is {after[name]} here, the plan was made with {before[name]}"
+        if self._saved.pins.ledger_knew and not self._now.pins.ledger_knew:
+            yield "the plan was made with a ledger that knows this campaign, and this one does not"
+
+    def _faulty_calls(self) -> Iterator[str]:
+        written = {(call.ref, call.round) for call in self._written.values()}
+        beyond = [call for pin, call in self._wanted.items() if pin not in self._written]
+        changed = [call for call in beyond if (call.ref, call.round) in written]
+        added = [call for call in beyond if (call.ref, call.round) not in written]
+        kept = [(self._written[pin], call) for pin, call in self._wanted.items() if pin in self._written]
+        if changed:
+            yield f"{_calls(changed)} changed: {_places(changed)}"
+        if added:
+            yield f"{_calls(added)} not in the plan: {_places(added)}"
+        if self._consumed:
+            anew = [call for _, call in kept if call.change is Change.NEW]
+            if anew:
+                yield f"the plan was applied before, and {_calls(anew)} given up since: {_places(anew)}"
+            return
+        rewindowed = [call for before, call in kept if before.end_timestamp != call.end_timestamp]
+        if rewindowed:
+            yield f"{_calls(rewindowed)} in another calling window: {_places(rewindowed)}"
+
+    def _gone(self) -> Mapping[str, list[CallView]]:
+        """The calls of the saved plan that would not be planned now, by reason."""
+        reasons = {exclusion.ref: exclusion.reason for exclusion in reversed(self._now.view.exclusions)}
+        present = {(call.ref, call.round) for call in self._wanted.values()}
+        gone: dict[str, list[CallView]] = {}
+        for pin, call in self._written.items():
+            if pin not in self._wanted and (call.ref, call.round) not in present:
+                gone.setdefault(reasons.get(call.ref, ""), []).append(call)
+        return gone
+
+    def _wrongly_gone(self, gone: Mapping[str, list[CallView]]) -> Iterator[str]:
+        for reason, calls in gone.items():
+            # What an applied plan has left may have missed its last window.
+            missed = self._consumed and reason == Reason.NO_WINDOW
+            if reason and reason not in _MAY_GO and not missed:
+                yield f"{_calls(calls)} left out now, as {reason}: {_places(calls)}"
+
+    def _causes(self) -> Iterator[str]:
+        before, after = self._saved.pins, self._now.pins
+        for path in _differing(before.files, after.files):
+            yield f"{path} is not what it was"
+        if before.history != after.history:
+            yield "the ledger has moved on"
+        paces = self._saved.view.hours.calls_per_minute, self._now.view.hours.calls_per_minute
+        if paces[0] != paces[1]:
+            yield f"the pace is {paces[1]} calls a minute, it was {paces[0]}"
+
+    def _notes(self, gone: Mapping[str, list[CallView]]) -> Iterator[str]:
+        for reason, calls in gone.items():
+            # What an applied plan has queued is done, not missing.
+            if not (self._consumed and reason == Reason.ALREADY_QUEUED):
+                why = f"as {reason}" if reason else "in no source any more"
+                yield f"{_calls(calls)} left out, {why}: {_places(calls)}"
+        moved = sum(
+            self._written[pin].start_timestamp != call.start_timestamp
+            for pin, call in self._wanted.items()
+            if pin in self._written
+        )
+        if moved:
+            where = "" if self._consumed else ", inside the same windows"
+            yield f"{_count(moved)} at another time than written{where}"
+
+
+def _call_pin(identity: Identity, call: PlannedCall) -> str:
+    return _pin(
+        identity,
+        "call",
+        [
+            call.key,
+            call.round,
+            call.phone,
+            call.timezones,
+            call.earliest,
+            call.latest,
+            asdict(call.request),
+        ],
+    )
+
+
+def _pin(identity: Identity, *what: object) -> str:
+    return identity.digest(f"pin:{json.dumps(what, sort_keys=True)}")[:_PIN_LENGTH]
+
+
+def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    return (name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name))
+
+
+def _calls(calls: Sequence[CallView]) -> str:
+    return _count(len(calls))
+
+
+def _count(number: int) -> str:
+    return "1 call is" if number == 1 else f"{number:,} calls are"
+
+
+def _places(calls: Sequence[CallView]) -> str:
+    """The first of them, so that somebody can look."""
+    first = ", ".join(f"{call.contact} ({call.source}:{call.row})" for call in calls[:3])
+    return f"{first}{' …' if len(calls) > 3 else ''}"  # noqa: PLR2004 - the three that were named
