@@ -1,0 +1,174 @@
+from dataclasses import replace
+
+import pytest
+from saved_plans import saved
+from small_campaign import BOSTON, HOUR, NEW_YORK, NINE, NOW, campaign, people, person, plan_of, remembered
+
+from runner.planning.plan import DataVersions, Standing
+from runner.planning.saved_plan import compare, same_key
+
+MORE = 'metadata: {name: "{{ row.name }}"}'
+FILTER = "  where: \"{{ row.consent != 'no' }}\""
+
+
+def planned(*rows, loaded=None, **kwargs):
+    loaded = loaded or campaign(contacts=FILTER, more=MORE)
+    told = {name: kwargs.pop(name) for name in ("files", "ledger_knew") if name in kwargs}
+    history = kwargs.get("history", ())
+    return saved(loaded, plan_of(loaded, rows, **kwargs), history=history, **told)
+
+
+def compared(before, after, *, consumed=False):
+    return compare(before, after, consumed=consumed)
+
+
+ONE_TWO = [row | {"consent": ""} for row in people(1, 2)]
+
+
+def test_the_same_plan_made_again_holds():
+    found = compared(planned(*ONE_TWO), planned(*ONE_TWO))
+    assert (found.faults, found.causes, found.notes) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        ([*ONE_TWO, people(3)[0] | {"consent": ""}], "1 call is not in the plan: p3 (visits.csv:4)"),
+        ([ONE_TWO[0] | {"name": "Bob"}, ONE_TWO[1]], "1 call is changed: p1 (visits.csv:2)"),
+        ([ONE_TWO[0] | {"phone": NEW_YORK}, ONE_TWO[1]], "1 call is changed: p1 (visits.csv:2)"),
+        ([ONE_TWO[0] | {"tz": "America/Detroit"}, ONE_TWO[1]], "1 call is changed: p1 (visits.csv:2)"),
+        ([ONE_TWO[0] | {"phone": "nonsense"}, ONE_TWO[1]], "1 call is left out now, as invalid_phone: p1"),
+        ([ONE_TWO[0] | {"tz": "Nowhere/At_All"}, ONE_TWO[1]], "1 call is left out now, as unknown_timezone"),
+    ],
+    ids=["new", "metadata", "number", "zone", "number that is none", "zone that is none"],
+)
+def test_calls_that_are_new_or_changed_make_it_stale(rows, fault):
+    found = compared(planned(*ONE_TWO), planned(*rows, files={"visits.csv": "another"}))
+    (told,) = found.faults
+    assert told.startswith(fault)
+    assert found.causes == ("visits.csv is not what it was",)
+
+
+@pytest.mark.parametrize(
+    ("rows", "suppressed", "note"),
+    [
+        (ONE_TWO, {"p1"}, "1 call is left out, as suppressed: p1 (visits.csv:2)"),
+        ([ONE_TWO[0] | {"consent": "no"}, ONE_TWO[1]], (), "1 call is left out, as filtered: p1"),
+        (ONE_TWO[1:], (), "1 call is left out, in no source any more: p1"),
+    ],
+    ids=["suppressed", "filtered", "gone"],
+)
+def test_calls_that_fall_away_are_left_out_and_told(rows, suppressed, note):
+    before, after = planned(*ONE_TWO), planned(*rows, suppressed=suppressed)
+    found = compared(before, after)
+    assert found.faults == ()
+    assert found.notes[0].startswith(note)
+
+
+def test_what_was_queued_meanwhile_is_left_out_and_told():
+    before = planned(*ONE_TWO)
+    loaded = campaign(contacts=FILTER, more=MORE)
+    sent = remembered(plan_of(loaded, ONE_TWO[:1]), Standing.TAKEN, "queued")
+    found = compared(before, planned(*ONE_TWO, history=sent, ledger_knew=True))
+    assert found.faults == ()
+    assert found.notes[0].startswith("1 call is left out, as already_queued: p1")
+    assert found.causes == ("the ledger has moved on",)
+
+
+def test_other_times_inside_the_same_window_are_told():
+    loaded = campaign(more="pacing: {calls_per_minute: 1}")
+    before = planned(*ONE_TWO, loaded=loaded)
+    found = compared(before, planned(*ONE_TWO, loaded=loaded, now=NINE + HOUR))
+    assert found.faults == ()
+    assert found.notes == ("2 calls are at another time than written, inside the same windows",)
+
+
+def test_another_window_makes_it_stale():
+    found = compared(planned(*ONE_TWO), planned(*ONE_TWO, now=NINE + 4 * HOUR))
+    assert found.faults == ("2 calls are in another calling window: p1 (visits.csv:2), p2 (visits.csv:3)",)
+
+
+@pytest.mark.parametrize(
+    ("change", "section"),
+    [
+        ({"hours": "09:00-12:05"}, "calling_windows"),
+        ({"more": MORE + "\npacing: {queue_ahead: 4m}"}, "pacing"),
+        ({"more": MORE + '\nvars: {site: "B"}'}, "vars"),
+    ],
+)
+def test_a_campaign_file_that_says_otherwise_makes_it_stale(change, section):
+    told = {"contacts": FILTER, "more": MORE} | change
+    found = compared(planned(*ONE_TWO), planned(*ONE_TWO, loaded=campaign(**told)))
+    assert f"the campaign file says otherwise under `{section}`" in found.faults
+
+
+def test_a_new_description_changes_nothing():
+    told = campaign(contacts=FILTER, more=MORE + "\ndescription: other words")
+    assert compared(planned(*ONE_TWO), planned(*ONE_TWO, loaded=told)).faults == ()
+
+
+@pytest.mark.parametrize("name", ["tzdata", "phonenumbers", "holidays"])
+def test_other_data_makes_it_stale(name):
+    before, after = planned(*ONE_TWO), planned(*ONE_TWO)
+    versions: DataVersions = replace(after.view.versions, **{name: "newer"})
+    found = compared(before, replace(after, view=replace(after.view, versions=versions)))
+    (fault,) = found.faults
+    assert fault.startswith(f"{name} is newer here, the plan was made with ")
+
+
+def test_a_ledger_that_forgot_the_campaign_makes_it_stale():
+    found = compared(planned(*ONE_TWO, ledger_knew=True), planned(*ONE_TWO, ledger_knew=False))
+    assert found.faults == (
+        "the plan was made with a ledger that knows this campaign, and this one does not",
+    )
+
+
+# Once it was entered
+
+
+def test_an_applied_plan_goes_on_with_its_own_calls_even_in_a_later_window():
+    loaded = campaign(contacts=FILTER, more=MORE)
+    first = plan_of(loaded, ONE_TWO)
+    left = [remembered(first, Standing.TAKEN, "queued")[0], remembered(first)[1]]
+    after = planned(*ONE_TWO, history=left, now=NINE + 4 * HOUR, ledger_knew=True)
+    found = compared(planned(*ONE_TWO), after, consumed=True)
+    assert found.faults == ()
+    assert found.notes == ("1 call is at another time than written",)
+
+
+def test_an_applied_plan_plans_nobody_anew_though_it_was_made_for_an_empty_ledger():
+    found = compared(planned(*ONE_TWO), planned(*ONE_TWO), consumed=True)
+    (fault,) = found.faults
+    assert fault.startswith("the plan was applied before, and 2 calls are given up since: p1 (visits.csv:2)")
+
+
+def test_an_applied_plan_lets_go_of_what_missed_its_last_window():
+    loaded = campaign(contacts=FILTER, more=MORE, to="2026-12-01")
+    first = plan_of(loaded, ONE_TWO)
+    late = {"history": remembered(first), "now": NINE + 4 * HOUR, "ledger_knew": True}
+    found = compared(
+        planned(*ONE_TWO, loaded=loaded), planned(*ONE_TWO, loaded=loaded, **late), consumed=True
+    )
+    assert found.faults == ()
+    fresh = compared(planned(*ONE_TWO, loaded=loaded), planned(*ONE_TWO, loaded=loaded, **late))
+    assert fresh.faults == ("2 calls are left out now, as no_window: p1 (visits.csv:2), p2 (visits.csv:3)",)
+
+
+# What it holds
+
+
+def test_it_holds_no_number_no_metadata_and_no_hash_that_can_be_tried():
+    row = person("p1", BOSTON, name="Canarina", consent="")
+    told = repr(planned(row)) + repr(planned(row, key=b"another"))
+    for canary in ("6175550100", "Canarina"):
+        assert canary not in told
+    ours, others = planned(row), saved(campaign(more=MORE), plan_of(campaign(more=MORE), [row]), key=b"other")
+    assert not same_key(ours, others)
+    assert set(ours.pins.calls).isdisjoint(others.pins.calls)
+
+
+def test_two_contacts_with_the_same_request_have_different_pins():
+    loaded = campaign()
+    plan = plan_of(loaded, [person("a", BOSTON), person("b", NEW_YORK)])
+    assert len(set(saved(loaded, plan).pins.calls)) == 2
+    assert plan.as_of == NOW

@@ -1,0 +1,94 @@
+import json
+from io import StringIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from saved_plans import saved
+from small_campaign import campaign, people, person, plan_of, remembered
+
+from runner.reports.plan_json import NoPlanError, plan_json, read_saved_plan
+from runner.reports.plan_text import print_plan
+
+LOADED = campaign(
+    contacts="  where: \"{{ row.id != 'out' }}\"",
+    more='metadata: {name: "{{ row.name }}", site: ""}\nresult_url: "https://hooks.example.org/{{ row.id }}"',
+)
+HISTORY = remembered(plan_of(LOADED, people(1, 2, 9)))
+PLAN = plan_of(LOADED, [people(1)[0] | {"name": "Bob"}, *people(2, 3), person("out")], history=HISTORY)
+SAVED = saved(LOADED, PLAN, history=HISTORY, ledger_knew=True)
+TEXT = plan_json(SAVED.view, SAVED.pins)
+
+
+def test_a_saved_plan_is_read_back_as_it_was():
+    found = read_saved_plan(TEXT)
+    assert found.pins == SAVED.pins
+    assert found.view == SAVED.view
+
+
+def test_the_counts_add_up():
+    summary = json.loads(TEXT)["summary"]
+    assert summary["rows"] == summary["planned"] + summary["excluded"] == 4
+    assert {name: summary[name] for name in ("new", "changed", "unchanged", "withdrawn")} == {
+        "new": 1,
+        "changed": 1,
+        "unchanged": 1,
+        "withdrawn": 1,
+    }
+
+
+def test_each_call_stands_on_its_own_line():
+    (line,) = [line for line in TEXT.splitlines() if '"contact": "p3"' in line]
+    assert json.loads(line.rstrip(","))["change"] == "new"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it is no JSON"),
+        ("[]", "it is no plan"),
+        ("{}", "it is no plan"),
+        (plan_json(SAVED.view), "not a saved plan"),
+        (TEXT.replace('"format_version": 1', '"format_version": 2'), "another version"),
+        (TEXT.replace("America/New_York", "Nowhere/Else", 1), "it is damaged"),
+        (TEXT.replace('"round": 1', '"round": "one"', 1), "it is damaged at calls.0.round"),
+        (TEXT.replace('"start_timestamp": ', '"start_timestamp": 9999999', 1), "it is damaged"),
+        ("[" * 100_000, "it is damaged"),
+    ],
+    ids=["empty", "list", "object", "unsaved", "later", "zone", "type", "far future", "deep"],
+)
+def test_what_is_no_saved_plan_is_refused_in_words(text, why):
+    with pytest.raises(NoPlanError) as refused:
+        read_saved_plan(text)
+    assert why in refused.value.message
+    assert refused.value.hint
+
+
+def _places(node, path=()):
+    yield path
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for name, child in children:
+        yield from _places(child, (*path, name))
+
+
+CONTENT = json.loads(TEXT)
+PLACES = list(_places(CONTENT))[1:]
+NASTY = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()), st.just({})
+)
+
+
+@given(place=st.sampled_from(PLACES), value=NASTY)
+def test_a_plan_that_somebody_wrote_by_hand_is_shown_or_refused_and_never_breaks(place, value):
+    content = json.loads(TEXT)
+    *above, last = place
+    holder = content
+    for name in above:
+        holder = holder[name]
+    holder[last] = value
+    try:
+        found = read_saved_plan(json.dumps(content))
+    except NoPlanError:
+        return
+    print_plan(Console(width=80, file=StringIO()), found.view)
