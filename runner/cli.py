@@ -39,6 +39,12 @@ AsOf = Annotated[
     str | None,
     typer.Option(metavar="INSTANT", help="Plan as if it were this moment, such as 2026-12-01T16:00:00Z."),
 ]
+MaxBytes = Annotated[
+    int | None,
+    typer.Option(
+        min=2000, metavar="N", help="Cut the Markdown form to N bytes; 60000 where nothing is said."
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Queue at most N calls in this run.")]
 
 
@@ -143,6 +149,7 @@ def plan(
     ] = None,
     limit: Limit = None,
     show_contacts: ShowContacts = False,
+    max_bytes: MaxBytes = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are calls to queue.")
     ] = False,
@@ -160,6 +167,7 @@ def plan(
             show_contacts=show_contacts,
             save_to=save_to,
             detailed_exitcode=detailed_exitcode,
+            most_bytes=max_bytes,
         ),
     )
 
@@ -169,12 +177,13 @@ def show(
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan that `runner plan -o` saved.")],
     *,
     output: PlanOutput = PlanOutput.TEXT,
+    max_bytes: MaxBytes = None,
 ) -> int:
     """Show a saved plan in any form."""
     from runner.commands.forms import Form  # noqa: PLC0415 - see the module's docstring
     from runner.commands.show import show  # noqa: PLC0415 - see the module's docstring
 
-    return show(plan, Form(output))
+    return show(plan, Form(output), most_bytes=max_bytes)
 
 
 @app.command()

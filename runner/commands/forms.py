@@ -10,16 +10,21 @@ from rich.console import Console
 from runner.errors import RunnerError
 from runner.planning.plan_view import PlanView
 from runner.reports.plan_json import plan_json
+from runner.reports.plan_markdown import DEFAULT_BYTES, plan_markdown
 from runner.reports.plan_text import print_plan
 
 
 class Form(StrEnum):
     TEXT = "text"
     JSON = "json"
+    MARKDOWN = "markdown"
 
 
-def write_plan(plan: PlanView, form: Form, *, private: bool) -> None:
-    """`private`: the plan shows people's data. Raises RunnerError when it would lie open for others."""
+def write_plan(plan: PlanView, form: Form, *, private: bool, most_bytes: int | None = None) -> None:
+    """`private`: the plan shows people's data. `most_bytes` bounds the Markdown form.
+
+    Raises RunnerError when people's data would lie open for others.
+    """
     if private:
         _keep_to_ourselves()
     match form:
@@ -27,6 +32,8 @@ def write_plan(plan: PlanView, form: Form, *, private: bool) -> None:
             print_plan(Console(), plan)
         case Form.JSON:
             sys.stdout.write(plan_json(plan))
+        case Form.MARKDOWN:
+            sys.stdout.write(plan_markdown(plan, most_bytes or DEFAULT_BYTES))
 
 
 def _keep_to_ourselves() -> None:

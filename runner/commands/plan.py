@@ -25,6 +25,8 @@ class PlanOptions:
     show_contacts: bool = False
     save_to: Path | None = None
     detailed_exitcode: bool = False
+    most_bytes: int | None = None
+    """Bounds the Markdown form."""
 
 
 def plan(path: Path, options: PlanOptions) -> int:
@@ -55,6 +57,6 @@ def _write(loaded: LoadedCampaign, prepared: PreparedPlan, options: PlanOptions)
     if options.save_to is not None:
         saved_plans.save(options.save_to, loaded, prepared)
     shown = prepared.view(show_contacts=options.show_contacts)
-    write_plan(shown, options.form, private=options.show_contacts)
+    write_plan(shown, options.form, private=options.show_contacts, most_bytes=options.most_bytes)
     if options.save_to is not None:
         sys.stderr.write(f"saved; when it was reviewed: runner apply {options.save_to}\n")

@@ -37,7 +37,7 @@ def print_plan(console: Console, plan: PlanView) -> None:
             *_headline(plan),
             *_section("Changes", _changes(plan)),
             *_section("Warnings", _warnings(plan)),
-            *_section("Calls an hour, by the contacts' own clocks", _hours(plan.calls)),
+            *_section("Calls an hour, by the contacts' own clocks", hours_chart(plan.calls)),
             *_section("Not called", _exclusions(plan)),
             *_section("The first requests", _requests(plan.calls)),
             Text(),
@@ -95,7 +95,8 @@ def _warnings(plan: PlanView) -> list[Text]:
     ]
 
 
-def _hours(calls: Sequence[CallView]) -> list[Text]:
+def hours_chart(calls: Sequence[CallView]) -> list[Text]:
+    """A line for each hour of each local day in which calls start; at most 80 columns wide."""
     days = starts_by_local_hour(calls)
     if not days:
         return []

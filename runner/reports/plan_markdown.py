@@ -1,0 +1,168 @@
+"""The plan as Markdown, for a comment on a pull request. Never longer than it may be."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from runner.planning.plan_view import PlanView
+from runner.reports.markdown import code, folded, plain, table
+from runner.reports.plan_facts import (
+    REASONS,
+    SIGNS,
+    change_groups,
+    count,
+    exclusion_groups,
+    headline,
+    short_of_attempts,
+    verdict,
+)
+from runner.reports.plan_text import hours_chart, request_fields, zone_names
+from runner.reports.times import rfc3339
+
+DEFAULT_BYTES = 60_000
+"""GitHub takes comments of 65,536 characters."""
+LEAST_BYTES = 2_000
+"""Room for the headline and for saying what was cut."""
+_ROWS = (1000, 300, 100, 30, 10, 3, 1, 0)
+"""How many rows of each table are tried, one after the other, until all fits."""
+_SAMPLE_REQUESTS = 3
+
+_T = TypeVar("_T")
+
+
+def plan_markdown(plan: PlanView, most_bytes: int = DEFAULT_BYTES) -> str:
+    """At most `most_bytes` of UTF-8, which must be at least LEAST_BYTES.
+
+    The first line is a comment that readers do not see: `marker(campaign)` and the plan's id. A workflow
+    finds its last comment by it.
+    """
+    for rows in _ROWS:
+        text = _Page(plan, rows).text()
+        if len(text.encode()) <= most_bytes:
+            return text
+    return _Page(plan, 0).bare_text()
+
+
+def marker(campaign: str) -> str:
+    """How a comment about this campaign begins."""
+    return f"<!-- runner-plan {campaign} "
+
+
+class _Page:
+    """The plan with at most `rows` rows in each table."""
+
+    def __init__(self, plan: PlanView, rows: int) -> None:
+        self._plan = plan
+        self._rows = rows
+        self._cut: list[str] = []
+
+    def text(self) -> str:
+        body = [
+            *self._changes(),
+            *self._warnings(),
+            *self._hours(),
+            *self._exclusions(),
+            *self._requests(),
+        ]
+        return self._lines([*self._head(), *body, *self._note_of_cuts(), *self._foot()])
+
+    def bare_text(self) -> str:
+        self._cut = ["all but the totals"]
+        return self._lines([*self._head(), *self._note_of_cuts()])
+
+    @staticmethod
+    def _lines(lines: Iterable[str]) -> str:
+        return "\n".join(lines) + "\n"
+
+    def _head(self) -> list[str]:
+        plan = self._plan
+        lines = [
+            f"{marker(plan.campaign)}{plan.plan_id} -->",
+            f"### {headline(plan)}",
+            "",
+            (
+                f"{code(plan.campaign)}, survey {code(plan.survey_id)}, instance {code(plan.instance_id)}: "
+                f"{count(plan.summary['rows'], 'row')} read. {plain(verdict(plan))}"
+            ),
+        ]
+        short = short_of_attempts(plan)
+        return [*lines, "", plain(short)] if short else lines
+
+    def _changes(self) -> list[str]:
+        groups = change_groups(self._plan)
+        if not groups:
+            return []
+        rows = []
+        for group in groups:
+            calls = self._some(group.rows, f"{group.kind} calls")
+            # In a diff the sign says what the colour says.
+            rows.append((f"`{SIGNS[group.kind]}`", f"{group.count:,}", group.kind, plain(group.reason)))
+            rows += [("", "", code(who), plain(what)) for who, what in calls]
+        return ["", "#### Changes", "", *table(("", "calls", "", "why"), rows)]
+
+    def _warnings(self) -> list[str]:
+        found = self._some(self._plan.diagnostics, "warnings")
+        if not found:
+            return []
+        rows = [
+            (
+                code(f"{finding.file}:{finding.line}:{finding.col}" if finding.line else finding.file),
+                code(finding.code),
+                plain(f"{finding.message}. {finding.hint}" if finding.hint else finding.message),
+            )
+            for finding in found
+        ]
+        number = count(len(self._plan.diagnostics), "warning")
+        return ["", f"#### {number}", "", *table(("where", "code", "what"), rows)]
+
+    def _hours(self) -> list[str]:
+        chart = [line.plain.rstrip() for line in hours_chart(self._plan.calls)]
+        if not chart:
+            return []
+        if not self._rows:
+            self._cut.append("the calls an hour")
+            return []
+        return ["", "#### Calls an hour, by the contacts' own clocks", "", "```text", *chart, "```"]
+
+    def _exclusions(self) -> list[str]:
+        lines: list[str] = []
+        for reason, found in exclusion_groups(self._plan):
+            rows = [
+                (code(f"{each.source}:{each.row}"), code(each.contact), plain(each.detail))
+                for each in self._some(found, f"{reason.value} rows")
+            ]
+            title = f"{len(found):,} {reason.value}: {REASONS[reason].replace('`', '')}"
+            body = table(("row", "contact", "why"), rows) if rows else ["(the rows were cut)"]
+            lines += folded(title, body)
+        return ["", "#### Not called", "", *lines] if lines else []
+
+    def _requests(self) -> list[str]:
+        calls = self._plan.calls[: min(_SAMPLE_REQUESTS, self._rows)]
+        if not calls:
+            return []
+        lines: list[str] = []
+        for call in calls:
+            fields = [(plain(name), code(value)) for name, value in request_fields(call)]
+            who = f"{code(call.contact)} {plain(call.phone)} in {plain(zone_names(call.timezones))}"
+            lines += [who, "", *table(("parameter", "value"), fields), ""]
+        return ["", *folded("The first requests, as they will be sent", lines)]
+
+    def _note_of_cuts(self) -> list[str]:
+        if not self._cut:
+            return []
+        return ["", f"_Cut, to fit into a comment: {plain(', '.join(self._cut))}. The HTML form has all._"]
+
+    def _foot(self) -> list[str]:
+        versions = self._plan.versions
+        return [
+            "",
+            (
+                f"<sub>as of {rfc3339(self._plan.as_of)} · tzdata {plain(versions.tzdata)} · phonenumbers "
+                f"{plain(versions.phonenumbers)} · holidays {plain(versions.holidays)} · "
+                f"plan {plain(self._plan.plan_id)}</sub>"
+            ),
+        ]
+
+    def _some(self, rows: Sequence[_T], what: str) -> Sequence[_T]:
+        if len(rows) > self._rows:
+            self._cut.append(f"{len(rows) - self._rows:,} of {len(rows):,} {what}")
+        return rows[: self._rows]
