@@ -8,7 +8,8 @@ from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.model import Holidays
 from runner.errors import ExitStatus, RunnerError
 
-IsHoliday = Callable[[date], bool]
+HolidayName = Callable[[date], str]
+"""What is celebrated on a local date; empty on any other."""
 
 
 class UnknownPlaceError(RunnerError):
@@ -21,10 +22,10 @@ class UnknownPlaceError(RunnerError):
         self.key = key
 
 
-def public_holidays(place: Holidays | None) -> IsHoliday:
-    """Tells whether a local date is a public holiday, observed days included. Raises UnknownPlaceError."""
+def public_holidays(place: Holidays | None) -> HolidayName:
+    """The public holidays of a place, observed days included. Raises UnknownPlaceError."""
     if place is None:
-        return lambda _day: False
+        return lambda _day: ""
     # A third of a second to import, and most campaigns do not ask for it.
     import holidays  # noqa: PLC0415
 
@@ -33,7 +34,7 @@ def public_holidays(place: Holidays | None) -> IsHoliday:
     except NotImplementedError:
         # Only now, because the list costs an import of every country.
         raise _unknown_place(place, holidays.list_supported_countries(include_aliases=False)) from None
-    return lambda day: day in calendar
+    return lambda day: str(calendar.get(day, ""))
 
 
 def data_version() -> str:

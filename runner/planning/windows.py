@@ -55,7 +55,7 @@ class Calendar:
         self._hours = declared.weekly_hours
         self._dates = declared.dates
         self._blackout = tuple(_closed_dates(declared))
-        self._is_holiday = public_holidays(declared.holidays)
+        self._holiday = public_holidays(declared.holidays)
         self._now = math.ceil(now)
         self._by_date_range: dict[range, tuple[Window, ...]] = {}
         self._by_zone: dict[str, tuple[Window, ...]] = {}
@@ -113,7 +113,7 @@ class Calendar:
                 )
 
     def _is_open(self, day: int) -> bool:
-        return not any(day in closed for closed in self._blackout) and not self._is_holiday(
+        return not any(day in closed for closed in self._blackout) and not self._holiday(
             date.fromordinal(day)
         )
 

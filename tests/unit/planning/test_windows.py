@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.campaign.model import CallingWindows
+from runner.planning.day_rules import DayRules
 from runner.planning.public_holidays import UnknownPlaceError
 from runner.planning.windows import Calendar, Window, clip, dialling_end, intersect, last_start
 
@@ -331,3 +332,21 @@ def test_clipping_keeps_the_seconds_from_earliest_until_before_latest(windows, e
 def test_a_slot_ends_before_the_margin_and_starts_five_minutes_earlier():
     window = Window(10_000, 20_000)
     assert (dialling_end(window, 600), last_start(window, 600)) == (19_400, 19_100)
+
+
+@given(cases())
+@settings(max_examples=100, deadline=None)
+def test_the_rules_told_for_each_day_are_those_of_the_calendar(case):
+    spec, now, _ = case
+    today = datetime.fromtimestamp(ceil(now), UTC).date()
+    rules, told = DayRules(declared(spec), today), []
+    for day in (today + timedelta(days=n) for n in range(8)):
+        midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+        stretches = rules.of(day)
+        assert stretches[0].start == 0
+        assert max(stretch.end for stretch in stretches) == 24 * 60
+        told += [(midnight + s.start * 60, midnight + s.end * 60) for s in stretches if s.is_open]
+    week = Window(ceil(now), midnight + 86_400)
+    minutes = {m for start, end in told for m in range(start, end, 60) if m + 60 > week.start}
+    calendar = intersect(Calendar(declared(spec), now).windows(("UTC",)), (week,))
+    assert {m for start, end in calendar for m in range(start - start % 60, end, 60)} == minutes
