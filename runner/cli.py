@@ -138,7 +138,7 @@ def schema() -> int:
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913 - each is an option of the command
     campaign: CampaignArgument,
     *,
     as_of: AsOf = None,
@@ -150,6 +150,13 @@ def plan(
     limit: Limit = None,
     show_contacts: ShowContacts = False,
     max_bytes: MaxBytes = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONTACT",
+            help="Only this contact: how each value came about. By key, ref, number or row (visits.csv:17).",
+        ),
+    ] = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are calls to queue.")
     ] = False,
@@ -168,6 +175,7 @@ def plan(
             save_to=save_to,
             detailed_exitcode=detailed_exitcode,
             most_bytes=max_bytes,
+            explain=explain,
         ),
     )
 

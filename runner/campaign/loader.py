@@ -60,6 +60,10 @@ class LoadedCampaign:
     warnings: tuple[Diagnostic, ...]
     _document: Document
 
+    def place(self, loc: Location) -> str:
+        """`campaign.yaml:12`, for the value under `loc` or the nearest part of the file to it."""
+        return f"{self.path}:{self._document.key_place(self._document.find(loc)[1]).line}"
+
     def diagnostic(
         self, severity: Severity, code: str, message: str, loc: Location, hint: str = ""
     ) -> Diagnostic:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign, load_campaign
 from runner.commands import saved_plans
+from runner.commands.explain import print_explanations
 from runner.commands.forms import Form, write_plan
 from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan
 from runner.errors import ExitStatus
@@ -27,6 +28,8 @@ class PlanOptions:
     detailed_exitcode: bool = False
     most_bytes: int | None = None
     """Bounds the Markdown form."""
+    explain: str | None = None
+    """The one contact to explain, in place of the whole plan."""
 
 
 def plan(path: Path, options: PlanOptions) -> int:
@@ -46,6 +49,9 @@ def plan(path: Path, options: PlanOptions) -> int:
         prepared = prepare_plan(loaded, settings, ledger, now=now, limit=options.limit)
         if saved is not None:
             prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
+    if options.explain is not None:
+        print_explanations(options.explain, loaded, prepared, settings, show_contacts=options.show_contacts)
+        return ExitStatus.DONE
     _write(loaded, prepared, options)
     pending = bool(prepared.plan.calls or prepared.plan.withdrawals)
     return ExitStatus.CHANGES_PENDING if options.detailed_exitcode and pending else ExitStatus.DONE

@@ -11,7 +11,7 @@ import termios
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,17 +71,23 @@ class Person:
     folder: Path
     environment: dict[str, str]
 
-    def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [RUNNER, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            input=stdin if stdin is not None else "",
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS * 2,
-            check=False,
-        )
+    def run(
+        self, *arguments: str, stdin: str = "", stdout: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs to the end; with `stdout` as a shell does behind `>`."""
+        with ExitStack() as files:
+            output = subprocess.PIPE if stdout is None else files.enter_context(stdout.open("w"))
+            return subprocess.run(
+                [RUNNER, *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                input=stdin,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=PATIENCE_SECONDS * 2,
+                check=False,
+            )
 
     def at_a_terminal(self, *arguments: str, typing: str = "", columns: int = 80) -> tuple[int, str]:
         """Exit status and all that a terminal of this width showed, without its control sequences."""

@@ -1,0 +1,93 @@
+"""`runner plan --explain CONTACT`: how one contact came to its call, or to none."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from rich.console import Console
+
+from runner.campaign.loader import LoadedCampaign
+from runner.campaign.model import Source
+from runner.commands.planning import PreparedPlan
+from runner.contacts.contact import Exclusion, Row
+from runner.contacts.phone import PhoneError, parse_phone
+from runner.contacts.sources import SourceReader
+from runner.errors import RunnerError
+from runner.planning.explanation import Circumstances, Subject, explain
+from runner.planning.plan import PlannedCall
+from runner.reports.explanation_text import print_explanation
+from runner.settings import Settings
+
+_MOST_ROWS = 5
+
+
+def print_explanations(
+    contact: str, loaded: LoadedCampaign, prepared: PreparedPlan, settings: Settings, *, show_contacts: bool
+) -> None:
+    """`contact` is a key, a ref, a number, or a row as `visits.csv:17`. Raises RunnerError where none is."""
+    plan = prepared.plan
+    found = list(_entries(contact, loaded, prepared))
+    if not found:
+        raise _nobody(contact, prepared)
+    circumstances = Circumstances(
+        campaign=loaded.campaign,
+        plan=plan,
+        identity=prepared.identity,
+        suppressed=prepared.suppression.match,
+        now=float(plan.as_of),
+        requests_per_second=settings.requests_per_second,
+        place=loaded.place,
+        show_contacts=show_contacts,
+    )
+    known = {call.key: call for call in prepared.history.calls}
+    console = Console()
+    for entry in found[:_MOST_ROWS]:
+        source, row = _row(entry, loaded, SourceReader(prepared.folder, notices=[]))
+        subject = Subject(source=source, row=row, entry=entry, known=known.get(entry.key))
+        print_explanation(console, explain(subject, circumstances))
+        console.print()
+    if len(found) > _MOST_ROWS:
+        console.print(f"and {len(found) - _MOST_ROWS} more rows of this contact")
+
+
+def _entries(
+    contact: str, loaded: LoadedCampaign, prepared: PreparedPlan
+) -> Iterator[PlannedCall | Exclusion]:
+    """What the plan holds of everything that `contact` may name, in the order of the plan."""
+    names = {contact}
+    with suppress(PhoneError):
+        number = parse_phone(contact, loaded.campaign.contacts.region)
+        names.add(number)
+        names |= {call.key for call in prepared.history.calls if call.phone == number}
+    for call in prepared.plan.calls:
+        if names & {call.key, call.ref, call.phone, f"{call.source}:{call.line}"}:
+            yield call
+    for exclusion in prepared.plan.exclusions:
+        ref = prepared.identity.ref(exclusion.key) if exclusion.key else ""
+        if names & {exclusion.key or ref, ref, f"{exclusion.source}:{exclusion.line}"} - {""}:
+            yield exclusion
+
+
+def _row(entry: PlannedCall | Exclusion, loaded: LoadedCampaign, reader: SourceReader) -> tuple[Source, Row]:
+    for source in loaded.campaign.contacts.sources:
+        if getattr(source, "path", "inline") == entry.source:
+            for row in reader.rows(source):
+                if row.line == entry.line:
+                    return source, row
+    raise RunnerError("the sources changed while the plan was made", hint="run the command again")
+
+
+def _nobody(contact: str, prepared: PreparedPlan) -> RunnerError:
+    withdrawn = next(
+        (
+            each
+            for each in prepared.plan.withdrawals
+            if contact in {each.key, prepared.identity.ref(each.key)}
+        ),
+        None,
+    )
+    if withdrawn is not None:
+        return RunnerError(f"this contact's call is withdrawn: {withdrawn.reason}")
+    return RunnerError(
+        "no row of this campaign's sources is that contact",
+        hint="name it by its key, its ref, its number, or its row, such as visits.csv:17",
+    )

@@ -1,0 +1,394 @@
+"""How one contact came to its call, or to none: each value, with the row and the rule it comes from. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from runner.campaign.model import Campaign, Source
+from runner.campaign.templates import TemplateRenderError, compile_template, is_true
+from runner.campaign.timezones import zone
+from runner.contacts.contact import Contact, Exclusion, Row
+from runner.contacts.identity import Identity
+from runner.contacts.phone import mask
+from runner.contacts.roster import Match, roster
+from runner.planning import contact_dates
+from runner.planning.advice import advice
+from runner.planning.day_rules import DayRules, Location, Place, Stretch
+from runner.planning.placement import Placement
+from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
+from runner.planning.plan_view import MASKED
+from runner.planning.windows import Window
+from runner.planning.zones import Origin, UnknownTimezoneError, ZoneSet, zones_for
+
+DAYS_TOLD = 7
+_MOST_ZONES = 2
+"""Of a large set of zones the first and the last are told: they bound the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that was found or decided. `place` is where the rule stands, such as `campaign.yaml:12`."""
+
+    name: str
+    value: str
+    because: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldStretch:
+    """Part of a local day. `start` and `end` are minutes from midnight."""
+
+    start: int
+    end: int
+    is_open: bool
+    words: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneDays:
+    """The next local days in one zone."""
+
+    zone: str
+    days: tuple[tuple[date, tuple[ToldStretch, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Everything about one row. Instants are UTC Unix seconds."""
+
+    contact: str
+    ref: str
+    verdict: str
+    steps: tuple[Step, ...]
+    zones: tuple[str, ...]
+    hours: tuple[ZoneDays, ...]
+    callable_in: tuple[tuple[int, int], ...]
+    """When it may be dialled: open in every zone at once, less close_margin, within its own dates."""
+    advice: str
+    """What would make it callable; empty where it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A row and what the plan did with it. `known` is what the ledger remembers of the contact."""
+
+    source: Source
+    row: Row
+    entry: PlannedCall | Exclusion
+    known: KnownCall | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What holds for every contact. `now` is UTC Unix seconds; `place` names places in the campaign file."""
+
+    campaign: Campaign
+    plan: Plan
+    identity: Identity
+    suppressed: Match
+    now: float
+    requests_per_second: float
+    place: Place
+    show_contacts: bool
+
+
+def explain(subject: Subject, circumstances: Circumstances) -> Explanation:
+    """Follows one row through all that decided about it."""
+    return _Explainer(subject, circumstances).explanation()
+
+
+class _Explainer:
+    def __init__(self, subject: Subject, given: Circumstances) -> None:
+        self._subject = subject
+        self._given = given
+        self._campaign = given.campaign
+        self._row = subject.row
+        self._entry = subject.entry
+        self._placement = Placement(
+            given.campaign, now=given.now, requests_per_second=given.requests_per_second
+        )
+
+    def explanation(self) -> Explanation:
+        key, known = self._entry.key, self._subject.known
+        contact = self._contact()
+        steps = [*self._who(contact), *self._remembered()]
+        zones: tuple[str, ...] = ()
+        windows: tuple[Window, ...] = ()
+        if contact is not None:
+            zone_set, zone_steps = self._zone_set(contact)
+            steps += zone_steps
+            if zone_set is not None:
+                zones = zone_set.names
+                bounds, bound_steps = self._own_dates(contact, zones)
+                steps += bound_steps
+                windows = self._placement.windows(zones, *bounds)
+        if isinstance(self._entry, PlannedCall):
+            steps += [*self._request(self._entry), *self._slot(self._entry, windows)]
+        return Explanation(
+            contact=self._label(key) if key else f"{self._row.source}:{self._row.line}",
+            ref=self._given.identity.ref(key) if key else "",
+            verdict=self._verdict(),
+            steps=tuple(steps),
+            zones=zones,
+            hours=tuple(self._days_in(name) for name in _bounds(zones)),
+            callable_in=tuple(
+                (w.start, w.end - self._campaign.calling_windows.close_margin) for w in windows
+            ),
+            advice=advice(self._entry, known, self._campaign, self._given.place, self._label)
+            if isinstance(self._entry, Exclusion)
+            else "",
+        )
+
+    def _verdict(self) -> str:
+        if isinstance(self._entry, PlannedCall):
+            return f"to be called ({self._entry.change}): {self._entry.difference.reason}"
+        return f"not called, {self._entry.reason}: {self._entry.detail}"
+
+    # --- who
+
+    def _contact(self) -> Contact | None:
+        """The row as a contact, where it gets that far; duplicates are a matter between rows."""
+        rows = [(self._subject.source, self._row)]
+        (found,) = roster(self._campaign, rows, lambda _key, _phone: None)
+        return found if isinstance(found, Contact) else None
+
+    def _who(self, contact: Contact | None) -> Iterator[Step]:
+        yield Step(
+            name="row",
+            value=f"{self._row.source}:{self._row.line}",
+            because=f"{len(self._row.values)} columns",
+            place=self._place(
+                "contacts", "sources", self._campaign.contacts.sources.index(self._subject.source)
+            ),
+        )
+        if self._campaign.contacts.where is not None:
+            yield self._filter()
+        key, place = self._declared("key")
+        if key is None:
+            yield Step(name="key", value="the number", because="contacts.key is not given")
+        else:
+            yield self._rendered("key", key, place, self._label)
+        yield self._number(contact)
+        if contact is not None:
+            yield self._suppression(contact)
+        priority, place = self._declared("priority")
+        if priority is not None:
+            yield self._rendered("priority", priority, place, self._shown)
+
+    def _filter(self) -> Step:
+        source, place = self._declared("where")
+        try:
+            result = compile_template(source or "").render(self._row.values, self._campaign.vars)
+        except TemplateRenderError as error:
+            return Step(name="where", value="fails", because=error.message, place=place)
+        kept = is_true(result)
+        return Step(
+            name="where",
+            value="kept" if kept else "left out",
+            because=f"{source} is {'true' if kept else 'false'} for this row",
+            place=place,
+        )
+
+    def _number(self, contact: Contact | None) -> Step:
+        source, place = self._declared("phone")
+        written = self._rendered("phone", source or "", place, self._blurred)
+        region = self._campaign.contacts.region
+        how = f"written {written.value}" + (f", read as a number of {region}" if region else "")
+        if contact is None:
+            return Step(name="phone", value="no number", because=written.because or how, place=place)
+        number = contact.phone if self._given.show_contacts else mask(contact.phone)
+        return Step(name="phone", value=number, because=how, place=place)
+
+    def _suppression(self, contact: Contact) -> Step:
+        lists = len(self._campaign.contacts.suppress)
+        found = self._given.suppressed(contact.key, contact.phone)
+        among = f"looked up in {lists} list{'' if lists == 1 else 's'}"
+        return Step(
+            name="suppression",
+            value=found or "on no list",
+            because=among if lists else "the campaign has no list",
+            place=self._place("contacts", "suppress") if lists else "",
+        )
+
+    def _remembered(self) -> Iterator[Step]:
+        known = self._subject.known
+        if known is None:
+            yield Step(name="ledger", value="nothing", because="no earlier run planned or made this call")
+        else:
+            yield Step(name="ledger", value=known.state, because="as earlier runs left it")
+
+    # --- when
+
+    def _zone_set(self, contact: Contact) -> tuple[ZoneSet | None, list[Step]]:
+        calendar_zone = self._campaign.calling_windows.timezone
+        try:
+            found = zones_for(contact, calendar_zone)
+        except UnknownTimezoneError as error:
+            return None, [Step(name="timezone", value="unknown", because=error.message)]
+        origins = {
+            Origin.CAMPAIGN: ("the campaign has one zone for all", ("calling_windows", "timezone")),
+            Origin.ROW: ("the row says so", self._location("timezone")),
+            Origin.NUMBER: ("read from the number", ("contacts", "phone")),
+        }
+        because, location = origins[found.origin]
+        names = ", ".join(found.names[:3])
+        if len(found.names) > 1:
+            because += ", which may be in any of them: all must be inside a window"
+        more = f" and {len(found.names) - 3} more" if len(found.names) > 3 else ""  # noqa: PLR2004 - as named
+        place = self._place(*location)
+        return found, [Step(name="timezone", value=names + more, because=because, place=place)]
+
+    def _own_dates(
+        self, contact: Contact, zones: tuple[str, ...]
+    ) -> tuple[tuple[int | None, int | None], list[Step]]:
+        steps, bounds = [], []
+        for field, read in (("not_before", contact_dates.not_before), ("not_after", contact_dates.not_after)):
+            bound = None
+            if getattr(self._campaign.contacts, field) is not None:
+                try:
+                    bound = read(getattr(contact, field), zones)
+                    value = "no bound" if bound is None else _moment(bound, zones)
+                    because = "the row gives none" if bound is None else "the row says so"
+                except contact_dates.WrongDateError as error:
+                    value, because = "fails", error.message
+                steps.append(
+                    Step(name=field, value=value, because=because, place=self._place("contacts", field))
+                )
+            bounds.append(bound)
+        return (bounds[0], bounds[1]), steps
+
+    def _days_in(self, name: str) -> ZoneDays:
+        today = datetime.fromtimestamp(self._given.now, zone(name)).date()
+        rules = DayRules(self._campaign.calling_windows, today)
+        days = [today + timedelta(days=step) for step in range(DAYS_TOLD)]
+        return ZoneDays(
+            zone=name, days=tuple((day, tuple(self._told(each) for each in rules.of(day))) for day in days)
+        )
+
+    def _told(self, stretch: Stretch) -> ToldStretch:
+        return ToldStretch(
+            start=stretch.start,
+            end=stretch.end,
+            is_open=stretch.is_open,
+            words=stretch.words,
+            place=self._place(*stretch.rule),
+        )
+
+    def _slot(self, call: PlannedCall, windows: Sequence[Window]) -> Iterator[Step]:
+        pace = self._given.plan.calls_per_minute
+        yield Step(
+            name="start_timestamp",
+            value=_moment(call.start_timestamp, call.timezones),
+            because=self._why_then(call, windows, pace),
+            place=self._place("pacing", "calls_per_minute"),
+        )
+        margin = self._campaign.calling_windows.close_margin
+        yield Step(
+            name="end_timestamp",
+            value=_moment(call.end_timestamp, call.timezones),
+            because=f"its window closes {margin // 60} min later",
+            place=self._place("calling_windows", "close_margin"),
+        )
+        ahead = self._campaign.pacing.queue_ahead
+        at_once = call.queue_at > call.start_timestamp - ahead
+        yield Step(
+            name="leaves at",
+            value=_moment(call.queue_at, call.timezones),
+            because="at once" if at_once else f"{ahead // 60} min before the start",
+            place=self._place("pacing", "queue_ahead"),
+        )
+        retry = self._campaign.retry_policy
+        if retry.max_attempts > 1:
+            yield Step(
+                name="attempts",
+                value=f"{call.attempts_that_fit} of {retry.max_attempts}",
+                because=f"{(retry.reattempt_wait or 0) // 60} min apart, between start and end",
+                place=self._place("retry_policy", "max_attempts"),
+            )
+
+    def _why_then(self, call: PlannedCall, windows: Sequence[Window], pace: int) -> str:
+        if call.change is Change.UNCHANGED:
+            return "an earlier plan gave it this slot, which it keeps"
+        index = next((i for i, window in enumerate(windows) if call.start_timestamp < window.end), 0)
+        window = windows[index]
+        if call.start_timestamp == window.start:
+            return (
+                "at once: its window is open" if window.start <= self._given.now + 1 else "its window opens"
+            )
+        before = sum(
+            window.start <= other.start_timestamp < call.start_timestamp for other in self._given.plan.calls
+        )
+        if self._campaign.pacing.spread == "even":
+            return f"its place in an even spread over the window, at most {pace} calls a minute"
+        full = f"{index} earlier windows are full; " if index else ""
+        return f"{full}the first free start at {pace} calls a minute, behind {before:,} others in this window"
+
+    # --- what
+
+    def _request(self, call: PlannedCall) -> Iterator[Step]:
+        request = call.request
+        for field, suffix in (("caller_id", ";ani="), ("post_dial", ";postd=")):
+            if suffix in request.phone_number:
+                value = request.phone_number.partition(suffix)[2].partition(";")[0]
+                yield Step(name=field, value=self._shown(value), place=self._place(field))
+        for name, value in request.metadata.items():
+            template = self._campaign.metadata[name]
+            yield Step(
+                name=f"metadata[{name}]",
+                value=self._shown(value) if value else "empty",
+                because=template if "\n" not in template else "a template of several lines",
+                place=self._place("metadata", name),
+            )
+        if request.result_url:
+            yield Step(
+                name="result_url", value=self._shown(request.result_url), place=self._place("result_url")
+            )
+
+    # --- words
+
+    def _declared(self, field: str) -> tuple[str | None, str]:
+        """The template of a field of `contacts`, and where it stands: a source may have its own."""
+        own = getattr(self._subject.source, field, None)
+        return own or getattr(self._campaign.contacts, field), self._place(*self._location(field))
+
+    def _location(self, field: str) -> Location:
+        if getattr(self._subject.source, field, None):
+            position = self._campaign.contacts.sources.index(self._subject.source)
+            return ("contacts", "sources", position, field)
+        return ("contacts", field)
+
+    def _rendered(self, name: str, source: str, place: str, shown: Callable[[str], str]) -> Step:
+        try:
+            result = compile_template(source).render(self._row.values, self._campaign.vars).strip()
+        except TemplateRenderError as error:
+            return Step(name=name, value="fails", because=error.message, place=place)
+        return Step(
+            name=name, value=shown(result) if result else "empty", because=f"from {source}", place=place
+        )
+
+    def _place(self, *location: str | int) -> str:
+        return self._given.place(location)
+
+    def _label(self, key: str) -> str:
+        return key if self._given.show_contacts else self._given.identity.label(key)
+
+    def _shown(self, value: str) -> str:
+        return value if self._given.show_contacts else MASKED
+
+    def _blurred(self, text: str) -> str:
+        """How the number is written, without what it is: the form is what goes wrong."""
+        if self._given.show_contacts:
+            return text
+        return "".join("•" if character.isalnum() else character for character in text)
+
+
+def _bounds(zones: tuple[str, ...]) -> tuple[str, ...]:
+    return zones if len(zones) <= _MOST_ZONES else (zones[0], zones[-1])
+
+
+def _moment(instant: int, zones: tuple[str, ...]) -> str:
+    """Local time in the first zone, to the second."""
+    local = datetime.fromtimestamp(instant, zone(zones[0]))
+    return f"{local:%a %Y-%m-%d %H:%M:%S} {local.tzname()}"

@@ -1,0 +1,76 @@
+"""Why one contact is called when it is, or not at all, as text."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from runner.planning.explanation import Explanation, ToldStretch, ZoneDays
+from runner.reports.lines import columns, indented, tell
+from runner.reports.times import local_time
+
+_MOST_OPENINGS = 5
+
+
+def print_explanation(console: Console, explained: Explanation) -> None:
+    ref = f" (ref {explained.ref})" if explained.ref not in {"", explained.contact} else ""
+    lines = [Text(f"{explained.contact}{ref}: {explained.verdict}", style="bold"), Text()]
+    lines += indented(_steps(explained))
+    for there in explained.hours:
+        lines += [
+            Text(),
+            Text(f"Hours in {there.zone}", style="bold"),
+            *indented(columns(list(_days(there)))),
+        ]
+    lines += _openings(explained)
+    if explained.advice:
+        lines += [Text(), Text(f"What would make it callable: {explained.advice}.", style="yellow")]
+    tell(console, lines)
+
+
+def _steps(explained: Explanation) -> list[Text]:
+    return columns(
+        [
+            (Text(step.name, style="dim"), step.value, Text(_joined(step.because, step.place), style="dim"))
+            for step in explained.steps
+        ]
+    )
+
+
+def _joined(because: str, place: str) -> str:
+    return " · ".join(part for part in (because, place) if part)
+
+
+def _days(there: ZoneDays) -> Iterable[tuple[str, Text, str, Text]]:
+    for day, stretches in there.days:
+        opened = [stretch for stretch in stretches if stretch.is_open]
+        # Where a day has hours, what lies between them needs no line of its own.
+        for index, stretch in enumerate(opened or stretches[:1]):
+            yield (
+                f"{day:%a %Y-%m-%d}" if index == 0 else "",
+                Text("open", style="green") if stretch.is_open else Text("closed", style="red"),
+                _hours(stretch) if stretch.is_open else "",
+                Text(_joined(stretch.words, stretch.place), style="dim"),
+            )
+
+
+def _hours(stretch: ToldStretch) -> str:
+    return f"{_clock(stretch.start)}-{_clock(stretch.end)}"
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+def _openings(explained: Explanation) -> list[Text]:
+    if not explained.zones:
+        return []
+    title = "May be dialled, in every zone at once and less close_margin"
+    lines = [Text(), Text(title, style="bold")]
+    for start, end in explained.callable_in[:_MOST_OPENINGS]:
+        span = f"{local_time(start, explained.zones[:1])} to {local_time(end, explained.zones[:1])}"
+        lines.append(Text(f"  {span}"))
+    more = len(explained.callable_in) - _MOST_OPENINGS
+    if more > 0:
+        lines.append(Text(f"  and {more} later", style="dim"))
+    return [*lines] if explained.callable_in else [*lines, Text("  never, within the campaign's dates")]

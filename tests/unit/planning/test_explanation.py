@@ -1,0 +1,173 @@
+from io import StringIO
+
+import pytest
+from rich.console import Console
+from small_campaign import (
+    BOSTON,
+    HOUR,
+    NOW,
+    TOLL_FREE,
+    campaign,
+    people,
+    person,
+    plan_of,
+    remembered,
+)
+
+from runner.contacts.contact import Row
+from runner.contacts.identity import Identity
+from runner.planning.explanation import Circumstances, Subject, explain
+from runner.planning.plan import Standing
+from runner.reports.explanation_text import print_explanation
+
+MORE = """\
+metadata: {name: "{{ row.name }}"}
+pacing: {calls_per_minute: 1}
+"""
+
+
+def explained(key, rows, *, loaded=None, history=(), show=False, suppressed=(), now=NOW, **kwargs):
+    """The explanation of the first row that has this key."""
+    loaded = loaded or campaign(more=MORE)
+    plan = plan_of(loaded, rows, history=history, suppressed=suppressed, now=now, **kwargs)
+    entry = next(each for each in (*plan.calls, *plan.exclusions) if each.key == key)
+    circumstances = Circumstances(
+        campaign=loaded.campaign,
+        plan=plan,
+        identity=Identity(b"privacy"),
+        suppressed=lambda who, _phone: "on stop.csv:2" if who in suppressed else None,
+        now=now,
+        requests_per_second=5,
+        place=loaded.place,
+        show_contacts=show,
+    )
+    row = Row(source="visits.csv", line=entry.line, values=rows[entry.line - 2])
+    (source,) = loaded.campaign.contacts.sources
+    known = next((call for call in history if call.key == key), None)
+    return explain(Subject(source=source, row=row, entry=entry, known=known), circumstances)
+
+
+def steps(explanation):
+    return {step.name: (step.value, step.because) for step in explanation.steps}
+
+
+def places(explanation):
+    return {step.name: step.place for step in explanation.steps}
+
+
+def test_each_value_has_where_it_came_from():
+    found = explained("p1", people(1, 2))
+    told = steps(found)
+    assert told["row"] == ("visits.csv:2", "4 columns")
+    assert told["key"] == ("p1", "from {{ row.id }}")
+    assert told["phone"] == ("+1•••••••001", "written ••• ••• ••••, read as a number of US")
+    assert told["timezone"] == ("America/New_York", "read from the number")
+    assert told["ledger"][0] == "nothing"
+    assert told["metadata[name]"] == ("•••", "{{ row.name }}")
+    assert told["start_timestamp"] == ("Tue 2026-12-01 09:00:00 EST", "its window opens")
+    assert told["end_timestamp"] == ("Tue 2026-12-01 11:55:00 EST", "its window closes 5 min later")
+    assert places(found)["key"] == "campaign.yaml:8"
+    assert found.advice == ""
+
+
+def test_numbers_and_names_are_shown_only_when_asked_for():
+    hidden = explained("a", [person("a", BOSTON, name="Canarina")], show=False)
+    shown = explained("a", [person("a", BOSTON, name="Canarina")], show=True)
+    for canary in ("617", "Canarina"):
+        assert canary not in repr(hidden)
+        assert canary in repr(shown)
+
+
+def test_a_later_start_is_explained_by_the_pace():
+    found = steps(explained("p3", people(1, 2, 3)))
+    why = "the first free start at 1 calls a minute, behind 2 others in this window"
+    assert found["start_timestamp"] == ("Tue 2026-12-01 09:02:00 EST", why)
+
+
+def test_an_open_window_is_used_at_once_and_a_kept_slot_is_kept():
+    rows, loaded = people(1), campaign(more=MORE)
+    now = NOW + 2 * HOUR
+    assert steps(explained("p1", rows, now=now))["start_timestamp"][1] == "at once: its window is open"
+    history = remembered(plan_of(loaded, rows))
+    kept = steps(explained("p1", rows, history=history))
+    assert kept["ledger"][0] == "planned"
+    assert kept["start_timestamp"][1] == "an earlier plan gave it this slot, which it keeps"
+
+
+def test_each_day_names_the_line_that_opens_or_closes_it():
+    loaded = campaign(more='  blackout: ["2026-12-02"]\n' + MORE)
+    (new_york,) = explained("p1", people(1), loaded=loaded).hours
+    first, second, _, fourth = new_york.days[:4]
+    opened = [(s.start, s.end, s.place) for s in first[1] if s.is_open]
+    assert opened == [(9 * 60, 12 * 60, "campaign.yaml:14")]
+    assert [(s.words, s.place) for s in second[1]] == [("blackout", "campaign.yaml:15")]
+    assert [s.words for s in fourth[1]] == ["the campaign ends on 2026-12-03"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kwargs", "verdict", "advice"),
+    [
+        ([person("a", "nonsense")], {}, "invalid_phone: it holds letters", "mend the number in visits.csv:2"),
+        (
+            [person("a")],
+            {"suppressed": {"a"}},
+            "suppressed: on stop.csv:2",
+            "nothing, while the list holds it",
+        ),
+        (
+            [person("a", TOLL_FREE)],
+            {},
+            "no_window: a toll-free number",
+            "give contacts.timezone to say where",
+        ),
+        ([person("a", tz="Nowhere")], {}, "unknown_timezone: ", "give contacts.timezone an IANA name"),
+        (
+            [person("b", "617 555 0101"), person("a")],
+            {"limit": 1},
+            "call_limit: --limit 1 is reached",
+            "a higher --limit",
+        ),
+        (
+            [person("a", name="x" * 99)],
+            {"loaded": campaign(contacts='  where: "{{ row.name | length < 9 }}"')},
+            "filtered: contacts.where is false",
+            "make contacts.where true for this row (campaign.yaml:11)",
+        ),
+    ],
+    ids=["number", "suppressed", "toll-free", "zone", "limit", "filter"],
+)
+def test_who_is_not_called_learns_why_and_what_would_help(rows, kwargs, verdict, advice):
+    found = explained("a", rows, **kwargs)
+    assert found.verdict.startswith(f"not called, {verdict}")
+    assert found.advice.startswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [
+        ("queued", "nothing: one call to a contact"),
+        ("uncertain", "find out at Insight, then: runner resolve follow-up p1 --as not-queued"),
+    ],
+)
+def test_a_call_that_was_made_or_may_have_been_is_explained(state, advice):
+    history = remembered(plan_of(campaign(more=MORE), people(1)), Standing.TAKEN, state)
+    found = explained("p1", people(1), history=history)
+    assert found.advice.startswith(advice)
+
+
+def test_what_may_be_dialled_is_what_the_plan_uses():
+    found = explained("p1", people(1))
+    plan = plan_of(campaign(more=MORE), people(1))
+    (call,) = plan.calls
+    assert found.callable_in[0] == (call.start_timestamp, call.end_timestamp)
+
+
+def test_the_text_names_every_step_and_day():
+    out = StringIO()
+    print_explanation(Console(file=out, width=80), explained("p1", people(1)))
+    text = out.getvalue()
+    assert text.startswith("p1 (ref ")
+    assert "to be called (new): no earlier plan holds it" in text
+    assert "Tue 2026-12-01  open    09:00-12:00  campaign.yaml:14" in text
+    assert "Fri 2026-12-04  closed" in text
+    assert "Tue 2026-12-01 09:00 EST to Tue 2026-12-01 11:55 EST" in text
