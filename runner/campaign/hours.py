@@ -7,6 +7,7 @@ Pure. Every mistake raises `PydanticCustomError` with a stable code; where only 
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -101,19 +102,67 @@ def parse_hours(value: str | list[str], *, loc: tuple[str | int, ...] = ()) -> t
     return () if value.strip() == "closed" else (_window(value, loc),)
 
 
+class WeeklyEntry(NamedTuple):
+    """One window as `weekly` writes it, for all the days it names."""
+
+    location: tuple[str | int, ...]
+    """Its path below `weekly`."""
+    spec: str
+    text: str
+    """The days and the hours, as written."""
+    days: tuple[int, ...]
+    start: int
+    end: int
+    """Minutes from the local midnight with which the day begins; `end` is above 1440 past midnight."""
+
+
+def weekly_entries(weekly: Mapping[str, str | list[str]]) -> list[WeeklyEntry]:
+    """Every window of a valid `weekly`, in the order of the file."""
+    found = []
+    for spec, value in weekly.items():
+        days = parse_days(spec)
+        texts = value if isinstance(value, list) else [value]
+        for position, text in enumerate(texts):
+            location = (spec, position) if isinstance(value, list) else (spec,)
+            for start, end in parse_hours(text):
+                found.append(WeeklyEntry(location, spec, text, days, start, end))
+    return found
+
+
 def longest_window(hours: WeeklyHours) -> int:
     """Minutes of the longest stretch without a break. Windows that touch or overlap count as one."""
-    week = [(day * MINUTES_A_DAY + start, day * MINUTES_A_DAY + end)
-            for day, windows in enumerate(hours) for start, end in windows]  # fmt: skip
     # A second week, so that a stretch over Sunday's midnight is seen whole.
-    twice = sorted(week + [(start + 7 * MINUTES_A_DAY, end + 7 * MINUTES_A_DAY) for start, end in week])
-    longest, opened, closed = 0, 0, 0
-    for start, end in twice:
-        if start > closed:
-            opened = start
-        closed = max(closed, end) if start <= closed else end
-        longest = max(longest, closed - opened)
-    return longest
+    return max((end - start for start, end in _stretches(hours, weeks=2)), default=0)
+
+
+def stretch_around(hours: WeeklyHours, day: int, minute: int) -> tuple[int, int]:
+    """The stretch without a break that is open at this minute of this day; minutes as in `WeeklyHours`."""
+    midnight = (day + 7) * MINUTES_A_DAY
+    moment = midnight + minute
+    start, end = next(each for each in _stretches(hours, weeks=3) if each[0] <= moment < each[1])
+    return start - midnight, end - midnight
+
+
+def _stretches(hours: WeeklyHours, *, weeks: int) -> list[tuple[int, int]]:
+    """Windows that touch or overlap joined, as minutes from the first Monday's midnight."""
+    windows = sorted(
+        ((week * 7 + day) * MINUTES_A_DAY + start, (week * 7 + day) * MINUTES_A_DAY + end)
+        for week in range(weeks)
+        for day, opens in enumerate(hours)
+        for start, end in opens
+    )
+    joined: list[tuple[int, int]] = []
+    for start, end in windows:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def day_names(days: Iterable[int]) -> str:
+    """`sat, sun`; Monday is 0."""
+    return ", ".join(_DAYS[day] for day in days)
 
 
 def weekdays_left(first: date, last: date, closed: Iterable[tuple[date, date]]) -> set[int]:

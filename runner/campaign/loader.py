@@ -27,7 +27,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from runner.campaign import mistakes, suspicions
+from runner.campaign import mistakes, silence, suspicions
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.document import (
     Document,
@@ -58,6 +58,8 @@ class LoadedCampaign:
     campaign: Campaign
     path: Path
     warnings: tuple[Diagnostic, ...]
+    silenced: tuple[Diagnostic, ...]
+    """Warnings that the campaign silences."""
     _document: Document
 
     def diagnostic(
@@ -100,8 +102,8 @@ def parse_campaign(text: str, name: str) -> LoadedCampaign:
         campaign = None
     if errors or campaign is None:
         raise CampaignInvalidError(_in_file_order(errors))
-    warnings = _in_file_order(suspicions.of(document, campaign))
-    return LoadedCampaign(campaign, Path(name), tuple(warnings), document)
+    told, silenced = silence.part(_in_file_order(suspicions.of(document, campaign)), campaign.silence)
+    return LoadedCampaign(campaign, Path(name), told, silenced, document)
 
 
 def _in_file_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

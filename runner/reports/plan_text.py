@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runner.campaign import diagnostics
+from runner.campaign.silence import in_a_line
 from runner.campaign.timezones import zone
 from runner.contacts.contact import Exclusion, Reason
 from runner.contacts.identity import Identity
@@ -43,6 +44,7 @@ def print_plan(console: Console, plan: Plan, identity: Identity, *, show_contact
         [
             *_headline(plan),
             *_section("Warnings", _warnings(plan)),
+            *([Text(), Text(in_a_line(plan.silenced), style="dim")] if plan.silenced else []),
             *_section("When the calls may start", _hours(plan.calls)),
             *_section("Not called", _exclusions(plan, identity, show_contacts=show_contacts)),
             *_section("Withdrawn", _withdrawn(plan, identity, show_contacts=show_contacts)),

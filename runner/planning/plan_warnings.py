@@ -1,0 +1,161 @@
+"""What is suspicious about a plan: warnings that need its contacts, its calls and its time. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from runner.campaign.diagnostics import Diagnostic
+from runner.campaign.hours import weekly_entries
+from runner.campaign.model import CallingWindows, Campaign
+from runner.campaign.timezones import zone
+from runner.campaign.warning_codes import WarningCode
+from runner.campaign.window_suspicions import why_unreachable
+from runner.planning.forecast import FASTEST, Demand, sufficient_pace
+from runner.planning.pacing import request_rate_pace
+from runner.planning.placement import effective_pace
+from runner.planning.plan import PlannedCall
+from runner.planning.windows import Calendar, Window, intersect, last_start
+from runner.planning.zones import CONTACT
+
+_WAKING_HOURS = range(8, 21)
+"""Local hours in which people are commonly awake: 47 CFR 64.1200(c)(1) allows solicitation from 8 to 21."""
+
+_DAY = 86_400
+
+Diagnose = Callable[[WarningCode, str, tuple[str | int, ...], str], Diagnostic]
+"""(code, message, path in the campaign file, hint) → a warning at its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the planner found out, as far as warnings follow from it. `now` is UTC Unix seconds."""
+
+    campaign: Campaign
+    now: float
+    requests_per_second: float
+    calls: Sequence[PlannedCall]
+    demand: Demand
+    misses: int
+    """Contacts for whom the pace left no slot."""
+    zone_sets: Sequence[tuple[str, ...]]
+    """Of all contacts that have a window, each set once."""
+    homes: Mapping[str, tuple[str, ...]]
+    """With a fixed zone, where each contact really is, by key."""
+
+
+def of(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    """Every warning about a plan."""
+    yield from _pace_above_request_rate(found, diagnose)
+    yield from _pace_too_slow(found, diagnose)
+    yield from _asleep(found, diagnose)
+    yield from _unused_windows(found, diagnose)
+
+
+def _pace_above_request_rate(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    wanted = found.campaign.pacing.calls_per_minute
+    pace = effective_pace(found.campaign, found.requests_per_second)
+    if wanted is not None and wanted > pace:
+        yield diagnose(
+            WarningCode.PACE_ABOVE_REQUEST_RATE,
+            f"calls_per_minute {wanted} is more than requests may go out: the plan uses {pace}",
+            ("pacing", "calls_per_minute"),
+            "lower it, or raise RUNNER_REQUESTS_PER_SECOND if Plum agrees",
+        )
+
+
+def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    if not found.misses:
+        return
+    campaign = found.campaign
+    pace = effective_pace(campaign, found.requests_per_second)
+    enough = sufficient_pace(campaign, found.demand, too_slow=pace, now=found.now)
+    if enough is None:
+        hint = f"no pace up to {FASTEST:,} calls a minute would do: lengthen the windows or the dates"
+    elif enough <= request_rate_pace(found.requests_per_second):
+        hint = f"`calls_per_minute: {enough}` would do; so would longer windows or dates"
+    else:
+        hint = (
+            f"`calls_per_minute: {enough}` with RUNNER_REQUESTS_PER_SECOND={-(-enough // 60)} would do, if "
+            "Plum agrees; so would longer windows or dates"
+        )
+    set_here = campaign.pacing.calls_per_minute is not None
+    total = len(found.calls) + found.misses
+    yield diagnose(
+        WarningCode.PACE_TOO_SLOW,
+        f"{found.misses:,} of {total:,} contacts get no call: at {pace} calls a minute the last window ends "
+        "before their turn",
+        ("pacing", "calls_per_minute") if set_here else ("calling_windows", "weekly"),
+        hint,
+    )
+
+
+def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    fixed = found.campaign.calling_windows.timezone != CONTACT
+    asleep = sum(
+        _perhaps_asleep(call.start_timestamp, found.homes.get(call.key, ()) if fixed else call.timezones)
+        for call in found.calls
+    )
+    if asleep:
+        yield diagnose(
+            WarningCode.ASLEEP,
+            f"{asleep:,} of {len(found.calls):,} calls start outside 8:00 to 21:00 where the contact is",
+            ("calling_windows", "timezone" if fixed else "weekly"),
+            "write `timezone: contact` to use each contact's own time"
+            if fixed
+            else "are these the hours you mean? They are local, on a 24-hour clock: 5 pm is 17:00",
+        )
+
+
+def _perhaps_asleep(start: int, zones: tuple[str, ...]) -> bool:
+    """Whether it is no waking hour in one of the zones in which the contact may be."""
+    return any(datetime.fromtimestamp(start, zone(name)).hour not in _WAKING_HOURS for name in zones)
+
+
+def _unused_windows(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    """Windows whose dates are all closed by holidays, or that are never open in all zones of any contact."""
+    declared = found.campaign.calling_windows
+    since = _beginning(declared, found.now)
+    whole = Calendar(declared, since)
+    usable = {zones: _starts(whole.windows(zones), declared.close_margin) for zones in found.zone_sets}
+    for entry in weekly_entries(declared.weekly) if usable else ():
+        alone = Calendar(declared.model_copy(update={"weekly": {entry.spec: [entry.text]}}), since)
+        if why_unreachable(declared, entry) or _is_used(alone, usable):
+            continue
+        yield diagnose(
+            WarningCode.UNUSED_WINDOW,
+            f"no contact of this plan can be called in this window: {_why_unused(alone, usable)}",
+            ("calling_windows", "weekly", *entry.location),
+            "take it out, or move it",
+        )
+
+
+def _beginning(declared: CallingWindows, now: float) -> float:
+    """A moment before the campaign's first date: what is over by now was reachable once.
+
+    Without a first date a week back, so that each weekday still lies ahead.
+    """
+    if declared.dates.from_ is None:
+        return now - 7 * _DAY
+    first = date.fromisoformat(declared.dates.from_)
+    return datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp() - 2 * _DAY
+
+
+def _starts(windows: tuple[Window, ...], margin: int) -> tuple[Window, ...]:
+    """When calls may start in these windows."""
+    return tuple(
+        Window(window.start, last_start(window, margin) + 1)
+        for window in windows
+        if last_start(window, margin) >= window.start
+    )
+
+
+def _is_used(alone: Calendar, usable: Mapping[tuple[str, ...], tuple[Window, ...]]) -> bool:
+    return any(
+        intersect(alone.windows((name,)), starts) for zones, starts in usable.items() for name in zones
+    )
+
+
+def _why_unused(alone: Calendar, usable: Mapping[tuple[str, ...], tuple[Window, ...]]) -> str:
+    if any(alone.windows((name,)) for zones in usable for name in zones):
+        return "it is never open in every zone in which one of them may be"
+    return "all its dates are closed"
