@@ -42,6 +42,7 @@ from runner.campaign.document import (
     row_lines,
 )
 from runner.campaign.model import Campaign
+from runner.campaign.templates import Template
 from runner.errors import RunnerError
 
 MAX_BYTES = 1024 * 1024
@@ -61,6 +62,10 @@ class LoadedCampaign:
     silenced: tuple[Diagnostic, ...]
     """Warnings that the campaign silences."""
     _document: Document
+
+    def templates(self) -> Iterator[tuple[Location, Template]]:
+        """Every template of the file, with its place."""
+        return suspicions.templates(self._document)
 
     def diagnostic(
         self, severity: Severity, code: str, message: str, loc: Location, hint: str = ""

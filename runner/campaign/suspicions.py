@@ -7,7 +7,7 @@ from runner.campaign.diagnostics import Diagnostic, Severity
 from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.document import Document, Location, Scalar, in_rows, scalars
 from runner.campaign.model import Campaign, InlineSource, Source
-from runner.campaign.templates import compile_template
+from runner.campaign.templates import Template, compile_template
 from runner.campaign.warning_codes import WarningCode
 
 LONGEST_WISE_QUEUE_AHEAD = 15 * 60
@@ -18,6 +18,13 @@ word.
 """
 
 _THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+
+
+def templates(document: Document) -> Iterator[tuple[Location, Template]]:
+    """Every text that is filled in for each row, with its place, in file order."""
+    for location, scalar in scalars(document.root):
+        if _is_template(location, scalar):
+            yield location, compile_template(scalar.written)
 
 
 def of(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
@@ -60,10 +67,8 @@ def _one_row(sources: list[Source]) -> bool:
 
 
 def _unknown_constants(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
-    for location, scalar in scalars(document.root):
-        if not _is_template(location, scalar):
-            continue
-        for name in sorted(compile_template(scalar.written).constants_used - campaign.vars.keys()):
+    for location, template in templates(document):
+        for name in sorted(template.constants_used - campaign.vars.keys()):
             yield document.diagnostic(
                 Severity.WARNING,
                 WarningCode.UNKNOWN_CONSTANT,
