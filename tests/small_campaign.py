@@ -50,7 +50,9 @@ def people(*numbers):
     return [person(f"p{number}", f"617 555 {number:04}") for number in numbers]
 
 
-def plan_of(loaded, rows, *, history=(), now=NOW, limit=None, suppressed=(), key=b"privacy"):
+def plan_of(
+    loaded, rows, *, history=(), now=NOW, limit=None, suppressed=(), key=b"privacy", requests_per_second=5
+):
     declared = loaded.campaign
     (source,) = declared.contacts.sources
     numbered = (
@@ -67,7 +69,7 @@ def plan_of(loaded, rows, *, history=(), now=NOW, limit=None, suppressed=(), key
             identity=Identity(key),
             versions=VERSIONS,
             now=now,
-            requests_per_second=5,
+            requests_per_second=requests_per_second,
             limit=limit,
             diagnose=lambda code, message, loc, hint: loaded.diagnostic(
                 Severity.WARNING, code, message, loc, hint

@@ -1,5 +1,6 @@
 """What a campaign may declare, but hardly anybody means: warnings. Pure."""
 
+import re
 from collections.abc import Iterator
 
 from runner.campaign import window_suspicions
@@ -17,7 +18,8 @@ restart, even at 5 requests a second (4,500 of them); all beyond it is only more
 word.
 """
 
-_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+_IN_THE_CLEAR = re.compile(r"http://(?!(localhost|127\.0\.0\.1|\[::1\])([:/?#]|$))", re.IGNORECASE)
+"""An address without TLS, other than on this machine, where a rehearsal may listen."""
 
 
 def templates(document: Document) -> Iterator[tuple[Location, Template]]:
@@ -103,8 +105,7 @@ def _long_queue_ahead(document: Document, campaign: Campaign) -> Iterator[Diagno
 
 
 def _insecure_result_url(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
-    url = (campaign.result_url or "").strip()
-    if url.lower().startswith("http://") and not url[len("http://") :].startswith(_THIS_MACHINE):
+    if _IN_THE_CLEAR.match((campaign.result_url or "").strip()):
         yield document.diagnostic(
             Severity.WARNING,
             WarningCode.INSECURE_RESULT_URL,

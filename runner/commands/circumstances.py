@@ -1,5 +1,6 @@
 """Warnings about what lies around a campaign file: the ledger, the suppression lists, the rows' columns."""
 
+import time
 from collections.abc import Iterator
 
 from runner.campaign.diagnostics import Diagnostic, Severity
@@ -83,7 +84,8 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
                 place,
                 "is it the right file, and was it exported to the end?",
             )
-        days = int((now - found.changed_at) // _DAY)
+        # A plan as of a later day cannot know how often the list will have been exported by then.
+        days = int((min(now, time.time()) - found.changed_at) // _DAY)
         if days > OLDEST_LIST_DAYS:
             yield _warning(
                 loaded,
