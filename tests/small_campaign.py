@@ -24,7 +24,9 @@ BOSTON, NEW_YORK, CHICAGO, SAN_FRANCISCO = "617 555 0100", "212 555 0100", "312 
 TOLL_FREE = "800 555 0199"
 
 
-def campaign(*, contacts="", hours="09:00-12:00", to="2026-12-03", more=""):
+def campaign(*, contacts="", hours="09:00-12:00", weekly="", to="2026-12-03", dates="", more=""):
+    weekly = weekly or f'{{daily: "{hours}"}}'
+    dates = dates or f'{{to: "{to}"}}'
     text = f"""\
 {HEADER}
 contacts:
@@ -35,8 +37,8 @@ contacts:
   timezone: "{{{{ row.tz }}}}"
 {contacts}
 calling_windows:
-  dates: {{to: "{to}"}}
-  weekly: {{daily: "{hours}"}}
+  dates: {dates}
+  weekly: {weekly}
 {more}
 """
     return parse_campaign(text, "campaign.yaml")

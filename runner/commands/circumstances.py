@@ -45,7 +45,8 @@ def of_ledger(
             loaded,
             WarningCode.SHARED_INSTANCE,
             f"campaign {other.campaign} of this ledger calls for the same survey instance: "
-            f"{other.waiting:,} calls waiting, {other.sent:,} sent in the last 30 days",
+            f"{other.waiting:,} call{'' if other.waiting == 1 else 's'} waiting, {other.sent:,} sent in the "
+            "last 30 days",
             ("survey", "instance_id"),
             "nobody is called twice by one campaign, but somebody on the lists of both is; and "
             "`cancel --pending-at-insight` of one takes the other's calls too",
@@ -70,7 +71,10 @@ def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnosti
             if hasattr(source, "path"):
                 places.setdefault(source.path, ("contacts", field, index, "path"))
     for notice in reader.notices:
-        yield _warning(loaded, notice.code, notice.message, places[notice.source], notice.hint)
+        place = places[notice.source]
+        # That a list names nobody is worth a warning of its own.
+        if notice.code is not WarningCode.EMPTY_SOURCE or place[1] == "sources":
+            yield _warning(loaded, notice.code, notice.message, place, notice.hint)
 
 
 def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) -> Iterator[Diagnostic]:
