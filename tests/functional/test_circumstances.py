@@ -151,7 +151,7 @@ def test_another_campaign_on_the_same_instance_is_warned_of(found):
             now,
         )
     (warning,) = found()
-    assert (warning["code"], warning["line"], warning["col"]) == ("shared_instance", 3, 44)
+    assert (warning["code"], warning["line"], warning["col"]) == ("shared_instance", 3, 43)
     assert "spring-wave" in warning["message"]
     assert "1 call waiting" in warning["message"]
 
