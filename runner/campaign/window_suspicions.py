@@ -12,7 +12,7 @@ from runner.campaign.warning_codes import WarningCode
 _MOST_NAMED = 5
 """Windows that a message names one by one."""
 
-_WEEKLY: Location = ("calling_windows", "weekly")
+WEEKLY: Location = ("calling_windows", "weekly")
 
 
 def of(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
@@ -28,7 +28,7 @@ def of(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
             Severity.WARNING,
             WarningCode.UNREACHABLE_WINDOW,
             f"nobody can ever be called in this window: {why}",
-            (*_WEEKLY, *location),
+            (*WEEKLY, *location),
             "widen `dates`, lengthen the window, or take it out",
         )
 
@@ -47,7 +47,7 @@ def _on_the_hour(document: Document, windows: CallingWindows) -> Iterator[Diagno
                 Severity.WARNING,
                 WarningCode.ON_THE_HOUR,
                 "this window starts on the full hour, when most other calls start too",
-                (*_WEEKLY, *entry.location),
+                (*WEEKLY, *entry.location),
                 f"Plum advises to start at :15, :30 or :45, for example at {entry.start // 60}:15",
             )
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
 from runner.campaign.loader import load_campaign
-from runner.campaign.silence import Silenced, in_a_line, with_reasons
-from runner.commands.checks import check_holidays
+from runner.campaign.silence import Silenced, in_a_line, part, with_reasons
+from runner.commands.checks import all_closed, check_holidays
 from runner.errors import ExitStatus, UsageError
 from runner.reports.plan_json import diagnostic_json
 
@@ -60,5 +60,7 @@ def check(file: Path, silenced: list[Silenced]) -> list[Diagnostic]:
         check_holidays(loaded)
     except CampaignInvalidError as error:
         return list(error.diagnostics)
-    silenced += with_reasons(loaded.silenced, loaded.campaign.silence)
-    return list(loaded.warnings)
+    silence = loaded.campaign.silence
+    told, untold = part((*loaded.warnings, *loaded.silenced, *all_closed(loaded)), silence)
+    silenced += with_reasons(untold, silence)
+    return list(told)

@@ -2,25 +2,27 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 
 from runner.campaign.diagnostics import Diagnostic
-from runner.campaign.hours import weekly_entries
-from runner.campaign.model import CallingWindows, Campaign
+from runner.campaign.model import Campaign
 from runner.campaign.timezones import zone
 from runner.campaign.warning_codes import WarningCode
-from runner.campaign.window_suspicions import why_unreachable
+from runner.campaign.window_suspicions import WEEKLY
 from runner.planning.forecast import FASTEST, Demand, sufficient_pace
 from runner.planning.pacing import request_rate_pace
 from runner.planning.placement import effective_pace
 from runner.planning.plan import PlannedCall
-from runner.planning.windows import Calendar, Window, intersect, last_start
+from runner.planning.unused_windows import (
+    ALL_CLOSED,
+    ALL_CLOSED_HINT,
+    closed_windows,
+    unused_windows,
+)
 from runner.planning.zones import CONTACT
 
 _WAKING_HOURS = range(8, 21)
 """Local hours in which people are commonly awake: 47 CFR 64.1200(c)(1) allows solicitation from 8 to 21."""
-
-_DAY = 86_400
 
 Diagnose = Callable[[WarningCode, str, tuple[str | int, ...], str], Diagnostic]
 """(code, message, path in the campaign file, hint) → a warning at its place."""
@@ -48,7 +50,7 @@ def of(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     yield from _pace_above_request_rate(found, diagnose)
     yield from _pace_too_slow(found, diagnose)
     yield from _asleep(found, diagnose)
-    yield from _unused_windows(found, diagnose)
+    yield from _windows(found, diagnose)
 
 
 def _pace_above_request_rate(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
@@ -82,8 +84,8 @@ def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     total = len(found.calls) + found.misses
     yield diagnose(
         WarningCode.PACE_TOO_SLOW,
-        f"{found.misses:,} of {total:,} contacts get no call: at {pace} calls a minute the last window ends "
-        "before their turn",
+        f"{found.misses:,} of {total:,} contacts get no call: at a pace of {pace} a minute the last window "
+        "ends before their turn",
         ("pacing", "calls_per_minute") if set_here else ("calling_windows", "weekly"),
         hint,
     )
@@ -111,51 +113,19 @@ def _perhaps_asleep(start: int, zones: tuple[str, ...]) -> bool:
     return any(datetime.fromtimestamp(start, zone(name)).hour not in _WAKING_HOURS for name in zones)
 
 
-def _unused_windows(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
-    """Windows whose dates are all closed by holidays, or that are never open in all zones of any contact."""
+def _windows(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    if not found.zone_sets:
+        return
     declared = found.campaign.calling_windows
-    since = _beginning(declared, found.now)
-    whole = Calendar(declared, since)
-    usable = {zones: _starts(whole.windows(zones), declared.close_margin) for zones in found.zone_sets}
-    for entry in weekly_entries(declared.weekly) if usable else ():
-        alone = Calendar(declared.model_copy(update={"weekly": {entry.spec: [entry.text]}}), since)
-        if why_unreachable(declared, entry) or _is_used(alone, usable):
-            continue
+    for entry in closed_windows(declared, found.now):
+        yield diagnose(
+            WarningCode.UNREACHABLE_WINDOW, ALL_CLOSED, (*WEEKLY, *entry.location), ALL_CLOSED_HINT
+        )
+    for entry in unused_windows(declared, found.zone_sets, found.now):
         yield diagnose(
             WarningCode.UNUSED_WINDOW,
-            f"no contact of this plan can be called in this window: {_why_unused(alone, usable)}",
-            ("calling_windows", "weekly", *entry.location),
-            "take it out, or move it",
+            "no contact of this plan can be called in this window: it is never open in every zone in which "
+            "one of them may be",
+            (*WEEKLY, *entry.location),
+            "give contacts.timezone where numbers leave several zones, or take the window out",
         )
-
-
-def _beginning(declared: CallingWindows, now: float) -> float:
-    """A moment before the campaign's first date: what is over by now was reachable once.
-
-    Without a first date a week back, so that each weekday still lies ahead.
-    """
-    if declared.dates.from_ is None:
-        return now - 7 * _DAY
-    first = date.fromisoformat(declared.dates.from_)
-    return datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp() - 2 * _DAY
-
-
-def _starts(windows: tuple[Window, ...], margin: int) -> tuple[Window, ...]:
-    """When calls may start in these windows."""
-    return tuple(
-        Window(window.start, last_start(window, margin) + 1)
-        for window in windows
-        if last_start(window, margin) >= window.start
-    )
-
-
-def _is_used(alone: Calendar, usable: Mapping[tuple[str, ...], tuple[Window, ...]]) -> bool:
-    return any(
-        intersect(alone.windows((name,)), starts) for zones, starts in usable.items() for name in zones
-    )
-
-
-def _why_unused(alone: Calendar, usable: Mapping[tuple[str, ...], tuple[Window, ...]]) -> str:
-    if any(alone.windows((name,)) for zones in usable for name in zones):
-        return "it is never open in every zone in which one of them may be"
-    return "all its dates are closed"

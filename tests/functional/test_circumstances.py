@@ -173,6 +173,22 @@ def test_validate_says_so_too(folder, capsys):
     )
 
 
+def test_validate_tells_of_a_window_that_holidays_leave_nothing_of(folder, capsys):
+    text = CAMPAIGN.replace(
+        'weekly: {mon-fri: "9:15-17:45"}',
+        'holidays: {country: US}\n  dates: {from: "2026-12-21", to: "2026-12-27"}\n'
+        '  weekly: {mon: "9:15-17:45", fri: "9:15-17:30"}',
+    )
+    (folder / "campaign.yaml").write_text(text)
+    assert run(["validate", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "campaign.yaml:16:36: warning[unreachable_window]" in told
+    assert told.count("warning[") == 1
+    (folder / "campaign.yaml").write_text(f"{text}silence: {{unreachable_window: Next year it will be}}\n")
+    assert run(["validate", str(folder)]) == 0
+    assert capsys.readouterr().out.startswith("1 warning silenced: unreachable_window (Next year")
+
+
 def _plan_of_one_call(campaign, now):
     call = PlannedCall(
         key="a",

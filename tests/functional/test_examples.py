@@ -66,6 +66,8 @@ def test_it_plans_what_its_comments_say_at_any_time(path, moment, capsys):
     planned, reasons = EXPECTED[path.stem]
     assert len(plan["calls"]) == planned
     assert sorted(exclusion["reason"] for exclusion in plan["exclusions"]) == reasons
+    # The lists are as old as the checkout.
+    assert {found["code"] for found in plan["diagnostics"]} <= {"old_suppression_list"}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=name_of)

@@ -25,7 +25,7 @@ def test_the_pace_that_is_advised_places_everybody_and_one_less_does_not():
     slow = plan_of(at_pace(1), rows)
     assert len(slow.calls) == 171
     found = too_slow(slow)
-    assert found.message.startswith("79 of 250 contacts get no call: at 1 calls a minute")
+    assert found.message.startswith("79 of 250 contacts get no call: at a pace of 1 a minute")
     assert found.source_line == "pacing: {calls_per_minute: 1}"
     enough = advised(slow)
     assert len(plan_of(at_pace(enough), rows).calls) == 250
