@@ -5,8 +5,10 @@ Pure. Every mistake raises `PydanticCustomError` with a stable code; where only 
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import date
+from operator import itemgetter
 from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
@@ -115,6 +117,10 @@ class WeeklyEntry(NamedTuple):
     end: int
     """Minutes from the local midnight with which the day begins; `end` is above 1440 past midnight."""
 
+    @property
+    def name(self) -> str:
+        return f"{self.spec} {self.text.strip()}"
+
 
 def weekly_entries(weekly: Mapping[str, str | list[str]]) -> list[WeeklyEntry]:
     """Every window of a valid `weekly`, in the order of the file."""
@@ -135,12 +141,19 @@ def longest_window(hours: WeeklyHours) -> int:
     return max((end - start for start, end in _stretches(hours, weeks=2)), default=0)
 
 
-def stretch_around(hours: WeeklyHours, day: int, minute: int) -> tuple[int, int]:
-    """The stretch without a break that is open at this minute of this day; minutes as in `WeeklyHours`."""
-    midnight = (day + 7) * MINUTES_A_DAY
-    moment = midnight + minute
-    start, end = next(each for each in _stretches(hours, weeks=3) if each[0] <= moment < each[1])
-    return start - midnight, end - midnight
+class Stretches:
+    """The stretches without a break that a week's windows make."""
+
+    def __init__(self, hours: WeeklyHours) -> None:
+        # With the weeks before and after, so that a stretch over Sunday's midnight is seen whole.
+        self._stretches = _stretches(hours, weeks=3)
+
+    def around(self, day: int, minute: int) -> tuple[int, int]:
+        """The stretch that is open at this minute of this day, in minutes from the day's midnight."""
+        midnight = (day + 7) * MINUTES_A_DAY
+        index = bisect_right(self._stretches, midnight + minute, key=itemgetter(0)) - 1
+        start, end = self._stretches[index]
+        return start - midnight, end - midnight
 
 
 def _stretches(hours: WeeklyHours, *, weeks: int) -> list[tuple[int, int]]:

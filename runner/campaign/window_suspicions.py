@@ -5,7 +5,7 @@ from datetime import date
 
 from runner.campaign.diagnostics import Diagnostic, Severity
 from runner.campaign.document import Document, Location
-from runner.campaign.hours import WeeklyEntry, day_names, stretch_around, weekdays_left, weekly_entries
+from runner.campaign.hours import Stretches, WeeklyEntry, day_names, weekdays_left, weekly_entries
 from runner.campaign.model import SHORTEST_SLOT, CallingWindows, Campaign
 from runner.campaign.warning_codes import WarningCode
 
@@ -18,30 +18,43 @@ WEEKLY: Location = ("calling_windows", "weekly")
 def of(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
     """Every warning about the windows of a valid campaign."""
     windows = campaign.calling_windows
-    unreachable = {
-        entry.location: why for entry in _entries(windows) if (why := why_unreachable(windows, entry))
-    }
     yield from _on_the_hour(document, windows)
     yield from _attempts_that_do_not_fit(document, campaign)
-    for location, why in unreachable.items():
+    for entry, why in unreachable(windows).items():
         yield document.diagnostic(
             Severity.WARNING,
             WarningCode.UNREACHABLE_WINDOW,
             f"nobody can ever be called in this window: {why}",
-            (*WEEKLY, *location),
+            (*WEEKLY, *entry.location),
             "widen `dates`, lengthen the window, or take it out",
         )
 
 
-def _entries(windows: CallingWindows) -> list[WeeklyEntry]:
-    return weekly_entries(windows.weekly)
+def unreachable(windows: CallingWindows) -> dict[WeeklyEntry, str]:
+    """The windows in which nobody can ever be called, as far as the file alone tells, and why."""
+    needed = windows.close_margin + SHORTEST_SLOT
+    too_short = f"a call needs the {_duration(windows.close_margin)} of close_margin, and 5 minutes before it"
+    why = {entry: too_short for entry, seconds in _longest_stretches(windows).items() if seconds < needed}
+    if windows.dates.from_ is None or windows.dates.to is None:
+        return why
+    first, last = date.fromisoformat(windows.dates.from_), date.fromisoformat(windows.dates.to)
+    in_dates = weekdays_left(first, last, ())
+    still_open = weekdays_left(first, last, windows.closed_ranges)
+    for entry in weekly_entries(windows.weekly):
+        days = f"{day_names(entry.days)} between {first} and {last}"
+        if not in_dates.intersection(entry.days):
+            why.setdefault(entry, f"there is no {days}")
+        elif not still_open.intersection(entry.days):
+            why.setdefault(entry, f"`blackout` closes every {days}")
+    return why
 
 
 def _on_the_hour(document: Document, windows: CallingWindows) -> Iterator[Diagnostic]:
     """Where a window only goes on from the one before, as whole days do, nothing starts."""
-    for entry in _entries(windows):
+    stretches = Stretches(windows.weekly_hours)
+    for entry in weekly_entries(windows.weekly):
         if entry.start % 60 == 0 and any(
-            stretch_around(windows.weekly_hours, day, entry.start)[0] == entry.start for day in entry.days
+            stretches.around(day, entry.start)[0] == entry.start for day in entry.days
         ):
             yield document.diagnostic(
                 Severity.WARNING,
@@ -57,16 +70,16 @@ def _attempts_that_do_not_fit(document: Document, campaign: Campaign) -> Iterato
     attempts, wait = campaign.retry_policy.max_attempts, campaign.retry_policy.reattempt_wait
     if attempts == 1 or wait is None:
         return
-    windows = campaign.calling_windows
+    margin = campaign.calling_windows.close_margin
     room = {
-        f"{entry.spec} {entry.text.strip()}": min(attempts, 1 + dialling // wait)
-        for entry in _entries(windows)
-        if (dialling := _longest_stretch(windows, entry) - windows.close_margin) >= SHORTEST_SLOT
+        entry: min(attempts, 1 + (seconds - margin) // wait)
+        for entry, seconds in _longest_stretches(campaign.calling_windows).items()
+        if seconds - margin >= SHORTEST_SLOT
     }
-    short = [(name, fitting) for name, fitting in room.items() if fitting < attempts]
+    short = [(entry, fitting) for entry, fitting in room.items() if fitting < attempts]
     if not short:
         return
-    named = [f"{name} has room for {fitting}" for name, fitting in short[:_MOST_NAMED]]
+    named = [f"{entry.name} has room for {fitting}" for entry, fitting in short[:_MOST_NAMED]]
     if len(short) > _MOST_NAMED:
         named.append(f"{len(short) - _MOST_NAMED} more have room for fewer too")
     which = "any window" if len(short) == len(room) else f"{len(short)} of {len(room)} windows"
@@ -79,27 +92,14 @@ def _attempts_that_do_not_fit(document: Document, campaign: Campaign) -> Iterato
     )
 
 
-def why_unreachable(windows: CallingWindows, entry: WeeklyEntry) -> str:
-    """Why nobody can ever be called in this window; empty when somebody might."""
-    needed = windows.close_margin + SHORTEST_SLOT
-    if _longest_stretch(windows, entry) < needed:
-        return f"a call needs the {_duration(windows.close_margin)} of close_margin, and 5 minutes before it"
-    if windows.dates.from_ is None or windows.dates.to is None:
-        return ""
-    first, last = date.fromisoformat(windows.dates.from_), date.fromisoformat(windows.dates.to)
-    if not weekdays_left(first, last, ()).intersection(entry.days):
-        return f"there is no {day_names(entry.days)} between {first} and {last}"
-    if not weekdays_left(first, last, windows.closed_ranges).intersection(entry.days):
-        return f"`blackout` closes every {day_names(entry.days)} between {first} and {last}"
-    return ""
-
-
-def _longest_stretch(windows: CallingWindows, entry: WeeklyEntry) -> int:
-    """Seconds for which the window, joined with those it touches, is open on the best of its days."""
-    return 60 * max(
-        end - start
-        for start, end in (stretch_around(windows.weekly_hours, day, entry.start) for day in entry.days)
-    )
+def _longest_stretches(windows: CallingWindows) -> dict[WeeklyEntry, int]:
+    """Seconds for which each window, joined with those it touches, is open on the best of its days."""
+    stretches = Stretches(windows.weekly_hours)
+    return {
+        entry: 60
+        * max(end - start for start, end in (stretches.around(day, entry.start) for day in entry.days))
+        for entry in weekly_entries(windows.weekly)
+    }
 
 
 def _duration(seconds: int) -> str:

@@ -102,8 +102,14 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
 
 def _unknown_columns(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
     """Columns that no row has, though `default` or a branch keeps the template from failing."""
+    columns: dict[tuple[int, ...], frozenset[str]] = {}
     for location, template in loaded.templates():
-        known = frozenset[str]().union(*map(reader.columns, _read_by(loaded, location)))
+        sources = _read_by(loaded, location)
+        # Most templates read the same sources, and JSON lines may have very many columns.
+        which = tuple(map(id, sources))
+        if which not in columns:
+            columns[which] = frozenset[str]().union(*map(reader.columns, sources))
+        known = columns[which]
         # Without a row nobody knows the columns, and that the source is empty was said already.
         for name in sorted(template.columns_used - known) if known else ():
             yield _warning(

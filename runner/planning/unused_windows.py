@@ -5,11 +5,16 @@ from datetime import UTC, date, datetime
 
 from runner.campaign.hours import WeeklyEntry, weekly_entries
 from runner.campaign.model import CallingWindows
-from runner.campaign.window_suspicions import why_unreachable
+from runner.campaign.window_suspicions import unreachable
 from runner.planning.windows import Calendar, Window, intersect, last_start
 
 ALL_CLOSED = "nobody can ever be called in this window: holidays and `blackout` close each of its dates"
 ALL_CLOSED_HINT = "widen `dates`, or take the window out"
+
+_MOST_ENTRIES, _MOST_CLOSED = 100, 1000
+"""A calendar is made for each window, which must not take for ever: files of more than so many windows or
+blackouts, which nobody writes by hand, are not judged.
+"""
 
 _DAY = 86_400
 _ANYWHERE = "UTC"
@@ -38,7 +43,11 @@ def unused_windows(
 
 def _possible(declared: CallingWindows) -> Iterator[WeeklyEntry]:
     """Less those of which the campaign file alone says that nobody can be called in them."""
-    return (entry for entry in weekly_entries(declared.weekly) if not why_unreachable(declared, entry))
+    entries = weekly_entries(declared.weekly)
+    if len(entries) > _MOST_ENTRIES or len(declared.blackout) > _MOST_CLOSED:
+        return
+    known = unreachable(declared)
+    yield from (entry for entry in entries if entry not in known)
 
 
 def _alone(declared: CallingWindows, entry: WeeklyEntry, since: float) -> Calendar:

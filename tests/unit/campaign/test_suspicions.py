@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.campaign.hours import MINUTES_A_DAY, parse_weekly, stretch_around, weekly_entries
+from runner.campaign.hours import MINUTES_A_DAY, Stretches, parse_weekly, weekly_entries
 from runner.campaign.loader import parse_campaign
 
 
@@ -164,9 +164,17 @@ def test_the_stretch_around_a_window_holds_it_and_is_open_throughout(weekly):
     }
     for entry in weekly_entries(weekly):
         for day in entry.days:
-            start, end = stretch_around(hours, day, entry.start)
+            start, end = Stretches(hours).around(day, entry.start)
             assert start <= entry.start < entry.end <= end
             if end - start < 7 * MINUTES_A_DAY:
                 midnight = day * MINUTES_A_DAY
                 assert {midnight + minute for minute in range(start, end, 15)} <= spans
                 assert not {midnight + start - 15, midnight + end} & spans
+
+
+def test_a_week_of_thousands_of_windows_is_judged_at_once():
+    """Quadratic work would make this last for hours: a file is given by anybody."""
+    windows = [
+        f"{n // 60 % 24:02}:{n % 60:02}-{(n + 7) // 60 % 24:02}:{(n + 7) % 60:02}" for n in range(20_000)
+    ]
+    assert warnings(weekly="{daily: [\n" + ",\n".join(f'"{window}"' for window in windows) + "]}") == ()
