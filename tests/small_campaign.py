@@ -24,7 +24,9 @@ BOSTON, NEW_YORK, CHICAGO, SAN_FRANCISCO = "617 555 0100", "212 555 0100", "312 
 TOLL_FREE = "800 555 0199"
 
 
-def campaign(*, contacts="", hours="09:00-12:00", to="2026-12-03", more=""):
+def campaign(*, contacts="", hours="09:00-12:00", weekly="", to="2026-12-03", dates="", more=""):
+    weekly = weekly or f'{{daily: "{hours}"}}'
+    dates = dates or f'{{to: "{to}"}}'
     text = f"""\
 {HEADER}
 contacts:
@@ -35,8 +37,8 @@ contacts:
   timezone: "{{{{ row.tz }}}}"
 {contacts}
 calling_windows:
-  dates: {{to: "{to}"}}
-  weekly: {{daily: "{hours}"}}
+  dates: {dates}
+  weekly: {weekly}
 {more}
 """
     return parse_campaign(text, "campaign.yaml")
@@ -50,7 +52,9 @@ def people(*numbers):
     return [person(f"p{number}", f"617 555 {number:04}") for number in numbers]
 
 
-def plan_of(loaded, rows, *, history=(), now=NOW, limit=None, suppressed=(), key=b"privacy"):
+def plan_of(
+    loaded, rows, *, history=(), now=NOW, limit=None, suppressed=(), key=b"privacy", requests_per_second=5
+):
     declared = loaded.campaign
     (source,) = declared.contacts.sources
     numbered = (
@@ -67,7 +71,7 @@ def plan_of(loaded, rows, *, history=(), now=NOW, limit=None, suppressed=(), key
             identity=Identity(key),
             versions=VERSIONS,
             now=now,
-            requests_per_second=5,
+            requests_per_second=requests_per_second,
             limit=limit,
             diagnose=lambda code, message, loc, hint: loaded.diagnostic(
                 Severity.WARNING, code, message, loc, hint

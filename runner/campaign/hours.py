@@ -5,8 +5,11 @@ Pure. Every mistake raises `PydanticCustomError` with a stable code; where only 
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import date
+from operator import itemgetter
+from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -101,19 +104,78 @@ def parse_hours(value: str | list[str], *, loc: tuple[str | int, ...] = ()) -> t
     return () if value.strip() == "closed" else (_window(value, loc),)
 
 
+class WeeklyEntry(NamedTuple):
+    """One window as `weekly` writes it, for all the days it names."""
+
+    location: tuple[str | int, ...]
+    """Its path below `weekly`."""
+    spec: str
+    text: str
+    """The days and the hours, as written."""
+    days: tuple[int, ...]
+    start: int
+    end: int
+    """Minutes from the local midnight with which the day begins; `end` is above 1440 past midnight."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.spec} {self.text.strip()}"
+
+
+def weekly_entries(weekly: Mapping[str, str | list[str]]) -> list[WeeklyEntry]:
+    """Every window of a valid `weekly`, in the order of the file."""
+    found = []
+    for spec, value in weekly.items():
+        days = parse_days(spec)
+        texts = value if isinstance(value, list) else [value]
+        for position, text in enumerate(texts):
+            location = (spec, position) if isinstance(value, list) else (spec,)
+            for start, end in parse_hours(text):
+                found.append(WeeklyEntry(location, spec, text, days, start, end))
+    return found
+
+
 def longest_window(hours: WeeklyHours) -> int:
     """Minutes of the longest stretch without a break. Windows that touch or overlap count as one."""
-    week = [(day * MINUTES_A_DAY + start, day * MINUTES_A_DAY + end)
-            for day, windows in enumerate(hours) for start, end in windows]  # fmt: skip
     # A second week, so that a stretch over Sunday's midnight is seen whole.
-    twice = sorted(week + [(start + 7 * MINUTES_A_DAY, end + 7 * MINUTES_A_DAY) for start, end in week])
-    longest, opened, closed = 0, 0, 0
-    for start, end in twice:
-        if start > closed:
-            opened = start
-        closed = max(closed, end) if start <= closed else end
-        longest = max(longest, closed - opened)
-    return longest
+    return max((end - start for start, end in _stretches(hours, weeks=2)), default=0)
+
+
+class Stretches:
+    """The stretches without a break that a week's windows make."""
+
+    def __init__(self, hours: WeeklyHours) -> None:
+        # With the weeks before and after, so that a stretch over Sunday's midnight is seen whole.
+        self._stretches = _stretches(hours, weeks=3)
+
+    def around(self, day: int, minute: int) -> tuple[int, int]:
+        """The stretch that is open at this minute of this day, in minutes from the day's midnight."""
+        midnight = (day + 7) * MINUTES_A_DAY
+        index = bisect_right(self._stretches, midnight + minute, key=itemgetter(0)) - 1
+        start, end = self._stretches[index]
+        return start - midnight, end - midnight
+
+
+def _stretches(hours: WeeklyHours, *, weeks: int) -> list[tuple[int, int]]:
+    """Windows that touch or overlap joined, as minutes from the first Monday's midnight."""
+    windows = sorted(
+        ((week * 7 + day) * MINUTES_A_DAY + start, (week * 7 + day) * MINUTES_A_DAY + end)
+        for week in range(weeks)
+        for day, opens in enumerate(hours)
+        for start, end in opens
+    )
+    joined: list[tuple[int, int]] = []
+    for start, end in windows:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def day_names(days: Iterable[int]) -> str:
+    """`sat, sun`; Monday is 0."""
+    return ", ".join(_DAYS[day] for day in days)
 
 
 def weekdays_left(first: date, last: date, closed: Iterable[tuple[date, date]]) -> set[int]:

@@ -27,7 +27,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from runner.campaign import mistakes, suspicions
+from runner.campaign import mistakes, silence, suspicions
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.document import (
     Document,
@@ -42,6 +42,7 @@ from runner.campaign.document import (
     row_lines,
 )
 from runner.campaign.model import Campaign
+from runner.campaign.templates import Template
 from runner.errors import RunnerError
 
 MAX_BYTES = 1024 * 1024
@@ -58,11 +59,17 @@ class LoadedCampaign:
     campaign: Campaign
     path: Path
     warnings: tuple[Diagnostic, ...]
+    silenced: tuple[Diagnostic, ...]
+    """Warnings that the campaign silences."""
     _document: Document
 
     def place(self, loc: Location) -> str:
         """`campaign.yaml:12`, for the value under `loc` or the nearest part of the file to it."""
         return f"{self.path}:{self._document.key_place(self._document.find(loc)[1]).line}"
+
+    def templates(self) -> Iterator[tuple[Location, Template]]:
+        """Every template of the file, with its place."""
+        return suspicions.templates(self._document)
 
     def diagnostic(
         self, severity: Severity, code: str, message: str, loc: Location, hint: str = ""
@@ -104,8 +111,8 @@ def parse_campaign(text: str, name: str) -> LoadedCampaign:
         campaign = None
     if errors or campaign is None:
         raise CampaignInvalidError(_in_file_order(errors))
-    warnings = _in_file_order(suspicions.of(document, campaign))
-    return LoadedCampaign(campaign, Path(name), tuple(warnings), document)
+    told, silenced = silence.part(_in_file_order(suspicions.of(document, campaign)), campaign.silence)
+    return LoadedCampaign(campaign, Path(name), told, silenced, document)
 
 
 def _in_file_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours
+from runner.campaign.silence import Silence
 from runner.campaign.values import (
     Country,
     DaySpec,
@@ -281,12 +282,8 @@ class CallingWindows(Declared):
     def _opens_on_some_date(self) -> Self:
         if self.dates.from_ is None or self.dates.to is None:
             return self
-        closed = [
-            (entry.first, entry.last) if isinstance(entry, DateRange) else (date.fromisoformat(entry),) * 2
-            for entry in self.blackout
-        ]
         days = hours.weekdays_left(
-            date.fromisoformat(self.dates.from_), date.fromisoformat(self.dates.to), closed
+            date.fromisoformat(self.dates.from_), date.fromisoformat(self.dates.to), self.closed_ranges
         )
         if not any(self.weekly_hours[day] for day in days):
             raise PydanticCustomError(
@@ -309,6 +306,14 @@ class CallingWindows(Declared):
                 },
             )
         return self
+
+    @property
+    def closed_ranges(self) -> list[tuple[date, date]]:
+        """What `blackout` closes: first and last local date of each entry, both inclusive."""
+        return [
+            (entry.first, entry.last) if isinstance(entry, DateRange) else (date.fromisoformat(entry),) * 2
+            for entry in self.blackout
+        ]
 
     @property
     def weekly_hours(self) -> hours.WeeklyHours:
@@ -411,4 +416,7 @@ class Campaign(Declared):
     result_url: UrlTemplate | None = Field(None, description="Where Insight posts the result of each call.")
     vars: dict[str, Scalar] = Field(
         default_factory=dict, description="Constants for templates: {{ vars.site }}."
+    )
+    silence: Silence = Field(
+        default_factory=dict, description="Warnings that are not told, each with the reason why."
     )

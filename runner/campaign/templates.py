@@ -59,6 +59,8 @@ class Template:
     is_constant: bool
     constants_used: frozenset[str]
     """Names under `vars` without which it cannot be rendered."""
+    columns_used: frozenset[str]
+    """Names of `row` that it mentions, also where `default` or a branch makes do without them."""
     _compiled: jinja2.Template | None
 
     def render(self, row: Mapping[str, object], constants: Mapping[str, object]) -> str:
@@ -86,7 +88,9 @@ def compile_template(source: str) -> Template:
     if len(source) > MAX_SOURCE:
         raise TemplateSyntaxError(f"the template is longer than {MAX_SOURCE:,} characters", 1)
     if "{{" not in source and "{%" not in source:
-        return Template(source, is_constant=True, constants_used=frozenset(), _compiled=None)
+        return Template(
+            source, is_constant=True, constants_used=frozenset(), columns_used=frozenset(), _compiled=None
+        )
     with warnings.catch_warnings():
         # Python warns about nonsense such as `5[1:]`, which fails with our own words when it is rendered.
         warnings.simplefilter("ignore")
@@ -102,7 +106,7 @@ def _compile(source: str) -> Template:
     tree = _parse(source)
     _check(tree)
     _Rewrite().visit(tree)
-    constants_used = _constants_used(tree)
+    constants_used, columns_used = _constants_used(tree), _columns_used(tree)
     tree.set_environment(_ENVIRONMENT)
     try:
         compiled = _ENVIRONMENT.from_string(tree)
@@ -111,7 +115,13 @@ def _compile(source: str) -> Template:
         raise TemplateSyntaxError(str(error), 1) from None
     except (RecursionError, SyntaxError):
         raise _too_deep(1) from None
-    return Template(source, is_constant=False, constants_used=constants_used, _compiled=compiled)
+    return Template(
+        source,
+        is_constant=False,
+        constants_used=constants_used,
+        columns_used=columns_used,
+        _compiled=compiled,
+    )
 
 
 def _assemble(compiled: jinja2.Template, row: Mapping[str, object], constants: Mapping[str, object]) -> str:
@@ -409,4 +419,13 @@ def _constants_used(tree: nodes.Template) -> frozenset[str]:
         node.attr
         for node in tree.find_all(nodes.Getattr)
         if isinstance(node.node, nodes.Name) and node.node.name == "vars" and id(node) not in guarded
+    )
+
+
+def _columns_used(tree: nodes.Template) -> frozenset[str]:
+    """The names `x` of every `row.x`, however it is used."""
+    return frozenset(
+        node.attr
+        for node in tree.find_all(nodes.Getattr)
+        if isinstance(node.node, nodes.Name) and node.node.name == "row"
     )

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Campaign, Source
-from runner.commands.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
+from runner.commands import circumstances
 from runner.commands.checks import check_holidays
 from runner.contacts import phone
 from runner.contacts.contact import Row
@@ -17,14 +17,11 @@ from runner.contacts.places import SourceFolder
 from runner.contacts.roster import roster
 from runner.contacts.sources import SourceReader
 from runner.contacts.suppression import ListTemplateError, SuppressionLists
-from runner.contacts.text_file import Notice
 from runner.ledger.ledger import Ledger
-from runner.ledger.overview import overview
 from runner.planning import public_holidays
 from runner.planning.plan import DataVersions, History, Plan
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import EveryContactFailedError, PlanInput, build_plan
-from runner.reports.halt import halt_words
 from runner.settings import Settings
 
 NO_HISTORY = (
@@ -73,7 +70,7 @@ def prepare_plan(
         suppression = SuppressionLists(campaign, reader)
     identity = Identity(privacy_key(settings, ledger))
     history = ledger.history(campaign.name)
-    standing = list(_standing(loaded, settings, ledger, identity, now))
+    of_ledger = list(circumstances.of_ledger(loaded, settings, ledger, identity, now))
     with _at_their_template(loaded):
         plan = build_plan(
             PlanInput(
@@ -90,8 +87,9 @@ def prepare_plan(
                 ),
                 earlier_diagnostics=lambda: (
                     *loaded.warnings,
-                    *standing,
-                    *_notices(loaded, reader.notices),
+                    *loaded.silenced,
+                    *of_ledger,
+                    *circumstances.of_rows(loaded, reader, suppression, now),
                 ),
             )
         )
@@ -128,36 +126,6 @@ def _at_their_template(loaded: LoadedCampaign) -> Iterator[None]:
             Severity.ERROR, "template_fails", error.message, error.location, error.hint
         )
         raise CampaignInvalidError([finding]) from None
-
-
-def _standing(
-    loaded: LoadedCampaign, settings: Settings, ledger: Ledger, identity: Identity, now: float
-) -> Iterator[Diagnostic]:
-    """What the ledger holds against carrying out any plan of this campaign."""
-    seen = overview(ledger.engine, loaded.campaign.name, now, most_problems=0)
-    if seen.halt:
-        yield loaded.diagnostic(
-            Severity.WARNING, seen.halt.standing.value, halt_words(seen.campaign, seen.halt), ("name",)
-        )
-    elsewhere = bound_elsewhere(seen, settings, identity)
-    if elsewhere:
-        yield loaded.diagnostic(
-            Severity.WARNING, "bound_elsewhere", elsewhere, ("name",), BOUND_ELSEWHERE_HINT
-        )
-
-
-def _notices(loaded: LoadedCampaign, notices: list[Notice]) -> Iterator[Diagnostic]:
-    """What was odd about the sources, at the place where the campaign file names them."""
-    contacts = loaded.campaign.contacts
-    places: dict[str, tuple[str | int, ...]] = {}
-    for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
-        for index, source in enumerate(declared):
-            if hasattr(source, "path"):
-                places.setdefault(source.path, ("contacts", field, index, "path"))
-    for notice in notices:
-        yield loaded.diagnostic(
-            Severity.WARNING, notice.code, notice.message, places[notice.source], notice.hint
-        )
 
 
 def _data_versions() -> DataVersions:

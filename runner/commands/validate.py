@@ -7,7 +7,8 @@ from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
 from runner.campaign.loader import load_campaign
-from runner.commands.checks import check_holidays
+from runner.campaign.silence import Silenced, in_a_line, part, with_reasons
+from runner.commands.checks import all_closed, check_holidays
 from runner.errors import ExitStatus, UsageError
 from runner.reports.plan_json import diagnostic_json
 
@@ -15,7 +16,8 @@ from runner.reports.plan_json import diagnostic_json
 def validate(paths: Sequence[Path], *, as_json: bool) -> int:
     """Needs no credentials and reads no contacts."""
     files = [file for path in paths for file in campaign_files(path)]
-    findings = [finding for file in files for finding in check(file)]
+    silenced: list[Silenced] = []
+    findings = [finding for file in files for finding in check(file, silenced)]
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if as_json:
         sys.stdout.write(json.dumps([diagnostic_json(d) for d in findings], ensure_ascii=False, indent=1))
@@ -23,6 +25,8 @@ def validate(paths: Sequence[Path], *, as_json: bool) -> int:
     else:
         for finding in findings:
             sys.stdout.write(f"{render(finding)}\n\n")
+        if silenced:
+            sys.stdout.write(f"{in_a_line(silenced)}\n")
         broken = len({finding.file for finding in errors})
         checked = f"{len(files)} campaign file{'' if len(files) == 1 else 's'}"
         verdict = (
@@ -49,11 +53,14 @@ def campaign_files(path: Path) -> list[Path]:
     return found
 
 
-def check(file: Path) -> list[Diagnostic]:
-    """Everything there is to say about one campaign file."""
+def check(file: Path, silenced: list[Silenced]) -> list[Diagnostic]:
+    """Everything there is to say about one campaign file. What it silences is added to `silenced`."""
     try:
         loaded = load_campaign(file)
         check_holidays(loaded)
     except CampaignInvalidError as error:
         return list(error.diagnostics)
-    return list(loaded.warnings)
+    silence = loaded.campaign.silence
+    told, untold = part((*loaded.warnings, *loaded.silenced, *all_closed(loaded)), silence)
+    silenced += with_reasons(untold, silence)
+    return list(told)

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
 from runner.contacts.text_file import BadLines, Notice, open_text
 from runner.errors import SourceContentError
@@ -49,7 +50,12 @@ def csv_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
         bad.raise_if_any(_RAGGED_HINT)
         if count == 0:
             notices.append(
-                Notice(name, "empty_source", f"{name} has a header and no rows", "is it the right file?")
+                Notice(
+                    name,
+                    WarningCode.EMPTY_SOURCE,
+                    f"{name} has a header and no rows",
+                    "is it the right file?",
+                )
             )
 
 

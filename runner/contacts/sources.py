@@ -1,7 +1,7 @@
 """Reads the rows of a source, one after the other, each with the line on which it starts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner.campaign.model import (
     Campaign,
@@ -35,6 +35,13 @@ class SourceReader:
 
     folder: SourceFolder
     notices: list[Notice]
+    _columns: dict[str, set[str]] = field(default_factory=dict)
+
+    def columns(self, source: AnySource) -> frozenset[str]:
+        """Every column that a row of the source had, as far as it was read."""
+        if isinstance(source, InlineSource | InlineSuppression):
+            return frozenset(column for row in source.rows for column in row)
+        return frozenset(self._columns.get(source.path, ()))
 
     def rows(self, source: AnySource) -> Iterator[Row]:
         """Streams the rows. Raises SourceError for what cannot be read, and SourceContentError, after the
@@ -45,6 +52,11 @@ class SourceReader:
                 for number, values in enumerate(source.rows, start=1):
                     yield Row(source=INLINE, line=number, values=values)
             case CsvSource() | CsvSuppression():
-                yield from csv_rows(self.folder.find(source.path), source.path, self.notices)
+                yield from self._noted(csv_rows(self.folder.find(source.path), source.path, self.notices))
             case JsonlSource() | JsonlSuppression():
-                yield from jsonl_rows(self.folder.find(source.path), source.path, self.notices)
+                yield from self._noted(jsonl_rows(self.folder.find(source.path), source.path, self.notices))
+
+    def _noted(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for row in rows:
+            self._columns.setdefault(row.source, set()).update(row.values)
+            yield row

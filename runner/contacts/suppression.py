@@ -1,6 +1,6 @@
 """People who are never called. A list that cannot be read stops everything; it never counts as empty."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,26 @@ from runner.contacts.sources import SourceReader
 from runner.contacts.text_file import BadLines
 from runner.errors import SourceContentError, SourceError
 
-_Fingerprint = tuple[int, int, int, int]
+
+class _Fingerprint(NamedTuple):
+    """Changes when somebody writes to the file or puts another in its place."""
+
+    inode: int
+    size: int
+    changed_ns: int
+    status_changed_ns: int
+
+
+class ListFile(NamedTuple):
+    """A list that is a file. `position` counts in `contacts.suppress` from 0."""
+
+    position: int
+    name: str
+    """The path as the campaign file writes it."""
+    entries: int
+    """Numbers and keys that it names."""
+    changed_at: float
+    """When the file was last written to; UTC Unix seconds."""
 
 
 @dataclass(slots=True)
@@ -68,6 +87,15 @@ class SuppressionLists:
             if line is not None:
                 return f"on {_name(declared)}:{line}"
         return None
+
+    def files(self) -> Iterator[ListFile]:
+        """What is known of each list that is a file, as it was read last."""
+        for position, (declared, people) in enumerate(zip(self._declared, self._people, strict=True)):
+            if not isinstance(declared, InlineSuppression):
+                changed = self._fingerprints[declared.path].changed_ns
+                yield ListFile(
+                    position, declared.path, len(people.phones) + len(people.keys), changed / 10**9
+                )
 
     def refresh(self) -> bool:
         """Reads the file lists again if one changed, and tells whether. Raises as construction does."""
@@ -175,4 +203,4 @@ def _fingerprint(path: Path, name: str) -> _Fingerprint:
         found = path.stat()
     except OSError as error:
         raise SourceError(f"{name}: it cannot be read ({error.strerror})") from None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return _Fingerprint(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from runner.campaign.warning_codes import WarningCode
 from runner.errors import SourceContentError, SourceError
 
 _CHUNK = 1 << 20
@@ -18,7 +19,7 @@ class Notice:
     """Something odd about a source that does not stop it from being read. `code` is stable."""
 
     source: str
-    code: str
+    code: WarningCode
     message: str
     hint: str
 
@@ -35,7 +36,7 @@ def open_text(path: Path, name: str, notices: list[Notice]) -> Iterator[TextIO]:
             notices.append(
                 Notice(
                     name,
-                    "latin1",
+                    WarningCode.LATIN1,
                     f"{name} is not UTF-8; it was read as Latin-1 (Windows-1252)",
                     "check names with accents in the plan, or export it again as UTF-8",
                 )

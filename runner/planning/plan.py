@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from runner.campaign.diagnostics import Diagnostic
+from runner.campaign.silence import Silenced
 from runner.contacts.contact import Exclusion
 
 
@@ -173,4 +174,6 @@ class Plan:
     exclusions: tuple[Exclusion, ...]
     withdrawals: tuple[Withdrawal, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
+    silenced: tuple[Silenced, ...] = ()
+    """Warnings that the campaign silences: not among `diagnostics`."""
     versions: DataVersions

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.hours import WeeklyHours
 from runner.campaign.model import Campaign
+from runner.campaign.silence import Silenced
 from runner.contacts.contact import Exclusion, Reason
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
@@ -98,6 +99,8 @@ class PlanView:
     exclusions: tuple[ExclusionView, ...]
     withdrawals: tuple[WithdrawalView, ...]
     diagnostics: tuple[Diagnostic, ...]
+    silenced: tuple[Silenced, ...]
+    """Warnings that the campaign silences, with its reasons."""
 
 
 def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contacts: bool) -> PlanView:
@@ -120,6 +123,7 @@ def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contac
         exclusions=tuple(viewer.exclusion(exclusion) for exclusion in plan.exclusions),
         withdrawals=tuple(viewer.withdrawal(withdrawal) for withdrawal in plan.withdrawals),
         diagnostics=plan.diagnostics,
+        silenced=plan.silenced,
     )
 
 

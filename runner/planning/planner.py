@@ -6,17 +6,17 @@ Pure: the rows, the history and the time come as values, and the same values giv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 
+from runner.campaign import silence
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
-from runner.campaign.timezones import zone
 from runner.contacts.contact import Contact, Exclusion, Reason
 from runner.contacts.identity import Identity
 from runner.contacts.phone import is_toll_free
 from runner.errors import ExitStatus, RunnerError
-from runner.planning import contact_dates
+from runner.planning import contact_dates, plan_warnings
 from runner.planning.changes import changed_fields, difference
+from runner.planning.forecast import Demand
 from runner.planning.memory import Memory
 from runner.planning.pacing import attempts_that_fit
 from runner.planning.placement import Placement, effective_pace
@@ -30,14 +30,12 @@ from runner.planning.plan import (
     Slot,
     Withdrawal,
 )
+from runner.planning.plan_warnings import Diagnose
 from runner.planning.request import RequestTemplates, UnfitError
 from runner.planning.windows import Window
 from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
 
 ROUND = 1
-_WAKING_HOURS = range(8, 21)
-"""Local hours in which people are commonly awake: 47 CFR 64.1200(c)(1) allows solicitation from 8 to 21."""
-
 _NO_CONTACT = frozenset(
     {
         Reason.FILTERED,
@@ -48,9 +46,6 @@ _NO_CONTACT = frozenset(
     }
 )
 """Reasons for which a row never got as far as the templates of its call."""
-
-Diagnose = Callable[[str, str, tuple[str | int, ...], str], Diagnostic]
-"""(code, message, path in the campaign file, hint) → a warning at its place."""
 
 
 class EveryContactFailedError(RunnerError):
@@ -119,6 +114,8 @@ class _Planner:
         self._exclusions: list[Exclusion] = []
         self._homes: dict[str, tuple[str, ...]] = {}
         self._rows = 0
+        self._demand = Demand((), ())
+        self._misses = 0
 
     def build(self) -> Plan:
         candidates = self._candidates()
@@ -127,7 +124,9 @@ class _Planner:
         candidates.sort(key=lambda candidate: -candidate.contact.priority)
         calls = self._calls(candidates)
         withdrawals = self._withdrawals(calls)
-        diagnostics = (*self._given.earlier_diagnostics(), *self._warnings(calls))
+        told, silenced = silence.part(
+            (*self._given.earlier_diagnostics(), *self._warnings(candidates, calls)), self._campaign.silence
+        )
         return Plan(
             plan_id=self._plan_id(calls, withdrawals),
             campaign=self._campaign.name,
@@ -137,7 +136,8 @@ class _Planner:
             calls=tuple(calls),
             exclusions=tuple(self._exclusions),
             withdrawals=tuple(withdrawals),
-            diagnostics=diagnostics,
+            diagnostics=told,
+            silenced=silence.with_reasons(silenced, self._campaign.silence),
             versions=self._given.versions,
         )
 
@@ -228,24 +228,20 @@ class _Planner:
 
     def _calls(self, candidates: Sequence[_Candidate]) -> list[PlannedCall]:
         """Slots that were given earlier stay; the others take what is free, in order of precedence."""
-        for start in self._memory.sent_starts():
-            self._placement.occupy(start)
         kept = {
             candidate.contact.key: candidate.known
             for candidate in candidates
             if candidate.known is not None and self._keeps_its_slot(candidate, candidate.known)
         }
-        for known in kept.values():
-            self._placement.occupy(known.start_timestamp)
+        taken = [*self._memory.sent_starts(), *(known.start_timestamp for known in kept.values())]
+        for start in taken:
+            self._placement.occupy(start)
         wanted = self._within_limit(candidates)
         waiting = [candidate for candidate in wanted if candidate.contact.key not in kept]
-        placed = dict(
-            zip(
-                (candidate.contact.key for candidate in waiting),
-                self._placement.place([candidate.windows for candidate in waiting]),
-                strict=True,
-            )
-        )
+        self._demand = Demand(taken, [candidate.windows for candidate in waiting])
+        slots = self._placement.place(self._demand.waiting)
+        self._misses = slots.count(None)
+        placed = dict(zip((candidate.contact.key for candidate in waiting), slots, strict=True))
         calls = []
         for candidate in wanted:
             before = kept.get(candidate.contact.key)
@@ -330,44 +326,20 @@ class _Planner:
             )
         return found
 
-    def _warnings(self, calls: Sequence[PlannedCall]) -> list[Diagnostic]:
-        found = []
-        wanted = self._campaign.pacing.calls_per_minute
-        pace = effective_pace(self._campaign, self._given.requests_per_second)
-        if wanted is not None and wanted > pace:
-            found.append(
-                self._given.diagnose(
-                    "pace_above_request_rate",
-                    f"calls_per_minute {wanted} is more than requests may go out: the plan uses {pace}",
-                    ("pacing", "calls_per_minute"),
-                    "lower it, or raise RUNNER_REQUESTS_PER_SECOND if Plum agrees",
-                )
-            )
-        asleep = self._calls_outside_waking_hours(calls)
-        if asleep:
-            fixed = self._campaign.calling_windows.timezone != CONTACT
-            found.append(
-                self._given.diagnose(
-                    "asleep",
-                    f"{asleep:,} of {len(calls):,} calls start outside 8:00 to 21:00 where the contact is",
-                    ("calling_windows", "timezone" if fixed else "weekly"),
-                    "write `timezone: contact` to use each contact's own time"
-                    if fixed
-                    else "are these the hours you mean? They are local, on a 24-hour clock: 5 pm is 17:00",
-                )
-            )
-        return found
-
-    def _calls_outside_waking_hours(self, calls: Iterable[PlannedCall]) -> int:
-        """Calls at an hour in which the contact, wherever it may be, may be asleep."""
-        fixed = self._campaign.calling_windows.timezone != CONTACT
-        return sum(
-            any(
-                datetime.fromtimestamp(call.start_timestamp, zone(name)).hour not in _WAKING_HOURS
-                for name in (self._homes.get(call.key, ()) if fixed else call.timezones)
-            )
-            for call in calls
+    def _warnings(
+        self, candidates: Sequence[_Candidate], calls: Sequence[PlannedCall]
+    ) -> Iterable[Diagnostic]:
+        found = plan_warnings.Findings(
+            campaign=self._campaign,
+            now=self._given.now,
+            requests_per_second=self._given.requests_per_second,
+            calls=calls,
+            demand=self._demand,
+            misses=self._misses,
+            zone_sets=tuple(dict.fromkeys(candidate.zones for candidate in candidates)),
+            homes=self._homes,
         )
+        return plan_warnings.of(found, self._given.diagnose)
 
     def _plan_id(self, calls: Iterable[PlannedCall], withdrawals: Iterable[Withdrawal]) -> str:
         content = [

@@ -43,6 +43,7 @@ def plan_json(plan: PlanView, pins: Pins | None = None) -> str:
         "exclusions": [asdict(exclusion) for exclusion in plan.exclusions],
         "withdrawals": [asdict(withdrawal) for withdrawal in plan.withdrawals],
         "diagnostics": [diagnostic_json(diagnostic) for diagnostic in plan.diagnostics],
+        "silenced": [silenced._asdict() for silenced in plan.silenced],
     }
     parts = [f" {_dump(name)}: {_dump(value)}" for name, value in head.items()]
     parts += [f" {_dump(name)}: {_lines(values)}" for name, values in lists.items()]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from runner.campaign.silence import in_a_line
 from runner.planning.plan_view import PlanView
 from runner.reports.markdown import code, folded, plain, table
 from runner.reports.plan_facts import (
@@ -100,6 +101,10 @@ class _Page:
         return ["", "#### Changes", "", *table(("", "calls", "", "why"), rows)]
 
     def _warnings(self) -> list[str]:
+        silenced = in_a_line(self._plan.silenced)
+        return [*self._told(), *(["", plain(silenced)] if silenced else [])]
+
+    def _told(self) -> list[str]:
         found = self._some(self._plan.diagnostics, "warnings")
         if not found:
             return []

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runner.campaign import diagnostics
+from runner.campaign.silence import in_a_line
 from runner.planning.plan_view import CallView, ExclusionView, PlanView
 from runner.reports.lines import columns, indented, tell
 from runner.reports.plan_facts import (
@@ -37,6 +38,7 @@ def print_plan(console: Console, plan: PlanView) -> None:
             *_headline(plan),
             *_section("Changes", _changes(plan)),
             *_section("Warnings", _warnings(plan)),
+            *([Text(), Text(in_a_line(plan.silenced), style="dim")] if plan.silenced else []),
             *_section("Calls an hour, by the contacts' own clocks", hours_chart(plan.calls)),
             *_section("Not called", _exclusions(plan)),
             *_section("The first requests", _requests(plan.calls)),

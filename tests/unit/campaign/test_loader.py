@@ -15,7 +15,7 @@ contacts:
   sources: [{type: csv, path: contacts.csv}]
   phone: "{{ row.phone }}"
 calling_windows:
-  weekly: {daily: "10:00-18:00"}
+  weekly: {daily: "10:15-18:00"}
 """
 
 
@@ -30,8 +30,14 @@ def error(text):
     return only
 
 
+def warnings(text):
+    """All but that of the missing caller_id, which the campaign above lacks as the smallest one does."""
+    found = parse_campaign(text, "a.yaml").warnings
+    return [warning for warning in found if warning.code != "no_caller_id"]
+
+
 def warning_codes(text):
-    return [found.code for found in parse_campaign(text, "a.yaml").warnings]
+    return [found.code for found in warnings(text)]
 
 
 def test_a_campaign_becomes_typed_values_with_the_defaults():
@@ -40,7 +46,7 @@ def test_a_campaign_becomes_typed_values_with_the_defaults():
     assert campaign.retry_policy.max_attempts == 1
     assert campaign.calling_windows.close_margin == 300
     assert campaign.pacing.queue_ahead == 300
-    assert campaign.calling_windows.weekly_hours[6] == ((600, 1080),)
+    assert campaign.calling_windows.weekly_hours[6] == ((615, 1080),)
 
 
 @pytest.mark.parametrize(("written", "seconds"), [("90", 90), ("90s", 90), ('"45m"', 2700), ("2h", 7200)])
@@ -132,11 +138,11 @@ def test_a_wrong_type_is_told_in_plain_words():
 
 def test_a_value_of_several_possible_types_has_one_error():
     assert (
-        error(CAMPAIGN.replace('"10:00-18:00"', "{a: b}")).message
+        error(CAMPAIGN.replace('"10:15-18:00"', "{a: b}")).message
         == "`daily`: expected text or a list, found a mapping"
     )
     assert (
-        error(CAMPAIGN.replace('"10:00-18:00"', "[[]]")).message == "`daily[0]`: expected text, found a list"
+        error(CAMPAIGN.replace('"10:15-18:00"', "[[]]")).message == "`daily[0]`: expected text, found a list"
     )
 
 
@@ -264,14 +270,13 @@ def test_a_constant_that_no_vars_declare_is_suspicious():
     text = (
         CAMPAIGN + 'metadata: {a: "{{ vars.sit }}", b: "{{ vars.x | default(1) }}"}\nvars: {site: Boston}\n'
     )
-    (found,) = parse_campaign(text, "a.yaml").warnings
+    (found,) = warnings(text)
     assert (found.code, found.line, found.hint) == ("unknown_constant", 9, "did you mean `site`?")
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        'caller_id: ""',
         'caller_id: "{{ row.line }}"',
         'post_dial: ""',
         'post_dial: "1,2#*"',

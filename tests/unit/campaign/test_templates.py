@@ -432,3 +432,12 @@ def test_a_hostile_expression_gives_bounded_text_or_a_clear_error(expression):
 def test_arbitrary_text_between_braces_gives_text_or_a_clear_error(text):
     _, error = outcome("{{" + text + "}}")
     assert error is None or error.message
+
+
+def test_a_template_names_the_columns_that_it_uses_however_guarded():
+    source = (
+        "{{ row.a }} {{ row['b c'] | default(1) }} {{ row.d.e }} "
+        "{% if row.f is defined %}{{ row[vars.g] }}{% endif %}"
+    )
+    assert compile_template(source).columns_used == {"a", "b c", "d", "f"}
+    assert compile_template("no template").columns_used == frozenset()

@@ -1,0 +1,75 @@
+"""Every warning there is: its code, what it says, and whether a campaign file may silence it. Pure.
+
+The schema, the checks of `silence:` and the README's table are made of this list, so that a code stands in
+one place. Codes are stable: campaign files name them.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+_PASSES = "it tells how things stand at this moment, and goes when they change"
+_SLIP = "no reason makes this right, and mending it is as short as silencing it"
+
+
+class WarningCode(StrEnum):
+    """A warning's code. `meaning` says in a few words what it warns of.
+
+    `always_told` says why it cannot be silenced, and is empty where it can. Standing orders and a wrong
+    account decide what the next `apply` does, so a reason written months ago must not hide them. That a
+    suppression list is empty or old may be silenced: whoever says why answers for it in review, and a list
+    that cannot be read is an error in any case.
+    """
+
+    meaning: str
+    always_told: str
+
+    def __new__(cls, code: str, meaning: str, always_told: str = "") -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        member.always_told = always_told
+        return member
+
+    # Of the file alone.
+    ON_THE_HOUR = "on_the_hour", "a window starts on the full hour, when most other calls start too"
+    NO_CALLER_ID = "no_caller_id", "calls go out without a number to show, and carriers may block them"
+    ATTEMPTS_DO_NOT_FIT = "attempts_do_not_fit", "a window has no room for all of `max_attempts`"
+    UNREACHABLE_WINDOW = "unreachable_window", "nobody can ever be called in a window of `weekly`"
+    LONG_QUEUE_AHEAD = (
+        "long_queue_ahead",
+        "requests leave so early that many of those who opt out are called all the same",
+    )
+    INSECURE_RESULT_URL = "insecure_result_url", "results would cross the network in clear text"
+    CONSTANT_PHONE = "constant_phone", "every row has the same number", _SLIP
+    CONSTANT_KEY = "constant_key", "every row has the same key", _SLIP
+    UNKNOWN_CONSTANT = "unknown_constant", "a template uses a constant that `vars` lacks", _SLIP
+
+    # Of the plan.
+    PACE_ABOVE_REQUEST_RATE = (
+        "pace_above_request_rate",
+        "`calls_per_minute` is more than requests may go out",
+    )
+    PACE_TOO_SLOW = "pace_too_slow", "the last window ends before everybody's turn"
+    ASLEEP = "asleep", "calls start outside 8:00 to 21:00 where the contact is"
+    UNUSED_WINDOW = "unused_window", "no contact of this plan can be called in a window of `weekly`"
+
+    # Of what lies around it.
+    UNKNOWN_COLUMN = "unknown_column", "a template uses a column that no row has"
+    EMPTY_SOURCE = "empty_source", "a source has no rows"
+    LATIN1 = "latin1", "a file is not UTF-8 and was read as Latin-1"
+    EMPTY_SUPPRESSION_LIST = "empty_suppression_list", "a list of people never to call names nobody"
+    OLD_SUPPRESSION_LIST = (
+        "old_suppression_list",
+        "the file of such a list has not changed for more than 30 days",
+    )
+    SHARED_INSTANCE = "shared_instance", "another campaign of this ledger calls for the same survey instance"
+    PAUSED = "paused", "an operator paused the campaign", _PASSES
+    CANCELED = "canceled", "an operator canceled the campaign", _PASSES
+    BOUND_ELSEWHERE = (
+        "bound_elsewhere",
+        "the ledger knows the campaign from another account or address",
+        _PASSES,
+    )
+
+
+SILENCEABLE = tuple(code for code in WarningCode if not code.always_told)

@@ -1,0 +1,140 @@
+"""Warnings about what lies around a campaign file: the ledger, the suppression lists, the rows' columns."""
+
+import time
+from collections.abc import Iterator
+
+from runner.campaign.diagnostics import Diagnostic, Severity
+from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.document import Location
+from runner.campaign.loader import LoadedCampaign
+from runner.campaign.warning_codes import WarningCode
+from runner.commands.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
+from runner.contacts.identity import Identity
+from runner.contacts.sources import AnySource, SourceReader
+from runner.contacts.suppression import SuppressionLists
+from runner.insight.client import origin
+from runner.ledger.ledger import Ledger
+from runner.ledger.neighbors import neighbors
+from runner.ledger.overview import overview
+from runner.reports.halt import halt_words
+from runner.settings import Settings
+
+OLDEST_LIST_DAYS = 30
+"""As an example, US telemarketers may use the national registry for 31 days (47 CFR 64.1200(c)(2)(i)(D))."""
+
+_DAY = 86_400
+
+
+def of_ledger(
+    loaded: LoadedCampaign, settings: Settings, ledger: Ledger, identity: Identity, now: float
+) -> Iterator[Diagnostic]:
+    """What the ledger holds against carrying out any plan of this campaign. `now` is UTC Unix seconds."""
+    seen = overview(ledger.engine, loaded.campaign.name, now, most_problems=0)
+    if seen.halt:
+        halted = {"paused": WarningCode.PAUSED, "canceled": WarningCode.CANCELED}[seen.halt.standing.value]
+        yield _warning(loaded, halted, halt_words(seen.campaign, seen.halt), ("name",))
+    elsewhere = bound_elsewhere(seen, settings, identity)
+    if elsewhere:
+        yield _warning(loaded, WarningCode.BOUND_ELSEWHERE, elsewhere, ("name",), BOUND_ELSEWHERE_HINT)
+    survey = loaded.campaign.survey
+    here = origin(settings.insight_base_url)
+    for other in neighbors(
+        ledger.engine, loaded.campaign.name, survey.survey_id, survey.instance_id, here, now
+    ):
+        yield _warning(
+            loaded,
+            WarningCode.SHARED_INSTANCE,
+            f"campaign {other.campaign} of this ledger calls for the same survey instance: "
+            f"{other.waiting:,} call{'' if other.waiting == 1 else 's'} waiting, {other.sent:,} sent in the "
+            "last 30 days",
+            ("survey", "instance_id"),
+            "nobody is called twice by one campaign, but somebody on the lists of both is; and "
+            "`cancel --pending-at-insight` of one takes the other's calls too",
+        )
+
+
+def of_rows(
+    loaded: LoadedCampaign, reader: SourceReader, suppression: SuppressionLists, now: float
+) -> Iterator[Diagnostic]:
+    """What reading all sources and lists has shown. `now` is UTC Unix seconds."""
+    yield from _notices(loaded, reader)
+    yield from _lists(loaded, suppression, now)
+    yield from _unknown_columns(loaded, reader)
+
+
+def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
+    """What was odd about the files, at the place where the campaign file names them."""
+    contacts = loaded.campaign.contacts
+    places: dict[str, Location] = {}
+    for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
+        for index, source in enumerate(declared):
+            if hasattr(source, "path"):
+                places.setdefault(source.path, ("contacts", field, index, "path"))
+    for notice in reader.notices:
+        place = places[notice.source]
+        # That a list names nobody is worth a warning of its own.
+        if notice.code is not WarningCode.EMPTY_SOURCE or place[1] == "sources":
+            yield _warning(loaded, notice.code, notice.message, place, notice.hint)
+
+
+def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) -> Iterator[Diagnostic]:
+    for found in suppression.files():
+        place = ("contacts", "suppress", found.position, "path")
+        if found.entries == 0:
+            yield _warning(
+                loaded,
+                WarningCode.EMPTY_SUPPRESSION_LIST,
+                f"{found.name} names nobody, so it keeps nobody from being called",
+                place,
+                "is it the right file, and was it exported to the end?",
+            )
+        # A plan as of a later day cannot know how often the list will have been exported by then.
+        days = int((min(now, time.time()) - found.changed_at) // _DAY)
+        if days > OLDEST_LIST_DAYS:
+            yield _warning(
+                loaded,
+                WarningCode.OLD_SUPPRESSION_LIST,
+                f"{found.name} was last changed {days} days ago: whoever opted out since is called",
+                place,
+                "export it again; a fresh git checkout makes files look new, so the list may be older yet",
+            )
+
+
+def _unknown_columns(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
+    """Columns that no row has, though `default` or a branch keeps the template from failing."""
+    columns: dict[tuple[int, ...], frozenset[str]] = {}
+    for location, template in loaded.templates():
+        sources = _read_by(loaded, location)
+        # Most templates read the same sources, and JSON lines may have very many columns.
+        which = tuple(map(id, sources))
+        if which not in columns:
+            columns[which] = frozenset[str]().union(*map(reader.columns, sources))
+        known = columns[which]
+        # Without a row nobody knows the columns, and that the source is empty was said already.
+        for name in sorted(template.columns_used - known) if known else ():
+            yield _warning(
+                loaded,
+                WarningCode.UNKNOWN_COLUMN,
+                f"no row has a column `{name}`",
+                location,
+                did_you_mean(name, known) or "look at the names in the source; upper and lower case differ",
+            )
+
+
+def _read_by(loaded: LoadedCampaign, location: Location) -> list[AnySource]:
+    """The sources whose rows fill in the template at this place of the campaign file."""
+    contacts = loaded.campaign.contacts
+    match location:
+        case ("contacts", "sources", int(position), *_):
+            return [contacts.sources[position]]
+        case ("contacts", "suppress", int(position), *_):
+            return [contacts.suppress[position]]
+        case ("contacts", ("phone" | "key" | "timezone") as field):
+            return [source for source in contacts.sources if getattr(source, field) is None]
+    return list(contacts.sources)
+
+
+def _warning(
+    loaded: LoadedCampaign, code: WarningCode, message: str, location: Location, hint: str = ""
+) -> Diagnostic:
+    return loaded.diagnostic(Severity.WARNING, code, message, location, hint)

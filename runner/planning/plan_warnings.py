@@ -1,0 +1,131 @@
+"""What is suspicious about a plan: warnings that need its contacts, its calls and its time. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from runner.campaign.diagnostics import Diagnostic
+from runner.campaign.model import Campaign
+from runner.campaign.timezones import zone
+from runner.campaign.warning_codes import WarningCode
+from runner.campaign.window_suspicions import WEEKLY
+from runner.planning.forecast import FASTEST, Demand, sufficient_pace
+from runner.planning.pacing import request_rate_pace
+from runner.planning.placement import effective_pace
+from runner.planning.plan import PlannedCall
+from runner.planning.unused_windows import (
+    ALL_CLOSED,
+    ALL_CLOSED_HINT,
+    closed_windows,
+    unused_windows,
+)
+from runner.planning.zones import CONTACT
+
+_WAKING_HOURS = range(8, 21)
+"""Local hours in which people are commonly awake: 47 CFR 64.1200(c)(1) allows solicitation from 8 to 21."""
+
+Diagnose = Callable[[WarningCode, str, tuple[str | int, ...], str], Diagnostic]
+"""(code, message, path in the campaign file, hint) → a warning at its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the planner found out, as far as warnings follow from it. `now` is UTC Unix seconds."""
+
+    campaign: Campaign
+    now: float
+    requests_per_second: float
+    calls: Sequence[PlannedCall]
+    demand: Demand
+    misses: int
+    """Contacts for whom the pace left no slot."""
+    zone_sets: Sequence[tuple[str, ...]]
+    """Of all contacts that have a window, each set once."""
+    homes: Mapping[str, tuple[str, ...]]
+    """With a fixed zone, where each contact really is, by key."""
+
+
+def of(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    """Every warning about a plan."""
+    yield from _pace_above_request_rate(found, diagnose)
+    yield from _pace_too_slow(found, diagnose)
+    yield from _asleep(found, diagnose)
+    yield from _windows(found, diagnose)
+
+
+def _pace_above_request_rate(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    wanted = found.campaign.pacing.calls_per_minute
+    pace = effective_pace(found.campaign, found.requests_per_second)
+    if wanted is not None and wanted > pace:
+        yield diagnose(
+            WarningCode.PACE_ABOVE_REQUEST_RATE,
+            f"calls_per_minute {wanted} is more than requests may go out: the plan uses {pace}",
+            ("pacing", "calls_per_minute"),
+            "lower it, or raise RUNNER_REQUESTS_PER_SECOND if Plum agrees",
+        )
+
+
+def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    if not found.misses:
+        return
+    campaign = found.campaign
+    pace = effective_pace(campaign, found.requests_per_second)
+    enough = sufficient_pace(campaign, found.demand, too_slow=pace, now=found.now)
+    if enough is None:
+        hint = f"no pace up to {FASTEST:,} calls a minute would do: lengthen the windows or the dates"
+    elif enough <= request_rate_pace(found.requests_per_second):
+        hint = f"`calls_per_minute: {enough}` would do; so would longer windows or dates"
+    else:
+        hint = (
+            f"`calls_per_minute: {enough}` with RUNNER_REQUESTS_PER_SECOND={-(-enough // 60)} would do, if "
+            "Plum agrees; so would longer windows or dates"
+        )
+    set_here = campaign.pacing.calls_per_minute is not None
+    total = len(found.calls) + found.misses
+    yield diagnose(
+        WarningCode.PACE_TOO_SLOW,
+        f"{found.misses:,} of {total:,} contacts get no call: at a pace of {pace} a minute the last window "
+        "ends before their turn",
+        ("pacing", "calls_per_minute") if set_here else ("calling_windows", "weekly"),
+        hint,
+    )
+
+
+def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    fixed = found.campaign.calling_windows.timezone != CONTACT
+    asleep = sum(
+        _perhaps_asleep(call.start_timestamp, found.homes.get(call.key, ()) if fixed else call.timezones)
+        for call in found.calls
+    )
+    if asleep:
+        yield diagnose(
+            WarningCode.ASLEEP,
+            f"{asleep:,} of {len(found.calls):,} calls start outside 8:00 to 21:00 where the contact is",
+            ("calling_windows", "timezone" if fixed else "weekly"),
+            "write `timezone: contact` to use each contact's own time"
+            if fixed
+            else "are these the hours you mean? They are local, on a 24-hour clock: 5 pm is 17:00",
+        )
+
+
+def _perhaps_asleep(start: int, zones: tuple[str, ...]) -> bool:
+    """Whether it is no waking hour in one of the zones in which the contact may be."""
+    return any(datetime.fromtimestamp(start, zone(name)).hour not in _WAKING_HOURS for name in zones)
+
+
+def _windows(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    if not found.zone_sets:
+        return
+    declared = found.campaign.calling_windows
+    for entry in closed_windows(declared, found.now):
+        yield diagnose(
+            WarningCode.UNREACHABLE_WINDOW, ALL_CLOSED, (*WEEKLY, *entry.location), ALL_CLOSED_HINT
+        )
+    for entry in unused_windows(declared, found.zone_sets, found.now):
+        yield diagnose(
+            WarningCode.UNUSED_WINDOW,
+            "no contact of this plan can be called in this window: it is never open in every zone in which "
+            "one of them may be",
+            (*WEEKLY, *entry.location),
+            "give contacts.timezone where numbers leave several zones, or take the window out",
+        )
