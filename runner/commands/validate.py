@@ -1,37 +1,38 @@
 """`runner validate`: reads campaign files and reports everything that is wrong with them."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
 from runner.campaign.loader import load_campaign
 from runner.commands.checks import check_holidays
 from runner.errors import ExitStatus, UsageError
+from runner.reports import github
 from runner.reports.plan_json import diagnostic_json
+from runner.reports.sarif import sarif
 
 
-def validate(paths: Sequence[Path], *, as_json: bool) -> int:
-    """Needs no credentials and reads no contacts."""
+def validate(paths: Sequence[Path], *, output: str) -> int:
+    """Needs no credentials and reads no contacts. `output` is text, json, github or sarif."""
     files = [file for path in paths for file in campaign_files(path)]
     findings = [finding for file in files for finding in check(file)]
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-    if as_json:
-        sys.stdout.write(json.dumps([diagnostic_json(d) for d in findings], ensure_ascii=False, indent=1))
-        sys.stdout.write("\n")
-    else:
-        for finding in findings:
-            sys.stdout.write(f"{render(finding)}\n\n")
-        broken = len({finding.file for finding in errors})
-        checked = f"{len(files)} campaign file{'' if len(files) == 1 else 's'}"
-        verdict = (
-            f"{len(errors)} error{'' if len(errors) == 1 else 's'} in {broken} of {checked}"
-            if errors
-            else f"{checked}: valid"
-        )
-        sys.stdout.write(f"{verdict}\n")
-    return ExitStatus.CAMPAIGN_INVALID if errors else ExitStatus.DONE
+    match output:
+        case "json":
+            found = [diagnostic_json(finding) for finding in findings]
+            sys.stdout.write(f"{json.dumps(found, ensure_ascii=False, indent=1)}\n")
+        case "github":
+            _report_to_github(findings, _verdict(findings, len(files)))
+        case "sarif":
+            sys.stdout.write(sarif(findings, Path.cwd(), version("plum-runner")))
+        case _:
+            for finding in findings:
+                sys.stdout.write(f"{render(finding)}\n\n")
+            sys.stdout.write(f"{_verdict(findings, len(files))}\n")
+    return ExitStatus.CAMPAIGN_INVALID if _errors(findings) else ExitStatus.DONE
 
 
 def campaign_files(path: Path) -> list[Path]:
@@ -57,3 +58,23 @@ def check(file: Path) -> list[Diagnostic]:
     except CampaignInvalidError as error:
         return list(error.diagnostics)
     return list(loaded.warnings)
+
+
+def _errors(findings: Sequence[Diagnostic]) -> list[Diagnostic]:
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
+
+
+def _verdict(findings: Sequence[Diagnostic], files: int) -> str:
+    errors = _errors(findings)
+    checked = f"{files} campaign file{'' if files == 1 else 's'}"
+    if not errors:
+        return f"{checked}: valid"
+    broken = len({finding.file for finding in errors})
+    return f"{len(errors)} error{'' if len(errors) == 1 else 's'} in {broken} of {checked}"
+
+
+def _report_to_github(findings: Sequence[Diagnostic], verdict: str) -> None:
+    sys.stdout.write(f"{github.annotations(findings)}{verdict}\n")
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        table = github.findings_table(findings, f"runner validate: {verdict}")
+        github.append_job_summary(Path(summary), table)
