@@ -19,8 +19,8 @@ MAX_RESULTS = 25_000
 """GitHub refuses a run with more results ("About code scanning limits on SARIF results")."""
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_LINE_BREAKS = ["\r\n", "\n", "\r", "\u0085", "\u2028", "\u2029"]
-"""YAML's: they decide what a line number means."""
+_LINE_BREAKS = ["\r\n", "\n", "\r"]
+"""Those of YAML 1.2: they decide what a line number means."""
 
 
 def sarif(findings: Sequence[Diagnostic], folder: Path, version: str) -> str:
