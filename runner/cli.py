@@ -123,9 +123,7 @@ def validate(
     """Check campaign files: every error at once, each with its line and what to do."""
     from runner.commands.validate import validate  # noqa: PLC0415 - see the module's docstring
 
-    if output in {ValidateOutput.GITHUB, ValidateOutput.SARIF}:
-        raise _not_yet(f"--output {output}")
-    return validate(paths, as_json=output is ValidateOutput.JSON)
+    return validate(paths, output=output)
 
 
 @app.command()

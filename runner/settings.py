@@ -90,6 +90,12 @@ def marks_folder() -> Path:
     return user_data_path("runner") / "marks"
 
 
+def job_summary() -> Path | None:
+    """The file that GitHub Actions shows as the summary of a job; None elsewhere."""
+    named = os.environ.get("GITHUB_STEP_SUMMARY")
+    return Path(named) if named else None
+
+
 def _default_env_file() -> Path:
     return user_config_path("runner") / ".env"
 

@@ -13,7 +13,8 @@ from runner.contacts.sources import source_paths
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.planning.saved_plan import Comparison, SavedPlan, compare, pin_plan, same_key
-from runner.reports.plan_json import NoPlanError, plan_json, read_saved_plan
+from runner.reports.plan_json import plan_json
+from runner.reports.saved_plan_json import NoPlanError, read_saved_plan
 from runner.reports.times import rfc3339
 
 SUFFIX = ".json"

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
@@ -10,32 +11,32 @@ from runner.campaign.loader import load_campaign
 from runner.campaign.silence import Silenced, in_a_line, part, with_reasons
 from runner.commands.checks import all_closed, check_holidays
 from runner.errors import ExitStatus, UsageError
+from runner.reports import github
 from runner.reports.plan_json import diagnostic_json
+from runner.reports.sarif import sarif
+from runner.settings import job_summary
 
 
-def validate(paths: Sequence[Path], *, as_json: bool) -> int:
-    """Needs no credentials and reads no contacts."""
+def validate(paths: Sequence[Path], *, output: str) -> int:
+    """Needs no credentials and reads no contacts. `output` is text, json, github or sarif."""
     files = [file for path in paths for file in campaign_files(path)]
     silenced: list[Silenced] = []
     findings = [finding for file in files for finding in check(file, silenced)]
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-    if as_json:
-        sys.stdout.write(json.dumps([diagnostic_json(d) for d in findings], ensure_ascii=False, indent=1))
-        sys.stdout.write("\n")
-    else:
-        for finding in findings:
-            sys.stdout.write(f"{render(finding)}\n\n")
-        if silenced:
-            sys.stdout.write(f"{in_a_line(silenced)}\n")
-        broken = len({finding.file for finding in errors})
-        checked = f"{len(files)} campaign file{'' if len(files) == 1 else 's'}"
-        verdict = (
-            f"{len(errors)} error{'' if len(errors) == 1 else 's'} in {broken} of {checked}"
-            if errors
-            else f"{checked}: valid"
-        )
-        sys.stdout.write(f"{verdict}\n")
-    return ExitStatus.CAMPAIGN_INVALID if errors else ExitStatus.DONE
+    match output:
+        case "json":
+            found = [diagnostic_json(finding) for finding in findings]
+            sys.stdout.write(f"{json.dumps(found, ensure_ascii=False, indent=1)}\n")
+        case "github":
+            _report_to_github(findings, _verdict(findings, len(files)))
+        case "sarif":
+            sys.stdout.write(sarif(findings, Path.cwd(), version("plum-runner")))
+        case _:
+            for finding in findings:
+                sys.stdout.write(f"{render(finding)}\n\n")
+            if silenced:
+                sys.stdout.write(f"{in_a_line(silenced)}\n")
+            sys.stdout.write(f"{_verdict(findings, len(files))}\n")
+    return ExitStatus.CAMPAIGN_INVALID if _errors(findings) else ExitStatus.DONE
 
 
 def campaign_files(path: Path) -> list[Path]:
@@ -64,3 +65,23 @@ def check(file: Path, silenced: list[Silenced]) -> list[Diagnostic]:
     told, untold = part((*loaded.warnings, *loaded.silenced, *all_closed(loaded)), silence)
     silenced += with_reasons(untold, silence)
     return list(told)
+
+
+def _errors(findings: Sequence[Diagnostic]) -> list[Diagnostic]:
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
+
+
+def _verdict(findings: Sequence[Diagnostic], files: int) -> str:
+    errors = _errors(findings)
+    checked = f"{files} campaign file{'' if files == 1 else 's'}"
+    if not errors:
+        return f"{checked}: valid"
+    broken = len({finding.file for finding in errors})
+    return f"{len(errors)} error{'' if len(errors) == 1 else 's'} in {broken} of {checked}"
+
+
+def _report_to_github(findings: Sequence[Diagnostic], verdict: str) -> None:
+    sys.stdout.write(f"{github.annotations(findings)}{verdict}\n")
+    summary = job_summary()
+    if summary is not None:
+        github.append_job_summary(summary, github.findings_table(findings, f"runner validate: {verdict}"))

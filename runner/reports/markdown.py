@@ -3,15 +3,20 @@
 import re
 from collections.abc import Iterable, Sequence
 
-_WORD_JOINER = "\N{WORD JOINER}"
-
 
 def plain(text: str) -> str:
-    """The text as it is: nothing in it formats, links, mentions somebody or ends a table's cell."""
-    escaped = re.sub(r"([\\`*_\[\]<>|~&#])", r"\\\1", _one_line(text))
-    escaped = escaped.replace("://", r":\//").replace("www.", r"www\.")
-    # Mentions and references are found in the finished page, where the backslash is gone.
-    return escaped.replace("@", f"@{_WORD_JOINER}").replace("#", f"#{_WORD_JOINER}")
+    """The text as it is, on one line: nothing in it formats, links, mentions somebody or ends a table's cell.
+
+    Punctuation becomes character references, which GitHub's Markdown never takes for structure or links.
+    """
+    # Addresses and mentions are looked for in the finished text, so they need a break (a word joiner).
+    return _PUNCTUATION.sub(lambda found: f"&#{ord(found[0])};", _one_line(text)).replace(
+        "&#64;", "&#64;&#8288;"
+    )
+
+
+_PUNCTUATION = re.compile(r"[!#$&()*+<=>@\[\\\]^_`{|}~]|(?<!\d):|:(?!\d)|(?<=www)\.")
+"""A colon between digits is a time of day, and stays."""
 
 
 def code(text: str) -> str:
@@ -39,5 +44,11 @@ def folded(summary: str, lines: Iterable[str]) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    # What cannot be seen could turn the direction of the text, or break the line.
-    return "".join(character if character.isprintable() else " " for character in text)
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", re.sub(r"\s+", " ", text).strip())
+
+
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters (a terminal's escapes among them), those that turn the direction of text, and halves of
+pairs, which cannot be written as UTF-8."""

@@ -8,8 +8,9 @@ from rich.console import Console
 from saved_plans import saved
 from small_campaign import campaign, people, person, plan_of, remembered
 
-from runner.reports.plan_json import NoPlanError, plan_json, read_saved_plan
+from runner.reports.plan_json import plan_json
 from runner.reports.plan_text import print_plan
+from runner.reports.saved_plan_json import NoPlanError, read_saved_plan
 
 LOADED = campaign(
     contacts="  where: \"{{ row.id != 'out' }}\"",

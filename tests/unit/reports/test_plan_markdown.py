@@ -71,8 +71,7 @@ def test_nothing_of_a_campaign_becomes_markup(text):
     assert "\n" not in safe
     assert "\x1b" not in safe
     assert "\u202e" not in safe
-    assert not re.search(r"(?<!\\)[<>|*_`\[\]~&#]", safe)
-    assert not re.search(r"://|www\.|[@#]\w", safe)
+    assert not re.search(r"[<>|*_`\[\]~]|://|www\.|&(?!#\d+;)|(?<!&)#", safe)
 
 
 @given(st.text())

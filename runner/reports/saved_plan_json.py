@@ -1,0 +1,77 @@
+"""A saved plan, read back from JSON that nobody trusts."""
+
+import json
+from datetime import datetime
+
+from pydantic import TypeAdapter, ValidationError
+
+from runner.campaign import timezones
+from runner.errors import RunnerError
+from runner.planning.plan_view import PlanView
+from runner.planning.saved_plan import Pins, SavedPlan
+from runner.reports.plan_json import FORMAT_VERSION
+
+
+class NoPlanError(RunnerError):
+    """The text is no plan that this version of runner saved."""
+
+
+def read_saved_plan(text: str) -> SavedPlan:
+    """Raises NoPlanError. A saved plan comes with a pull request, so nothing of it is taken on trust."""
+    try:
+        content = json.loads(text)
+        if not isinstance(content, dict) or "plan_id" not in content:
+            raise NoPlanError("it is no plan", hint=_MAKE_ONE)
+        if content.pop("format_version", None) != FORMAT_VERSION:
+            raise NoPlanError("another version of runner made it", hint=_MAKE_ONE)
+        pins = content.pop("saved", None)
+        if pins is None:
+            raise NoPlanError("it is the output of a plan, not a saved plan", hint=_MAKE_ONE)
+        content["as_of"] = datetime.fromisoformat(content["as_of"]).timestamp()
+        pins["calls"] = [call.pop("pin") for call in content["calls"]]
+        for call in content["calls"]:
+            call.setdefault("result_url", "")
+        saved = SavedPlan(view=_VIEW.validate_python(content), pins=_PINS.validate_python(pins))
+        _check_sense(saved.view)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
+        raise NoPlanError(f"it is damaged at {place}", hint=_MAKE_ONE) from None
+    except json.JSONDecodeError:
+        raise NoPlanError("it is no JSON", hint=_MAKE_ONE) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise NoPlanError("it is damaged", hint=_MAKE_ONE) from None
+    return saved
+
+
+_MAKE_ONE = "`runner plan campaign.yaml -o plan.json` saves a plan"
+_VIEW, _PINS = TypeAdapter(PlanView), TypeAdapter(Pins)
+_LATEST = 32_503_680_000
+"""The year 3000, in Unix seconds."""
+
+
+def _check_sense(view: PlanView) -> None:
+    """Raises ValueError for values of the right type that no plan can hold."""
+    instants = [view.as_of, *(withdrawal.start_timestamp for withdrawal in view.withdrawals)]
+    for call in view.calls:
+        instants += [call.queue_at, call.start_timestamp, call.end_timestamp, call.start_before or 0]
+        if not call.timezones or not timezones.names().issuperset(call.timezones):
+            raise ValueError("a zone that does not exist")
+    if not all(0 <= instant < _LATEST for instant in instants):
+        raise ValueError("an instant that no calendar has")
+    if len(view.hours.weekly) != _DAYS_A_WEEK or _SUMMARY - view.summary.keys():
+        raise ValueError("a part is missing")
+
+
+_DAYS_A_WEEK = 7
+_SUMMARY = {
+    "rows",
+    "planned",
+    "excluded",
+    "already_queued",
+    "new",
+    "moved",
+    "changed",
+    "unchanged",
+    "withdrawn",
+    "no_window",
+}
