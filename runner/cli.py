@@ -3,6 +3,7 @@
 Each command imports its use case when it runs, so that `runner --help` pays for nothing it does not need.
 """
 
+import re
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -397,6 +398,11 @@ def _print_error(error: RunnerError) -> None:
     if isinstance(error, CampaignInvalidError):
         for diagnostic in error.diagnostics:
             sys.stderr.write(f"{render(diagnostic)}\n")
-    sys.stderr.write(f"error: {error.message}\n")
+    sys.stderr.write(_harmless(f"error: {error.message}\n"))
     if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
+        sys.stderr.write(_harmless(f"hint: {error.hint}\n"))
+
+
+def _harmless(text: str) -> str:
+    """Names of files may hold line breaks, and GitHub takes a line that begins with :: for a command."""
+    return re.sub(r"(?m)^(\s*)::", r"\1: :", text)

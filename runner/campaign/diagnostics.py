@@ -30,7 +30,8 @@ class Diagnostic:
     source_line: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.col}" if self.line else self.file
+        file = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.file)
+        place = f"{file}:{self.line}:{self.col}" if self.line else file
         return f"{place}: {self.severity}[{self.code}]: {self.message}"
 
 

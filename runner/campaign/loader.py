@@ -163,8 +163,8 @@ class _UnreadableError(Exception):
     """The text is no YAML from here on, or too much of it; the problem is on the list."""
 
 
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-"""The line breaks of ruamel, so that its line numbers fit."""
+_LINE_BREAK = re.compile("\r\n|[\n\r]")
+"""The line breaks that ruamel counts, so that its line numbers fit: YAML 1.2 has no others."""
 
 
 class _Composer:

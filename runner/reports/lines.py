@@ -13,7 +13,7 @@ _LEAST_WIDTH = 20
 
 def tell(console: Console, lines: Iterable[Text]) -> None:
     """Prints each line in full. Only a terminal gets line breaks that are not in the text."""
-    for line in lines:
+    for line in map(_printable, lines):
         line.rstrip()
         for part in _wrapped(console, line) if console.is_terminal else (line,):
             console.print(part, soft_wrap=True)
@@ -37,6 +37,14 @@ def columns(rows: Sequence[Sequence[str | Text]], *, right: Iterable[int] = ()) 
 
 def indented(lines: Iterable[Text], by: int = 2) -> list[Text]:
     return [Text(" " * by) + line for line in lines]
+
+
+def _printable(line: Text) -> Text:
+    """Without what could steer a terminal, or begin a line of its own: names of files may hold anything."""
+    if line.plain.isprintable():
+        return line
+    shown = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line.plain)
+    return Text("".join(shown), style=line.style)
 
 
 def _wrapped(console: Console, line: Text) -> Iterable[Text]:

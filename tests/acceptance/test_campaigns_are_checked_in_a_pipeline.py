@@ -56,7 +56,7 @@ def test_github_gets_annotations_and_a_summary(step):
     assert verdict == "1 error in 1 of 2 campaign files"
     summary = summary_of(step)
     assert summary.startswith("### runner validate&#58; 1 error in 1 of 2 campaign files\n")
-    assert "| error | campaigns&#47;broken&#46;yaml&#58;10&#58;30 | out&#95;of&#95;range" in summary
+    assert "| error | campaigns/broken.yaml&#58;10:30 | out&#95;of&#95;range" in summary
 
 
 def test_github_s_summary_says_that_all_is_well(step):

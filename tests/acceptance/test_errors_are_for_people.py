@@ -1,5 +1,7 @@
 """The promise: whatever a user can cause ends in a line that says where, what and what to do."""
 
+import re
+
 import pytest
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
@@ -82,7 +84,7 @@ def test_refused_calls_show_the_api_s_own_words_and_end_with_status_6(ready, sta
         (("plan", "missing.yaml"), 1, "there is no file missing.yaml"),
         (("apply", "campaign.yaml"), 64, "--yes"),
         (("plan", "campaign.yaml", "--as-of", "yesterday"), 64, "--as-of yesterday"),
-        (("plan", "campaign.yaml", "--output", "html"), 64, "not supported yet"),
+        (("plan", "campaign.yaml", "--output", "paper"), 64, "paper"),
         (("plan", "campaign.yaml", "--limit", "0"), 64, "--limit"),
         (("dance",), 64, "dance"),
         (("plan",), 64, "CAMPAIGN"),
@@ -92,6 +94,14 @@ def test_refused_calls_show_the_api_s_own_words_and_end_with_status_6(ready, sta
 )
 def test_wrong_usage(ready, arguments, status, says):
     fails(ready, arguments, status=status, says=says)
+
+
+def test_a_name_with_a_line_break_gives_no_command_to_github(ready):
+    name = "a\n  ::set-output name=x::y.yaml"
+    ready.write(name, "").write_bytes(b"\xff")
+    for text in (ready.run("validate", name), ready.run("plan", name), ready.run("apply", name, "--yes")):
+        assert text.returncode == 1
+        assert not re.search(r"(?m)^\s*::", text.stdout + text.stderr)
 
 
 @pytest.mark.parametrize(

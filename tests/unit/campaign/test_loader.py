@@ -473,3 +473,10 @@ def test_whatever_the_values_each_error_has_a_code_of_ours(campaign):
     }
     ours |= {"missing_reattempt_wait", "duplicate_day", "bad_dates"}
     assert {each.code for each in found} <= ours
+
+
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"])
+def test_only_what_yaml_counts_as_a_line_break_is_one(character):
+    """Else the line that is shown is another: perhaps one with somebody's data."""
+    found = error(f'description: "a{character}b"\n{CAMPAIGN}mistake: 1\n')
+    assert found.source_line == "mistake: 1"
