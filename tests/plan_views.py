@@ -152,18 +152,30 @@ def a_week_of_calls():
 
 
 def a_busy_plan():
+    excluded = [
+        (Reason.SUPPRESSED, 140, {"detail": "on stop.csv:2"}),
+        (Reason.ALREADY_QUEUED, 60, {"detail": "queued by an earlier apply"}),
+        (Reason.INVALID_PHONE, 4, {"detail": "too short for a US number", "contact": "", "ref": ""}),
+        (Reason.NO_WINDOW, 1, {"detail": "its last window ended on 2026-11-30"}),
+    ]
+    on_the_hour = {
+        "code": "on-the-hour",
+        "message": "calls start on the hour",
+        "line": 12,
+        "col": 9,
+        "source_line": '    mon-fri: "17:00-20:30"',
+    }
     return plan_view(
         calls=a_week_of_calls(),
         exclusions=[
-            *(exclusion(n) for n in range(140)),
-            *(exclusion(200 + n, reason=Reason.ALREADY_QUEUED, detail="queued by an earlier apply") for n in range(60)),
-            *(exclusion(300 + n, reason=Reason.INVALID_PHONE, detail="too short for a US number", contact="", ref="") for n in range(4)),
-            exclusion(400, reason=Reason.NO_WINDOW, detail="its last window ended on 2026-11-30"),
+            exclusion(100 * index + number, reason=reason, **values)
+            for index, (reason, size, values) in enumerate(excluded)
+            for number in range(size)
         ],
         withdrawals=[
-            *(withdrawal(n) for n in range(3)),
+            *(withdrawal(number) for number in range(3)),
             withdrawal(9, reason="suppressed since: on stop.csv:12"),
         ],
-        diagnostics=[warning(), warning(code="on-the-hour", message="calls start on the hour", line=12, col=9, source_line='    mon-fri: "17:00-20:30"')],
+        diagnostics=[warning(), warning(**on_the_hour)],
         hours=HoursView(timezone="contact", weekly=EVENINGS, calls_per_minute=20),
-    )  # fmt: skip
+    )

@@ -1,4 +1,4 @@
-"""The plan as one page that opens anywhere: no network, nothing beside it, and it reads without its script."""
+"""The plan as one page that opens anywhere: no network, no other file, and it reads without its script."""
 
 import base64
 import hashlib

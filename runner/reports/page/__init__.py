@@ -1,1 +1,1 @@
-"""The parts of the plan's page: what each of its charts and tables shows, with its template, style and script."""
+"""The parts of the plan's page: what its charts and tables show; its template, style and script."""

@@ -11,7 +11,7 @@ from runner.reports.plan_text import zone_names
 from runner.reports.times import local_time, westernmost
 
 NOT_CALLED = "not called"
-KINDS: Mapping[str, str] = {**SIGNS, NOT_CALLED: "×"}
+KINDS: Mapping[str, str] = {**SIGNS, NOT_CALLED: "x"}
 """What becomes of a row, with the sign that stands before it."""
 FIRST_ROWS = 100
 """Rows that are in the page as text; the script shows the others."""

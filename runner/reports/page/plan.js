@@ -32,7 +32,6 @@
       zone: (row) => zone(row)[0],
       allZones: (row) => zone(row)[1],
       starts: (row) => data.starts[row],
-      before: (row) => data.befores[row],
       why: pick(data.whys),
       place: (row) => (source(row) ? `${source(row)}:${data.rows[row]}` : ""),
     };
@@ -154,6 +153,8 @@
     contact.scope = "row";
     const zone = make("td", "", column.zone(row));
     if (column.zone(row) !== column.allZones(row)) zone.title = column.allZones(row);
+    const start = make("td", "time", starts(row));
+    if (before(row)) start.append(make("span", "was", `was ${before(row)}`));
     const line = make("tr");
     line.append(
       first,
@@ -161,8 +162,7 @@
       make("td", "ref", column.ref(row)),
       make("td", "phone", column.phone(row)),
       zone,
-      make("td", "time", starts(row)),
-      make("td", "time", before(row)),
+      start,
       make("td", "why", column.why(row)),
       make("td", "place", column.place(row)),
     );

@@ -20,6 +20,7 @@ HEIGHT = TOP + 7 * DAY_HEIGHT + 4
 
 _LEVELS = 5
 _FINEST_STEP = 15
+_NUMBERS_AT = 14
 _WIDEST_NUMBER = 100_000
 
 
@@ -59,7 +60,7 @@ class DayRow:
     name: str
     y: float
     hours: str
-    """The declared windows, such as `17:15–20:30`, or `closed`."""
+    """The declared windows, such as `17:15-20:30`, or `closed`."""
     total: int
     counts: Sequence[int]
     """By hour, as in `WeekMap.hours`."""
@@ -94,10 +95,7 @@ def week_map(plan: PlanView) -> WeekMap:
         clock=_clock(plan.hours),
         step=step,
         cells=_cells(by_cell, step),
-        totals=[
-            HourTotal(x=round(LEFT + (hour + 0.5) * HOUR_WIDTH, 2), y=_row(day) + 14, text=_short(number))
-            for (day, hour), number in sorted(by_hour.items())
-        ],
+        totals=_totals(by_hour, by_cell, step),
         windows=list(_windows(weekly)),
         days=[
             DayRow(
@@ -145,6 +143,23 @@ def _cells(by_cell: Counter[tuple[int, int]], step: int) -> list[Cell]:
     ]
 
 
+def _totals(
+    by_hour: Counter[tuple[int, int]], by_cell: Counter[tuple[int, int]], step: int
+) -> list[HourTotal]:
+    """Each stands over the middle of the hour's cells: a window may open at a quarter past."""
+    middles: dict[tuple[int, int], list[float]] = {}
+    for day, index in by_cell:
+        middles.setdefault((day, index * step // 60), []).append((index + 0.5) * step)
+    return [
+        HourTotal(
+            x=_across((min(middles[day, hour]) + max(middles[day, hour])) / 2),
+            y=_row(day) + _NUMBERS_AT,
+            text=_short(number),
+        )
+        for (day, hour), number in sorted(by_hour.items())
+    ]
+
+
 def _windows(weekly: WeeklyHours) -> Iterable[OpenStretch]:
     for day, windows in enumerate(weekly):
         for start, end in windows:
@@ -158,7 +173,7 @@ def _stretch(day: int, start: int, end: int, tip: str) -> OpenStretch:
     return OpenStretch(x=_across(start), y=_row(day), width=round(_across(end) - _across(start), 2), tip=tip)
 
 
-def _across(minute: int) -> float:
+def _across(minute: float) -> float:
     return round(LEFT + minute / 60 * HOUR_WIDTH, 2)
 
 
@@ -167,8 +182,8 @@ def _row(day: int) -> float:
 
 
 def _span(start: int, end: int) -> str:
-    """`17:15–20:30`; the end of a day is 24:00, after it the clock begins anew."""
-    return f"{_time(start)}–{_time(end if end <= MINUTES_A_DAY else end - MINUTES_A_DAY)}"
+    """`17:15-20:30`; the end of a day is 24:00, after it the clock begins anew."""
+    return f"{_time(start)}-{_time(end if end <= MINUTES_A_DAY else end - MINUTES_A_DAY)}"
 
 
 def _time(minute: int) -> str:

@@ -1,12 +1,12 @@
-"""The chart of calls an hour by zone: one small panel for each zone, all on the same hours."""
+"""The chart of calls an hour by zone: one small panel for each zone, all with the same days and hours."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date
+from math import ceil
 
 from runner.planning.plan_view import CallView
-from runner.reports.plan_facts import count
+from runner.reports.plan_facts import count, starts_by_local_hour
 from runner.reports.plan_text import zone_names
 
 WIDTH, HEIGHT = 320, 112
@@ -15,12 +15,14 @@ LEFT, RIGHT, TOP, BASE = 4, 316, 18, 86
 HOURS_AT, DAYS_AT = 97, 109
 """Where the labels of the hours and of the days stand."""
 
-_HOUR = 3600
 _MOST_DAYS = 14
 _MOST_ZONES = 4
-_DAY_LABEL_WIDTH = 60
+_DAY_LABEL_WIDTH = 64
 _HOURS_ARE_LABELLED_UP_TO = 2
 _ALL = "All calls"
+
+LocalHour = tuple[date, int]
+"""An hour of a local day of the contacts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Panel:
     label: str
     total: int
     peak: int
-    peak_at: str
+    """Of the hours that are drawn."""
     top: int
     """The count that a bar of full height stands for."""
     bars: Sequence[Bar]
@@ -53,7 +55,7 @@ class Panel:
 class Label:
     x: float
     text: str
-    anchor: str = "middle"
+    anchor: str = "start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,94 +64,111 @@ class ZoneChart:
 
     panels: Sequence[Panel]
     hours: Sequence[str]
-    """The hours in which any call starts, in UTC."""
+    """The hours in which any call starts."""
+    span: str
+    """The hours that each day of a panel has."""
     day_labels: Sequence[Label]
     hour_labels: Sequence[Label]
     later: str
     """What lies beyond the days that are drawn; empty if nothing does."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    label: str
+    total: int
+    starts: Mapping[LocalHour, int]
+
+
 def zone_chart(calls: Sequence[CallView]) -> ZoneChart:
-    """The hours are UTC: so the zones can be compared, and added up to what the runner has to send."""
-    starts: dict[tuple[str, ...], Counter[datetime]] = {}
-    for (start, zones), number in Counter((call.start_timestamp, call.timezones) for call in calls).items():
-        hour = datetime.fromtimestamp(start - start % _HOUR, UTC)
-        starts.setdefault(zones, Counter())[hour] += number
-    total = sum(starts.values(), Counter[datetime]())
-    days = sorted({hour.date() for hour in total})
-    drawn = set(days[:_MOST_DAYS])
-    hours = sorted(hour for hour in total if hour.date() in drawn)
+    """The hours are those of the contacts' own clocks: so it shows when people are called."""
+    everything = _group(_ALL, calls)
+    days = sorted({day for day, _ in everything.starts})
+    hours = sorted(hour for hour in everything.starts if hour[0] in days[:_MOST_DAYS])
     axis = _Axis(hours)
     return ZoneChart(
-        panels=_panels(starts, total, hours, axis),
+        panels=_panels(everything, _groups(calls), hours, axis),
         hours=[_hour_words(hour) for hour in hours],
+        span=axis.span(),
         day_labels=axis.day_labels(),
         hour_labels=axis.hour_labels(),
-        later=_later(total, hours, len(days)),
+        later=_later(everything, hours, len(days)),
     )
 
 
-def _panels(
-    starts: Mapping[tuple[str, ...], Counter[datetime]],
-    total: Counter[datetime],
-    hours: Sequence[datetime],
-    axis: "_Axis",
-) -> list[Panel]:
-    if not hours:
-        return []
-    groups = _groups(starts)
-    everything = _panel(_ALL, total, hours, axis, max(total[hour] for hour in hours))
-    if len(groups) == 1:
-        return [_panel(groups[0][0], total, hours, axis, everything.top)]
-    top = max(counted[hour] for _, counted in groups for hour in hours)
-    return [everything, *(_panel(label, counted, hours, axis, top) for label, counted in groups)]
+def _group(label: str, calls: Sequence[CallView]) -> _Group:
+    counted = starts_by_local_hour(calls)
+    return _Group(
+        label, len(calls), {(day, hour): number for day in counted for hour, number in counted[day].items()}
+    )
 
 
-def _groups(starts: Mapping[tuple[str, ...], Counter[datetime]]) -> list[tuple[str, Counter[datetime]]]:
+def _groups(calls: Sequence[CallView]) -> list[_Group]:
     """The zones with the most calls, and the others together."""
-    ranked = sorted(starts.items(), key=lambda item: (-item[1].total(), item[0]))
+    by_zones: dict[tuple[str, ...], list[CallView]] = {}
+    for call in calls:
+        by_zones.setdefault(call.timezones, []).append(call)
+    ranked = sorted(by_zones.items(), key=lambda item: (-len(item[1]), item[0]))
     # One zone needs no more room than "others" would.
     shown = len(ranked) if len(ranked) == _MOST_ZONES + 1 else _MOST_ZONES
-    groups = [(zone_names(zones), counted) for zones, counted in ranked[:shown]]
-    others = ranked[shown:]
+    groups = [_group(zone_names(zones), members) for zones, members in ranked[:shown]]
+    others = [members for _, members in ranked[shown:]]
     if others:
-        together = sum((counted for _, counted in others), Counter[datetime]())
-        groups.append((f"{len(others):,} other zones", together))
+        together = [call for members in others for call in members]
+        groups.append(_group(f"{len(others):,} others, with few calls", together))
     return groups
 
 
-def _panel(
-    label: str, counted: Counter[datetime], hours: Sequence[datetime], axis: "_Axis", top: int
-) -> Panel:
-    counts = [counted[hour] for hour in hours]
-    peak = max(counts)
+def _panels(
+    everything: _Group, groups: Sequence[_Group], hours: Sequence[LocalHour], axis: "_Axis"
+) -> list[Panel]:
+    if not hours:
+        return []
+    if len(groups) == 1:
+        return [_panel(groups[0], hours, axis, _peak(groups[0], hours))]
+    top = max(_peak(group, hours) for group in groups)
+    return [
+        _panel(everything, hours, axis, _peak(everything, hours)),
+        *(_panel(group, hours, axis, top) for group in groups),
+    ]
+
+
+def _panel(group: _Group, hours: Sequence[LocalHour], axis: "_Axis", top: int) -> Panel:
+    counts = [group.starts.get(hour, 0) for hour in hours]
     return Panel(
-        label=label,
-        total=counted.total(),
-        peak=peak,
-        peak_at=_hour_words(hours[counts.index(peak)]) if peak else "",
+        label=group.label,
+        total=group.total,
+        peak=_peak(group, hours),
         top=top,
         bars=[axis.bar(hour, number, top) for hour, number in zip(hours, counts, strict=True) if number],
         counts=counts,
     )
 
 
-class _Axis:
-    """Days side by side, each with the same hours: those in which any call starts on any day."""
+def _peak(group: _Group, hours: Sequence[LocalHour]) -> int:
+    return max(group.starts.get(hour, 0) for hour in hours)
 
-    def __init__(self, hours: Sequence[datetime]) -> None:
-        self._days = sorted({hour.date() for hour in hours})
-        of_day = [hour.hour for hour in hours] or [0]
+
+class _Axis:
+    """Days side by side, each with the same hours: from the first to the last in which any call starts."""
+
+    def __init__(self, hours: Sequence[LocalHour]) -> None:
+        self._days = sorted({day for day, _ in hours})
+        of_day = [hour for _, hour in hours] or [0]
         self._first, self._last = min(of_day), max(of_day)
         self._day_width = (RIGHT - LEFT) / max(1, len(self._days))
-        gap = min(6.0, self._day_width / 8) if len(self._days) > 1 else 0.0
+        gap = min(10.0, self._day_width / 6) if len(self._days) > 1 else 0.0
         self._hour_width = (self._day_width - gap) / (self._last - self._first + 1)
 
-    def bar(self, hour: datetime, number: int, top: int) -> Bar:
+    def span(self) -> str:
+        return f"{self._first:02}:00 to {self._last + 1:02}:00"
+
+    def bar(self, hour: LocalHour, number: int, top: int) -> Bar:
+        day, of_day = hour
         height = (BASE - TOP) * number / top
         gap = min(2.0, self._hour_width / 6)
         return Bar(
-            x=round(self._day_starts(self._days.index(hour.date())) + self._hours_in(hour.hour), 2),
+            x=round(self._day_starts(self._days.index(day)) + self._hours_in(of_day), 2),
             y=round(BASE - height, 2),
             width=round(self._hour_width - gap, 2),
             height=round(height, 2),
@@ -157,24 +176,22 @@ class _Axis:
         )
 
     def day_labels(self) -> list[Label]:
-        if not self._days:
-            return []
-        every = max(1, round(len(self._days) * _DAY_LABEL_WIDTH / (RIGHT - LEFT) + 0.49))
+        every = max(1, ceil(len(self._days) * _DAY_LABEL_WIDTH / (RIGHT - LEFT)))
         return [
-            Label(x=round(self._day_starts(index), 2), text=f"{day:%a %m-%d}", anchor="start")
+            Label(x=round(self._day_starts(index), 2), text=f"{day:%a %m-%d}")
             for index, day in enumerate(self._days)
             if index % every == 0
         ]
 
     def hour_labels(self) -> list[Label]:
         """The first and the last hour of each day, where there is room."""
-        if not self._days or len(self._days) > _HOURS_ARE_LABELLED_UP_TO:
+        if len(self._days) > _HOURS_ARE_LABELLED_UP_TO:
             return []
         labels = []
         for index in range(len(self._days)):
             begin = self._day_starts(index)
             end = begin + self._hours_in(self._last + 1)
-            labels.append(Label(x=round(begin, 2), text=f"{self._first:02}:00", anchor="start"))
+            labels.append(Label(x=round(begin, 2), text=f"{self._first:02}:00"))
             labels.append(Label(x=round(end, 2), text=f"{self._last + 1:02}:00", anchor="end"))
         return labels
 
@@ -185,10 +202,11 @@ class _Axis:
         return (hour - self._first) * self._hour_width
 
 
-def _later(total: Counter[datetime], hours: Sequence[datetime], days: int) -> str:
-    rest = total.total() - sum(total[hour] for hour in hours)
+def _later(everything: _Group, hours: Sequence[LocalHour], days: int) -> str:
+    rest = everything.total - sum(everything.starts[hour] for hour in hours)
     return f"and {count(rest, 'call')} on {count(days - _MOST_DAYS, 'later day')}" if rest else ""
 
 
-def _hour_words(hour: datetime) -> str:
-    return f"{hour:%a %Y-%m-%d %H:%M}–{hour + timedelta(hours=1):%H:%M} UTC"
+def _hour_words(hour: LocalHour) -> str:
+    day, of_day = hour
+    return f"{day:%a %Y-%m-%d} {of_day:02}-{of_day + 1:02}"
