@@ -195,4 +195,6 @@ def _short(number: int) -> str:
 
 
 def _clock(hours: HoursView) -> str:
-    return "each contact's own clock" if hours.timezone == CONTACT else f"the clock of {hours.timezone}"
+    if hours.timezone == CONTACT:
+        return "each contact's own clock (with several zones, the earliest)"
+    return f"the clock of {hours.timezone}"

@@ -18,6 +18,7 @@ HOURS_AT, DAYS_AT = 97, 109
 _MOST_DAYS = 14
 _MOST_ZONES = 4
 _DAY_LABEL_WIDTH = 64
+_WIDEST_BAR = 48
 _HOURS_ARE_LABELLED_UP_TO = 2
 _ALL = "All calls"
 
@@ -158,7 +159,7 @@ class _Axis:
         self._first, self._last = min(of_day), max(of_day)
         self._day_width = (RIGHT - LEFT) / max(1, len(self._days))
         gap = min(10.0, self._day_width / 6) if len(self._days) > 1 else 0.0
-        self._hour_width = (self._day_width - gap) / (self._last - self._first + 1)
+        self._hour_width = min(_WIDEST_BAR, (self._day_width - gap) / (self._last - self._first + 1))
 
     def span(self) -> str:
         return f"{self._first:02}:00 to {self._last + 1:02}:00"
