@@ -61,6 +61,7 @@ class PlanOutput(StrEnum):
     JSON = "json"
     MARKDOWN = "markdown"
     HTML = "html"
+    GITHUB = "github"
 
 
 class ResolveAs(StrEnum):
@@ -386,10 +387,6 @@ def _instant(text: str | None) -> float | None:
             f"--as-of {text} is no instant", hint="write it with its offset, such as 2026-12-01T16:00:00Z"
         )
     return instant.astimezone(UTC).timestamp()
-
-
-def _not_yet(what: str) -> UsageError:
-    return UsageError(f"{what} is not supported yet", hint="use text or json")
 
 
 def _print_error(error: RunnerError) -> None:

@@ -9,15 +9,25 @@ from rich.console import Console
 
 from runner.errors import RunnerError
 from runner.planning.plan_view import PlanView
+from runner.reports import github
+from runner.reports.plan_facts import headline
+from runner.reports.plan_html import plan_html
 from runner.reports.plan_json import plan_json
 from runner.reports.plan_markdown import DEFAULT_BYTES, plan_markdown
 from runner.reports.plan_text import print_plan
+from runner.settings import job_summary
+
+_SUMMARY_BYTES = 500_000
+"""Half of what GitHub takes of a job: other steps write there too."""
 
 
 class Form(StrEnum):
     TEXT = "text"
     JSON = "json"
     MARKDOWN = "markdown"
+    HTML = "html"
+    GITHUB = "github"
+    """Annotations for the warnings, and the Markdown form as the summary of the job."""
 
 
 def write_plan(plan: PlanView, form: Form, *, private: bool, most_bytes: int | None = None) -> None:
@@ -34,6 +44,17 @@ def write_plan(plan: PlanView, form: Form, *, private: bool, most_bytes: int | N
             sys.stdout.write(plan_json(plan))
         case Form.MARKDOWN:
             sys.stdout.write(plan_markdown(plan, most_bytes or DEFAULT_BYTES))
+        case Form.HTML:
+            sys.stdout.write(plan_html(plan))
+        case Form.GITHUB:
+            _report_to_github(plan, most_bytes or _SUMMARY_BYTES)
+
+
+def _report_to_github(plan: PlanView, most_bytes: int) -> None:
+    sys.stdout.write(f"{github.annotations(plan.diagnostics)}{headline(plan)}\n")
+    summary = job_summary()
+    if summary is not None:
+        github.append_job_summary(summary, plan_markdown(plan, most_bytes))
 
 
 def _keep_to_ourselves() -> None:

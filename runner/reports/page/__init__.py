@@ -1,0 +1,1 @@
+"""The parts of the plan's page: what its charts and tables show; its template, style and script."""

@@ -1,0 +1,213 @@
+"""The chart of calls an hour by zone: one small panel for each zone, all with the same days and hours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import ceil
+
+from runner.planning.plan_view import CallView
+from runner.reports.plan_facts import count, starts_by_local_hour
+from runner.reports.plan_text import zone_names
+
+WIDTH, HEIGHT = 320, 112
+"""The drawing of one panel, in its own units."""
+LEFT, RIGHT, TOP, BASE = 4, 316, 18, 86
+HOURS_AT, DAYS_AT = 97, 109
+"""Where the labels of the hours and of the days stand."""
+
+_MOST_DAYS = 14
+_MOST_ZONES = 4
+_DAY_LABEL_WIDTH = 64
+_WIDEST_BAR = 48
+_HOURS_ARE_LABELLED_UP_TO = 2
+_ALL = "All calls"
+
+LocalHour = tuple[date, int]
+"""An hour of a local day of the contacts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """The calls that start in one hour, as a rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    tip: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One zone, set of zones, or the rest of them."""
+
+    label: str
+    total: int
+    peak: int
+    """Of the hours that are drawn."""
+    top: int
+    """The count that a bar of full height stands for."""
+    bars: Sequence[Bar]
+    counts: Sequence[int]
+    """By hour, as in `ZoneChart.hours`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    x: float
+    text: str
+    anchor: str = "start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneChart:
+    """Empty `panels` where there is nothing to draw."""
+
+    panels: Sequence[Panel]
+    hours: Sequence[str]
+    """The hours in which any call starts."""
+    span: str
+    """The hours that each day of a panel has."""
+    day_labels: Sequence[Label]
+    hour_labels: Sequence[Label]
+    later: str
+    """What lies beyond the days that are drawn; empty if nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    label: str
+    total: int
+    starts: Mapping[LocalHour, int]
+
+
+def zone_chart(calls: Sequence[CallView]) -> ZoneChart:
+    """The hours are those of the contacts' own clocks: so it shows when people are called."""
+    everything = _group(_ALL, calls)
+    days = sorted({day for day, _ in everything.starts})
+    hours = sorted(hour for hour in everything.starts if hour[0] in days[:_MOST_DAYS])
+    axis = _Axis(hours)
+    return ZoneChart(
+        panels=_panels(everything, _groups(calls), hours, axis),
+        hours=[_hour_words(hour) for hour in hours],
+        span=axis.span(),
+        day_labels=axis.day_labels(),
+        hour_labels=axis.hour_labels(),
+        later=_later(everything, hours, len(days)),
+    )
+
+
+def _group(label: str, calls: Sequence[CallView]) -> _Group:
+    counted = starts_by_local_hour(calls)
+    return _Group(
+        label, len(calls), {(day, hour): number for day in counted for hour, number in counted[day].items()}
+    )
+
+
+def _groups(calls: Sequence[CallView]) -> list[_Group]:
+    """The zones with the most calls, and the others together."""
+    by_zones: dict[tuple[str, ...], list[CallView]] = {}
+    for call in calls:
+        by_zones.setdefault(call.timezones, []).append(call)
+    ranked = sorted(by_zones.items(), key=lambda item: (-len(item[1]), item[0]))
+    # One zone needs no more room than "others" would.
+    shown = len(ranked) if len(ranked) == _MOST_ZONES + 1 else _MOST_ZONES
+    groups = [_group(zone_names(zones), members) for zones, members in ranked[:shown]]
+    others = [members for _, members in ranked[shown:]]
+    if others:
+        together = [call for members in others for call in members]
+        groups.append(_group(f"{len(others):,} others, with few calls", together))
+    return groups
+
+
+def _panels(
+    everything: _Group, groups: Sequence[_Group], hours: Sequence[LocalHour], axis: "_Axis"
+) -> list[Panel]:
+    if not hours:
+        return []
+    if len(groups) == 1:
+        return [_panel(groups[0], hours, axis, _peak(groups[0], hours))]
+    top = max(_peak(group, hours) for group in groups)
+    return [
+        _panel(everything, hours, axis, _peak(everything, hours)),
+        *(_panel(group, hours, axis, top) for group in groups),
+    ]
+
+
+def _panel(group: _Group, hours: Sequence[LocalHour], axis: "_Axis", top: int) -> Panel:
+    counts = [group.starts.get(hour, 0) for hour in hours]
+    return Panel(
+        label=group.label,
+        total=group.total,
+        peak=_peak(group, hours),
+        top=top,
+        bars=[axis.bar(hour, number, top) for hour, number in zip(hours, counts, strict=True) if number],
+        counts=counts,
+    )
+
+
+def _peak(group: _Group, hours: Sequence[LocalHour]) -> int:
+    return max(group.starts.get(hour, 0) for hour in hours)
+
+
+class _Axis:
+    """Days side by side, each with the same hours: from the first to the last in which any call starts."""
+
+    def __init__(self, hours: Sequence[LocalHour]) -> None:
+        self._days = sorted({day for day, _ in hours})
+        of_day = [hour for _, hour in hours] or [0]
+        self._first, self._last = min(of_day), max(of_day)
+        self._day_width = (RIGHT - LEFT) / max(1, len(self._days))
+        gap = min(10.0, self._day_width / 6) if len(self._days) > 1 else 0.0
+        self._hour_width = min(_WIDEST_BAR, (self._day_width - gap) / (self._last - self._first + 1))
+
+    def span(self) -> str:
+        return f"{self._first:02}:00 to {self._last + 1:02}:00"
+
+    def bar(self, hour: LocalHour, number: int, top: int) -> Bar:
+        day, of_day = hour
+        height = (BASE - TOP) * number / top
+        gap = min(2.0, self._hour_width / 6)
+        return Bar(
+            x=round(self._day_starts(self._days.index(day)) + self._hours_in(of_day), 2),
+            y=round(BASE - height, 2),
+            width=round(self._hour_width - gap, 2),
+            height=round(height, 2),
+            tip=f"{_hour_words(hour)}: {count(number, 'call')}",
+        )
+
+    def day_labels(self) -> list[Label]:
+        every = max(1, ceil(len(self._days) * _DAY_LABEL_WIDTH / (RIGHT - LEFT)))
+        return [
+            Label(x=round(self._day_starts(index), 2), text=f"{day:%a %m-%d}")
+            for index, day in enumerate(self._days)
+            if index % every == 0
+        ]
+
+    def hour_labels(self) -> list[Label]:
+        """The first and the last hour of each day, where there is room."""
+        if len(self._days) > _HOURS_ARE_LABELLED_UP_TO:
+            return []
+        labels = []
+        for index in range(len(self._days)):
+            begin = self._day_starts(index)
+            end = begin + self._hours_in(self._last + 1)
+            labels.append(Label(x=round(begin, 2), text=f"{self._first:02}:00"))
+            labels.append(Label(x=round(end, 2), text=f"{self._last + 1:02}:00", anchor="end"))
+        return labels
+
+    def _day_starts(self, index: int) -> float:
+        return LEFT + index * self._day_width
+
+    def _hours_in(self, hour: int) -> float:
+        return (hour - self._first) * self._hour_width
+
+
+def _later(everything: _Group, hours: Sequence[LocalHour], days: int) -> str:
+    rest = everything.total - sum(everything.starts[hour] for hour in hours)
+    return f"and {count(rest, 'call')} on {count(days - _MOST_DAYS, 'later day')}" if rest else ""
+
+
+def _hour_words(hour: LocalHour) -> str:
+    day, of_day = hour
+    return f"{day:%a %Y-%m-%d} {of_day:02}-{of_day + 1:02}"

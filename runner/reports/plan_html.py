@@ -1,0 +1,124 @@
+"""The plan as one page that opens anywhere: no network, no other file, and it reads without its script."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from runner.planning.plan_view import CallView, PlanView
+from runner.reports import plan_facts
+from runner.reports.page import contact_table, week_map, zone_chart
+from runner.reports.plan_text import request_fields, zone_names
+from runner.reports.times import local_time, rfc3339
+
+FIRST_ROWS = 10
+"""How many rows of each group of changes and of exclusions stand open."""
+_MOST_ROWS = 100
+"""How many more unfold; the table of contacts has all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A request as it will be sent. `stands_for` says of which kind it is the first."""
+
+    stands_for: str
+    call: CallView
+    fields: Sequence[tuple[str, str]]
+
+
+def plan_html(plan: PlanView) -> str:
+    """The same plan gives the same bytes. Every value is escaped, wherever it stands in the page."""
+    shipped = files("runner.reports.page")
+    style, script, template = (
+        (shipped / name).read_text(encoding="utf-8") for name in ("plan.css", "plan.js", "plan.html")
+    )
+    entries = contact_table.entries(plan)
+    return (
+        _environment()
+        .from_string(template)
+        .render(
+            plan=plan,
+            facts=plan_facts,
+            style=Markup(style),  # noqa: S704 - our own file, without any value of a plan
+            script=Markup(script),  # noqa: S704 - likewise
+            policy=_policy(style, script),
+            chart=zone_chart.zone_chart(plan.calls),
+            panel=zone_chart,
+            week=week_map.week_map(plan),
+            week_map=week_map,
+            samples=samples(plan.calls),
+            rows=[contact_table.text_row(entry) for entry in entries[: contact_table.FIRST_ROWS]],
+            row_count=len(entries),
+            kinds=_kinds(entries),
+            data=contact_table.table_data(entries, shown),
+            first_rows=FIRST_ROWS,
+            most_rows=_MOST_ROWS,
+            versions=asdict(plan.versions),
+            zone_names=zone_names,
+            local_time=local_time,
+            rfc3339=rfc3339,
+        )
+    )
+
+
+def shown(text: str) -> str:
+    """The text with every character visible: what turns the direction of writing, say, as its code."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def samples(calls: Sequence[CallView]) -> list[Sample]:
+    """The first request of each kind, and the first for somebody who may be in several zones."""
+    found: dict[str, CallView] = {}
+    for call in calls:
+        found.setdefault(call.change.value, call)
+        if len(call.timezones) > 1:
+            found.setdefault("in several zones", call)
+    if len(found) > 1:
+        found.pop("unchanged", None)
+    kinds: dict[int, list[str]] = {}
+    for kind, call in found.items():
+        kinds.setdefault(id(call), []).append(kind)
+    return [
+        Sample(stands_for=", ".join(names), call=call, fields=list(request_fields(call)))
+        for names in kinds.values()
+        for call in [found[names[0]]]
+    ]
+
+
+def _kinds(entries: Sequence[contact_table.Entry]) -> list[tuple[str, int]]:
+    numbers = dict.fromkeys(contact_table.KINDS, 0)
+    for entry in entries:
+        numbers[entry.kind] += 1
+    return [(kind, number) for kind, number in numbers.items() if number]
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, finalize=_finalize, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
+    environment.filters["number"] = "{:,}".format
+    environment.filters["count"] = plan_facts.count
+    return environment
+
+
+def _finalize(value: object) -> object:
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _policy(style: str, script: str) -> str:
+    """Only this style and this script: whatever a value smuggled in would stay text."""
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
