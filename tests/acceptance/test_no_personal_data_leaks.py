@@ -42,6 +42,80 @@ def test_no_output_of_a_run_holds_a_number_a_name_or_the_key(ready, sandbox):
     assert [call["metadata"]["first_name"] for call in sandbox.calls()] == [NAME]
 
 
+FORMS = ("text", "json", "markdown", "html", "github")
+SECOND_NAME = "Belladonna Quarrington"
+PEOPLE = f"""\
+id,first name,phone,lang
+{NUMBER},{NAME},{NUMBER},EN
+{NUMBER}1,{NAME},{NUMBER},EN
+{NAME},{NAME},2125552469,EN
+{NAME}-bad,{NAME},{NUMBER}{NUMBER},EN
+stopped-{NUMBER},{NAME},2125552470,EN
+filtered,{NAME},2125552471,no
+moves,{NAME},2125552472,EN
+goes,{NAME},2125552473,EN
+"""
+
+
+def _lifetime(person, sandbox):
+    """Every command in every form, through a failed, a stale and an uncertain run; yields what each said."""
+
+    def run(*arguments):
+        person.environment["GITHUB_STEP_SUMMARY"] = str(person.folder / "summary.md")
+        result = person.run(*arguments)
+        return result.stdout + result.stderr
+
+    yield run("validate", "campaign.yaml", "--output", "github")
+    for form in FORMS:
+        yield run("plan", "campaign.yaml", "-o", "plan.json", "--output", form)
+    sandbox.set_faults("401*9")
+    yield run("apply", "plan.json", "--yes")
+    person.write(
+        "contacts.csv", PEOPLE.replace(f"moves,{NAME}", f"moves,{SECOND_NAME}").replace("goes,", "new,")
+    )
+    stale = run("apply", "plan.json", "--yes")
+    assert "no longer holds" in stale
+    yield stale
+    yield run("plan", "campaign.yaml", "-o", "plan.json")
+    for form in FORMS:
+        yield run("show", "plan.json", "--output", form)
+    for row in range(2, 10):
+        yield run("plan", "campaign.yaml", "--explain", f"contacts.csv:{row}")
+    sandbox.set_faults("reset-after*1")
+    yield run("apply", "plan.json", "--yes")
+    yield run("plan", "campaign.yaml", "--explain", NUMBER)
+    yield run("resolve", "five-zones", "--all", "--as", "queued")
+    for command in ("status", "history", "pause", "resume"):
+        yield run(command, "five-zones")
+    yield run("status", "--output", "json")
+    yield run("doctor")
+    person.write("campaign.yaml", campaign_yaml().replace("row.lang ==", "row.language =="))
+    yield run("plan", "campaign.yaml")
+    person.write("contacts.csv", f"{PEOPLE}{NUMBER},{NAME}\n")
+    yield run("plan", "campaign.yaml")
+
+
+def test_nothing_a_campaign_leaves_behind_in_its_whole_life_tells_who_was_called(ready, sandbox):
+    more = """\
+  where: "{{ row.lang != 'no' }}"
+  suppress: [{type: csv, path: stop.csv, phone: "{{ row.number }}"}]
+calling_windows:"""
+    ready.write("campaign.yaml", campaign_yaml(pacing=AHEAD).replace("calling_windows:", more))
+    ready.write("contacts.csv", PEOPLE)
+    ready.write("stop.csv", "number,name\n2125552470,{NAME}\n")
+    canaries = (NAME, *NAME.split(), *SECOND_NAME.split(), KEY)
+    canaries += tuple(f"25552{last}" for last in (468, 469, 470, 471, 472, 473))
+    said = list(_lifetime(ready, sandbox))
+    assert {call["metadata"]["first_name"] for call in sandbox.calls()} == {NAME, SECOND_NAME}
+    inputs = {"campaign.yaml", "contacts.csv", "stop.csv"}
+    left = [path for path in ready.folder.rglob("*") if path.is_file() and path.name not in inputs]
+    left += [path for path in ready.home.rglob("*") if path.is_file() and "ledger.sqlite3" not in path.name]
+    assert {"plan.json", "summary.md"} <= {path.name for path in left}
+    for text in (*said, *(path.read_text() for path in left)):
+        for canary in canaries:
+            assert canary.lower() not in text.lower()
+
+
 def test_show_contacts_shows_what_is_sent(ready):
     result = ready.run("plan", "campaign.yaml", "--show-contacts")
     assert NUMBER in result.stdout
