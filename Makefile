@@ -6,7 +6,7 @@ DEMO_CALLS ?= 300
 # The sandbox takes more than Insight should be asked for: see RUNNER_REQUESTS_PER_SECOND in README.md.
 DEMO_REQUESTS_PER_SECOND ?= 100
 
-.PHONY: help setup demo test lint soak bench lock schema
+.PHONY: help setup demo test lint soak bench lock schema pictures
 
 help:
 	@echo "make setup   install runner and its tools into .venv"
@@ -15,6 +15,7 @@ help:
 	@echo "make soak    kills and stops runs for minutes, and counts who was called twice or lost: nobody"
 	@echo "make bench   the benchmarks   make lock    the lock files, anew from pyproject.toml"
 	@echo "make schema  schemas/campaign.schema.json, anew from the models"
+	@echo "make pictures  those of README.md, anew from real output"
 
 setup:
 	@.ci/setup requirements-dev.txt
@@ -53,3 +54,7 @@ lock:
 schema:
 	@.ci/setup requirements.txt
 	@.venv/bin/runner schema > schemas/campaign.schema.json
+
+pictures:
+	@.ci/setup requirements.txt
+	@.venv/bin/python .ci/pictures.py

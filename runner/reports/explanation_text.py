@@ -29,12 +29,14 @@ def print_explanation(console: Console, explained: Explanation) -> None:
 
 
 def _steps(explained: Explanation) -> list[Text]:
-    return columns(
-        [
-            (Text(step.name, style="dim"), step.value, Text(_joined(step.because, step.place), style="dim"))
-            for step in explained.steps
-        ]
-    )
+    """Each value, and below it where it comes from: side by side they would not fit into 80 columns."""
+    rows: list[tuple[str, Text]] = []
+    for step in explained.steps:
+        rows.append((step.name, Text(step.value)))
+        because = _joined(step.because, step.place)
+        if because:
+            rows.append(("", Text(because, style="dim")))
+    return columns(rows)
 
 
 def _joined(because: str, place: str) -> str:
