@@ -1,6 +1,7 @@
 """Saved plans as files: written for a review, read again and held against what would be planned now."""
 
 import hashlib
+import hmac
 import os
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign
 from runner.commands.planning import PreparedPlan
+from runner.contacts.identity import Identity
 from runner.contacts.sources import source_paths
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
@@ -78,7 +80,8 @@ def save(path: Path, loaded: LoadedCampaign, prepared: PreparedPlan) -> None:
         # Beside its place, so that renaming it is one step.
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
             whole = Path(folder) / path.name
-            whole.write_text(plan_json(saved.view, saved.pins), encoding="utf-8")
+            pins = replace(saved.pins, seal=_seal(saved, prepared.identity))
+            whole.write_text(plan_json(saved.view, pins), encoding="utf-8")
             whole.replace(path)
     except OSError as error:
         raise RunnerError(f"{path} cannot be written: {error.strerror}") from None
@@ -126,6 +129,11 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
             hint="use the ledger it was made with (RUNNER_LEDGER_URL), or set RUNNER_PRIVACY_KEY wherever "
             "plans are made and applied, and make the plan again",
         )
+    if not hmac.compare_digest(file.saved.pins.seal, _seal(file.saved, prepared.identity)):
+        raise PlanStaleError(
+            f"{file.path} was changed since it was made: what it shows may not be what was planned",
+            hint=f"make it again, and have it reviewed: runner plan {file.campaign} -o {file.path}",
+        )
     plan_id = file.saved.view.plan_id
     before = ledger.entered(loaded.campaign.name, plan_id)
     found = compare(file.saved, now, consumed=before is not None)
@@ -139,6 +147,11 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
     for note in found.notes:
         sys.stderr.write(f"{note}\n")
     return replace(prepared, plan=replace(prepared.plan, plan_id=plan_id))
+
+
+def _seal(saved: SavedPlan, identity: Identity) -> str:
+    """A keyed hash of all that the file says but the seal itself."""
+    return identity.digest(f"seal:{plan_json(saved.view, replace(saved.pins, seal=''))}")
 
 
 def _explained(found: Comparison) -> list[str]:

@@ -41,6 +41,8 @@ class Pins:
     limit: int | None
     calls: tuple[str, ...]
     """Of each call, in the order of the plan."""
+    seal: str = ""
+    """Of the whole file: whoever reviewed it saw what was planned, not what somebody wrote into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,6 +140,27 @@ def test_a_plan_cannot_name_a_file_elsewhere(ready, elsewhere):
     assert "in or below the current folder" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ('"planned": 10', '"planned": 1'),
+        ("America/Chicago", "America/New_York"),
+        ('"change": "new"', '"change": "moved"'),
+    ],
+)
+def test_a_plan_that_somebody_edited_is_refused(ready, sandbox, written, instead):
+    """Else a review could be shown another plan than the one that its hashes stand for."""
+    plan(ready)
+    saved = ready.folder / "plan.json"
+    text = saved.read_text()
+    assert written in text
+    saved.write_text(text.replace(written, instead, 1))
+    result = apply(ready)
+    assert result.returncode == 4
+    assert "plan.json was changed since it was made" in result.stderr
+    assert sandbox.calls() == []
+
+
 def test_it_is_never_written_over_the_campaign(ready):
     before = (ready.folder / "campaigns/five.yaml").read_text()
     result = ready.run("plan", "campaigns/five.yaml", "-o", "campaigns/five.yaml")
