@@ -4,9 +4,10 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from runner.planning.plan_view import CallView, PlanView
@@ -32,36 +33,29 @@ class Sample:
 
 def plan_html(plan: PlanView) -> str:
     """The same plan gives the same bytes. Every value is escaped, wherever it stands in the page."""
-    shipped = files("runner.reports.page")
-    style, script, template = (
-        (shipped / name).read_text(encoding="utf-8") for name in ("plan.css", "plan.js", "plan.html")
-    )
+    style, script = _shipped("plan.css"), _shipped("plan.js")
     entries = contact_table.entries(plan)
-    return (
-        _environment()
-        .from_string(template)
-        .render(
-            plan=plan,
-            facts=plan_facts,
-            style=Markup(style),  # noqa: S704 - our own file, without any value of a plan
-            script=Markup(script),  # noqa: S704 - likewise
-            policy=_policy(style, script),
-            chart=zone_chart.zone_chart(plan.calls),
-            panel=zone_chart,
-            week=week_map.week_map(plan),
-            week_map=week_map,
-            samples=samples(plan.calls),
-            rows=[contact_table.text_row(entry) for entry in entries[: contact_table.FIRST_ROWS]],
-            row_count=len(entries),
-            kinds=_kinds(entries),
-            data=contact_table.table_data(entries, shown),
-            first_rows=FIRST_ROWS,
-            most_rows=_MOST_ROWS,
-            versions=asdict(plan.versions),
-            zone_names=zone_names,
-            local_time=local_time,
-            rfc3339=rfc3339,
-        )
+    return _template().render(
+        plan=plan,
+        facts=plan_facts,
+        style=Markup(style),  # noqa: S704 - our own file, without any value of a plan
+        script=Markup(script),  # noqa: S704 - likewise
+        policy=_policy(style, script),
+        chart=zone_chart.zone_chart(plan.calls),
+        panel=zone_chart,
+        week=week_map.week_map(plan),
+        week_map=week_map,
+        samples=samples(plan.calls),
+        rows=[contact_table.text_row(entry) for entry in entries[: contact_table.FIRST_ROWS]],
+        row_count=len(entries),
+        kinds=_kinds(entries),
+        data=contact_table.table_data(entries, shown),
+        first_rows=FIRST_ROWS,
+        most_rows=_MOST_ROWS,
+        versions=asdict(plan.versions),
+        zone_names=zone_names,
+        local_time=local_time,
+        rfc3339=rfc3339,
     )
 
 
@@ -98,14 +92,19 @@ def _kinds(entries: Sequence[contact_table.Entry]) -> list[tuple[str, int]]:
     return [(kind, number) for kind, number in numbers.items() if number]
 
 
-def _environment() -> Environment:
+def _shipped(name: str) -> str:
+    return (files("runner.reports.page") / name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, finalize=_finalize, trim_blocks=True, lstrip_blocks=True
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters["number"] = "{:,}".format
     environment.filters["count"] = plan_facts.count
-    return environment
+    return environment.from_string(_shipped("plan.html"))
 
 
 def _finalize(value: object) -> object:

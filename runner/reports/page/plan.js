@@ -137,7 +137,7 @@
     const all = read().all.length;
     const number = (value) => value.toLocaleString("en-US");
     if (!total) return "No contact is like that";
-    const where = `Rows ${number(from + 1)}–${number(from + shown)} of ${number(total)}`;
+    const where = `Rows ${number(from + 1)} to ${number(from + shown)} of ${number(total)}`;
     return total === all ? where : `${where} found among ${number(all)}`;
   }
 
@@ -197,20 +197,26 @@
   }
 
   let pause;
-  element("query").addEventListener("input", (event) => {
+  function search() {
     clearTimeout(pause);
-    pause = setTimeout(() => {
-      state.query = event.target.value;
-      state.page = 0;
-      draw();
-    }, PAUSE_IN_TYPING);
+    state.query = element("query").value;
+    state.page = 0;
+    draw();
+  }
+
+  element("query").addEventListener("input", () => {
+    clearTimeout(pause);
+    pause = setTimeout(search, PAUSE_IN_TYPING);
+  });
+  element("find").addEventListener("submit", (event) => {
+    event.preventDefault();
+    search();
   });
   element("kind").addEventListener("change", (event) => {
     state.kind = event.target.value;
     state.page = 0;
     draw();
   });
-  element("find").addEventListener("submit", (event) => event.preventDefault());
   pages.addEventListener("click", ({ target }) => {
     if (!target.dataset.go || target.getAttribute("aria-disabled") === "true") return;
     state.page = { first: 0, back: state.page - 1, on: state.page + 1, last: Infinity }[target.dataset.go];
