@@ -1,4 +1,4 @@
-"""Just enough of GitHub to carry out a workflow's steps: a remote, checkouts, jobs, and its programs `gh` and `pip`."""
+"""Just enough of GitHub to carry out a workflow's steps: a remote, checkouts, machines, comments."""
 
 import io
 import json
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-
 from shell import RUNNER
 
 PULL_REQUEST = 7
@@ -52,6 +51,7 @@ class GitHub:
 
     def __post_init__(self) -> None:
         self.remote = self.folder / "remote.git"
+        self.results: list[JobResult] = []
         self.comments_file = self.folder / "comments.json"
         self.lists_file = self.folder / "lists.tar.gz"
         self.git("init", "--quiet", "--bare", "--initial-branch=main", str(self.remote), folder=self.folder)
@@ -128,7 +128,9 @@ class GitHub:
             (machine / part).mkdir(parents=True)
         self.git("clone", "--quiet", str(self.remote), str(machine / "work"), folder=self.folder)
         if merged is not None:
-            self.git("merge", "--quiet", "--no-ff", "-m", "merge", f"origin/{merged}", folder=machine / "work")
+            self.git(
+                "merge", "--quiet", "--no-ff", "-m", "merge", f"origin/{merged}", folder=machine / "work"
+            )
         context = {
             **self.context,
             **event,
@@ -151,7 +153,21 @@ class GitHub:
         result.summary = Path(environment["GITHUB_STEP_SUMMARY"]).read_text()
         outputs = Path(environment["GITHUB_OUTPUT"]).read_text().splitlines()
         result.outputs = dict(line.split("=", 1) for line in outputs)
+        self.results.append(result)
         return result
+
+    def kept(self) -> str:
+        """All that GitHub keeps: logs, summaries, artifacts, comments, the repository and its history."""
+        jobs = [text for result in self.results for text in (result.log, result.summary)]
+        artifacts = [
+            file.read_text()
+            for result in self.results
+            for file in result.temp.glob("review/**/*")
+            if file.is_file()
+        ]
+        return "\n".join(
+            [*jobs, *artifacts, self.comments_file.read_text(), self.git("log", "--patch", "--all")]
+        )
 
     def _environment_of(self, machine: Path) -> dict[str, str]:
         files = {name: machine / name.lower() for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
@@ -200,14 +216,19 @@ class GitHub:
 def _filled(variables: Mapping[str, Any], context: Mapping[str, str]) -> dict[str, str]:
     """The variables with their expressions filled in; one that the test does not know is an error."""
     return {
-        name: _EXPRESSION.sub(lambda found: context[found[1]], str(value)) for name, value in variables.items()
+        name: _EXPRESSION.sub(lambda found: context[found[1]], str(value))
+        for name, value in variables.items()
     }
 
 
 def machine_environment() -> dict[str, str]:
     """What a bare machine has: paths, and a name for git."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    who = {f"GIT_{role}_{part}": "author@example.org" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    who = {
+        f"GIT_{role}_{part}": "author@example.org"
+        for role in ("AUTHOR", "COMMITTER")
+        for part in ("NAME", "EMAIL")
+    }
     return {**kept, **who, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
