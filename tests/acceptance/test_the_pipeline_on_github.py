@@ -73,9 +73,20 @@ def take_over_plan(github, result):
 
 
 @pytest.fixture
-def reviewed(github):
-    """A pull request with its plan, ready to be merged."""
-    take_over_plan(github, github.pull_request("survey", "plan", campaign=NAME))
+def reviewed(github, person, planning_url):
+    """A pull request with its plan, made by a person who may see the lists, and ready to be merged."""
+    lists = github.author / "contacts"
+    lists.mkdir()
+    (lists / "visits.csv").write_text(contacts_csv(10))
+    person.folder = github.author
+    person.environment |= {
+        "RUNNER_LEDGER_URL": planning_url,
+        "RUNNER_PRIVACY_KEY": github.context["secrets.RUNNER_PRIVACY_KEY"],
+        "RUNNER_REQUESTS_PER_SECOND": github.base_environment["RUNNER_REQUESTS_PER_SECOND"],
+    }
+    made = person.run("plan", f"campaigns/{NAME}.yaml", "-o", PLAN)
+    assert made.returncode == 0, made.stderr
+    github.commit({}, "The plan")
     return github
 
 
@@ -185,6 +196,25 @@ def test_a_campaign_with_mistakes_is_annotated_and_fails(github):
     result = github.pull_request("survey", "validate")
     assert result.status == 3
     assert re.search(rf"^::error file=campaigns/{NAME}\.yaml,line=\d+,.*mon-fry", result.log, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("results", "ready"),
+    [
+        ("success success success", True),
+        ("success success skipped", True),
+        ("success failure skipped", False),
+        ("failure success skipped", False),
+        ("success success failure", False),
+        ("success success cancelled", False),
+    ],
+)
+def test_the_one_required_check_sums_up_the_others(results, ready):
+    job = WORKFLOW["jobs"]["reviewed"]
+    given = dict(zip(job["env"], results.split(), strict=True))
+    done = subprocess.run(["bash", "-e", "-c", job["steps"][0]["run"]], env=given, check=False)
+    assert (done.returncode == 0) == ready
+    assert job["needs"] == [name.lower() for name in job["env"]]
 
 
 def with_longest(duration):
