@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from platformdirs import user_config_path, user_data_path
+from platformdirs import user_config_path, user_data_path, user_state_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -86,8 +86,8 @@ def require_credentials(settings: Settings) -> None:
 
 
 def marks_folder() -> Path:
-    """Where this machine keeps the marks of ledgers that are no files."""
-    return user_data_path("runner") / "marks"
+    """Where this machine keeps the marks of ledgers: not with the ledgers, so that no backup holds both."""
+    return user_state_path("runner") / "marks"
 
 
 def job_summary() -> Path | None:

@@ -67,7 +67,7 @@ def plan_of(
             roster=roster(
                 declared, numbered, lambda who, _phone: "on stop.csv:2" if who in suppressed else None
             ),
-            history=History(tuple(history)),
+            history=history if isinstance(history, History) else History(tuple(history)),
             identity=Identity(key),
             versions=VERSIONS,
             now=now,

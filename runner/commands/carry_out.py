@@ -12,14 +12,16 @@ from pathlib import Path
 from runner.campaign.loader import LoadedCampaign
 from runner.commands.planning import PreparedPlan
 from runner.commands.target import Target
+from runner.contacts.contact import Reason
 from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.dispatcher import Dispatcher, Limits, NewlySuppressed, Post, Reschedule
+from runner.dispatch.dispatcher import Dispatcher, Limits, NewlySuppressed, Post, Unwanted
 from runner.dispatch.events import Event, Finish
 from runner.errors import StoppedError
 from runner.insight.client import InsightClient
 from runner.insight.outcome import Exchange, Stop, judge
 from runner.insight.protocol import queue_request
 from runner.ledger.call_queue import CallQueue, Claim
+from runner.ledger.late_calls import Reschedule
 from runner.ledger.ledger import Runner
 from runner.ledger.mark import Mark
 from runner.ledger.plan_entry import Binding
@@ -71,7 +73,9 @@ async def carry_out(
                     until_idle=until_idle,
                 ),
                 reschedule=_reschedule(loaded, target),
+                unwanted=_unwanted(prepared),
                 newly_suppressed=_newly_suppressed(prepared),
+                noted=mark.note,
                 listen=listen,
             )
             _stop_on_signals(dispatcher.stop)
@@ -136,6 +140,21 @@ def _reschedule(loaded: LoadedCampaign, target: Target) -> Reschedule:
         )
 
     return new_slots
+
+
+def _unwanted(prepared: PreparedPlan) -> Unwanted:
+    """Whom the plan leaves out, and whom the lists name now: a call that comes back is held against both.
+
+    What the plan calls queued may come back from a run beside this one, as part of the plan they share.
+    """
+    plan, lists = prepared.plan, prepared.suppression
+    wanted = {call.key for call in plan.calls}
+    left_out = {
+        exclusion.key: f"{exclusion.reason}: {exclusion.detail}"
+        for exclusion in plan.exclusions
+        if exclusion.key not in wanted and exclusion.reason is not Reason.ALREADY_QUEUED
+    }
+    return lambda key, phone: left_out.get(key) or lists.match(key, phone)
 
 
 def _newly_suppressed(prepared: PreparedPlan) -> NewlySuppressed:

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
@@ -11,10 +10,7 @@ from runner.campaign.loader import load_campaign
 from runner.campaign.silence import Silenced, in_a_line, part, with_reasons
 from runner.commands.checks import all_closed, check_holidays
 from runner.errors import ExitStatus, UsageError
-from runner.reports import github
-from runner.reports.plan_json import diagnostic_json
-from runner.reports.sarif import sarif
-from runner.settings import job_summary
+from runner.reports.diagnostic_json import diagnostic_json
 
 
 def validate(paths: Sequence[Path], *, output: str) -> int:
@@ -29,7 +25,7 @@ def validate(paths: Sequence[Path], *, output: str) -> int:
         case "github":
             _report_to_github(findings, _verdict(findings, len(files)))
         case "sarif":
-            sys.stdout.write(sarif(findings, Path.cwd(), version("plum-runner")))
+            _write_sarif(findings)
         case _:
             for finding in findings:
                 sys.stdout.write(f"{render(finding)}\n\n")
@@ -80,7 +76,21 @@ def _verdict(findings: Sequence[Diagnostic], files: int) -> str:
     return f"{len(errors)} error{'' if len(errors) == 1 else 's'} in {broken} of {checked}"
 
 
+# A file is checked on every save: what only some forms need is imported with them.
+
+
+def _write_sarif(findings: Sequence[Diagnostic]) -> None:
+    from importlib.metadata import version  # noqa: PLC0415 - see above
+
+    from runner.reports.sarif import sarif  # noqa: PLC0415 - see above
+
+    sys.stdout.write(sarif(findings, Path.cwd(), version("plum-runner")))
+
+
 def _report_to_github(findings: Sequence[Diagnostic], verdict: str) -> None:
+    from runner.reports import github  # noqa: PLC0415 - see above
+    from runner.settings import job_summary  # noqa: PLC0415 - see above
+
     sys.stdout.write(f"{github.annotations(findings)}{verdict}\n")
     summary = job_summary()
     if summary is not None:

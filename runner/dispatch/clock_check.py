@@ -18,6 +18,19 @@ class ClockCheck:
         self._listen = listen
         self._warned = False
 
+    def compare_database(self, ahead: float) -> None:
+        """`ahead` is the clock of the ledger's database less this machine's, in seconds.
+
+        Runs that share a ledger go by its clock. Raises StoppedError above 5 minutes: one of the two is
+        wrong, and calls would go out at wrong hours. Insight's clock tells of smaller differences.
+        """
+        if abs(ahead) > STOP_SECONDS:
+            raise StoppedError(
+                f"the clock of the ledger's database is {abs(ahead):.0f} s "
+                f"{'ahead of' if ahead > 0 else 'behind'} this machine's",
+                hint="set both clocks (for example with NTP), then run the command again",
+            )
+
     def compare(self, exchange: Exchange) -> None:
         """Warns once of a difference over 30 seconds. Raises StoppedError above 5 minutes."""
         if exchange.date is None:

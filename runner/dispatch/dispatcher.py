@@ -31,17 +31,21 @@ from runner.dispatch.redaction import redacted
 from runner.dispatch.results import Strikes, ending_of
 from runner.errors import CampaignHeldError, LedgerError, RunnerError, StoppedError
 from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, Uncertain, judge
-from runner.ledger.call_queue import CallQueue, Claim, Ending, LostClaimError
+from runner.ledger.call_queue import CallQueue, Claim, Ending, ForgetfulLedgerError, LostClaimError
+from runner.ledger.late_calls import Reschedule
 from runner.ledger.lease import RENEW_SECONDS, Lease
 from runner.ledger.operators import CampaignStanding
 from runner.ledger.states import CallState
-from runner.planning.plan import Slot, WaitingCall
 
+LATE_AT_ONCE = 1000
+"""Late calls that get new slots in one transaction: a lease must be renewed and a pause obeyed meanwhile."""
 LATE_SECONDS = 60
 """A call not sent this long after its start gets a new slot: work that piled up never leaves in a burst."""
 IDLE_SECONDS = 60
 """`--until-idle` leaves when nothing is due for this long."""
 _LONGEST_BACKOFF_SECONDS = 60
+LOOK_SECONDS = 1
+"""How often a run looks whether an operator forbids to send, also while requests are under way."""
 _PAUSES_OF_THE_LEDGER_SECONDS = (0.5, 1.0, 2.0)
 """Waited before an answer is recorded once more: what is not recorded is uncertain for good."""
 
@@ -50,8 +54,8 @@ R = TypeVar("R")
 
 Post = Callable[[Claim, Callable[[], None]], Awaitable[Exchange]]
 """Sends the request of one claim; the second argument is called just before the first byte leaves."""
-Reschedule = Callable[[Sequence[WaitingCall], Sequence[int], float], Mapping[int, Slot | None]]
-"""(late calls, starts that are taken, now) → a new slot for each call's id, or None where none is left."""
+Unwanted = Callable[[str, str], str | None]
+"""(key, number) → why the plan or a suppression list leaves this contact out, or None."""
 NewlySuppressed = Callable[[], Callable[[str, str], str | None] | None]
 """Reads the suppression lists again if they changed; then (key, number) → the reason, or None."""
 
@@ -82,7 +86,9 @@ class Dispatcher:
         clock_check: ClockCheck,
         limits: Limits,
         reschedule: Reschedule,
+        unwanted: Unwanted,
         newly_suppressed: NewlySuppressed,
+        noted: Callable[[int], None],
         listen: Callable[[Event], None],
     ) -> None:
         self._queue = queue
@@ -92,11 +98,13 @@ class Dispatcher:
         self._clock_check = clock_check
         self._limits = limits
         self._reschedule = reschedule
+        self._unwanted = unwanted
         self._newly_suppressed = newly_suppressed
+        self._noted = noted
         self._listen = listen
         self._rate = RateLimit(limits.requests_per_second)
         self._strikes = Strikes()
-        self._suppressed: Callable[[str, str], str | None] | None = None
+        self._may_send = True
         self._wake = asyncio.Event()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._failures_to_reach = 0
@@ -134,19 +142,34 @@ class Dispatcher:
         self._wake.set()
 
     async def _keep_lease(self) -> None:
-        """Renews the lease until the run ends. A ledger that fails now and then is tried again meanwhile."""
+        """Renews the lease until the run ends. A ledger that fails now and then is tried again meanwhile.
+
+        Between two renewals it looks whether an operator forbids to send: a request may wait long for its
+        connection.
+        """
+        looks = 0
         while self._error is None:
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
+            looks += 1
             try:
-                await self._renew_lease()
-            except CampaignHeldError as error:
+                self._heed(await self._in_ledger(self._queue.standing))
+                if looks * LOOK_SECONDS >= RENEW_SECONDS:
+                    looks = 0
+                    await self._renew_lease()
+            except (CampaignHeldError, ForgetfulLedgerError, StoppedError) as error:
                 self._fail(error)
             except LedgerError as error:
                 if not self._lease.holds():
                     self._fail(error)
 
+    def _heed(self, standing: CampaignStanding) -> CampaignStanding:
+        self._may_send = standing is CampaignStanding.ACTIVE
+        return standing
+
     async def _renew_lease(self) -> None:
         renewal = await self._in_ledger(self._lease.renew)
+        await self._in_ledger(self._noted, renewal.last_attempt)
+        self._clock_check.compare_database(renewal.clock_ahead)
         self._clock.follow(renewal.clock_ahead)
         self._rate.share(renewal.sharers)
         if renewal.buried:
@@ -177,7 +200,7 @@ class Dispatcher:
             await self._send_what_is_due()
             if self._stopping():
                 break
-            standing = await self._in_ledger(self._queue.standing)
+            standing = self._heed(await self._in_ledger(self._queue.standing))
             if standing is CampaignStanding.CANCELED:
                 await self._give_up_what_came_back()
             if standing is CampaignStanding.PAUSED:
@@ -221,19 +244,17 @@ class Dispatcher:
             self._listen(Paused())
 
     async def _move_late_calls(self) -> None:
-        now = self._clock.now()
-        late = await self._in_ledger(self._queue.late, now - LATE_SECONDS)
-        if not late:
-            return
-        taken = await self._in_ledger(self._queue.occupied_starts, now)
-        slots = self._reschedule(late, taken, now)
-        moved = {call: slot for call, slot in slots.items() if slot is not None}
-        lost = {
-            call: "late, and no time is left in its windows" for call, slot in slots.items() if slot is None
-        }
-        await self._in_ledger(self._queue.move, moved, now - LATE_SECONDS, now)
-        await self._in_ledger(self._queue.skip, lost, now)
-        self._listen(CallsMoved(moved=len(moved), skipped=len(lost)))
+        moved = skipped = 0
+        while not self._stopping():
+            now = self._clock.now()
+            more_moved, more_skipped = await self._in_ledger(
+                self._queue.reschedule_late, now - LATE_SECONDS, now, LATE_AT_ONCE, self._reschedule
+            )
+            moved, skipped = moved + more_moved, skipped + more_skipped
+            if more_moved + more_skipped < LATE_AT_ONCE:
+                break
+        if moved or skipped:
+            self._listen(CallsMoved(moved=moved, skipped=skipped))
 
     async def _send_what_is_due(self) -> None:
         """Claims and sends until nothing is due, the limit is reached or the run is to stop."""
@@ -267,13 +288,14 @@ class Dispatcher:
         most = min(self._room(), self._rate.available(monotonic))
         claims = await self._in_ledger(self._queue.claim_due, now, most, now - LATE_SECONDS)
         self._rate.spend(monotonic, len(claims))
+        # Nobody claims from a campaign that is paused.
+        self._may_send = self._may_send or bool(claims)
         return claims
 
     async def _withdraw_suppressed(self) -> None:
         suppressed = await asyncio.to_thread(self._newly_suppressed)
         if suppressed is None:
             return
-        self._suppressed = suppressed
         people = await self._in_ledger(self._queue.waiting_people)
         reasons = {call: reason for call, key, phone in people if (reason := suppressed(key, phone))}
         if reasons:
@@ -281,19 +303,17 @@ class Dispatcher:
             self._listen(CallsWithdrawn(count=len(reasons)))
 
     def _listed(self, claims: Sequence[Claim]) -> Mapping[int, str]:
-        """The claims that a list which changed during this run forbids, with the reason.
+        """The claims that this run's own plan or a list forbids, with the reason.
 
-        Whoever was under way or uncertain when it changed was not among those who waited.
+        Whoever was under way or uncertain when the plan was made, or a list changed, was not withdrawn then,
+        and may be planned again by what another process learns.
         """
-        if self._suppressed is None:
-            return {}
-        found = {claim.call: self._suppressed(claim.key, claim.phone) for claim in claims}
+        found = {claim.call: self._unwanted(claim.key, claim.phone) for claim in claims}
         return {call: reason for call, reason in found.items() if reason}
 
     async def _give_back(self, claim: Claim, reason: str) -> None:
-        ending = Ending(state=CallState.PLANNED, reason=reason)
+        ending = Ending(state=CallState.SKIPPED, reason=reason)
         await self._in_ledger(self._queue.finish, claim, ending, self._clock.now())
-        await self._in_ledger(self._queue.skip, {claim.call: reason}, self._clock.now())
         self._listen(CallsWithdrawn(count=1))
 
     def _start(self, claim: Claim) -> None:
@@ -331,7 +351,7 @@ class Dispatcher:
         for pause in _PAUSES_OF_THE_LEDGER_SECONDS:
             try:
                 return await self._in_ledger(self._queue.finish, claim, ending, self._clock.now())
-            except LostClaimError:
+            except (LostClaimError, ForgetfulLedgerError):
                 raise
             except LedgerError:
                 await asyncio.sleep(pause)
@@ -346,6 +366,11 @@ class Dispatcher:
             raise NotAllowedError("this process stood still, and another may have taken the call over")
         if self._error is not None:
             raise NotAllowedError("the run was stopped before it could be sent")
+        if not self._may_send:
+            raise NotAllowedError("an operator paused or canceled the campaign before it could be sent")
+        listed = self._unwanted(claim.key, claim.phone)
+        if listed:
+            raise NotAllowedError(f"it is not wanted any more: {listed}")
 
     def _react(self, outcome: Outcome) -> None:
         if isinstance(outcome, Stop):

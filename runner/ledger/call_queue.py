@@ -6,17 +6,29 @@ a compare-and-set on (id, fence, state): whoever lost a claim changes nothing an
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from runner.errors import LedgerError
+from runner.ledger import late_calls
 from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignStanding
 from runner.ledger.rows import call_request
 from runner.ledger.states import CallState, takes_evidence
 from runner.ledger.tables import attempts, calls, campaigns, runs
-from runner.ledger.trail import record_transition
-from runner.planning.plan import CallRequest, Slot, WaitingCall
+from runner.ledger.trail import give_up, record_transition
+from runner.planning.plan import CallRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +62,31 @@ class LostClaimError(LedgerError):
     """Somebody else settled the call since it was claimed; nothing was written."""
 
 
+class ForgetfulLedgerError(LedgerError):
+    """The ledger does not know what this run committed: it went back in time."""
+
+
+def forgetful() -> ForgetfulLedgerError:
+    return ForgetfulLedgerError(
+        "the ledger has forgotten what was committed to it: an old copy was put back, or a standby took over",
+        hint="bring the newest ledger back before anything is sent again; `runner doctor` looks at it",
+    )
+
+
+def _accepts(call: Row[*tuple[Any, ...]], claim: Claim, ending: Ending) -> bool:
+    # Whoever forgot the claim also forgot what came between: only what may be queued is worth writing.
+    if call.fence < claim.fence:
+        return ending.state in {CallState.QUEUED, CallState.UNCERTAIN}
+    return takes_evidence(CallState(call.state), ending.state)
+
+
 class CallQueue:
     """The planned calls that one run may send. Times are UTC Unix seconds.
 
-    With `only_own` these are the calls of its own plan, as `--limit` asks; else every call of the campaign,
-    also those that a run beside it entered. `intended` hears the number of the newest attempt whenever
-    intents are committed, before anything is sent.
+    These are the calls of the plan that it shares with the runs beside it; with `only_own`, as `--limit`
+    asks, those that it entered itself. A call that an operator settles as not queued waits for the next plan:
+    windows, lists and contacts may have changed since its own. `intended` hears the number of the newest
+    attempt whenever intents are committed, before anything is sent.
     """
 
     def __init__(
@@ -116,23 +147,29 @@ class CallQueue:
         return claims
 
     def finish(self, claim: Claim, ending: Ending, now: float) -> Ending:
-        """Records how the attempt ended, and returns the ending as recorded.
+        """Records how the attempt ended, and returns the ending as recorded. Recording it again does nothing.
 
-        Raises LostClaimError when somebody settled the call meanwhile and the ending proves nothing else.
+        Raises LostClaimError when somebody settled the call meanwhile and the ending proves nothing else, and
+        ForgetfulLedgerError, after recording it, when the ledger does not know the claim any more.
         """
         with self._engine.begin() as connection:
             ending = self._without_foreign_call_id(connection, claim, ending)
-            call = connection.execute(
-                select(calls.c.state, calls.c.fence).where(calls.c.id == claim.call).with_for_update()
-            ).one()
+            call = connection.execute(select(calls).where(calls.c.id == claim.call).with_for_update()).one()
+            if self._is_recorded(connection, claim, ending, call):
+                return ending
             before = CallState(call.state)
-            if call.fence != claim.fence or not takes_evidence(before, ending.state):
+            if call.fence > claim.fence or not _accepts(call, claim, ending):
                 raise LostClaimError("a call was settled by somebody else while it was being sent")
+            forgotten = call.fence < claim.fence
+            if forgotten:
+                self._remember(connection, claim, now)
+            self._make_room(connection, call, before, ending, now)
             connection.execute(
                 update(calls)
                 .where(calls.c.id == claim.call)
                 .values(
                     state=ending.state,
+                    fence=claim.fence,
                     reason=ending.reason,
                     call_id=ending.call_id,
                     link=ending.link,
@@ -151,67 +188,28 @@ class CallQueue:
                     detail=ending.reason,
                 )
             )
+        if forgotten:
+            raise forgetful()
         return ending
 
-    def late(self, start_before: float) -> list[WaitingCall]:
-        """Planned calls whose start has passed: they need a new slot, or there is none left."""
-        query = (
-            select(calls.c.id, calls.c.timezones, calls.c.earliest, calls.c.latest)
-            # A request goes out before its call starts; saying so lets the index on queue_at serve.
-            .where(*self._open(), calls.c.queue_at < start_before, calls.c.start_timestamp < start_before)
-            .order_by(calls.c.start_timestamp, calls.c.id)
-        )
-        with self._engine.begin() as connection:
-            return [
-                WaitingCall(
-                    id=row.id, timezones=tuple(row.timezones), earliest=row.earliest, latest=row.latest
-                )
-                for row in connection.execute(query)
-            ]
+    def reschedule_late(
+        self, start_before: float, now: float, most: int, reschedule: late_calls.Reschedule
+    ) -> tuple[int, int]:
+        """Gives new slots to up to `most` planned calls whose start has passed; skips those that fit nowhere.
 
-    def occupied_starts(self, since: float) -> list[int]:
-        """The starts, from `since` on, of all calls, sent or not: they count against the pace."""
-        query = select(calls.c.start_timestamp).where(
-            calls.c.campaign == self._campaign,
-            calls.c.state != CallState.SKIPPED,
-            calls.c.start_timestamp >= since,
-        )
+        Returns how many were moved and how many skipped. Runs that share the campaign take turns, so that
+        none counts a slot that another is just giving away.
+        """
         with self._engine.begin() as connection:
-            return list(connection.scalars(query))
-
-    def move(self, slots: Mapping[int, Slot], start_before: float, now: float) -> None:
-        """Gives calls that are still late their new slots, all or none."""
-        with self._engine.begin() as connection:
-            for call, slot in slots.items():
-                changed = connection.execute(
-                    update(calls)
-                    # A run beside this one may have moved it already.
-                    .where(
-                        calls.c.id == call,
-                        calls.c.state == CallState.PLANNED,
-                        calls.c.start_timestamp < start_before,
-                    )
-                    .values(
-                        queue_at=slot.queue_at,
-                        start_timestamp=slot.start_timestamp,
-                        end_timestamp=slot.end_timestamp,
-                        updated_at=now,
-                    )
-                )
-                if changed.rowcount == 1:
-                    self._trace(connection, call, CallState.PLANNED, CallState.PLANNED, "late: new slot", now)
+            mine = campaigns.c.name == self._campaign
+            connection.execute(select(campaigns.c.name).where(mine).with_for_update(key_share=True))
+            late = late_calls.LateCalls(connection, self._campaign, self._run, now)
+            return late.reschedule(self._open(), start_before, most, reschedule)
 
     def skip(self, reasons: Mapping[int, str], now: float) -> None:
         """Gives up planned calls, each with its reason, all or none."""
         with self._engine.begin() as connection:
-            for call, reason in reasons.items():
-                changed = connection.execute(
-                    update(calls)
-                    .where(calls.c.id == call, calls.c.state == CallState.PLANNED)
-                    .values(state=CallState.SKIPPED, reason=reason, updated_at=now)
-                )
-                if changed.rowcount == 1:
-                    self._trace(connection, call, CallState.PLANNED, CallState.SKIPPED, reason, now)
+            give_up(connection, run=self._run, reasons=reasons, at=now)
 
     def waiting_people(self) -> list[tuple[int, str, str]]:
         """(call, contact key, E.164 number) of every call that is still planned."""
@@ -246,8 +244,13 @@ class CallQueue:
             raise declared_dead()
 
     def _open(self) -> tuple[ColumnElement[bool], ...]:
-        planned = (calls.c.campaign == self._campaign, calls.c.state == CallState.PLANNED)
-        return (*planned, calls.c.run == self._run) if self._only_own else planned
+        session = select(runs.c.session).where(runs.c.id == self._run).scalar_subquery()
+        together = calls.c.run.in_(select(runs.c.id).where(runs.c.session == session))
+        return (
+            calls.c.campaign == self._campaign,
+            calls.c.state == CallState.PLANNED,
+            calls.c.run == self._run if self._only_own else together,
+        )
 
     def _intend(self, connection: Connection, claim: Claim, now: float) -> int:
         changed = connection.execute(
@@ -272,7 +275,9 @@ class CallQueue:
             return ending
         account = select(calls.c.account).where(calls.c.id == claim.call).scalar_subquery()
         taken = connection.scalar(
-            select(calls.c.id).where(calls.c.account == account, calls.c.call_id == ending.call_id)
+            select(calls.c.id).where(
+                calls.c.account == account, calls.c.call_id == ending.call_id, calls.c.id != claim.call
+            )
         )
         if taken is None:
             return ending
@@ -283,6 +288,44 @@ class CallQueue:
             call_id=None,
             link=None,
         )
+
+    @staticmethod
+    def _is_recorded(
+        connection: Connection, claim: Claim, ending: Ending, call: Row[*tuple[Any, ...]]
+    ) -> bool:
+        """Whether this very ending was committed before, and only its acknowledgement was lost."""
+        if (call.fence, call.state, call.call_id) != (claim.fence, ending.state, ending.call_id):
+            return False
+        mine = (attempts.c.call == claim.call, attempts.c.fence == claim.fence)
+        kept = connection.execute(select(attempts.c.outcome, attempts.c.detail).where(*mine)).one_or_none()
+        return kept is not None and tuple(kept) == (ending.state, ending.reason)
+
+    def _remember(self, connection: Connection, claim: Claim, now: float) -> None:
+        """Writes the attempt again that the ledger forgot."""
+        connection.execute(
+            insert(attempts).values(call=claim.call, run=self._run, fence=claim.fence, intended_at=now)
+        )
+
+    def _make_room(
+        self,
+        connection: Connection,
+        call: Row[*tuple[Any, ...]],
+        before: CallState,
+        ending: Ending,
+        now: float,
+    ) -> None:
+        """A late proof may meet the number under another contact: whoever has not called it does not."""
+        if before is not CallState.SKIPPED or ending.state is not CallState.QUEUED:
+            return
+        same = select(calls.c.id).where(
+            calls.c.campaign == call.campaign,
+            calls.c.round == call.round,
+            calls.c.state == CallState.PLANNED,
+            or_(calls.c.phone == call.phone, calls.c.contact == call.contact),
+        )
+        others = connection.scalars(same.with_for_update()).all()
+        reason = "a late answer shows that this number was queued before, for another contact"
+        give_up(connection, run=self._run, reasons=dict.fromkeys(others, reason), at=now)
 
     def _trace(
         self, connection: Connection, call: int, before: CallState, after: CallState, reason: str, now: float

@@ -15,9 +15,9 @@ from runner.ledger import recovery, store
 from runner.ledger.holder import hold, holder
 from runner.ledger.lease import LEASE_SECONDS, Lease, database_now
 from runner.ledger.operators import refuse_if_canceled
-from runner.ledger.plan_entry import Binding, PlanEntry
+from runner.ledger.plan_entry import Binding, PlanEntry, changed_meanwhile
 from runner.ledger.rows import call_request, insert_once
-from runner.ledger.sharing import check_same_campaign, describe_runs, live_runs
+from runner.ledger.sharing import check_same_campaign, describe_runs, live_runs, wait_for_renewals
 from runner.ledger.states import CallState, standing
 from runner.ledger.tables import calls, campaigns, facts, runs
 from runner.planning.plan import History, KnownCall, Plan
@@ -116,8 +116,13 @@ class Ledger:
     def history(self, campaign: str) -> History:
         """Everything earlier runs planned or did for this campaign."""
         with self.engine.begin() as connection:
+            stamp = _stamp(connection, campaign)
             rows = connection.execute(select(calls).where(calls.c.campaign == campaign).order_by(calls.c.id))
-            return History(tuple(_known_call(row) for row in rows.mappings()))
+            known = tuple(_known_call(row) for row in rows.mappings())
+            # Without a lock others may have written between the two.
+            if _stamp(connection, campaign) != stamp:
+                stamp = "changed while it was read"
+            return History(known, stamp)
 
     def begin_run(self, binding: Binding, plan: Plan, runner: Runner, now: float) -> int:
         """Writes the plan into the ledger, in one transaction, and returns the id of the run that holds it.
@@ -128,10 +133,14 @@ class Ledger:
         """
         with self.engine.begin() as connection:
             self._bind(connection, binding, now)
+            before = _stamp(connection, binding.campaign)
+            wait_for_renewals(connection, binding.campaign)
             self._bury_dead_runs(connection, binding.campaign)
             others = [] if self.alone else live_runs(connection, binding.campaign)
             if others:
                 check_same_campaign(others, runner.campaign_digest, limited=runner.limited)
+            elif before != plan.history_stamp:
+                raise changed_meanwhile()
             run: int = connection.execute(
                 insert(runs)
                 .values(
@@ -146,6 +155,8 @@ class Ledger:
                 )
                 .returning(runs.c.id)
             ).scalar_one()
+            session = others[0].session if others else run
+            connection.execute(update(runs).where(runs.c.id == run).values(session=session))
             entry = PlanEntry(connection, binding, run, now)
             if others:
                 entry.join(plan, describe_runs(others) or "")
@@ -251,6 +262,23 @@ class Ledger:
         bound = connection.execute(select(campaigns).where(mine).with_for_update()).mappings().one()
         self._check_binding(bound, binding)
         connection.execute(update(campaigns).where(mine).values(**survey))
+
+
+def _stamp(connection: Connection, campaign: str) -> str:
+    """Differs whenever a call of the campaign was added, claimed, settled, moved or given up."""
+    rows = connection.execute(
+        select(
+            calls.c.state,
+            func.count(),
+            func.sum(calls.c.fence),
+            func.sum(calls.c.start_timestamp),
+            func.max(calls.c.updated_at),
+        )
+        .where(calls.c.campaign == campaign)
+        .group_by(calls.c.state)
+        .order_by(calls.c.state)
+    )
+    return repr([tuple(map(str, row)) for row in rows])
 
 
 def _known_call(row: RowMapping) -> KnownCall:

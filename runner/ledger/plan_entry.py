@@ -58,7 +58,7 @@ class PlanEntry:
             row = rows.get((withdrawal.key, withdrawal.round))
             if row is not None and row["state"] == CallState.PLANNED:
                 self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
-        different = sum(_differs(call, rows.get((call.key, call.round))) for call in plan.calls)
+        different = sum(_differs(call, rows.get((call.key, call.round)), plan.as_of) for call in plan.calls)
         if different:
             raise CampaignHeldError(
                 f"{different:,} calls of this plan differ from what is being carried out by {others}",
@@ -87,7 +87,7 @@ class PlanEntry:
         for withdrawal in withdrawals:
             row = rows.get((withdrawal.key, withdrawal.round))
             if row is None or row["state"] != CallState.PLANNED:
-                raise _changed_meanwhile()
+                raise changed_meanwhile()
             self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
 
     def _take_phones_from_others(
@@ -170,7 +170,7 @@ class PlanEntry:
             ],
         )
         if changed.rowcount != len(planned):
-            raise _changed_meanwhile()
+            raise changed_meanwhile()
 
     def _values(self, call: PlannedCall) -> dict[str, Any]:
         return {
@@ -199,7 +199,7 @@ class PlanEntry:
             .values(state=after, reason=reason, run=self._run, updated_at=self._now)
         )
         if changed.rowcount != 1:
-            raise _changed_meanwhile()
+            raise changed_meanwhile()
         self._trace(call, before, after, reason)
 
     def _trace(self, call: int, before: CallState, after: CallState, reason: str) -> None:
@@ -214,15 +214,24 @@ class PlanEntry:
         )
 
 
-def _differs(call: PlannedCall, row: RowMapping | None) -> bool:
+def _differs(call: PlannedCall, row: RowMapping | None, as_of: int) -> bool:
     """Whether a run that joins would do something with this call that the others would not."""
     if row is None or (row["phone"], call_request(row)) != (call.phone, call.request):
+        return True
+    when = (tuple(row["timezones"]), row["earliest"], row["latest"])
+    if when != (call.timezones, call.earliest, call.latest):
+        return True
+    # Where the others have moved it meanwhile, or it is late, they give it a slot as this run would.
+    held = row["state"] == CallState.PLANNED and row["start_timestamp"] == call.difference.start_before
+    slot = (row["start_timestamp"], row["end_timestamp"])
+    if held and row["start_timestamp"] >= as_of and slot != (call.start_timestamp, call.end_timestamp):
         return True
     # The others may have given a call up since this plan was made; it must not bring one back.
     return row["state"] == CallState.SKIPPED and call.change is Change.NEW
 
 
-def _changed_meanwhile() -> LedgerError:
+def changed_meanwhile() -> LedgerError:
+    """What a plan meets that was made from another state of the ledger."""
     return LedgerError(
         "the ledger changed while the plan was made; nothing was written",
         hint="run the command again",

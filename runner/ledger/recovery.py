@@ -31,7 +31,8 @@ def bury_dead_runs(
             runs.c.id != (survivor if survivor is not None else 0),
             has_passed,
         )
-        .with_for_update(skip_locked=True)
+        # Less than a full lock: rows that only refer to a run must not make it look alive.
+        .with_for_update(skip_locked=True, key_share=True)
     )
     connection.execute(update(runs).where(runs.c.id.in_(dead)).values(ended_at=now, ending=LOST, **gone))
     ended = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.ended_at.is_not(None))

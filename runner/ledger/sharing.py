@@ -26,6 +26,13 @@ def live_runs(connection: Connection, campaign: str) -> LiveRuns:
     ).all()
 
 
+def wait_for_renewals(connection: Connection, campaign: str) -> None:
+    """Waits until no run is in the middle of renewing its lease: read before, the lease would seem passed."""
+    unended = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.ended_at.is_(None))
+    # Less than a full lock: what a run records of its calls only refers to its row, and need not wait.
+    connection.execute(unended.with_for_update(key_share=True)).all()
+
+
 def describe_runs(found: LiveRuns) -> str | None:
     """For people: which processes, where, since when. None for no run."""
     return "; ".join(_describe(run) for run in found) or None

@@ -3,11 +3,12 @@
 planned ──claim and intent, one commit──▶ sending
 sending ──200 and a call_id──▶ queued ──▶ completed | failed | canceled | rejected
 sending ──400──▶ refused
-sending ──provably nothing was sent──▶ planned
+sending ──provably nothing was sent──▶ planned, or skipped where nobody wants it any more
 sending ──anything else──▶ uncertain ──evidence──▶ queued or final
                                      └─an operator's word─▶ planned | abandoned
 planned ──no window left, or withdrawn──▶ skipped
 refused ──its request changed──▶ planned
+planned or skipped ──an answer to what the ledger forgot──▶ queued or uncertain
 refused ──another contact has its number now──▶ skipped ──wanted again──▶ planned
 
 A process that stood still and was declared dead may yet bring its answer: `takes_evidence` says which calls
@@ -42,9 +43,17 @@ class CallState(StrEnum):
 
 
 _MOVES: dict[CallState, frozenset[CallState]] = {
-    CallState.PLANNED: frozenset({CallState.SENDING, CallState.SKIPPED, CallState.QUEUED}),
+    CallState.PLANNED: frozenset(
+        {CallState.SENDING, CallState.SKIPPED, CallState.QUEUED, CallState.UNCERTAIN}
+    ),
     CallState.SENDING: frozenset(
-        {CallState.QUEUED, CallState.REFUSED, CallState.PLANNED, CallState.UNCERTAIN}
+        {
+            CallState.QUEUED,
+            CallState.REFUSED,
+            CallState.PLANNED,
+            CallState.UNCERTAIN,
+            CallState.SKIPPED,
+        }
     ),
     CallState.QUEUED: frozenset(
         {CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, CallState.REJECTED}
@@ -54,6 +63,7 @@ _MOVES: dict[CallState, frozenset[CallState]] = {
             CallState.QUEUED,
             CallState.REFUSED,
             CallState.PLANNED,
+            CallState.SKIPPED,
             CallState.ABANDONED,
             CallState.COMPLETED,
             CallState.FAILED,
@@ -62,7 +72,7 @@ _MOVES: dict[CallState, frozenset[CallState]] = {
         }
     ),
     CallState.REFUSED: frozenset({CallState.PLANNED, CallState.SKIPPED}),
-    CallState.SKIPPED: frozenset({CallState.PLANNED, CallState.QUEUED}),
+    CallState.SKIPPED: frozenset({CallState.PLANNED, CallState.QUEUED, CallState.UNCERTAIN}),
     CallState.COMPLETED: frozenset(),
     CallState.FAILED: frozenset(),
     CallState.CANCELED: frozenset(),

@@ -60,6 +60,9 @@ def _explain_errors(engine: Engine, where: str) -> None:
 
     @event.listens_for(engine, "handle_error")
     def _explain(context: ExceptionContext) -> None:
+        # A connection that the server ended is found so, and replaced.
+        if context.is_pre_ping:
+            return
         if isinstance(context.sqlalchemy_exception, DatabaseError):
             words = _words(context.original_exception)
             # SQLAlchemy keeps the original as the cause: it must quote nobody either.

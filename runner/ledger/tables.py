@@ -81,6 +81,13 @@ runs = Table(
         server_default="",
         comment="Hash of the campaign as it was read: runs at the same time must agree on it.",
     ),
+    Column(
+        "session",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="The first of the runs that share one plan: they may send each other's calls.",
+    ),
     comment="One `apply`: who sends, since when, from which plan.",
 )
 

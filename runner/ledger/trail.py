@@ -1,9 +1,11 @@
 """The trail of a call: every change of its state is kept, with when, by which run, and why."""
 
-from sqlalchemy import Connection, insert
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, insert, update
 
 from runner.ledger.states import CallState, may_move
-from runner.ledger.tables import transitions
+from runner.ledger.tables import calls, transitions
 
 
 def record_transition(
@@ -30,3 +32,23 @@ def record_transition(
             call=call, run=run, at=at, before=before, after=after, reason=reason, actor=actor
         )
     )
+
+
+def give_up(connection: Connection, *, run: int, reasons: Mapping[int, str], at: float) -> None:
+    """Skips calls that are still planned, each with its reason. `at` is UTC Unix seconds."""
+    for call, reason in reasons.items():
+        changed = connection.execute(
+            update(calls)
+            .where(calls.c.id == call, calls.c.state == CallState.PLANNED)
+            .values(state=CallState.SKIPPED, reason=reason, updated_at=at)
+        )
+        if changed.rowcount == 1:
+            record_transition(
+                connection,
+                call=call,
+                run=run,
+                at=at,
+                before=CallState.PLANNED,
+                after=CallState.SKIPPED,
+                reason=reason,
+            )

@@ -132,6 +132,8 @@ class History:
     """All that earlier runs did for this campaign. Empty for a new ledger."""
 
     calls: tuple[KnownCall, ...] = ()
+    stamp: str = ""
+    """Differs when anything of it differs: a plan is only entered into the ledger that it was made from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +175,8 @@ class Plan:
     calls: tuple[PlannedCall, ...]
     exclusions: tuple[Exclusion, ...]
     withdrawals: tuple[Withdrawal, ...]
+    history_stamp: str
+    """Of the history that it was made from."""
     diagnostics: tuple[Diagnostic, ...] = ()
     silenced: tuple[Silenced, ...] = ()
     """Warnings that the campaign silences: not among `diagnostics`."""

@@ -136,6 +136,7 @@ class _Planner:
             calls=tuple(calls),
             exclusions=tuple(self._exclusions),
             withdrawals=tuple(withdrawals),
+            history_stamp=self._given.history.stamp,
             diagnostics=told,
             silenced=silence.with_reasons(silenced, self._campaign.silence),
             versions=self._given.versions,

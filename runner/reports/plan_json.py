@@ -5,9 +5,9 @@ from dataclasses import asdict
 from itertools import repeat
 from typing import Any
 
-from runner.campaign.diagnostics import Diagnostic
 from runner.planning.plan_view import CallView, PlanView
 from runner.planning.saved_plan import Pins
+from runner.reports.diagnostic_json import diagnostic_json
 from runner.reports.times import rfc3339
 
 FORMAT_VERSION = 1
@@ -39,19 +39,6 @@ def plan_json(plan: PlanView, pins: Pins | None = None) -> str:
     parts = [f" {_dump(name)}: {_dump(value)}" for name, value in head.items()]
     parts += [f" {_dump(name)}: {_lines(values)}" for name, values in lists.items()]
     return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
-    """Without the line of the file: whoever has the place has the file."""
-    return {
-        "severity": diagnostic.severity,
-        "code": diagnostic.code,
-        "file": diagnostic.file,
-        "line": diagnostic.line,
-        "col": diagnostic.col,
-        "message": diagnostic.message,
-        "hint": diagnostic.hint,
-    }
 
 
 def _call(call: CallView, pin: str | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import socket
 from collections import Counter
@@ -154,3 +155,17 @@ def test_two_rows_with_one_number_are_one_call(customer, sandbox):
     ]
     assert "contacts.csv:3  b  the same number as contacts.csv:2" in result.stdout
     assert "contacts.csv:4  a  the same contact as contacts.csv:2" in result.stdout
+
+
+def test_a_data_folder_that_was_restored_from_a_backup_is_refused(customer, sandbox):
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(6))
+    assert customer.run("apply", "campaign.yaml", "--yes", "--limit", "2").returncode == 0
+    data = next(customer.home.rglob("ledger.sqlite3")).parent
+    backup = shutil.copytree(data, customer.home / "backup")
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
+    shutil.copytree(backup, data, dirs_exist_ok=True)
+    result = customer.run("apply", "campaign.yaml", "--yes")
+    assert result.returncode == 1
+    assert "restored from an old copy" in result.stderr
+    assert len(sandbox.calls()) == 6

@@ -84,3 +84,20 @@ def test_someone_suppressed_since_is_withdrawn_with_the_reason(customer, sandbox
     assert re.search(r"withdrawn  suppressed\n +c-\d+ +on do-not-call.csv:2\n", result.stdout)
     assert customer.status("five-zones")["states"]["skipped"] == 1
     assert sandbox.calls() == []
+
+
+def test_who_opted_out_before_a_run_is_not_called_by_it_when_an_operator_settles_an_older_call(
+    customer, sandbox
+):
+    prepare(customer, [",nobody"])
+    sandbox.set_faults("reset-before*1")
+    assert customer.run("apply", "campaign.yaml", "--yes", "--limit", "1").returncode == 6
+    customer.write("do-not-call.csv", "phone,id\n,c-0000\n")
+    customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "3"
+    process = customer.start("apply", "campaign.yaml", "--yes")
+    wait_until(lambda: len(sandbox.calls()) >= 2, "two calls")
+    assert customer.run("resolve", "five-zones", "c-0000", "--as", "not-queued").returncode == 0
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert len(sandbox.calls()) == 29
+    assert not [call for call in sandbox.calls() if call["phone_number"].startswith("tel:+12125552000")]

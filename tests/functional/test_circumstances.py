@@ -218,5 +218,6 @@ def _plan_of_one_call(campaign, now):
         calls=(call,),
         exclusions=(),
         withdrawals=(),
+        history_stamp="[]",
         versions=VERSIONS,
     )

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from runner.errors import LedgerError
 from runner.ledger import postgresql, sqlite
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in `versions/`; a test holds the two together."""
 _ONE_AT_A_TIME = 7_586_321
 """The key of PostgreSQL's advisory lock for migrations. Any number will do, as long as it stays."""

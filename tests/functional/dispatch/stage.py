@@ -114,6 +114,8 @@ class Stage:
     until_idle: bool = False
     reschedule: Callable = lambda late, _taken, _now: dict.fromkeys([each.id for each in late])
     newly_suppressed: Callable = lambda: None
+    lists: Callable = None
+    """(key, number) → why the plan or a list leaves them out."""
     clock: AlarmClock = field(default_factory=LeapingClock)
     events: list = field(default_factory=list)
     sent: list = field(default_factory=list)
@@ -127,7 +129,8 @@ class Stage:
         return asyncio.run(self._run())
 
     async def _run(self):
-        run = self.ledger.begin_run(BINDING, _plan(self.planned), Runner(host="here", pid=1), NOW)
+        plan = _plan(self.planned, self.ledger.history(CAMPAIGN).stamp)
+        run = self.ledger.begin_run(BINDING, plan, Runner(host="here", pid=1), NOW)
         queue = CallQueue(self.ledger.engine, CAMPAIGN, run)
         self.dispatcher = Dispatcher(
             queue=queue,
@@ -141,7 +144,9 @@ class Stage:
                 until_idle=self.until_idle,
             ),
             reschedule=self.reschedule,
-            newly_suppressed=self.newly_suppressed,
+            unwanted=self._unwanted,
+            newly_suppressed=self._read_lists,
+            noted=lambda _attempt: None,
             listen=self._hear,
         )
         # A timeout would not do: a run that is cancelled waits for what is under way.
@@ -150,6 +155,14 @@ class Stage:
             return await self.dispatcher.run()
         finally:
             guard.cancel()
+
+    def _read_lists(self):
+        found = self.newly_suppressed()
+        self.lists = found or self.lists
+        return found
+
+    def _unwanted(self, key, phone):
+        return self.lists(key, phone) if self.lists else None
 
     async def _post(self, claim, before_send):
         self._under_way += 1
@@ -205,7 +218,7 @@ def _cancel_everything():
         task.cancel()
 
 
-def _plan(planned):
+def _plan(planned, stamp):
     return Plan(
         plan_id="sha256:test",
         campaign=CAMPAIGN,
@@ -215,5 +228,6 @@ def _plan(planned):
         calls=tuple(planned),
         exclusions=(),
         withdrawals=(),
+        history_stamp=stamp,
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
     )

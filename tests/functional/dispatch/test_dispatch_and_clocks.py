@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from stage import NOW, LeapingClock, Stage, accepted, call, calls, declare_dead
 
+from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.events import CallsMoved
 from runner.errors import CampaignHeldError, StoppedError
 from runner.insight.outcome import Exchange
@@ -160,3 +161,11 @@ def test_a_clock_far_from_insights_stops_the_run(ledger):
     with pytest.raises(StoppedError, match="clock"):
         stage.run()
     assert len(stage.sent) == 1
+
+
+@pytest.mark.parametrize("ahead", [-301, 301])
+def test_a_database_whose_clock_is_far_off_stops_the_run(ahead):
+    check = ClockCheck(lambda: NOW, lambda _event: None)
+    check.compare_database(ahead / 2)
+    with pytest.raises(StoppedError, match="clock of the ledger's database"):
+        check.compare_database(ahead)

@@ -1,6 +1,9 @@
 """What operators do from another terminal while a run is on its way."""
 
-from stage import CAMPAIGN, NO_ANSWER, NOT_SENT, NOW, Stage, accepted, call, calls
+import asyncio
+
+import pytest
+from stage import CAMPAIGN, NO_ANSWER, NOT_SENT, NOW, Stage, StoppedClock, accepted, call, calls
 
 from runner.dispatch.events import Finish, Paused
 from runner.ledger.operators import Operators, Resolution
@@ -100,3 +103,26 @@ def test_a_call_resolved_as_not_queued_is_not_sent_to_somebody_who_is_on_a_list_
     assert sorted(stage.sent_keys) == ["c0", "c1", "c2", "c3"]
     assert stage.states() == {"c0": "skipped", "c1": "queued", "c2": "queued", "c3": "queued"}
     assert stage.value("c0", "reason") == "on list:2"
+
+
+@pytest.mark.parametrize("act", ["pause", "cancel"])
+def test_nothing_leaves_after_an_operator_forbade_it_while_the_connection_was_made(ledger, act):
+    async def before(_claim):
+        await asyncio.to_thread(getattr(operators(ledger), act), CAMPAIGN, NOW)
+        # The run looks once a second.
+        while stage.dispatcher._may_send:  # noqa: ASYNC110, SLF001 - there is no event to wait for
+            await asyncio.sleep(0.01)
+
+    stage = Stage(ledger, calls(1), before=before, until_idle=True, clock=StoppedClock(NOW))
+    stage.run()
+    assert stage.sent_keys == []
+
+
+def test_a_run_does_not_send_whom_its_own_plan_leaves_out(ledger):
+    """Under way when the plan was made, the call comes back unsent from a run beside this one."""
+    listed = {"c1": "suppressed: on list:2"}
+    stage = Stage(ledger, calls(3), lists=lambda key, _phone: listed.get(key))
+    stage.run()
+    assert sorted(stage.sent_keys) == ["c0", "c2"]
+    assert stage.states()["c1"] == "skipped"
+    assert stage.value("c1", "reason") == "suppressed: on list:2"

@@ -119,7 +119,7 @@ class Story(RuleBasedStateMachine):
         plan = plan_of(
             loaded,
             list(self.rows.values()),
-            history=self.ledger.history(NAME).calls,
+            history=self.ledger.history(NAME),
             now=int(self.clock.time),
             limit=limit,
             suppressed=self.suppressed,
@@ -144,7 +144,9 @@ class Story(RuleBasedStateMachine):
             reschedule=lambda late, taken, now: reschedule(
                 loaded.campaign, late, taken, now=now, requests_per_second=5
             ),
+            unwanted=lambda key, _phone: "on a list" if key in self.suppressed else None,
             newly_suppressed=lambda: None,
+            noted=lambda _attempt: None,
             listen=lambda _event: None,
         )
         await dispatcher.run()

@@ -61,7 +61,8 @@ def phone(number):
     return f"+1617555{number:04d}"
 
 
-def plan(*calls, withdrawals=()):
+def plan(*calls, withdrawals=(), stamp="[]"):
+    """As made from a ledger with this stamp; a new one has `[]`."""
     return Plan(
         plan_id="sha256:test",
         campaign=CAMPAIGN,
@@ -73,8 +74,21 @@ def plan(*calls, withdrawals=()):
         withdrawals=tuple(
             Withdrawal(key=key, round=1, reason=reason, start_timestamp=NOW) for key, reason in withdrawals
         ),
+        history_stamp=stamp,
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
     )
+
+
+def new_slots(queue, slots, *, start_before=NOW - 60, now=NOW):
+    """What was late and which starts were taken, when these slots were given in order, None for no slot."""
+    seen = []
+
+    def reschedule(late, taken, _now):
+        seen.append((late, taken))
+        return dict(zip([call.id for call in late], slots, strict=False))
+
+    queue.reschedule_late(start_before, now, 100, reschedule)
+    return seen[0] if seen else ([], [])
 
 
 def let_leases_lapse(ledger):
@@ -86,7 +100,8 @@ def let_leases_lapse(ledger):
 def begin(ledger, *calls, withdrawals=(), now=NOW, limited=False):
     """A run of this plan after any before it, and the queue of its calls."""
     let_leases_lapse(ledger)
-    run = ledger.begin_run(BINDING, plan(*calls, withdrawals=withdrawals), THIS, now)
+    made = plan(*calls, withdrawals=withdrawals, stamp=ledger.history(CAMPAIGN).stamp)
+    run = ledger.begin_run(BINDING, made, THIS, now)
     return run, CallQueue(ledger.engine, CAMPAIGN, run, only_own=limited)
 
 

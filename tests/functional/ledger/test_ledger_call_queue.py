@@ -13,6 +13,7 @@ from ledger_values import (
     call,
     claim_all,
     let_leases_lapse,
+    new_slots,
     people,
     phone,
     plan,
@@ -22,7 +23,7 @@ from ledger_values import (
 )
 
 from runner.errors import CampaignHeldError
-from runner.ledger.call_queue import CallQueue, Ending, LostClaimError
+from runner.ledger.call_queue import CallQueue, Ending, ForgetfulLedgerError, LostClaimError
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.overview import overview
@@ -107,7 +108,8 @@ def test_two_processes_never_claim_the_same_call(ledger, url):
 def test_a_late_call_is_left_for_a_new_slot(ledger):
     _, queue = begin(ledger, call("late", phone(1), start=NOW - 61), call("due", phone(2), start=NOW - 60))
     assert [claim.key for claim in queue.claim_due(NOW, 10, NOW - 60)] == ["due"]
-    assert len(queue.late(NOW - 60)) == 1
+    late, _ = new_slots(queue, [None])
+    assert len(late) == 1
 
 
 @pytest.mark.parametrize("ending", [QUEUED, REFUSED, UNCERTAIN, NOT_SENT], ids=lambda e: e.state)
@@ -242,7 +244,7 @@ def test_a_late_call_is_told_with_what_a_new_slot_needs(ledger):
         call("a", phone(1), start=NOW - 200),
         call("on-time", phone(3)),
     )
-    late = queue.late(NOW - 60)
+    late, _ = new_slots(queue, [None, None])
     assert [(c.timezones, c.earliest, c.latest) for c in late] == [
         (("America/New_York",), None, None),
         (("A/B", "C/D"), NOW, NOW + 5),
@@ -251,10 +253,9 @@ def test_a_late_call_is_told_with_what_a_new_slot_needs(ledger):
 
 def test_a_moved_call_has_its_new_slot_and_a_trace(ledger):
     _, queue = begin(ledger, call("a", phone(1), start=NOW - 100))
-    (late,) = queue.late(NOW - 60)
     slot = Slot(queue_at=NOW + 10, start_timestamp=NOW + 310, end_timestamp=NOW + 900)
-    queue.move({late.id: slot}, NOW - 60, NOW)
-    assert queue.late(NOW - 60) == []
+    assert len(new_slots(queue, [slot])[0]) == 1
+    assert new_slots(queue, []) == ([], [])
     assert claim_all(queue, NOW + 9) == []
     claim = only(claim_all(queue, NOW + 10))
     assert (claim.start_timestamp, claim.end_timestamp) == (NOW + 310, NOW + 900)
@@ -276,7 +277,7 @@ def test_a_call_under_way_can_be_neither_moved_nor_skipped(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
     before = rows(ledger, "SELECT * FROM calls")
-    queue.move({claim.call: Slot(queue_at=1, start_timestamp=2, end_timestamp=3)}, NOW + 10_000, NOW)
+    assert new_slots(queue, [], start_before=NOW + 10_000) == ([], [])
     queue.skip({claim.call: "suppressed"}, NOW)
     assert rows(ledger, "SELECT * FROM calls") == before
     assert trail(ledger, "a")[-1] == ("planned", "sending")
@@ -287,12 +288,13 @@ def test_the_starts_of_sent_calls_and_of_calls_beyond_the_limit_count_against_th
     _, queue = begin(
         ledger,
         call("sent", phone(3), start=NOW + 300),
-        call("past", phone(4), start=NOW - 10),
+        call("past", phone(4), start=NOW - 70),
         withdrawals=[("gone", "in no source")],
     )
-    for claim in claim_all(queue):
-        queue.finish(claim, replace(QUEUED, call_id=claim.key), NOW)
-    assert sorted(queue.occupied_starts(NOW)) == [NOW + 300, NOW + 400]
+    claim = only(queue.claim_due(NOW, 10, NOW))
+    queue.finish(claim, replace(QUEUED, call_id=claim.key), NOW)
+    _, taken = new_slots(queue, [None])
+    assert sorted(taken) == [NOW + 300, NOW + 400]
 
 
 def test_the_next_call_that_is_due_is_the_earliest_that_is_planned(ledger):
@@ -368,3 +370,40 @@ def test_the_overview_counts_every_state_and_names_the_problems(ledger):
 def test_the_overview_of_an_unknown_campaign_is_empty(ledger):
     seen = overview(ledger.engine, "unknown", NOW, 5)
     assert (sum(seen.states.values()), seen.next_due, seen.problems) == (0, None, ())
+
+
+def test_an_answer_that_is_recorded_again_changes_nothing(ledger):
+    """As when the commit succeeded and its acknowledgement was lost."""
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue))
+    for _ in range(2):
+        assert queue.finish(claim, QUEUED, NOW) == QUEUED
+    assert trail(ledger, "a")[-1] == ("sending", "queued")
+    assert len(trail(ledger, "a")) == 3
+
+
+@pytest.mark.parametrize(("ending", "after"), [(QUEUED, "queued"), (UNCERTAIN, "uncertain")])
+def test_an_answer_to_what_the_ledger_forgot_is_kept_and_stops_the_run(ledger, ending, after):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue))
+    # A standby takes over that never heard of the claim.
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM attempts")
+        connection.exec_driver_sql("UPDATE calls SET state = 'planned', fence = 0")
+    with pytest.raises(ForgetfulLedgerError):
+        queue.finish(claim, ending, NOW)
+    assert states(ledger) == {"a": after}
+    assert claim_all(queue) == []
+    assert rows(ledger, "SELECT outcome, fence FROM attempts") == [{"outcome": after, "fence": 1}]
+
+
+def test_a_late_proof_frees_the_number_from_another_contact(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue))
+    let_leases_lapse(ledger)
+    ledger.bury_dead_runs(CAMPAIGN)
+    Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW + 10**9)
+    _, newer = begin(ledger, call("b", phone(1)), withdrawals=[("a", "the contact is in no source any more")])
+    queue.finish(claim, QUEUED, NOW)
+    assert states(ledger) == {"a": "queued", "b": "skipped"}
+    assert claim_all(newer) == []

@@ -110,3 +110,39 @@ def test_a_mark_that_cannot_be_written_stops_the_run_before_anything_is_sent(led
         file.touch()
     with pytest.raises(LedgerError, match="cannot be written"):
         send(ledger, folder, call("a", phone(1)))
+
+
+def test_a_backup_that_holds_the_mark_beside_the_ledger_too_is_refused(sqlite_url, folder, tmp_path):
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        send(ledger, folder, call("a", phone(1)))
+        data = ledger.path.parent
+        backup = shutil.copytree(data, tmp_path / "backup")
+        send(ledger, folder, call("b", phone(2)))
+    shutil.copytree(backup, data, dirs_exist_ok=True)
+    with (
+        closing(Ledger.open(sqlite_url)) as ledger,
+        pytest.raises(LedgerError, match="knows of 1 attempts, but 2 were made"),
+    ):
+        Mark(ledger, folder).check()
+
+
+def test_a_machine_that_only_renewed_its_lease_knows_what_the_others_sent(ledger, tmp_path):
+    here, there = Mark(ledger, tmp_path / "here"), Mark(ledger, tmp_path / "there")
+    run, _ = begin(ledger, *people(3))
+    claim_all(CallQueue(ledger.engine, CAMPAIGN, run, intended=here.advance))
+    there.note(ledger.lease(CAMPAIGN, run).renew().last_attempt)
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM attempts WHERE id = (SELECT max(id) FROM attempts)")
+    with pytest.raises(LedgerError, match="knows of 2 attempts, but 3 were made"):
+        Mark(ledger, tmp_path / "there").check()
+
+
+def test_a_ledger_that_goes_back_in_time_during_a_run_is_noticed(ledger, folder):
+    mark = Mark(ledger, folder)
+    mark.advance(7)
+    mark.note(9)
+    mark.note(9)
+    for notice in (lambda: mark.note(8), lambda: mark.advance(9)):
+        with pytest.raises(LedgerError, match="forgotten what was committed"):
+            notice()
+    mark.advance(10)

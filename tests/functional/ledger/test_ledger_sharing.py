@@ -1,5 +1,6 @@
 """Several runs of one campaign on PostgreSQL: they share its calls, and the dead are noticed."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,20 +17,22 @@ from ledger_values import (
     call,
     claim_all,
     let_leases_lapse,
+    new_slots,
     people,
     phone,
     plan,
     rows,
     states,
 )
+from sqlalchemy import NullPool, create_engine, text
 
-from runner.errors import CampaignHeldError
+from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.call_queue import CallQueue, Ending
 from runner.ledger.lease import LEASE_SECONDS
 from runner.ledger.ledger import Ledger
-from runner.ledger.operators import Operators, Resolution
+from runner.ledger.operators import CampaignStanding, Operators, Resolution
 from runner.ledger.states import CallState
-from runner.planning.plan import Change
+from runner.planning.plan import Change, Slot
 
 QUEUED = Ending(state=CallState.QUEUED, http_status=200, call_id="155761")
 
@@ -233,3 +236,121 @@ def lapse(ledger, run, seconds_ago=1):
             "UPDATE runs SET lease_until = extract(epoch FROM clock_timestamp()) - %s WHERE id = %s",
             (seconds_ago, run),
         )
+
+
+# What a run that comes later must not do
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"timezones": ("Pacific/Honolulu",)},
+        {"earliest": NOW + 86_400},
+        {"latest": NOW + 86_400},
+        {"start": NOW + 900},
+    ],
+    ids=["zone", "not_before", "not_after", "slot"],
+)
+def test_a_run_that_would_call_at_another_hour_does_not_join(ledger, other):
+    begin(ledger, call("a", phone(1)))
+    held = replace(call("a", phone(1)).difference, change=Change.CHANGED, start_before=NOW + 300)
+    with pytest.raises(CampaignHeldError, match="differ from what is being carried out"):
+        join(ledger, replace(call("a", phone(1), **other), difference=held))
+
+
+def test_a_run_joins_though_the_others_have_moved_a_call_meanwhile(ledger):
+    _, first = begin(ledger, call("a", phone(1), start=NOW - 100))
+    held = replace(call("a", phone(1)).difference, change=Change.UNCHANGED, start_before=NOW - 100)
+    seen_before = replace(call("a", phone(1), start=NOW - 100), difference=held)
+    new_slots(first, [Slot(queue_at=NOW, start_timestamp=NOW + 300, end_timestamp=NOW + 900)])
+    join(ledger, seen_before)
+
+
+def test_a_plan_brings_nobody_back_whom_a_newer_plan_withdrew(ledger):
+    run, _ = begin(ledger, *people(2))
+    ledger.end_run(run, "idle", NOW)
+    stale = plan(*people(2, change=Change.UNCHANGED), stamp=ledger.history(CAMPAIGN).stamp)
+    newer, _ = begin(ledger, call("c1", phone(1), change=Change.UNCHANGED), withdrawals=[("c0", "filtered")])
+    ledger.end_run(newer, "done", NOW)
+    with pytest.raises(LedgerError, match="changed while the plan was made"):
+        ledger.begin_run(BINDING, stale, THIS, NOW)
+    assert states(ledger) == {"c0": "skipped", "c1": "planned"}
+
+
+def test_a_run_that_begins_during_a_renewal_sees_who_lives(ledger, postgres_url):
+    run, _ = begin(ledger, *people(2))
+    let_leases_lapse(ledger)
+    with closing(Ledger.open(postgres_url)) as other, ThreadPoolExecutor() as threads:
+        with ledger.engine.begin() as renewing:
+            renewing.execute(
+                text(
+                    "UPDATE runs SET lease_until = extract(epoch FROM clock_timestamp()) + 15 WHERE id = :run"
+                ),
+                {"run": run},
+            )
+            limited = replace(THIS, limited=True)
+            beginning = threads.submit(
+                other.begin_run, BINDING, plan(*people(2, change=Change.UNCHANGED)), limited, NOW
+            )
+            _wait_for_a_lock(ledger)
+        with pytest.raises(CampaignHeldError, match="--limit needs the campaign for itself"):
+            beginning.result()
+
+
+def _wait_for_a_lock(ledger):
+    """Until some connection waits for another's lock."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deadline = time.monotonic() + 20
+    with ledger.engine.connect() as watching:
+        while not watching.scalar(waiting):
+            assert time.monotonic() < deadline, "nobody waits"
+            watching.rollback()
+
+
+def test_runs_that_give_new_slots_take_turns(ledger):
+    """Else both would count the same free starts, and one would skip what the other has just placed."""
+    _, first = begin(ledger, *people(3, start=NOW - 100))
+    _, second = join(ledger, *people(3, start=NOW - 100))
+    slots = [Slot(queue_at=NOW, start_timestamp=NOW + n, end_timestamp=NOW + 900) for n in (300, 360, 420)]
+    seen = []
+
+    def reschedule(late, _taken, _now):
+        # While the first is at it, the second finds the campaign held and then nothing that is late.
+        seen.append(threads.submit(new_slots, second, [None, None, None]))
+        _wait_for_a_lock(ledger)
+        return dict(zip([each.id for each in late], slots, strict=True))
+
+    with ThreadPoolExecutor() as threads:
+        assert first.reschedule_late(NOW - 60, NOW, 100, reschedule) == (3, 0)
+        assert seen[0].result() == ([], [])
+    assert set(states(ledger).values()) == {"planned"}
+
+
+def test_a_call_settled_as_not_queued_waits_for_the_next_plan(ledger):
+    """Its own plan is an old one: lists, windows and contacts may have changed since."""
+    _, first = begin(ledger, *people(2))
+    (claim,) = claim_all(first, most=1)
+    first.finish(claim, Ending(state=CallState.UNCERTAIN, reason="no answer"), NOW)
+    _, second = begin(ledger, call("c1", phone(1), change=Change.UNCHANGED))
+    Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW + 10**9)
+    assert states(ledger)["c0"] == "planned"
+    assert [each.key for each in claim_all(second)] == ["c1"]
+    assert second.next_due() is None
+    _, third = begin(ledger, call("c0", phone(0), change=Change.UNCHANGED))
+    assert [each.key for each in claim_all(third)] == ["c0"]
+
+
+def test_a_connection_that_the_server_ended_is_replaced(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    queue.standing()
+    with create_engine(ledger.engine.url, poolclass=NullPool).begin() as other:
+        other.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    assert queue.standing() is CampaignStanding.ACTIVE

@@ -8,12 +8,15 @@ from runner.ledger.states import PROBLEMS, CallState, may_move, standing, takes_
 from runner.planning.plan import Standing
 
 MOVES = {
-    "planned": {"sending", "skipped", "queued"},
-    "sending": {"queued", "refused", "planned", "uncertain"},
+    "planned": {"sending", "skipped", "queued", "uncertain"},
+    "sending": {"queued", "refused", "planned", "uncertain", "skipped"},
     "queued": {"completed", "failed", "canceled", "rejected"},
     "refused": {"planned", "skipped"},
-    "uncertain": {"queued", "refused", "planned", "abandoned", "completed", "failed", "canceled", "rejected"},
-    "skipped": {"planned", "queued"},
+    "uncertain": {
+        *("queued", "refused", "planned", "skipped", "abandoned"),
+        *("completed", "failed", "canceled", "rejected"),
+    },
+    "skipped": {"planned", "queued", "uncertain"},
     "completed": set(),
     "failed": set(),
     "canceled": set(),

@@ -1,0 +1,104 @@
+"""New slots for calls whose start has passed, given inside the caller's transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
+
+from runner.ledger.states import CallState
+from runner.ledger.tables import calls, transitions
+from runner.ledger.trail import give_up
+from runner.planning.plan import Slot, WaitingCall
+
+Reschedule = Callable[[Sequence[WaitingCall], Sequence[int], float], Mapping[int, Slot | None]]
+"""(late calls, starts that are taken, now) → a new slot for each call's id, or None where none is left."""
+
+
+class LateCalls:
+    """The late calls of one campaign as one run sees them at `now` (UTC Unix seconds)."""
+
+    def __init__(self, connection: Connection, campaign: str, run: int, now: float) -> None:
+        self._connection = connection
+        self._campaign = campaign
+        self._run = run
+        self._now = now
+
+    def reschedule(
+        self,
+        waiting: tuple[ColumnElement[bool], ...],
+        start_before: float,
+        most: int,
+        reschedule: Reschedule,
+    ) -> tuple[int, int]:
+        """How many of up to `most` late calls among those that are `waiting` were moved, and skipped."""
+        late = self._late(waiting, start_before, most)
+        if not late:
+            return 0, 0
+        slots = reschedule(late, self._occupied_starts(), self._now)
+        moved = {call: slot for call, slot in slots.items() if slot is not None}
+        lost = [call for call, slot in slots.items() if slot is None]
+        self._move(moved)
+        reasons = dict.fromkeys(lost, "late, and no time is left in its windows")
+        give_up(self._connection, run=self._run, reasons=reasons, at=self._now)
+        return len(moved), len(lost)
+
+    def _late(
+        self, waiting: tuple[ColumnElement[bool], ...], start_before: float, most: int
+    ) -> list[WaitingCall]:
+        query = (
+            select(calls.c.id, calls.c.timezones, calls.c.earliest, calls.c.latest)
+            # A request goes out before its call starts; saying so lets the index on queue_at serve.
+            .where(*waiting, calls.c.queue_at < start_before, calls.c.start_timestamp < start_before)
+            .order_by(calls.c.start_timestamp, calls.c.id)
+            .limit(most)
+            .with_for_update(skip_locked=True)
+        )
+        return [
+            WaitingCall(id=row.id, timezones=tuple(row.timezones), earliest=row.earliest, latest=row.latest)
+            for row in self._connection.execute(query)
+        ]
+
+    def _occupied_starts(self) -> list[int]:
+        """The starts, from now on, of all calls, sent or not: they count against the pace."""
+        query = select(calls.c.start_timestamp).where(
+            calls.c.campaign == self._campaign,
+            calls.c.state != CallState.SKIPPED,
+            calls.c.start_timestamp >= self._now,
+        )
+        return list(self._connection.scalars(query))
+
+    def _move(self, slots: Mapping[int, Slot]) -> None:
+        if not slots:
+            return
+        self._connection.execute(
+            update(calls)
+            .where(calls.c.id == bindparam("call"))
+            .values(
+                queue_at=bindparam("new_queue_at"),
+                start_timestamp=bindparam("new_start"),
+                end_timestamp=bindparam("new_end"),
+                updated_at=self._now,
+            ),
+            [
+                {
+                    "call": call,
+                    "new_queue_at": slot.queue_at,
+                    "new_start": slot.start_timestamp,
+                    "new_end": slot.end_timestamp,
+                }
+                for call, slot in slots.items()
+            ],
+        )
+        self._connection.execute(
+            insert(transitions),
+            [
+                {
+                    "call": call,
+                    "run": self._run,
+                    "at": self._now,
+                    "before": CallState.PLANNED,
+                    "after": CallState.PLANNED,
+                    "reason": "late: new slot",
+                }
+                for call in slots
+            ],
+        )
