@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from github_actions import GitHub, install_scripts, machine_environment, read_workflow
+from shell import RUNNER
 from sqlalchemy import make_url
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
@@ -173,7 +174,7 @@ def test_contacts_that_changed_since_the_review_stop_the_run_and_it_says_what_mo
 
 def test_the_schedule_goes_on_where_a_run_was_cut_and_an_uncertain_call_asks_for_a_person(reviewed, sandbox):
     reviewed.merge("survey")
-    reviewed.workflow = with_longest("4s")
+    reviewed.workflow = with_longest("3s")
     reviewed.base_environment["RUNNER_REQUESTS_PER_SECOND"] = "0.1"
     cut = reviewed.on_main("push", "apply", campaign=NAME)
     assert cut.status == 0, cut.log
@@ -224,16 +225,30 @@ def with_longest(duration):
     return workflow
 
 
-def script(name, *arguments, stdin="", folder=None):
+def script(name, *arguments, stdin="", folder=None, environment=None):
     return subprocess.run(
         ["sh", EXAMPLES / "scripts" / name, *arguments],
         input=stdin,
         cwd=folder,
-        env=machine_environment(),
+        env=environment or machine_environment(),
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_where_nobody_is_to_be_called_no_plan_is_asked_for(person):
+    nobody = campaign().replace("  region: US\n", "  region: US\n  where: \"{{ row.lang == 'FR' }}\"\n")
+    person.write(f"campaigns/{NAME}.yaml", nobody)
+    person.write("contacts/visits.csv", contacts_csv(3))
+    person.write(".git/HEAD", "the lists lie in a work tree")
+    programs = {"PATH": f"{Path(RUNNER).parent}:{person.environment['PATH']}"}
+    done = script(
+        "review-plan", NAME, "re view", folder=person.folder, environment=person.environment | programs
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "There is nobody to call" in (person.folder / "re view/comment.md").read_text()
+    assert script("check-verdict", NAME, "re view", folder=person.folder).returncode == 0
 
 
 def test_our_last_comment_on_this_campaign_is_found_on_any_page():
