@@ -1,6 +1,5 @@
 """How a contact is named where people may read it: never by number or address. Pure."""
 
-import hashlib
 import hmac
 import re
 
@@ -38,7 +37,7 @@ class Identity:
         return self.ref(key) if _may_tell_who_it_is(key) else key
 
     def _hmac(self, text: str) -> bytes:
-        return hmac.new(self._key, text.encode(), hashlib.sha256).digest()
+        return hmac.digest(self._key, text.encode(), "sha256")
 
 
 def _may_tell_who_it_is(key: str) -> bool:

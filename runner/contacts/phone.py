@@ -20,6 +20,7 @@ _TOO_SHORT = {ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONL
 
 _EXTENSION = "it has an extension: leave that out here and dial it with post_dial"
 _NORTH_AMERICA = 1
+_LONGEST_COUNTRY_CODE = 3
 
 
 class PhoneError(ValueError):
@@ -80,7 +81,7 @@ def dial_string(e164: str, ani: str, post_dial: str) -> str:
 
 def mask(e164: str) -> str:
     """`+1•••••••701`: the country code and the last three digits; enough to recognise, not to dial."""
-    country = f"+{_parsed(e164).country_code}"
+    country = f"+{_country_code(e164)}"
     hidden = len(e164) - len(country) - _SHOWN_DIGITS
     return f"{country}{_BULLET * hidden}{e164[-_SHOWN_DIGITS:]}"
 
@@ -91,7 +92,25 @@ def data_version() -> str:
 
 @lru_cache(maxsize=1024)
 def _parsed(e164: str) -> PhoneNumber:
-    return phonenumbers.parse(e164, None)
+    """What the library makes of a number in E.164 form, without its search for how people write numbers."""
+    country = _country_code(e164)
+    national = e164[1 + len(str(country)) :]
+    zeros = len(national) - len(national.lstrip("0"))
+    return PhoneNumber(
+        country_code=country,
+        national_number=int(national),
+        italian_leading_zero=True if zeros else None,
+        number_of_leading_zeros=zeros if zeros > 1 else None,
+    )
+
+
+def _country_code(e164: str) -> int:
+    """No country code begins with another one."""
+    return next(
+        code
+        for length in range(1, _LONGEST_COUNTRY_CODE + 1)
+        if (code := int(e164[1 : 1 + length])) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+    )
 
 
 def _clean(text: str) -> str:

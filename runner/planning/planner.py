@@ -5,7 +5,7 @@ Pure: the rows, the history and the time come as values, and the same values giv
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from runner.campaign import silence
 from runner.campaign.diagnostics import Diagnostic
@@ -23,6 +23,7 @@ from runner.planning.placement import Placement, effective_pace
 from runner.planning.plan import (
     CallRequest,
     DataVersions,
+    Difference,
     History,
     KnownCall,
     Plan,
@@ -46,6 +47,10 @@ _NO_CONTACT = frozenset(
     }
 )
 """Reasons for which a row never got as far as the templates of its call."""
+
+
+_CALL_FIELDS = tuple(field.name for field in fields(PlannedCall))
+_EXCLUSION_FIELDS = tuple(field.name for field in fields(Exclusion))
 
 
 class EveryContactFailedError(RunnerError):
@@ -346,12 +351,28 @@ class _Planner:
         content = [
             int(self._given.now),
             self._campaign.model_dump(mode="json"),
-            [asdict(call) for call in calls],
-            [asdict(exclusion) for exclusion in self._exclusions],
+            # Millions of them: `asdict` would copy each value of each.
+            [[getattr(call, name) for name in _CALL_FIELDS] for call in calls],
+            [[getattr(exclusion, name) for name in _EXCLUSION_FIELDS] for exclusion in self._exclusions],
             [asdict(withdrawal) for withdrawal in withdrawals],
             asdict(self._given.versions),
         ]
-        return f"sha256:{self._given.identity.digest(json.dumps(content, sort_keys=True))}"
+        return f"sha256:{self._given.identity.digest(json.dumps(content, sort_keys=True, default=_plain))}"
+
+
+def _plain(value: object) -> object:
+    """What JSON does not know: the values that a call holds."""
+    if isinstance(value, CallRequest):
+        return [
+            value.phone_number,
+            value.max_attempts,
+            value.reattempt_wait,
+            value.metadata,
+            value.result_url,
+        ]
+    if isinstance(value, Difference):
+        return [value.change, value.reason, value.fields, value.start_before]
+    raise TypeError(type(value).__name__)
 
 
 def _exclude(contact: Contact, reason: Reason, detail: str, template: tuple[str, ...] = ()) -> Exclusion:

@@ -1,6 +1,7 @@
 """What Insight is asked to do for one contact: the campaign's templates, filled in. Pure."""
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from runner.campaign.model import Campaign
@@ -8,6 +9,9 @@ from runner.campaign.templates import Template, TemplateRenderError, compile_tem
 from runner.contacts.contact import Contact
 from runner.contacts.phone import PhoneError, dial_string, parse_phone
 from runner.planning.plan import CallRequest
+
+# Most campaigns have one caller ID for all, some one for each of a few sites.
+_parse_again = lru_cache(maxsize=256)(parse_phone)
 
 
 class UnfitError(Exception):
@@ -50,7 +54,7 @@ class RequestTemplates:
         caller_id = self._optional("caller_id", self._caller_id, contact)
         post_dial = self._optional("post_dial", self._post_dial, contact)
         try:
-            ani = parse_phone(caller_id, self._region) if caller_id else ""
+            ani = _parse_again(caller_id, self._region) if caller_id else ""
         except PhoneError as error:
             raise UnfitError(("caller_id",), f": {error}") from None
         try:

@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from small_campaign import NINE, campaign, person, plan_of
@@ -200,5 +200,10 @@ class Story(RuleBasedStateMachine):
 
 TestStory = Story.TestCase
 TestStory.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    # A story that goes wrong is told as it was found, at once: to shorten it takes minutes.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )

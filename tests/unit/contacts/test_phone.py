@@ -1,5 +1,7 @@
 import re
 
+import phonenumbers
+import phonenumbers.timezone
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -224,3 +226,24 @@ def test_a_mask_shows_the_country_code_and_three_digits():
 
 def test_the_release_of_the_number_data_is_known():
     assert re.fullmatch(r"\d+\.\d+\.\d+", data_version())
+
+
+def _numbers_of_the_world():
+    """The library's examples of every kind in every region, in E.164 form."""
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        for kind in phonenumbers.PhoneNumberType.values():
+            example = phonenumbers.example_number_for_type(region, kind)
+            if example is not None:
+                yield phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+
+
+def test_zones_kinds_and_masks_are_those_that_the_library_reads_from_the_number():
+    numbers = set(_numbers_of_the_world())
+    assert len(numbers) > 900
+    for e164 in numbers:
+        read = phonenumbers.parse(e164, None)
+        expected = set(phonenumbers.timezone.time_zones_for_number(read)) - {"Etc/Unknown"}
+        assert zones_of(e164) == tuple(sorted(expected)), e164
+        toll_free = phonenumbers.number_type(read) == phonenumbers.PhoneNumberType.TOLL_FREE
+        assert is_toll_free(e164) is toll_free, e164
+        assert mask(e164).startswith(f"+{read.country_code}•"), e164
