@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -230,9 +229,3 @@ def machine_environment() -> dict[str, str]:
         for part in ("NAME", "EMAIL")
     }
     return {**kept, **who, "GIT_CONFIG_NOSYSTEM": "1"}
-
-
-def install_scripts(examples: Path, clone: Path) -> None:
-    """What the README tells users to copy."""
-    shutil.copytree(examples / "scripts", clone / ".github" / "scripts")
-    shutil.copytree(examples / "workflows", clone / ".github" / "workflows")

@@ -3,19 +3,22 @@
 import copy
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import psycopg
 import pytest
-from github_actions import GitHub, install_scripts, machine_environment, read_workflow
+from github_actions import GitHub, machine_environment, read_workflow
 from shell import RUNNER
 from sqlalchemy import make_url
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "github"
-WORKFLOW = read_workflow(EXAMPLES / "workflows" / "campaign.yml")
+ROOT = Path(__file__).parents[2]
+COPIED = ROOT / "examples" / "github" / ".github"
+"""What users copy to the top of their repository."""
+WORKFLOW = read_workflow(COPIED / "workflows" / "campaigns.yml")
 RUN_BLOCKS = [step["run"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step]
 NAME = "five-zones"
 PLAN = f"campaigns/{NAME}.plan.json"
@@ -56,7 +59,7 @@ def github(tmp_path, postgres_url, planning_url, sandbox):
         "RUNNER_REQUESTS_PER_SECOND": "50",
     }
     github = GitHub(tmp_path, WORKFLOW, context, machine)
-    install_scripts(EXAMPLES, github.author)
+    shutil.copytree(COPIED, github.author / ".github")
     github.commit({".gitignore": "contacts/\n", "README.md": "Our campaigns\n"}, "Start")
     github.git("switch", "--quiet", "--create", "survey")
     github.publish_lists({"visits.csv": contacts_csv(10)})
@@ -227,7 +230,7 @@ def with_longest(duration):
 
 def script(name, *arguments, stdin="", folder=None, environment=None):
     return subprocess.run(
-        ["sh", EXAMPLES / "scripts" / name, *arguments],
+        ["sh", COPIED / "scripts" / name, *arguments],
         input=stdin,
         cwd=folder,
         env=environment or machine_environment(),
@@ -328,6 +331,12 @@ def test_nothing_that_strangers_write_gets_into_a_script_and_forks_get_no_secret
     assert (
         "github.event.pull_request.head.repo.full_name == github.repository" in WORKFLOW["jobs"]["plan"]["if"]
     )
+
+
+def test_the_hook_that_checks_campaigns_does_not_take_the_workflow_for_one():
+    [hook] = read_workflow(ROOT / ".pre-commit-hooks.yaml")
+    for file in COPIED.glob("workflows/*"):
+        assert not re.search(hook["files"], f".github/workflows/{file.name}")
 
 
 def test_only_main_s_newest_commit_makes_calls_one_run_of_a_campaign_at_a_time():
