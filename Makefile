@@ -26,7 +26,7 @@ demo:
 		.venv/bin/runner apply campaigns/hospital-survey.yaml --sandbox --yes --limit $(DEMO_CALLS)
 
 test: setup
-	@.venv/bin/python -m pytest -n auto $(ARGS)
+	@.venv/bin/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: setup
 	@.venv/bin/ruff check .

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from runner.campaign.loader import load_campaign
 from runner.commands.planning import prepare_plan
-from runner.insight.client import origin
+from runner.insight.address import origin
 from runner.ledger.call_queue import CallQueue, Ending
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding

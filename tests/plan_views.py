@@ -123,6 +123,7 @@ def plan_view(calls=(), exclusions=(), withdrawals=(), diagnostics=(), **values)
             "exclusions": tuple(exclusions),
             "withdrawals": tuple(withdrawals),
             "diagnostics": tuple(diagnostics),
+            "silenced": (),
             **values,
         }
     )

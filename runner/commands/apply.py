@@ -17,7 +17,7 @@ from runner.commands.target import Target, insight, rehearsal
 from runner.contacts.identity import Identity
 from runner.dispatch.events import Finish
 from runner.errors import ExitStatus, RunnerError, UsageError
-from runner.insight.client import origin
+from runner.insight.address import origin
 from runner.ledger.mark import Mark
 from runner.ledger.overview import overview
 from runner.ledger.plan_entry import Binding

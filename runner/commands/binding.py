@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from runner.contacts.identity import Identity
-from runner.insight.client import origin
+from runner.insight.address import origin
 from runner.ledger.overview import Overview
 from runner.settings import Settings
 

@@ -12,7 +12,7 @@ from runner.commands.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
 from runner.contacts.identity import Identity
 from runner.contacts.sources import AnySource, SourceReader
 from runner.contacts.suppression import SuppressionLists
-from runner.insight.client import origin
+from runner.insight.address import origin
 from runner.ledger.ledger import Ledger
 from runner.ledger.neighbors import neighbors
 from runner.ledger.overview import overview

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from runner.campaign.timezones import names
 from runner.errors import ExitStatus, RunnerError
-from runner.insight.client import InsightClient, validate_base_url
+from runner.insight.address import validate_base_url
+from runner.insight.client import InsightClient
 from runner.ledger.health import findings
 from runner.ledger.ledger import Ledger
 from runner.ledger.mark import Mark

@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from runner.dispatch.clock import AlarmClock, RehearsalClock
-from runner.insight.client import InsightClient, validate_base_url
+from runner.insight.address import validate_base_url
+from runner.insight.client import InsightClient
 from runner.insight.sandbox import running_sandbox
 from runner.ledger.ledger import Ledger
 from runner.settings import Settings, require_credentials

@@ -6,7 +6,6 @@ ever repeats a request.
 """
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC
@@ -14,11 +13,10 @@ from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
-from runner.errors import RunnerError, SettingsError, StoppedError
+from runner.errors import RunnerError, StoppedError
 from runner.insight.answers import (
     CallDetails,
     UnreadableError,
@@ -37,7 +35,6 @@ _KEEPALIVE_SECONDS = 2.0
 """Short, because a connection that the server is about to close may swallow a request."""
 _LARGEST_BODY = 64 * 1024
 _ACCEPTED = 202
-_LOOPBACK = "loopback"
 
 
 class InsightClient:
@@ -231,62 +228,6 @@ class _Wire:
             body=bytes(self._body),
             date=_date(headers.get("date")),
         )
-
-
-def validate_base_url(url: str) -> str:
-    """The base URL without a trailing slash. Raises SettingsError: https only, plain http to loopback."""
-    parts = _split_url(url)
-    if parts.username is not None or parts.password is not None:
-        raise SettingsError(
-            "RUNNER_INSIGHT_BASE_URL holds credentials",
-            hint="put them into RUNNER_INSIGHT_USERNAME and RUNNER_INSIGHT_DEVELOPER_KEY",
-        )
-    if "?" in url or "#" in url:
-        raise SettingsError("RUNNER_INSIGHT_BASE_URL ends in a query or fragment", hint="leave it out")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        raise SettingsError(
-            "RUNNER_INSIGHT_BASE_URL is plain http, which would show the developer key to the network",
-            hint="write https://; plain http is for this machine itself only",
-        )
-    return url.rstrip("/")
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port; all loopback origins count as one, since test servers change their port."""
-    parts = _split_url(url)
-    host = parts.hostname or ""
-    if _is_loopback(host):
-        return _LOOPBACK
-    port = f":{parts.port}" if parts.port not in {None, 443} else ""
-    return f"{parts.scheme}://{host}{port}"
-
-
-def _split_url(url: str) -> SplitResult:
-    wrong = SettingsError(
-        "RUNNER_INSIGHT_BASE_URL is no web address",
-        hint="write it as in https://insight.plumvoice.com/api",
-    )
-    try:
-        parts = urlsplit(url)
-        usable = (
-            parts.scheme in {"http", "https"}
-            and bool(parts.hostname)
-            and (parts.port is None or parts.port > 0)
-            # urlsplit quietly drops some of these, httpx does not.
-            and not any(c.isspace() or not c.isprintable() for c in url)
-        )
-    except ValueError:
-        raise wrong from None
-    if not usable:
-        raise wrong
-    return parts
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _split(connections: int, most: int) -> list[int]:

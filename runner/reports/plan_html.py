@@ -10,6 +10,7 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from runner.campaign.silence import in_a_line
 from runner.planning.plan_view import CallView, PlanView
 from runner.reports import plan_facts
 from runner.reports.page import contact_table, week_map, zone_chart
@@ -56,6 +57,7 @@ def plan_html(plan: PlanView) -> str:
         zone_names=zone_names,
         local_time=local_time,
         rfc3339=rfc3339,
+        silenced=in_a_line(plan.silenced),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from small_campaign import VERSIONS
 
 from runner.cli import run
-from runner.insight.client import origin
+from runner.insight.address import origin
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
 from runner.planning.plan import CallRequest, Change, Difference, Plan, PlannedCall

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from runner.errors import LedgerError
 from runner.ledger import postgresql, sqlite
+from runner.ledger.tables import metadata
 
 HEAD = "0004"
 """The newest revision in `versions/`; a test holds the two together."""
@@ -27,10 +28,24 @@ def upgrade(engine: Engine, sqlite_file: Path | None) -> None:
             revision = _revision(connection)
             if revision == HEAD:
                 return
-        if revision is not None:
-            _refuse_newer(revision)
-            _keep_copy(connection, revision, sqlite_file)
+        if revision is None:
+            _make(connection)
+            return
+        _refuse_newer(revision)
+        _keep_copy(connection, revision, sqlite_file)
         _run_alembic(connection)
+
+
+def _make(connection: Connection) -> None:
+    """A new ledger, as the migrations would make it, but at once: each rehearsal has one of its own."""
+    metadata.create_all(connection)
+    connection.execute(
+        text(
+            "CREATE TABLE alembic_version "
+            "(version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"
+        )
+    )
+    connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD})
 
 
 def _refuse_newer(revision: str) -> None:

@@ -1,9 +1,13 @@
 """Plans as the planner would make them, and ways to look into a ledger past its own code."""
 
 from dataclasses import replace
+from pathlib import Path
 
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import NullPool, create_engine, text
 
+from runner.ledger import migrations
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Runner
 from runner.ledger.plan_entry import Binding
@@ -89,6 +93,19 @@ def new_slots(queue, slots, *, start_before=NOW - 60, now=NOW):
 
     queue.reschedule_late(start_before, now, 100, reschedule)
     return seen[0] if seen else ([], [])
+
+
+def migrated(url, revision):
+    """The tables as the release of that revision made them; a connection to fill them with."""
+    engine = create_engine(url, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database).parent.mkdir()
+    config = Config()
+    config.set_main_option("script_location", migrations.__path__[0])
+    connection = engine.connect()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+    return connection
 
 
 def let_leases_lapse(ledger):

@@ -2,12 +2,9 @@
 
 import stat
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from ledger_values import BINDING, CAMPAIGN, NOW, rows
+from ledger_values import BINDING, CAMPAIGN, NOW, migrated, rows
 from sqlalchemy import NullPool, create_engine, text
 
 from runner.ledger import migrations
@@ -15,19 +12,12 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.states import CallState
 from runner.planning.plan import Standing
 
-OLDER = ["0001", "0002"]
+OLDER = ["0001", "0002", "0003"]
 
 
 def write_older_ledger(url, revision):
     """A ledger as the release of that revision left it, with a call in every state."""
-    engine = create_engine(url, poolclass=NullPool)
-    if engine.dialect.name == "sqlite":
-        Path(engine.url.database).parent.mkdir()
-    config = Config()
-    config.set_main_option("script_location", migrations.__path__[0])
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+    with closing(migrated(url, revision)) as connection:
         connection.execute(
             text("INSERT INTO campaigns (name, survey_id, instance_id, account, origin, bound_at) VALUES "
                  "(:name, '48211', '3', :account, :origin, 1)"),
@@ -47,7 +37,7 @@ def write_older_ledger(url, revision):
                 {"campaign": CAMPAIGN, "state": state, "phone": f"+1617555{number:04d}", "at": NOW,
                  "until": NOW + 3600},
             )  # fmt: skip
-    engine.dispose()
+        connection.commit()
 
 
 @pytest.mark.parametrize("revision", OLDER)

@@ -13,7 +13,19 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from ledger_values import BINDING, NOW, THIS, begin, call, claim_all, let_leases_lapse, phone, plan, rows
+from ledger_values import (
+    BINDING,
+    NOW,
+    THIS,
+    begin,
+    call,
+    claim_all,
+    let_leases_lapse,
+    migrated,
+    phone,
+    plan,
+    rows,
+)
 from sqlalchemy import CheckConstraint, text
 
 from runner.errors import LedgerError, SettingsError
@@ -23,16 +35,32 @@ from runner.ledger.sqlite import journal_mode
 from runner.ledger.tables import metadata
 
 
-def test_the_migrations_make_the_tables_of_this_release(ledger):
-    with ledger.engine.begin() as connection:
+@pytest.fixture(params=["new", "migrated"])
+def either_url(request, url):
+    """Of a ledger that this release made at once, and of one that went through every migration."""
+    if request.param == "migrated":
+        with closing(migrated(url, migrations.HEAD)) as connection:
+            connection.commit()
+    return url
+
+
+def test_new_and_migrated_ledgers_have_the_tables_of_this_release(either_url):
+    with closing(Ledger.open(either_url)) as ledger, ledger.engine.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 @pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
-def test_the_migrations_make_the_rules_that_alembic_does_not_compare(sqlite_ledger, table):
+def test_the_migrations_make_the_rules_that_alembic_does_not_compare(sqlite_url, table):
     """Check constraints and the conditions of partial indexes, as SQLite itself recorded them."""
+    with closing(migrated(sqlite_url, migrations.HEAD)) as connection:
+        connection.commit()
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        _has_the_rules_of(table, ledger)
+
+
+def _has_the_rules_of(table, ledger):
     made = rows(
-        sqlite_ledger,
+        ledger,
         "SELECT sql FROM sqlite_master WHERE tbl_name = :name AND sql IS NOT NULL",
         name=table.name,
     )

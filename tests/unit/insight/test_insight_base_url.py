@@ -3,7 +3,7 @@
 import pytest
 
 from runner.errors import SettingsError
-from runner.insight.client import origin, validate_base_url
+from runner.insight.address import origin, validate_base_url
 
 
 @pytest.mark.parametrize(
