@@ -15,7 +15,7 @@ EVENINGS = (((1035, 1230),),) * 5 + (((600, 840),), ())
 """mon-fri 17:15-20:30, sat 10:00-14:00."""
 OFFICE_HOURS = (((540, 1020),),) * 7
 REASON_OF = {
-    Change.NEW: "no earlier plan holds it",
+    Change.NEW: "the ledger holds no such call yet",
     Change.MOVED: "its earlier start has passed",
     Change.CHANGED: "metadata[site] changed",
     Change.UNCHANGED: "it keeps its slot",

@@ -51,6 +51,11 @@ class WarningCode(StrEnum):
     )
     PACE_TOO_SLOW = "pace_too_slow", "the last window ends before everybody's turn"
     ASLEEP = "asleep", "calls start outside 8:00 to 21:00 where the contact is"
+    STILL_DIALLED = (
+        "still_dialled",
+        "somebody the plan leaves out, or knows by another number, has a call waiting at Insight",
+        "people who opted out may be called all the same, and only a person can prevent it",
+    )
     UNUSED_WINDOW = "unused_window", "no contact of this plan can be called in a window of `weekly`"
 
     # Of what lies around it.

@@ -117,7 +117,7 @@ def _apply(
         prepared.identity,
         rehearsal=target.is_rehearsal,
         where=where,
-        path=loaded.path,
+        path=loaded.path if saved is None else saved.path,
     )
     if finish is Finish.INTERRUPTED:
         return ExitStatus.INTERRUPTED

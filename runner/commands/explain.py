@@ -15,6 +15,7 @@ from runner.errors import RunnerError
 from runner.planning.explanation import Circumstances, Subject, explain
 from runner.planning.plan import PlannedCall
 from runner.reports.explanation_text import print_explanation
+from runner.reports.times import local_time
 from runner.settings import Settings
 
 _MOST_ROWS = 5
@@ -26,8 +27,9 @@ def print_explanations(
     """`contact` is a key, a ref, a number, or a row as `visits.csv:17`. Raises RunnerError where none is."""
     plan = prepared.plan
     found = list(_entries(contact, loaded, prepared))
-    if not found:
-        raise _nobody(contact, prepared)
+    withdrawn = [each for each in plan.withdrawals if contact in {each.key, prepared.identity.ref(each.key)}]
+    if not found and not withdrawn:
+        raise _nobody()
     circumstances = Circumstances(
         campaign=loaded.campaign,
         plan=plan,
@@ -40,6 +42,9 @@ def print_explanations(
     )
     known = {call.key: call for call in prepared.history.calls}
     console = Console()
+    for each in withdrawn if not found else ():
+        when = local_time(each.start_timestamp, ("UTC",))
+        console.print(f"withdrawn: {each.reason}. The call was planned for {when}.", soft_wrap=True)
     for entry in found[:_MOST_ROWS]:
         source, row = _row(entry, loaded, SourceReader(prepared.folder, notices=[]))
         subject = Subject(source=source, row=row, entry=entry, known=known.get(entry.key))
@@ -76,17 +81,7 @@ def _row(entry: PlannedCall | Exclusion, loaded: LoadedCampaign, reader: SourceR
     raise RunnerError("the sources changed while the plan was made", hint="run the command again")
 
 
-def _nobody(contact: str, prepared: PreparedPlan) -> RunnerError:
-    withdrawn = next(
-        (
-            each
-            for each in prepared.plan.withdrawals
-            if contact in {each.key, prepared.identity.ref(each.key)}
-        ),
-        None,
-    )
-    if withdrawn is not None:
-        return RunnerError(f"this contact's call is withdrawn: {withdrawn.reason}")
+def _nobody() -> RunnerError:
     return RunnerError(
         "no row of this campaign's sources is that contact",
         hint="name it by its key, its ref, its number, or its row, such as visits.csv:17",

@@ -46,6 +46,11 @@ class PlanFile:
         """
         campaign = Path(self.saved.pins.campaign_file)
         _refuse_elsewhere(campaign)
+        if not campaign.is_file():
+            raise RunnerError(
+                f"there is no file {campaign} here, of which {self.path} is the plan",
+                hint="apply a plan from the folder in which it was made",
+            )
         return campaign
 
     def limit_beside(self, given: int | None) -> int | None:

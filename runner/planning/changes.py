@@ -45,7 +45,7 @@ def _why_new(earlier: KnownCall | None) -> str:
         return "Insight refused the earlier request, which has changed since"
     if earlier is not None and earlier.standing is Standing.OPEN:
         return "an earlier plan gave it up, and now it can be called"
-    return "no earlier plan holds it"
+    return "the ledger holds no such call yet"
 
 
 def _why_moved(known: KnownCall, windows: tuple[Window, ...], slot: Slot, now: float) -> str:

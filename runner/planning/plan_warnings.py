@@ -24,6 +24,9 @@ from runner.planning.zones import CONTACT
 _WAKING_HOURS = range(8, 21)
 """Local hours in which people are commonly awake: 47 CFR 64.1200(c)(1) allows solicitation from 8 to 21."""
 
+_NAMED = 5
+"""So many contacts are named in a warning."""
+
 Diagnose = Callable[[WarningCode, str, tuple[str | int, ...], str], Diagnostic]
 """(code, message, path in the campaign file, hint) → a warning at its place."""
 
@@ -41,16 +44,38 @@ class Findings:
     """Contacts for whom the pace left no slot."""
     zone_sets: Sequence[tuple[str, ...]]
     """Of all contacts that have a window, each set once."""
+    still_dialled: Sequence[str]
+    """Labels of contacts who may be dialled for a call of before, though the plan would not call them so."""
     homes: Mapping[str, tuple[str, ...]]
     """With a fixed zone, where each contact really is, by key."""
 
 
 def of(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     """Every warning about a plan."""
+    yield from _still_dialled(found, diagnose)
     yield from _pace_above_request_rate(found, diagnose)
     yield from _pace_too_slow(found, diagnose)
     yield from _asleep(found, diagnose)
     yield from _windows(found, diagnose)
+
+
+def _still_dialled(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    """Insight's API cannot withdraw a single call, so whoever reads the plan must know."""
+    number = len(found.still_dialled)
+    if number:
+        first = ", ".join(found.still_dialled[:_NAMED])
+        more = f" and {number - _NAMED:,} more" if number > _NAMED else ""
+        have = (
+            "1 contact who is left out now, or has another number, has"
+            if number == 1
+            else (f"{number:,} contacts who are left out now, or have another number, have")
+        )
+        yield diagnose(
+            WarningCode.STILL_DIALLED,
+            f"{have} a call from before that Insight may still dial: {first}{more}",
+            ("contacts", "suppress"),
+            "cancel it at Insight by hand; `runner cancel --pending-at-insight` cancels all that wait",
+        )
 
 
 def _pace_above_request_rate(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:

@@ -5,7 +5,7 @@ Pure: the rows, the history and the time come as values, and the same values giv
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from runner.campaign import silence
 from runner.campaign.diagnostics import Diagnostic
@@ -48,6 +48,10 @@ _NO_CONTACT = frozenset(
 )
 """Reasons for which a row never got as far as the templates of its call."""
 
+
+_OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
+_WAITS_AT_INSIGHT = frozenset({"queued", "sending", "uncertain"})
+"""The ledger's words for a call that Insight may dial yet."""
 
 _CALL_FIELDS = tuple(field.name for field in fields(PlannedCall))
 _EXCLUSION_FIELDS = tuple(field.name for field in fields(Exclusion))
@@ -118,6 +122,7 @@ class _Planner:
         )
         self._exclusions: list[Exclusion] = []
         self._homes: dict[str, tuple[str, ...]] = {}
+        self._still_dialled: list[str] = []
         self._rows = 0
         self._demand = Demand((), ())
         self._misses = 0
@@ -151,18 +156,34 @@ class _Planner:
         found = []
         for entry in self._given.roster:
             self._rows += 1
-            considered = entry if isinstance(entry, Exclusion) else self._consider(entry)
+            considered = self._left_out(entry) if isinstance(entry, Exclusion) else self._consider(entry)
             if isinstance(considered, Exclusion):
                 self._exclusions.append(considered)
             else:
                 found.append(considered)
         return found
 
+    def _left_out(self, exclusion: Exclusion) -> Exclusion:
+        """Says so where a call of before may yet be dialled: nothing here can take it back."""
+        known = self._memory.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
+        if known is None or not self._may_be_dialled(known):
+            return exclusion
+        self._still_dialled.append(self._given.identity.label(exclusion.key))
+        return replace(exclusion, detail=f"{exclusion.detail}, but an earlier call to it is {known.state}")
+
+    def _may_be_dialled(self, known: KnownCall) -> bool:
+        return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now
+
     def _consider(self, contact: Contact) -> _Candidate | Exclusion:
         taken = self._memory.taken(contact)
         if taken is not None:
             whose = "this contact" if taken.key == contact.key else "this number"
-            return _exclude(contact, Reason.ALREADY_QUEUED, f"a call to {whose} is {taken.state}")
+            number = ""
+            if taken.key == contact.key and taken.phone != contact.phone:
+                number = ", to another number"
+                if self._may_be_dialled(taken):
+                    self._still_dialled.append(self._given.identity.label(contact.key))
+            return _exclude(contact, Reason.ALREADY_QUEUED, f"a call to {whose} is {taken.state}{number}")
         try:
             zones = zones_for(contact, self._campaign.calling_windows.timezone).names
             earliest, latest = self._own_dates(contact, zones)
@@ -343,6 +364,7 @@ class _Planner:
             demand=self._demand,
             misses=self._misses,
             zone_sets=tuple(dict.fromkeys(candidate.zones for candidate in candidates)),
+            still_dialled=self._still_dialled,
             homes=self._homes,
         )
         return plan_warnings.of(found, self._given.diagnose)

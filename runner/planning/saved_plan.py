@@ -5,6 +5,7 @@ A saved plan carries no orders and no number. It pins each call by a keyed hash 
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -15,7 +16,10 @@ from runner.planning.plan import Change, History, Plan, PlannedCall
 from runner.planning.plan_view import CallView, PlanView
 
 _PIN_LENGTH = 32
-"""Hexadecimal digits: 128 bits, so that no two calls of any campaign share a pin."""
+"""Hexadecimal digits."""
+_PARTS = ("phone", "timezone or dates", "request", "metadata")
+_PART_LENGTH = 16
+"""Hexadecimal digits of each part: 64 bits, and all parts of two calls together never agree by chance."""
 _UNPLANNED_SECTIONS = frozenset({"description", "silence"})
 """Parts of the campaign file that change no call."""
 _MAY_GO = frozenset({Reason.SUPPRESSED, Reason.FILTERED, Reason.ALREADY_QUEUED})
@@ -136,13 +140,16 @@ class _Comparer:
             yield "the plan was made with a ledger that knows this campaign, and this one does not"
 
     def _faulty_calls(self) -> Iterator[str]:
-        written = {(call.ref, call.round) for call in self._written.values()}
+        written = {(call.ref, call.round): pin for pin, call in self._written.items()}
         beyond = [call for pin, call in self._wanted.items() if pin not in self._written]
         changed = [call for call in beyond if (call.ref, call.round) in written]
         added = [call for call in beyond if (call.ref, call.round) not in written]
         kept = [(self._written[pin], call) for pin, call in self._wanted.items() if pin in self._written]
         if changed:
-            yield f"{_calls(changed)} changed: {_places(changed)}"
+            pins = {id(call): pin for pin, call in self._wanted.items()}
+            what = Counter(_changed_parts(written[call.ref, call.round], pins[id(call)]) for call in changed)
+            parts = "; ".join(part for part, _ in what.most_common())
+            yield f"{_calls(changed)} changed ({parts}): {_places(changed)}"
         if added:
             yield f"{_calls(added)} not in the plan: {_places(added)}"
         if self._consumed:
@@ -187,30 +194,37 @@ class _Comparer:
             if not (self._consumed and reason == Reason.ALREADY_QUEUED):
                 why = f"as {reason}" if reason else "in no source any more"
                 yield f"{_calls(calls)} left out, {why}: {_places(calls)}"
-        moved = sum(
-            self._written[pin].start_timestamp != call.start_timestamp
+        shifts = [
+            abs(call.start_timestamp - self._written[pin].start_timestamp)
             for pin, call in self._wanted.items()
-            if pin in self._written
-        )
-        if moved:
+            if pin in self._written and call.start_timestamp != self._written[pin].start_timestamp
+        ]
+        if shifts:
             where = "" if self._consumed else ", inside the same windows"
-            yield f"{_count(moved)} at another time than written{where}"
+            yield f"{_count(len(shifts))} up to {_span(max(shifts))} from the time written{where}"
 
 
 def _call_pin(identity: Identity, call: PlannedCall) -> str:
-    return _pin(
-        identity,
-        "call",
-        [
-            call.key,
-            call.round,
-            call.phone,
-            call.timezones,
-            call.earliest,
-            call.latest,
-            asdict(call.request),
-        ],
+    """One keyed hash for each part of the call, so that a comparison can say which one changed."""
+    request = call.request
+    dialled = [request.phone_number, request.max_attempts, request.reattempt_wait, request.result_url]
+    parts: dict[str, object] = {
+        "phone": call.phone,
+        "timezone or dates": [call.timezones, call.earliest, call.latest],
+        "request": dialled,
+        "metadata": dict(request.metadata),
+    }
+    return "-".join(
+        _pin(identity, "call", call.key, call.round, name, parts[name])[:_PART_LENGTH] for name in _PARTS
     )
+
+
+def _changed_parts(before: str, after: str) -> str:
+    """Which parts of a call two pins tell apart, in words."""
+    pairs = zip(_PARTS, before.split("-"), after.split("-"), strict=False)
+    names = [name for name, one, other in pairs if one != other]
+    # The number stands in the request too.
+    return ", ".join(name for name in names if name != "request" or "phone" not in names)
 
 
 def _pin(identity: Identity, *what: object) -> str:
@@ -219,6 +233,10 @@ def _pin(identity: Identity, *what: object) -> str:
 
 def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
     return (name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name))
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{-(-seconds // 60):,} min"  # noqa: PLR2004 - two minutes
 
 
 def _calls(calls: Sequence[CallView]) -> str:

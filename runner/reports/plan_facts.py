@@ -19,7 +19,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.UNKNOWN_TIMEZONE: "nobody knows what time it is there",
     Reason.NO_WINDOW: "never inside a calling window",
     Reason.TEMPLATE_ERROR: "a template cannot be filled in",
-    Reason.ALREADY_QUEUED: "queued at Insight before, or perhaps",
+    Reason.ALREADY_QUEUED: "queued before, or it may have been",
     Reason.CALL_LIMIT: "beyond --limit: a later apply may call them",
 }
 
@@ -104,14 +104,10 @@ def change_groups(plan: PlanView) -> list[ChangeGroup]:
     for withdrawal in plan.withdrawals:
         # The rest of the reason tells each apart, such as the line of a list.
         reason, _, detail = withdrawal.reason.partition(": ")
-        withdrawn[reason].append((withdrawal.contact, detail))
+        planned = f"planned for {local_time(withdrawal.start_timestamp, ('UTC',))}"
+        withdrawn[reason].append((withdrawal.contact, detail or planned))
     groups += [
-        ChangeGroup(
-            kind="withdrawn",
-            reason=reason,
-            count=len(rows),
-            rows=[(who, detail) for who, detail in rows if detail],
-        )
+        ChangeGroup(kind="withdrawn", reason=reason, count=len(rows), rows=rows)
         for reason, rows in withdrawn.items()
     ]
     order = list(SIGNS)

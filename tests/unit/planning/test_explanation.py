@@ -167,7 +167,7 @@ def test_the_text_names_every_step_and_day():
     print_explanation(Console(file=out, width=80), explained("p1", people(1)))
     text = out.getvalue()
     assert text.startswith("p1 (ref ")
-    assert "to be called (new): no earlier plan holds it" in text
+    assert "to be called (new): the ledger holds no such call yet" in text
     assert "Tue 2026-12-01  open    09:00-12:00  campaign.yaml:14" in text
     assert "Fri 2026-12-04  closed" in text
     assert "Tue 2026-12-01 09:00 EST to Tue 2026-12-01 11:55 EST" in text

@@ -68,7 +68,7 @@ result_url: "https://hooks.example.org/{{ row.id }}"
         },
         "difference": {
             "change": Change.NEW,
-            "reason": "no earlier plan holds it",
+            "reason": "the ledger holds no such call yet",
             "fields": (),
             "start_before": None,
         },

@@ -32,7 +32,7 @@ def test_nobody_is_planned_again_once_a_call_was_sent():
     history = remembered(plan_of(campaign(), [person("a")]), Standing.TAKEN, "uncertain")
     plan = plan_of(campaign(), [person("a", NEW_YORK)], history=history)
     assert reasons(plan) == {"a": Reason.ALREADY_QUEUED}
-    assert detail(plan) == "a call to this contact is uncertain"
+    assert detail(plan) == "a call to this contact is uncertain, to another number"
     assert plan.withdrawals == ()
 
 
@@ -196,3 +196,42 @@ def test_the_limit_counts_by_priority():
     loaded = campaign(contacts='  priority: "{{ row.risk }}"')
     rows = [person("a", risk="1"), person("b", NEW_YORK, risk="2")]
     assert list(slots(plan_of(loaded, rows, limit=1))) == ["b"]
+
+
+# Who opted out too late
+
+
+@pytest.mark.parametrize(
+    ("rows", "suppressed", "state", "detail"),
+    [
+        (people(1), {"p1"}, "queued", "on stop.csv:2, but an earlier call to it is queued"),
+        (people(1), {"p1"}, "uncertain", "on stop.csv:2, but an earlier call to it is uncertain"),
+        (
+            [people(1)[0] | {"phone": NEW_YORK}],
+            (),
+            "queued",
+            "a call to this contact is queued, to another number",
+        ),
+    ],
+    ids=["opted out", "uncertain", "another number"],
+)
+def test_a_call_that_waits_at_insight_against_the_plan_is_warned_of(rows, suppressed, state, detail):
+    history = remembered(plan_of(campaign(), people(1)), Standing.TAKEN, state)
+    plan = plan_of(campaign(), rows, history=history, suppressed=suppressed)
+    (exclusion,) = plan.exclusions
+    assert exclusion.detail == detail
+    (warning,) = [found for found in plan.diagnostics if found.code == "still_dialled"]
+    assert warning.message.endswith("a call from before that Insight may still dial: p1")
+    assert "--pending-at-insight" in warning.hint
+
+
+@pytest.mark.parametrize(
+    ("state", "now"),
+    [("completed", NOW), ("queued", NINE + 24 * HOUR), ("planned", NOW)],
+    ids=["over", "past", "ours"],
+)
+def test_a_call_that_cannot_be_dialled_any_more_is_no_matter(state, now):
+    standing = Standing.PLANNED if state == "planned" else Standing.TAKEN
+    history = remembered(plan_of(campaign(), people(1)), standing, state)
+    plan = plan_of(campaign(), people(1), history=history, suppressed={"p1"}, now=now)
+    assert "still_dialled" not in {found.code for found in plan.diagnostics}

@@ -34,9 +34,9 @@ def test_the_same_plan_made_again_holds():
     ("rows", "fault"),
     [
         ([*ONE_TWO, people(3)[0] | {"consent": ""}], "1 call is not in the plan: p3 (visits.csv:4)"),
-        ([ONE_TWO[0] | {"name": "Bob"}, ONE_TWO[1]], "1 call is changed: p1 (visits.csv:2)"),
-        ([ONE_TWO[0] | {"phone": NEW_YORK}, ONE_TWO[1]], "1 call is changed: p1 (visits.csv:2)"),
-        ([ONE_TWO[0] | {"tz": "America/Detroit"}, ONE_TWO[1]], "1 call is changed: p1 (visits.csv:2)"),
+        ([ONE_TWO[0] | {"name": "Bob"}, ONE_TWO[1]], "1 call is changed (metadata): p1 (visits.csv:2)"),
+        ([ONE_TWO[0] | {"phone": NEW_YORK}, ONE_TWO[1]], "1 call is changed (phone): p1 (visits.csv:2)"),
+        ([ONE_TWO[0] | {"tz": "America/Detroit"}, ONE_TWO[1]], "1 call is changed (timezone or dates): p1"),
         ([ONE_TWO[0] | {"phone": "nonsense"}, ONE_TWO[1]], "1 call is left out now, as invalid_phone: p1"),
         ([ONE_TWO[0] | {"tz": "Nowhere/At_All"}, ONE_TWO[1]], "1 call is left out now, as unknown_timezone"),
     ],
@@ -80,7 +80,7 @@ def test_other_times_inside_the_same_window_are_told():
     before = planned(*ONE_TWO, loaded=loaded)
     found = compared(before, planned(*ONE_TWO, loaded=loaded, now=NINE + HOUR))
     assert found.faults == ()
-    assert found.notes == ("2 calls are at another time than written, inside the same windows",)
+    assert found.notes == ("2 calls are up to 60 min from the time written, inside the same windows",)
 
 
 def test_another_window_makes_it_stale():
@@ -133,7 +133,7 @@ def test_an_applied_plan_goes_on_with_its_own_calls_even_in_a_later_window():
     after = planned(*ONE_TWO, history=left, now=NINE + 4 * HOUR, ledger_knew=True)
     found = compared(planned(*ONE_TWO), after, consumed=True)
     assert found.faults == ()
-    assert found.notes == ("1 call is at another time than written",)
+    assert found.notes == ("1 call is up to 1,440 min from the time written",)
 
 
 def test_an_applied_plan_plans_nobody_anew_though_it_was_made_for_an_empty_ledger():

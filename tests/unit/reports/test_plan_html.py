@@ -209,7 +209,7 @@ def test_repeated_texts_are_kept_once_however_many_contacts_there_are():
     data = Reader(plan_html(plan_view([call(n) for n in range(1, 500)]))).data
     assert data["zones"] == {"values": [[NEW_YORK, NEW_YORK]], "rows": [0] * 499}
     assert data["kinds"]["values"] == ["new"]
-    assert data["whys"]["values"] == ["no earlier plan holds it"]
+    assert data["whys"]["values"] == ["the ledger holds no such call yet"]
     assert len(data["contacts"]) == 499
 
 
