@@ -11,7 +11,7 @@ from runner.commands import saved_plans
 from runner.commands.explain import print_explanations
 from runner.commands.forms import Form, write_plan
 from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan
-from runner.errors import ExitStatus
+from runner.errors import ExitStatus, UsageError
 from runner.ledger.ledger import Ledger
 from runner.settings import load_settings
 
@@ -39,6 +39,8 @@ def plan(path: Path, options: PlanOptions) -> int:
     """
     if options.save_to is not None:
         saved_plans.check_name(options.save_to)
+    if options.explain is not None and (options.form is not Form.TEXT or options.save_to is not None):
+        raise UsageError("--explain tells of one contact, as text", hint="leave out --output and -o")
     saved = saved_plans.load(path) if path.suffix == saved_plans.SUFFIX else None
     if saved is not None:
         options = replace(options, limit=saved.limit_beside(options.limit))

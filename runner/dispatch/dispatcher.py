@@ -33,7 +33,7 @@ from runner.errors import CampaignHeldError, LedgerError, RunnerError, StoppedEr
 from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, Uncertain, judge
 from runner.ledger.call_queue import CallQueue, Claim, Ending, ForgetfulLedgerError, LostClaimError
 from runner.ledger.late_calls import Reschedule
-from runner.ledger.lease import RENEW_SECONDS, Lease
+from runner.ledger.lease import RENEW_SECONDS, Lease, Renewal
 from runner.ledger.operators import CampaignStanding
 from runner.ledger.states import CallState
 
@@ -167,8 +167,7 @@ class Dispatcher:
         return standing
 
     async def _renew_lease(self) -> None:
-        renewal = await self._in_ledger(self._lease.renew)
-        await self._in_ledger(self._noted, renewal.last_attempt)
+        renewal = await self._in_ledger(self._renew_and_note)
         self._clock_check.compare_database(renewal.clock_ahead)
         self._clock.follow(renewal.clock_ahead)
         self._rate.share(renewal.sharers)
@@ -177,6 +176,12 @@ class Dispatcher:
         if renewal.sharers != self._sharers:
             self._sharers = renewal.sharers
             self._listen(RunsShare(runs=renewal.sharers))
+
+    def _renew_and_note(self) -> Renewal:
+        # In one go: a claim between the two would know of later attempts than the renewal did.
+        renewal = self._lease.renew()
+        self._noted(renewal.last_attempt)
+        return renewal
 
     def _fail(self, error: BaseException) -> None:
         self._error = self._error or error

@@ -1,7 +1,7 @@
 """How one contact came to its call, or to none: each value, with the row and the rule it comes from. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from runner.campaign.model import Campaign, Source
@@ -9,7 +9,7 @@ from runner.campaign.templates import TemplateRenderError, compile_template, is_
 from runner.campaign.timezones import zone
 from runner.contacts.contact import Contact, Exclusion, Row
 from runner.contacts.identity import Identity
-from runner.contacts.phone import mask
+from runner.contacts.phone import PhoneError, mask, parse_phone
 from runner.contacts.roster import Match, roster
 from runner.planning import contact_dates
 from runner.planning.advice import advice
@@ -196,10 +196,18 @@ class _Explainer:
         written = self._rendered("phone", source or "", place, self._blurred)
         region = self._campaign.contacts.region
         how = f"written {written.value}" + (f", read as a number of {region}" if region else "")
-        if contact is None:
-            return Step(name="phone", value="no number", because=written.because or how, place=place)
-        number = contact.phone if self._given.show_contacts else mask(contact.phone)
+        if contact is None and written.value in {"fails", "empty"}:
+            return replace(written, name="phone")
+        try:
+            phone = contact.phone if contact is not None else self._read_number(source or "")
+        except PhoneError as error:
+            return Step(name="phone", value="no number", because=f"{how}: {error}", place=place)
+        number = phone if self._given.show_contacts else mask(phone)
         return Step(name="phone", value=number, because=how, place=place)
+
+    def _read_number(self, source: str) -> str:
+        text = compile_template(source).render(self._row.values, self._campaign.vars)
+        return parse_phone(text.strip(), self._campaign.contacts.region)
 
     def _suppression(self, contact: Contact) -> Step:
         lists = len(self._campaign.contacts.suppress)
@@ -281,8 +289,8 @@ class _Explainer:
         yield Step(
             name="start_timestamp",
             value=_moment(call.start_timestamp, call.timezones),
-            because=self._why_then(call, windows, pace),
-            place=self._place("pacing", "calls_per_minute"),
+            because=(why := self._why_then(call, windows, pace)),
+            place=self._place("pacing", "calls_per_minute") if "minute" in why else "",
         )
         margin = self._campaign.calling_windows.close_margin
         yield Step(

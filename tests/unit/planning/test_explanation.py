@@ -171,3 +171,17 @@ def test_the_text_names_every_step_and_day():
     assert "Tue 2026-12-01  open    09:00-12:00  campaign.yaml:14" in text
     assert "Fri 2026-12-04  closed" in text
     assert "Tue 2026-12-01 09:00 EST to Tue 2026-12-01 11:55 EST" in text
+
+
+def test_the_number_of_a_row_that_is_filtered_out_is_read_all_the_same():
+    loaded = campaign(contacts="  where: \"{{ row.name == 'Bob' }}\"", more=MORE)
+    found = explained("a", [person("a"), person("b", "617 555 0101", name="Bob")], loaded=loaded)
+    assert steps(found)["phone"][0] == "+1•••••••100"
+
+
+def test_a_number_that_cannot_be_called_is_explained_by_what_is_wrong_with_it():
+    found = explained("a", [person("a", "nonsense")])
+    assert steps(found)["phone"] == (
+        "no number",
+        "written ••••••••, read as a number of US: it holds letters",
+    )
