@@ -21,6 +21,7 @@ from runner.insight.address import origin
 from runner.ledger.mark import Mark
 from runner.ledger.overview import overview
 from runner.ledger.plan_entry import Binding
+from runner.ledger.used_plans import UsedPlans
 from runner.reports.live import live
 from runner.reports.plan_text import print_plan
 from runner.reports.summary import print_summary
@@ -82,8 +83,11 @@ def _apply(
 ) -> int:
     name, ledger, clock = loaded.campaign.name, target.ledger, target.clock
     binding = _binding(loaded, target)
-    mark = Mark(ledger, marks_folder())
+    # A rehearsal leaves no trace.
+    marks = ledger.path.parent if target.is_rehearsal and ledger.path is not None else marks_folder()
+    mark = Mark(ledger, marks)
     mark.check()
+    used = UsedPlans(marks, mark.ledger_id)
     ledger.check_binding(binding)
     ledger.check_not_canceled(name)
     recovered = ledger.bury_dead_runs(name)
@@ -95,6 +99,7 @@ def _apply(
     prepared = prepare_plan(loaded, target.settings, ledger, now=float(int(clock.now())), limit=options.limit)
     if saved is not None:
         prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
+        saved_plans.refuse_if_entered_elsewhere(saved, used)
     if prepared.is_first and not target.is_rehearsal:
         sys.stderr.write(NO_HISTORY)
     console = Console()
@@ -104,6 +109,8 @@ def _apply(
         has_work = bool(prepared.plan.calls or prepared.plan.withdrawals)
         if has_work:
             _ask(prepared, options)
+        if saved is not None:
+            used.note(saved.saved.view.plan_id)
         # What a run beside this one has under way may come back unsent, or be lost with it.
         if has_work or ledger.is_sending(name):
             finish = _carry_out(loaded, prepared, target, binding, mark, until_idle=options.until_idle)

@@ -14,6 +14,7 @@ from runner.contacts.identity import Identity
 from runner.contacts.sources import source_paths
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
+from runner.ledger.used_plans import UsedPlans
 from runner.planning.saved_plan import Comparison, SavedPlan, compare, pin_plan, same_key
 from runner.reports.plan_json import plan_json
 from runner.reports.saved_plan_json import NoPlanError, read_saved_plan
@@ -152,6 +153,15 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
     for note in found.notes:
         sys.stderr.write(f"{note}\n")
     return replace(prepared, plan=replace(prepared.plan, plan_id=plan_id))
+
+
+def refuse_if_entered_elsewhere(file: PlanFile, used: UsedPlans) -> None:
+    """Raises PlanStaleError when the plan went into another ledger from this machine."""
+    if used.entered_elsewhere(file.saved.view.plan_id):
+        raise PlanStaleError(
+            f"{file.path} was applied before, into another ledger: the same people would be called again",
+            hint="set RUNNER_LEDGER_URL to the ledger that it was applied with",
+        )
 
 
 def _seal(saved: SavedPlan, identity: Identity) -> str:

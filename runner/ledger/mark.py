@@ -8,6 +8,7 @@ higher of the two counts. An SQLite ledger also knows the number that the file s
 copy often does not share.
 """
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -30,8 +31,15 @@ class Mark:
         self._ledger_id = _fact(ledger, "ledger_id", os.urandom(8).hex())
         self._files = [folder / f"{self._ledger_id}.mark"]
         if ledger.path is not None:
+            # By its place: when the whole folder is deleted, the next ledger there has another id.
+            place = hashlib.sha256(str(ledger.path.resolve()).encode()).hexdigest()[:16]
+            self._files.append(folder / f"at-{place}.mark")
             self._files.append(ledger.path.with_name(f"{ledger.path.name}.mark"))
         self._known = 0
+
+    @property
+    def ledger_id(self) -> str:
+        return self._ledger_id
 
     def check(self) -> None:
         """Raises LedgerError when the ledger is a copy, or older than what was done with it."""

@@ -18,6 +18,8 @@ from runner.contacts.phone import mask
 from runner.planning.plan import Change, DataVersions, Plan, PlannedCall, Withdrawal
 
 MASKED = "•••"
+EARLIER_CALL = "but an earlier call to it is "
+"""Stands in the detail of an exclusion whose call was queued before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from runner.planning.plan import (
     Slot,
     Withdrawal,
 )
+from runner.planning.plan_view import EARLIER_CALL
 from runner.planning.plan_warnings import Diagnose
 from runner.planning.request import RequestTemplates, UnfitError
 from runner.planning.windows import Window
@@ -169,7 +170,7 @@ class _Planner:
         if known is None or not self._may_be_dialled(known):
             return exclusion
         self._still_dialled.append(self._given.identity.label(exclusion.key))
-        return replace(exclusion, detail=f"{exclusion.detail}, but an earlier call to it is {known.state}")
+        return replace(exclusion, detail=f"{exclusion.detail}, {EARLIER_CALL}{known.state}")
 
     def _may_be_dialled(self, known: KnownCall) -> bool:
         return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now

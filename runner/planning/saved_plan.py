@@ -13,7 +13,7 @@ from runner.campaign.model import Campaign
 from runner.contacts.contact import Reason
 from runner.contacts.identity import Identity
 from runner.planning.plan import Change, History, Plan, PlannedCall
-from runner.planning.plan_view import CallView, PlanView
+from runner.planning.plan_view import EARLIER_CALL, CallView, PlanView
 
 _PIN_LENGTH = 32
 """Hexadecimal digits."""
@@ -164,12 +164,19 @@ class _Comparer:
     def _gone(self) -> Mapping[str, list[CallView]]:
         """The calls of the saved plan that would not be planned now, by reason."""
         reasons = {exclusion.ref: exclusion.reason for exclusion in reversed(self._now.view.exclusions)}
+        reasons |= dict.fromkeys(self._entered_before(), Reason.ALREADY_QUEUED)
         present = {(call.ref, call.round) for call in self._wanted.values()}
         gone: dict[str, list[CallView]] = {}
         for pin, call in self._written.items():
             if pin not in self._wanted and (call.ref, call.round) not in present:
                 gone.setdefault(reasons.get(call.ref, ""), []).append(call)
         return gone
+
+    def _entered_before(self) -> Iterator[str]:
+        """Who was queued first and left out then: the plan warns of them, and they are not missing."""
+        for exclusion in self._now.view.exclusions:
+            if EARLIER_CALL in exclusion.detail:
+                yield exclusion.ref
 
     def _wrongly_gone(self, gone: Mapping[str, list[CallView]]) -> Iterator[str]:
         for reason, calls in gone.items():

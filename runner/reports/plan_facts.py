@@ -60,6 +60,8 @@ def headline(plan: PlanView) -> str:
 def verdict(plan: PlanView) -> str:
     """What `apply` would do, in one sentence."""
     counts = plan.summary
+    if any(finding.code == "canceled" for finding in plan.diagnostics):
+        return "The campaign is canceled: apply will refuse it, and calls nobody."
     if not plan.calls and not plan.withdrawals:
         whom = (
             "everybody who can be called is queued already" if counts["already_queued"] else "nobody to call"

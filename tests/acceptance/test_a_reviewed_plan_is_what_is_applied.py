@@ -177,3 +177,28 @@ def test_it_is_shown_without_campaign_contacts_or_ledger(ready):
     ready.environment["RUNNER_LEDGER_URL"] = "sqlite:////nowhere/at/all.sqlite3"
     assert ready.run("show", "plan.json").stdout == shown
     assert json.loads(ready.run("show", "plan.json", "--output", "json").stdout)["campaign"] == "five-zones"
+
+
+def test_a_plan_that_went_into_one_ledger_goes_into_no_other(ready, sandbox):
+    ready.environment["RUNNER_PRIVACY_KEY"] = "one key for both machines"
+    plan(ready)
+    for ledger, status in (("one", 0), ("two", 4), ("one", 0)):
+        ready.environment["RUNNER_LEDGER_URL"] = f"sqlite:///{ready.home}/{ledger}.sqlite3"
+        result = apply(ready)
+        assert result.returncode == status, result.stderr
+    assert len(sandbox.calls()) == 10
+
+
+def test_it_says_to_go_on_with_the_plan_and_not_with_the_campaign(ready):
+    ready.write("campaigns/five.yaml", campaign_yaml())
+    plan(ready)
+    assert "To go on: runner apply plan.json" in apply(ready, "--until-idle").stdout
+
+
+def test_away_from_its_folder_the_error_says_so(ready):
+    plan(ready)
+    (ready.folder / "plan.json").rename(ready.folder / "campaigns/plan.json")
+    ready.folder = ready.folder / "campaigns"
+    result = apply(ready)
+    assert result.returncode == 1
+    assert "from the folder in which it was made" in result.stderr

@@ -169,3 +169,16 @@ def test_a_data_folder_that_was_restored_from_a_backup_is_refused(customer, sand
     assert result.returncode == 1
     assert "restored from an old copy" in result.stderr
     assert len(sandbox.calls()) == 6
+
+
+def test_a_new_ledger_where_the_old_one_was_deleted_is_refused(customer, sandbox):
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(6))
+    assert customer.run("apply", "campaign.yaml", "--sandbox", "--yes").returncode == 0
+    assert not [path for path in customer.home.rglob("*") if path.suffix in {".mark", ".plan"}]
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
+    shutil.rmtree(next(customer.home.rglob("ledger.sqlite3")).parent)
+    result = customer.run("apply", "campaign.yaml", "--yes")
+    assert result.returncode == 1
+    assert "is not the one that was used here: that one had 6 attempts" in result.stderr
+    assert len(sandbox.calls()) == 6
