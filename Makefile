@@ -6,6 +6,9 @@ DEMO_CALLS ?= 300
 # The sandbox takes more than Insight should be asked for: see RUNNER_REQUESTS_PER_SECOND in README.md.
 DEMO_REQUESTS_PER_SECOND ?= 100
 
+# One more than there are cores: many tests wait for processes, leases and servers.
+WORKERS ?= $(shell python3 -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 .PHONY: help setup demo test lint soak bench lock schema pictures
 
 help:
@@ -26,7 +29,7 @@ demo:
 		.venv/bin/runner apply campaigns/hospital-survey.yaml --sandbox --yes --limit $(DEMO_CALLS)
 
 test: setup
-	@.venv/bin/python -m pytest -n auto --dist worksteal $(ARGS)
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: setup
 	@.venv/bin/ruff check .
