@@ -1,17 +1,24 @@
 """Writes a plan over what the ledger holds of its campaign, inside the caller's transaction."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, literal, select, update
 
 from runner.errors import CampaignHeldError, LedgerError
-from runner.ledger.rows import call_request
+from runner.ledger.rows import call_request, write_many
 from runner.ledger.states import CallState
 from runner.ledger.tables import calls, transitions
 from runner.ledger.trail import record_transition
 from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal
+
+_WRITTEN = (
+    "phone", "run", "reason", "queue_at", "start_timestamp", "end_timestamp", "earliest", "latest",
+    "timezones", "phone_number", "max_attempts", "reattempt_wait", "metadata", "result_url", "account",
+    "updated_at",
+)  # fmt: skip
+"""The columns of `calls` in which a plan says what is to be done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +45,21 @@ class PlanEntry:
         self._now = now
 
     def enter(self, plan: Plan) -> None:
-        self._withdraw(plan.withdrawals, self._rows_by_contact())
         standing_rows = self._rows_by_contact()
+        if plan.withdrawals:
+            self._withdraw(plan.withdrawals, standing_rows)
+            standing_rows = self._rows_by_contact()
         self._take_phones_from_others(plan.calls, standing_rows)
         self._free_phones(plan.calls, standing_rows)
-        fresh = [call for call in plan.calls if (call.key, call.round) not in standing_rows]
-        known = [call for call in plan.calls if (call.key, call.round) in standing_rows]
+        fresh: list[PlannedCall] = []
+        kept: list[PlannedCall] = []
+        changed: list[PlannedCall] = []
+        for call in plan.calls:
+            row = standing_rows.get((call.key, call.round))
+            (fresh if row is None else kept if _is_as_held(call, row) else changed).append(call)
         self._insert(fresh)
-        self._update(known, standing_rows)
+        self._take_over(kept, standing_rows)
+        self._update(changed, standing_rows)
 
     def join(self, plan: Plan, others: str) -> None:
         """Takes away what this plan no longer wants; the rest must be what the `others` carry out already.
@@ -74,7 +88,16 @@ class PlanEntry:
 
     def _rows_by_contact(self) -> Mapping[tuple[str, int], RowMapping]:
         rows = self._connection.execute(
-            select(calls.c.id, calls.c.contact, calls.c.round, calls.c.phone, calls.c.state).where(
+            select(
+                calls.c.id,
+                calls.c.contact,
+                calls.c.round,
+                calls.c.phone,
+                calls.c.state,
+                calls.c.queue_at,
+                calls.c.earliest,
+                calls.c.latest,
+            ).where(
                 calls.c.campaign == self._binding.campaign,
                 calls.c.state.in_([CallState.PLANNED, CallState.REFUSED, CallState.SKIPPED]),
             )
@@ -114,41 +137,52 @@ class PlanEntry:
                     update(calls).where(calls.c.id == row["id"]).values(phone=f"changing:{row['id']}")
                 )
 
-    def _insert(self, planned: list[PlannedCall]) -> None:
-        if not planned:
-            return
-        ids = self._connection.scalars(
-            insert(calls).returning(calls.c.id, sort_by_parameter_order=True),
-            [
-                {
-                    "campaign": self._binding.campaign,
-                    "contact": call.key,
-                    "ref": call.ref,
-                    "round": call.round,
-                    "state": CallState.PLANNED,
-                    **self._values(call),
-                }
+    def _insert(self, planned: Iterable[PlannedCall]) -> None:
+        written = write_many(
+            self._connection,
+            f"INSERT INTO calls (campaign, contact, ref, round, state, {', '.join(_WRITTEN)}) "  # noqa: S608 - names
+            f"VALUES (?, ?, ?, ?, ?, {', '.join('?' * len(_WRITTEN))})",
+            (
+                (
+                    self._binding.campaign,
+                    call.key,
+                    call.ref,
+                    call.round,
+                    CallState.PLANNED.value,
+                    *self._values(call),
+                )
                 for call in planned
-            ],
-        ).all()
-        self._connection.execute(
-            insert(transitions),
-            [
-                {
-                    "call": id_,
-                    "run": self._run,
-                    "at": self._now,
-                    "before": None,
-                    "after": CallState.PLANNED,
-                    "reason": "planned",
-                }
-                for id_ in ids
-            ],
+            ),
         )
+        if written:
+            self._trace_new_calls()
 
-    def _update(self, planned: list[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]) -> None:
-        if not planned:
-            return
+    def _trace_new_calls(self) -> None:
+        """What this run has taken away already is skipped: its planned calls are the new ones."""
+        new = select(
+            calls.c.id, calls.c.run, calls.c.updated_at, literal(CallState.PLANNED.value), literal("planned")
+        ).where(
+            calls.c.campaign == self._binding.campaign,
+            calls.c.state == CallState.PLANNED,
+            calls.c.run == self._run,
+        )
+        columns = ["call", "run", "at", "after", "reason"]
+        self._connection.execute(insert(transitions).from_select(columns, new.order_by(calls.c.id)))
+
+    def _take_over(self, planned: Sequence[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]) -> None:
+        """Calls that stay as they are become those of this run."""
+        taken = write_many(
+            self._connection,
+            "UPDATE calls SET run = ?, reason = ?, updated_at = ? WHERE id = ? AND state = ?",
+            (
+                (self._run, "", self._now, rows[call.key, call.round]["id"], CallState.PLANNED.value)
+                for call in planned
+            ),
+        )
+        if taken != len(planned):
+            raise changed_meanwhile()
+
+    def _update(self, planned: Sequence[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]) -> None:
         for call in planned:
             before = CallState(rows[call.key, call.round]["state"])
             if before is not CallState.PLANNED:
@@ -156,41 +190,39 @@ class PlanEntry:
             elif call.change in {Change.CHANGED, Change.MOVED}:
                 reason = f"{call.change} by a new plan: {call.difference.reason}"
                 self._trace(rows[call.key, call.round]["id"], before, CallState.PLANNED, reason)
-        names = list(self._values(planned[0]))
-        changed = self._connection.execute(
-            update(calls)
-            .where(calls.c.id == bindparam("row_id"), calls.c.state == CallState.PLANNED)
-            .values({name: bindparam(f"new_{name}") for name in names}),
-            [
-                {
-                    "row_id": rows[call.key, call.round]["id"],
-                    **{f"new_{name}": value for name, value in self._values(call).items()},
-                }
+        changed = write_many(
+            self._connection,
+            f"UPDATE calls SET {', '.join(f'{name} = ?' for name in _WRITTEN)} "  # noqa: S608 - names
+            "WHERE id = ? AND state = ?",
+            (
+                (*self._values(call), rows[call.key, call.round]["id"], CallState.PLANNED.value)
                 for call in planned
-            ],
+            ),
         )
-        if changed.rowcount != len(planned):
+        if changed != len(planned):
             raise changed_meanwhile()
 
-    def _values(self, call: PlannedCall) -> dict[str, Any]:
-        return {
-            "phone": call.phone,
-            "run": self._run,
-            "reason": "",
-            "queue_at": call.queue_at,
-            "start_timestamp": call.start_timestamp,
-            "end_timestamp": call.end_timestamp,
-            "earliest": call.earliest,
-            "latest": call.latest,
-            "timezones": list(call.timezones),
-            "phone_number": call.request.phone_number,
-            "max_attempts": call.request.max_attempts,
-            "reattempt_wait": call.request.reattempt_wait,
-            "metadata": dict(call.request.metadata),
-            "result_url": call.request.result_url,
-            "account": self._binding.account,
-            "updated_at": self._now,
-        }
+    def _values(self, call: PlannedCall) -> tuple[object, ...]:
+        """In the order of _WRITTEN."""
+        request = call.request
+        return (
+            call.phone,
+            self._run,
+            "",
+            call.queue_at,
+            call.start_timestamp,
+            call.end_timestamp,
+            call.earliest,
+            call.latest,
+            json.dumps(call.timezones),
+            request.phone_number,
+            request.max_attempts,
+            request.reattempt_wait,
+            json.dumps(request.metadata),
+            request.result_url,
+            self._binding.account,
+            self._now,
+        )
 
     def _move(self, call: int, before: CallState, after: CallState, reason: str) -> None:
         changed = self._connection.execute(
@@ -212,6 +244,16 @@ class PlanEntry:
             after=after,
             reason=reason,
         )
+
+
+def _is_as_held(call: PlannedCall, row: RowMapping) -> bool:
+    """Whether the ledger holds exactly this call already, as planned."""
+    when = (row["queue_at"], row["earliest"], row["latest"])
+    return (
+        call.change is Change.UNCHANGED
+        and row["state"] == CallState.PLANNED
+        and when == (call.queue_at, call.earliest, call.latest)
+    )
 
 
 def _differs(call: PlannedCall, row: RowMapping | None, as_of: int) -> bool:

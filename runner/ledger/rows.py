@@ -1,15 +1,37 @@
-"""From rows of the ledger to values of the plan, and one way of writing that both databases share."""
+"""From rows of the ledger to values of the plan, and ways of writing that both databases share."""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from sqlalchemy import Connection, RowMapping, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from runner.planning.plan import CallRequest
 
+_ROWS_AT_ONCE = 5_000
+"""Enough that the steps between them do not count, few enough that they take little memory."""
+
 
 def insert_once(connection: Connection, table: Table, **values: object) -> None:
     """Inserts a row unless another process did so first."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+
+
+def write_many(connection: Connection, statement: str, rows: Iterable[Sequence[object]]) -> int:
+    """Executes a statement once for each row of values, and returns how many rows of the table that changed.
+
+    It has a `?` for each value, and no other. A million calls are written this way: SQLAlchemy's own lists of
+    parameters take longer to make than the database takes to write them. Values must be those that both
+    drivers know: JSON comes as text.
+    """
+    if connection.dialect.paramstyle != "qmark":
+        statement = statement.replace("?", "%s")
+    changed = 0
+    remaining = iter(rows)
+    while some := [tuple(row) for row in islice(remaining, _ROWS_AT_ONCE)]:
+        changed += connection.exec_driver_sql(statement, some).rowcount
+    return changed
 
 
 def call_request(row: RowMapping) -> CallRequest:
