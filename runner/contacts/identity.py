@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from collections.abc import Iterable
 
 _REF_LENGTH = 10
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -31,6 +32,13 @@ class Identity:
     def digest(self, text: str) -> str:
         """A keyed hash in hexadecimal."""
         return self._hmac(text).hex()
+
+    def digest_of_all(self, texts: Iterable[str]) -> str:
+        """A keyed hash of many texts in their order, of which no more than one is in memory at a time."""
+        whole = hmac.new(self._key, digestmod="sha256")
+        for text in texts:
+            whole.update(f"{len(text)}:{text}".encode())
+        return whole.hexdigest()
 
     def label(self, key: str) -> str:
         """What people read for this contact: its key, unless that may be a number, an address or a name."""

@@ -1,8 +1,8 @@
 """How a planned call differs from what the ledger remembers, and why. Pure."""
 
 from collections.abc import Iterator
+from functools import cache
 
-from runner.contacts.contact import Contact
 from runner.planning.memory import Memory
 from runner.planning.plan import CallRequest, Change, Difference, KnownCall, Slot, Standing
 from runner.planning.windows import Window
@@ -16,7 +16,7 @@ def changed_fields(
 
 
 def difference(
-    contact: Contact,
+    key: str,
     memory: Memory,
     fields: tuple[str, ...],
     slot: Slot,
@@ -24,13 +24,13 @@ def difference(
     windows: tuple[Window, ...],
     now: float,
 ) -> Difference:
-    """What the plan does with this contact's call; `fields` are those in which it differs.
+    """What the plan does with the call for the contact with this key; `fields` are those in which it differs.
 
     `windows` are those in which the contact may be called now, at `now` (UTC Unix seconds).
     """
-    known = memory.planned(contact.key)
+    known = memory.planned(key)
     if known is None:
-        return Difference(change=Change.NEW, reason=_why_new(memory.earlier(contact.key)))
+        return _new(_why_new(memory.earlier(key)))
     before = known.start_timestamp
     if fields:
         reason = f"{', '.join(fields)} changed"
@@ -38,6 +38,12 @@ def difference(
     if (known.start_timestamp, known.end_timestamp) == (slot.start_timestamp, slot.end_timestamp):
         return Difference(change=Change.UNCHANGED, reason="it keeps its slot", start_before=before)
     return Difference(change=Change.MOVED, reason=_why_moved(known, windows, slot, now), start_before=before)
+
+
+@cache
+def _new(reason: str) -> Difference:
+    """One value for all new calls: there may be a million of them."""
+    return Difference(change=Change.NEW, reason=reason)
 
 
 def _why_new(earlier: KnownCall | None) -> str:

@@ -1,6 +1,7 @@
 """Finds a slot for each call, inside its windows and under the campaign's pace. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from runner.campaign.model import Campaign
 from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
@@ -18,9 +19,16 @@ class Placement:
         self._spread = campaign.pacing.spread
         self._calendar = Calendar(campaign.calling_windows, now)
         self._slots = Slots(effective_pace(campaign, requests_per_second))
+        # Most contacts have no dates of their own, and share their zones with many others.
+        self._known_windows = lru_cache(maxsize=4096)(self._windows)
 
     def windows(self, zones: tuple[str, ...], earliest: int | None, latest: int | None) -> tuple[Window, ...]:
         """The windows that have room for a slot, within the contact's own dates."""
+        return self._known_windows(zones, earliest, latest)
+
+    def _windows(
+        self, zones: tuple[str, ...], earliest: int | None, latest: int | None
+    ) -> tuple[Window, ...]:
         return tuple(
             window
             for window in clip(self._calendar.windows(zones), earliest, latest)

@@ -5,7 +5,8 @@ Pure: the rows, the history and the time come as values, and the same values giv
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 
 from runner.campaign import silence
 from runner.campaign.diagnostics import Diagnostic
@@ -23,7 +24,6 @@ from runner.planning.placement import Placement, effective_pace
 from runner.planning.plan import (
     CallRequest,
     DataVersions,
-    Difference,
     History,
     KnownCall,
     Plan,
@@ -54,9 +54,6 @@ _OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
 _WAITS_AT_INSIGHT = frozenset({"queued", "sending", "uncertain"})
 """The ledger's words for a call that Insight may dial yet."""
 
-_CALL_FIELDS = tuple(field.name for field in fields(PlannedCall))
-_EXCLUSION_FIELDS = tuple(field.name for field in fields(Exclusion))
-
 
 class EveryContactFailedError(RunnerError):
     """Not one contact got through the templates: the campaign is wrong, not a row."""
@@ -71,9 +68,16 @@ class EveryContactFailedError(RunnerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Candidate:
-    """A contact that may be called, with all that its call needs but a slot."""
+    """A contact that may be called, with all that its call needs but a slot.
 
-    contact: Contact
+    It does not keep the row: a million of them would fill the memory.
+    """
+
+    key: str
+    phone: str
+    priority: float
+    source: str
+    line: int
     zones: tuple[str, ...]
     windows: tuple[Window, ...]
     earliest: int | None
@@ -87,7 +91,7 @@ class _Candidate:
         """What is otherwise than the ledger has it planned."""
         if self.known is None:
             return ()
-        return changed_fields(self.known, self.contact.phone, self.zones, self.request)
+        return changed_fields(self.known, self.phone, self.zones, self.request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +136,7 @@ class _Planner:
         candidates = self._candidates()
         self._refuse_if_all_failed(candidates)
         # Sorting is stable: equal priorities stay in the order of the sources.
-        candidates.sort(key=lambda candidate: -candidate.contact.priority)
+        candidates.sort(key=lambda candidate: -candidate.priority)
         calls = self._calls(candidates)
         withdrawals = self._withdrawals(calls)
         told, silenced = silence.part(
@@ -203,7 +207,11 @@ class _Planner:
         if not windows:
             return _exclude(contact, Reason.NO_WINDOW, self._why_no_window(contact, zones))
         return _Candidate(
-            contact=contact,
+            key=contact.key,
+            phone=contact.phone,
+            priority=contact.priority,
+            source=contact.row.source,
+            line=contact.row.line,
             zones=zones,
             windows=windows,
             earliest=earliest,
@@ -257,7 +265,7 @@ class _Planner:
     def _calls(self, candidates: Sequence[_Candidate]) -> list[PlannedCall]:
         """Slots that were given earlier stay; the others take what is free, in order of precedence."""
         kept = {
-            candidate.contact.key: candidate.known
+            candidate.key: candidate.known
             for candidate in candidates
             if candidate.known is not None and self._keeps_its_slot(candidate, candidate.known)
         }
@@ -265,22 +273,22 @@ class _Planner:
         for start in taken:
             self._placement.occupy(start)
         wanted = self._within_limit(candidates)
-        waiting = [candidate for candidate in wanted if candidate.contact.key not in kept]
+        waiting = [candidate for candidate in wanted if candidate.key not in kept]
         self._demand = Demand(taken, [candidate.windows for candidate in waiting])
         slots = self._placement.place(self._demand.waiting)
         self._misses = slots.count(None)
-        placed = dict(zip((candidate.contact.key for candidate in waiting), slots, strict=True))
+        placed = dict(zip((candidate.key for candidate in waiting), slots, strict=True))
         calls = []
         for candidate in wanted:
-            before = kept.get(candidate.contact.key)
+            before = kept.get(candidate.key)
             slot = (
-                placed[candidate.contact.key]
+                placed[candidate.key]
                 if before is None
                 else self._placement.slot_at(before.start_timestamp, before.end_timestamp)
             )
             if slot is None:
                 detail = "the pace leaves no free start before the last window closes"
-                self._exclusions.append(_exclude(candidate.contact, Reason.NO_WINDOW, detail))
+                self._exclusions.append(_leave_out(candidate, Reason.NO_WINDOW, detail))
             else:
                 calls.append(self._call(candidate, slot))
         calls.sort(key=lambda call: (call.queue_at, call.start_timestamp))
@@ -296,18 +304,16 @@ class _Planner:
         if limit is None:
             return candidates
         for candidate in candidates[limit:]:
-            self._exclusions.append(
-                _exclude(candidate.contact, Reason.CALL_LIMIT, f"--limit {limit} is reached")
-            )
+            self._exclusions.append(_leave_out(candidate, Reason.CALL_LIMIT, f"--limit {limit} is reached"))
         return candidates[:limit]
 
     def _call(self, candidate: _Candidate, slot: Slot) -> PlannedCall:
-        contact, request = candidate.contact, candidate.request
+        request = candidate.request
         return PlannedCall(
-            key=contact.key,
-            ref=self._given.identity.ref(contact.key),
+            key=candidate.key,
+            ref=self._given.identity.ref(candidate.key),
             round=ROUND,
-            phone=contact.phone,
+            phone=candidate.phone,
             timezones=candidate.zones,
             queue_at=slot.queue_at,
             start_timestamp=slot.start_timestamp,
@@ -319,15 +325,15 @@ class _Planner:
             ),
             request=request,
             difference=difference(
-                contact,
+                candidate.key,
                 self._memory,
                 candidate.changed_fields,
                 slot,
                 windows=candidate.windows,
                 now=self._given.now,
             ),
-            source=contact.row.source,
-            line=contact.row.line,
+            source=candidate.source,
+            line=candidate.line,
         )
 
     def _withdrawals(self, calls: Iterable[PlannedCall]) -> list[Withdrawal]:
@@ -371,31 +377,49 @@ class _Planner:
         return plan_warnings.of(found, self._given.diagnose)
 
     def _plan_id(self, calls: Iterable[PlannedCall], withdrawals: Iterable[Withdrawal]) -> str:
-        content = [
-            int(self._given.now),
-            self._campaign.model_dump(mode="json"),
-            # Millions of them: `asdict` would copy each value of each.
-            [[getattr(call, name) for name in _CALL_FIELDS] for call in calls],
-            [[getattr(exclusion, name) for name in _EXCLUSION_FIELDS] for exclusion in self._exclusions],
-            [asdict(withdrawal) for withdrawal in withdrawals],
-            asdict(self._given.versions),
-        ]
-        return f"sha256:{self._given.identity.digest(json.dumps(content, sort_keys=True, default=_plain))}"
+        """A keyed hash of all that the plan says, piece by piece: as one text it would fill the memory."""
+        head = [int(self._given.now), self._campaign.model_dump(mode="json"), asdict(self._given.versions)]
+        pieces = chain(
+            (json.dumps(head, sort_keys=True),),
+            map(_content, calls),
+            map(repr, self._exclusions),
+            map(repr, withdrawals),
+        )
+        return f"sha256:{self._given.identity.digest_of_all(pieces)}"
 
 
-def _plain(value: object) -> object:
-    """What JSON does not know: the values that a call holds."""
-    if isinstance(value, CallRequest):
-        return [
-            value.phone_number,
-            value.max_attempts,
-            value.reattempt_wait,
-            value.metadata,
-            value.result_url,
-        ]
-    if isinstance(value, Difference):
-        return [value.change, value.reason, value.fields, value.start_before]
-    raise TypeError(type(value).__name__)
+def _content(call: PlannedCall) -> str:
+    """All that a call says. As `repr` of the call does, in half the time, and there are millions of them."""
+    request, difference = call.request, call.difference
+    return repr(
+        (
+            call.key,
+            call.round,
+            call.phone,
+            call.timezones,
+            call.queue_at,
+            call.start_timestamp,
+            call.end_timestamp,
+            call.earliest,
+            call.latest,
+            request.phone_number,
+            request.max_attempts,
+            request.reattempt_wait,
+            sorted(request.metadata.items()),
+            request.result_url,
+            difference.change.value,
+            difference.fields,
+            difference.start_before,
+            call.source,
+            call.line,
+        )
+    )
+
+
+def _leave_out(candidate: _Candidate, reason: Reason, detail: str) -> Exclusion:
+    return Exclusion(
+        key=candidate.key, reason=reason, source=candidate.source, line=candidate.line, detail=detail
+    )
 
 
 def _exclude(contact: Contact, reason: Reason, detail: str, template: tuple[str, ...] = ()) -> Exclusion:
