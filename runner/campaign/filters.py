@@ -29,6 +29,9 @@ _DATE_OR_INSTANT = re.compile(
 )
 
 
+_WORDS = re.compile(r"([-\s({\[<]+)")
+
+
 class RefusedError(Exception):
     """The value does not fit the operation. The message is for people and holds nothing of the value."""
 
@@ -75,7 +78,9 @@ def lower(value: object) -> str:
 
 def title(value: object) -> str:
     """Each word with a capital. An apostrophe starts no word, so it gives `O'brien`."""
-    words = re.split(r"([-\s({\[<]+)", plain_text(value))
+    text = plain_text(value)
+    # A single word, as most names are, has nothing to be split at.
+    words = [text] if text.isalnum() else _WORDS.split(text)
     return _bounded("".join(word[:1].upper() + word[1:].lower() for word in words))
 
 

@@ -62,11 +62,18 @@ class Template:
     columns_used: frozenset[str]
     """Names of `row` that it mentions, also where `default` or a branch makes do without them."""
     _compiled: jinja2.Template | None
+    _column: str | None = None
+    """The one column of which the template is all made: `{{ row.x }}` and nothing else."""
 
     def render(self, row: Mapping[str, object], constants: Mapping[str, object]) -> str:
         """The text for this row. `constants` is the campaign's `vars`. Raises TemplateRenderError."""
         if self._compiled is None:
             return self.source.removesuffix("\n")
+        if self._column is not None:
+            value = row.get(self._column)
+            # Anything else is Jinja's, which has the words for what is missing or does not fit.
+            if type(value) is str and len(value) <= MAX_TEXT:
+                return value
         try:
             return _assemble(self._compiled, row, constants)
         except RefusedError as error:
@@ -121,6 +128,7 @@ def _compile(source: str) -> Template:
         constants_used=constants_used,
         columns_used=columns_used,
         _compiled=compiled,
+        _column=_only_column(tree),
     )
 
 
@@ -147,12 +155,15 @@ def _line(traceback: TracebackType | None, compiled: jinja2.Template) -> int:
 # --- what a template means -------------------------------------------------------------------------------
 
 
-class _Columns(dict[str, object]):
-    """The row, told apart from mappings inside it: only a row's own names are shown in errors."""
+class Columns(dict[str, object]):
+    """A row, told apart from mappings inside it: only a row's own names are shown in errors.
+
+    Any mapping will do as a row; this one is not copied for each template.
+    """
 
 
-class _Constants(dict[str, object]):
-    """The campaign's `vars`."""
+class Constants(dict[str, object]):
+    """The campaign's `vars`, likewise."""
 
 
 class _Names:
@@ -161,7 +172,10 @@ class _Names:
     __slots__ = ("resolve_or_missing",)
 
     def __init__(self, row: Mapping[str, object], constants: Mapping[str, object]) -> None:
-        self.resolve_or_missing = {"row": _Columns(row), "vars": _Constants(constants)}.__getitem__
+        self.resolve_or_missing = {
+            "row": row if isinstance(row, Columns) else Columns(row),
+            "vars": constants if isinstance(constants, Constants) else Constants(constants),
+        }.__getitem__
 
 
 class _Missing(jinja2.StrictUndefined):
@@ -173,10 +187,8 @@ class _Missing(jinja2.StrictUndefined):
     def _undefined_message(self) -> str:
         if self._undefined_name is None:
             return self._undefined_hint or "this value is missing"
-        known = (
-            frozenset(self._undefined_obj) if isinstance(self._undefined_obj, _Columns | _Constants) else ()
-        )
-        what = "constant" if isinstance(self._undefined_obj, _Constants) else "column"
+        known = frozenset(self._undefined_obj) if isinstance(self._undefined_obj, Columns | Constants) else ()
+        what = "constant" if isinstance(self._undefined_obj, Constants) else "column"
         hint = _near(self._undefined_name, known)
         return f"there is no {what} `{self._undefined_name}`" + (f"; {hint}" if hint else "")
 
@@ -429,3 +441,11 @@ def _columns_used(tree: nodes.Template) -> frozenset[str]:
         for node in tree.find_all(nodes.Getattr)
         if isinstance(node.node, nodes.Name) and node.node.name == "row"
     )
+
+
+def _only_column(tree: nodes.Template) -> str | None:
+    """The name `x` where the whole template is `{{ row.x }}`."""
+    match tree.body:
+        case [nodes.Output(nodes=[nodes.Getattr(node=nodes.Name(name="row"), attr=column)])]:
+            return str(column)
+    return None

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from runner.campaign.templates import Columns
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
 from runner.contacts.text_file import BadLines, Notice, open_text
@@ -44,7 +45,7 @@ def csv_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
                 bad.add(line, f"it has {_fields(len(fields))}, the header has {len(columns)}")
             else:
                 count += 1
-                yield Row(source=name, line=line, values=dict(zip(columns, fields, strict=True)))
+                yield Row(source=name, line=line, values=Columns(zip(columns, fields, strict=True)))
         if columns is None:
             raise SourceContentError(f"{name}: it is empty", hint="its first line must name the columns")
         bad.raise_if_any(_RAGGED_HINT)
@@ -69,7 +70,8 @@ def _records(reader: "_csv.Reader", name: str) -> Iterator[tuple[int, list[str]]
             return
         except csv.Error as error:
             raise SourceContentError(f"{name}:{line}: {_explain(error)}") from None
-        if fields and any(field.strip() for field in fields):
+        # Most records begin with a value; the others are looked at whole.
+        if fields and (fields[0].strip() or any(field.strip() for field in fields)):
             yield line, fields
 
 

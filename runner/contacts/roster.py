@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from runner.campaign.model import Campaign, Source
-from runner.campaign.templates import Template, TemplateRenderError, compile_template, is_true
+from runner.campaign.templates import Constants, Template, TemplateRenderError, compile_template, is_true
 from runner.contacts.contact import Contact, Exclusion, Reason, Row
 from runner.contacts.phone import PhoneError, parse_phone
 
@@ -56,7 +56,7 @@ class _Fields:
 class _Roster:
     def __init__(self, campaign: Campaign, suppressed: Match) -> None:
         self._contacts = campaign.contacts
-        self._constants = campaign.vars
+        self._constants = Constants(campaign.vars)
         self._suppressed = suppressed
         self._first_by_key: dict[str, str] = {}
         self._first_by_phone: dict[str, str] = {}

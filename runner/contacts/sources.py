@@ -58,5 +58,7 @@ class SourceReader:
 
     def _noted(self, rows: Iterator[Row]) -> Iterator[Row]:
         for row in rows:
-            self._columns.setdefault(row.source, set()).update(row.values)
+            known = self._columns.setdefault(row.source, set())
+            if not row.values.keys() <= known:
+                known.update(row.values)
             yield row

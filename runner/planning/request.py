@@ -5,7 +5,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from runner.campaign.model import Campaign
-from runner.campaign.templates import Template, TemplateRenderError, compile_template
+from runner.campaign.templates import Constants, Template, TemplateRenderError, compile_template
 from runner.contacts.contact import Contact
 from runner.contacts.phone import PhoneError, dial_string, parse_phone
 from runner.planning.plan import CallRequest
@@ -31,7 +31,7 @@ class RequestTemplates:
     def __init__(self, campaign: Campaign) -> None:
         self._region = campaign.contacts.region
         self._retry = campaign.retry_policy
-        self._constants = campaign.vars
+        self._constants = Constants(campaign.vars)
         self._caller_id = _compile(campaign.caller_id)
         self._post_dial = _compile(campaign.post_dial)
         self._result_url = _compile(campaign.result_url)
