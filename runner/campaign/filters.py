@@ -80,8 +80,9 @@ def title(value: object) -> str:
     """Each word with a capital. An apostrophe starts no word, so it gives `O'brien`."""
     text = plain_text(value)
     # A single word, as most names are, has nothing to be split at.
-    words = [text] if text.isalnum() else _WORDS.split(text)
-    return _bounded("".join(word[:1].upper() + word[1:].lower() for word in words))
+    if text.isalnum():
+        return _bounded(text[:1].upper() + text[1:].lower())
+    return _bounded("".join(word[:1].upper() + word[1:].lower() for word in _WORDS.split(text)))
 
 
 def capitalize(value: object) -> str:

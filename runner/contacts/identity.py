@@ -7,6 +7,9 @@ from collections.abc import Iterable
 _REF_LENGTH = 10
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 """Without 0 and o, 1, i and l, which people confuse when they read a ref to each other."""
+_REFS = len(_LETTERS) ** _REF_LENGTH
+_PAIRS = [first + second for second in _LETTERS for first in _LETTERS]
+"""Two letters at a time: there may be a million refs to make."""
 _LONGEST_LABEL = 40
 _DIGITS_OF_A_NUMBER = 7
 
@@ -22,12 +25,12 @@ class Identity:
 
     def ref(self, key: str) -> str:
         """Ten characters that stand for the contact with this key."""
-        number = int.from_bytes(self._hmac(f"ref:{key}"))
-        letters = []
-        for _ in range(_REF_LENGTH):
-            number, index = divmod(number, len(_LETTERS))
-            letters.append(_LETTERS[index])
-        return "".join(letters)
+        number = int.from_bytes(self._hmac(f"ref:{key}")) % _REFS
+        pairs = []
+        for _ in range(_REF_LENGTH // 2):
+            number, index = divmod(number, len(_PAIRS))
+            pairs.append(_PAIRS[index])
+        return "".join(pairs)
 
     def digest(self, text: str) -> str:
         """A keyed hash in hexadecimal."""

@@ -18,6 +18,8 @@ _LONGEST_E164 = 16
 _TOO_SHORT = {ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY}
 
 
+_E164 = re.compile(r"\+[0-9]+")
+_KEYS = re.compile(r"[0-9*#,]*")
 _EXTENSION = "it has an extension: leave that out here and dial it with post_dial"
 _NORTH_AMERICA = 1
 
@@ -89,9 +91,9 @@ def dial_string(e164: str, ani: str, post_dial: str) -> str:
     `post_dial` are keys pressed after the call connects. Raises PhoneError for anything but 0-9 * # and
     comma, so that no contact's data can smuggle in a suffix of its own.
     """
-    if not re.fullmatch(r"\+[0-9]+", e164) or not re.fullmatch(r"(\+[0-9]+)?", ani):
+    if not _E164.fullmatch(e164) or (ani and not _E164.fullmatch(ani)):
         raise PhoneError("only a number in E.164 form can be dialled or shown")
-    if not re.fullmatch(r"[0-9*#,]*", post_dial):
+    if post_dial and not _KEYS.fullmatch(post_dial):
         raise PhoneError("only digits, * # and , can be dialled after the call connects")
     suffixes = ""
     if ani:
@@ -154,11 +156,16 @@ def _parsed(e164: str) -> PhoneNumber:
 
 
 def _country_code(e164: str) -> int:
+    return _country_code_of(e164[1 : 1 + _LONGEST_COUNTRY_CODE])
+
+
+@lru_cache(maxsize=1024)
+def _country_code_of(first_digits: str) -> int:
     """No country code begins with another one."""
     return next(
         code
         for length in range(1, _LONGEST_COUNTRY_CODE + 1)
-        if (code := int(e164[1 : 1 + length])) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+        if (code := int(first_digits[:length])) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
     )
 
 

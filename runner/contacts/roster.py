@@ -23,7 +23,7 @@ def roster(
 
 def normal_key(text: str) -> str:
     """One spelling for a key, however its file composes accents or pads it."""
-    return unicodedata.normalize("NFC", text).strip()
+    return (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()
 
 
 _KEY = ("contacts", "key")
@@ -131,7 +131,7 @@ class _Roster:
         key = normal_key(self._render("key", template, row))
         if not key:
             raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.key: it is empty", template=_KEY)
-        if any(unicodedata.category(character) == "Cc" for character in key):
+        if not key.isprintable() and any(unicodedata.category(character) == "Cc" for character in key):
             raise _ExcludedError(
                 Reason.TEMPLATE_ERROR, "contacts.key: it holds control characters", template=_KEY
             )

@@ -12,6 +12,8 @@ def changed_fields(
     known: KnownCall, phone: str, zones: tuple[str, ...], request: CallRequest
 ) -> tuple[str, ...]:
     """What is otherwise than the ledger holds it, by the names of the campaign file."""
+    if (known.phone, known.timezones, known.request) == (phone, zones, request):
+        return ()
     return tuple(_changed(known, phone, zones, request))
 
 
