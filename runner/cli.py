@@ -3,6 +3,7 @@
 Each command imports its use case when it runs, so that `runner --help` pays for nothing it does not need.
 """
 
+import gc
 import re
 import sys
 from datetime import UTC, datetime
@@ -77,6 +78,8 @@ class StatusOutput(StrEnum):
 
 def main() -> None:
     """The console script."""
+    # Imports and rows make many things that stay, and hardly a cycle: looking for those often is in vain.
+    gc.set_threshold(10_000)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A terminal that lacks a character shows a question mark rather than a traceback.

@@ -1,20 +1,13 @@
-"""Writes a plan to standard output in the form that was asked for."""
+"""Writes a plan to standard output in the form that was asked for; the other forms are not even imported."""
+# ruff: noqa: PLC0415 - see above
 
 import os
 import stat
 import sys
 from enum import StrEnum
 
-from rich.console import Console
-
 from runner.errors import RunnerError
 from runner.planning.plan_view import PlanView
-from runner.reports import github
-from runner.reports.plan_facts import headline
-from runner.reports.plan_html import plan_html
-from runner.reports.plan_json import plan_json
-from runner.reports.plan_markdown import DEFAULT_BYTES, plan_markdown
-from runner.reports.plan_text import print_plan
 from runner.settings import job_summary
 
 _SUMMARY_BYTES = 500_000
@@ -39,18 +32,32 @@ def write_plan(plan: PlanView, form: Form, *, private: bool, most_bytes: int | N
         _keep_to_ourselves()
     match form:
         case Form.TEXT:
+            from rich.console import Console
+
+            from runner.reports.plan_text import print_plan
+
             print_plan(Console(), plan)
         case Form.JSON:
+            from runner.reports.plan_json import plan_json
+
             sys.stdout.write(plan_json(plan))
         case Form.MARKDOWN:
+            from runner.reports.plan_markdown import DEFAULT_BYTES, plan_markdown
+
             sys.stdout.write(plan_markdown(plan, most_bytes or DEFAULT_BYTES))
         case Form.HTML:
+            from runner.reports.plan_html import plan_html
+
             sys.stdout.write(plan_html(plan))
         case Form.GITHUB:
             _report_to_github(plan, most_bytes or _SUMMARY_BYTES)
 
 
 def _report_to_github(plan: PlanView, most_bytes: int) -> None:
+    from runner.reports import github
+    from runner.reports.plan_facts import headline
+    from runner.reports.plan_markdown import plan_markdown
+
     sys.stdout.write(f"{github.annotations(plan.diagnostics)}{headline(plan)}\n")
     summary = job_summary()
     if summary is not None:

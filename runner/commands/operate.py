@@ -14,7 +14,6 @@ from rich.console import Console
 
 from runner.commands.campaign_name import known_campaign
 from runner.commands.planning import privacy_key
-from runner.commands.target import insight
 from runner.contacts.identity import Identity
 from runner.errors import CampaignHeldError, ExitStatus, RunnerError, UsageError
 from runner.ledger.chronicle import chronicle
@@ -172,6 +171,9 @@ def _actor() -> str:
 
 
 def _cancel_at_insight(desk: _Desk) -> None:
+    # The client, which no other command of these needs: a pause is often urgent.
+    from runner.commands.target import insight  # noqa: PLC0415
+
     survey_id, instance_id = desk.ledger.survey(desk.campaign)
 
     async def ask() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign, load_campaign
 from runner.commands import saved_plans
-from runner.commands.explain import print_explanations
 from runner.commands.forms import Form, write_plan
 from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan
 from runner.errors import ExitStatus, UsageError
@@ -52,6 +51,9 @@ def plan(path: Path, options: PlanOptions) -> int:
         if saved is not None:
             prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
     if options.explain is not None:
+        # A plan is made far more often than explained.
+        from runner.commands.explain import print_explanations  # noqa: PLC0415
+
         print_explanations(options.explain, loaded, prepared, settings, show_contacts=options.show_contacts)
         return ExitStatus.DONE
     _write(loaded, prepared, options)

@@ -17,7 +17,6 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.used_plans import UsedPlans
 from runner.planning.saved_plan import Comparison, SavedPlan, compare, pin_plan, same_key
 from runner.reports.plan_json import plan_json
-from runner.reports.saved_plan_json import NoPlanError, read_saved_plan
 from runner.reports.times import rfc3339
 
 SUFFIX = ".json"
@@ -95,6 +94,9 @@ def save(path: Path, loaded: LoadedCampaign, prepared: PreparedPlan) -> None:
 
 def load(path: Path) -> PlanFile:
     """Raises RunnerError when there is no saved plan at `path`."""
+    # It builds models of the whole plan, which nothing else needs.
+    from runner.reports.saved_plan_json import NoPlanError, read_saved_plan  # noqa: PLC0415
+
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES)

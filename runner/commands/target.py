@@ -11,7 +11,6 @@ from pydantic import SecretStr
 from runner.dispatch.clock import AlarmClock, RehearsalClock
 from runner.insight.address import validate_base_url
 from runner.insight.client import InsightClient
-from runner.insight.sandbox import running_sandbox
 from runner.ledger.ledger import Ledger
 from runner.settings import Settings, require_credentials
 
@@ -48,6 +47,9 @@ def insight(settings: Settings) -> Iterator[Target]:
 @contextmanager
 def rehearsal(settings: Settings) -> Iterator[Target]:
     """The sandbox on a free port, a ledger that is thrown away, and a clock that leaps over waiting times."""
+    # A whole web server, which real calls do not need.
+    from runner.insight.sandbox import running_sandbox  # noqa: PLC0415
+
     clock = RehearsalClock()
     with (
         tempfile.TemporaryDirectory(prefix="runner-rehearsal-") as folder,

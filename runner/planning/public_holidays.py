@@ -2,11 +2,18 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
+from importlib.machinery import PathFinder
 from importlib.metadata import version
+from importlib.util import module_from_spec
+from typing import TYPE_CHECKING
 
 from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.model import Holidays
 from runner.errors import ExitStatus, RunnerError
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 HolidayName = Callable[[date], str]
 """What is celebrated on a local date; empty on any other."""
@@ -26,15 +33,41 @@ def public_holidays(place: Holidays | None) -> HolidayName:
     """The public holidays of a place, observed days included. Raises UnknownPlaceError."""
     if place is None:
         return lambda _day: ""
-    # A third of a second to import, and most campaigns do not ask for it.
+    calendar = _calendar(place)
+    return lambda day: str(calendar.get(day, ""))
+
+
+@lru_cache(maxsize=8)
+def _calendar(place: Holidays) -> "HolidayBase":
+    # Most campaigns do not ask for it.
     import holidays  # noqa: PLC0415
 
     try:
-        calendar = holidays.country_holidays(place.country, subdiv=place.subdivision, observed=True)
+        return _country(place.country)(subdiv=place.subdivision, observed=True)
     except NotImplementedError:
         # Only now, because the list costs an import of every country.
         raise _unknown_place(place, holidays.list_supported_countries(include_aliases=False)) from None
-    return lambda day: str(calendar.get(day, ""))
+
+
+def _country(code: str) -> "type[HolidayBase]":
+    """The class that the package has for a country. Raises NotImplementedError when it has none.
+
+    Its module is loaded by itself: imported in the usual way, it would bring all 250 countries with it.
+    """
+    import holidays  # noqa: PLC0415 - see above
+    from holidays.registry import COUNTRIES  # noqa: PLC0415 - see above
+
+    module_name = next((name for name, codes in COUNTRIES.items() if code in codes[1:]), None)
+    if module_name is None:
+        raise NotImplementedError
+    folders = [f"{folder}/countries" for folder in holidays.__path__]
+    spec = PathFinder.find_spec(f"holidays.countries.{module_name}", folders)
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(module_name)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: type[HolidayBase] = getattr(module, code)
+    return found
 
 
 def data_version() -> str:
