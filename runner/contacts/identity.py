@@ -12,6 +12,9 @@ _PAIRS = [first + second for second in _LETTERS for first in _LETTERS]
 """Two letters at a time: there may be a million refs to make."""
 _LONGEST_LABEL = 40
 _DIGITS_OF_A_NUMBER = 7
+_DIGIT = re.compile(r"[0-9]")
+_BETWEEN_DIGITS = re.compile(r"[\W_]")
+_ALL_OF_A_NUMBER = re.compile(rf"[0-9]{{{_DIGITS_OF_A_NUMBER}}}")
 
 
 class Identity:
@@ -55,7 +58,10 @@ def _may_tell_who_it_is(key: str) -> bool:
     # Whoever numbers contacts writes no blanks and no accents; whoever writes people's names does.
     if not key.isascii() or " " in key:
         return True
-    digits = sum(character.isdigit() for character in key)
-    together = re.search(rf"\d{{{_DIGITS_OF_A_NUMBER}}}", re.sub(r"[\W_]", "", key))
-    mostly_digits = digits >= _DIGITS_OF_A_NUMBER and 2 * digits > sum(map(str.isalnum, key))
-    return bool(together) or mostly_digits or "@" in key or len(key) > _LONGEST_LABEL or not key.isprintable()
+    if "@" in key or len(key) > _LONGEST_LABEL or not key.isprintable():
+        return True
+    digits = len(_DIGIT.findall(key))
+    if digits < _DIGITS_OF_A_NUMBER:
+        return False
+    together = _ALL_OF_A_NUMBER.search(_BETWEEN_DIGITS.sub("", key))
+    return bool(together) or 2 * digits > sum(map(str.isalnum, key))

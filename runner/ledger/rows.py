@@ -1,9 +1,8 @@
 """From rows of the ledger to values of the plan, and ways of writing that both databases share."""
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
-
 from importlib import import_module
+from itertools import islice
 
 from sqlalchemy import Connection, RowMapping, Table
 

@@ -15,7 +15,7 @@ from runner.campaign.silence import Silenced
 from runner.contacts.contact import Exclusion, Reason
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
-from runner.planning.plan import Change, DataVersions, Plan, PlannedCall, Withdrawal
+from runner.planning.plan import CallRequest, Change, DataVersions, Plan, PlannedCall, Withdrawal
 
 MASKED = "•••"
 EARLIER_CALL = "but an earlier call to it is "
@@ -136,11 +136,12 @@ class _Viewer:
 
     def call(self, call: PlannedCall) -> CallView:
         request, difference = call.request, call.difference
+        phone = call.phone if self._show else mask(call.phone)
         return CallView(
             contact=self._contact(call.key),
             ref=call.ref,
             round=call.round,
-            phone=call.phone if self._show else mask(call.phone),
+            phone=phone,
             timezones=call.timezones,
             queue_at=call.queue_at,
             start_timestamp=call.start_timestamp,
@@ -148,8 +149,8 @@ class _Viewer:
             max_attempts=request.max_attempts,
             reattempt_wait=request.reattempt_wait,
             attempts_that_fit=call.attempts_that_fit,
-            phone_number=request.phone_number if self._show else _masked_dial_string(call),
-            metadata={name: self._value(value) for name, value in request.metadata.items()},
+            phone_number=request.phone_number if self._show else _masked_dial_string(phone, request),
+            metadata=request.metadata if self._show else _masked(request.metadata),
             result_url=self._value(request.result_url),
             change=difference.change,
             reason=difference.reason,
@@ -187,10 +188,16 @@ class _Viewer:
         return value if self._show or not value else MASKED
 
 
-def _masked_dial_string(call: PlannedCall) -> str:
+def _masked(metadata: Mapping[str, str]) -> Mapping[str, str]:
+    """That a value is empty is worth seeing, and tells nothing of anybody."""
+    return {name: value and MASKED for name, value in metadata.items()}
+
+
+def _masked_dial_string(masked_phone: str, request: CallRequest) -> str:
     """`tel:+1•••••••701;ani=•••`: who is called and what is dialled after it stay hidden."""
-    _, *suffixes = call.request.phone_number.split(";")
-    return ";".join([f"tel:{mask(call.phone)}", *(f"{suffix.split('=')[0]}={MASKED}" for suffix in suffixes)])
+    _, *suffixes = request.phone_number.split(";")
+    hidden = [f"{suffix.split('=')[0]}={MASKED}" for suffix in suffixes]
+    return ";".join([f"tel:{masked_phone}", *hidden])
 
 
 def _summary(plan: Plan) -> Mapping[str, int]:

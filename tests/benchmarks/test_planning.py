@@ -1,0 +1,195 @@
+"""A million contacts: how long they take, how much memory, and whether the cost grows with their number.
+
+Everything runs in processes of its own, as users run it, so that the memory measured is that of one command.
+"""
+
+import csv
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import crowd
+import pytest
+from table import row
+
+FEW, SOME, MANY = 1_000, 5_000, 20_000
+LISTED = 100_000
+HERE = Path(__file__).parent
+RUNNER = Path(sys.executable).with_name("runner")
+CAMPAIGN = """\
+version: 1
+name: crowd
+survey: {survey_id: "1", instance_id: "1"}
+contacts:
+  sources: [{type: csv, path: contacts.csv}]
+  suppress: [{type: csv, path: suppressed.csv, phone: "{{ row.phone }}"}]
+  phone: "{{ row.phone }}"
+  key: "{{ row.id }}"
+  region: US
+calling_windows:
+  timezone: contact
+  dates: {from: "2027-03-01", to: "2027-03-07"}
+  weekly: {mon-fri: "9:15-20:45", sat: "10:15-16:45"}
+pacing: {calls_per_minute: 330}
+caller_id: "+16175550100"
+metadata:
+  name: "{{ row.first_name | title }} {{ row.last_name | title }}"
+  language: "{{ 'es' if row.lang == 'ES' else 'en' }}"
+  site: "{{ row.site }}"
+  visit: "{{ row.visit }}"
+"""
+AS_OF = "2027-02-22T12:00:00Z"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process took: seconds of wall-clock time, and the most memory that it held, in MiB."""
+
+    seconds: float
+    mebibytes: float
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of one number of contacts."""
+
+    plain: Cost
+    plan: Cost
+    entered: Cost
+    again: Cost
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> dict[int, Costs]:
+    found = {}
+    for count in (FEW, SOME, MANY):
+        folder = tmp_path_factory.mktemp(f"crowd-{count}")
+        crowd.write_contacts(folder / "contacts.csv", count)
+        crowd.write_suppressed(folder / "suppressed.csv", LISTED, count)
+        (folder / "campaign.yaml").write_text(CAMPAIGN)
+        with sandbox(folder) as environment:
+            plan = [RUNNER, "plan", "campaign.yaml", "--as-of", AS_OF]
+            found[count] = Costs(
+                plain=cost(
+                    [sys.executable, HERE / "plain_script.py", "contacts.csv", "suppressed.csv", AS_OF],
+                    folder,
+                    environment,
+                ),
+                plan=cost(plan, folder, environment),
+                entered=cost(
+                    [RUNNER, "apply", "campaign.yaml", "--yes", "--until-idle"], folder, environment
+                ),
+                again=cost(plan, folder, environment),
+            )
+        held(folder / "ledger.sqlite3", count)
+    return found
+
+
+def test_planning_takes_half_the_time_of_a_plain_script(measured, tmp_path):
+    many = measured[MANY]
+    ratio = many.entered.seconds / many.plain.seconds
+    row(
+        "planning a million contacts into the ledger, to a plain script",
+        f"{ratio:.2f} ({many.entered.seconds:.0f} s to {many.plain.seconds:.0f} s)",
+        "at most 0.5",
+        ratio <= 0.5,
+    )
+    floor = floor_seconds(tmp_path)
+    row(
+        "of which reading the CSV and inserting the rows take",
+        f"{floor / many.entered.seconds:.0%} ({floor:.0f} s)",
+        "-",
+        True,
+    )
+    assert ratio <= 0.5
+
+
+def test_memory_hardly_grows_with_the_number_of_contacts(measured):
+    most = max(measured[MANY].plan.mebibytes, measured[MANY].entered.mebibytes)
+    less = max(measured[SOME].plan.mebibytes, measured[SOME].entered.mebibytes)
+    holds = most <= 1.3 * less and most < 400
+    row(
+        "peak memory, a million contacts to 100,000",
+        f"{most / less:.1f} ({most:.0f} MiB to {less:.0f} MiB)",
+        "at most 1.3, under 400 MiB",
+        holds,
+    )
+    assert holds
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [("plan", "plan"), ("plan again, nothing changed", "again"), ("apply until idle", "entered")],
+)
+def test_a_contact_of_a_million_costs_what_one_of_ten_thousand_does(measured, what, name):
+    of_many = getattr(measured[MANY], name).seconds / MANY
+    # What starting a process costs is not the contacts'.
+    of_few = getattr(measured[FEW], name).seconds / FEW
+    ratio = of_many / of_few
+    row(
+        f"{what}: time per contact, a million to 10,000",
+        f"{ratio:.2f} ({of_many * 1e6:.0f} µs to {of_few * 1e6:.0f} µs)",
+        "at most 1.2",
+        ratio <= 1.2,
+    )
+    assert ratio <= 1.2
+
+
+def floor_seconds(folder: Path) -> float:
+    """Reading the CSV and inserting the same rows into SQLite with nothing between."""
+    crowd.write_contacts(folder / "contacts.csv", MANY)
+    began = time.perf_counter()
+    with closing(sqlite3.connect(folder / "floor.sqlite3", isolation_level=None)) as database:
+        names = ", ".join(crowd.COLUMNS)
+        database.execute(f"CREATE TABLE contacts ({names})")
+        database.execute("BEGIN IMMEDIATE")
+        with (folder / "contacts.csv").open(newline="") as file:
+            rows = csv.reader(file)
+            next(rows)
+            database.executemany(f"INSERT INTO contacts VALUES ({', '.join('?' * 12)})", rows)
+        database.execute("COMMIT")
+    return time.perf_counter() - began
+
+
+def held(ledger: Path, contacts: int) -> None:
+    """The plan is in the ledger."""
+    with closing(sqlite3.connect(ledger)) as database:
+        (calls,) = database.execute("SELECT count(*) FROM calls WHERE state = 'planned'").fetchone()
+    assert contacts * 0.8 < calls <= contacts
+
+
+def cost(command: list[object], folder: Path, environment: dict[str, str]) -> Cost:
+    began = time.perf_counter()
+    with (folder / "output.txt").open("w") as output:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, (folder / "output.txt").read_text()[-2000:]
+    return Cost(time.perf_counter() - began, used.ru_maxrss / 1024)
+
+
+@contextmanager
+def sandbox(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment of a user whose Insight is a sandbox."""
+    server = subprocess.Popen([RUNNER, "sandbox", "--port", "0"], stdout=subprocess.PIPE, text=True)
+    try:
+        base_url = next(word for word in server.stdout.readline().split() if word.startswith("http"))
+        yield {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "RUNNER_LEDGER_URL": f"sqlite:///{folder}/ledger.sqlite3",
+            "RUNNER_INSIGHT_BASE_URL": base_url,
+            "RUNNER_INSIGHT_USERNAME": "somebody",
+            "RUNNER_INSIGHT_DEVELOPER_KEY": "a key",
+            "RUNNER_REQUESTS_PER_SECOND": "10",
+        }
+    finally:
+        server.terminate()
+        server.wait()
+        server.stdout.close()
