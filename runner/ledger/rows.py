@@ -1,14 +1,16 @@
 """From rows of the ledger to values of the plan, and one way of writing that both databases share."""
 
+from importlib import import_module
+
 from sqlalchemy import Connection, RowMapping, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from runner.planning.plan import CallRequest
 
 
 def insert_once(connection: Connection, table: Table, **values: object) -> None:
     """Inserts a row unless another process did so first."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    # Only one of the two is ever loaded: that of PostgreSQL is large.
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
     connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
 
 
