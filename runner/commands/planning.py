@@ -10,6 +10,7 @@ from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Campaign, Source
 from runner.commands import circumstances
 from runner.commands.checks import check_holidays
+from runner.commands.reading import lines_of
 from runner.contacts import phone
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
@@ -22,6 +23,7 @@ from runner.planning import public_holidays
 from runner.planning.plan import DataVersions, History, Plan
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import EveryContactFailedError, PlanInput, build_plan
+from runner.reports.progress import Watch, row_progress
 from runner.settings import Settings
 
 NO_HISTORY = (
@@ -66,16 +68,23 @@ def prepare_plan(
         forbidden=(ledger.path,) if ledger.path is not None else (),
     )
     reader = SourceReader(folder, notices=[])
-    with _at_their_template(loaded):
-        suppression = SuppressionLists(campaign, reader)
+    sources, lists = campaign.contacts.sources, campaign.contacts.suppress
+    with (
+        _at_their_template(loaded),
+        row_progress("reading suppression lists", lambda: lines_of(lists, folder)) as watch,
+    ):
+        suppression = SuppressionLists(campaign, reader, watch)
     identity = Identity(privacy_key(settings, ledger))
     history = ledger.history(campaign.name)
     of_ledger = list(circumstances.of_ledger(loaded, settings, ledger, identity, now))
-    with _at_their_template(loaded):
+    with (
+        _at_their_template(loaded),
+        row_progress("planning contacts", lambda: lines_of(sources, folder)) as watch,
+    ):
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
-                roster=roster(campaign, _rows(campaign.contacts.sources, reader), suppression.match),
+                roster=roster(campaign, _rows(sources, reader, watch), suppression.match),
                 history=history,
                 identity=identity,
                 versions=_data_versions(),
@@ -110,9 +119,9 @@ def privacy_key(settings: Settings, ledger: Ledger) -> bytes:
     return settings.privacy_key.get_secret_value().encode() or ledger.privacy_key()
 
 
-def _rows(sources: list[Source], reader: SourceReader) -> Iterator[tuple[Source, Row]]:
+def _rows(sources: list[Source], reader: SourceReader, watch: Watch) -> Iterator[tuple[Source, Row]]:
     for source in sources:
-        for row in reader.rows(source):
+        for row in watch(reader.rows(source)):
             yield source, row
 
 

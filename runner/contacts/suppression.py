@@ -1,6 +1,6 @@
 """People who are never called. A list that cannot be read stops everything; it never counts as empty."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from runner.contacts.roster import normal_key
 from runner.contacts.sources import SourceReader
 from runner.contacts.text_file import BadLines
 from runner.errors import SourceContentError, SourceError
+
+_Watch = Callable[[Iterator[Row]], Iterator[Row]]
 
 
 class _Fingerprint(NamedTuple):
@@ -64,12 +66,17 @@ class _Fault(NamedTuple):
 
 
 class SuppressionLists:
-    """All lists of `contacts.suppress`. Construction reads them.
+    """All lists of `contacts.suppress`. Construction reads them; the rows pass through `watch` on their way.
 
     Raises SourceError for a list that cannot be read, SourceContentError for rows that name nobody.
     """
 
-    def __init__(self, campaign: Campaign, reader: SourceReader) -> None:
+    def __init__(
+        self,
+        campaign: Campaign,
+        reader: SourceReader,
+        watch: _Watch = iter,
+    ) -> None:
         self._declared: Sequence[Suppression] = campaign.contacts.suppress
         self._region = campaign.contacts.region
         self._constants = campaign.vars
@@ -78,7 +85,7 @@ class SuppressionLists:
         )
         self._reader = reader
         self._fingerprints = self._look()
-        self._people = self._read_all()
+        self._people = self._read_all(watch)
 
     def match(self, key: str, phone: str) -> str | None:
         """Which list names this contact, for people; None when none does. `phone` is E.164."""
@@ -113,15 +120,18 @@ class SuppressionLists:
             if not isinstance(declared, InlineSuppression)
         }
 
-    def _read_all(self) -> list[_People]:
-        return [self._read(declared, position) for position, declared in enumerate(self._declared)]
+    def _read_all(self, watch: _Watch = iter) -> list[_People]:
+        return [
+            self._read(declared, position, watch(self._reader.rows(declared)))
+            for position, declared in enumerate(self._declared)
+        ]
 
-    def _read(self, declared: Suppression, position: int) -> _People:
+    def _read(self, declared: Suppression, position: int, rows_of_list: Iterator[Row]) -> _People:
         people = _People()
         faults: list[_Fault] = []
         phone, key = _compile(declared.phone), _compile(declared.key)
         rows = 0
-        for row in self._reader.rows(declared):
+        for row in rows_of_list:
             rows += 1
             fault = self._enter(people, row, phone, key)
             if fault is not None:

@@ -1,0 +1,26 @@
+import re
+
+from a_terminal import shown, terminal
+
+from runner.contacts.identity import Identity
+from runner.dispatch.events import CallEnded
+from runner.ledger.states import CallState
+from runner.reports.live import live
+
+
+def queued(number):
+    return CallEnded(
+        key=str(number),
+        ref=f"ref{number}",
+        state=CallState.QUEUED,
+        reason="",
+        call_id=str(number),
+        start_timestamp=0,
+    )
+
+
+def test_a_run_shows_how_many_calls_of_all_at_what_rate_and_how_long_it_will_yet_take(monkeypatch):
+    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as listen:
+        for number in range(3):
+            listen(queued(number))
+    assert re.search(r"queueing .* 3/4 +[0-9,.]+ calls/s +[-0-9]+:", shown(sent)), shown(sent)
