@@ -14,7 +14,8 @@ _LEAST_FREE_BYTES = 500 * 1024 * 1024
 
 def findings(ledger: Ledger) -> Iterator[str]:
     """What is well, one line each. Raises LedgerError at the first thing that is not."""
-    yield f"ledger {ledger.place}: opens, {len(ledger.campaigns())} campaigns"
+    known = len(ledger.campaigns())
+    yield f"ledger {ledger.place}: opens, {known} {'campaign' if known == 1 else 'campaigns'}"
     if ledger.path is None:
         with ledger.engine.begin() as connection:
             yield from postgresql.findings(connection)

@@ -26,7 +26,8 @@ def advice(
     """For people. `known` is what the ledger remembers of the contact, `label` how a key is shown."""
     match exclusion.reason:
         case Reason.INVALID_PHONE:
-            return f"mend the number in {exclusion.source}:{exclusion.line}, or set contacts.region"
+            region = "" if campaign.contacts.region else ", or set contacts.region"
+            return f"mend the number in {exclusion.source}:{exclusion.line}{region}"
         case Reason.FILTERED:
             return f"make contacts.where true for this row ({place(('contacts', 'where'))})"
         case Reason.TEMPLATE_ERROR:

@@ -329,9 +329,10 @@ class _Explainer:
             window.start <= other.start_timestamp < call.start_timestamp for other in self._given.plan.calls
         )
         if self._campaign.pacing.spread == "even":
-            return f"its place in an even spread over the window, at most {pace} calls a minute"
-        full = f"{index} earlier windows are full; " if index else ""
-        return f"{full}the first free start at {pace} calls a minute, behind {before:,} others in this window"
+            return f"its place in an even spread over the window, at most {_count(pace, 'call')} a minute"
+        full = f"{_count(index, 'earlier window')} already full; " if index else ""
+        behind = f"behind {_count(before, 'other')} in this window"
+        return f"{full}the first free start at {_count(pace, 'call')} a minute, {behind}"
 
     # --- what
 
@@ -400,3 +401,7 @@ def _moment(instant: int, zones: tuple[str, ...]) -> str:
     """Local time in the first zone, to the second."""
     local = datetime.fromtimestamp(instant, zone(zones[0]))
     return f"{local:%a %Y-%m-%d %H:%M:%S} {local.tzname()}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

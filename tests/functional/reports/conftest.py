@@ -10,9 +10,11 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from runner.reports.plan_html import plan_html
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real Chromium. RUNNER_TEST_CHROMIUM names one; else any of the machine's serves.
+    """A real Chromium, for one module: while it runs, Playwright keeps an event loop in this very thread.
+
+    RUNNER_TEST_CHROMIUM names one; else any of the machine's serves.
 
     Where there is none, the tests are skipped; with RUNNER_TESTS_NEED_CHROMIUM they fail.
     """

@@ -80,7 +80,7 @@ def test_numbers_and_names_are_shown_only_when_asked_for():
 
 def test_a_later_start_is_explained_by_the_pace():
     found = steps(explained("p3", people(1, 2, 3)))
-    why = "the first free start at 1 calls a minute, behind 2 others in this window"
+    why = "the first free start at 1 call a minute, behind 2 others in this window"
     assert found["start_timestamp"] == ("Tue 2026-12-01 09:02:00 EST", why)
 
 
