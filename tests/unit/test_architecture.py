@@ -94,6 +94,10 @@ def test_plan_pays_for_the_form_it_writes_and_for_no_web(hospitals, form, pays_f
     assert pays_for <= found
 
 
+def test_a_plan_for_a_program_pays_for_no_drawing_on_terminals(hospitals):
+    assert "rich" not in imported_by(["plan", "campaign.yaml", "--output", "json"], hospitals)
+
+
 def test_status_pays_for_no_web(hospitals):
     assert not imported_by(["status"], hospitals) & (WEB | NEEDED_BY_NO_USUAL_COMMAND)
 
