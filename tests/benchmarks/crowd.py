@@ -4,57 +4,17 @@ import csv
 import random
 from pathlib import Path
 
-COLUMNS = [
-    "id",
-    "first_name",
-    "last_name",
-    "phone",
-    "lang",
-    "site",
-    "visit",
-    "consent",
-    "city",
-    "state",
-    "zip",
+COLUMNS = (
+    "id", "first_name", "last_name", "phone", "lang", "site", "visit", "consent", "city", "state", "zip",
     "risk",
-]
+)  # fmt: skip
 THE_REST = ("Y", "Springfield", "MA", "01103", "3")
 """Columns that no template reads."""
 
-AREA_CODES = [
-    "212",
-    "312",
-    "303",
-    "213",
-    "617",
-    "415",
-    "713",
-    "214",
-    "305",
-    "404",
-    "206",
-    "602",
-    "503",
-    "612",
-    "314",
-    "216",
-    "410",
-    "704",
-    "919",
-    "901",
-    "504",
-    "502",
-    "317",
-    "414",
-    "402",
-    "505",
-    "801",
-    "702",
-    "808",
-    "907",
-    "605",
-    "701",
-]
+AREA_CODES = (
+    212, 312, 303, 213, 617, 415, 713, 214, 305, 404, 206, 602, 503, 612, 314, 216, 410, 704, 919, 901, 504,
+    502, 317, 414, 402, 505, 801, 702, 808, 907, 605, 701,
+)  # fmt: skip
 """Each wholly or partly in one of nine zones."""
 
 
@@ -82,13 +42,12 @@ def write_contacts(path: Path, count: int) -> None:
 
 
 def write_suppressed(path: Path, count: int, contacts: int) -> None:
-    """`count` numbers: that of every tenth of so many contacts, and others."""
-    listed = _numbers(contacts, random.Random(5))[::10][:count]
-    others = _numbers(count, random.Random(6))[: count - len(listed)]
+    """The numbers of `count` of so many contacts."""
+    every = contacts // count
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["phone"])
-        writer.writerows([number] for number in (*listed, *others))
+        writer.writerows([number] for number in _numbers(contacts, random.Random(5))[::every])
 
 
 def _numbers(count: int, random_numbers: random.Random) -> list[str]:
