@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -27,11 +28,12 @@ from runner.dispatch.events import (
     Waiting,
 )
 from runner.dispatch.rate_limit import RateLimit
+from runner.dispatch.recorder import Recorder
 from runner.dispatch.redaction import redacted
 from runner.dispatch.results import Strikes, ending_of
 from runner.errors import CampaignHeldError, LedgerError, RunnerError, StoppedError
 from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, Uncertain, judge
-from runner.ledger.call_queue import CallQueue, Claim, Ending, ForgetfulLedgerError, LostClaimError
+from runner.ledger.call_queue import CallQueue, Claim, Ending, ForgetfulLedgerError, LostClaimError, Outlook
 from runner.ledger.late_calls import Reschedule
 from runner.ledger.lease import RENEW_SECONDS, Lease, Renewal
 from runner.ledger.operators import CampaignStanding
@@ -116,6 +118,9 @@ class Dispatcher:
         self._error: BaseException | None = None
         # One thread, so that the ledger's commits never hold up the loop and stay in order.
         self._ledger_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._recorder = Recorder(
+            lambda ended: self._in_ledger(self._queue.finish_together, ended, self._clock.now())
+        )
 
     async def run(self) -> Finish:
         """Sends until nothing is left, and returns why it ended.
@@ -162,9 +167,8 @@ class Dispatcher:
                 if not self._lease.holds():
                     self._fail(error)
 
-    def _heed(self, standing: CampaignStanding) -> CampaignStanding:
+    def _heed(self, standing: CampaignStanding) -> None:
         self._may_send = standing is CampaignStanding.ACTIVE
-        return standing
 
     async def _renew_lease(self) -> None:
         renewal = await self._in_ledger(self._renew_and_note)
@@ -201,21 +205,20 @@ class Dispatcher:
             self._not_before = self._clock.now() + RENEW_SECONDS
         while not self._stopping():
             self._wake.clear()
-            await self._move_late_calls()
-            await self._send_what_is_due()
+            outlook = await self._do_what_is_due()
             if self._stopping():
                 break
-            standing = self._heed(await self._in_ledger(self._queue.standing))
-            if standing is CampaignStanding.CANCELED:
+            if outlook.standing is CampaignStanding.CANCELED:
                 await self._give_up_what_came_back()
-            if standing is CampaignStanding.PAUSED:
+                outlook = await self._look()
+            if outlook.standing is CampaignStanding.PAUSED:
                 if self._limits.until_idle and not self._in_flight:
                     return Finish.PAUSED
                 self._tell_paused()
                 await self._wake.wait()
                 continue
             self._told_paused = False
-            due = await self._in_ledger(self._queue.next_due)
+            due = outlook.next_due
             if due is None and not self._in_flight and not await self._others_are_sending():
                 return Finish.DONE
             if due is not None:
@@ -226,6 +229,21 @@ class Dispatcher:
                 self._clock.set_alarm(at, idle=not self._in_flight)
             await self._wake.wait()
         return Finish.INTERRUPTED
+
+    async def _do_what_is_due(self) -> Outlook:
+        """Moves, sends or withdraws calls, and returns how things stand then."""
+        outlook = await self._look()
+        if outlook.next_due is not None and outlook.next_due <= self._clock.now():
+            await self._move_late_calls()
+            await self._send_what_is_due()
+        elif not await self._withdraw_suppressed():
+            return outlook
+        return await self._look()
+
+    async def _look(self) -> Outlook:
+        outlook = await self._in_ledger(self._queue.outlook)
+        self._heed(outlook.standing)
+        return outlook
 
     async def _others_are_sending(self) -> bool:
         return await self._in_ledger(self._queue.others_are_sending)
@@ -265,7 +283,8 @@ class Dispatcher:
         """Claims and sends until nothing is due, the limit is reached or the run is to stop."""
         while not self._stopping() and self._clock.now() >= self._not_before:
             if self._room() == 0:
-                await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+                self._wake.clear()
+                await self._wake.wait()
                 continue
             pause = self._rate.wait(time.monotonic())
             if pause:
@@ -297,15 +316,17 @@ class Dispatcher:
         self._may_send = self._may_send or bool(claims)
         return claims
 
-    async def _withdraw_suppressed(self) -> None:
+    async def _withdraw_suppressed(self) -> bool:
+        """Whether anybody was withdrawn because a list changed."""
         suppressed = await asyncio.to_thread(self._newly_suppressed)
         if suppressed is None:
-            return
+            return False
         people = await self._in_ledger(self._queue.waiting_people)
         reasons = {call: reason for call, key, phone in people if (reason := suppressed(key, phone))}
         if reasons:
             await self._in_ledger(self._queue.skip, reasons, self._clock.now())
             self._listen(CallsWithdrawn(count=len(reasons)))
+        return bool(reasons)
 
     def _listed(self, claims: Sequence[Claim]) -> Mapping[int, str]:
         """The claims that this run's own plan or a list forbids, with the reason.
@@ -355,12 +376,12 @@ class Dispatcher:
         """Tries again where the ledger fails, as while its server starts anew."""
         for pause in _PAUSES_OF_THE_LEDGER_SECONDS:
             try:
-                return await self._in_ledger(self._queue.finish, claim, ending, self._clock.now())
+                return await self._recorder.record(claim, ending)
             except (LostClaimError, ForgetfulLedgerError):
                 raise
             except LedgerError:
                 await asyncio.sleep(pause)
-        return await self._in_ledger(self._queue.finish, claim, ending, self._clock.now())
+        return await self._recorder.record(claim, ending)
 
     def _check_still_allowed(self, claim: Claim) -> None:
         """The last look before the bytes leave. Raises NotAllowedError."""
@@ -406,15 +427,11 @@ class Dispatcher:
 
     async def _pause(self, seconds: float) -> None:
         """Sleeps, but not through a request to stop."""
-        waiter = asyncio.create_task(asyncio.sleep(seconds))
-        try:
-            while not self._stopping() and not waiter.done():
-                self._wake.clear()
-                woken = asyncio.create_task(self._wake.wait())
-                await asyncio.wait({waiter, woken}, return_when=asyncio.FIRST_COMPLETED)
-                woken.cancel()
-        finally:
-            waiter.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._stopping():
+                    self._wake.clear()
+                    await self._wake.wait()
 
     async def _in_ledger(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         loop = asyncio.get_running_loop()

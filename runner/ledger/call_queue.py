@@ -4,80 +4,72 @@ A claim moves calls to `sending` and commits the intent to send before a byte le
 a compare-and-set on (id, fence, state): whoever lost a claim changes nothing any more, unless it has proof.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Row,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, bindparam, insert, select, update
 
 from runner.errors import LedgerError
-from runner.ledger import late_calls
+from runner.ledger import endings, late_calls
+from runner.ledger.claim import Claim, Ending, ForgetfulLedgerError, LostClaimError, forgetful
 from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignStanding
 from runner.ledger.rows import call_request
-from runner.ledger.states import CallState, takes_evidence
+from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, campaigns, runs
-from runner.ledger.trail import give_up, record_transition
-from runner.planning.plan import CallRequest
+from runner.ledger.trail import Move, give_up, record_transitions
 
+__all__ = ["CallQueue", "Claim", "Ending", "ForgetfulLedgerError", "LostClaimError", "Outlook", "forgetful"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """The right to send one call once. `fence` tells this claim from any earlier or later one."""
-
-    call: int
-    fence: int
-    key: str
-    ref: str
-    phone: str
-    start_timestamp: int
-    end_timestamp: int
-    survey_id: str
-    instance_id: str
-    request: CallRequest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How an attempt ended: the call's next state, and what is known of it."""
-
-    state: CallState
-    reason: str = ""
-    http_status: int | None = None
-    call_id: str | None = None
-    link: str | None = None
-
-
-class LostClaimError(LedgerError):
-    """Somebody else settled the call since it was claimed; nothing was written."""
-
-
-class ForgetfulLedgerError(LedgerError):
-    """The ledger does not know what this run committed: it went back in time."""
-
-
-def forgetful() -> ForgetfulLedgerError:
-    return ForgetfulLedgerError(
-        "the ledger has forgotten what was committed to it: an old copy was put back, or a standby took over",
-        hint="bring the newest ledger back before anything is sent again; `runner doctor` looks at it",
+# Statements are made once: building one costs more than running it.
+_MAY_CLAIM = (
+    select(
+        campaigns.c.standing,
+        campaigns.c.survey_id,
+        campaigns.c.instance_id,
+        select(runs.c.ended_at).where(runs.c.id == bindparam("mine")).scalar_subquery().label("ended_at"),
     )
+    .where(campaigns.c.name == bindparam("of_campaign"))
+    .with_for_update(read=True, of=campaigns)
+)
+_WHAT_A_CLAIM_NEEDS = (
+    calls.c.id,
+    calls.c.fence,
+    calls.c.contact,
+    calls.c.ref,
+    calls.c.phone,
+    calls.c.start_timestamp,
+    calls.c.end_timestamp,
+    calls.c.phone_number,
+    calls.c.max_attempts,
+    calls.c.reattempt_wait,
+    calls.c.metadata,
+    calls.c.result_url,
+)
+_CLAIM = (
+    update(calls)
+    .where(
+        calls.c.id == bindparam("of_call"),
+        calls.c.fence == bindparam("last_fence"),
+        calls.c.state == CallState.PLANNED,
+    )
+    .values(
+        state=CallState.SENDING,
+        fence=bindparam("new_fence"),
+        run=bindparam("mine"),
+        updated_at=bindparam("moment"),
+    )
+)
+_INTEND = insert(attempts).returning(attempts.c.id)
 
 
-def _accepts(call: Row[*tuple[Any, ...]], claim: Claim, ending: Ending) -> bool:
-    # Whoever forgot the claim also forgot what came between: only what may be queued is worth writing.
-    if call.fence < claim.fence:
-        return ending.state in {CallState.QUEUED, CallState.UNCERTAIN}
-    return takes_evidence(CallState(call.state), ending.state)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What operators allow at this moment, and when the next planned call is to be sent; None for no call."""
+
+    standing: CampaignStanding
+    next_due: int | None
 
 
 class CallQueue:
@@ -103,47 +95,45 @@ class CallQueue:
         self._campaign = campaign
         self._run = run
         self._only_own = only_own
+        self._open = self._open_calls()
+        self._due = (
+            select(*_WHAT_A_CLAIM_NEEDS)
+            .where(
+                *self._open,
+                calls.c.queue_at <= bindparam("moment"),
+                calls.c.start_timestamp >= bindparam("start_after"),
+            )
+            .order_by(calls.c.queue_at, calls.c.start_timestamp, calls.c.id)
+            .limit(bindparam("most"))
+            .with_for_update(skip_locked=True)
+        )
+        next_due = select(calls.c.queue_at).where(*self._open).order_by(calls.c.queue_at).limit(1)
+        self._standing = select(campaigns.c.standing).where(campaigns.c.name == self._campaign)
+        self._outlook = select(campaigns.c.standing, next_due.scalar_subquery().label("next_due")).where(
+            campaigns.c.name == self._campaign
+        )
 
     def claim_due(self, now: float, most: int, start_after: float) -> list[Claim]:
-        """Claims up to `most` calls that are due and commits the intent to send them.
+        """Claims up to `most` calls that are due and commits the intent to send them, all in one commit.
 
         A call that should have started before `start_after` is late: it is left for `late`. Raises
         CampaignHeldError when this run was declared dead.
         """
-        due = (
-            select(calls)
-            .where(*self._open(), calls.c.queue_at <= now, calls.c.start_timestamp >= start_after)
-            .order_by(calls.c.queue_at, calls.c.start_timestamp, calls.c.id)
-            .limit(most)
-            .with_for_update(skip_locked=True)
-        )
         with self._engine.begin() as connection:
-            self._check_alive(connection)
             # Asked in the transaction that claims, so that a pause holds from the moment it is made.
             campaign = connection.execute(
-                select(campaigns).where(campaigns.c.name == self._campaign).with_for_update(read=True)
+                _MAY_CLAIM, {"mine": self._run, "of_campaign": self._campaign}
             ).one()
+            if campaign.ended_at is not None:
+                raise declared_dead()
             if campaign.standing != CampaignStanding.ACTIVE:
                 return []
-            rows = connection.execute(due).mappings().all()
-            claims = [
-                Claim(
-                    call=row["id"],
-                    fence=row["fence"] + 1,
-                    key=row["contact"],
-                    ref=row["ref"],
-                    phone=row["phone"],
-                    start_timestamp=row["start_timestamp"],
-                    end_timestamp=row["end_timestamp"],
-                    survey_id=campaign.survey_id,
-                    instance_id=campaign.instance_id,
-                    request=call_request(row),
-                )
-                for row in rows
-            ]
-            attempt_numbers = [self._intend(connection, claim, now) for claim in claims]
-        if attempt_numbers:
-            self._intended(max(attempt_numbers))
+            due = connection.execute(self._due, {"moment": now, "start_after": start_after, "most": most})
+            claims = [_claim(row, campaign.survey_id, campaign.instance_id) for row in due.mappings()]
+            if not claims:
+                return []
+            newest = self._intend(connection, claims, now)
+        self._intended(newest)
         return claims
 
     def finish(self, claim: Claim, ending: Ending, now: float) -> Ending:
@@ -153,44 +143,26 @@ class CallQueue:
         ForgetfulLedgerError, after recording it, when the ledger does not know the claim any more.
         """
         with self._engine.begin() as connection:
-            ending = self._without_foreign_call_id(connection, claim, ending)
-            call = connection.execute(select(calls).where(calls.c.id == claim.call).with_for_update()).one()
-            if self._is_recorded(connection, claim, ending, call):
-                return ending
-            before = CallState(call.state)
-            if call.fence > claim.fence or not _accepts(call, claim, ending):
-                raise LostClaimError("a call was settled by somebody else while it was being sent")
-            forgotten = call.fence < claim.fence
-            if forgotten:
-                self._remember(connection, claim, now)
-            self._make_room(connection, call, before, ending, now)
-            connection.execute(
-                update(calls)
-                .where(calls.c.id == claim.call)
-                .values(
-                    state=ending.state,
-                    fence=claim.fence,
-                    reason=ending.reason,
-                    call_id=ending.call_id,
-                    link=ending.link,
-                    run=self._run,
-                    updated_at=now,
-                )
-            )
-            self._trace(connection, claim.call, before, ending.state, ending.reason, now)
-            connection.execute(
-                update(attempts)
-                .where(attempts.c.call == claim.call, attempts.c.fence == claim.fence)
-                .values(
-                    finished_at=now,
-                    outcome=ending.state,
-                    http_status=ending.http_status,
-                    detail=ending.reason,
-                )
-            )
+            recorded, forgotten = endings.record(connection, self._run, claim, ending, now)
         if forgotten:
             raise forgetful()
-        return ending
+        return recorded
+
+    def finish_together(
+        self, ended: Sequence[tuple[Claim, Ending]], now: float
+    ) -> list[Ending | LedgerError]:
+        """Does for each what `finish` does, in one commit where nothing is special about them.
+
+        Returns for each, in order, the ending as recorded, or the error that `finish` raises.
+        """
+        recorded: set[int] = set()
+        # What one of them broke for all is found when each is tried alone.
+        with suppress(LedgerError):
+            recorded = self._finish_plain(ended, now)
+        return [
+            ending if claim.call in recorded else self._finish_alone(claim, ending, now)
+            for claim, ending in ended
+        ]
 
     def reschedule_late(
         self, start_before: float, now: float, most: int, reschedule: late_calls.Reschedule
@@ -204,7 +176,7 @@ class CallQueue:
             mine = campaigns.c.name == self._campaign
             connection.execute(select(campaigns.c.name).where(mine).with_for_update(key_share=True))
             late = late_calls.LateCalls(connection, self._campaign, self._run, now)
-            return late.reschedule(self._open(), start_before, most, reschedule)
+            return late.reschedule(self._open, start_before, most, reschedule)
 
     def skip(self, reasons: Mapping[int, str], now: float) -> None:
         """Gives up planned calls, each with its reason, all or none."""
@@ -213,21 +185,19 @@ class CallQueue:
 
     def waiting_people(self) -> list[tuple[int, str, str]]:
         """(call, contact key, E.164 number) of every call that is still planned."""
-        query = select(calls.c.id, calls.c.contact, calls.c.phone).where(*self._open())
+        query = select(calls.c.id, calls.c.contact, calls.c.phone).where(*self._open)
         with self._engine.begin() as connection:
             return [(row.id, row.contact, row.phone) for row in connection.execute(query)]
 
-    def next_due(self) -> int | None:
-        """When the next planned call is to be sent; None when none is left."""
+    def outlook(self) -> Outlook:
         with self._engine.begin() as connection:
-            due: int | None = connection.scalar(select(func.min(calls.c.queue_at)).where(*self._open()))
-        return due
+            row = connection.execute(self._outlook).one()
+        return Outlook(standing=CampaignStanding(row.standing), next_due=row.next_due)
 
     def standing(self) -> CampaignStanding:
         """What operators allow at this moment."""
-        query = select(campaigns.c.standing).where(campaigns.c.name == self._campaign)
         with self._engine.begin() as connection:
-            return CampaignStanding(connection.execute(query).scalar_one())
+            return CampaignStanding(connection.execute(self._standing).scalar_one())
 
     def others_are_sending(self) -> bool:
         """Whether a run beside this one has calls under way, which may yet come back unsent."""
@@ -239,11 +209,19 @@ class CallQueue:
         with self._engine.begin() as connection:
             return not self._only_own and connection.scalar(query.limit(1)) is not None
 
-    def _check_alive(self, connection: Connection) -> None:
-        if connection.scalar(select(runs.c.ended_at).where(runs.c.id == self._run)) is not None:
-            raise declared_dead()
+    def _finish_plain(self, ended: Sequence[tuple[Claim, Ending]], now: float) -> set[int]:
+        """Which calls could be settled together, and are."""
+        with self._engine.begin() as connection:
+            plain = endings.record_plain(connection, self._run, ended, now)
+        return {claim.call for claim, _ in plain}
 
-    def _open(self) -> tuple[ColumnElement[bool], ...]:
+    def _finish_alone(self, claim: Claim, ending: Ending, now: float) -> Ending | LedgerError:
+        try:
+            return self.finish(claim, ending, now)
+        except LedgerError as error:
+            return error
+
+    def _open_calls(self) -> tuple[ColumnElement[bool], ...]:
         session = select(runs.c.session).where(runs.c.id == self._run).scalar_subquery()
         together = calls.c.run.in_(select(runs.c.id).where(runs.c.session == session))
         return (
@@ -252,84 +230,43 @@ class CallQueue:
             calls.c.run == self._run if self._only_own else together,
         )
 
-    def _intend(self, connection: Connection, claim: Claim, now: float) -> int:
+    def _intend(self, connection: Connection, claims: Sequence[Claim], now: float) -> int:
+        """Writes the intent to send each of these, and returns the number of the newest attempt."""
         changed = connection.execute(
-            update(calls)
-            .where(
-                calls.c.id == claim.call,
-                calls.c.fence == claim.fence - 1,
-                calls.c.state == CallState.PLANNED,
-            )
-            .values(state=CallState.SENDING, fence=claim.fence, run=self._run, updated_at=now)
+            _CLAIM,
+            [
+                {
+                    "of_call": claim.call,
+                    "last_fence": claim.fence - 1,
+                    "new_fence": claim.fence,
+                    "mine": self._run,
+                    "moment": now,
+                }
+                for claim in claims
+            ],
         )
-        if changed.rowcount != 1:
+        if changed.rowcount != len(claims):
             raise LostClaimError("a call was claimed by somebody else at the same moment")
-        self._trace(connection, claim.call, CallState.PLANNED, CallState.SENDING, "claimed", now)
-        attempt = insert(attempts).values(call=claim.call, run=self._run, fence=claim.fence, intended_at=now)
-        number: int = connection.execute(attempt.returning(attempts.c.id)).scalar_one()
-        return number
+        moves = [Move(claim.call, CallState.PLANNED, CallState.SENDING, "claimed") for claim in claims]
+        record_transitions(connection, moves, run=self._run, at=now)
+        intents = [
+            {"call": claim.call, "run": self._run, "fence": claim.fence, "intended_at": now}
+            for claim in claims
+        ]
+        newest: int = max(connection.execute(_INTEND, intents).scalars())
+        return newest
 
-    def _without_foreign_call_id(self, connection: Connection, claim: Claim, ending: Ending) -> Ending:
-        """Two calls of one account cannot share a call_id: an answer that says so proves nothing."""
-        if ending.call_id is None:
-            return ending
-        account = select(calls.c.account).where(calls.c.id == claim.call).scalar_subquery()
-        taken = connection.scalar(
-            select(calls.c.id).where(
-                calls.c.account == account, calls.c.call_id == ending.call_id, calls.c.id != claim.call
-            )
-        )
-        if taken is None:
-            return ending
-        return replace(
-            ending,
-            state=CallState.UNCERTAIN,
-            reason=f"Insight answered with call_id {ending.call_id}, which another call already has",
-            call_id=None,
-            link=None,
-        )
 
-    @staticmethod
-    def _is_recorded(
-        connection: Connection, claim: Claim, ending: Ending, call: Row[*tuple[Any, ...]]
-    ) -> bool:
-        """Whether this very ending was committed before, and only its acknowledgement was lost."""
-        if (call.fence, call.state, call.call_id) != (claim.fence, ending.state, ending.call_id):
-            return False
-        mine = (attempts.c.call == claim.call, attempts.c.fence == claim.fence)
-        kept = connection.execute(select(attempts.c.outcome, attempts.c.detail).where(*mine)).one_or_none()
-        return kept is not None and tuple(kept) == (ending.state, ending.reason)
-
-    def _remember(self, connection: Connection, claim: Claim, now: float) -> None:
-        """Writes the attempt again that the ledger forgot."""
-        connection.execute(
-            insert(attempts).values(call=claim.call, run=self._run, fence=claim.fence, intended_at=now)
-        )
-
-    def _make_room(
-        self,
-        connection: Connection,
-        call: Row[*tuple[Any, ...]],
-        before: CallState,
-        ending: Ending,
-        now: float,
-    ) -> None:
-        """A late proof may meet the number under another contact: whoever has not called it does not."""
-        if before is not CallState.SKIPPED or ending.state is not CallState.QUEUED:
-            return
-        same = select(calls.c.id).where(
-            calls.c.campaign == call.campaign,
-            calls.c.round == call.round,
-            calls.c.state == CallState.PLANNED,
-            or_(calls.c.phone == call.phone, calls.c.contact == call.contact),
-        )
-        others = connection.scalars(same.with_for_update()).all()
-        reason = "a late answer shows that this number was queued before, for another contact"
-        give_up(connection, run=self._run, reasons=dict.fromkeys(others, reason), at=now)
-
-    def _trace(
-        self, connection: Connection, call: int, before: CallState, after: CallState, reason: str, now: float
-    ) -> None:
-        record_transition(
-            connection, call=call, run=self._run, at=now, before=before, after=after, reason=reason
-        )
+def _claim(row: RowMapping, survey_id: str, instance_id: str) -> Claim:
+    return Claim(
+        call=row["id"],
+        fence=row["fence"] + 1,
+        key=row["contact"],
+        ref=row["ref"],
+        phone=row["phone"],
+        start_timestamp=row["start_timestamp"],
+        end_timestamp=row["end_timestamp"],
+        survey_id=survey_id,
+        instance_id=instance_id,
+        request=call_request(row),
+    )

@@ -37,7 +37,7 @@ def test_new_calls_are_planned_and_belong_to_the_run(ledger):
     assert states(ledger) == {"a": "planned", "b": "planned"}
     assert {row["run"] for row in rows(ledger, "SELECT run FROM calls")} == {run}
     assert trail(ledger, "a") == [(None, "planned")]
-    assert queue.next_due() == NOW
+    assert queue.outlook().next_due == NOW
 
 
 def test_a_plan_of_thousands_enters_as_it_is(ledger):
@@ -171,7 +171,7 @@ def test_calls_beyond_the_limit_keep_their_old_run_and_are_not_claimed(ledger):
     second, queue = begin(ledger, call("a", phone(1), change=Change.UNCHANGED), limited=True)
     assert (row(ledger, "a")["run"], row(ledger, "b")["run"]) == (second, first)
     assert [claim.key for claim in claim_all(queue)] == ["a"]
-    assert queue.next_due() is None
+    assert queue.outlook().next_due is None
     assert states(ledger)["b"] == "planned"
 
 

@@ -139,7 +139,7 @@ def test_what_may_have_reached_insight_is_not_claimed_again(ledger, ending):
     _, queue = begin(ledger, call("a", phone(1)))
     queue.finish(only(claim_all(queue)), ending, NOW)
     assert claim_all(queue) == []
-    assert queue.next_due() is None
+    assert queue.outlook().next_due is None
 
 
 def test_what_was_not_sent_is_claimed_again_under_a_new_fence(ledger):
@@ -299,9 +299,9 @@ def test_the_starts_of_sent_calls_and_of_calls_beyond_the_limit_count_against_th
 
 def test_the_next_call_that_is_due_is_the_earliest_that_is_planned(ledger):
     _, queue = begin(ledger, call("a", phone(1)), call("b", phone(2), start=NOW + 900))
-    assert queue.next_due() == NOW
+    assert queue.outlook().next_due == NOW
     claim_all(queue)
-    assert queue.next_due() == NOW + 600
+    assert queue.outlook().next_due == NOW + 600
 
 
 def test_a_process_that_died_leaves_uncertain_calls_and_nothing_else(ledger):

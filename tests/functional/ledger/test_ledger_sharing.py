@@ -338,7 +338,7 @@ def test_a_call_settled_as_not_queued_waits_for_the_next_plan(ledger):
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW + 10**9)
     assert states(ledger)["c0"] == "planned"
     assert [each.key for each in claim_all(second)] == ["c1"]
-    assert second.next_due() is None
+    assert second.outlook().next_due is None
     _, third = begin(ledger, call("c0", phone(0), change=Change.UNCHANGED))
     assert [each.key for each in claim_all(third)] == ["c0"]
 

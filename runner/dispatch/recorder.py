@@ -1,0 +1,54 @@
+"""Records how calls ended: what comes in while the ledger is busy is committed together.
+
+A commit takes as long for many outcomes as for one. A lost outcome only makes a call uncertain, so that they
+may share a commit; whoever waits for one gets its own result.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from runner.errors import LedgerError
+from runner.ledger.call_queue import Claim, Ending
+
+Write = Callable[[Sequence[tuple[Claim, Ending]]], Awaitable[Sequence[Ending | LedgerError]]]
+"""Commits these endings; for each, in order, the ending as recorded or why it was not."""
+
+
+class Recorder:
+    """A queue before `write`, which is never called again before it is through."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._waiting: list[tuple[Claim, Ending, asyncio.Future[Ending]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def record(self, claim: Claim, ending: Ending) -> Ending:
+        """Returns the ending as recorded, once it is committed; raises what `CallQueue.finish` raises."""
+        result: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._waiting.append((claim, ending, result))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all())
+        return await result
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                results = await self._write([(claim, ending) for claim, ending, _ in batch])
+            except Exception as error:  # noqa: BLE001 - a defect: it goes to those who wait, none is to wait on
+                _settle(batch, [error] * len(batch))
+            else:
+                _settle(batch, results)
+        self._writer = None
+
+
+def _settle(
+    batch: Sequence[tuple[Claim, Ending, asyncio.Future[Ending]]], results: Sequence[Ending | Exception]
+) -> None:
+    for (_, _, waiting), result in zip(batch, results, strict=True):
+        if waiting.done():
+            continue
+        if isinstance(result, Ending):
+            waiting.set_result(result)
+        else:
+            waiting.set_exception(result)

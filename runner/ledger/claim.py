@@ -1,0 +1,49 @@
+"""The right to send one call once, and what its holder learns when it is over."""
+
+from dataclasses import dataclass
+
+from runner.errors import LedgerError
+from runner.ledger.states import CallState
+from runner.planning.plan import CallRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to send one call once. `fence` tells this claim from any earlier or later one."""
+
+    call: int
+    fence: int
+    key: str
+    ref: str
+    phone: str
+    start_timestamp: int
+    end_timestamp: int
+    survey_id: str
+    instance_id: str
+    request: CallRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How an attempt ended: the call's next state, and what is known of it."""
+
+    state: CallState
+    reason: str = ""
+    http_status: int | None = None
+    call_id: str | None = None
+    link: str | None = None
+
+
+class LostClaimError(LedgerError):
+    """Somebody else settled the call since it was claimed; nothing was written."""
+
+
+class ForgetfulLedgerError(LedgerError):
+    """The ledger does not know what this run committed: it went back in time."""
+
+
+def forgetful() -> ForgetfulLedgerError:
+    return ForgetfulLedgerError(
+        "the ledger has forgotten what was committed to it: an old copy was put back, or a standby took over",
+        hint="bring the newest ledger back before anything is sent again; `runner doctor` looks at it",
+    )

@@ -1,0 +1,213 @@
+"""How attempts ended, written into the ledger, inside a transaction of the caller.
+
+Nearly every ending meets its call as the claim left it: such are recorded many at a time. An ending that
+meets anything else, a call that was settled meanwhile or a call_id that another call has, is weighed alone.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+
+from runner.ledger.claim import Claim, Ending, LostClaimError
+from runner.ledger.states import CallState, may_move, takes_evidence
+from runner.ledger.tables import attempts, calls
+from runner.ledger.trail import Move, give_up, record_transition, record_transitions
+
+# Made once: building a statement costs more than running it.
+_CALLS = (
+    select(calls.c.id, calls.c.fence, calls.c.state, calls.c.account)
+    .where(calls.c.id.in_(bindparam("of_calls", expanding=True)))
+    # Always in one order, so that two runs never wait for each other.
+    .order_by(calls.c.id)
+    .with_for_update()
+)
+_HOLDERS = select(calls.c.account, calls.c.call_id).where(
+    calls.c.account.in_(bindparam("of_accounts", expanding=True)),
+    calls.c.call_id.in_(bindparam("call_ids", expanding=True)),
+)
+_SETTLE = (
+    update(calls)
+    .where(
+        calls.c.id == bindparam("of_call"),
+        calls.c.fence == bindparam("of_fence"),
+        calls.c.state == CallState.SENDING,
+    )
+    .values(
+        state=bindparam("ends"),
+        reason=bindparam("why"),
+        call_id=bindparam("given_id"),
+        link=bindparam("given_link"),
+        run=bindparam("by"),
+        updated_at=bindparam("moment"),
+    )
+)
+_ATTEMPT = update(attempts).values(
+    finished_at=bindparam("moment"),
+    outcome=bindparam("ends"),
+    http_status=bindparam("status"),
+    detail=bindparam("why"),
+)
+_MINE = (attempts.c.call == bindparam("of_call"), attempts.c.fence == bindparam("of_fence"))
+_CLOSE = _ATTEMPT.where(*_MINE)
+# The live attempts have an index, all attempts have none.
+_CLOSE_LIVE = _ATTEMPT.where(*_MINE, attempts.c.finished_at.is_(None))
+
+Ended = tuple[Claim, Ending]
+
+
+def record_plain(connection: Connection, run: int, ended: Sequence[Ended], now: float) -> list[Ended]:
+    """Records together the endings whose calls are as they were claimed, and returns which those were."""
+    rows = connection.execute(_CALLS, {"of_calls": [claim.call for claim, _ in ended]})
+    as_claimed = {(row.id, row.fence): row.account for row in rows if row.state == CallState.SENDING}
+    untouched = [
+        (claim, ending)
+        for claim, ending in ended
+        if (claim.call, claim.fence) in as_claimed and may_move(CallState.SENDING, ending.state)
+    ]
+    account_of = {claim.call: as_claimed[claim.call, claim.fence] for claim, _ in untouched}
+    plain = _without_shared_call_ids(connection, untouched, account_of)
+    if not plain:
+        return []
+    values = [_values(run, claim, ending, now) for claim, ending in plain]
+    if connection.execute(_SETTLE, values).rowcount != len(plain):
+        raise LostClaimError("a call was settled by somebody else at the same moment")
+    moves = [Move(claim.call, CallState.SENDING, ending.state, ending.reason) for claim, ending in plain]
+    record_transitions(connection, moves, run=run, at=now)
+    connection.execute(_CLOSE_LIVE, values)
+    return plain
+
+
+def record(connection: Connection, run: int, claim: Claim, ending: Ending, now: float) -> tuple[Ending, bool]:
+    """Records one ending, whatever became of its call, and returns it as recorded.
+
+    Also tells whether the ledger had forgotten the claim. Recording an ending again does nothing. Raises
+    LostClaimError when somebody settled the call meanwhile and the ending proves nothing else.
+    """
+    ending = _without_foreign_call_id(connection, claim, ending)
+    call = connection.execute(select(calls).where(calls.c.id == claim.call).with_for_update()).one()
+    if _is_recorded(connection, claim, ending, call):
+        return ending, False
+    before = CallState(call.state)
+    if call.fence > claim.fence or not _accepts(call, claim, ending):
+        raise LostClaimError("a call was settled by somebody else while it was being sent")
+    forgotten = call.fence < claim.fence
+    if forgotten:
+        # Writes the attempt again.
+        connection.execute(
+            insert(attempts).values(call=claim.call, run=run, fence=claim.fence, intended_at=now)
+        )
+    _make_room(connection, run, call, ending, now)
+    connection.execute(
+        update(calls)
+        .where(calls.c.id == claim.call)
+        .values(
+            state=ending.state,
+            fence=claim.fence,
+            reason=ending.reason,
+            call_id=ending.call_id,
+            link=ending.link,
+            run=run,
+            updated_at=now,
+        )
+    )
+    record_transition(
+        connection,
+        call=claim.call,
+        run=run,
+        at=now,
+        before=before,
+        after=ending.state,
+        reason=ending.reason,
+    )
+    values = _values(run, claim, ending, now)
+    if connection.execute(_CLOSE_LIVE, values).rowcount == 0:
+        connection.execute(_CLOSE, values)
+    return ending, forgotten
+
+
+def _values(run: int, claim: Claim, ending: Ending, now: float) -> dict[str, object]:
+    return {
+        "of_call": claim.call,
+        "of_fence": claim.fence,
+        "ends": ending.state,
+        "why": ending.reason,
+        "given_id": ending.call_id,
+        "given_link": ending.link,
+        "status": ending.http_status,
+        "by": run,
+        "moment": now,
+    }
+
+
+def _without_shared_call_ids(
+    connection: Connection, ended: Sequence[Ended], account_of: Mapping[int, str]
+) -> list[Ended]:
+    """Those whose call_id no other call of the account has, in the ledger or among these."""
+    given = [
+        (account_of[claim.call], ending.call_id) for claim, ending in ended if ending.call_id is not None
+    ]
+    if not given:
+        return list(ended)
+    wanted = {"of_accounts": sorted(set(account_of.values())), "call_ids": [call_id for _, call_id in given]}
+    held = [(row.account, row.call_id) for row in connection.execute(_HOLDERS, wanted)]
+    shared = {each for each, count in Counter(held + given).items() if count > 1}
+    return [
+        (claim, ending) for claim, ending in ended if (account_of[claim.call], ending.call_id) not in shared
+    ]
+
+
+def _without_foreign_call_id(connection: Connection, claim: Claim, ending: Ending) -> Ending:
+    """Two calls of one account cannot share a call_id: an answer that says so proves nothing."""
+    if ending.call_id is None:
+        return ending
+    account = select(calls.c.account).where(calls.c.id == claim.call).scalar_subquery()
+    taken = connection.scalar(
+        select(calls.c.id).where(
+            calls.c.account == account, calls.c.call_id == ending.call_id, calls.c.id != claim.call
+        )
+    )
+    if taken is None:
+        return ending
+    return replace(
+        ending,
+        state=CallState.UNCERTAIN,
+        reason=f"Insight answered with call_id {ending.call_id}, which another call already has",
+        call_id=None,
+        link=None,
+    )
+
+
+def _accepts(call: Row[*tuple[Any, ...]], claim: Claim, ending: Ending) -> bool:
+    # Whoever forgot the claim also forgot what came between: only what may be queued is worth writing.
+    if call.fence < claim.fence:
+        return ending.state in {CallState.QUEUED, CallState.UNCERTAIN}
+    return takes_evidence(CallState(call.state), ending.state)
+
+
+def _is_recorded(connection: Connection, claim: Claim, ending: Ending, call: Row[*tuple[Any, ...]]) -> bool:
+    """Whether this very ending was committed before, and only its acknowledgement was lost."""
+    if (call.fence, call.state, call.call_id) != (claim.fence, ending.state, ending.call_id):
+        return False
+    mine = (attempts.c.call == claim.call, attempts.c.fence == claim.fence)
+    kept = connection.execute(select(attempts.c.outcome, attempts.c.detail).where(*mine)).one_or_none()
+    return kept is not None and tuple(kept) == (ending.state, ending.reason)
+
+
+def _make_room(
+    connection: Connection, run: int, call: Row[*tuple[Any, ...]], ending: Ending, now: float
+) -> None:
+    """A late proof may meet the number under another contact: whoever has not called it does not."""
+    if call.state != CallState.SKIPPED or ending.state is not CallState.QUEUED:
+        return
+    same = select(calls.c.id).where(
+        calls.c.campaign == call.campaign,
+        calls.c.round == call.round,
+        calls.c.state == CallState.PLANNED,
+        or_(calls.c.phone == call.phone, calls.c.contact == call.contact),
+    )
+    others = connection.scalars(same.with_for_update()).all()
+    reason = "a late answer shows that this number was queued before, for another contact"
+    give_up(connection, run=run, reasons=dict.fromkeys(others, reason), at=now)
