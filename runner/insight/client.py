@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -139,7 +140,7 @@ class InsightClient:
             async with asyncio.timeout(self._deadline):
                 request = httpx.Request(
                     method,
-                    f"{self._base_url}{path}",
+                    _url(f"{self._base_url}{path}"),
                     headers={**self._headers, **headers},
                     content=body,
                     extensions={"trace": wire.trace, "timeout": self._timeouts},
@@ -218,6 +219,12 @@ class _Wire:
         )
 
 
+@lru_cache(maxsize=16)
+def _url(text: str) -> httpx.URL:
+    """Read once: the calls of a campaign all go to one address."""
+    return httpx.URL(text)
+
+
 def _transport(context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
     return httpx.AsyncHTTPTransport(
         verify=context,
@@ -244,6 +251,7 @@ def _describe(error: Exception) -> str:
     return f"{words} ({detail})" if detail else words
 
 
+@lru_cache(maxsize=16)
 def _date(text: str | None) -> float | None:
     if text is None:
         return None
