@@ -1,0 +1,206 @@
+"""One real run against a sandbox in a process of its own, and what it is measured against."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from runner.dispatch.clock import AlarmClock
+from runner.dispatch.clock_check import ClockCheck
+from runner.dispatch.dispatcher import Dispatcher, Limits
+from runner.insight.client import InsightClient
+from runner.insight.protocol import QueueRequest, queue_request
+from runner.ledger.call_queue import CallQueue
+from runner.ledger.ledger import Ledger, Runner
+from runner.ledger.mark import Mark
+from runner.ledger.plan_entry import Binding
+from runner.planning.plan import CallRequest, Change, DataVersions, Difference, Plan, PlannedCall
+
+CAMPAIGN = "benchmark"
+BINDING = Binding(campaign=CAMPAIGN, survey_id="1", instance_id="1", account="account", origin="loopback")
+USER, KEY = "me@example.org", "key"
+CONNECTIONS_A_CLIENT = 8
+
+_SERVE = """
+import sys
+from runner.insight.sandbox import parse_fault, serve
+serve(port=0, faults=[parse_fault(f) for f in sys.argv[1:]], on_ready=lambda url: print(url, flush=True))
+"""
+
+
+@contextmanager
+def sandbox(*faults: str) -> Iterator[str]:
+    """The base URL of a sandbox in another process."""
+    process = subprocess.Popen([sys.executable, "-c", _SERVE, *faults], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def planned(number: int, queue_at: int) -> PlannedCall:
+    phone = f"+1617{number:07d}"
+    return PlannedCall(
+        key=f"c{number}",
+        ref=f"ref-{number}",
+        round=1,
+        phone=phone,
+        timezones=("America/New_York",),
+        queue_at=queue_at,
+        start_timestamp=queue_at + 300,
+        end_timestamp=queue_at + 7200,
+        earliest=None,
+        latest=None,
+        attempts_that_fit=1,
+        request=CallRequest(
+            phone_number=f"tel:{phone}",
+            max_attempts=3,
+            reattempt_wait=2700,
+            metadata={"first_name": "Ann", "clinic": "Main Street", "visit": "2026-11-02", "lang": "en"},
+            result_url="",
+        ),
+        difference=Difference(change=Change.NEW, reason="new"),
+        source="contacts.csv",
+        line=number,
+    )
+
+
+def request_of(call: PlannedCall) -> QueueRequest:
+    return queue_request(
+        survey_id="1",
+        instance_id="1",
+        call=call.request,
+        start_timestamp=call.start_timestamp,
+        end_timestamp=call.end_timestamp,
+        accept="json",
+    )
+
+
+@dataclass
+class Sent:
+    """What a run did: by the key of each call, when its first byte left (UTC Unix seconds), in order."""
+
+    left_at: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0
+    """From the first request to the end of the run."""
+    cpu_seconds: float = 0
+    states: dict[str, int] = field(default_factory=dict)
+
+
+def enter(ledger: Ledger, calls: list[PlannedCall]) -> int:
+    """Writes a plan of these calls; joins the run that is under way, if there is one."""
+    plan = Plan(
+        plan_id="sha256:benchmark",
+        campaign=CAMPAIGN,
+        as_of=int(time.time()),
+        rows=len(calls),
+        calls_per_minute=60_000,
+        calls=tuple(calls),
+        exclusions=(),
+        withdrawals=(),
+        history_stamp=ledger.history(CAMPAIGN).stamp,
+        versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
+    )
+    return ledger.begin_run(BINDING, plan, Runner(host="here", pid=1, campaign_digest="same"), time.time())
+
+
+async def carry_out(
+    ledger: Ledger, run: int, base_url: str, marks: Path, *, rate: float, in_flight: int
+) -> Sent:
+    """What `apply` does once the plan is entered, marks and all."""
+    sent = Sent()
+    clock = AlarmClock()
+    async with InsightClient(
+        base_url=base_url, username=USER, developer_key=KEY, connections=in_flight
+    ) as client:
+
+        async def post(claim, before_send):
+            def note():
+                before_send()
+                sent.left_at[claim.key] = time.time()
+
+            request = queue_request(
+                survey_id=claim.survey_id,
+                instance_id=claim.instance_id,
+                call=claim.request,
+                start_timestamp=claim.start_timestamp,
+                end_timestamp=claim.end_timestamp,
+                accept="json",
+            )
+            return await client.queue(request, before_send=note)
+
+        mark = Mark(ledger, marks)
+        dispatcher = Dispatcher(
+            queue=CallQueue(ledger.engine, CAMPAIGN, run, intended=mark.advance),
+            lease=ledger.lease(CAMPAIGN, run),
+            post=post,
+            clock=clock,
+            clock_check=ClockCheck(clock.now, lambda _event: None),
+            limits=Limits(requests_per_second=rate, max_in_flight=in_flight, until_idle=False),
+            reschedule=lambda late, _taken, _now: dict.fromkeys([each.id for each in late]),
+            unwanted=lambda _key, _phone: None,
+            newly_suppressed=lambda: None,
+            noted=mark.note,
+            listen=lambda _event: None,
+        )
+        cpu = time.process_time()
+        await dispatcher.run()
+        sent.seconds = time.time() - next(iter(sent.left_at.values()), time.time())
+        sent.cpu_seconds = time.process_time() - cpu
+    ledger.end_run(run, "done", time.time())
+    return sent
+
+
+def run_once(
+    folder: Path, base_url: str, calls: Callable[[int], list[PlannedCall]], *, rate: float, in_flight: int
+) -> Sent:
+    """A fresh SQLite ledger with calls as `calls(now)` makes them, carried out to the end."""
+    folder.mkdir()
+    with closing(Ledger.open(f"sqlite:///{folder / 'ledger.sqlite3'}")) as ledger:
+        run = enter(ledger, calls(int(time.time())))
+        sent = asyncio.run(
+            carry_out(ledger, run, base_url, folder / "marks", rate=rate, in_flight=in_flight)
+        )
+        for call in ledger.history(CAMPAIGN).calls:
+            sent.states[call.state] = sent.states.get(call.state, 0) + 1
+    return sent
+
+
+def bare_httpx(base_url: str, requests: list[QueueRequest], connections: int) -> float:
+    """Requests a second of httpx alone, over clients of eight connections."""
+
+    async def go() -> float:
+        size = min(connections, CONNECTIONS_A_CLIENT)
+        clients = [
+            httpx.AsyncClient(
+                auth=(USER, KEY),
+                trust_env=False,
+                limits=httpx.Limits(max_connections=size, max_keepalive_connections=size),
+            )
+            for _ in range(connections // size)
+        ]
+        left = iter(requests)
+
+        async def work(client):
+            for request in left:
+                response = await client.post(
+                    base_url + request.path, headers=dict(request.headers), content=request.body
+                )
+                assert response.status_code == 200
+
+        began = time.perf_counter()
+        await asyncio.gather(*[work(clients[number // size]) for number in range(connections)])
+        seconds = time.perf_counter() - began
+        for client in clients:
+            await client.aclose()
+        return len(requests) / seconds
+
+    return asyncio.run(go())
