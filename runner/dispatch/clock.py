@@ -27,6 +27,7 @@ class AlarmClock:
         )
         self._on_alarm: Callable[[], None] = lambda: None
         self._ahead = 0.0
+        self._rings_at: float | None = None
 
     def now(self) -> float:
         return time.time() + self._ahead
@@ -50,15 +51,23 @@ class AlarmClock:
             self._scheduler.shutdown(wait=False)
 
     def _ring_at(self, at: float) -> None:
+        by_this_machine = at - self._ahead
+        if by_this_machine == self._rings_at:
+            return
+        self._rings_at = by_this_machine
         self._scheduler.add_job(
-            self._ring,
+            self._ring_alarm,
             "date",
-            run_date=datetime.fromtimestamp(at - self._ahead, UTC),
+            run_date=datetime.fromtimestamp(by_this_machine, UTC),
             id="alarm",
             replace_existing=True,
         )
 
-    # A coroutine, because APScheduler would run a plain function in a thread.
+    # Coroutines, because APScheduler would run a plain function in a thread.
+    async def _ring_alarm(self) -> None:
+        self._rings_at = None
+        await self._ring()
+
     async def _ring(self) -> None:
         self._on_alarm()
 

@@ -2,6 +2,8 @@
 
 _BURST_SECONDS = 0.05
 """How much time may be caught up after a late wake-up, so that the average holds at high rates."""
+_GRAIN_SECONDS = 0.02
+"""How much time's requests leave together at high rates: each wake-up and each commit costs as much for one."""
 
 
 class RateLimit:
@@ -20,10 +22,13 @@ class RateLimit:
         per_second = self._per_second / sharers
         self._interval = 1 / per_second
         self._burst = max(1, int(per_second * _BURST_SECONDS))
+        self._grain = max(1, int(per_second * _GRAIN_SECONDS))
 
     def wait(self, now: float) -> float:
-        """Seconds until the next request may leave; 0 when one may leave now."""
-        return max(0.0, self._next - now)
+        """Seconds until it is time to send again; 0 when a request may leave now."""
+        if now >= self._next:
+            return 0.0
+        return self._next + (self._grain - 1) * self._interval - now
 
     def available(self, now: float) -> int:
         """How many requests may leave now."""

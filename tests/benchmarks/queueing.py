@@ -166,9 +166,7 @@ def run_once(
     folder.mkdir()
     with closing(Ledger.open(f"sqlite:///{folder / 'ledger.sqlite3'}")) as ledger:
         run = enter(ledger, calls(int(time.time())))
-        sent = asyncio.run(
-            carry_out(ledger, run, base_url, folder / "marks", rate=rate, in_flight=in_flight)
-        )
+        sent = asyncio.run(carry_out(ledger, run, base_url, folder / "marks", rate=rate, in_flight=in_flight))
         for call in ledger.history(CAMPAIGN).calls:
             sent.states[call.state] = sent.states.get(call.state, 0) + 1
     return sent

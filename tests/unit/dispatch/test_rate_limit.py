@@ -15,6 +15,11 @@ def burst_at(per_second):
     return max(1, int(per_second * 0.05))
 
 
+def grain_at(per_second):
+    """How many leave together where they are many."""
+    return max(1, int(per_second * 0.02))
+
+
 def run(per_second, waits, wishes):
     """(instant, requests) of a sender that looks again after each of `waits` and wants `wishes` each time."""
     rate, now, sent = RateLimit(per_second), 1000.0, []
@@ -55,7 +60,7 @@ def test_a_sender_that_waits_as_told_keeps_the_average(per_second, requests):
 def test_waking_late_within_the_burst_costs_no_requests(per_second, lateness):
     rate, start, sent = RateLimit(per_second), 1000.0, 0
     now = start
-    late = lateness * (burst_at(per_second) - 1) / per_second
+    late = lateness * (burst_at(per_second) - grain_at(per_second)) / per_second
     for _ in range(50):
         now += rate.wait(now) + late
         requests = rate.available(now)
@@ -71,13 +76,21 @@ def test_unused_time_is_not_saved_up(per_second, idle):
     assert rate.available(1000.0 + idle) <= burst_at(per_second)
 
 
-@given(RATES, st.integers(1, 50))
+@given(st.sampled_from([0.2, 1.0, 5.0, 17.0, 50.0]), st.integers(1, 50))
 def test_there_is_nothing_to_send_before_the_wait_is_over(per_second, requests):
     rate = RateLimit(per_second)
     rate.spend(1000.0, requests)
     wait = rate.wait(1000.0)
     if wait:
         assert rate.available(1000.0 + wait / 2) == 0
+
+
+@given(st.sampled_from([50.0, 200.0, 1000.0]), st.integers(1, 50))
+def test_at_high_rates_a_wait_ends_when_a_few_may_leave_together(per_second, bursts):
+    rate = RateLimit(per_second)
+    rate.spend(1000.0, bursts * burst_at(per_second))
+    over = 1000.0 + rate.wait(1000.0) + SLACK
+    assert rate.available(over) == grain_at(per_second)
 
 
 def test_a_new_limit_lets_the_first_request_leave_at_once():

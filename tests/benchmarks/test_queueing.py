@@ -1,0 +1,123 @@
+"""How fast calls are queued, held against the same requests without any memory of them."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+from postgres import postgres_server
+from queueing import (
+    KEY,
+    USER,
+    bare_httpx,
+    enter,
+    planned,
+    request_of,
+    run_once,
+    sandbox,
+)
+from table import row
+
+from runner.ledger.ledger import Ledger
+
+CALLS = 3000
+CURL_CALLS = 150
+LIFTED = 1e6
+IN_FLIGHT = 64
+"""The most that RUNNER_MAX_IN_FLIGHT takes."""
+SHARED_CALLS = 1200
+SHARED_IN_FLIGHT = 8
+ANSWER_SECONDS = 0.05
+APPLY = """
+import asyncio, json, sys
+from contextlib import closing
+from pathlib import Path
+from queueing import carry_out
+from runner.ledger.ledger import Ledger
+
+url, run, base_url, marks, in_flight = sys.argv[1:]
+with closing(Ledger.open(url)) as ledger:
+    sent = asyncio.run(
+        carry_out(ledger, int(run), base_url, Path(marks), rate=1e6, in_flight=int(in_flight))
+    )
+print(json.dumps(list(sent.left_at.values())))
+"""
+
+
+def curl_loop(base_url: str) -> float:
+    """Requests a second of a shell loop, with one curl for each call."""
+    request = request_of(planned(1, int(time.time())))
+    headers = " ".join(f"-H '{name}: {value}'" for name, value in request.headers)
+    target = f"{base_url}{request.path}"
+    command = f"curl -sf -o /dev/null -u {USER}:{KEY} {headers} -d '{request.body.decode()}' {target}"
+    began = time.perf_counter()
+    subprocess.run(
+        ["sh", "-ec", f"i=0; while [ $i -lt {CURL_CALLS} ]; do {command}; i=$((i+1)); done"], check=True
+    )
+    return CURL_CALLS / (time.perf_counter() - began)
+
+
+def test_queueing_keeps_up_with_bare_httpx_and_leaves_a_shell_loop_behind(tmp_path):
+    with sandbox() as base_url:
+        requests = [request_of(planned(number, int(time.time()))) for number in range(CALLS)]
+        bare = max(bare_httpx(base_url, requests, connections) for connections in (4, 8, 16, 32))
+        sent = run_once(
+            tmp_path / "run",
+            base_url,
+            lambda now: [planned(number, now) for number in range(CALLS)],
+            rate=LIFTED,
+            in_flight=IN_FLIGHT,
+        )
+        curl = curl_loop(base_url) if shutil.which("curl") else None
+    assert sent.states == {"queued": CALLS}
+    ours = CALLS / sent.seconds
+    measured = f"{ours:,.0f}/s to {bare:,.0f}/s: {ours / bare:.2f}"
+    row("queueing, SQLite, to bare httpx", measured, "≥ 0.7", ours >= 0.7 * bare)
+    if curl:
+        row(
+            "queueing, SQLite, to a shell loop of curl",
+            f"{ours:,.0f}/s to {curl:,.0f}/s: {ours / curl:.1f}",
+            "≥ 5",
+            ours >= 5 * curl,
+        )
+    assert ours >= 0.7 * bare
+    assert curl is None or ours >= 5 * curl
+
+
+def apply_shared(url: str, base_url: str, folder: Path, runners: int) -> float:
+    """Calls a second of so many processes over one PostgreSQL ledger, while all of them send."""
+    with closing(Ledger.open(url)) as ledger:
+        calls = [planned(number, int(time.time())) for number in range(SHARED_CALLS)]
+        runs = [enter(ledger, calls) for _ in range(runners)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", APPLY, url, str(run), base_url, folder / str(run), str(SHARED_IN_FLIGHT)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parent,
+        )
+        for run in runs
+    ]
+    left = [json.loads(process.communicate()[0]) for process in processes]
+    assert sum(map(len, left)) == SHARED_CALLS, "each call left once"
+    begins, ends = max(map(min, left)), min(map(max, left))
+    return sum(begins <= at <= ends for each in left for at in each) / (ends - begins)
+
+
+def test_two_runners_on_postgresql_queue_faster_than_one(tmp_path):
+    with postgres_server() as server, sandbox(f"slow:{ANSWER_SECONDS}") as base_url:
+        one, two = (
+            apply_shared(server.new_database(), base_url, tmp_path / str(runners), runners)
+            for runners in (1, 2)
+        )
+    holds = two >= 1.5 * one
+    row(
+        f"queueing, PostgreSQL, 2 runners to 1 (answers take {ANSWER_SECONDS * 1000:.0f} ms)",
+        f"{two:,.0f}/s to {one:,.0f}/s: {two / one:.2f}",
+        "≥ 1.5",
+        holds,
+    )
+    assert holds
