@@ -9,6 +9,7 @@ from chaos import Campaign
 from shell import PATIENCE_SECONDS, Person, wait_until
 
 PEOPLE = 5
+"""Of whom two at a time are under way, so that what became of them takes at least three commits."""
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def uncertain_in_the_end(campaign: Campaign) -> int:
 
 
 # `make soak` dies at every commit of all; here those will do that stand around a request.
-@pytest.mark.parametrize("where", ["commit:1", "commit:9", "intent:1", "intent:3", "result:1", "result:5"])
+@pytest.mark.parametrize("where", ["commit:1", "commit:9", "intent:1", "intent:3", "result:1", "result:3"])
 @pytest.mark.parametrize("what", ["kill-before", "kill-after"])
 def test_killed_at_a_commit_nobody_is_called_twice_and_nobody_is_lost(campaign, what, where):
     process = campaign.crash(what, where)
