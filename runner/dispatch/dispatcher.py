@@ -233,8 +233,11 @@ class Dispatcher:
     async def _do_what_is_due(self) -> Outlook:
         """Moves, sends or withdraws calls, and returns how things stand then."""
         outlook = await self._look()
-        if outlook.next_due is not None and outlook.next_due <= self._clock.now():
-            await self._move_late_calls()
+        now = self._clock.now()
+        if outlook.next_due is not None and outlook.next_due <= now:
+            # Calls are due before they start: while none was due so long ago, none is late.
+            if outlook.next_due < now - LATE_SECONDS:
+                await self._move_late_calls()
             await self._send_what_is_due()
         elif not await self._withdraw_suppressed():
             return outlook
@@ -294,9 +297,7 @@ class Dispatcher:
             # Reading long lists takes a while, in which the run may have been told to stop.
             if self._stopping():
                 return
-            claims = await self._claim()
-            if not claims:
-                return
+            claims, more = await self._claim()
             listed = self._listed(claims)
             for claim in claims:
                 if claim.call not in listed:
@@ -304,8 +305,11 @@ class Dispatcher:
             for claim in claims:
                 if claim.call in listed:
                     await self._give_back(claim, listed[claim.call])
+            if not more:
+                return
 
-    async def _claim(self) -> list[Claim]:
+    async def _claim(self) -> tuple[list[Claim], bool]:
+        """What may leave now, and whether more may be due."""
         if not self._lease.holds():
             await self._renew_lease()
         monotonic, now = time.monotonic(), self._clock.now()
@@ -314,7 +318,7 @@ class Dispatcher:
         self._rate.spend(monotonic, len(claims))
         # Nobody claims from a campaign that is paused.
         self._may_send = self._may_send or bool(claims)
-        return claims
+        return claims, len(claims) == most
 
     async def _withdraw_suppressed(self) -> bool:
         """Whether anybody was withdrawn because a list changed."""
@@ -351,7 +355,9 @@ class Dispatcher:
         self._in_flight.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)
-        self._wake.set()
+        # What lands in between changes nothing: the loop waits for room, for the last one or for its alarm.
+        if self._room() == 1 or not self._in_flight:
+            self._wake.set()
 
     async def _send(self, claim: Claim) -> None:
         exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
@@ -407,8 +413,11 @@ class Dispatcher:
         self._strikes.count(outcome)
         if not isinstance(outcome, NotSent):
             self._failures_to_reach = 0
-        elif not outcome.prevented:
+            return
+        if not outcome.prevented:
             self._back_off(outcome.reason)
+        # It is due again.
+        self._wake.set()
 
     def _back_off(self, reason: str) -> None:
         """Waits longer after each failure to reach Insight, with jitter against marching in step."""

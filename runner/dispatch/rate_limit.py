@@ -3,7 +3,7 @@
 _BURST_SECONDS = 0.05
 """How much time may be caught up after a late wake-up, so that the average holds at high rates."""
 _GRAIN_SECONDS = 0.02
-"""How much time's requests leave together at high rates: each wake-up and each commit costs as much for one."""
+"""The requests of so much time leave together at high rates: a wake-up and a commit cost as much for one."""
 
 
 class RateLimit:

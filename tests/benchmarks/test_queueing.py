@@ -23,7 +23,7 @@ from table import row
 
 from runner.ledger.ledger import Ledger
 
-CALLS = 3000
+CALLS = 2000
 CURL_CALLS = 150
 LIFTED = 1e6
 IN_FLIGHT = 64
@@ -61,30 +61,38 @@ def curl_loop(base_url: str) -> float:
 
 
 def test_queueing_keeps_up_with_bare_httpx_and_leaves_a_shell_loop_behind(tmp_path):
+    """The best of several tries each, taken in turns, so that what else the machine does meets both."""
+    bare = ours = 0.0
     with sandbox() as base_url:
-        requests = [request_of(planned(number, int(time.time()))) for number in range(CALLS)]
-        bare = max(bare_httpx(base_url, requests, connections) for connections in (4, 8, 16, 32))
-        sent = run_once(
-            tmp_path / "run",
-            base_url,
-            lambda now: [planned(number, now) for number in range(CALLS)],
-            rate=LIFTED,
-            in_flight=IN_FLIGHT,
-        )
+        for turn, connections in enumerate((4, 8, 16, 32)):
+            requests = [request_of(planned(number, int(time.time()))) for number in range(CALLS)]
+            bare = max(bare, bare_httpx(base_url, requests, connections))
+            sent = run_once(
+                tmp_path / str(turn),
+                base_url,
+                lambda now: [planned(number, now) for number in range(CALLS)],
+                rate=LIFTED,
+                in_flight=IN_FLIGHT,
+            )
+            assert sent.states == {"queued": CALLS}
+            ours = max(ours, CALLS / sent.seconds)
         curl = curl_loop(base_url) if shutil.which("curl") else None
-    assert sent.states == {"queued": CALLS}
-    ours = CALLS / sent.seconds
-    measured = f"{ours:,.0f}/s to {bare:,.0f}/s: {ours / bare:.2f}"
-    row("queueing, SQLite, to bare httpx", measured, "≥ 0.7", ours >= 0.7 * bare)
+    keeps_up, leaves_behind = ours >= 0.7 * bare, curl is None or ours >= 5 * curl
+    row(
+        "queueing, SQLite, to bare httpx",
+        f"{ours:,.0f}/s to {bare:,.0f}/s: {ours / bare:.2f}",
+        "≥ 0.7",
+        keeps_up,
+    )
     if curl:
         row(
             "queueing, SQLite, to a shell loop of curl",
             f"{ours:,.0f}/s to {curl:,.0f}/s: {ours / curl:.1f}",
             "≥ 5",
-            ours >= 5 * curl,
+            leaves_behind,
         )
-    assert ours >= 0.7 * bare
-    assert curl is None or ours >= 5 * curl
+    assert keeps_up
+    assert leaves_behind
 
 
 def apply_shared(url: str, base_url: str, folder: Path, runners: int) -> float:
