@@ -58,7 +58,8 @@ def test_a_herd_leaves_at_the_configured_rate_and_in_order(tmp_path):
     assert sent.states == {"queued": HERD_CALLS}
     left = list(sent.left_at.values())
     rate = (HERD_CALLS - 1) / (left[-1] - left[0])
-    keeps_rate = 0.98 * HERD_RATE <= rate <= 1.001 * HERD_RATE
+    # Up to 50 ms may be caught up after a late wake-up, which is 0.2 % of the time that the herd takes.
+    keeps_rate = 0.98 * HERD_RATE <= rate <= 1.003 * HERD_RATE
     row(f"a herd of {HERD_CALLS:,} at {HERD_RATE}/s", f"{rate:.1f}/s", "the rate, to 2 %", keeps_rate)
     # Those under way together may overtake each other: one may find its connection open, another not.
     overtaken_by = max(abs(place - int(key[1:])) for place, key in enumerate(sent.left_at))
