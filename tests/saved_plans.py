@@ -1,7 +1,6 @@
 """Saved plans of the small campaign."""
 
 from runner.contacts.identity import Identity
-from runner.planning.plan import History
 from runner.planning.plan_view import plan_view
 from runner.planning.saved_plan import SavedPlan, pin_plan
 
@@ -15,7 +14,7 @@ def saved(loaded, plan, *, history=(), files=None, ledger_knew=False, limit=None
             plan,
             loaded.campaign,
             identity,
-            History(tuple(history)),
+            history,
             campaign_file="campaign.yaml",
             files={"visits.csv": "a-digest"} if files is None else files,
             ledger_knew=ledger_knew,

@@ -6,9 +6,10 @@ from runner.campaign.diagnostics import Severity
 from runner.campaign.loader import parse_campaign
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
-from runner.contacts.roster import roster
 from runner.planning.plan import DataVersions, History, KnownCall, Standing
 from runner.planning.planner import PlanInput, build_plan
+from runner.planning.screening import Screening
+from runner.staging import SqliteStaging
 
 NOW = int(datetime(2026, 12, 1, 13, tzinfo=UTC).timestamp())
 """Tuesday, 8:00 in New York: an hour before the windows open."""
@@ -58,15 +59,15 @@ def plan_of(
     declared = loaded.campaign
     (source,) = declared.contacts.sources
     numbered = (
-        (source, Row(source="visits.csv", line=line, values=values))
+        (source, Row(source=source.path, line=line, values=values))
         for line, values in enumerate(rows, start=2)
     )
     return build_plan(
         PlanInput(
             campaign=declared,
-            roster=roster(
-                declared, numbered, lambda who, _phone: "on stop.csv:2" if who in suppressed else None
-            ),
+            rows=Screening(declared, Identity(key)).screen(numbered),
+            suppressed=lambda who, _phone: "on stop.csv:2" if who in suppressed else None,
+            staging=SqliteStaging(),
             history=history if isinstance(history, History) else History(tuple(history)),
             identity=Identity(key),
             versions=VERSIONS,

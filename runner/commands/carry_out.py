@@ -12,7 +12,6 @@ from pathlib import Path
 from runner.campaign.loader import LoadedCampaign
 from runner.commands.planning import PreparedPlan
 from runner.commands.target import Target
-from runner.contacts.contact import Reason
 from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.dispatcher import Dispatcher, Limits, NewlySuppressed, Post, Unwanted
 from runner.dispatch.events import Event, Finish
@@ -147,14 +146,13 @@ def _unwanted(prepared: PreparedPlan) -> Unwanted:
 
     What the plan calls queued may come back from a run beside this one, as part of the plan they share.
     """
-    plan, lists = prepared.plan, prepared.suppression
-    wanted = {call.key for call in plan.calls}
-    left_out = {
-        exclusion.key: f"{exclusion.reason}: {exclusion.detail}"
-        for exclusion in plan.exclusions
-        if exclusion.key not in wanted and exclusion.reason is not Reason.ALREADY_QUEUED
-    }
-    return lambda key, phone: left_out.get(key) or lists.match(key, phone)
+    lists, staging = prepared.suppression, prepared.staging
+
+    def left_out(key: str) -> str | None:
+        found = staging.left_out(key)
+        return None if found is None else f"{found.reason}: {found.detail}"
+
+    return lambda key, phone: left_out(key) or lists.match(key, phone)
 
 
 def _newly_suppressed(prepared: PreparedPlan) -> NewlySuppressed:

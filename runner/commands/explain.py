@@ -40,14 +40,13 @@ def print_explanations(
         place=loaded.place,
         show_contacts=show_contacts,
     )
-    known = {call.key: call for call in prepared.history.calls}
     console = Console()
     for each in withdrawn if not found else ():
         when = local_time(each.start_timestamp, ("UTC",))
         console.print(f"withdrawn: {each.reason}. The call was planned for {when}.", soft_wrap=True)
     for entry in found[:_MOST_ROWS]:
         source, row = _row(entry, loaded, SourceReader(prepared.folder, notices=[]))
-        subject = Subject(source=source, row=row, entry=entry, known=known.get(entry.key))
+        subject = Subject(source=source, row=row, entry=entry, known=prepared.staging.earlier(entry.key))
         print_explanation(console, explain(subject, circumstances))
         console.print()
     if len(found) > _MOST_ROWS:
@@ -62,7 +61,7 @@ def _entries(
     with suppress(PhoneError):
         number = parse_phone(contact, loaded.campaign.contacts.region)
         names.add(number)
-        names |= {call.key for call in prepared.history.calls if call.phone == number}
+        names |= {call.key for call in prepared.staging.remembered() if call.phone == number}
     for call in prepared.plan.calls:
         if names & {call.key, call.ref, call.phone, f"{call.source}:{call.line}"}:
             yield call

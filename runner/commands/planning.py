@@ -15,16 +15,17 @@ from runner.contacts import phone
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
 from runner.contacts.places import SourceFolder
-from runner.contacts.roster import roster
 from runner.contacts.sources import SourceReader
 from runner.contacts.suppression import ListTemplateError, SuppressionLists
 from runner.ledger.ledger import Ledger
 from runner.planning import public_holidays
-from runner.planning.plan import DataVersions, History, Plan
+from runner.planning.plan import DataVersions, Plan
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import EveryContactFailedError, PlanInput, build_plan
+from runner.planning.screening import Screening
 from runner.reports.progress import Watch, row_progress
 from runner.settings import Settings
+from runner.staging import SqliteStaging
 
 NO_HISTORY = (
     "no history here: this ledger knows of no call of this campaign; "
@@ -44,7 +45,7 @@ class PreparedPlan:
     limit: int | None
     """The bound of `--limit`. With one, apply sends the calls of this plan alone."""
     campaign: Campaign
-    history: History
+    staging: SqliteStaging
     folder: SourceFolder
 
     def view(self, *, show_contacts: bool) -> PlanView:
@@ -75,7 +76,7 @@ def prepare_plan(
     ):
         suppression = SuppressionLists(campaign, reader, watch)
     identity = Identity(privacy_key(settings, ledger))
-    history = ledger.history(campaign.name)
+    staging = SqliteStaging()
     of_ledger = list(circumstances.of_ledger(loaded, settings, ledger, identity, now))
     with (
         _at_their_template(loaded),
@@ -84,8 +85,10 @@ def prepare_plan(
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
-                roster=roster(campaign, _rows(sources, reader, watch), suppression.match),
-                history=history,
+                rows=Screening(campaign, identity).screen(_rows(sources, reader, watch)),
+                suppressed=suppression.match,
+                history=ledger.history(campaign.name),
+                staging=staging,
                 identity=identity,
                 versions=_data_versions(),
                 now=now,
@@ -109,7 +112,7 @@ def prepare_plan(
         is_first=not ledger.knows(campaign.name),
         limit=limit,
         campaign=campaign,
-        history=history,
+        staging=staging,
         folder=folder,
     )
 

@@ -115,7 +115,7 @@ def pinned(loaded: LoadedCampaign, prepared: PreparedPlan) -> SavedPlan:
         prepared.plan,
         loaded.campaign,
         prepared.identity,
-        prepared.history,
+        prepared.staging.remembered(),
         campaign_file=Path(os.path.relpath(loaded.path)).as_posix(),
         files={path: _digest(prepared.folder.find(path)) for path in source_paths(loaded.campaign)},
         ledger_knew=not prepared.is_first,

@@ -1,8 +1,11 @@
 """A row of a source, and what becomes of it: a contact to call, or an exclusion with its reason."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+Match = Callable[[str, str], str | None]
+"""(key, E.164 number) → which suppression list names them, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

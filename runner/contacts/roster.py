@@ -1,8 +1,8 @@
-"""From rows to contacts: filter, number, suppression, duplicates, in this order; the first row wins. Pure."""
+"""From rows to contacts: filter, key, number, in this order. Each row for itself. Pure."""
 
 import math
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runner.campaign.model import Campaign, Source
@@ -10,15 +10,10 @@ from runner.campaign.templates import Constants, Template, TemplateRenderError, 
 from runner.contacts.contact import Contact, Exclusion, Reason, Row
 from runner.contacts.phone import PhoneError, parse_phone
 
-Match = Callable[[str, str], str | None]
-"""(key, E.164 number) → which suppression list names them, or None."""
 
-
-def roster(
-    campaign: Campaign, rows: Iterable[tuple[Source, Row]], suppressed: Match
-) -> Iterator[Contact | Exclusion]:
+def roster(campaign: Campaign, rows: Iterable[tuple[Source, Row]]) -> Iterator[Contact | Exclusion]:
     """One contact or exclusion for each row, in order."""
-    return _Roster(campaign, suppressed).entries(rows)
+    return _Roster(campaign).entries(rows)
 
 
 def normal_key(text: str) -> str:
@@ -54,12 +49,9 @@ class _Fields:
 
 
 class _Roster:
-    def __init__(self, campaign: Campaign, suppressed: Match) -> None:
+    def __init__(self, campaign: Campaign) -> None:
         self._contacts = campaign.contacts
         self._constants = Constants(campaign.vars)
-        self._suppressed = suppressed
-        self._first_by_key: dict[str, str] = {}
-        self._first_by_phone: dict[str, str] = {}
 
     def entries(self, rows: Iterable[tuple[Source, Row]]) -> Iterator[Contact | Exclusion]:
         current: Source | None = None
@@ -94,7 +86,7 @@ class _Roster:
     def _contact(self, row: Row, fields: _Fields) -> Contact:
         self._check_filter(row, fields)
         phone, key = self._phone_and_key(row, fields)
-        contact = Contact(
+        return Contact(
             key=key,
             phone=phone,
             timezone=self._render("timezone", fields.timezone, row, key),
@@ -103,9 +95,6 @@ class _Roster:
             not_after=self._render("not_after", fields.not_after, row, key),
             row=row,
         )
-        self._check_suppression(contact)
-        self._check_duplicates(contact)
-        return contact
 
     def _check_filter(self, row: Row, fields: _Fields) -> None:
         if fields.where is not None and not is_true(self._render("where", fields.where, row)):
@@ -153,22 +142,6 @@ class _Roster:
                 ("contacts", "priority"),
             )
         return priority
-
-    def _check_suppression(self, contact: Contact) -> None:
-        listed = self._suppressed(contact.key, contact.phone)
-        if listed is not None:
-            raise _ExcludedError(Reason.SUPPRESSED, listed, contact.key)
-
-    def _check_duplicates(self, contact: Contact) -> None:
-        first = self._first_by_key.get(contact.key)
-        # Where the key is the number, people look for the number.
-        if first is not None and contact.key != contact.phone:
-            raise _ExcludedError(Reason.DUPLICATE_KEY, f"the same contact as {first}", contact.key)
-        first = self._first_by_phone.get(contact.phone)
-        if first is not None:
-            raise _ExcludedError(Reason.DUPLICATE_PHONE, f"the same number as {first}", contact.key)
-        place = f"{contact.row.source}:{contact.row.line}"
-        self._first_by_key[contact.key] = self._first_by_phone[contact.phone] = place
 
     def _render(self, field: str, template: Template | None, row: Row, key: str = "") -> str:
         if template is None:

@@ -13,14 +13,15 @@ from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, upd
 from runner.errors import LedgerError
 from runner.ledger import recovery, store
 from runner.ledger.holder import hold, holder
+from runner.ledger.known_calls import KnownCalls
 from runner.ledger.lease import LEASE_SECONDS, Lease, database_now
 from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, changed_meanwhile
-from runner.ledger.rows import call_request, insert_once
+from runner.ledger.rows import insert_once
 from runner.ledger.sharing import check_same_campaign, describe_runs, live_runs, wait_for_renewals
-from runner.ledger.states import CallState, standing
+from runner.ledger.states import CallState
 from runner.ledger.tables import calls, campaigns, facts, runs
-from runner.planning.plan import History, KnownCall, Plan
+from runner.planning.plan import History, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,15 +115,11 @@ class Ledger:
             self._check_binding(bound, binding)
 
     def history(self, campaign: str) -> History:
-        """Everything earlier runs planned or did for this campaign."""
+        """Everything earlier runs planned or did for this campaign, read when it is gone through."""
         with self.engine.begin() as connection:
+            # Before the calls: whatever changes from here on makes this stamp an old one.
             stamp = _stamp(connection, campaign)
-            rows = connection.execute(select(calls).where(calls.c.campaign == campaign).order_by(calls.c.id))
-            known = tuple(_known_call(row) for row in rows.mappings())
-            # Without a lock others may have written between the two.
-            if _stamp(connection, campaign) != stamp:
-                stamp = "changed while it was read"
-            return History(known, stamp)
+        return History(KnownCalls(self.engine, campaign), stamp)
 
     def begin_run(self, binding: Binding, plan: Plan, runner: Runner, now: float) -> int:
         """Writes the plan into the ledger, in one transaction, and returns the id of the run that holds it.
@@ -279,17 +276,3 @@ def _stamp(connection: Connection, campaign: str) -> str:
         .order_by(calls.c.state)
     )
     return repr([tuple(map(str, row)) for row in rows])
-
-
-def _known_call(row: RowMapping) -> KnownCall:
-    return KnownCall(
-        key=row["contact"],
-        phone=row["phone"],
-        round=row["round"],
-        standing=standing(CallState(row["state"])),
-        timezones=tuple(row["timezones"]),
-        start_timestamp=row["start_timestamp"],
-        end_timestamp=row["end_timestamp"],
-        request=call_request(row),
-        state=row["state"],
-    )

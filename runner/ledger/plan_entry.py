@@ -11,7 +11,7 @@ from runner.ledger.rows import call_request, write_many
 from runner.ledger.states import CallState
 from runner.ledger.tables import calls, transitions
 from runner.ledger.trail import record_transition
-from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal
+from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal, metadata_json
 
 _WRITTEN = (
     "phone", "run", "reason", "queue_at", "start_timestamp", "end_timestamp", "earliest", "latest",
@@ -218,7 +218,7 @@ class PlanEntry:
             request.phone_number,
             request.max_attempts,
             request.reattempt_wait,
-            json.dumps(request.metadata),
+            metadata_json(request.metadata),
             request.result_url,
             self._binding.account,
             self._now,

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import cache
 
-from runner.planning.memory import Memory
 from runner.planning.plan import CallRequest, Change, Difference, KnownCall, Slot, Standing
 from runner.planning.windows import Window
 
@@ -18,28 +17,29 @@ def changed_fields(
 
 
 def difference(
-    key: str,
-    memory: Memory,
+    earlier: KnownCall | None,
     fields: tuple[str, ...],
     slot: Slot,
     *,
     windows: tuple[Window, ...],
     now: float,
 ) -> Difference:
-    """What the plan does with the call for the contact with this key; `fields` are those in which it differs.
+    """What the plan does with a call, given the `earlier` one for this contact; `fields` are those in which
+    they differ.
 
     `windows` are those in which the contact may be called now, at `now` (UTC Unix seconds).
     """
-    known = memory.planned(key)
-    if known is None:
-        return _new(_why_new(memory.earlier(key)))
-    before = known.start_timestamp
+    if earlier is None or earlier.standing is not Standing.PLANNED:
+        return _new(_why_new(earlier))
+    before = earlier.start_timestamp
     if fields:
         reason = f"{', '.join(fields)} changed"
         return Difference(change=Change.CHANGED, reason=reason, fields=fields, start_before=before)
-    if (known.start_timestamp, known.end_timestamp) == (slot.start_timestamp, slot.end_timestamp):
+    if (before, earlier.end_timestamp) == (slot.start_timestamp, slot.end_timestamp):
         return Difference(change=Change.UNCHANGED, reason="it keeps its slot", start_before=before)
-    return Difference(change=Change.MOVED, reason=_why_moved(known, windows, slot, now), start_before=before)
+    return Difference(
+        change=Change.MOVED, reason=_why_moved(earlier, windows, slot, now), start_before=before
+    )
 
 
 @cache

@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta
 from runner.campaign.model import Campaign, Source
 from runner.campaign.templates import TemplateRenderError, compile_template, is_true
 from runner.campaign.timezones import zone
-from runner.contacts.contact import Contact, Exclusion, Row
+from runner.contacts.contact import Contact, Exclusion, Match, Row
 from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, mask, parse_phone
-from runner.contacts.roster import Match, roster
+from runner.contacts.roster import roster
 from runner.planning import contact_dates
 from runner.planning.advice import advice
 from runner.planning.day_rules import DayRules, Location, Place, Stretch
@@ -151,7 +151,7 @@ class _Explainer:
     def _contact(self) -> Contact | None:
         """The row as a contact, where it gets that far; duplicates are a matter between rows."""
         rows = [(self._subject.source, self._row)]
-        (found,) = roster(self._campaign, rows, lambda _key, _phone: None)
+        (found,) = roster(self._campaign, rows)
         return found if isinstance(found, Contact) else None
 
     def _who(self, contact: Contact | None) -> Iterator[Step]:

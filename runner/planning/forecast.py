@@ -1,6 +1,6 @@
 """What pace it would take to call everybody before the last window ends. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.campaign.model import Campaign
@@ -18,7 +18,8 @@ class Demand:
     """
 
     taken: Sequence[int]
-    waiting: Sequence[tuple[Window, ...]]
+    waiting: Iterable[tuple[Window, ...]]
+    """May be read any number of times."""
 
 
 def sufficient_pace(campaign: Campaign, demand: Demand, *, too_slow: int, now: float) -> int | None:

@@ -4,7 +4,7 @@ A pace of N starts a minute is an absolute grid: slot i stands at second floor(i
 Any 60 seconds so hold at most N starts, and a slot does not depend on when the plan was made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from runner.planning.windows import Window
 
@@ -95,15 +95,15 @@ def attempts_that_fit(start: int, end: int, max_attempts: int, reattempt_wait: i
     return min(max_attempts, 1 + (end - start) // reattempt_wait)
 
 
-def spread_evenly(windows: Sequence[Window], capacities: Sequence[int], calls: int) -> list[int]:
+def spread_evenly(windows: Sequence[Window], capacities: Sequence[int], calls: int) -> Iterator[int]:
     """For `calls` calls that share `windows`, the second from which each looks for its slot, in order.
 
     They stand evenly over the first window; what exceeds its capacity goes evenly over the next, and so on.
-    What exceeds all windows is not in the result.
+    For what exceeds all windows there is none.
     """
-    wanted: list[int] = []
+    left = calls
     for window, capacity in zip(windows, capacities, strict=True):
-        here = min(capacity, calls - len(wanted))
+        here = min(capacity, left)
+        left -= here
         length = window.end - window.start
-        wanted.extend(window.start + i * length // here for i in range(here))
-    return wanted
+        yield from (window.start + i * length // here for i in range(here))

@@ -1,12 +1,15 @@
 """Finds a slot for each call, inside its windows and under the campaign's pace. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from runner.campaign.model import Campaign
 from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
 from runner.planning.plan import Slot, WaitingCall
 from runner.planning.windows import SLOT_SECONDS, Calendar, Window, clip, dialling_end, last_start
+
+_NOWHERE: Iterator[int] = iter(())
 
 
 class Placement:
@@ -19,6 +22,7 @@ class Placement:
         self._spread = campaign.pacing.spread
         self._calendar = Calendar(campaign.calling_windows, now)
         self._slots = Slots(effective_pace(campaign, requests_per_second))
+        self._wanted_starts: Mapping[tuple[Window, ...], Iterator[int]] = {}
         # Most contacts have no dates of their own, and share their zones with many others.
         self._known_windows = lru_cache(maxsize=4096)(self._windows)
 
@@ -52,12 +56,24 @@ class Placement:
             queue_at=max(self._now, start - self._queue_ahead), start_timestamp=start, end_timestamp=end
         )
 
-    def place(self, waiting: Sequence[tuple[Window, ...]]) -> list[Slot | None]:
+    def place(self, waiting: Iterable[tuple[Window, ...]]) -> Iterator[Slot | None]:
         """A slot for each call, in this order of precedence, given the windows of each; None where none is
-        left.
+        left. `waiting` may be read twice.
         """
-        wanted = self._wanted_starts(waiting) if self._spread == "even" else {}
-        return [self._first_slot(windows, wanted.get(index)) for index, windows in enumerate(waiting)]
+        self.expect(waiting)
+        return map(self.next_slot, waiting)
+
+    def expect(self, waiting: Iterable[tuple[Window, ...]]) -> None:
+        """Prepares for these calls, given the windows of each: an even spread depends on their number."""
+        if self._spread == "even":
+            self._wanted_starts = {
+                windows: self._spread_over(windows, calls) for windows, calls in Counter(waiting).items()
+            }
+
+    def next_slot(self, windows: tuple[Window, ...]) -> Slot | None:
+        """The slot of the next call in the order of precedence; None where none is left."""
+        wanted = next(self._wanted_starts.get(windows, _NOWHERE), None)
+        return self._first_slot(windows, wanted)
 
     def _first_slot(self, windows: tuple[Window, ...], wanted: int | None) -> Slot | None:
         for window in windows:
@@ -73,17 +89,11 @@ class Placement:
                 return self.slot_at(start, dialling_end(window, self._margin))
         return None
 
-    def _wanted_starts(self, waiting: Sequence[tuple[Window, ...]]) -> Mapping[int, int]:
-        """For an even spread: contacts that share their windows are spread over them together."""
-        groups: dict[tuple[Window, ...], list[int]] = {}
-        for index, windows in enumerate(waiting):
-            groups.setdefault(windows, []).append(index)
-        wanted: dict[int, int] = {}
-        for windows, members in groups.items():
-            starts = [Window(window.start, last_start(window, self._margin) + 1) for window in windows]
-            capacities = [self._slots.count(window) for window in starts]
-            wanted.update(zip(members, spread_evenly(starts, capacities, len(members)), strict=False))
-        return wanted
+    def _spread_over(self, windows: tuple[Window, ...], calls: int) -> Iterator[int]:
+        """Contacts that share their windows are spread over them together."""
+        starts = [Window(window.start, last_start(window, self._margin) + 1) for window in windows]
+        capacities = [self._slots.count(window) for window in starts]
+        return spread_evenly(starts, capacities, calls)
 
 
 def effective_pace(campaign: Campaign, requests_per_second: float) -> int:

@@ -1,6 +1,7 @@
 """The plan: every call that is to be made, every contact that gets none and why. Values only."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,6 +32,46 @@ class Difference:
     """What changed, by the names of the campaign file, such as `metadata[site]`."""
     start_before: int | None = None
     """The start that the ledger holds; None for a new call."""
+
+
+class Metadata(Mapping[str, str]):
+    """The metadata of one call, read from its JSON when somebody looks: of a million, few are looked at."""
+
+    __slots__ = ("_values", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        """The JSON object."""
+        self._values: Mapping[str, str] | None = None
+
+    def __getitem__(self, name: str) -> str:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Metadata) and other.text == self.text:
+            return True
+        return isinstance(other, Mapping) and dict(self) == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of any mapping that compares by content
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def _read(self) -> Mapping[str, str]:
+        if self._values is None:
+            self._values = json.loads(self.text)
+        return self._values
+
+
+def metadata_json(metadata: Mapping[str, str]) -> str:
+    """As one text, to be stored."""
+    return metadata.text if isinstance(metadata, Metadata) else json.dumps(dict(metadata))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +172,8 @@ class KnownCall:
 class History:
     """All that earlier runs did for this campaign. Empty for a new ledger."""
 
-    calls: tuple[KnownCall, ...] = ()
+    calls: Iterable[KnownCall] = ()
+    """Oldest first; may be read several times."""
     stamp: str = ""
     """Differs when anything of it differs: a plan is only entered into the ledger that it was made from."""
 
@@ -163,7 +205,8 @@ class Plan:
     """What `apply` will do, and why for everything it will not. `as_of` is UTC Unix seconds.
 
     `calls` are in the order in which they will be sent. `rows` = calls + exclusions, the latter including
-    those that are already queued or have no window.
+    those that are already queued or have no window; both may be read from where the plan was made, one after
+    the other, since there may be millions.
     """
 
     plan_id: str
@@ -172,8 +215,8 @@ class Plan:
     rows: int
     calls_per_minute: int
     """The pace: what the campaign asks for, or less where requests may not go out as fast."""
-    calls: tuple[PlannedCall, ...]
-    exclusions: tuple[Exclusion, ...]
+    calls: Sequence[PlannedCall]
+    exclusions: Sequence[Exclusion]
     withdrawals: tuple[Withdrawal, ...]
     history_stamp: str
     """Of the history that it was made from."""

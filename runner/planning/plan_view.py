@@ -150,7 +150,7 @@ class _Viewer:
             reattempt_wait=request.reattempt_wait,
             attempts_that_fit=call.attempts_that_fit,
             phone_number=request.phone_number if self._show else _masked_dial_string(phone, request),
-            metadata=request.metadata if self._show else _masked(request.metadata),
+            metadata=dict(request.metadata) if self._show else _masked(request.metadata),
             result_url=self._value(request.result_url),
             change=difference.change,
             reason=difference.reason,

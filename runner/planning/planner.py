@@ -1,41 +1,49 @@
 """Makes the plan: one computation for every form in which it is shown, and for what apply carries out.
 
-Pure: the rows, the history and the time come as values, and the same values give the same plan.
+Pure: the rows, the history and the time come as values, and the same values give the same plan. There may be
+more rows than fit into memory: what is found out stands in the staging, and every step reads it one by one.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from itertools import chain
 
 from runner.campaign import silence
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
-from runner.contacts.contact import Contact, Exclusion, Reason
+from runner.contacts.contact import Exclusion, Match, Reason
 from runner.contacts.identity import Identity
 from runner.contacts.phone import is_toll_free
 from runner.errors import ExitStatus, RunnerError
-from runner.planning import contact_dates, plan_warnings
+from runner.planning import plan_warnings
 from runner.planning.changes import changed_fields, difference
+from runner.planning.duplicates import Duplicates
 from runner.planning.forecast import Demand
-from runner.planning.memory import Memory
+from runner.planning.listing import Listing
 from runner.planning.pacing import attempts_that_fit
 from runner.planning.placement import Placement, effective_pace
 from runner.planning.plan import (
     CallRequest,
+    Change,
     DataVersions,
+    Difference,
     History,
     KnownCall,
+    Metadata,
     Plan,
     PlannedCall,
     Slot,
+    Standing,
     Withdrawal,
 )
 from runner.planning.plan_view import EARLIER_CALL
 from runner.planning.plan_warnings import Diagnose
-from runner.planning.request import RequestTemplates, UnfitError
+from runner.planning.prospect import Assignment, Prospect, exclusion_of, faulty, split_zones
+from runner.planning.staging import Staging
 from runner.planning.windows import Window
-from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
 
 ROUND = 1
 _NO_CONTACT = frozenset(
@@ -67,40 +75,16 @@ class EveryContactFailedError(RunnerError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Candidate:
-    """A contact that may be called, with all that its call needs but a slot.
-
-    It does not keep the row: a million of them would fill the memory.
-    """
-
-    key: str
-    phone: str
-    priority: float
-    source: str
-    line: int
-    zones: tuple[str, ...]
-    windows: tuple[Window, ...]
-    earliest: int | None
-    latest: int | None
-    request: CallRequest
-    known: KnownCall | None
-    """What the ledger has planned for this contact."""
-
-    @property
-    def changed_fields(self) -> tuple[str, ...]:
-        """What is otherwise than the ledger has it planned."""
-        if self.known is None:
-            return ()
-        return changed_fields(self.known, self.phone, self.zones, self.request)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanInput:
     """Everything a plan follows from. `now` is UTC Unix seconds; `limit` bounds the number of calls."""
 
     campaign: Campaign
-    roster: Iterable[Contact | Exclusion]
+    rows: Iterable[Prospect | Exclusion]
+    """What each row came to by itself, in their order."""
+    suppressed: Match
     history: History
+    staging: Staging
+    """Empty. The plan reads its calls and exclusions from it."""
     identity: Identity
     versions: DataVersions
     now: float
@@ -120,27 +104,28 @@ class _Planner:
     def __init__(self, given: PlanInput) -> None:
         self._given = given
         self._campaign = given.campaign
-        self._memory = Memory(given.history)
-        self._templates = RequestTemplates(given.campaign)
+        self._staging = given.staging
+        retry = given.campaign.retry_policy
+        self._max_attempts = retry.max_attempts
+        self._reattempt_wait = retry.reattempt_wait if retry.max_attempts > 1 else None
         self._placement = Placement(
             given.campaign, now=given.now, requests_per_second=given.requests_per_second
         )
-        self._exclusions: list[Exclusion] = []
-        self._homes: dict[str, tuple[str, ...]] = {}
         self._still_dialled: list[str] = []
         self._rows = 0
-        self._demand = Demand((), ())
-        self._misses = 0
+        self._failures = _Failures()
 
     def build(self) -> Plan:
-        candidates = self._candidates()
-        self._refuse_if_all_failed(candidates)
-        # Sorting is stable: equal priorities stay in the order of the sources.
-        candidates.sort(key=lambda candidate: -candidate.priority)
-        calls = self._calls(candidates)
-        withdrawals = self._withdrawals(calls)
+        self._staging.remember(self._given.history.calls)
+        self._enlist()
+        self._exclude()
+        self._refuse_if_all_failed()
+        found = self._assign()
+        calls = self._staging.calls()
+        withdrawals = tuple(self._withdrawals())
         told, silenced = silence.part(
-            (*self._given.earlier_diagnostics(), *self._warnings(candidates, calls)), self._campaign.silence
+            (*self._given.earlier_diagnostics(), *plan_warnings.of(found, self._given.diagnose)),
+            self._campaign.silence,
         )
         return Plan(
             plan_id=self._plan_id(calls, withdrawals),
@@ -148,111 +133,107 @@ class _Planner:
             as_of=int(self._given.now),
             rows=self._rows,
             calls_per_minute=effective_pace(self._campaign, self._given.requests_per_second),
-            calls=tuple(calls),
-            exclusions=tuple(self._exclusions),
-            withdrawals=tuple(withdrawals),
+            calls=Listing(calls, self._call),
+            exclusions=self._staging.exclusions(),
+            withdrawals=withdrawals,
             history_stamp=self._given.history.stamp,
             diagnostics=told,
             silenced=silence.with_reasons(silenced, self._campaign.silence),
             versions=self._given.versions,
         )
 
-    def _candidates(self) -> list[_Candidate]:
-        found = []
-        for entry in self._given.roster:
-            self._rows += 1
-            considered = self._left_out(entry) if isinstance(entry, Exclusion) else self._consider(entry)
-            if isinstance(considered, Exclusion):
-                self._exclusions.append(considered)
-            else:
-                found.append(considered)
-        return found
+    # --- who may be called
 
-    def _left_out(self, exclusion: Exclusion) -> Exclusion:
+    def _enlist(self) -> None:
+        """All rows but those that a row itself or a list leaves out."""
+        for number, entry in enumerate(self._given.rows):
+            self._rows = number + 1
+            if isinstance(entry, Exclusion):
+                self._leave_out(number, entry)
+                continue
+            listed = self._given.suppressed(entry.key, entry.phone)
+            if listed is None:
+                self._staging.enlist(number, entry)
+            else:
+                self._leave_out(number, exclusion_of(entry, Reason.SUPPRESSED, listed))
+
+    def _exclude(self) -> None:
+        """The prospects of whom no call can be made, or was made already."""
+        duplicates = Duplicates(*self._staging.repeated())
+        for number, prospect, earlier, taken in self._staging.prospects():
+            exclusion = duplicates.check(prospect) or self._why_not(prospect, earlier, taken)
+            if exclusion is not None:
+                self._leave_out(number, exclusion)
+
+    def _leave_out(self, number: int, exclusion: Exclusion) -> None:
         """Says so where a call of before may yet be dialled: nothing here can take it back."""
-        known = self._memory.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
-        if known is None or not self._may_be_dialled(known):
-            return exclusion
-        self._still_dialled.append(self._given.identity.label(exclusion.key))
-        return replace(exclusion, detail=f"{exclusion.detail}, {EARLIER_CALL}{known.state}")
+        known = self._staging.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
+        if known is not None and self._may_be_dialled(known):
+            self._still_dialled.append(self._given.identity.label(exclusion.key))
+            exclusion = replace(exclusion, detail=f"{exclusion.detail}, {EARLIER_CALL}{known.state}")
+        self._failures.note(number, exclusion)
+        self._staging.exclude(number, exclusion)
 
     def _may_be_dialled(self, known: KnownCall) -> bool:
         return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now
 
-    def _consider(self, contact: Contact) -> _Candidate | Exclusion:
-        taken = self._memory.taken(contact)
+    def _why_not(
+        self, prospect: Prospect, earlier: KnownCall | None, taken: KnownCall | None
+    ) -> Exclusion | None:
+        if earlier is not None and earlier.standing is Standing.TAKEN:
+            taken = earlier
         if taken is not None:
-            whose = "this contact" if taken.key == contact.key else "this number"
-            number = ""
-            if taken.key == contact.key and taken.phone != contact.phone:
-                number = ", to another number"
-                if self._may_be_dialled(taken):
-                    self._still_dialled.append(self._given.identity.label(contact.key))
-            return _exclude(contact, Reason.ALREADY_QUEUED, f"a call to {whose} is {taken.state}{number}")
-        try:
-            zones = zones_for(contact, self._campaign.calling_windows.timezone).names
-            earliest, latest = self._own_dates(contact, zones)
-            request = self._templates.request(contact)
-        except UnknownTimezoneError as error:
-            return _exclude(contact, Reason.UNKNOWN_TIMEZONE, str(error))
-        except UnfitError as error:
-            return _exclude(contact, Reason.TEMPLATE_ERROR, str(error), error.template)
-        refused = self._memory.refused(contact)
-        if refused is not None and refused.phone == contact.phone and refused.request == request:
+            return exclusion_of(prospect, Reason.ALREADY_QUEUED, self._why_taken(prospect, taken))
+        if prospect.fault:
+            return faulty(prospect)
+        if (
+            earlier is not None
+            and earlier.standing is Standing.REFUSED
+            and self._is_as_refused(prospect, earlier)
+        ):
             detail = "Insight refused this very request before; it is sent again when it changes"
-            return _exclude(contact, Reason.ALREADY_QUEUED, detail)
-        if self._campaign.calling_windows.timezone != CONTACT:
-            self._homes[contact.key] = own_zones(contact)
-        windows = self._placement.windows(zones, earliest, latest)
-        if not windows:
-            return _exclude(contact, Reason.NO_WINDOW, self._why_no_window(contact, zones))
-        return _Candidate(
-            key=contact.key,
-            phone=contact.phone,
-            priority=contact.priority,
-            source=contact.row.source,
-            line=contact.row.line,
-            zones=zones,
-            windows=windows,
-            earliest=earliest,
-            latest=latest,
-            request=request,
-            known=self._memory.planned(contact.key),
-        )
+            return exclusion_of(prospect, Reason.ALREADY_QUEUED, detail)
+        if not self._windows(prospect):
+            return exclusion_of(prospect, Reason.NO_WINDOW, self._why_no_window(prospect))
+        return None
 
-    @staticmethod
-    def _own_dates(contact: Contact, zones: tuple[str, ...]) -> tuple[int | None, int | None]:
-        try:
-            earliest = contact_dates.not_before(contact.not_before, zones)
-        except contact_dates.WrongDateError as error:
-            raise UnfitError(("contacts", "not_before"), f": {error}") from None
-        try:
-            return earliest, contact_dates.not_after(contact.not_after, zones)
-        except contact_dates.WrongDateError as error:
-            raise UnfitError(("contacts", "not_after"), f": {error}") from None
+    def _why_taken(self, prospect: Prospect, taken: KnownCall) -> str:
+        whose = "this contact" if taken.key == prospect.key else "this number"
+        number = ""
+        if taken.key == prospect.key and taken.phone != prospect.phone:
+            number = ", to another number"
+            if self._may_be_dialled(taken):
+                self._still_dialled.append(self._given.identity.label(prospect.key))
+        return f"a call to {whose} is {taken.state}{number}"
 
-    def _why_no_window(self, contact: Contact, zones: tuple[str, ...]) -> str:
+    def _is_as_refused(self, prospect: Prospect, refused: KnownCall) -> bool:
+        return refused.phone == prospect.phone and refused.request == self._request(prospect)
+
+    def _windows(self, prospect: Prospect) -> tuple[Window, ...]:
+        return self._placement.windows(split_zones(prospect.zones), prospect.earliest, prospect.latest)
+
+    def _why_no_window(self, prospect: Prospect) -> str:
+        zones = split_zones(prospect.zones)
         if self._placement.windows(zones, None, None):
             return "contacts.not_before and contacts.not_after leave it no calling window"
         closed = next((name for name in zones if not self._placement.windows((name,), None, None)), None)
         if closed is not None:
             return f"no calling window opens in {closed} within the campaign's dates"
-        number = "a toll-free number" if is_toll_free(contact.phone) else "the number"
+        number = "a toll-free number" if is_toll_free(prospect.phone) else "the number"
         return (
             f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no hour lies "
             "inside a window in all of them; give contacts.timezone to say where it is"
         )
 
-    def _refuse_if_all_failed(self, candidates: Sequence[_Candidate]) -> None:
-        tried = [e for e in self._exclusions if e.reason not in _NO_CONTACT]
-        if tried and not candidates and all(e.reason is Reason.TEMPLATE_ERROR for e in tried):
-            first = tried[0]
-            raise EveryContactFailedError(
-                "no contact gets through the templates; "
-                f"the first, {first.source}:{first.line}: {first.detail}",
-                hint="mend the template or the source; nothing was planned",
-                location=self._location(first),
-            )
+    def _refuse_if_all_failed(self) -> None:
+        first = self._failures.first
+        if first is None or self._failures.others or next(self._staging.candidates(), None) is not None:
+            return
+        raise EveryContactFailedError(
+            f"no contact gets through the templates; the first, {first.source}:{first.line}: {first.detail}",
+            hint="mend the template or the source; nothing was planned",
+            location=self._location(first),
+        )
 
     def _location(self, failed: Exclusion) -> tuple[str | int, ...]:
         """A source may have its own template in place of the common one."""
@@ -262,172 +243,187 @@ class _Planner:
                 return ("contacts", "sources", position, field)
         return failed.template
 
-    def _calls(self, candidates: Sequence[_Candidate]) -> list[PlannedCall]:
+    # --- when
+
+    def _assign(self) -> plan_warnings.Findings:
         """Slots that were given earlier stay; the others take what is free, in order of precedence."""
-        kept = {
-            candidate.key: candidate.known
-            for candidate in candidates
-            if candidate.known is not None and self._keeps_its_slot(candidate, candidate.known)
-        }
-        taken = [*self._memory.sent_starts(), *(known.start_timestamp for known in kept.values())]
+        taken = array("q", chain(self._staging.taken_starts(), self._kept_starts()))
         for start in taken:
             self._placement.occupy(start)
-        wanted = self._within_limit(candidates)
-        waiting = [candidate for candidate in wanted if candidate.key not in kept]
-        self._demand = Demand(taken, [candidate.windows for candidate in waiting])
-        slots = self._placement.place(self._demand.waiting)
-        self._misses = slots.count(None)
-        placed = dict(zip((candidate.key for candidate in waiting), slots, strict=True))
-        calls = []
-        for candidate in wanted:
-            before = kept.get(candidate.key)
-            slot = (
-                placed[candidate.key]
-                if before is None
-                else self._placement.slot_at(before.start_timestamp, before.end_timestamp)
-            )
+        demand = Demand(taken, _Reread(self._waiting))
+        self._placement.expect(demand.waiting)
+        census = plan_warnings.Census(self._campaign)
+        for position, (number, prospect, earlier) in enumerate(self._staging.candidates()):
+            census.see(prospect)
+            if self._is_beyond_limit(position):
+                detail = f"--limit {self._given.limit} is reached"
+                self._staging.exclude(number, exclusion_of(prospect, Reason.CALL_LIMIT, detail))
+                continue
+            windows = self._windows(prospect)
+            fields = self._changed_fields(prospect, earlier)
+            slot = self._kept_slot(earlier, fields, windows) or self._placement.next_slot(windows)
             if slot is None:
+                census.misses += 1
                 detail = "the pace leaves no free start before the last window closes"
-                self._exclusions.append(_leave_out(candidate, Reason.NO_WINDOW, detail))
-            else:
-                calls.append(self._call(candidate, slot))
-        calls.sort(key=lambda call: (call.queue_at, call.start_timestamp))
-        return calls
-
-    def _keeps_its_slot(self, candidate: _Candidate, known: KnownCall) -> bool:
-        return not candidate.changed_fields and self._placement.still_fits(
-            known.start_timestamp, known.end_timestamp, candidate.windows
+                self._staging.exclude(number, exclusion_of(prospect, Reason.NO_WINDOW, detail))
+                continue
+            census.place(prospect, slot.start_timestamp)
+            changed = difference(earlier, fields, slot, windows=windows, now=self._given.now)
+            self._staging.assign(number, _assignment(slot, changed))
+        return plan_warnings.Findings(
+            campaign=self._campaign,
+            now=self._given.now,
+            requests_per_second=self._given.requests_per_second,
+            demand=demand,
+            census=census,
+            still_dialled=self._still_dialled,
         )
 
-    def _within_limit(self, candidates: Sequence[_Candidate]) -> Sequence[_Candidate]:
-        limit = self._given.limit
-        if limit is None:
-            return candidates
-        for candidate in candidates[limit:]:
-            self._exclusions.append(_leave_out(candidate, Reason.CALL_LIMIT, f"--limit {limit} is reached"))
-        return candidates[:limit]
+    def _kept_starts(self) -> Iterator[int]:
+        """Those beyond the limit too: they stay planned."""
+        for _, prospect, earlier in self._staging.candidates():
+            if earlier is not None and self._keeps_its_slot(prospect, earlier):
+                yield earlier.start_timestamp
 
-    def _call(self, candidate: _Candidate, slot: Slot) -> PlannedCall:
-        request = candidate.request
+    def _waiting(self) -> Iterator[tuple[Window, ...]]:
+        """The windows of each call that needs a slot."""
+        for position, (_, prospect, earlier) in enumerate(self._staging.candidates()):
+            if self._is_beyond_limit(position):
+                return
+            if earlier is None or not self._keeps_its_slot(prospect, earlier):
+                yield self._windows(prospect)
+
+    def _keeps_its_slot(self, prospect: Prospect, earlier: KnownCall) -> bool:
+        fields = self._changed_fields(prospect, earlier)
+        return self._kept_slot(earlier, fields, self._windows(prospect)) is not None
+
+    def _kept_slot(
+        self, earlier: KnownCall | None, fields: tuple[str, ...], windows: tuple[Window, ...]
+    ) -> Slot | None:
+        if earlier is None or earlier.standing is not Standing.PLANNED or fields:
+            return None
+        start, end = earlier.start_timestamp, earlier.end_timestamp
+        return (
+            self._placement.slot_at(start, end) if self._placement.still_fits(start, end, windows) else None
+        )
+
+    def _is_beyond_limit(self, position: int) -> bool:
+        return self._given.limit is not None and position >= self._given.limit
+
+    def _changed_fields(self, prospect: Prospect, earlier: KnownCall | None) -> tuple[str, ...]:
+        """What is otherwise than the ledger has it planned."""
+        if earlier is None or earlier.standing is not Standing.PLANNED:
+            return ()
+        return changed_fields(earlier, prospect.phone, split_zones(prospect.zones), self._request(prospect))
+
+    # --- what
+
+    def _request(self, prospect: Prospect) -> CallRequest:
+        return CallRequest(
+            phone_number=prospect.phone_number,
+            max_attempts=self._max_attempts,
+            reattempt_wait=self._reattempt_wait,
+            metadata=Metadata(prospect.metadata),
+            result_url=prospect.result_url,
+        )
+
+    def _call(self, assigned: tuple[Prospect, Assignment]) -> PlannedCall:
+        prospect, assignment = assigned
         return PlannedCall(
-            key=candidate.key,
-            ref=self._given.identity.ref(candidate.key),
+            key=prospect.key,
+            ref=prospect.ref,
             round=ROUND,
-            phone=candidate.phone,
-            timezones=candidate.zones,
-            queue_at=slot.queue_at,
-            start_timestamp=slot.start_timestamp,
-            end_timestamp=slot.end_timestamp,
-            earliest=candidate.earliest,
-            latest=candidate.latest,
+            phone=prospect.phone,
+            timezones=split_zones(prospect.zones),
+            queue_at=assignment.queue_at,
+            start_timestamp=assignment.start_timestamp,
+            end_timestamp=assignment.end_timestamp,
+            earliest=prospect.earliest,
+            latest=prospect.latest,
             attempts_that_fit=attempts_that_fit(
-                slot.start_timestamp, slot.end_timestamp, request.max_attempts, request.reattempt_wait
+                assignment.start_timestamp, assignment.end_timestamp, self._max_attempts, self._reattempt_wait
             ),
-            request=request,
-            difference=difference(
-                candidate.key,
-                self._memory,
-                candidate.changed_fields,
-                slot,
-                windows=candidate.windows,
-                now=self._given.now,
+            request=self._request(prospect),
+            difference=_difference(
+                assignment.change, assignment.reason, assignment.fields, assignment.start_before
             ),
-            source=candidate.source,
-            line=candidate.line,
+            source=prospect.source,
+            line=prospect.line,
         )
 
-    def _withdrawals(self, calls: Iterable[PlannedCall]) -> list[Withdrawal]:
+    def _withdrawals(self) -> Iterator[Withdrawal]:
         """Calls that the ledger has planned and this plan does not want, less those beyond --limit."""
-        wanted = {call.key for call in calls}
-        reasons = {exclusion.key: exclusion for exclusion in self._exclusions if exclusion.key}
-        found = []
-        for known in self._memory.waiting():
-            exclusion = reasons.get(known.key)
-            if known.key in wanted or (exclusion and exclusion.reason is Reason.CALL_LIMIT):
+        for known, exclusion in self._staging.unwanted():
+            if exclusion is not None and exclusion.reason is Reason.CALL_LIMIT:
                 continue
             reason = (
                 f"{exclusion.reason.value}: {exclusion.detail}"
                 if exclusion
                 else "the contact is in no source any more"
             )
-            found.append(
-                Withdrawal(
-                    key=known.key,
-                    round=known.round,
-                    reason=reason,
-                    start_timestamp=known.start_timestamp,
-                )
+            yield Withdrawal(
+                key=known.key, round=known.round, reason=reason, start_timestamp=known.start_timestamp
             )
-        return found
 
-    def _warnings(
-        self, candidates: Sequence[_Candidate], calls: Sequence[PlannedCall]
-    ) -> Iterable[Diagnostic]:
-        found = plan_warnings.Findings(
-            campaign=self._campaign,
-            now=self._given.now,
-            requests_per_second=self._given.requests_per_second,
-            calls=calls,
-            demand=self._demand,
-            misses=self._misses,
-            zone_sets=tuple(dict.fromkeys(candidate.zones for candidate in candidates)),
-            still_dialled=self._still_dialled,
-            homes=self._homes,
-        )
-        return plan_warnings.of(found, self._given.diagnose)
-
-    def _plan_id(self, calls: Iterable[PlannedCall], withdrawals: Iterable[Withdrawal]) -> str:
+    def _plan_id(
+        self, calls: Iterable[tuple[Prospect, Assignment]], withdrawals: Iterable[Withdrawal]
+    ) -> str:
         """A keyed hash of all that the plan says, piece by piece: as one text it would fill the memory."""
         head = [int(self._given.now), self._campaign.model_dump(mode="json"), asdict(self._given.versions)]
         pieces = chain(
             (json.dumps(head, sort_keys=True),),
-            map(_content, calls),
-            map(repr, self._exclusions),
+            map(repr, calls),
+            map(repr, self._staging.exclusions()),
             map(repr, withdrawals),
         )
         return f"sha256:{self._given.identity.digest_of_all(pieces)}"
 
 
-def _content(call: PlannedCall) -> str:
-    """All that a call says. As `repr` of the call does, in half the time, and there are millions of them."""
-    request, difference = call.request, call.difference
-    return repr(
-        (
-            call.key,
-            call.round,
-            call.phone,
-            call.timezones,
-            call.queue_at,
-            call.start_timestamp,
-            call.end_timestamp,
-            call.earliest,
-            call.latest,
-            request.phone_number,
-            request.max_attempts,
-            request.reattempt_wait,
-            sorted(request.metadata.items()),
-            request.result_url,
-            difference.change.value,
-            difference.fields,
-            difference.start_before,
-            call.source,
-            call.line,
-        )
+class _Failures:
+    """Which contact failed first at a template, and whether any was left out otherwise."""
+
+    def __init__(self) -> None:
+        self.first: Exclusion | None = None
+        self.others = False
+        self._number = 0
+
+    def note(self, number: int, exclusion: Exclusion) -> None:
+        if exclusion.reason in _NO_CONTACT:
+            return
+        if exclusion.reason is not Reason.TEMPLATE_ERROR:
+            self.others = True
+        elif self.first is None or number < self._number:
+            self.first, self._number = exclusion, number
+
+
+class _Reread(Iterable[tuple[Window, ...]]):
+    """Read anew each time."""
+
+    def __init__(self, read: Callable[[], Iterator[tuple[Window, ...]]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[tuple[Window, ...]]:
+        return self._read()
+
+
+def _assignment(slot: Slot, changed: Difference) -> Assignment:
+    return Assignment(
+        queue_at=slot.queue_at,
+        start_timestamp=slot.start_timestamp,
+        end_timestamp=slot.end_timestamp,
+        change=changed.change.value,
+        reason=changed.reason,
+        fields=json.dumps(changed.fields) if changed.fields else "",
+        start_before=changed.start_before,
     )
 
 
-def _leave_out(candidate: _Candidate, reason: Reason, detail: str) -> Exclusion:
-    return Exclusion(
-        key=candidate.key, reason=reason, source=candidate.source, line=candidate.line, detail=detail
-    )
-
-
-def _exclude(contact: Contact, reason: Reason, detail: str, template: tuple[str, ...] = ()) -> Exclusion:
-    return Exclusion(
-        key=contact.key,
+# Most calls of a plan are new, all for the same reason.
+@lru_cache(maxsize=1024)
+def _difference(change: str, reason: str, fields: str, start_before: int | None) -> Difference:
+    return Difference(
+        change=Change(change),
         reason=reason,
-        source=contact.row.source,
-        line=contact.row.line,
-        detail=detail,
-        template=template,
+        fields=tuple(json.loads(fields)) if fields else (),
+        start_before=start_before,
     )

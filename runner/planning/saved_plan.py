@@ -6,13 +6,13 @@ A saved plan carries no orders and no number. It pins each call by a keyed hash 
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from runner.campaign.model import Campaign
 from runner.contacts.contact import Reason
 from runner.contacts.identity import Identity
-from runner.planning.plan import Change, History, Plan, PlannedCall
+from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
 from runner.planning.plan_view import EARLIER_CALL, CallView, PlanView
 
 _PIN_LENGTH = 32
@@ -71,17 +71,19 @@ def pin_plan(
     plan: Plan,
     campaign: Campaign,
     identity: Identity,
-    history: History,
+    remembered: Iterable[KnownCall],
     *,
     campaign_file: str,
     files: Mapping[str, str],
     ledger_knew: bool,
     limit: int | None,
 ) -> Pins:
-    """`files` are hashes of contents; they are keyed here."""
+    """`remembered` is all that the ledger holds of the campaign; `files` are hashes of contents, which are
+    keyed here.
+    """
     sections = campaign.model_dump(mode="json")
-    remembered = sorted(
-        (call.key, call.round, call.state, call.start_timestamp, call.end_timestamp) for call in history.calls
+    history = sorted(
+        (call.key, call.round, call.state, call.start_timestamp, call.end_timestamp) for call in remembered
     )
     return Pins(
         campaign_file=campaign_file,
@@ -92,7 +94,7 @@ def pin_plan(
             if name not in _UNPLANNED_SECTIONS
         },
         files={path: _pin(identity, "file", digest) for path, digest in files.items()},
-        history=_pin(identity, "history", remembered),
+        history=_pin(identity, "history", history),
         ledger_knew=ledger_knew,
         limit=limit,
         calls=tuple(_call_pin(identity, call) for call in plan.calls),

@@ -102,7 +102,7 @@ def test_a_server_that_goes_wrong_for_good_stops_the_campaign(ledger):
             stage.run()
         assert sandbox.calls() == []
     assert set(stage.states().values()) == {"planned"}
-    assert len(ledger.history(CAMPAIGN).calls) == COUNT
+    assert len(list(ledger.history(CAMPAIGN).calls)) == COUNT
 
 
 def test_a_second_run_after_an_interruption_sends_what_is_left_and_nothing_else(ledger):

@@ -172,7 +172,7 @@ class Story(RuleBasedStateMachine):
         return QUEUES_IT[behaviour] or accepted(str(1000 + len(self.accepted)))
 
     def calls(self):
-        return self.ledger.history(NAME).calls
+        return tuple(self.ledger.history(NAME).calls)
 
     @invariant()
     def nobody_is_called_twice(self):

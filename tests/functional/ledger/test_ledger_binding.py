@@ -28,7 +28,7 @@ OTHER_INSTANCE = ("48211", "4")
 def test_a_new_ledger_knows_nobody(ledger):
     assert not ledger.knows(CAMPAIGN)
     assert ledger.campaigns() == []
-    assert ledger.history(CAMPAIGN).calls == ()
+    assert list(ledger.history(CAMPAIGN).calls) == []
 
 
 def test_the_first_run_makes_the_campaign_known(ledger):

@@ -23,7 +23,7 @@ def campaign(*, sources=None, **contacts):
     )
 
 
-def entries(declared, *rows, suppressed=lambda _key, _phone: None):
+def entries(declared, *rows):
     """The roster of rows that all come from the first source; the first row is line 2."""
     source = declared.contacts.sources[0]
     numbered = enumerate(rows, start=2)
@@ -31,7 +31,6 @@ def entries(declared, *rows, suppressed=lambda _key, _phone: None):
         roster(
             declared,
             ((source, Row(source="visits.csv", line=line, values=values)) for line, values in numbered),
-            suppressed,
         )
     )
 
@@ -83,61 +82,13 @@ def test_an_invalid_number_excludes_with_the_reason_and_the_key():
     )
 
 
-def test_the_first_row_of_a_number_wins_and_the_others_name_it():
-    found = entries(
-        campaign(key="{{ row.id }}"),
-        {"id": "1", "phone": "617 555 1234"},
-        {"id": "2", "phone": "+1 (617) 555-1234"},
-    )
-    assert reasons(found) == ["1", Reason.DUPLICATE_PHONE]
-    assert found[1].detail == "the same number as visits.csv:2"
-    assert found[1].key == "2"
-
-
-def test_the_first_row_of_a_key_wins_and_the_others_name_it():
-    found = entries(
-        campaign(key="{{ row.id }}"),
-        {"id": "1", "phone": "617 555 1234"},
-        {"id": "1", "phone": "617 555 1235"},
-    )
-    assert reasons(found) == ["1", Reason.DUPLICATE_KEY]
-    assert found[1].detail == "the same contact as visits.csv:2"
-
-
-def test_where_the_key_is_the_number_a_duplicate_is_one_of_the_number():
-    found = entries(campaign(), {"phone": "617 555 1234"}, {"phone": "6175551234"})
-    assert reasons(found) == ["+16175551234", Reason.DUPLICATE_PHONE]
-
-
-def test_one_key_however_it_is_composed_or_padded_is_one_contact():
+def test_one_key_however_it_is_composed_or_padded_is_one_key():
     found = entries(
         campaign(key="{{ row.id }}"),
         {"id": "Zo\u00eb", "phone": "617 555 1234"},
         {"id": " Zoe\u0308 ", "phone": "617 555 1235"},
     )
-    assert reasons(found) == ["Zo\u00eb", Reason.DUPLICATE_KEY]
-
-
-@pytest.mark.parametrize("first", ["filtered", "suppressed"])
-def test_only_rows_that_are_left_make_others_duplicates(first):
-    declared = campaign(key="{{ row.id }}", where="{{ row.consent }}")
-    found = entries(
-        declared,
-        {"id": "1", "phone": "617 555 1234", "consent": "no" if first == "filtered" else "yes"},
-        {"id": "2", "phone": "617 555 1234", "consent": "yes"},
-        suppressed=lambda key, _phone: "on a.csv:9" if (first, key) == ("suppressed", "1") else None,
-    )
-    assert reasons(found) == [Reason(first), "2"]
-
-
-def test_a_duplicate_keeps_nobody_else_out():
-    found = entries(
-        campaign(key="{{ row.id }}"),
-        {"id": "1", "phone": "617 555 1234"},
-        {"id": "1", "phone": "617 555 1235"},
-        {"id": "3", "phone": "617 555 1235"},
-    )
-    assert reasons(found) == ["1", Reason.DUPLICATE_KEY, "3"]
+    assert reasons(found) == ["Zo\u00eb", "Zo\u00eb"]
 
 
 def test_the_filter_comes_first_and_still_tells_who_was_filtered():
@@ -150,24 +101,6 @@ def test_a_filtered_row_without_a_usable_key_is_filtered_all_the_same():
     for declared in (campaign(where="no"), campaign(where="no", key="{{ row.id }}")):
         (excluded,) = entries(declared, {"id": "", "phone": "no number"})
         assert (excluded.reason, excluded.key) == (Reason.FILTERED, "")
-
-
-def test_suppression_sees_key_and_number_and_comes_before_duplicates():
-    asked = []
-
-    def suppressed(key, phone):
-        asked.append((key, phone))
-        return "on do-not-call.csv:4" if len(asked) > 1 else None
-
-    found = entries(
-        campaign(key="{{ row.id }}"),
-        {"id": "1", "phone": "617 555 1234"},
-        {"id": "2", "phone": "617 555 1234"},
-        suppressed=suppressed,
-    )
-    assert asked == [("1", "+16175551234"), ("2", "+16175551234")]
-    assert reasons(found) == ["1", Reason.SUPPRESSED]
-    assert found[1].detail == "on do-not-call.csv:4"
 
 
 @pytest.mark.parametrize(
@@ -221,15 +154,13 @@ def test_a_source_may_override_phone_key_and_timezone():
                 (b, Row(source="b.csv", line=2, values={"id": "1", "tel": "617 555 1235"})),
                 (b, Row(source="b.csv", line=3, values={"id": "2", "tel": "617 555 1234"})),
             ],
-            lambda _key, _phone: None,
         )
     )
     assert [(entry.key, getattr(entry, "timezone", None)) for entry in found] == [
         ("1", ""),
         ("b-1", "America/Denver"),
-        ("b-2", None),
+        ("b-2", "America/Denver"),
     ]
-    assert found[2].detail == "the same number as a.csv:2"
 
 
 def test_rows_are_taken_one_at_a_time():
@@ -241,5 +172,5 @@ def test_rows_are_taken_one_at_a_time():
             taken.append(line)
             yield source, Row(source="visits.csv", line=line, values={"phone": f"617 555 123{line}"})
 
-    next(roster(campaign(), rows(), lambda _key, _phone: None))
+    next(roster(campaign(), rows()))
     assert taken == [2]

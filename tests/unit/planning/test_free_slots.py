@@ -68,4 +68,4 @@ def test_an_even_spread_finds_a_slot_for_everybody_who_fits(pace, data):
 
 def test_a_few_calls_stand_far_apart():
     window = Window(BEGIN, BEGIN + 600)
-    assert spread_evenly([window], [600], 4) == [BEGIN, BEGIN + 150, BEGIN + 300, BEGIN + 450]
+    assert list(spread_evenly([window], [600], 4)) == [BEGIN, BEGIN + 150, BEGIN + 300, BEGIN + 450]

@@ -59,7 +59,7 @@ def test_a_slot_does_not_depend_on_when_the_plan_is_made(pace, begin):
 @given(st.integers(1, 500), st.lists(st.integers(0, 100), min_size=1, max_size=4))
 def test_an_even_spread_fills_each_window_before_the_next_and_stays_inside(calls, capacities):
     windows = [Window(1000 * i, 1000 * i + 600) for i in range(len(capacities))]
-    wanted = spread_evenly(windows, capacities, calls)
+    wanted = list(spread_evenly(windows, capacities, calls))
     assert len(wanted) == min(calls, sum(capacities))
     assert wanted == sorted(wanted)
     by_window = Counter(second // 1000 for second in wanted)

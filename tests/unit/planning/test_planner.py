@@ -272,7 +272,7 @@ def test_contacts_that_were_queued_are_proof_that_the_templates_work():
 
 def test_a_plan_without_contacts_is_a_plan():
     plan = plan_of(campaign(contacts='  where: "no"'), people(1, 2))
-    assert (plan.rows, plan.calls) == (2, ())
+    assert (plan.rows, len(plan.calls)) == (2, 0)
     assert Counter(reasons(plan).values()) == {Reason.FILTERED: 2}
 
 
@@ -282,7 +282,8 @@ def test_a_plan_without_contacts_is_a_plan():
 def test_the_same_input_gives_the_same_plan():
     loaded = campaign(more='metadata: {name: "{{ row.name }}"}')
     one, other = (plan_of(loaded, people(1, 2)) for _ in range(2))
-    assert one == other
+    assert list(one.calls) == list(other.calls)
+    assert one.plan_id == other.plan_id
     assert one.plan_id.startswith("sha256:")
     assert len(one.plan_id) == len("sha256:") + 64
 

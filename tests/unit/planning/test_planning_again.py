@@ -47,7 +47,7 @@ def test_a_planned_call_is_withdrawn_where_its_new_number_was_called_already():
     a, b = remembered(plan_of(campaign(), [person("a"), person("b", NEW_YORK)]))
     history = [replace(a, standing=Standing.TAKEN, state="queued"), b]
     plan = plan_of(campaign(), [person("b", BOSTON)], history=history)
-    assert plan.calls == ()
+    assert not plan.calls
     assert withdrawn(plan) == {"b": "already_queued: a call to this number is queued"}
 
 

@@ -1,0 +1,83 @@
+"""A row with all that its call needs but a slot, and what a plan gives it. Plain values only. Pure.
+
+There may be millions, and they pass between processes and through tables: so they are tuples of texts and
+numbers, and what is made of several parts (zones, metadata) is one text.
+"""
+
+import json
+from functools import lru_cache
+from typing import NamedTuple
+
+from runner.contacts.contact import Exclusion, Reason
+
+
+class Prospect(NamedTuple):
+    """Everything that follows from the row and the campaign alone. Instants are UTC Unix seconds."""
+
+    key: str
+    phone: str
+    """E.164."""
+    priority: float
+    source: str
+    line: int
+    zones: str
+    """Where the campaign's hours hold for it, as `join_zones` writes them; empty where `fault` says why."""
+    home: str
+    """Where it really is, where the campaign has one zone for all."""
+    earliest: int | None
+    latest: int | None
+    """Its own dates; the latter exclusive."""
+    phone_number: str
+    """The dial string."""
+    metadata: str
+    """As a JSON object."""
+    result_url: str
+    ref: str
+    fault: str
+    """Why no request can be made of it, as `fault_of` writes it; empty for most."""
+
+
+class Assignment(NamedTuple):
+    """When a prospect is called, and how that differs from what the ledger holds. UTC Unix seconds."""
+
+    queue_at: int
+    start_timestamp: int
+    end_timestamp: int
+    change: str
+    reason: str
+    fields: str
+    """What changed, as a JSON list; empty for nothing."""
+    start_before: int | None
+
+
+def join_zones(zones: tuple[str, ...]) -> str:
+    """No IANA name has a blank in it."""
+    return " ".join(zones)
+
+
+@lru_cache(maxsize=4096)
+def split_zones(zones: str) -> tuple[str, ...]:
+    return tuple(zones.split())
+
+
+def fault_of(reason: Reason, detail: str, template: tuple[str, ...]) -> str:
+    return json.dumps([reason.value, detail, template])
+
+
+def faulty(prospect: Prospect) -> Exclusion:
+    """The exclusion that its fault means."""
+    reason, detail, template = json.loads(prospect.fault)
+    return exclusion_of(prospect, Reason(reason), detail, tuple(template))
+
+
+def exclusion_of(
+    prospect: Prospect, reason: Reason, detail: str, template: tuple[str, ...] = ()
+) -> Exclusion:
+    return Exclusion(
+        key=prospect.key,
+        reason=reason,
+        source=prospect.source,
+        line=prospect.line,
+        detail=detail,
+        template=template,
+    )

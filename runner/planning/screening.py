@@ -1,0 +1,74 @@
+"""What one row alone decides: whom it names, where that is, and what Insight would be asked to do. Pure.
+
+A row knows nothing of other rows, of lists, or of what was done before. So rows can be screened anywhere and
+in any order; what they come to is put together by the planner.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+
+from runner.campaign.model import Campaign, Source
+from runner.contacts.contact import Contact, Exclusion, Reason, Row
+from runner.contacts.identity import Identity
+from runner.contacts.roster import roster
+from runner.planning import contact_dates
+from runner.planning.prospect import Prospect, fault_of, join_zones
+from runner.planning.request import RequestTemplates, UnfitError
+from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
+
+
+class Screening:
+    """The campaign's templates and rules, ready for any number of rows."""
+
+    def __init__(self, campaign: Campaign, identity: Identity) -> None:
+        self._campaign = campaign
+        self._calendar_zone = campaign.calling_windows.timezone
+        self._identity = identity
+        self._templates = RequestTemplates(campaign)
+
+    def screen(self, rows: Iterable[tuple[Source, Row]]) -> Iterator[Prospect | Exclusion]:
+        """One for each row, in their order."""
+        for entry in roster(self._campaign, rows):
+            yield entry if isinstance(entry, Exclusion) else self._prospect(entry)
+
+    def _prospect(self, contact: Contact) -> Prospect:
+        zones: tuple[str, ...] = ()
+        earliest = latest = None
+        phone_number = metadata = result_url = fault = ""
+        try:
+            zones = zones_for(contact, self._calendar_zone).names
+            earliest, latest = _own_dates(contact, zones)
+            request = self._templates.request(contact)
+            phone_number, result_url = request.phone_number, request.result_url
+            metadata = json.dumps(request.metadata)
+        except UnknownTimezoneError as error:
+            fault = fault_of(Reason.UNKNOWN_TIMEZONE, str(error), ())
+        except UnfitError as error:
+            fault = fault_of(Reason.TEMPLATE_ERROR, str(error), error.template)
+        return Prospect(
+            key=contact.key,
+            phone=contact.phone,
+            priority=contact.priority,
+            source=contact.row.source,
+            line=contact.row.line,
+            zones=join_zones(zones),
+            home="" if self._calendar_zone == CONTACT else join_zones(own_zones(contact)),
+            earliest=earliest,
+            latest=latest,
+            phone_number=phone_number,
+            metadata=metadata,
+            result_url=result_url,
+            ref=self._identity.ref(contact.key),
+            fault=fault,
+        )
+
+
+def _own_dates(contact: Contact, zones: tuple[str, ...]) -> tuple[int | None, int | None]:
+    try:
+        earliest = contact_dates.not_before(contact.not_before, zones)
+    except contact_dates.WrongDateError as error:
+        raise UnfitError(("contacts", "not_before"), f": {error}") from None
+    try:
+        return earliest, contact_dates.not_after(contact.not_after, zones)
+    except contact_dates.WrongDateError as error:
+        raise UnfitError(("contacts", "not_after"), f": {error}") from None

@@ -1,0 +1,59 @@
+"""Where a plan stands while it is made: there may be more contacts than fit into memory. Pure.
+
+The planner says what it needs; `runner.staging` keeps it. Rows are known by their number, counted from 0 in
+the order in which they were read.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Protocol
+
+from runner.contacts.contact import Exclusion
+from runner.planning.plan import KnownCall
+from runner.planning.prospect import Assignment, Prospect
+
+
+class Staging(Protocol):
+    """What becomes of each row, step by step. Whatever was told before a question is in its answer."""
+
+    def remember(self, calls: Iterable[KnownCall]) -> None:
+        """All that the ledger holds of the campaign, oldest first."""
+
+    def enlist(self, number: int, prospect: Prospect) -> None:
+        """A row that may be called."""
+
+    def exclude(self, number: int, exclusion: Exclusion) -> None:
+        """A row that is not called; it is no prospect any more."""
+
+    def assign(self, number: int, assignment: Assignment) -> None:
+        """A prospect that is called. To be told in the order of precedence."""
+
+    def earlier(self, key: str) -> KnownCall | None:
+        """The newest call for this contact that is remembered."""
+
+    def taken_starts(self) -> Iterator[int]:
+        """When the calls that were sent, or may have been, start: UTC Unix seconds."""
+
+    def repeated(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        """The keys and the numbers that more than one prospect has."""
+
+    def prospects(self) -> Iterator[tuple[int, Prospect, KnownCall | None, KnownCall | None]]:
+        """In the order of the rows, each with the newest call for this contact and with the newest call to
+        this number that was sent or may have been.
+        """
+
+    def candidates(self) -> Iterator[tuple[int, Prospect, KnownCall | None]]:
+        """The prospects that were not excluded when this was first asked, in the order of precedence: by
+        priority, then by row. Each with the newest call for this contact.
+        """
+
+    def unwanted(self) -> Iterator[tuple[KnownCall, Exclusion | None]]:
+        """The newest call of each contact that nothing is assigned to, where it is planned and not sent; with
+        the exclusion of that contact.
+        """
+
+    def calls(self) -> Sequence[tuple[Prospect, Assignment]]:
+        """What was assigned, in the order in which it starts, equal starts in the order of precedence."""
+
+    def exclusions(self) -> Sequence[Exclusion]:
+        """In the order of the rows."""

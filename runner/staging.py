@@ -1,0 +1,355 @@
+"""A plan in the making, in a private database that is gone with the process that made it.
+
+SQLite keeps it in memory as long as it is small, and beyond that in a file without a name: readable by its
+owner alone, and removed as soon as it is opened, so that people's data stay nowhere whatever happens.
+"""
+# ruff: noqa: S608 - the queries are put together from names that stand in this file; values are bound
+
+import json
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeVar, overload
+
+from runner.contacts.contact import Exclusion, Reason
+from runner.planning.plan import CallRequest, KnownCall, Metadata, Standing, metadata_json
+from runner.planning.prospect import Assignment, Prospect, join_zones, split_zones
+
+_T = TypeVar("_T")
+
+_CACHE_KIB = 16_384
+_ROWS_AT_ONCE = 1_000
+"""Enough that a step in between does not count, few enough to take little memory."""
+
+_TABLES = """
+CREATE TABLE prospect (
+    number INTEGER PRIMARY KEY, key TEXT, phone TEXT, priority REAL, source TEXT, line INTEGER, zones TEXT,
+    home TEXT, earliest INTEGER, latest INTEGER, phone_number TEXT, metadata TEXT, result_url TEXT, ref TEXT,
+    fault TEXT
+);
+CREATE TABLE exclusion (
+    number INTEGER PRIMARY KEY, key TEXT, reason TEXT, source TEXT, line INTEGER, detail TEXT, template TEXT
+);
+CREATE TABLE known (
+    id INTEGER PRIMARY KEY, key TEXT, phone TEXT, round INTEGER, standing TEXT, zones TEXT, start INTEGER,
+    "end" INTEGER, phone_number TEXT, max_attempts INTEGER, reattempt_wait INTEGER, metadata TEXT,
+    result_url TEXT, state TEXT
+);
+CREATE TABLE assigned (
+    number INTEGER PRIMARY KEY, rank INTEGER, queue_at INTEGER, start INTEGER, "end" INTEGER, change TEXT,
+    reason TEXT, fields TEXT, start_before INTEGER
+);
+"""
+_PROSPECT = ", ".join(f"prospect.{name}" for name in Prospect._fields)
+_KNOWN = (
+    '{0}.key, {0}.phone, {0}.round, {0}.standing, {0}.zones, {0}.start, {0}."end", {0}.phone_number, '
+    "{0}.max_attempts, {0}.reattempt_wait, {0}.metadata, {0}.result_url, {0}.state"
+)
+_EXCLUSION = ", ".join(
+    f"exclusion.{name}" for name in ("key", "reason", "source", "line", "detail", "template")
+)
+_LEAST_TELLING = "reason IN ('duplicate_key', 'duplicate_phone')"
+"""Of a contact with several rows, what became of the first says more than that the others are the same."""
+_EARLIER = "earlier.id = (SELECT max(id) FROM known WHERE key = prospect.key)"
+_TAKEN = "taken.id = (SELECT max(id) FROM known WHERE phone = prospect.phone AND standing = 'taken')"
+
+
+class SqliteStaging:
+    """The planner's staging (see `runner.planning.staging`). It lives as long as something reads from it."""
+
+    def __init__(self) -> None:
+        # Values that read from it may be let go in any thread.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._database.close)
+        # Nothing in it outlives the process, so nothing needs to be safe against the process's death.
+        for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
+            self._database.execute(f"PRAGMA {setting}")
+        self._database.executescript(_TABLES)
+        self._database.execute("BEGIN")
+        self._prospects = self._writer("prospect", 1 + len(Prospect._fields))
+        self._exclusions = self._writer("exclusion", 7)
+        self._assigned = self._writer("assigned", 2 + len(Assignment._fields))
+        self._ranks = 0
+        self._remembers = False
+
+    # --- what is told
+
+    def remember(self, calls: Iterable[KnownCall]) -> None:
+        known = self._writer("known", 14)
+        for call in calls:
+            self._remembers = True
+            known.add((None, *_known_row(call)))
+        known.flush()
+        self._database.execute("CREATE INDEX known_key ON known (key)")
+        self._database.execute("CREATE INDEX known_phone ON known (phone) WHERE standing = 'taken'")
+
+    def enlist(self, number: int, prospect: Prospect) -> None:
+        self._prospects.add((number, *prospect))
+
+    def exclude(self, number: int, exclusion: Exclusion) -> None:
+        self._exclusions.add(
+            (
+                number,
+                exclusion.key,
+                exclusion.reason.value,
+                exclusion.source,
+                exclusion.line,
+                exclusion.detail,
+                json.dumps(exclusion.template) if exclusion.template else "",
+            )
+        )
+
+    def assign(self, number: int, assignment: Assignment) -> None:
+        self._assigned.add((number, self._ranks, *assignment))
+        self._ranks += 1
+
+    # --- what is asked
+
+    def earlier(self, key: str) -> KnownCall | None:
+        if not self._remembers:
+            return None
+        query = f"SELECT {_KNOWN.format('known')} FROM known WHERE key = ? ORDER BY id DESC LIMIT 1"
+        row = self._database.execute(query, (key,)).fetchone()
+        return None if row is None else _known(row)
+
+    def remembered(self) -> Iterator[KnownCall]:
+        """Everything that it was told to remember, in that order."""
+        return map(_known, self._ask(f"SELECT {_KNOWN.format('known')} FROM known ORDER BY id"))
+
+    def taken_starts(self) -> Iterator[int]:
+        rows = self._ask(
+            "SELECT start FROM known WHERE standing = 'taken' "
+            "AND id = (SELECT max(id) FROM known AS newest WHERE newest.key = known.key)"
+        )
+        return (start for (start,) in rows)
+
+    def repeated(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        self._flush()
+        found = []
+        for column in ("key", "phone"):
+            self._database.execute(f"CREATE INDEX prospect_{column} ON prospect ({column})")
+            rows = self._ask(f"SELECT {column} FROM prospect GROUP BY {column} HAVING count(*) > 1")
+            found.append({value for (value,) in rows})
+        keys, phones = found
+        return keys, phones
+
+    def prospects(self) -> Iterator[tuple[int, Prospect, KnownCall | None, KnownCall | None]]:
+        if not self._remembers:
+            for number, *prospect in self._ask(f"SELECT number, {_PROSPECT} FROM prospect ORDER BY number"):
+                yield number, Prospect(*prospect), None, None
+            return
+        width = len(Prospect._fields)
+        for number, *row in self._ask(
+            f"SELECT prospect.number, {_PROSPECT}, {_KNOWN.format('earlier')}, {_KNOWN.format('taken')} "
+            f"FROM prospect LEFT JOIN known AS earlier ON {_EARLIER} LEFT JOIN known AS taken ON {_TAKEN} "
+            "ORDER BY prospect.number"
+        ):
+            earlier, taken = row[width : width + 13], row[width + 13 :]
+            yield number, Prospect(*row[:width]), _known_if_any(earlier), _known_if_any(taken)
+
+    def candidates(self) -> Iterator[tuple[int, Prospect, KnownCall | None]]:
+        self._flush()
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS candidate AS SELECT prospect.number FROM prospect "
+            "LEFT JOIN exclusion ON exclusion.number = prospect.number "
+            "WHERE exclusion.number IS NULL ORDER BY -prospect.priority, prospect.number"
+        )
+        width = len(Prospect._fields)
+        known, join = ("", "")
+        if self._remembers:
+            known, join = f", {_KNOWN.format('earlier')}", f"LEFT JOIN known AS earlier ON {_EARLIER}"
+        for number, *row in self._ask(
+            f"SELECT prospect.number, {_PROSPECT}{known} FROM candidate "
+            f"JOIN prospect ON prospect.number = candidate.number {join} ORDER BY candidate.rowid"
+        ):
+            yield number, Prospect(*row[:width]), _known_if_any(row[width:])
+
+    def unwanted(self) -> Iterator[tuple[KnownCall, Exclusion | None]]:
+        if not self._remembers:
+            return
+        self._flush()
+        self._database.execute("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
+        for row in self._ask(
+            f"SELECT {_KNOWN.format('known')}, {_EXCLUSION} FROM known LEFT JOIN exclusion "
+            "ON exclusion.number = (SELECT number FROM exclusion WHERE key = known.key "
+            f"ORDER BY {_LEAST_TELLING}, number DESC LIMIT 1) "
+            "WHERE standing = 'planned' "
+            "AND id = (SELECT max(id) FROM known AS newest WHERE newest.key = known.key) "
+            "AND NOT EXISTS "
+            "(SELECT 1 FROM prospect JOIN assigned USING (number) WHERE prospect.key = known.key) "
+            "ORDER BY id"
+        ):
+            yield _known(row[:13]), None if row[13] is None else _exclusion(row[13:])
+
+    def calls(self) -> Sequence[tuple[Prospect, Assignment]]:
+        self._flush()
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS call AS "
+            'SELECT number, queue_at, start, "end", change, reason, fields, start_before FROM assigned '
+            "ORDER BY start, rank"
+        )
+        return _Rows(
+            self._ask,
+            "call",
+            'SELECT call.queue_at, call.start, call."end", call.change, call.reason, call.fields, '
+            f"call.start_before, {_PROSPECT} FROM call JOIN prospect ON prospect.number = call.number "
+            "WHERE call.rowid BETWEEN ? AND ? ORDER BY call.rowid",
+            _assigned,
+        )
+
+    def exclusions(self) -> Sequence[Exclusion]:
+        self._flush()
+        self._database.execute(
+            f"CREATE TABLE IF NOT EXISTS excluded AS SELECT {_EXCLUSION} FROM exclusion ORDER BY number"
+        )
+        return _Rows(
+            self._ask,
+            "excluded",
+            "SELECT * FROM excluded WHERE rowid BETWEEN ? AND ? ORDER BY rowid",
+            _exclusion,
+        )
+
+    def left_out(self, key: str) -> Exclusion | None:
+        """Why there is no call for this contact; None where there is one, or where one was queued before."""
+        self._database.execute("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
+        found = self._database.execute(
+            f"SELECT {_EXCLUSION} FROM exclusion WHERE key = ? AND reason <> ? AND NOT EXISTS "
+            "(SELECT 1 FROM prospect JOIN assigned USING (number) WHERE prospect.key = exclusion.key) "
+            f"ORDER BY {_LEAST_TELLING}, number DESC LIMIT 1",
+            (key, Reason.ALREADY_QUEUED.value),
+        ).fetchone()
+        return None if found is None else _exclusion(found)
+
+    # --- how
+
+    def _ask(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        self._flush()
+        cursor = self._database.execute(query, values)
+        cursor.arraysize = _ROWS_AT_ONCE
+        while rows := cursor.fetchmany():
+            yield from rows
+
+    def _writer(self, table: str, columns: int) -> "_Writer":
+        return _Writer(self._database, f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})")
+
+    def _flush(self) -> None:
+        for writer in (self._prospects, self._exclusions, self._assigned):
+            writer.flush()
+
+
+class _Writer:
+    """Writes rows some at a time."""
+
+    def __init__(self, database: sqlite3.Connection, statement: str) -> None:
+        self._database = database
+        self._statement = statement
+        self._rows: list[tuple[object, ...]] = []
+
+    def add(self, row: tuple[object, ...]) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= _ROWS_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._rows:
+            self._database.executemany(self._statement, self._rows)
+            self._rows.clear()
+
+
+class _Rows(Sequence[_T]):
+    """The rows of a table, numbered from 1, as values. `query` takes the first and the last number."""
+
+    def __init__(
+        self,
+        ask: Callable[..., Iterator[tuple[Any, ...]]],
+        table: str,
+        query: str,
+        make: Callable[[tuple[Any, ...]], _T],
+    ) -> None:
+        self._ask = ask
+        self._query = query
+        self._make = make
+        (row,) = ask(f"SELECT count(*) FROM {table}")
+        self._count = int(row[0])
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[_T]:
+        return map(self._make, self._ask(self._query, 1, self._count))
+
+    @overload
+    def __getitem__(self, index: int) -> _T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[_T]: ...
+    def __getitem__(self, index: int | slice) -> _T | Sequence[_T]:
+        if isinstance(index, slice):
+            wanted = range(*index.indices(self._count))
+            if wanted.step == 1:
+                return tuple(map(self._make, self._ask(self._query, wanted.start + 1, wanted.stop)))
+            return tuple(self[number] for number in wanted)
+        number = range(self._count)[index]
+        (row,) = self._ask(self._query, number + 1, number + 1)
+        return self._make(row)
+
+
+def _known_row(call: KnownCall) -> tuple[object, ...]:
+    request = call.request
+    return (
+        call.key,
+        call.phone,
+        call.round,
+        call.standing.value,
+        join_zones(call.timezones),
+        call.start_timestamp,
+        call.end_timestamp,
+        request.phone_number,
+        request.max_attempts,
+        request.reattempt_wait,
+        metadata_json(request.metadata),
+        request.result_url,
+        call.state,
+    )
+
+
+def _known_if_any(row: Sequence[Any]) -> KnownCall | None:
+    return _known(row) if row and row[0] is not None else None
+
+
+def _known(row: Sequence[Any]) -> KnownCall:
+    key, phone, round_, standing, zones, start, end, dial, attempts, wait, metadata, url, state = row
+    return KnownCall(
+        key=key,
+        phone=phone,
+        round=round_,
+        standing=Standing(standing),
+        timezones=split_zones(zones),
+        start_timestamp=start,
+        end_timestamp=end,
+        request=CallRequest(
+            phone_number=dial,
+            max_attempts=attempts,
+            reattempt_wait=wait,
+            metadata=Metadata(metadata),
+            result_url=url,
+        ),
+        state=state,
+    )
+
+
+def _assigned(row: tuple[Any, ...]) -> tuple[Prospect, Assignment]:
+    width = len(Assignment._fields)
+    return Prospect(*row[width:]), Assignment(*row[:width])
+
+
+def _exclusion(row: Sequence[Any]) -> Exclusion:
+    key, reason, source, line, detail, template = row
+    return Exclusion(
+        key=key,
+        reason=Reason(reason),
+        source=source,
+        line=line,
+        detail=detail,
+        template=tuple(json.loads(template)) if template else (),
+    )
