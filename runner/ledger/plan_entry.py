@@ -1,10 +1,12 @@
 """Writes a plan over what the ledger holds of its campaign, inside the caller's transaction."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, insert, literal, select, update
+from sqlalchemy import Connection, RowMapping, Select, Text, cast, func, insert, literal, select, update
 
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.rows import call_request, write_many
@@ -19,6 +21,22 @@ _WRITTEN = (
     "updated_at",
 )  # fmt: skip
 """The columns of `calls` in which a plan says what is to be done."""
+
+_STANDING = calls.c.state.in_([CallState.PLANNED, CallState.REFUSED, CallState.SKIPPED])
+_STANDING_ROWS = select(
+    calls.c.id,
+    calls.c.contact,
+    calls.c.round,
+    calls.c.phone,
+    calls.c.state,
+    calls.c.queue_at,
+    calls.c.earliest,
+    calls.c.latest,
+).where(_STANDING)
+
+_T = TypeVar("_T")
+_AT_A_TIME = 400
+"""Old releases of SQLite take 999 values in a statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,21 +63,15 @@ class PlanEntry:
         self._now = now
 
     def enter(self, plan: Plan) -> None:
-        standing_rows = self._rows_by_contact()
-        if plan.withdrawals:
-            self._withdraw(plan.withdrawals, standing_rows)
-            standing_rows = self._rows_by_contact()
-        self._take_phones_from_others(plan.calls, standing_rows)
-        self._free_phones(plan.calls, standing_rows)
-        fresh: list[PlannedCall] = []
-        kept: list[PlannedCall] = []
-        changed: list[PlannedCall] = []
-        for call in plan.calls:
-            row = standing_rows.get((call.key, call.round))
-            (fresh if row is None else kept if _is_as_held(call, row) else changed).append(call)
-        self._insert(fresh)
-        self._take_over(kept, standing_rows)
-        self._update(changed, standing_rows)
+        newest = self._connection.scalar(select(func.max(calls.c.id))) or 0
+        self._withdraw(plan.withdrawals)
+        if not self._holds_any():
+            self._insert(plan.calls)
+        else:
+            self._free_phones(plan.calls)
+            for some in _some_at_a_time(plan.calls):
+                self._write_over(some)
+        self._trace_new_calls(newest)
 
     def join(self, plan: Plan, others: str) -> None:
         """Takes away what this plan no longer wants; the rest must be what the `others` carry out already.
@@ -67,78 +79,100 @@ class PlanEntry:
         Raises CampaignHeldError when this plan would call somebody whom the others would not, or otherwise
         than they: then contacts, lists or settings differ between the two machines.
         """
-        rows = self._all_rows_by_contact()
-        for withdrawal in plan.withdrawals:
-            row = rows.get((withdrawal.key, withdrawal.round))
-            if row is not None and row["state"] == CallState.PLANNED:
-                self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
-        different = sum(_differs(call, rows.get((call.key, call.round)), plan.as_of) for call in plan.calls)
+        for withdrawals in _some_at_a_time(plan.withdrawals):
+            rows = self._rows([withdrawal.key for withdrawal in withdrawals])
+            for withdrawal in withdrawals:
+                row = rows.get((withdrawal.key, withdrawal.round))
+                if row is not None and row["state"] == CallState.PLANNED:
+                    self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
+        different = 0
+        for planned in _some_at_a_time(plan.calls):
+            rows = self._rows([call.key for call in planned])
+            different += sum(_differs(call, rows.get((call.key, call.round)), plan.as_of) for call in planned)
         if different:
             raise CampaignHeldError(
                 f"{different:,} calls of this plan differ from what is being carried out by {others}",
                 hint="give both machines the same contacts, lists and settings, or stop the other run first",
             )
 
-    def _all_rows_by_contact(self) -> Mapping[tuple[str, int], RowMapping]:
-        """The newest row of each contact and round, in whatever state."""
-        rows = self._connection.execute(
-            select(calls).where(calls.c.campaign == self._binding.campaign).order_by(calls.c.id)
+    def _holds_any(self) -> bool:
+        """Whether calls of this campaign stand that a plan may write over."""
+        query = select(calls.c.id).where(calls.c.campaign == self._binding.campaign, _STANDING).limit(1)
+        return self._connection.scalar(query) is not None
+
+    def _rows(self, contacts: Sequence[str]) -> Mapping[tuple[str, int], RowMapping]:
+        """The newest row of each of these contacts and each round, in whatever state."""
+        return self._found(select(calls).where(calls.c.contact.in_(contacts)))
+
+    def _standing_rows(self, contacts: Sequence[str]) -> Mapping[tuple[str, int], RowMapping]:
+        """Those that a plan may write over, less what it says itself."""
+        return self._found(_STANDING_ROWS.where(calls.c.contact.in_(contacts)))
+
+    def _found(self, query: Select[Any]) -> Mapping[tuple[str, int], RowMapping]:
+        mine = query.where(calls.c.campaign == self._binding.campaign).order_by(calls.c.id)
+        return {(row["contact"], row["round"]): row for row in self._connection.execute(mine).mappings()}
+
+    def _withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
+        for some in _some_at_a_time(withdrawals):
+            rows = self._standing_rows([withdrawal.key for withdrawal in some])
+            for withdrawal in some:
+                row = rows.get((withdrawal.key, withdrawal.round))
+                if row is None or row["state"] != CallState.PLANNED:
+                    raise changed_meanwhile()
+                self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
+
+    def _free_phones(self, planned: Iterable[PlannedCall]) -> None:
+        """A number may be that of a call which this plan leaves alone: refused, or beyond --limit. And two
+        contacts may swap their numbers in one edit: both numbers must be free before either moves.
+        """
+        others: dict[tuple[str, int], RowMapping] = {}
+        for some in _some_at_a_time(planned):
+            rows = self._standing_rows([call.key for call in some])
+            moving = [
+                row["id"]
+                for call in some
+                if (row := rows.get((call.key, call.round))) is not None and row["phone"] != call.phone
+            ]
+            if moving:
+                changing = literal("changing:") + cast(calls.c.id, Text)
+                self._connection.execute(update(calls).where(calls.c.id.in_(moving)).values(phone=changing))
+            others |= self._others_with_a_number_of(some)
+        if others:
+            for call in planned:
+                others.pop((call.key, call.round), None)
+        for row in others.values():
+            reason = "its number is now planned for another contact"
+            self._move(row["id"], CallState(row["state"]), CallState.SKIPPED, reason)
+
+    def _others_with_a_number_of(
+        self, planned: Sequence[PlannedCall]
+    ) -> Mapping[tuple[str, int], RowMapping]:
+        """Rows of other contacts that have one of these numbers and are not given up."""
+        wanted = {(call.phone, call.round): call.key for call in planned}
+        phones = [call.phone for call in planned]
+        rows = self._found(
+            _STANDING_ROWS.where(calls.c.phone.in_(phones), calls.c.state != CallState.SKIPPED)
         )
-        return {(row["contact"], row["round"]): row for row in rows.mappings()}
+        return {
+            place: row
+            for place, row in rows.items()
+            if wanted.get((row["phone"], row["round"]), row["contact"]) != row["contact"]
+        }
 
-    def _rows_by_contact(self) -> Mapping[tuple[str, int], RowMapping]:
-        rows = self._connection.execute(
-            select(
-                calls.c.id,
-                calls.c.contact,
-                calls.c.round,
-                calls.c.phone,
-                calls.c.state,
-                calls.c.queue_at,
-                calls.c.earliest,
-                calls.c.latest,
-            ).where(
-                calls.c.campaign == self._binding.campaign,
-                calls.c.state.in_([CallState.PLANNED, CallState.REFUSED, CallState.SKIPPED]),
-            )
-        )
-        return {(row["contact"], row["round"]): row for row in rows.mappings()}
-
-    def _withdraw(
-        self, withdrawals: Iterable[Withdrawal], rows: Mapping[tuple[str, int], RowMapping]
-    ) -> None:
-        for withdrawal in withdrawals:
-            row = rows.get((withdrawal.key, withdrawal.round))
-            if row is None or row["state"] != CallState.PLANNED:
-                raise changed_meanwhile()
-            self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
-
-    def _take_phones_from_others(
-        self, planned: Iterable[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]
-    ) -> None:
-        """A number may be that of a call which this plan leaves alone: refused, or beyond --limit."""
-        phones = {(call.phone, call.round) for call in planned}
-        contacts = {(call.key, call.round) for call in planned}
-        for contact, row in rows.items():
-            if contact in contacts or row["state"] == CallState.SKIPPED:
-                continue
-            if (row["phone"], row["round"]) in phones:
-                reason = "its number is now planned for another contact"
-                self._move(row["id"], CallState(row["state"]), CallState.SKIPPED, reason)
-
-    def _free_phones(
-        self, planned: Iterable[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]
-    ) -> None:
-        """Two contacts may swap their numbers in one edit: both numbers must be free before either moves."""
+    def _write_over(self, planned: Sequence[PlannedCall]) -> None:
+        rows = self._standing_rows([call.key for call in planned])
+        fresh: list[PlannedCall] = []
+        kept: list[PlannedCall] = []
+        changed: list[PlannedCall] = []
         for call in planned:
             row = rows.get((call.key, call.round))
-            if row is not None and row["phone"] != call.phone:
-                self._connection.execute(
-                    update(calls).where(calls.c.id == row["id"]).values(phone=f"changing:{row['id']}")
-                )
+            (fresh if row is None else kept if _is_as_held(call, row) else changed).append(call)
+        self._insert(fresh)
+        self._take_over(kept, rows)
+        self._update(changed, rows)
 
     def _insert(self, planned: Iterable[PlannedCall]) -> None:
-        written = write_many(
+        write_many(
             self._connection,
             f"INSERT INTO calls (campaign, contact, ref, round, state, {', '.join(_WRITTEN)}) "  # noqa: S608 - names
             f"VALUES (?, ?, ?, ?, ?, {', '.join('?' * len(_WRITTEN))})",
@@ -154,18 +188,12 @@ class PlanEntry:
                 for call in planned
             ),
         )
-        if written:
-            self._trace_new_calls()
 
-    def _trace_new_calls(self) -> None:
-        """What this run has taken away already is skipped: its planned calls are the new ones."""
+    def _trace_new_calls(self, newest: int) -> None:
+        """Of every call that was written after the one with the id `newest`."""
         new = select(
             calls.c.id, calls.c.run, calls.c.updated_at, literal(CallState.PLANNED.value), literal("planned")
-        ).where(
-            calls.c.campaign == self._binding.campaign,
-            calls.c.state == CallState.PLANNED,
-            calls.c.run == self._run,
-        )
+        ).where(calls.c.id > newest, calls.c.campaign == self._binding.campaign, calls.c.run == self._run)
         columns = ["call", "run", "at", "after", "reason"]
         self._connection.execute(insert(transitions).from_select(columns, new.order_by(calls.c.id)))
 
@@ -244,6 +272,12 @@ class PlanEntry:
             after=after,
             reason=reason,
         )
+
+
+def _some_at_a_time(all_of_them: Iterable[_T]) -> Iterator[list[_T]]:
+    remaining = iter(all_of_them)
+    while some := list(islice(remaining, _AT_A_TIME)):
+        yield some
 
 
 def _is_as_held(call: PlannedCall, row: RowMapping) -> bool:
