@@ -11,6 +11,7 @@ from runner.campaign.model import Campaign, Source
 from runner.commands import circumstances
 from runner.commands.checks import check_holidays
 from runner.commands.reading import lines_of
+from runner.commands.screened_rows import screened_rows
 from runner.contacts import phone
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
@@ -22,7 +23,6 @@ from runner.planning import public_holidays
 from runner.planning.plan import DataVersions, Plan
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import EveryContactFailedError, PlanInput, build_plan
-from runner.planning.screening import Screening
 from runner.reports.progress import Watch, row_progress
 from runner.settings import Settings
 from runner.staging import SqliteStaging
@@ -75,7 +75,8 @@ def prepare_plan(
         row_progress("reading suppression lists", lambda: lines_of(lists, folder)) as watch,
     ):
         suppression = SuppressionLists(campaign, reader, watch)
-    identity = Identity(privacy_key(settings, ledger))
+    key = privacy_key(settings, ledger)
+    identity = Identity(key)
     staging = SqliteStaging()
     of_ledger = list(circumstances.of_ledger(loaded, settings, ledger, identity, now))
     with (
@@ -85,7 +86,7 @@ def prepare_plan(
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
-                rows=Screening(campaign, identity).screen(_rows(sources, reader, watch)),
+                rows=screened_rows(campaign, key, _rows(sources, reader, watch)),
                 suppressed=suppression.match,
                 history=ledger.history(campaign.name),
                 staging=staging,

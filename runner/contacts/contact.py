@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 Match = Callable[[str, str], str | None]
 """(key, E.164 number) → which suppression list names them, or None."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One record as a source gave it.
 
     `source` is the path as the campaign file writes it (`inline` for rows in the file itself), `line` the
@@ -52,8 +52,7 @@ class Exclusion:
     template: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class Contact(NamedTuple):
     """Somebody to call. `phone` is E.164; `key` is who this is, unique within the campaign.
 
     `timezone` is the zone the row declares, or empty to read the zones from the number.

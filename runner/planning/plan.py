@@ -1,9 +1,13 @@
-"""The plan: every call that is to be made, every contact that gets none and why. Values only."""
+"""The plan: every call that is to be made, every contact that gets none and why. Values only.
+
+What there may be millions of is a named tuple: Python makes those four times as fast as other values.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.silence import Silenced
@@ -74,8 +78,7 @@ def metadata_json(metadata: Mapping[str, str]) -> str:
     return metadata.text if isinstance(metadata, Metadata) else json.dumps(dict(metadata))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRequest:
+class CallRequest(NamedTuple):
     """What Insight is asked to do, less the two timestamps. Names and units are the API's own.
 
     `phone_number` is the canonical dial string, `tel:+E164[;ani=…][;postd=…]`. `reattempt_wait` is in
@@ -89,8 +92,7 @@ class CallRequest:
     result_url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedCall:
+class PlannedCall(NamedTuple):
     """One request for one contact. All times are UTC Unix seconds.
 
     The request leaves at `queue_at` or later; Insight dials between `start_timestamp` and
@@ -120,8 +122,7 @@ class PlannedCall:
         return self.difference.change
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class Slot(NamedTuple):
     """When one call goes out and may be dialled. UTC Unix seconds."""
 
     queue_at: int
@@ -152,8 +153,7 @@ class Standing(StrEnum):
     """Skipped earlier: may be planned as if new."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownCall:
+class KnownCall(NamedTuple):
     """A call the ledger remembers. Times are UTC Unix seconds."""
 
     key: str

@@ -1,7 +1,5 @@
 """A plan over what earlier runs did: nobody twice, slots that stay, and calls that are withdrawn."""
 
-from dataclasses import replace
-
 import pytest
 from small_campaign import (
     BOSTON,
@@ -45,7 +43,7 @@ def test_no_number_is_planned_again_whatever_row_carries_it_now():
 
 def test_a_planned_call_is_withdrawn_where_its_new_number_was_called_already():
     a, b = remembered(plan_of(campaign(), [person("a"), person("b", NEW_YORK)]))
-    history = [replace(a, standing=Standing.TAKEN, state="queued"), b]
+    history = [a._replace(standing=Standing.TAKEN, state="queued"), b]
     plan = plan_of(campaign(), [person("b", BOSTON)], history=history)
     assert not plan.calls
     assert withdrawn(plan) == {"b": "already_queued: a call to this number is queued"}
