@@ -165,6 +165,12 @@ class SqliteStaging:
         ):
             yield number, Prospect(*row[:width]), _known_if_any(row[width:])
 
+    def recalled(self) -> Iterator[tuple[Prospect, KnownCall]]:
+        if self._remembers:
+            for _, prospect, earlier in self.candidates():
+                if earlier is not None:
+                    yield prospect, earlier
+
     def unwanted(self) -> Iterator[tuple[KnownCall, Exclusion | None]]:
         if not self._remembers:
             return

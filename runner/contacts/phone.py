@@ -91,7 +91,15 @@ def dial_string(e164: str, ani: str, post_dial: str) -> str:
     `post_dial` are keys pressed after the call connects. Raises PhoneError for anything but 0-9 * # and
     comma, so that no contact's data can smuggle in a suffix of its own.
     """
-    if not _E164.fullmatch(e164) or (ani and not _E164.fullmatch(ani)):
+    if not _E164.fullmatch(e164):
+        raise PhoneError("only a number in E.164 form can be dialled or shown")
+    return f"tel:{e164}{_suffixes(ani, post_dial)}"
+
+
+# Most campaigns have one caller ID for all, some one for each of a few sites.
+@lru_cache(maxsize=256)
+def _suffixes(ani: str, post_dial: str) -> str:
+    if ani and not _E164.fullmatch(ani):
         raise PhoneError("only a number in E.164 form can be dialled or shown")
     if post_dial and not _KEYS.fullmatch(post_dial):
         raise PhoneError("only digits, * # and , can be dialled after the call connects")
@@ -100,7 +108,7 @@ def dial_string(e164: str, ani: str, post_dial: str) -> str:
         suffixes += f";ani={ani.removeprefix('+1').removeprefix('+')}"
     if post_dial:
         suffixes += f";postd={post_dial}"
-    return f"tel:{e164}{suffixes}"
+    return suffixes
 
 
 def mask(e164: str) -> str:

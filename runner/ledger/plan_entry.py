@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, Text, cast, func, insert, literal, select, update
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, Select, Text, cast, func, insert,
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.rows import call_request, write_many
 from runner.ledger.states import CallState
-from runner.ledger.tables import calls, transitions
+from runner.ledger.tables import LIVE, calls, transitions
 from runner.ledger.trail import record_transition
 from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal, metadata_json
 
@@ -22,8 +23,10 @@ _WRITTEN = (
 )  # fmt: skip
 """The columns of `calls` in which a plan says what is to be done."""
 
-_STANDING = calls.c.state.in_([CallState.PLANNED, CallState.REFUSED, CallState.SKIPPED])
-_STANDING_ROWS = select(
+_SAME_NUMBER = frozenset({Change.UNCHANGED, Change.MOVED})
+_STANDING = frozenset({CallState.PLANNED, CallState.REFUSED, CallState.SKIPPED})
+"""States of calls that a plan may write over."""
+_PLACE_AND_TIME = select(
     calls.c.id,
     calls.c.contact,
     calls.c.round,
@@ -32,7 +35,7 @@ _STANDING_ROWS = select(
     calls.c.queue_at,
     calls.c.earliest,
     calls.c.latest,
-).where(_STANDING)
+)
 
 _T = TypeVar("_T")
 _AT_A_TIME = 400
@@ -96,8 +99,7 @@ class PlanEntry:
             )
 
     def _holds_any(self) -> bool:
-        """Whether calls of this campaign stand that a plan may write over."""
-        query = select(calls.c.id).where(calls.c.campaign == self._binding.campaign, _STANDING).limit(1)
+        query = select(calls.c.id).where(calls.c.campaign == self._binding.campaign).limit(1)
         return self._connection.scalar(query) is not None
 
     def _rows(self, contacts: Sequence[str]) -> Mapping[tuple[str, int], RowMapping]:
@@ -106,11 +108,17 @@ class PlanEntry:
 
     def _standing_rows(self, contacts: Sequence[str]) -> Mapping[tuple[str, int], RowMapping]:
         """Those that a plan may write over, less what it says itself."""
-        return self._found(_STANDING_ROWS.where(calls.c.contact.in_(contacts)))
+        return self._standing(_PLACE_AND_TIME.where(calls.c.contact.in_(contacts)))
+
+    def _standing(self, query: Select[Any]) -> Mapping[tuple[str, int], RowMapping]:
+        # Chosen here: SQLite would take the state for more telling than the contact, and read all calls.
+        return {place: row for place, row in self._found(query).items() if row["state"] in _STANDING}
 
     def _found(self, query: Select[Any]) -> Mapping[tuple[str, int], RowMapping]:
-        mine = query.where(calls.c.campaign == self._binding.campaign).order_by(calls.c.id)
-        return {(row["contact"], row["round"]): row for row in self._connection.execute(mine).mappings()}
+        mine = query.where(calls.c.campaign == self._binding.campaign)
+        # Sorted here: to have them in this order, SQLite would look through the whole table each time.
+        rows = sorted(self._connection.execute(mine).mappings(), key=itemgetter("id"))
+        return {(row["contact"], row["round"]): row for row in rows}
 
     def _withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
         for some in _some_at_a_time(withdrawals):
@@ -126,7 +134,7 @@ class PlanEntry:
         contacts may swap their numbers in one edit: both numbers must be free before either moves.
         """
         others: dict[tuple[str, int], RowMapping] = {}
-        for some in _some_at_a_time(planned):
+        for some in _some_at_a_time(call for call in planned if call.change not in _SAME_NUMBER):
             rows = self._standing_rows([call.key for call in some])
             moving = [
                 row["id"]
@@ -150,9 +158,7 @@ class PlanEntry:
         """Rows of other contacts that have one of these numbers and are not given up."""
         wanted = {(call.phone, call.round): call.key for call in planned}
         phones = [call.phone for call in planned]
-        rows = self._found(
-            _STANDING_ROWS.where(calls.c.phone.in_(phones), calls.c.state != CallState.SKIPPED)
-        )
+        rows = self._standing(_PLACE_AND_TIME.where(calls.c.phone.in_(phones), LIVE))
         return {
             place: row
             for place, row in rows.items()

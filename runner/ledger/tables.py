@@ -125,15 +125,16 @@ calls = Table(
     CheckConstraint("start_timestamp < end_timestamp", name="dials_before_it_ends"),
 )
 
-_LIVE = text(f"state <> '{CallState.SKIPPED}'")
+LIVE = text(f"state <> '{CallState.SKIPPED}'")
+"""As the indexes say it: written otherwise, SQLite would not know them again."""
 Index(
     "uq_calls_contact",
     calls.c.campaign,
     calls.c.contact,
     calls.c.round,
     unique=True,
-    sqlite_where=_LIVE,
-    postgresql_where=_LIVE,
+    sqlite_where=LIVE,
+    postgresql_where=LIVE,
 )
 Index(
     "uq_calls_phone",
@@ -141,8 +142,8 @@ Index(
     calls.c.phone,
     calls.c.round,
     unique=True,
-    sqlite_where=_LIVE,
-    postgresql_where=_LIVE,
+    sqlite_where=LIVE,
+    postgresql_where=LIVE,
 )
 # Skipped calls are found again by contact, too: they are revived rather than written anew.
 Index("ix_calls_contact", calls.c.campaign, calls.c.contact)

@@ -6,12 +6,13 @@ What there may be millions of is a named tuple: Python makes those four times as
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.silence import Silenced
-from runner.contacts.contact import Exclusion
+from runner.contacts.contact import Exclusion, Reason
 
 
 class Change(StrEnum):
@@ -201,6 +202,23 @@ class DataVersions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What a plan comes to. Instants are UTC Unix seconds."""
+
+    changes: Mapping[tuple[Change, str], int]
+    """Calls by what the plan does with them, and why."""
+    starts: Mapping[date, Mapping[int, int]]
+    """How many calls start in each hour of each local day of the contacts, in order."""
+    first_start: int | None
+    last_start: int | None
+    short: int
+    """Calls that have time for fewer attempts than they may have."""
+    fewest_attempts: int
+    """That one of these has time for."""
+    excluded: Mapping[Reason, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What `apply` will do, and why for everything it will not. `as_of` is UTC Unix seconds.
 
@@ -218,6 +236,7 @@ class Plan:
     calls: Sequence[PlannedCall]
     exclusions: Sequence[Exclusion]
     withdrawals: tuple[Withdrawal, ...]
+    tally: Tally
     history_stamp: str
     """Of the history that it was made from."""
     diagnostics: tuple[Diagnostic, ...] = ()

@@ -5,7 +5,7 @@ decided here, once. Pure.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.campaign.diagnostics import Diagnostic
@@ -15,7 +15,9 @@ from runner.campaign.silence import Silenced
 from runner.contacts.contact import Exclusion, Reason
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
-from runner.planning.plan import CallRequest, Change, DataVersions, Plan, PlannedCall, Withdrawal
+from runner.planning.listing import Listing
+from runner.planning.plan import CallRequest, Change, DataVersions, Plan, PlannedCall, Tally, Withdrawal
+from runner.planning.tally import Tallying
 
 MASKED = "•••"
 EARLIER_CALL = "but an earlier call to it is "
@@ -97,12 +99,14 @@ class PlanView:
     summary: Mapping[str, int]
     hours: HoursView
     versions: DataVersions
-    calls: tuple[CallView, ...]
-    exclusions: tuple[ExclusionView, ...]
+    calls: Sequence[CallView]
+    exclusions: Sequence[ExclusionView]
     withdrawals: tuple[WithdrawalView, ...]
     diagnostics: tuple[Diagnostic, ...]
     silenced: tuple[Silenced, ...]
     """Warnings that the campaign silences, with its reasons."""
+    tally: Tally | None = None
+    """What the plan comes to; None until somebody counts it."""
 
 
 def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contacts: bool) -> PlanView:
@@ -121,12 +125,27 @@ def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contac
             calls_per_minute=plan.calls_per_minute,
         ),
         versions=plan.versions,
-        calls=tuple(viewer.call(call) for call in plan.calls),
-        exclusions=tuple(viewer.exclusion(exclusion) for exclusion in plan.exclusions),
+        calls=Listing(plan.calls, viewer.call),
+        exclusions=Listing(plan.exclusions, viewer.exclusion),
         withdrawals=tuple(viewer.withdrawal(withdrawal) for withdrawal in plan.withdrawals),
         diagnostics=plan.diagnostics,
         silenced=plan.silenced,
+        tally=plan.tally,
     )
+
+
+def tally_of(plan: PlanView) -> Tally:
+    """What the plan comes to."""
+    if plan.tally is not None:
+        return plan.tally
+    counted = Tallying()
+    for call in plan.calls:
+        counted.add_call(call.start_timestamp, call.timezones, call.change, call.reason)
+        if call.attempts_that_fit < call.max_attempts:
+            counted.add_short(call.attempts_that_fit)
+    for exclusion in plan.exclusions:
+        counted.add_exclusion(exclusion.reason)
+    return counted.tally()
 
 
 class _Viewer:
@@ -202,8 +221,10 @@ def _masked_dial_string(masked_phone: str, request: CallRequest) -> str:
 
 def _summary(plan: Plan) -> Mapping[str, int]:
     """Rows = planned + excluded + already_queued + no_window; planned = new + moved + changed + unchanged."""
-    reasons = Counter(exclusion.reason for exclusion in plan.exclusions)
-    changes = Counter(call.change for call in plan.calls)
+    reasons: Counter[Reason] = Counter(plan.tally.excluded)
+    changes: Counter[Change] = Counter()
+    for (change, _), number in plan.tally.changes.items():
+        changes[change] += number
     apart = reasons[Reason.ALREADY_QUEUED] + reasons[Reason.NO_WINDOW]
     return {
         "rows": plan.rows,

@@ -43,6 +43,7 @@ from runner.planning.plan_view import EARLIER_CALL
 from runner.planning.plan_warnings import Diagnose
 from runner.planning.prospect import Assignment, Prospect, exclusion_of, faulty, split_zones
 from runner.planning.staging import Staging
+from runner.planning.tally import Tallying
 from runner.planning.windows import Window
 
 ROUND = 1
@@ -114,6 +115,7 @@ class _Planner:
         self._still_dialled: list[str] = []
         self._rows = 0
         self._failures = _Failures()
+        self._tally = Tallying()
 
     def build(self) -> Plan:
         self._staging.remember(self._given.history.calls)
@@ -136,6 +138,7 @@ class _Planner:
             calls=Listing(calls, self._call),
             exclusions=self._staging.exclusions(),
             withdrawals=withdrawals,
+            tally=self._tally.tally(),
             history_stamp=self._given.history.stamp,
             diagnostics=told,
             silenced=silence.with_reasons(silenced, self._campaign.silence),
@@ -172,6 +175,10 @@ class _Planner:
             self._still_dialled.append(self._given.identity.label(exclusion.key))
             exclusion = replace(exclusion, detail=f"{exclusion.detail}, {EARLIER_CALL}{known.state}")
         self._failures.note(number, exclusion)
+        self._note(number, exclusion)
+
+    def _note(self, number: int, exclusion: Exclusion) -> None:
+        self._tally.add_exclusion(exclusion.reason)
         self._staging.exclude(number, exclusion)
 
     def _may_be_dialled(self, known: KnownCall) -> bool:
@@ -257,7 +264,7 @@ class _Planner:
             census.see(prospect)
             if self._is_beyond_limit(position):
                 detail = f"--limit {self._given.limit} is reached"
-                self._staging.exclude(number, exclusion_of(prospect, Reason.CALL_LIMIT, detail))
+                self._note(number, exclusion_of(prospect, Reason.CALL_LIMIT, detail))
                 continue
             windows = self._windows(prospect)
             fields = self._changed_fields(prospect, earlier)
@@ -265,11 +272,12 @@ class _Planner:
             if slot is None:
                 census.misses += 1
                 detail = "the pace leaves no free start before the last window closes"
-                self._staging.exclude(number, exclusion_of(prospect, Reason.NO_WINDOW, detail))
+                self._note(number, exclusion_of(prospect, Reason.NO_WINDOW, detail))
                 continue
             census.place(prospect, slot.start_timestamp)
             changed = difference(earlier, fields, slot, windows=windows, now=self._given.now)
             self._staging.assign(number, _assignment(slot, changed))
+            self._count(prospect, slot, changed)
         return plan_warnings.Findings(
             campaign=self._campaign,
             now=self._given.now,
@@ -279,10 +287,17 @@ class _Planner:
             still_dialled=self._still_dialled,
         )
 
+    def _count(self, prospect: Prospect, slot: Slot, changed: Difference) -> None:
+        start, end = slot.start_timestamp, slot.end_timestamp
+        self._tally.add_call(start, split_zones(prospect.zones), changed.change, changed.reason)
+        attempts = attempts_that_fit(start, end, self._max_attempts, self._reattempt_wait)
+        if attempts < self._max_attempts:
+            self._tally.add_short(attempts)
+
     def _kept_starts(self) -> Iterator[int]:
         """Those beyond the limit too: they stay planned."""
-        for _, prospect, earlier in self._staging.candidates():
-            if earlier is not None and self._keeps_its_slot(prospect, earlier):
+        for prospect, earlier in self._staging.recalled():
+            if self._keeps_its_slot(prospect, earlier):
                 yield earlier.start_timestamp
 
     def _waiting(self) -> Iterator[tuple[Window, ...]]:
@@ -372,7 +387,8 @@ class _Planner:
         head = [int(self._given.now), self._campaign.model_dump(mode="json"), asdict(self._given.versions)]
         pieces = chain(
             (json.dumps(head, sort_keys=True),),
-            map(repr, calls),
+            # Bare tuples: the names of their fields would take as long as their values.
+            (repr((*prospect, *assignment)) for prospect, assignment in calls),
             map(repr, self._staging.exclusions()),
             map(repr, withdrawals),
         )
@@ -407,15 +423,8 @@ class _Reread(Iterable[tuple[Window, ...]]):
 
 
 def _assignment(slot: Slot, changed: Difference) -> Assignment:
-    return Assignment(
-        queue_at=slot.queue_at,
-        start_timestamp=slot.start_timestamp,
-        end_timestamp=slot.end_timestamp,
-        change=changed.change.value,
-        reason=changed.reason,
-        fields=json.dumps(changed.fields) if changed.fields else "",
-        start_before=changed.start_before,
-    )
+    fields = json.dumps(changed.fields) if changed.fields else ""
+    return Assignment(*slot, str(changed.change), changed.reason, fields, changed.start_before)
 
 
 # Most calls of a plan are new, all for the same reason.

@@ -2,13 +2,14 @@
 
 import re
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from urllib.parse import urlsplit
 
 from runner.campaign.model import Campaign
 from runner.campaign.templates import Constants, Template, TemplateRenderError, compile_template
 from runner.contacts.contact import Contact
 from runner.contacts.phone import PhoneError, dial_string, parse_phone
-from runner.planning.plan import CallRequest
+from runner.planning.plan import CallRequest, Metadata
 
 # Most campaigns have one caller ID for all, some one for each of a few sites.
 _parse_again = lru_cache(maxsize=256)(parse_phone)
@@ -35,7 +36,10 @@ class RequestTemplates:
         self._caller_id = _compile(campaign.caller_id)
         self._post_dial = _compile(campaign.post_dial)
         self._result_url = _compile(campaign.result_url)
-        self._metadata = {name: compile_template(source) for name, source in campaign.metadata.items()}
+        self._metadata = [
+            (("metadata", name), encode_basestring_ascii(name), compile_template(source))
+            for name, source in campaign.metadata.items()
+        ]
 
     def request(self, contact: Contact) -> CallRequest:
         """Raises UnfitError when a template fails, or gives what Insight would not take."""
@@ -43,12 +47,17 @@ class RequestTemplates:
             phone_number=self._dial_string(contact),
             max_attempts=self._retry.max_attempts,
             reattempt_wait=self._retry.reattempt_wait if self._retry.max_attempts > 1 else None,
-            metadata={
-                name: self._render(("metadata", name), template, contact)
-                for name, template in self._metadata.items()
-            },
+            metadata=Metadata(self._metadata_json(contact)),
             result_url=self._checked_url(self._optional("result_url", self._result_url, contact)),
         )
+
+    def _metadata_json(self, contact: Contact) -> str:
+        """As `json.dumps` writes it, in a quarter of the time: all values are texts."""
+        members = [
+            f"{name}: {encode_basestring_ascii(self._render(field, template, contact))}"
+            for field, name, template in self._metadata
+        ]
+        return f"{{{', '.join(members)}}}"
 
     def _dial_string(self, contact: Contact) -> str:
         caller_id = self._optional("caller_id", self._caller_id, contact)

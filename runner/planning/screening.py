@@ -4,7 +4,6 @@ A row knows nothing of other rows, of lists, or of what was done before. So rows
 in any order; what they come to is put together by the planner.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 
 from runner.campaign.model import Campaign, Source
@@ -12,6 +11,7 @@ from runner.contacts.contact import Contact, Exclusion, Reason, Row
 from runner.contacts.identity import Identity
 from runner.contacts.roster import roster
 from runner.planning import contact_dates
+from runner.planning.plan import metadata_json
 from runner.planning.prospect import Prospect, fault_of, join_zones
 from runner.planning.request import RequestTemplates, UnfitError
 from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
@@ -40,7 +40,7 @@ class Screening:
             earliest, latest = _own_dates(contact, zones)
             request = self._templates.request(contact)
             phone_number, result_url = request.phone_number, request.result_url
-            metadata = json.dumps(request.metadata)
+            metadata = metadata_json(request.metadata)
         except UnknownTimezoneError as error:
             fault = fault_of(Reason.UNKNOWN_TIMEZONE, str(error), ())
         except UnfitError as error:
@@ -64,6 +64,8 @@ class Screening:
 
 
 def _own_dates(contact: Contact, zones: tuple[str, ...]) -> tuple[int | None, int | None]:
+    if not contact.not_before and not contact.not_after:
+        return None, None
     try:
         earliest = contact_dates.not_before(contact.not_before, zones)
     except contact_dates.WrongDateError as error:

@@ -47,6 +47,9 @@ class Staging(Protocol):
         priority, then by row. Each with the newest call for this contact.
         """
 
+    def recalled(self) -> Iterator[tuple[Prospect, KnownCall]]:
+        """The candidates for whom a call is remembered, each with the newest one."""
+
     def unwanted(self) -> Iterator[tuple[KnownCall, Exclusion | None]]:
         """The newest call of each contact that nothing is assigned to, where it is planned and not sent; with
         the exclusion of that contact.

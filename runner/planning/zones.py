@@ -6,11 +6,13 @@ allowed only when it is inside the window in every zone of the set, so nothing i
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache, lru_cache
 
 from runner.campaign import timezones
 from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.timezones import zone
 from runner.contacts.contact import Contact
 from runner.contacts.phone import zones_of
 from runner.errors import RunnerError
@@ -60,6 +62,14 @@ def own_zones(contact: Contact) -> tuple[str, ...]:
         return zones_for(contact, CONTACT).names
     except UnknownTimezoneError:
         return ()
+
+
+def westernmost(instant: int, zones: tuple[str, ...]) -> datetime:
+    """The earliest local time of the zones: a contact who may be in several counts there."""
+    return min(
+        (datetime.fromtimestamp(instant, zone(name)) for name in zones),
+        key=lambda local: local.replace(tzinfo=None),
+    )
 
 
 def _of_number(phone: str) -> tuple[str, ...]:

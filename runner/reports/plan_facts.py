@@ -1,14 +1,19 @@
 """What every form of a plan tells, counted and grouped once."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from runner.contacts.contact import Reason
 from runner.planning.plan import Change
-from runner.planning.plan_view import CallView, ExclusionView, PlanView
-from runner.reports.times import local_time, westernmost
+from runner.planning.plan_view import CallView, ExclusionView, PlanView, tally_of
+from runner.planning.zones import westernmost
+from runner.reports.times import local_time
+
+_Group = TypeVar("_Group", bound=Hashable)
+_T = TypeVar("_T")
 
 REASONS: Mapping[Reason, str] = {
     Reason.INVALID_PHONE: "the number cannot be called",
@@ -36,7 +41,7 @@ class ChangeGroup:
     reason: str
     count: int
     rows: Sequence[tuple[str, str]]
-    """(contact, what becomes of its call); none where the reason says it all."""
+    """(contact, what becomes of its call) of the first; none where the reason says it all."""
 
 
 def headline(plan: PlanView) -> str:
@@ -71,8 +76,8 @@ def verdict(plan: PlanView) -> str:
         return f"No changes: apply goes on with the {count(counts['planned'], 'call')} that it has planned."
     if not plan.calls:
         return f"apply withdraws {count(counts['withdrawn'], 'call')}, and calls nobody."
-    first = min(call.start_timestamp for call in plan.calls)
-    last = max(call.start_timestamp for call in plan.calls)
+    counted = tally_of(plan)
+    first, last = counted.first_start or 0, counted.last_start or 0
     zones = ("UTC",)
     if first == last:
         return f"The call may start {local_time(first, zones)}."
@@ -84,23 +89,19 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def change_groups(plan: PlanView) -> list[ChangeGroup]:
-    """What the plan changes in the ledger, most telling first."""
-    calls: dict[tuple[Change, str], list[CallView]] = defaultdict(list)
-    for call in plan.calls:
-        calls[call.change, call.reason].append(call)
+def change_groups(plan: PlanView, most_rows: int) -> list[ChangeGroup]:
+    """What the plan changes in the ledger, most telling first; of each group at most so many rows."""
+    counted = tally_of(plan).changes
+    told = {group: number for group, number in counted.items() if group[0] in {Change.MOVED, Change.CHANGED}}
+    rows = {
+        group: [(call.contact, _from_to(call)) for call in calls]
+        for group, calls in _first(
+            told, plan.calls, lambda call: (call.change, call.reason), most_rows
+        ).items()
+    }
     groups = [
-        ChangeGroup(
-            kind=change.value,
-            reason=reason,
-            count=len(members),
-            rows=[
-                (call.contact, _from_to(call))
-                for call in members
-                if call.change in {Change.MOVED, Change.CHANGED}
-            ],
-        )
-        for (change, reason), members in calls.items()
+        ChangeGroup(kind=change.value, reason=reason, count=number, rows=rows.get((change, reason), []))
+        for (change, reason), number in counted.items()
     ]
     withdrawn: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for withdrawal in plan.withdrawals:
@@ -109,19 +110,35 @@ def change_groups(plan: PlanView) -> list[ChangeGroup]:
         planned = f"planned for {local_time(withdrawal.start_timestamp, ('UTC',))}"
         withdrawn[reason].append((withdrawal.contact, detail or planned))
     groups += [
-        ChangeGroup(kind="withdrawn", reason=reason, count=len(rows), rows=rows)
-        for reason, rows in withdrawn.items()
+        ChangeGroup(kind="withdrawn", reason=reason, count=len(found), rows=found[:most_rows])
+        for reason, found in withdrawn.items()
     ]
     order = list(SIGNS)
     return sorted(groups, key=lambda group: (order.index(group.kind), -group.count, group.reason))
 
 
-def exclusion_groups(plan: PlanView) -> list[tuple[Reason, list[ExclusionView]]]:
-    """Who is not called, by reason, the most frequent first."""
-    by_reason: dict[Reason, list[ExclusionView]] = defaultdict(list)
-    for exclusion in plan.exclusions:
-        by_reason[exclusion.reason].append(exclusion)
-    return sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
+def exclusion_groups(plan: PlanView, most_rows: int) -> list[tuple[Reason, int, Sequence[ExclusionView]]]:
+    """Who is not called: each reason with how many, the most frequent first, and at most so many rows."""
+    counted = tally_of(plan).excluded
+    rows = _first(counted, plan.exclusions, lambda exclusion: exclusion.reason, most_rows)
+    ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    return [(reason, number, rows[reason]) for reason, number in ranked]
+
+
+def _first(
+    groups: Mapping[_Group, int], members: Iterable[_T], group_of: Callable[[_T], _Group], most: int
+) -> Mapping[_Group, Sequence[_T]]:
+    """The first members of each group, given how many each has. Looks no further than it must."""
+    found: dict[_Group, list[_T]] = {group: [] for group in groups}
+    missing = sum(min(number, most) for number in groups.values())
+    for member in members if missing else ():
+        group = found.get(group_of(member))
+        if group is not None and len(group) < most:
+            group.append(member)
+            missing -= 1
+            if not missing:
+                break
+    return found
 
 
 def starts_by_local_hour(calls: Iterable[CallView]) -> Mapping[date, Mapping[int, int]]:
@@ -136,14 +153,13 @@ def starts_by_local_hour(calls: Iterable[CallView]) -> Mapping[date, Mapping[int
 
 def short_of_attempts(plan: PlanView) -> str:
     """That windows close before all attempts are made; empty where they do not."""
-    short = [call for call in plan.calls if call.attempts_that_fit < call.max_attempts]
-    if not short:
+    counted = tally_of(plan)
+    if not counted.short:
         return ""
-    fewest = min(call.attempts_that_fit for call in short)
-    has = "has" if len(short) == 1 else "have"
+    has = "has" if counted.short == 1 else "have"
     return (
-        f"{len(short):,} of them {has} time for fewer than {short[0].max_attempts} attempts "
-        f"before their window closes (the fewest: {fewest})"
+        f"{counted.short:,} of them {has} time for fewer than {plan.calls[0].max_attempts} attempts "
+        f"before their window closes (the fewest: {counted.fewest_attempts})"
     )
 
 

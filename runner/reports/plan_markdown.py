@@ -26,6 +26,8 @@ LEAST_BYTES = 2_000
 _ROWS = (1000, 300, 100, 30, 10, 3, 1, 0)
 """How many rows of each table are tried, one after the other, until all fits."""
 _SAMPLE_REQUESTS = 3
+_TOLD_BY_REASON = frozenset({"new", "unchanged"})
+"""Changes whose calls are not listed one by one."""
 
 _T = TypeVar("_T")
 
@@ -89,15 +91,16 @@ class _Page:
         return [*lines, "", plain(short)] if short else lines
 
     def _changes(self) -> list[str]:
-        groups = change_groups(self._plan)
+        groups = change_groups(self._plan, self._rows)
         if not groups:
             return []
         rows = []
         for group in groups:
-            calls = self._some(group.rows, f"{group.kind} calls")
+            if group.kind not in _TOLD_BY_REASON:
+                self._note_cut(group.count, f"{group.kind} calls")
             # In a diff the sign says what the colour says.
             rows.append((f"`{SIGNS[group.kind]}`", f"{group.count:,}", group.kind, plain(group.reason)))
-            rows += [("", "", code(who), plain(what)) for who, what in calls]
+            rows += [("", "", code(who), plain(what)) for who, what in group.rows]
         return ["", "#### Changes", "", *table(("", "calls", "", "why"), rows)]
 
     def _warnings(self) -> list[str]:
@@ -120,7 +123,7 @@ class _Page:
         return ["", f"#### {number}", "", *table(("where", "code", "what"), rows)]
 
     def _hours(self) -> list[str]:
-        chart = [line.plain.rstrip() for line in hours_chart(self._plan.calls)]
+        chart = [line.plain.rstrip() for line in hours_chart(self._plan)]
         if not chart:
             return []
         if not self._rows:
@@ -130,12 +133,12 @@ class _Page:
 
     def _exclusions(self) -> list[str]:
         lines: list[str] = []
-        for reason, found in exclusion_groups(self._plan):
+        for reason, number, found in exclusion_groups(self._plan, self._rows):
+            self._note_cut(number, f"{reason.value} rows")
             rows = [
-                (code(f"{each.source}:{each.row}"), code(each.contact), plain(each.detail))
-                for each in self._some(found, f"{reason.value} rows")
+                (code(f"{each.source}:{each.row}"), code(each.contact), plain(each.detail)) for each in found
             ]
-            title = f"{len(found):,} {reason.value}: {REASONS[reason].replace('`', '')}"
+            title = f"{number:,} {reason.value}: {REASONS[reason].replace('`', '')}"
             body = table(("row", "contact", "why"), rows) if rows else ["(the rows were cut)"]
             lines += folded(title, body)
         return ["", "#### Not called", "", *lines] if lines else []
@@ -168,6 +171,9 @@ class _Page:
         ]
 
     def _some(self, rows: Sequence[_T], what: str) -> Sequence[_T]:
-        if len(rows) > self._rows:
-            self._cut.append(f"{len(rows) - self._rows:,} of {len(rows):,} {what}")
+        self._note_cut(len(rows), what)
         return rows[: self._rows]
+
+    def _note_cut(self, number: int, what: str) -> None:
+        if number > self._rows:
+            self._cut.append(f"{number - self._rows:,} of {number:,} {what}")

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from runner.campaign import diagnostics
 from runner.campaign.silence import in_a_line
-from runner.planning.plan_view import CallView, ExclusionView, PlanView
+from runner.planning.plan_view import CallView, ExclusionView, PlanView, tally_of
 from runner.reports.lines import columns, indented, tell
 from runner.reports.plan_facts import (
     REASONS,
@@ -18,7 +18,6 @@ from runner.reports.plan_facts import (
     exclusion_groups,
     headline,
     short_of_attempts,
-    starts_by_local_hour,
     verdict,
 )
 from runner.reports.times import local_time, rfc3339
@@ -39,7 +38,7 @@ def print_plan(console: Console, plan: PlanView) -> None:
             *_section("Changes", _changes(plan)),
             *_section("Warnings", _warnings(plan)),
             *([Text(), Text(in_a_line(plan.silenced), style="dim")] if plan.silenced else []),
-            *_section("Calls an hour, by the contacts' own clocks", hours_chart(plan.calls)),
+            *_section("Calls an hour, by the contacts' own clocks", hours_chart(plan)),
             *_section("Not called", _exclusions(plan)),
             *_section("The first requests", _requests(plan.calls)),
             Text(),
@@ -70,7 +69,7 @@ def _section(title: str, body: list[Text]) -> list[Text]:
 
 
 def _changes(plan: PlanView) -> list[Text]:
-    groups = change_groups(plan)
+    groups = change_groups(plan, FIRST_ROWS)
     if not groups:
         return []
     width = max(len(f"{group.count:,}") for group in groups)
@@ -87,8 +86,8 @@ def _changes(plan: PlanView) -> list[Text]:
 
 
 def _changed_calls(group: ChangeGroup) -> list[Text]:
-    rows = [(who, Text(what, style="dim")) for who, what in group.rows[:FIRST_ROWS]]
-    return columns(rows) + _more(len(group.rows))
+    rows = [(who, Text(what, style="dim")) for who, what in group.rows]
+    return columns(rows) + _more(group.count) if rows else []
 
 
 def _warnings(plan: PlanView) -> list[Text]:
@@ -97,9 +96,9 @@ def _warnings(plan: PlanView) -> list[Text]:
     ]
 
 
-def hours_chart(calls: Sequence[CallView]) -> list[Text]:
+def hours_chart(plan: PlanView) -> list[Text]:
     """A line for each hour of each local day in which calls start; at most 80 columns wide."""
-    days = starts_by_local_hour(calls)
+    days = tally_of(plan).starts
     if not days:
         return []
     longest = max(number for hours in days.values() for number in hours.values())
@@ -125,21 +124,21 @@ def hours_chart(calls: Sequence[CallView]) -> list[Text]:
 
 def _exclusions(plan: PlanView) -> list[Text]:
     lines: list[Text] = []
-    for reason, found in exclusion_groups(plan):
-        lines.append(Text.assemble(f"{len(found):,} ", (reason.value, "yellow"), f"  {REASONS[reason]}"))
-        lines += indented(_excluded_rows(found))
+    for reason, number, found in exclusion_groups(plan, FIRST_ROWS):
+        lines.append(Text.assemble(f"{number:,} ", (reason.value, "yellow"), f"  {REASONS[reason]}"))
+        lines += indented(_excluded_rows(found) + _more(number))
     return lines
 
 
 def _excluded_rows(found: Sequence[ExclusionView]) -> list[Text]:
     rows = []
     told = ""
-    for exclusion in found[:FIRST_ROWS]:
+    for exclusion in found:
         detail = "likewise" if exclusion.detail == told else exclusion.detail
         told = exclusion.detail
         place = f"{exclusion.source}:{exclusion.row}"
         rows.append((place, exclusion.contact or "-", Text(detail, style="dim")))
-    return columns(rows) + _more(len(found))
+    return columns(rows)
 
 
 def _more(number: int) -> list[Text]:

@@ -1,13 +1,14 @@
 """A saved plan, read back from JSON that nobody trusts."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
 from runner.campaign import timezones
 from runner.errors import RunnerError
-from runner.planning.plan_view import PlanView
+from runner.planning.plan_view import PlanView, tally_of
 from runner.planning.saved_plan import Pins, SavedPlan
 from runner.reports.plan_json import FORMAT_VERSION
 
@@ -31,8 +32,9 @@ def read_saved_plan(text: str) -> SavedPlan:
         pins["calls"] = [call.pop("pin") for call in content["calls"]]
         for call in content["calls"]:
             call.setdefault("result_url", "")
-        saved = SavedPlan(view=_VIEW.validate_python(content), pins=_PINS.validate_python(pins))
-        _check_sense(saved.view)
+        view = replace(_VIEW.validate_python(content), tally=None)
+        _check_sense(view)
+        saved = SavedPlan(view=replace(view, tally=tally_of(view)), pins=_PINS.validate_python(pins))
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
         raise NoPlanError(f"it is damaged at {place}", hint=_MAKE_ONE) from None

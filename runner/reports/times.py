@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from runner.campaign.timezones import zone
+from runner.planning.zones import westernmost
 
 
 def rfc3339(instant: float) -> str:
@@ -19,14 +19,6 @@ def local_time(instant: int, zones: tuple[str, ...]) -> str:
     """`Tue 2026-12-01 17:15 EST`: the contact's own time, where it has several zones the earliest."""
     local = westernmost(instant, zones)
     return f"{local:%a %Y-%m-%d %H:%M} {local.tzname()}"
-
-
-def westernmost(instant: int, zones: tuple[str, ...]) -> datetime:
-    """The earliest local time of the zones: a contact who may be in several counts there."""
-    return min(
-        (datetime.fromtimestamp(instant, zone(name)) for name in zones),
-        key=lambda local: local.replace(tzinfo=None),
-    )
 
 
 def duration(seconds: float) -> str:

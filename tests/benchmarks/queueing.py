@@ -21,6 +21,7 @@ from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.mark import Mark
 from runner.ledger.plan_entry import Binding
 from runner.planning.plan import CallRequest, Change, DataVersions, Difference, Plan, PlannedCall
+from runner.planning.tally import Tallying
 
 CAMPAIGN = "benchmark"
 BINDING = Binding(campaign=CAMPAIGN, survey_id="1", instance_id="1", account="account", origin="loopback")
@@ -105,6 +106,7 @@ def enter(ledger: Ledger, calls: list[PlannedCall]) -> int:
         calls_per_minute=60_000,
         calls=tuple(calls),
         exclusions=(),
+        tally=Tallying().tally(),
         withdrawals=(),
         history_stamp=ledger.history(CAMPAIGN).stamp,
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),

@@ -14,6 +14,7 @@ from runner.insight.address import origin
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
 from runner.planning.plan import CallRequest, Change, Difference, Plan, PlannedCall
+from runner.planning.tally import Tallying
 from runner.settings import load_settings
 
 DAY = 86_400
@@ -217,6 +218,7 @@ def _plan_of_one_call(campaign, now):
         calls_per_minute=300,
         calls=(call,),
         exclusions=(),
+        tally=Tallying().tally(),
         withdrawals=(),
         history_stamp="[]",
         versions=VERSIONS,

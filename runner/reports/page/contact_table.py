@@ -6,9 +6,10 @@ from functools import cache
 from typing import Any
 
 from runner.planning.plan_view import PlanView
+from runner.planning.zones import westernmost
 from runner.reports.plan_facts import REASONS, SIGNS
 from runner.reports.plan_text import zone_names
-from runner.reports.times import local_time, westernmost
+from runner.reports.times import local_time
 
 NOT_CALLED = "not called"
 KINDS: Mapping[str, str] = {**SIGNS, NOT_CALLED: "x"}

@@ -7,9 +7,8 @@ from math import ceil, gcd
 
 from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours
 from runner.planning.plan_view import HoursView, PlanView
-from runner.planning.zones import CONTACT
+from runner.planning.zones import CONTACT, westernmost
 from runner.reports.plan_facts import count
-from runner.reports.times import westernmost
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 

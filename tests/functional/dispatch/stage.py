@@ -16,6 +16,7 @@ from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
 from runner.planning.plan import CallRequest, Change, DataVersions, Difference, Plan, PlannedCall
+from runner.planning.tally import Tallying
 
 NOW = 1_796_166_000
 CAMPAIGN = "clinic-followup"
@@ -227,6 +228,7 @@ def _plan(planned, stamp):
         calls_per_minute=300,
         calls=tuple(planned),
         exclusions=(),
+        tally=Tallying().tally(),
         withdrawals=(),
         history_stamp=stamp,
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),

@@ -1,6 +1,5 @@
 """Plans as the planner would make them, and ways to look into a ledger past its own code."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from alembic import command
@@ -20,6 +19,7 @@ from runner.planning.plan import (
     PlannedCall,
     Withdrawal,
 )
+from runner.planning.tally import Tallying
 
 NOW = 1_796_166_000
 CAMPAIGN = "clinic-followup"
@@ -54,7 +54,7 @@ def call(key, phone, *, start=NOW + 300, metadata=None, change=Change.NEW, **cha
         source="contacts.csv",
         line=2,
     )
-    return replace(planned, **changes)
+    return planned._replace(**changes)
 
 
 def people(count, **kwargs):
@@ -75,6 +75,7 @@ def plan(*calls, withdrawals=(), stamp="[]"):
         calls_per_minute=300,
         calls=calls,
         exclusions=(),
+        tally=Tallying().tally(),
         withdrawals=tuple(
             Withdrawal(key=key, round=1, reason=reason, start_timestamp=NOW) for key, reason in withdrawals
         ),
