@@ -10,9 +10,11 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
 from runner.contacts.contact import Exclusion, Reason
+from runner.errors import RunnerError
 from runner.planning.plan import CallRequest, KnownCall, Metadata, Standing, metadata_json
 from runner.planning.prospect import Assignment, Prospect, join_zones, split_zones
 
@@ -64,9 +66,9 @@ class SqliteStaging:
         weakref.finalize(self, self._database.close)
         # Nothing in it outlives the process, so nothing needs to be safe against the process's death.
         for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
-            self._database.execute(f"PRAGMA {setting}")
+            self._do(f"PRAGMA {setting}")
         self._database.executescript(_TABLES)
-        self._database.execute("BEGIN")
+        self._do("BEGIN")
         self._prospects = self._writer("prospect", 1 + len(Prospect._fields))
         self._exclusions = self._writer("exclusion", 7)
         self._assigned = self._writer("assigned", 2 + len(Assignment._fields))
@@ -81,8 +83,8 @@ class SqliteStaging:
             self._remembers = True
             known.add((None, *_known_row(call)))
         known.flush()
-        self._database.execute("CREATE INDEX known_key ON known (key)")
-        self._database.execute("CREATE INDEX known_phone ON known (phone) WHERE standing = 'taken'")
+        self._do("CREATE INDEX known_key ON known (key)")
+        self._do("CREATE INDEX known_phone ON known (phone) WHERE standing = 'taken'")
 
     def enlist(self, number: int, prospect: Prospect) -> None:
         self._prospects.add((number, *prospect))
@@ -110,8 +112,7 @@ class SqliteStaging:
         if not self._remembers:
             return None
         query = f"SELECT {_KNOWN.format('known')} FROM known WHERE key = ? ORDER BY id DESC LIMIT 1"
-        row = self._database.execute(query, (key,)).fetchone()
-        return None if row is None else _known(row)
+        return next(map(_known, self._ask(query, key)), None)
 
     def remembered(self) -> Iterator[KnownCall]:
         """Everything that it was told to remember, in that order."""
@@ -128,7 +129,7 @@ class SqliteStaging:
         self._flush()
         found = []
         for column in ("key", "phone"):
-            self._database.execute(f"CREATE INDEX prospect_{column} ON prospect ({column})")
+            self._do(f"CREATE INDEX prospect_{column} ON prospect ({column})")
             rows = self._ask(f"SELECT {column} FROM prospect GROUP BY {column} HAVING count(*) > 1")
             found.append({value for (value,) in rows})
         keys, phones = found
@@ -150,7 +151,7 @@ class SqliteStaging:
 
     def candidates(self) -> Iterator[tuple[int, Prospect, KnownCall | None]]:
         self._flush()
-        self._database.execute(
+        self._do(
             "CREATE TABLE IF NOT EXISTS candidate AS SELECT prospect.number FROM prospect "
             "LEFT JOIN exclusion ON exclusion.number = prospect.number "
             "WHERE exclusion.number IS NULL ORDER BY -prospect.priority, prospect.number"
@@ -175,7 +176,7 @@ class SqliteStaging:
         if not self._remembers:
             return
         self._flush()
-        self._database.execute("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
+        self._do("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
         for row in self._ask(
             f"SELECT {_KNOWN.format('known')}, {_EXCLUSION} FROM known LEFT JOIN exclusion "
             "ON exclusion.number = (SELECT number FROM exclusion WHERE key = known.key "
@@ -190,7 +191,7 @@ class SqliteStaging:
 
     def calls(self) -> Sequence[tuple[Prospect, Assignment]]:
         self._flush()
-        self._database.execute(
+        self._do(
             "CREATE TABLE IF NOT EXISTS call AS "
             'SELECT number, queue_at, start, "end", change, reason, fields, start_before FROM assigned '
             "ORDER BY start, rank"
@@ -206,9 +207,7 @@ class SqliteStaging:
 
     def exclusions(self) -> Sequence[Exclusion]:
         self._flush()
-        self._database.execute(
-            f"CREATE TABLE IF NOT EXISTS excluded AS SELECT {_EXCLUSION} FROM exclusion ORDER BY number"
-        )
+        self._do(f"CREATE TABLE IF NOT EXISTS excluded AS SELECT {_EXCLUSION} FROM exclusion ORDER BY number")
         return _Rows(
             self._ask,
             "excluded",
@@ -218,23 +217,29 @@ class SqliteStaging:
 
     def left_out(self, key: str) -> Exclusion | None:
         """Why there is no call for this contact; None where there is one, or where one was queued before."""
-        self._database.execute("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
-        found = self._database.execute(
+        self._do("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
+        found = self._ask(
             f"SELECT {_EXCLUSION} FROM exclusion WHERE key = ? AND reason <> ? AND NOT EXISTS "
             "(SELECT 1 FROM prospect JOIN assigned USING (number) WHERE prospect.key = exclusion.key) "
             f"ORDER BY {_LEAST_TELLING}, number DESC LIMIT 1",
-            (key, Reason.ALREADY_QUEUED.value),
-        ).fetchone()
-        return None if found is None else _exclusion(found)
+            key,
+            Reason.ALREADY_QUEUED.value,
+        )
+        return next(map(_exclusion, found), None)
 
     # --- how
 
+    def _do(self, statement: str) -> None:
+        with _in_words():
+            self._database.execute(statement)
+
     def _ask(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         self._flush()
-        cursor = self._database.execute(query, values)
-        cursor.arraysize = _ROWS_AT_ONCE
-        while rows := cursor.fetchmany():
-            yield from rows
+        with _in_words():
+            cursor = self._database.execute(query, values)
+            cursor.arraysize = _ROWS_AT_ONCE
+            while rows := cursor.fetchmany():
+                yield from rows
 
     def _writer(self, table: str, columns: int) -> "_Writer":
         return _Writer(self._database, f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})")
@@ -259,7 +264,8 @@ class _Writer:
 
     def flush(self) -> None:
         if self._rows:
-            self._database.executemany(self._statement, self._rows)
+            with _in_words():
+                self._database.executemany(self._statement, self._rows)
             self._rows.clear()
 
 
@@ -298,6 +304,18 @@ class _Rows(Sequence[_T]):
         number = range(self._count)[index]
         (row,) = self._ask(self._query, number + 1, number + 1)
         return self._make(row)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Turns what SQLite says, such as that the disk is full, into an error for people."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise RunnerError(
+            f"the plan cannot be made: its working file fails ({error}); nothing was changed",
+            hint="make room where temporary files go, or set TMPDIR to a folder with more",
+        ) from None
 
 
 def _known_row(call: KnownCall) -> tuple[object, ...]:

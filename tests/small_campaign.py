@@ -7,7 +7,8 @@ from runner.campaign.loader import parse_campaign
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
 from runner.planning.plan import DataVersions, History, KnownCall, Standing
-from runner.planning.planner import PlanInput, build_plan
+from runner.planning.plan_input import PlanInput
+from runner.planning.planner import build_plan
 from runner.planning.screening import Screening
 from runner.staging import SqliteStaging
 

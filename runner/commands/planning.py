@@ -20,9 +20,11 @@ from runner.contacts.sources import SourceReader
 from runner.contacts.suppression import ListTemplateError, SuppressionLists
 from runner.ledger.ledger import Ledger
 from runner.planning import public_holidays
+from runner.planning.eligibility import EveryContactFailedError
 from runner.planning.plan import DataVersions, Plan
+from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import PlanView, plan_view
-from runner.planning.planner import EveryContactFailedError, PlanInput, build_plan
+from runner.planning.planner import build_plan
 from runner.reports.progress import Watch, row_progress
 from runner.settings import Settings
 from runner.staging import SqliteStaging

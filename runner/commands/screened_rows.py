@@ -147,7 +147,7 @@ def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
     campaign, privacy_key = pickle.load(questions)  # noqa: S301 - from the process that began this one
     screening = Screening(campaign, Identity(privacy_key))
     sources = campaign.contacts.sources
-    with suppress(EOFError, BrokenPipeError):
+    with suppress(EOFError, pickle.UnpicklingError, BrokenPipeError):
         while True:
             given: _Given = pickle.load(questions)  # noqa: S301 - likewise
             rows = (

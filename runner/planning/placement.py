@@ -7,6 +7,7 @@ from functools import lru_cache
 from runner.campaign.model import Campaign
 from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
 from runner.planning.plan import Slot, WaitingCall
+from runner.planning.prospect import Prospect, split_zones
 from runner.planning.windows import SLOT_SECONDS, Calendar, Window, clip, dialling_end, last_start
 
 _NOWHERE: Iterator[int] = iter(())
@@ -29,6 +30,10 @@ class Placement:
     def windows(self, zones: tuple[str, ...], earliest: int | None, latest: int | None) -> tuple[Window, ...]:
         """The windows that have room for a slot, within the contact's own dates."""
         return self._known_windows(zones, earliest, latest)
+
+    def windows_of(self, prospect: Prospect) -> tuple[Window, ...]:
+        """Those in which it may be called."""
+        return self.windows(split_zones(prospect.zones), prospect.earliest, prospect.latest)
 
     def _windows(
         self, zones: tuple[str, ...], earliest: int | None, latest: int | None

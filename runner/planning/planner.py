@@ -7,93 +7,36 @@ more rows than fit into memory: what is found out stands in the staging, and eve
 import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from functools import lru_cache
 from itertools import chain
 
 from runner.campaign import silence
-from runner.campaign.diagnostics import Diagnostic
-from runner.campaign.model import Campaign
-from runner.contacts.contact import Exclusion, Match, Reason
-from runner.contacts.identity import Identity
-from runner.contacts.phone import is_toll_free
-from runner.errors import ExitStatus, RunnerError
+from runner.contacts.contact import Exclusion, Reason
 from runner.planning import plan_warnings
 from runner.planning.changes import changed_fields, difference
-from runner.planning.duplicates import Duplicates
+from runner.planning.eligibility import Eligibility
 from runner.planning.forecast import Demand
 from runner.planning.listing import Listing
 from runner.planning.pacing import attempts_that_fit
 from runner.planning.placement import Placement, effective_pace
 from runner.planning.plan import (
-    CallRequest,
     Change,
-    DataVersions,
     Difference,
-    History,
     KnownCall,
-    Metadata,
     Plan,
     PlannedCall,
     Slot,
     Standing,
     Withdrawal,
 )
-from runner.planning.plan_view import EARLIER_CALL
-from runner.planning.plan_warnings import Diagnose
-from runner.planning.prospect import Assignment, Prospect, exclusion_of, faulty, split_zones
-from runner.planning.staging import Staging
+from runner.planning.plan_input import PlanInput
+from runner.planning.prospect import Assignment, Prospect, exclusion_of, split_zones
+from runner.planning.request import request_of
 from runner.planning.tally import Tallying
 from runner.planning.windows import Window
 
 ROUND = 1
-_NO_CONTACT = frozenset(
-    {
-        Reason.FILTERED,
-        Reason.INVALID_PHONE,
-        Reason.SUPPRESSED,
-        Reason.DUPLICATE_KEY,
-        Reason.DUPLICATE_PHONE,
-    }
-)
-"""Reasons for which a row never got as far as the templates of its call."""
-
-
-_OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
-_WAITS_AT_INSIGHT = frozenset({"queued", "sending", "uncertain"})
-"""The ledger's words for a call that Insight may dial yet."""
-
-
-class EveryContactFailedError(RunnerError):
-    """Not one contact got through the templates: the campaign is wrong, not a row."""
-
-    exit_status = ExitStatus.CAMPAIGN_INVALID
-
-    def __init__(self, message: str, *, hint: str, location: tuple[str | int, ...]) -> None:
-        super().__init__(message, hint=hint)
-        self.location = location
-        """Of the template that failed first, in the campaign file."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanInput:
-    """Everything a plan follows from. `now` is UTC Unix seconds; `limit` bounds the number of calls."""
-
-    campaign: Campaign
-    rows: Iterable[Prospect | Exclusion]
-    """What each row came to by itself, in their order."""
-    suppressed: Match
-    history: History
-    staging: Staging
-    """Empty. The plan reads its calls and exclusions from it."""
-    identity: Identity
-    versions: DataVersions
-    now: float
-    requests_per_second: float
-    limit: int | None
-    diagnose: Diagnose
-    earlier_diagnostics: Callable[[], Iterable[Diagnostic]]
-    """What loading the campaign and reading its sources found, asked for when all rows were read."""
 
 
 def build_plan(given: PlanInput) -> Plan:
@@ -106,22 +49,14 @@ class _Planner:
         self._given = given
         self._campaign = given.campaign
         self._staging = given.staging
-        retry = given.campaign.retry_policy
-        self._max_attempts = retry.max_attempts
-        self._reattempt_wait = retry.reattempt_wait if retry.max_attempts > 1 else None
         self._placement = Placement(
             given.campaign, now=given.now, requests_per_second=given.requests_per_second
         )
-        self._still_dialled: list[str] = []
-        self._rows = 0
-        self._failures = _Failures()
         self._tally = Tallying()
+        self._eligibility = Eligibility(given, self._placement, self._tally)
 
     def build(self) -> Plan:
-        self._staging.remember(self._given.history.calls)
-        self._enlist()
-        self._exclude()
-        self._refuse_if_all_failed()
+        self._eligibility.decide()
         found = self._assign()
         calls = self._staging.calls()
         withdrawals = tuple(self._withdrawals())
@@ -133,7 +68,7 @@ class _Planner:
             plan_id=self._plan_id(calls, withdrawals),
             campaign=self._campaign.name,
             as_of=int(self._given.now),
-            rows=self._rows,
+            rows=self._eligibility.rows,
             calls_per_minute=effective_pace(self._campaign, self._given.requests_per_second),
             calls=Listing(calls, self._call),
             exclusions=self._staging.exclusions(),
@@ -144,113 +79,6 @@ class _Planner:
             silenced=silence.with_reasons(silenced, self._campaign.silence),
             versions=self._given.versions,
         )
-
-    # --- who may be called
-
-    def _enlist(self) -> None:
-        """All rows but those that a row itself or a list leaves out."""
-        for number, entry in enumerate(self._given.rows):
-            self._rows = number + 1
-            if isinstance(entry, Exclusion):
-                self._leave_out(number, entry)
-                continue
-            listed = self._given.suppressed(entry.key, entry.phone)
-            if listed is None:
-                self._staging.enlist(number, entry)
-            else:
-                self._leave_out(number, exclusion_of(entry, Reason.SUPPRESSED, listed))
-
-    def _exclude(self) -> None:
-        """The prospects of whom no call can be made, or was made already."""
-        duplicates = Duplicates(*self._staging.repeated())
-        for number, prospect, earlier, taken in self._staging.prospects():
-            exclusion = duplicates.check(prospect) or self._why_not(prospect, earlier, taken)
-            if exclusion is not None:
-                self._leave_out(number, exclusion)
-
-    def _leave_out(self, number: int, exclusion: Exclusion) -> None:
-        """Says so where a call of before may yet be dialled: nothing here can take it back."""
-        known = self._staging.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
-        if known is not None and self._may_be_dialled(known):
-            self._still_dialled.append(self._given.identity.label(exclusion.key))
-            exclusion = replace(exclusion, detail=f"{exclusion.detail}, {EARLIER_CALL}{known.state}")
-        self._failures.note(number, exclusion)
-        self._note(number, exclusion)
-
-    def _note(self, number: int, exclusion: Exclusion) -> None:
-        self._tally.add_exclusion(exclusion.reason)
-        self._staging.exclude(number, exclusion)
-
-    def _may_be_dialled(self, known: KnownCall) -> bool:
-        return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now
-
-    def _why_not(
-        self, prospect: Prospect, earlier: KnownCall | None, taken: KnownCall | None
-    ) -> Exclusion | None:
-        if earlier is not None and earlier.standing is Standing.TAKEN:
-            taken = earlier
-        if taken is not None:
-            return exclusion_of(prospect, Reason.ALREADY_QUEUED, self._why_taken(prospect, taken))
-        if prospect.fault:
-            return faulty(prospect)
-        if (
-            earlier is not None
-            and earlier.standing is Standing.REFUSED
-            and self._is_as_refused(prospect, earlier)
-        ):
-            detail = "Insight refused this very request before; it is sent again when it changes"
-            return exclusion_of(prospect, Reason.ALREADY_QUEUED, detail)
-        if not self._windows(prospect):
-            return exclusion_of(prospect, Reason.NO_WINDOW, self._why_no_window(prospect))
-        return None
-
-    def _why_taken(self, prospect: Prospect, taken: KnownCall) -> str:
-        whose = "this contact" if taken.key == prospect.key else "this number"
-        number = ""
-        if taken.key == prospect.key and taken.phone != prospect.phone:
-            number = ", to another number"
-            if self._may_be_dialled(taken):
-                self._still_dialled.append(self._given.identity.label(prospect.key))
-        return f"a call to {whose} is {taken.state}{number}"
-
-    def _is_as_refused(self, prospect: Prospect, refused: KnownCall) -> bool:
-        return refused.phone == prospect.phone and refused.request == self._request(prospect)
-
-    def _windows(self, prospect: Prospect) -> tuple[Window, ...]:
-        return self._placement.windows(split_zones(prospect.zones), prospect.earliest, prospect.latest)
-
-    def _why_no_window(self, prospect: Prospect) -> str:
-        zones = split_zones(prospect.zones)
-        if self._placement.windows(zones, None, None):
-            return "contacts.not_before and contacts.not_after leave it no calling window"
-        closed = next((name for name in zones if not self._placement.windows((name,), None, None)), None)
-        if closed is not None:
-            return f"no calling window opens in {closed} within the campaign's dates"
-        number = "a toll-free number" if is_toll_free(prospect.phone) else "the number"
-        return (
-            f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no hour lies "
-            "inside a window in all of them; give contacts.timezone to say where it is"
-        )
-
-    def _refuse_if_all_failed(self) -> None:
-        first = self._failures.first
-        if first is None or self._failures.others or next(self._staging.candidates(), None) is not None:
-            return
-        raise EveryContactFailedError(
-            f"no contact gets through the templates; the first, {first.source}:{first.line}: {first.detail}",
-            hint="mend the template or the source; nothing was planned",
-            location=self._location(first),
-        )
-
-    def _location(self, failed: Exclusion) -> tuple[str | int, ...]:
-        """A source may have its own template in place of the common one."""
-        field = failed.template[-1] if failed.template[:1] == ("contacts",) else ""
-        for position, source in enumerate(self._campaign.contacts.sources):
-            if field and getattr(source, "path", "inline") == failed.source and getattr(source, field, None):
-                return ("contacts", "sources", position, field)
-        return failed.template
-
-    # --- when
 
     def _assign(self) -> plan_warnings.Findings:
         """Slots that were given earlier stay; the others take what is free, in order of precedence."""
@@ -266,7 +94,7 @@ class _Planner:
                 detail = f"--limit {self._given.limit} is reached"
                 self._note(number, exclusion_of(prospect, Reason.CALL_LIMIT, detail))
                 continue
-            windows = self._windows(prospect)
+            windows = self._placement.windows_of(prospect)
             fields = self._changed_fields(prospect, earlier)
             slot = self._kept_slot(earlier, fields, windows) or self._placement.next_slot(windows)
             if slot is None:
@@ -284,15 +112,19 @@ class _Planner:
             requests_per_second=self._given.requests_per_second,
             demand=demand,
             census=census,
-            still_dialled=self._still_dialled,
+            still_dialled=self._eligibility.still_dialled,
         )
 
     def _count(self, prospect: Prospect, slot: Slot, changed: Difference) -> None:
         start, end = slot.start_timestamp, slot.end_timestamp
         self._tally.add_call(start, split_zones(prospect.zones), changed.change, changed.reason)
-        attempts = attempts_that_fit(start, end, self._max_attempts, self._reattempt_wait)
-        if attempts < self._max_attempts:
+        attempts = self._attempts(start, end)
+        if attempts < self._campaign.retry_policy.max_attempts:
             self._tally.add_short(attempts)
+
+    def _attempts(self, start: int, end: int) -> int:
+        retry = self._campaign.retry_policy
+        return attempts_that_fit(start, end, retry.max_attempts, retry.reattempt_wait)
 
     def _kept_starts(self) -> Iterator[int]:
         """Those beyond the limit too: they stay planned."""
@@ -306,11 +138,11 @@ class _Planner:
             if self._is_beyond_limit(position):
                 return
             if earlier is None or not self._keeps_its_slot(prospect, earlier):
-                yield self._windows(prospect)
+                yield self._placement.windows_of(prospect)
 
     def _keeps_its_slot(self, prospect: Prospect, earlier: KnownCall) -> bool:
         fields = self._changed_fields(prospect, earlier)
-        return self._kept_slot(earlier, fields, self._windows(prospect)) is not None
+        return self._kept_slot(earlier, fields, self._placement.windows_of(prospect)) is not None
 
     def _kept_slot(
         self, earlier: KnownCall | None, fields: tuple[str, ...], windows: tuple[Window, ...]
@@ -329,18 +161,13 @@ class _Planner:
         """What is otherwise than the ledger has it planned."""
         if earlier is None or earlier.standing is not Standing.PLANNED:
             return ()
-        return changed_fields(earlier, prospect.phone, split_zones(prospect.zones), self._request(prospect))
-
-    # --- what
-
-    def _request(self, prospect: Prospect) -> CallRequest:
-        return CallRequest(
-            phone_number=prospect.phone_number,
-            max_attempts=self._max_attempts,
-            reattempt_wait=self._reattempt_wait,
-            metadata=Metadata(prospect.metadata),
-            result_url=prospect.result_url,
+        return changed_fields(
+            earlier, prospect.phone, split_zones(prospect.zones), request_of(prospect, self._campaign)
         )
+
+    def _note(self, number: int, exclusion: Exclusion) -> None:
+        self._tally.add_exclusion(exclusion.reason)
+        self._staging.exclude(number, exclusion)
 
     def _call(self, assigned: tuple[Prospect, Assignment]) -> PlannedCall:
         prospect, assignment = assigned
@@ -355,10 +182,8 @@ class _Planner:
             end_timestamp=assignment.end_timestamp,
             earliest=prospect.earliest,
             latest=prospect.latest,
-            attempts_that_fit=attempts_that_fit(
-                assignment.start_timestamp, assignment.end_timestamp, self._max_attempts, self._reattempt_wait
-            ),
-            request=self._request(prospect),
+            attempts_that_fit=self._attempts(assignment.start_timestamp, assignment.end_timestamp),
+            request=request_of(prospect, self._campaign),
             difference=_difference(
                 assignment.change, assignment.reason, assignment.fields, assignment.start_before
             ),
@@ -393,23 +218,6 @@ class _Planner:
             map(repr, withdrawals),
         )
         return f"sha256:{self._given.identity.digest_of_all(pieces)}"
-
-
-class _Failures:
-    """Which contact failed first at a template, and whether any was left out otherwise."""
-
-    def __init__(self) -> None:
-        self.first: Exclusion | None = None
-        self.others = False
-        self._number = 0
-
-    def note(self, number: int, exclusion: Exclusion) -> None:
-        if exclusion.reason in _NO_CONTACT:
-            return
-        if exclusion.reason is not Reason.TEMPLATE_ERROR:
-            self.others = True
-        elif self.first is None or number < self._number:
-            self.first, self._number = exclusion, number
 
 
 class _Reread(Iterable[tuple[Window, ...]]):

@@ -10,6 +10,7 @@ from runner.campaign.templates import Constants, Template, TemplateRenderError, 
 from runner.contacts.contact import Contact
 from runner.contacts.phone import PhoneError, dial_string, parse_phone
 from runner.planning.plan import CallRequest, Metadata
+from runner.planning.prospect import Prospect
 
 # Most campaigns have one caller ID for all, some one for each of a few sites.
 _parse_again = lru_cache(maxsize=256)(parse_phone)
@@ -93,6 +94,18 @@ class RequestTemplates:
         if not usable or re.search(r"[\x00-\x20\x7f]", url):
             raise UnfitError(("result_url",), ": the result is no http or https address")
         return url
+
+
+def request_of(prospect: Prospect, campaign: Campaign) -> CallRequest:
+    """What a prospect's values mean."""
+    retry = campaign.retry_policy
+    return CallRequest(
+        phone_number=prospect.phone_number,
+        max_attempts=retry.max_attempts,
+        reattempt_wait=retry.reattempt_wait if retry.max_attempts > 1 else None,
+        metadata=Metadata(prospect.metadata),
+        result_url=prospect.result_url,
+    )
 
 
 def _compile(source: str | None) -> Template | None:

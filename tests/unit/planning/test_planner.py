@@ -30,8 +30,8 @@ from runner.campaign.diagnostics import Severity
 from runner.contacts.contact import Reason
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus
+from runner.planning.eligibility import EveryContactFailedError
 from runner.planning.plan import Change, Standing
-from runner.planning.planner import EveryContactFailedError
 
 # One call
 

@@ -1,0 +1,177 @@
+"""Who may be called, and why the others may not. Pure."""
+
+from dataclasses import replace
+
+from runner.contacts.contact import Exclusion, Reason
+from runner.contacts.phone import is_toll_free
+from runner.errors import ExitStatus, RunnerError
+from runner.planning.duplicates import Duplicates
+from runner.planning.placement import Placement
+from runner.planning.plan import KnownCall, Standing
+from runner.planning.plan_input import PlanInput
+from runner.planning.plan_view import EARLIER_CALL
+from runner.planning.prospect import Prospect, exclusion_of, faulty, split_zones
+from runner.planning.request import request_of
+from runner.planning.tally import Tallying
+
+_NO_CONTACT = frozenset(
+    {
+        Reason.FILTERED,
+        Reason.INVALID_PHONE,
+        Reason.SUPPRESSED,
+        Reason.DUPLICATE_KEY,
+        Reason.DUPLICATE_PHONE,
+    }
+)
+"""Reasons for which a row never got as far as the templates of its call."""
+
+_OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
+_WAITS_AT_INSIGHT = frozenset({"queued", "sending", "uncertain"})
+"""The ledger's words for a call that Insight may dial yet."""
+
+
+class EveryContactFailedError(RunnerError):
+    """Not one contact got through the templates: the campaign is wrong, not a row."""
+
+    exit_status = ExitStatus.CAMPAIGN_INVALID
+
+    def __init__(self, message: str, *, hint: str, location: tuple[str | int, ...]) -> None:
+        super().__init__(message, hint=hint)
+        self.location = location
+        """Of the template that failed first, in the campaign file."""
+
+
+class Eligibility:
+    """Reads all rows into the staging, and leaves out there whom nobody may or can call."""
+
+    def __init__(self, given: PlanInput, placement: Placement, tally: Tallying) -> None:
+        self._given = given
+        self._campaign = given.campaign
+        self._staging = given.staging
+        self._placement = placement
+        self._tally = tally
+        self._failures = _Failures()
+        self.rows = 0
+        self.still_dialled: list[str] = []
+        """Labels of contacts who may be dialled for a call of before, though this plan would not."""
+
+    def decide(self) -> None:
+        """Raises EveryContactFailedError."""
+        self._staging.remember(self._given.history.calls)
+        self._enlist()
+        self._exclude()
+        self._refuse_if_all_failed()
+
+    def _enlist(self) -> None:
+        """All rows but those that a row itself or a list leaves out."""
+        for number, entry in enumerate(self._given.rows):
+            self.rows = number + 1
+            if isinstance(entry, Exclusion):
+                self._leave_out(number, entry)
+                continue
+            listed = self._given.suppressed(entry.key, entry.phone)
+            if listed is None:
+                self._staging.enlist(number, entry)
+            else:
+                self._leave_out(number, exclusion_of(entry, Reason.SUPPRESSED, listed))
+
+    def _exclude(self) -> None:
+        """The prospects of whom no call can be made, or was made already."""
+        duplicates = Duplicates(*self._staging.repeated())
+        for number, prospect, earlier, taken in self._staging.prospects():
+            exclusion = duplicates.check(prospect) or self._why_not(prospect, earlier, taken)
+            if exclusion is not None:
+                self._leave_out(number, exclusion)
+
+    def _leave_out(self, number: int, exclusion: Exclusion) -> None:
+        """Says so where a call of before may yet be dialled: nothing here can take it back."""
+        known = self._staging.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
+        if known is not None and self._may_be_dialled(known):
+            self.still_dialled.append(self._given.identity.label(exclusion.key))
+            exclusion = replace(exclusion, detail=f"{exclusion.detail}, {EARLIER_CALL}{known.state}")
+        self._failures.note(number, exclusion)
+        self._tally.add_exclusion(exclusion.reason)
+        self._staging.exclude(number, exclusion)
+
+    def _may_be_dialled(self, known: KnownCall) -> bool:
+        return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now
+
+    def _why_not(
+        self, prospect: Prospect, earlier: KnownCall | None, taken: KnownCall | None
+    ) -> Exclusion | None:
+        if earlier is not None and earlier.standing is Standing.TAKEN:
+            taken = earlier
+        if taken is not None:
+            return exclusion_of(prospect, Reason.ALREADY_QUEUED, self._why_taken(prospect, taken))
+        if prospect.fault:
+            return faulty(prospect)
+        if (
+            earlier is not None
+            and earlier.standing is Standing.REFUSED
+            and self._is_as_refused(prospect, earlier)
+        ):
+            detail = "Insight refused this very request before; it is sent again when it changes"
+            return exclusion_of(prospect, Reason.ALREADY_QUEUED, detail)
+        if not self._placement.windows_of(prospect):
+            return exclusion_of(prospect, Reason.NO_WINDOW, self._why_no_window(prospect))
+        return None
+
+    def _why_taken(self, prospect: Prospect, taken: KnownCall) -> str:
+        whose = "this contact" if taken.key == prospect.key else "this number"
+        number = ""
+        if taken.key == prospect.key and taken.phone != prospect.phone:
+            number = ", to another number"
+            if self._may_be_dialled(taken):
+                self.still_dialled.append(self._given.identity.label(prospect.key))
+        return f"a call to {whose} is {taken.state}{number}"
+
+    def _is_as_refused(self, prospect: Prospect, refused: KnownCall) -> bool:
+        return refused.phone == prospect.phone and refused.request == request_of(prospect, self._campaign)
+
+    def _why_no_window(self, prospect: Prospect) -> str:
+        zones = split_zones(prospect.zones)
+        if self._placement.windows(zones, None, None):
+            return "contacts.not_before and contacts.not_after leave it no calling window"
+        closed = next((name for name in zones if not self._placement.windows((name,), None, None)), None)
+        if closed is not None:
+            return f"no calling window opens in {closed} within the campaign's dates"
+        number = "a toll-free number" if is_toll_free(prospect.phone) else "the number"
+        return (
+            f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no hour lies "
+            "inside a window in all of them; give contacts.timezone to say where it is"
+        )
+
+    def _refuse_if_all_failed(self) -> None:
+        first = self._failures.first
+        if first is None or self._failures.others or next(self._staging.candidates(), None) is not None:
+            return
+        raise EveryContactFailedError(
+            f"no contact gets through the templates; the first, {first.source}:{first.line}: {first.detail}",
+            hint="mend the template or the source; nothing was planned",
+            location=self._location(first),
+        )
+
+    def _location(self, failed: Exclusion) -> tuple[str | int, ...]:
+        """A source may have its own template in place of the common one."""
+        field = failed.template[-1] if failed.template[:1] == ("contacts",) else ""
+        for position, source in enumerate(self._campaign.contacts.sources):
+            if field and getattr(source, "path", "inline") == failed.source and getattr(source, field, None):
+                return ("contacts", "sources", position, field)
+        return failed.template
+
+
+class _Failures:
+    """Which contact failed first at a template, and whether any was left out otherwise."""
+
+    def __init__(self) -> None:
+        self.first: Exclusion | None = None
+        self.others = False
+        self._number = 0
+
+    def note(self, number: int, exclusion: Exclusion) -> None:
+        if exclusion.reason in _NO_CONTACT:
+            return
+        if exclusion.reason is not Reason.TEMPLATE_ERROR:
+            self.others = True
+        elif self.first is None or number < self._number:
+            self.first, self._number = exclusion, number
