@@ -36,8 +36,14 @@ CREATE TABLE exclusion (
 CREATE TABLE known (
     id INTEGER PRIMARY KEY, key TEXT, phone TEXT, round INTEGER, standing TEXT, zones TEXT, start INTEGER,
     "end" INTEGER, phone_number TEXT, max_attempts INTEGER, reattempt_wait INTEGER, metadata TEXT,
-    result_url TEXT, state TEXT
+    result_url TEXT, state TEXT, is_newest INTEGER
 );
+CREATE TABLE earlier (
+    number INTEGER PRIMARY KEY, known INTEGER, key TEXT, phone TEXT, round INTEGER, standing TEXT, zones TEXT,
+    start INTEGER, "end" INTEGER, phone_number TEXT, max_attempts INTEGER, reattempt_wait INTEGER,
+    metadata TEXT, result_url TEXT, state TEXT
+);
+CREATE TABLE wanted (known INTEGER PRIMARY KEY);
 CREATE TABLE assigned (
     number INTEGER PRIMARY KEY, rank INTEGER, queue_at INTEGER, start INTEGER, "end" INTEGER, change TEXT,
     reason TEXT, fields TEXT, start_before INTEGER
@@ -53,7 +59,6 @@ _EXCLUSION = ", ".join(
 )
 _LEAST_TELLING = "reason IN ('duplicate_key', 'duplicate_phone')"
 """Of a contact with several rows, what became of the first says more than that the others are the same."""
-_EARLIER = "earlier.id = (SELECT max(id) FROM known WHERE key = prospect.key)"
 _TAKEN = "taken.id = (SELECT max(id) FROM known WHERE phone = prospect.phone AND standing = 'taken')"
 
 
@@ -78,13 +83,18 @@ class SqliteStaging:
     # --- what is told
 
     def remember(self, calls: Iterable[KnownCall]) -> None:
-        known = self._writer("known", 14)
+        known = self._writer("known", 15)
         for call in calls:
             self._remembers = True
-            known.add((None, *_known_row(call)))
+            known.add((None, *_known_row(call), 1))
         known.flush()
         self._do("CREATE INDEX known_key ON known (key)")
         self._do("CREATE INDEX known_phone ON known (phone) WHERE standing = 'taken'")
+        self._do(
+            "UPDATE known SET is_newest = 0 "
+            "WHERE key IN (SELECT key FROM known GROUP BY key HAVING count(*) > 1) "
+            "AND id < (SELECT max(id) FROM known AS newest WHERE newest.key = known.key)"
+        )
 
     def enlist(self, number: int, prospect: Prospect) -> None:
         self._prospects.add((number, *prospect))
@@ -119,10 +129,7 @@ class SqliteStaging:
         return map(_known, self._ask(f"SELECT {_KNOWN.format('known')} FROM known ORDER BY id"))
 
     def taken_starts(self) -> Iterator[int]:
-        rows = self._ask(
-            "SELECT start FROM known WHERE standing = 'taken' "
-            "AND id = (SELECT max(id) FROM known AS newest WHERE newest.key = known.key)"
-        )
+        rows = self._ask("SELECT start FROM known WHERE standing = 'taken' AND is_newest")
         return (start for (start,) in rows)
 
     def repeated(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
@@ -140,11 +147,19 @@ class SqliteStaging:
             for number, *prospect in self._ask(f"SELECT number, {_PROSPECT} FROM prospect ORDER BY number"):
                 yield number, Prospect(*prospect), None, None
             return
+        self._flush()
+        # In the order of the prospects, so that every later step reads both from beginning to end: their
+        # orders differ, and a million rows are not all in memory.
+        self._do(
+            f"INSERT OR IGNORE INTO earlier SELECT prospect.number, known.id, {_KNOWN.format('known')} "
+            "FROM known JOIN prospect ON prospect.key = known.key WHERE known.is_newest "
+            "ORDER BY prospect.number"
+        )
         width = len(Prospect._fields)
         for number, *row in self._ask(
             f"SELECT prospect.number, {_PROSPECT}, {_KNOWN.format('earlier')}, {_KNOWN.format('taken')} "
-            f"FROM prospect LEFT JOIN known AS earlier ON {_EARLIER} LEFT JOIN known AS taken ON {_TAKEN} "
-            "ORDER BY prospect.number"
+            "FROM prospect LEFT JOIN earlier ON earlier.number = prospect.number "
+            f"LEFT JOIN known AS taken ON {_TAKEN} ORDER BY prospect.number"
         ):
             earlier, taken = row[width : width + 13], row[width + 13 :]
             yield number, Prospect(*row[:width]), _known_if_any(earlier), _known_if_any(taken)
@@ -159,7 +174,10 @@ class SqliteStaging:
         width = len(Prospect._fields)
         known, join = ("", "")
         if self._remembers:
-            known, join = f", {_KNOWN.format('earlier')}", f"LEFT JOIN known AS earlier ON {_EARLIER}"
+            known, join = (
+                f", {_KNOWN.format('earlier')}",
+                "LEFT JOIN earlier ON earlier.number = prospect.number",
+            )
         for number, *row in self._ask(
             f"SELECT prospect.number, {_PROSPECT}{known} FROM candidate "
             f"JOIN prospect ON prospect.number = candidate.number {join} ORDER BY candidate.rowid"
@@ -177,15 +195,16 @@ class SqliteStaging:
             return
         self._flush()
         self._do("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
+        self._do(
+            "INSERT OR IGNORE INTO wanted "
+            "SELECT earlier.known FROM assigned JOIN earlier USING (number) ORDER BY earlier.known"
+        )
         for row in self._ask(
-            f"SELECT {_KNOWN.format('known')}, {_EXCLUSION} FROM known LEFT JOIN exclusion "
-            "ON exclusion.number = (SELECT number FROM exclusion WHERE key = known.key "
-            f"ORDER BY {_LEAST_TELLING}, number DESC LIMIT 1) "
-            "WHERE standing = 'planned' "
-            "AND id = (SELECT max(id) FROM known AS newest WHERE newest.key = known.key) "
-            "AND NOT EXISTS "
-            "(SELECT 1 FROM prospect JOIN assigned USING (number) WHERE prospect.key = known.key) "
-            "ORDER BY id"
+            f"SELECT {_KNOWN.format('known')}, {_EXCLUSION} FROM known "
+            "LEFT JOIN wanted ON wanted.known = known.id "
+            "LEFT JOIN exclusion ON exclusion.number = (SELECT number FROM exclusion "
+            f"WHERE key = known.key ORDER BY {_LEAST_TELLING}, number DESC LIMIT 1) "
+            "WHERE known.standing = 'planned' AND known.is_newest AND wanted.known IS NULL ORDER BY known.id"
         ):
             yield _known(row[:13]), None if row[13] is None else _exclusion(row[13:])
 
@@ -208,6 +227,8 @@ class SqliteStaging:
     def exclusions(self) -> Sequence[Exclusion]:
         self._flush()
         self._do(f"CREATE TABLE IF NOT EXISTS excluded AS SELECT {_EXCLUSION} FROM exclusion ORDER BY number")
+        # For `left_out`, which is asked for every call that is about to go.
+        self._do("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
         return _Rows(
             self._ask,
             "excluded",
@@ -217,7 +238,6 @@ class SqliteStaging:
 
     def left_out(self, key: str) -> Exclusion | None:
         """Why there is no call for this contact; None where there is one, or where one was queued before."""
-        self._do("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
         found = self._ask(
             f"SELECT {_EXCLUSION} FROM exclusion WHERE key = ? AND reason <> ? AND NOT EXISTS "
             "(SELECT 1 FROM prospect JOIN assigned USING (number) WHERE prospect.key = exclusion.key) "

@@ -5,6 +5,7 @@ some at a time through a pipe and gives back what they come to. It ends when its
 when this process is killed.
 """
 
+import gc
 import os
 import pickle
 import subprocess
@@ -163,4 +164,6 @@ def _plain(entry: Prospect | Exclusion) -> tuple[object, ...] | Exclusion:
 
 
 if __name__ == "__main__":
+    # A row leaves nothing behind that refers to itself; looking for such things took a fifth of the time.
+    gc.disable()
     _serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -2,7 +2,6 @@
 
 import hmac
 import re
-from collections.abc import Iterable
 
 _REF_LENGTH = 10
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -39,12 +38,9 @@ class Identity:
         """A keyed hash in hexadecimal."""
         return self._hmac(text).hex()
 
-    def digest_of_all(self, texts: Iterable[str]) -> str:
+    def digest_of_many(self) -> "Digest":
         """A keyed hash of many texts in their order, of which no more than one is in memory at a time."""
-        whole = hmac.new(self._key, digestmod="sha256")
-        for text in texts:
-            whole.update(f"{len(text)}:{text}".encode())
-        return whole.hexdigest()
+        return Digest(self._key)
 
     def label(self, key: str) -> str:
         """What people read for this contact: its key, unless that may be a number, an address or a name."""
@@ -52,6 +48,19 @@ class Identity:
 
     def _hmac(self, text: str) -> bytes:
         return hmac.digest(self._key, text.encode(), "sha256")
+
+
+class Digest:
+    """A keyed hash of all texts that it is told, in their order."""
+
+    def __init__(self, key: bytes) -> None:
+        self._whole = hmac.new(key, digestmod="sha256")
+
+    def add(self, text: str) -> None:
+        self._whole.update(f"{len(text)}:{text}".encode())
+
+    def hexadecimal(self) -> str:
+        return self._whole.hexdigest()
 
 
 def _may_tell_who_it_is(key: str) -> bool:

@@ -1,6 +1,7 @@
 """What the ledger knows of a campaign's calls, as the planner reads it: there may be millions."""
 
 import json
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -11,9 +12,9 @@ from runner.ledger.states import CallState, standing
 from runner.ledger.tables import calls
 from runner.planning.plan import CallRequest, KnownCall, Metadata
 
-_ROWS_AT_ONCE = 1_000
+_ROWS_AT_ONCE = 900
+"""Old releases of SQLite take 999 values in a statement."""
 _COLUMNS = (
-    calls.c.id,
     calls.c.contact,
     calls.c.phone,
     calls.c.round,
@@ -33,31 +34,33 @@ _COLUMNS = (
 class KnownCalls(Iterable[KnownCall]):
     """The calls of one campaign, oldest first, read anew each time.
 
-    They are read a thousand at a time, each in a transaction of its own: whoever stops half-way keeps nobody
-    from writing. What others write meanwhile changes the stamp of the history.
+    They are read some at a time, each in a transaction of its own: whoever stops half-way keeps nobody from
+    writing. What others write meanwhile changes the stamp of the history.
     """
 
     def __init__(self, engine: Engine, campaign: str) -> None:
         self._engine = engine
-        self._query = (
-            select(*_COLUMNS).where(calls.c.campaign == campaign).order_by(calls.c.id).limit(_ROWS_AT_ONCE)
-        )
+        self._campaign = campaign
 
     def __iter__(self) -> Iterator[KnownCall]:
-        newest = -1
-        while rows := self._after(newest):
-            newest = rows[-1][0]
-            yield from map(_known_call, rows)
+        # Numbers alone first: asked for the next of them each time, SQLite would look through all each time.
+        numbers = self._numbers()
+        for first in range(0, len(numbers), _ROWS_AT_ONCE):
+            yield from map(_known_call, self._rows(numbers[first : first + _ROWS_AT_ONCE]))
 
-    def _after(self, newest: int) -> Sequence[Row[Any]]:
+    def _numbers(self) -> Sequence[int]:
+        mine = select(calls.c.id).where(calls.c.campaign == self._campaign).order_by(calls.c.id)
         with self._engine.begin() as connection:
-            return connection.execute(self._query.where(calls.c.id > newest)).all()
+            return array("q", connection.scalars(mine))
+
+    def _rows(self, numbers: Sequence[int]) -> Sequence[Row[Any]]:
+        some = select(*_COLUMNS).where(calls.c.id.in_(numbers)).order_by(calls.c.id)
+        with self._engine.begin() as connection:
+            return connection.execute(some).all()
 
 
-def _known_call(
-    row: Sequence[Any],
-) -> KnownCall:
-    _, contact, phone, round_, state, zones, start, end, dial_string, attempts, wait, metadata, url = row
+def _known_call(row: Sequence[Any]) -> KnownCall:
+    contact, phone, round_, state, zones, start, end, dial_string, attempts, wait, metadata, url = row
     return KnownCall(
         key=contact,
         phone=phone,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -199,9 +200,9 @@ class PlanEntry:
         """Of every call that was written after the one with the id `newest`."""
         new = select(
             calls.c.id, calls.c.run, calls.c.updated_at, literal(CallState.PLANNED.value), literal("planned")
-        ).where(calls.c.id > newest, calls.c.campaign == self._binding.campaign, calls.c.run == self._run)
+        ).where(calls.c.id > newest, calls.c.run == self._run)
         columns = ["call", "run", "at", "after", "reason"]
-        self._connection.execute(insert(transitions).from_select(columns, new.order_by(calls.c.id)))
+        self._connection.execute(insert(transitions).from_select(columns, new))
 
     def _take_over(self, planned: Sequence[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]) -> None:
         """Calls that stay as they are become those of this run."""
@@ -248,7 +249,7 @@ class PlanEntry:
             call.end_timestamp,
             call.earliest,
             call.latest,
-            json.dumps(call.timezones),
+            _zones_json(call.timezones),
             request.phone_number,
             request.max_attempts,
             request.reattempt_wait,
@@ -284,6 +285,11 @@ def _some_at_a_time(all_of_them: Iterable[_T]) -> Iterator[list[_T]]:
     remaining = iter(all_of_them)
     while some := list(islice(remaining, _AT_A_TIME)):
         yield some
+
+
+@lru_cache(maxsize=4096)
+def _zones_json(zones: tuple[str, ...]) -> str:
+    return json.dumps(zones)
 
 
 def _is_as_held(call: PlannedCall, row: RowMapping) -> bool:

@@ -1,5 +1,6 @@
 """Who may be called, and why the others may not. Pure."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from runner.contacts.contact import Exclusion, Reason
@@ -12,7 +13,6 @@ from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import EARLIER_CALL
 from runner.planning.prospect import Prospect, exclusion_of, faulty, split_zones
 from runner.planning.request import request_of
-from runner.planning.tally import Tallying
 
 _NO_CONTACT = frozenset(
     {
@@ -30,6 +30,10 @@ _WAITS_AT_INSIGHT = frozenset({"queued", "sending", "uncertain"})
 """The ledger's words for a call that Insight may dial yet."""
 
 
+Exclude = Callable[[int, Exclusion], None]
+"""Takes the row with this number out of the plan."""
+
+
 class EveryContactFailedError(RunnerError):
     """Not one contact got through the templates: the campaign is wrong, not a row."""
 
@@ -44,12 +48,12 @@ class EveryContactFailedError(RunnerError):
 class Eligibility:
     """Reads all rows into the staging, and leaves out there whom nobody may or can call."""
 
-    def __init__(self, given: PlanInput, placement: Placement, tally: Tallying) -> None:
+    def __init__(self, given: PlanInput, placement: Placement, exclude: Exclude) -> None:
         self._given = given
         self._campaign = given.campaign
         self._staging = given.staging
         self._placement = placement
-        self._tally = tally
+        self._exclude_row = exclude
         self._failures = _Failures()
         self.rows = 0
         self.still_dialled: list[str] = []
@@ -90,8 +94,7 @@ class Eligibility:
             self.still_dialled.append(self._given.identity.label(exclusion.key))
             exclusion = replace(exclusion, detail=f"{exclusion.detail}, {EARLIER_CALL}{known.state}")
         self._failures.note(number, exclusion)
-        self._tally.add_exclusion(exclusion.reason)
-        self._staging.exclude(number, exclusion)
+        self._exclude_row(number, exclusion)
 
     def _may_be_dialled(self, known: KnownCall) -> bool:
         return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now

@@ -23,6 +23,8 @@ class Placement:
         self._spread = campaign.pacing.spread
         self._calendar = Calendar(campaign.calling_windows, now)
         self._slots = Slots(effective_pace(campaign, requests_per_second))
+        self._first_open: dict[tuple[Window, ...], int] = {}
+        """Of contacts that share their windows, which is the first that may have room."""
         self._wanted_starts: Mapping[tuple[Window, ...], Iterator[int]] = {}
         # Most contacts have no dates of their own, and share their zones with many others.
         self._known_windows = lru_cache(maxsize=4096)(self._windows)
@@ -81,7 +83,9 @@ class Placement:
         return self._first_slot(windows, wanted)
 
     def _first_slot(self, windows: tuple[Window, ...], wanted: int | None) -> Slot | None:
-        for window in windows:
+        first_open = self._first_open.get(windows, 0)
+        for index in range(first_open, len(windows)):
+            window = windows[index]
             latest = last_start(window, self._margin)
             start = None
             if wanted is not None and wanted > latest:
@@ -92,6 +96,9 @@ class Placement:
                 start = self._slots.take(window.start, latest)
             if start is not None:
                 return self.slot_at(start, dialling_end(window, self._margin))
+            if index == first_open:
+                # It is full, and stays so: nothing that was taken is given back.
+                first_open = self._first_open[windows] = index + 1
         return None
 
     def _spread_over(self, windows: tuple[Window, ...], calls: int) -> Iterator[int]:

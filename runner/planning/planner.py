@@ -53,24 +53,25 @@ class _Planner:
             given.campaign, now=given.now, requests_per_second=given.requests_per_second
         )
         self._tally = Tallying()
-        self._eligibility = Eligibility(given, self._placement, self._tally)
+        self._eligibility = Eligibility(given, self._placement, self._exclude)
+        self._digest = given.identity.digest_of_many()
+        """Of all that the plan says, in the order in which it is found out."""
 
     def build(self) -> Plan:
         self._eligibility.decide()
         found = self._assign()
-        calls = self._staging.calls()
         withdrawals = tuple(self._withdrawals())
         told, silenced = silence.part(
             (*self._given.earlier_diagnostics(), *plan_warnings.of(found, self._given.diagnose)),
             self._campaign.silence,
         )
         return Plan(
-            plan_id=self._plan_id(calls, withdrawals),
+            plan_id=self._plan_id(withdrawals),
             campaign=self._campaign.name,
             as_of=int(self._given.now),
             rows=self._eligibility.rows,
             calls_per_minute=effective_pace(self._campaign, self._given.requests_per_second),
-            calls=Listing(calls, self._call),
+            calls=Listing(self._staging.calls(), self._call),
             exclusions=self._staging.exclusions(),
             withdrawals=withdrawals,
             tally=self._tally.tally(),
@@ -92,7 +93,7 @@ class _Planner:
             census.see(prospect)
             if self._is_beyond_limit(position):
                 detail = f"--limit {self._given.limit} is reached"
-                self._note(number, exclusion_of(prospect, Reason.CALL_LIMIT, detail))
+                self._exclude(number, exclusion_of(prospect, Reason.CALL_LIMIT, detail))
                 continue
             windows = self._placement.windows_of(prospect)
             fields = self._changed_fields(prospect, earlier)
@@ -100,11 +101,14 @@ class _Planner:
             if slot is None:
                 census.misses += 1
                 detail = "the pace leaves no free start before the last window closes"
-                self._note(number, exclusion_of(prospect, Reason.NO_WINDOW, detail))
+                self._exclude(number, exclusion_of(prospect, Reason.NO_WINDOW, detail))
                 continue
             census.place(prospect, slot.start_timestamp)
             changed = difference(earlier, fields, slot, windows=windows, now=self._given.now)
-            self._staging.assign(number, _assignment(slot, changed))
+            assignment = _assignment(slot, changed)
+            # Bare tuples: the names of their fields would take as long as their values.
+            self._digest.add(repr((*prospect, *assignment)))
+            self._staging.assign(number, assignment)
             self._count(prospect, slot, changed)
         return plan_warnings.Findings(
             campaign=self._campaign,
@@ -165,8 +169,9 @@ class _Planner:
             earlier, prospect.phone, split_zones(prospect.zones), request_of(prospect, self._campaign)
         )
 
-    def _note(self, number: int, exclusion: Exclusion) -> None:
+    def _exclude(self, number: int, exclusion: Exclusion) -> None:
         self._tally.add_exclusion(exclusion.reason)
+        self._digest.add(repr(exclusion))
         self._staging.exclude(number, exclusion)
 
     def _call(self, assigned: tuple[Prospect, Assignment]) -> PlannedCall:
@@ -205,19 +210,13 @@ class _Planner:
                 key=known.key, round=known.round, reason=reason, start_timestamp=known.start_timestamp
             )
 
-    def _plan_id(
-        self, calls: Iterable[tuple[Prospect, Assignment]], withdrawals: Iterable[Withdrawal]
-    ) -> str:
-        """A keyed hash of all that the plan says, piece by piece: as one text it would fill the memory."""
+    def _plan_id(self, withdrawals: Iterable[Withdrawal]) -> str:
+        """A keyed hash of all that the plan says."""
         head = [int(self._given.now), self._campaign.model_dump(mode="json"), asdict(self._given.versions)]
-        pieces = chain(
-            (json.dumps(head, sort_keys=True),),
-            # Bare tuples: the names of their fields would take as long as their values.
-            (repr((*prospect, *assignment)) for prospect, assignment in calls),
-            map(repr, self._staging.exclusions()),
-            map(repr, withdrawals),
-        )
-        return f"sha256:{self._given.identity.digest_of_all(pieces)}"
+        self._digest.add(json.dumps(head, sort_keys=True))
+        for withdrawal in withdrawals:
+            self._digest.add(repr(withdrawal))
+        return f"sha256:{self._digest.hexadecimal()}"
 
 
 class _Reread(Iterable[tuple[Window, ...]]):
