@@ -78,6 +78,7 @@ def plan_of(
             diagnose=lambda code, message, loc, hint: loaded.diagnostic(
                 Severity.WARNING, code, message, loc, hint
             ),
+            progress=lambda _what, _total, items: iter(items),
             earlier_diagnostics=tuple,
         )
     )

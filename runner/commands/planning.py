@@ -25,7 +25,7 @@ from runner.planning.plan import DataVersions, Plan
 from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import build_plan
-from runner.reports.progress import Watch, row_progress
+from runner.reports.progress import progress, row_progress
 from runner.settings import Settings
 from runner.staging import SqliteStaging
 
@@ -81,14 +81,11 @@ def prepare_plan(
     identity = Identity(key)
     staging = SqliteStaging()
     of_ledger = list(circumstances.of_ledger(loaded, settings, ledger, identity, now))
-    with (
-        _at_their_template(loaded),
-        row_progress("planning contacts", lambda: lines_of(sources, folder)) as watch,
-    ):
+    with _at_their_template(loaded):
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
-                rows=screened_rows(campaign, key, _rows(sources, reader, watch)),
+                rows=screened_rows(campaign, key, _rows(sources, reader)),
                 suppressed=suppression.match,
                 history=ledger.history(campaign.name),
                 staging=staging,
@@ -100,6 +97,7 @@ def prepare_plan(
                 diagnose=lambda code, message, loc, hint: loaded.diagnostic(
                     Severity.WARNING, code, message, loc, hint
                 ),
+                progress=progress,
                 earlier_diagnostics=lambda: (
                     *loaded.warnings,
                     *loaded.silenced,
@@ -125,10 +123,12 @@ def privacy_key(settings: Settings, ledger: Ledger) -> bytes:
     return settings.privacy_key.get_secret_value().encode() or ledger.privacy_key()
 
 
-def _rows(sources: list[Source], reader: SourceReader, watch: Watch) -> Iterator[tuple[Source, Row]]:
-    for source in sources:
-        for row in watch(reader.rows(source)):
-            yield source, row
+def _rows(sources: list[Source], reader: SourceReader) -> Iterator[tuple[Source, Row]]:
+    # The bar ends with the rows: the steps after it have bars of their own.
+    with row_progress("reading contacts", lambda: lines_of(sources, reader.folder)) as watch:
+        for source in sources:
+            for row in watch(reader.rows(source)):
+                yield source, row
 
 
 @contextmanager

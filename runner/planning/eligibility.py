@@ -56,6 +56,8 @@ class Eligibility:
         self._exclude_row = exclude
         self._failures = _Failures()
         self.rows = 0
+        self.candidates = 0
+        """Whom nothing has left out so far."""
         self.still_dialled: list[str] = []
         """Labels of contacts who may be dialled for a call of before, though this plan would not."""
 
@@ -76,16 +78,19 @@ class Eligibility:
             listed = self._given.suppressed(entry.key, entry.phone)
             if listed is None:
                 self._staging.enlist(number, entry)
+                self.candidates += 1
             else:
                 self._leave_out(number, exclusion_of(entry, Reason.SUPPRESSED, listed))
 
     def _exclude(self) -> None:
         """The prospects of whom no call can be made, or was made already."""
         duplicates = Duplicates(*self._staging.repeated())
-        for number, prospect, earlier, taken in self._staging.prospects():
+        prospects = self._given.progress("checking contacts", self.candidates, self._staging.prospects())
+        for number, prospect, earlier, taken in prospects:
             exclusion = duplicates.check(prospect) or self._why_not(prospect, earlier, taken)
             if exclusion is not None:
                 self._leave_out(number, exclusion)
+                self.candidates -= 1
 
     def _leave_out(self, number: int, exclusion: Exclusion) -> None:
         """Says so where a call of before may yet be dialled: nothing here can take it back."""

@@ -1,7 +1,8 @@
 """Everything a plan follows from. Values only."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
@@ -11,6 +12,14 @@ from runner.planning.plan import DataVersions, History
 from runner.planning.plan_warnings import Diagnose
 from runner.planning.prospect import Prospect
 from runner.planning.staging import Staging
+
+_T = TypeVar("_T")
+
+
+class Progress(Protocol):
+    """Passes items on, and may show somebody how many of `total` they are; `what` is done with them."""
+
+    def __call__(self, what: str, total: int, items: Iterable[_T]) -> Iterator[_T]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,5 +39,6 @@ class PlanInput:
     requests_per_second: float
     limit: int | None
     diagnose: Diagnose
+    progress: Progress
     earlier_diagnostics: Callable[[], Iterable[Diagnostic]]
     """What loading the campaign and reading its sources found, asked for when all rows were read."""

@@ -89,7 +89,10 @@ class _Planner:
         demand = Demand(taken, _Reread(self._waiting))
         self._placement.expect(demand.waiting)
         census = plan_warnings.Census(self._campaign)
-        for position, (number, prospect, earlier) in enumerate(self._staging.candidates()):
+        candidates = self._given.progress(
+            "placing calls", self._eligibility.candidates, self._staging.candidates()
+        )
+        for position, (number, prospect, earlier) in enumerate(candidates):
             census.see(prospect)
             if self._is_beyond_limit(position):
                 detail = f"--limit {self._given.limit} is reached"

@@ -1,15 +1,17 @@
-"""A progress bar while rows are read: on a terminal only, and only where it takes longer than a moment."""
+"""Progress bars while a plan is made: on a terminal only, and only where it takes longer than a moment."""
 
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.contacts.contact import Row
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+_T = TypeVar("_T")
 
 Watch = Callable[[Iterable[Row]], Iterator[Row]]
 """Passes on the rows of the next source, and notes how far they are."""
@@ -39,53 +41,87 @@ def row_progress(
         reading.stop()
 
 
+def progress(
+    what: str, total: int, items: Iterable[_T], *, now: Callable[[], float] = time.monotonic
+) -> Iterator[_T]:
+    """Passes the items on, and counts on stderr how many of `total` they are. `now` is as above."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    bar = _Bar(what, lambda: total, now)
+    try:
+        for number, item in enumerate(items, start=1):
+            if number % _ROWS_BETWEEN_LOOKS == 0:
+                bar.look(number, lambda: number)  # noqa: B023 - asked at once, if at all
+            yield item
+    finally:
+        bar.stop()
+
+
 class _Reading:
     """How far the rows of several sources are read. Rows are counted; the bar and what is left go by lines,
     because nobody knows the number of rows before the end.
     """
 
     def __init__(self, what: str, count_lines: Callable[[], Sequence[int]], now: Callable[[], float]) -> None:
-        self._what = what
         self._count_lines = count_lines
-        self._now = now
-        self._began = now()
-        self._look_again_at = self._began + _PATIENCE_SECONDS
+        self._bar = _Bar(what, self._all_lines, now)
         self._rows = 0
         self._sources = 0
-        self._bar: tuple[Progress, TaskID] | None = None
         self._lines: Sequence[int] = ()
 
     def watch(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
             self._rows += 1
             if self._rows % _ROWS_BETWEEN_LOOKS == 0:
-                self._look(row.line)
+                self._bar.look(self._rows, lambda: self._read(row.line))  # noqa: B023 - asked at once, if at all
             yield row
         self._sources += 1
 
     def stop(self) -> None:
-        if self._bar is not None:
-            self._bar[0].stop()
+        self._bar.stop()
 
-    def _look(self, line: int) -> None:
+    def _all_lines(self) -> int:
+        self._lines = self._count_lines()
+        return sum(self._lines)
+
+    def _read(self, line: int) -> int:
+        return min(sum(self._lines[: self._sources]) + line, sum(self._lines))
+
+
+class _Bar:
+    """Appears when it takes longer than a moment; asks for the total then."""
+
+    def __init__(self, what: str, total: Callable[[], int], now: Callable[[], float]) -> None:
+        self._what = what
+        self._total = total
+        self._now = now
+        self._began = now()
+        self._look_again_at = self._began + _PATIENCE_SECONDS
+        self._shown: tuple[Progress, TaskID] | None = None
+
+    def look(self, rows: int, completed: Callable[[], int]) -> None:
         now = self._now()
         if now < self._look_again_at:
             return
         self._look_again_at = now + _REFRESH_SECONDS
-        if self._bar is None:
-            self._lines = self._count_lines()
-            self._bar = _start(self._what, sum(self._lines), self._now)
-        progress, task = self._bar
-        progress.update(
+        if self._shown is None:
+            self._shown = _start(self._what, self._total(), self._now)
+        shown, task = self._shown
+        shown.update(
             task,
-            completed=min(sum(self._lines[: self._sources]) + line, sum(self._lines)),
-            rows=f"{self._rows:,}",
-            rate=f"{self._rows / (now - self._began):,.0f}/s",
+            completed=completed(),
+            rows=f"{rows:,}",
+            rate=f"{rows / (now - self._began):,.0f}/s",
             refresh=True,
         )
 
+    def stop(self) -> None:
+        if self._shown is not None:
+            self._shown[0].stop()
 
-def _start(what: str, lines: int, now: Callable[[], float]) -> "tuple[Progress, TaskID]":
+
+def _start(what: str, total: int, now: Callable[[], float]) -> "tuple[Progress, TaskID]":
     # Rich takes a while to import, and most plans are made before anybody needs a bar.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -103,4 +139,4 @@ def _start(what: str, lines: int, now: Callable[[], float]) -> "tuple[Progress, 
         transient=True,
     )
     progress.start()
-    return progress, progress.add_task(what, total=lines, rows="", rate="")
+    return progress, progress.add_task(what, total=total, rows="", rate="")

@@ -24,11 +24,11 @@ def ticking(seconds):
 def test_long_reading_shows_how_much_how_fast_and_for_how_long_yet(monkeypatch):
     with (
         terminal(monkeypatch) as sent,
-        row_progress("planning contacts", lambda: [40_001], now=ticking(0.5)) as watch,
+        row_progress("reading contacts", lambda: [40_001], now=ticking(0.5)) as watch,
     ):
         assert [row.line for row in watch(rows(20_000))] == list(range(2, 20_002))
     text = shown(sent)
-    assert re.search(r"planning contacts .*\d+,\d{3} +\d[\d,]*/s +0:\d\d:\d\d", text), text
+    assert re.search(r"reading contacts .*\d+,\d{3} +\d[\d,]*/s +0:\d\d:\d\d", text), text
 
 
 def test_what_is_left_goes_by_the_lines_of_all_sources(monkeypatch):
@@ -75,6 +75,21 @@ def test_the_bar_is_gone_when_reading_fails(monkeypatch):
     assert "".join(sent).rindex("\x1b[2K") < "".join(sent).rindex("error")
 
 
+def test_steps_of_known_length_show_how_far_they_are(monkeypatch):
+    with terminal(monkeypatch) as sent:
+        assert list(progress.progress("placing calls", 8_000, range(8_000), now=ticking(0.5))) == list(
+            range(8_000)
+        )
+    text = shown(sent)
+    assert re.search(r"placing calls .*4,000 +\d[\d,]*/s +0:\d\d:\d\d", text), text
+    assert "".join(sent).rindex("\x1b[2K") > "".join(sent).rindex("placing calls")
+
+
+def test_steps_without_a_terminal_show_nothing(capsys):
+    assert list(progress.progress("p", 3, "abc", now=ticking(60))) == ["a", "b", "c"]
+    assert capsys.readouterr() == ("", "")
+
+
 CAMPAIGN = """
 version: 1
 name: shown
@@ -101,5 +116,7 @@ def test_plan_shows_how_far_it_is_with_the_lists_and_the_contacts(monkeypatch, t
         assert run(["plan", str(tmp_path / "campaign.yaml"), "--output", "json"]) == 0
     text = shown(sent)
     assert "reading suppression lists" in text
-    assert "planning contacts" in text
-    assert "planning" not in capsys.readouterr().out
+    assert "reading contacts" in text
+    assert "checking contacts" in text
+    assert "placing calls" in text
+    assert "contacts" not in capsys.readouterr().out.splitlines()[0]
