@@ -49,6 +49,7 @@ CREATE TABLE assigned (
     reason TEXT, fields TEXT, start_before INTEGER
 );
 """
+_OF_ASSIGNMENT = len(Assignment._fields)
 _PROSPECT = ", ".join(f"prospect.{name}" for name in Prospect._fields)
 _KNOWN = (
     '{0}.key, {0}.phone, {0}.round, {0}.standing, {0}.zones, {0}.start, {0}."end", {0}.phone_number, '
@@ -383,8 +384,7 @@ def _known(row: Sequence[Any]) -> KnownCall:
 
 
 def _assigned(row: tuple[Any, ...]) -> tuple[Prospect, Assignment]:
-    width = len(Assignment._fields)
-    return Prospect(*row[width:]), Assignment(*row[:width])
+    return Prospect._make(row[_OF_ASSIGNMENT:]), Assignment._make(row[:_OF_ASSIGNMENT])
 
 
 def _exclusion(row: Sequence[Any]) -> Exclusion:

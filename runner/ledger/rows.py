@@ -1,6 +1,6 @@
 """From rows of the ledger to values of the plan, and ways of writing that both databases share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib import import_module
 from itertools import islice
 
@@ -19,7 +19,7 @@ def insert_once(connection: Connection, table: Table, **values: object) -> None:
     connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
 
 
-def write_many(connection: Connection, statement: str, rows: Iterable[Sequence[object]]) -> int:
+def write_many(connection: Connection, statement: str, rows: Iterable[tuple[object, ...]]) -> int:
     """Executes a statement once for each row of values, and returns how many rows of the table that changed.
 
     It has a `?` for each value, and no other. A million calls are written this way: SQLAlchemy's own lists of
@@ -30,7 +30,7 @@ def write_many(connection: Connection, statement: str, rows: Iterable[Sequence[o
         statement = statement.replace("?", "%s")
     changed = 0
     remaining = iter(rows)
-    while some := [tuple(row) for row in islice(remaining, _ROWS_AT_ONCE)]:
+    while some := list(islice(remaining, _ROWS_AT_ONCE)):
         changed += connection.exec_driver_sql(statement, some).rowcount
     return changed
 
