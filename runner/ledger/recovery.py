@@ -2,6 +2,7 @@
 
 from sqlalchemy import ColumnElement, Connection, select, true, update
 
+from runner.ledger import postgresql
 from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, runs
 from runner.ledger.trail import record_transition
@@ -19,6 +20,8 @@ def bury_dead_runs(
     Returns how many calls that were. `alone` says that nobody else can hold the campaign, so that every run
     but `survivor` is dead, whatever its lease says.
     """
+    if connection.dialect.name == "postgresql":
+        postgresql.end_overdue_transactions(connection)
     has_passed: ColumnElement[bool] = true() if alone else runs.c.lease_until <= now
     # Where nobody else can hold the campaign its process is gone for certain, and no grace is needed.
     gone = {"lease_until": 0} if alone else {}
