@@ -1,15 +1,13 @@
 """What every form of a plan tells, counted and grouped once."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TypeVar
 
 from runner.contacts.contact import Reason
 from runner.planning.plan import Change
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, tally_of
-from runner.planning.zones import westernmost
 from runner.reports.times import local_time
 
 _Group = TypeVar("_Group", bound=Hashable)
@@ -139,16 +137,6 @@ def _first(
             if not missing:
                 break
     return found
-
-
-def starts_by_local_hour(calls: Iterable[CallView]) -> Mapping[date, Mapping[int, int]]:
-    """How many calls start in each hour of each local day of the contacts, in order."""
-    counted: dict[date, Counter[int]] = defaultdict(Counter)
-    # Starts repeat from call to call, and the arithmetic of zones is slow.
-    for (start, zones), number in Counter((call.start_timestamp, call.timezones) for call in calls).items():
-        local = westernmost(start, zones)
-        counted[local.date()][local.hour] += number
-    return {day: dict(sorted(counted[day].items())) for day in sorted(counted)}
 
 
 def short_of_attempts(plan: PlanView) -> str:

@@ -14,6 +14,7 @@ from runner.campaign.silence import in_a_line
 from runner.planning.plan_view import CallView, PlanView
 from runner.reports import plan_facts
 from runner.reports.page import contact_table, week_map, zone_chart
+from runner.reports.page.starts import StartCount
 from runner.reports.plan_text import request_fields, zone_names
 from runner.reports.times import local_time, rfc3339
 
@@ -35,22 +36,23 @@ class Sample:
 def plan_html(plan: PlanView) -> str:
     """The same plan gives the same bytes. Every value is escaped, wherever it stands in the page."""
     style, script = _shipped("plan.css"), _shipped("plan.js")
-    entries = contact_table.entries(plan)
+    page = _read(plan)
+    local = page.starts.local()
     return _template().render(
         plan=plan,
         facts=plan_facts,
         style=Markup(style),  # noqa: S704 - our own file, without any value of a plan
         script=Markup(script),  # noqa: S704 - likewise
         policy=_policy(style, script),
-        chart=zone_chart.zone_chart(plan.calls),
+        chart=zone_chart.zone_chart(local),
         panel=zone_chart,
-        week=week_map.week_map(plan),
+        week=week_map.week_map(plan.hours, local),
         week_map=week_map,
-        samples=samples(plan.calls),
-        rows=[contact_table.text_row(entry) for entry in entries[: contact_table.FIRST_ROWS]],
-        row_count=len(entries),
-        kinds=_kinds(entries),
-        data=contact_table.table_data(entries, shown),
+        samples=page.samples.told(),
+        rows=page.table.first_rows(),
+        row_count=len(page.table),
+        kinds=page.table.kinds(),
+        data=page.table.data(),
         first_rows=FIRST_ROWS,
         most_rows=_MOST_ROWS,
         versions=asdict(plan.versions),
@@ -68,30 +70,52 @@ def shown(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def samples(calls: Sequence[CallView]) -> list[Sample]:
+class Samples:
     """The first request of each kind, and the first for somebody who may be in several zones."""
-    found: dict[str, CallView] = {}
-    for call in calls:
-        found.setdefault(call.change.value, call)
+
+    def __init__(self) -> None:
+        self._found: dict[str, CallView] = {}
+
+    def add(self, call: CallView) -> None:
+        self._found.setdefault(call.change.value, call)
         if len(call.timezones) > 1:
-            found.setdefault("in several zones", call)
-    if len(found) > 1:
-        found.pop("unchanged", None)
-    kinds: dict[int, list[str]] = {}
-    for kind, call in found.items():
-        kinds.setdefault(id(call), []).append(kind)
-    return [
-        Sample(stands_for=", ".join(names), call=call, fields=list(request_fields(call)))
-        for names in kinds.values()
-        for call in [found[names[0]]]
-    ]
+            self._found.setdefault("in several zones", call)
+
+    def told(self) -> list[Sample]:
+        found = dict(self._found)
+        if len(found) > 1:
+            found.pop("unchanged", None)
+        kinds: dict[int, list[str]] = {}
+        for kind, call in found.items():
+            kinds.setdefault(id(call), []).append(kind)
+        return [
+            Sample(stands_for=", ".join(names), call=call, fields=list(request_fields(call)))
+            for names in kinds.values()
+            for call in [found[names[0]]]
+        ]
 
 
-def _kinds(entries: Sequence[contact_table.Entry]) -> list[tuple[str, int]]:
-    numbers = dict.fromkeys(contact_table.KINDS, 0)
-    for entry in entries:
-        numbers[entry.kind] += 1
-    return [(kind, number) for kind, number in numbers.items() if number]
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What the page shows of calls and rows."""
+
+    starts: StartCount
+    samples: Samples
+    table: contact_table.ContactTable
+
+
+def _read(plan: PlanView) -> _Page:
+    """Looks at each call once: its view is made anew whenever somebody looks."""
+    page = _Page(StartCount(), Samples(), contact_table.ContactTable(shown))
+    for call in plan.calls:
+        page.starts.add(call.start_timestamp, call.timezones)
+        page.samples.add(call)
+        page.table.add(contact_table.called(call))
+    for withdrawal in plan.withdrawals:
+        page.table.add(contact_table.withdrawn(withdrawal))
+    for exclusion in plan.exclusions:
+        page.table.add(contact_table.excluded(exclusion))
+    return page
 
 
 def _shipped(name: str) -> str:

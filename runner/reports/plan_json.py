@@ -1,11 +1,12 @@
 """The plan as JSON, format version 1. The same plan gives the same bytes."""
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import repeat
 from typing import Any
 
-from runner.planning.plan_view import CallView, PlanView
+from runner.planning.plan_view import CallView, ExclusionView, PlanView, WithdrawalView
 from runner.planning.saved_plan import Pins
 from runner.reports.diagnostic_json import diagnostic_json
 from runner.reports.times import rfc3339
@@ -15,6 +16,11 @@ FORMAT_VERSION = 1
 
 def plan_json(plan: PlanView, pins: Pins | None = None) -> str:
     """One line for each call, so that a diff of two plans reads well. With its pins it is a saved plan."""
+    return "".join(plan_json_pieces(plan, pins))
+
+
+def plan_json_pieces(plan: PlanView, pins: Pins | None = None) -> Iterator[str]:
+    """The same text, a call at a time."""
     head = {
         "format_version": FORMAT_VERSION,
         "plan_id": plan.plan_id,
@@ -29,20 +35,22 @@ def plan_json(plan: PlanView, pins: Pins | None = None) -> str:
     if pins is not None:
         head["saved"] = {name: value for name, value in asdict(pins).items() if name != "calls"}
     call_pins = pins.calls if pins is not None else repeat(None)
-    lists = {
-        "calls": [_call(call, pin) for call, pin in zip(plan.calls, call_pins, strict=False)],
-        "exclusions": [asdict(exclusion) for exclusion in plan.exclusions],
-        "withdrawals": [asdict(withdrawal) for withdrawal in plan.withdrawals],
-        "diagnostics": [diagnostic_json(diagnostic) for diagnostic in plan.diagnostics],
-        "silenced": [silenced._asdict() for silenced in plan.silenced],
+    lists: dict[str, Iterable[dict[str, Any]]] = {
+        "calls": (_call(call, pin) for call, pin in zip(plan.calls, call_pins, strict=False)),
+        "exclusions": map(_fields, plan.exclusions),
+        "withdrawals": map(_fields, plan.withdrawals),
+        "diagnostics": map(diagnostic_json, plan.diagnostics),
+        "silenced": (silenced._asdict() for silenced in plan.silenced),
     }
-    parts = [f" {_dump(name)}: {_dump(value)}" for name, value in head.items()]
-    parts += [f" {_dump(name)}: {_lines(values)}" for name, values in lists.items()]
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    yield "{\n" + ",\n".join(f" {_dump(name)}: {_dump(value)}" for name, value in head.items())
+    for name, values in lists.items():
+        yield f",\n {_dump(name)}: "
+        yield from _lines(values)
+    yield "\n}\n"
 
 
 def _call(call: CallView, pin: str | None) -> dict[str, Any]:
-    found = asdict(call)
+    found = _fields(call)
     if pin is not None:
         found["pin"] = pin
     if not call.result_url:
@@ -50,11 +58,17 @@ def _call(call: CallView, pin: str | None) -> dict[str, Any]:
     return found
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _fields(view: CallView | ExclusionView | WithdrawalView) -> dict[str, Any]:
+    """As `asdict` has it, which takes ten times as long: it copies every value."""
+    return {name: getattr(view, name) for name in view.__slots__}
 
 
-def _lines(values: list[dict[str, Any]]) -> str:
-    if not values:
-        return "[]"
-    return "[\n  " + ",\n  ".join(_dump(value) for value in values) + "\n ]"
+_dump = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _lines(values: Iterable[dict[str, Any]]) -> Iterator[str]:
+    before = "[\n  "
+    for value in values:
+        yield before + _dump(value)
+        before = ",\n  "
+    yield "\n ]" if before.startswith(",") else "[]"

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from runner.campaign.silence import in_a_line
-from runner.planning.plan_view import PlanView
+from runner.contacts.contact import Reason
+from runner.planning.plan_view import ExclusionView, PlanView
 from runner.reports.markdown import code, folded, plain, table
 from runner.reports.plan_facts import (
     REASONS,
     SIGNS,
+    ChangeGroup,
     change_groups,
     count,
     exclusion_groups,
@@ -38,11 +40,12 @@ def plan_markdown(plan: PlanView, most_bytes: int = DEFAULT_BYTES) -> str:
     The first line is a comment that readers do not see: `marker(campaign)` and the plan's id. A workflow
     finds its last comment by it.
     """
+    changes, exclusions = change_groups(plan, max(_ROWS)), exclusion_groups(plan, max(_ROWS))
     for rows in _ROWS:
-        text = _Page(plan, rows).text()
+        text = _Page(plan, changes, exclusions, rows).text()
         if len(text.encode()) <= most_bytes:
             return text
-    return _Page(plan, 0).bare_text()
+    return _Page(plan, changes, exclusions, 0).bare_text()
 
 
 def marker(campaign: str) -> str:
@@ -53,8 +56,16 @@ def marker(campaign: str) -> str:
 class _Page:
     """The plan with at most `rows` rows in each table."""
 
-    def __init__(self, plan: PlanView, rows: int) -> None:
+    def __init__(
+        self,
+        plan: PlanView,
+        changes: Sequence[ChangeGroup],
+        exclusions: Sequence[tuple[Reason, int, Sequence[ExclusionView]]],
+        rows: int,
+    ) -> None:
         self._plan = plan
+        self._groups = changes
+        self._excluded = exclusions
         self._rows = rows
         self._cut: list[str] = []
 
@@ -91,16 +102,15 @@ class _Page:
         return [*lines, "", plain(short)] if short else lines
 
     def _changes(self) -> list[str]:
-        groups = change_groups(self._plan, self._rows)
-        if not groups:
+        if not self._groups:
             return []
         rows = []
-        for group in groups:
+        for group in self._groups:
             if group.kind not in _TOLD_BY_REASON:
                 self._note_cut(group.count, f"{group.kind} calls")
             # In a diff the sign says what the colour says.
             rows.append((f"`{SIGNS[group.kind]}`", f"{group.count:,}", group.kind, plain(group.reason)))
-            rows += [("", "", code(who), plain(what)) for who, what in group.rows]
+            rows += [("", "", code(who), plain(what)) for who, what in group.rows[: self._rows]]
         return ["", "#### Changes", "", *table(("", "calls", "", "why"), rows)]
 
     def _warnings(self) -> list[str]:
@@ -133,10 +143,11 @@ class _Page:
 
     def _exclusions(self) -> list[str]:
         lines: list[str] = []
-        for reason, number, found in exclusion_groups(self._plan, self._rows):
+        for reason, number, found in self._excluded:
             self._note_cut(number, f"{reason.value} rows")
             rows = [
-                (code(f"{each.source}:{each.row}"), code(each.contact), plain(each.detail)) for each in found
+                (code(f"{each.source}:{each.row}"), code(each.contact), plain(each.detail))
+                for each in found[: self._rows]
             ]
             title = f"{number:,} {reason.value}: {REASONS[reason].replace('`', '')}"
             body = table(("row", "contact", "why"), rows) if rows else ["(the rows were cut)"]

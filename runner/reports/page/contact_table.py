@@ -1,11 +1,12 @@
 """The table of everybody the plan speaks of: what its first rows say, and all rows as compact data."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
-from runner.planning.plan_view import PlanView
+from runner.planning.plan_view import CallView, ExclusionView, WithdrawalView
 from runner.planning.zones import westernmost
 from runner.reports.plan_facts import REASONS, SIGNS
 from runner.reports.plan_text import zone_names
@@ -18,6 +19,8 @@ FIRST_ROWS = 100
 """Rows that are in the page as text; the script shows the others."""
 
 _UTC = ("UTC",)
+_QUARTER = 900
+"""Seconds. Clocks have changed with the quarters of an hour since 2012, so a zone's offset holds for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +72,117 @@ class _Column:
         self.rows.append(number)
 
 
-def entries(plan: PlanView) -> list[Entry]:
-    """Calls in the order in which they are sent, then what is withdrawn, then who is not called."""
-    return [*_calls(plan), *_withdrawn(plan), *_excluded(plan)]
+class ContactTable:
+    """Takes entries one by one, and keeps what the page shows of them. Every text passes through `shown`."""
+
+    def __init__(self, shown: Callable[[str], str]) -> None:
+        self._shown = shown
+        self._first: list[Entry] = []
+        self._contacts: list[str] = []
+        self._refs: list[str] = []
+        self._starts: list[int | None] = []
+        self._befores: list[int | None] = []
+        self._rows: list[int] = []
+        self._phones, self._zones, self._kinds = _Column(), _Column(), _Column()
+        self._whys, self._sources = _Column(), _Column()
+        self._clocks, self._clocks_before = _Column(), _Column()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, entry: Entry) -> None:
+        if len(self._first) < FIRST_ROWS:
+            self._first.append(entry)
+        shown = self._shown
+        names = entry.zones or _UTC
+        self._contacts.append(shown(entry.contact or "-"))
+        self._refs.append(shown(entry.ref))
+        self._starts.append(entry.starts)
+        self._befores.append(entry.before)
+        self._rows.append(entry.row)
+        self._phones.add(shown(entry.phone))
+        self._zones.add(entry.zones)
+        self._kinds.add(entry.kind)
+        self._whys.add(shown(entry.why))
+        self._sources.add(shown(entry.source))
+        self._clocks.add(_clock(entry.starts, names))
+        self._clocks_before.add(_clock(entry.before, names))
+
+    def first_rows(self) -> list[TextRow]:
+        return [_text_row(entry) for entry in self._first]
+
+    def kinds(self) -> list[tuple[str, int]]:
+        """How many rows are of each kind, for those that there are."""
+        numbers = Counter(self._kinds.values[row] for row in self._kinds.rows)
+        return [(kind, numbers[kind]) for kind in KINDS if numbers[kind]]
+
+    def data(self) -> dict[str, Any]:
+        """All rows by column, for the script.
+
+        Local times are not reckoned by the browser, whose zone data may be another release: each start comes
+        with the offset in seconds and the abbreviation of its zone.
+        """
+        shown = self._shown
+        return {
+            "signs": dict(KINDS),
+            "contacts": self._contacts,
+            "refs": self._refs,
+            "starts": self._starts,
+            "befores": self._befores,
+            "rows": self._rows,
+            "phones": _table(self._phones),
+            "zones": {
+                "values": [
+                    [shown(zone_names(names)), shown(", ".join(names))] if names else ["", ""]
+                    for names in self._zones.values
+                ],
+                "rows": self._zones.rows,
+            },
+            "kinds": _table(self._kinds),
+            "whys": _table(self._whys),
+            "sources": _table(self._sources),
+            "clocks": _table(self._clocks),
+            "clocks_before": _table(self._clocks_before),
+        }
 
 
-def text_row(entry: Entry) -> TextRow:
+def called(call: CallView) -> Entry:
+    return Entry(
+        contact=call.contact,
+        ref=call.ref,
+        phone=call.phone,
+        zones=call.timezones,
+        kind=call.change.value,
+        why=call.reason,
+        starts=call.start_timestamp,
+        before=None if call.start_before == call.start_timestamp else call.start_before,
+        source=call.source,
+        row=call.row,
+    )
+
+
+def withdrawn(withdrawal: WithdrawalView) -> Entry:
+    return Entry(
+        contact=withdrawal.contact,
+        ref=withdrawal.ref,
+        kind="withdrawn",
+        why=withdrawal.reason,
+        before=withdrawal.start_timestamp,
+    )
+
+
+def excluded(exclusion: ExclusionView) -> Entry:
+    return Entry(
+        contact=exclusion.contact,
+        ref=exclusion.ref,
+        kind=NOT_CALLED,
+        why=f"{exclusion.reason.value}: {exclusion.detail or REASONS[exclusion.reason]}",
+        source=exclusion.source,
+        row=exclusion.row,
+    )
+
+
+def _text_row(entry: Entry) -> TextRow:
     zones = entry.zones or _UTC
     return TextRow(
         kind=entry.kind,
@@ -91,91 +199,13 @@ def text_row(entry: Entry) -> TextRow:
     )
 
 
-def table_data(rows: Sequence[Entry], shown: Callable[[str], str]) -> dict[str, Any]:
-    """All rows by column, for the script. Every text passes through `shown`.
-
-    Local times are not reckoned by the browser, whose zone data may be another release: each start comes
-    with the offset in seconds and the abbreviation of its zone.
-    """
-    phones, zones, kinds, whys, sources = _Column(), _Column(), _Column(), _Column(), _Column()
-    clocks, clocks_before = _Column(), _Column()
-    clock = cache(_clock)
-    for entry in rows:
-        names = entry.zones or _UTC
-        phones.add(shown(entry.phone))
-        zones.add(entry.zones)
-        kinds.add(entry.kind)
-        whys.add(shown(entry.why))
-        sources.add(shown(entry.source))
-        clocks.add(clock(entry.starts, names))
-        clocks_before.add(clock(entry.before, names))
-    return {
-        "signs": dict(KINDS),
-        "contacts": [shown(entry.contact or "-") for entry in rows],
-        "refs": [shown(entry.ref) for entry in rows],
-        "starts": [entry.starts for entry in rows],
-        "befores": [entry.before for entry in rows],
-        "rows": [entry.row for entry in rows],
-        "phones": _table(phones),
-        "zones": {
-            "values": [
-                [shown(zone_names(names)), shown(", ".join(names))] if names else ["", ""]
-                for names in zones.values
-            ],
-            "rows": zones.rows,
-        },
-        "kinds": _table(kinds),
-        "whys": _table(whys),
-        "sources": _table(sources),
-        "clocks": _table(clocks),
-        "clocks_before": _table(clocks_before),
-    }
-
-
-def _calls(plan: PlanView) -> Iterator[Entry]:
-    for call in plan.calls:
-        yield Entry(
-            contact=call.contact,
-            ref=call.ref,
-            phone=call.phone,
-            zones=call.timezones,
-            kind=call.change.value,
-            why=call.reason,
-            starts=call.start_timestamp,
-            before=None if call.start_before == call.start_timestamp else call.start_before,
-            source=call.source,
-            row=call.row,
-        )
-
-
-def _withdrawn(plan: PlanView) -> Iterator[Entry]:
-    for withdrawal in plan.withdrawals:
-        yield Entry(
-            contact=withdrawal.contact,
-            ref=withdrawal.ref,
-            kind="withdrawn",
-            why=withdrawal.reason,
-            before=withdrawal.start_timestamp,
-        )
-
-
-def _excluded(plan: PlanView) -> Iterator[Entry]:
-    for exclusion in plan.exclusions:
-        why = f"{exclusion.reason.value}: {exclusion.detail or REASONS[exclusion.reason]}"
-        yield Entry(
-            contact=exclusion.contact,
-            ref=exclusion.ref,
-            kind=NOT_CALLED,
-            why=why,
-            source=exclusion.source,
-            row=exclusion.row,
-        )
-
-
 def _clock(instant: int | None, zones: tuple[str, ...]) -> tuple[int, str] | None:
-    if instant is None:
-        return None
-    local = westernmost(instant, zones)
+    return None if instant is None else _clock_of_quarter(instant // _QUARTER, zones)
+
+
+@lru_cache(maxsize=65_536)
+def _clock_of_quarter(quarter: int, zones: tuple[str, ...]) -> tuple[int, str]:
+    local = westernmost(quarter * _QUARTER, zones)
     offset = local.utcoffset()
     return (int(offset.total_seconds()) if offset else 0, local.tzname() or "")
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from math import ceil, gcd
 
 from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours
-from runner.planning.plan_view import HoursView, PlanView
-from runner.planning.zones import CONTACT, westernmost
+from runner.planning.plan_view import HoursView
+from runner.planning.zones import CONTACT
+from runner.reports.page.starts import LocalStarts
 from runner.reports.plan_facts import count
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -79,19 +80,18 @@ class WeekMap:
     """The hours of the day in which any call starts."""
 
 
-def week_map(plan: PlanView) -> WeekMap:
+def week_map(declared: HoursView, starts: LocalStarts) -> WeekMap:
     """By the clock for which the windows are declared, so that starts and windows can be compared."""
-    weekly = plan.hours.weekly
+    weekly = declared.weekly
     step = _step(weekly)
-    starts = _starts(plan)
     by_cell: Counter[tuple[int, int]] = Counter()
     by_hour: Counter[tuple[int, int]] = Counter()
-    for (day, minute), number in starts.items():
+    for (day, minute), number in _by_minute(starts).items():
         by_cell[day, minute // step] += number
         by_hour[day, minute // 60] += number
     hours = sorted({hour for _, hour in by_hour})
     return WeekMap(
-        clock=_clock(plan.hours),
+        clock=_clock(declared),
         step=step,
         cells=_cells(by_cell, step),
         totals=_totals(by_hour, by_cell, step),
@@ -116,14 +116,12 @@ def _step(weekly: WeeklyHours) -> int:
     return max(_FINEST_STEP, gcd(60, *bounds))
 
 
-def _starts(plan: PlanView) -> Counter[tuple[int, int]]:
+def _by_minute(starts: LocalStarts) -> Counter[tuple[int, int]]:
     """(weekday, minute of the day) → starts."""
     counted: Counter[tuple[int, int]] = Counter()
-    # Starts repeat from call to call, and the arithmetic of zones is slow.
-    repeated = Counter((call.start_timestamp, call.timezones) for call in plan.calls)
-    for (start, zones), number in repeated.items():
-        local = westernmost(start, zones)
-        counted[local.weekday(), local.hour * 60 + local.minute] += number
+    for members in starts.values():
+        for local, number in members.items():
+            counted[local.weekday(), local.hour * 60 + local.minute] += number
     return counted
 
 

@@ -1,12 +1,13 @@
 """The chart of calls an hour by zone: one small panel for each zone, all with the same days and hours."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from math import ceil
 
-from runner.planning.plan_view import CallView
-from runner.reports.plan_facts import count, starts_by_local_hour
+from runner.reports.page.starts import LocalStarts
+from runner.reports.plan_facts import count
 from runner.reports.plan_text import zone_names
 
 WIDTH, HEIGHT = 320, 112
@@ -81,14 +82,14 @@ class _Group:
     starts: Mapping[LocalHour, int]
 
 
-def zone_chart(calls: Sequence[CallView]) -> ZoneChart:
+def zone_chart(starts: LocalStarts) -> ZoneChart:
     """The hours are those of the contacts' own clocks: so it shows when people are called."""
-    everything = _group(_ALL, calls)
+    everything = _group(_ALL, starts.values())
     days = sorted({day for day, _ in everything.starts})
     hours = sorted(hour for hour in everything.starts if hour[0] in days[:_MOST_DAYS])
     axis = _Axis(hours)
     return ZoneChart(
-        panels=_panels(everything, _groups(calls), hours, axis),
+        panels=_panels(everything, _groups(starts), hours, axis),
         hours=[_hour_words(hour) for hour in hours],
         span=axis.span(),
         day_labels=axis.day_labels(),
@@ -97,26 +98,23 @@ def zone_chart(calls: Sequence[CallView]) -> ZoneChart:
     )
 
 
-def _group(label: str, calls: Sequence[CallView]) -> _Group:
-    counted = starts_by_local_hour(calls)
-    return _Group(
-        label, len(calls), {(day, hour): number for day in counted for hour, number in counted[day].items()}
-    )
+def _group(label: str, members: Iterable[Mapping[datetime, int]]) -> _Group:
+    by_hour: Counter[LocalHour] = Counter()
+    for starts in members:
+        for local, number in starts.items():
+            by_hour[local.date(), local.hour] += number
+    return _Group(label, by_hour.total(), by_hour)
 
 
-def _groups(calls: Sequence[CallView]) -> list[_Group]:
+def _groups(starts: LocalStarts) -> list[_Group]:
     """The zones with the most calls, and the others together."""
-    by_zones: dict[tuple[str, ...], list[CallView]] = {}
-    for call in calls:
-        by_zones.setdefault(call.timezones, []).append(call)
-    ranked = sorted(by_zones.items(), key=lambda item: (-len(item[1]), item[0]))
+    ranked = sorted(starts.items(), key=lambda item: (-sum(item[1].values()), item[0]))
     # One zone needs no more room than "others" would.
     shown = len(ranked) if len(ranked) == _MOST_ZONES + 1 else _MOST_ZONES
-    groups = [_group(zone_names(zones), members) for zones, members in ranked[:shown]]
+    groups = [_group(zone_names(zones), [members]) for zones, members in ranked[:shown]]
     others = [members for _, members in ranked[shown:]]
     if others:
-        together = [call for members in others for call in members]
-        groups.append(_group(f"{len(others):,} others, with few calls", together))
+        groups.append(_group(f"{len(others):,} others, with few calls", others))
     return groups
 
 

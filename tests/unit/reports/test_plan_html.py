@@ -25,7 +25,7 @@ from plan_views import (
 
 from runner.planning.plan import Change
 from runner.reports.plan_facts import headline, verdict
-from runner.reports.plan_html import plan_html, samples, shown
+from runner.reports.plan_html import Samples, plan_html, shown
 
 TESTS = Path(__file__).parents[2]
 NASTY = [
@@ -44,6 +44,13 @@ def nasty(test):
     for text in NASTY:
         test = example(text)(test)
     return test
+
+
+def samples(calls):
+    found = Samples()
+    for made in calls:
+        found.add(made)
+    return found.told()
 
 
 class Reader(HTMLParser):

@@ -14,11 +14,11 @@ from plan_views import (
     NINE_IN_NEW_YORK,
     a_week_of_calls,
     call,
-    plan_view,
 )
 
 from runner.planning.plan_view import HoursView
 from runner.reports.page import week_map, zone_chart
+from runner.reports.page.starts import StartCount
 
 ZONES = [(NEW_YORK,), (CHICAGO,), (LOS_ANGELES,), ("America/Denver",), ("America/Anchorage",),
          ("Pacific/Honolulu",), (CHICAGO, NEW_YORK)]  # fmt: skip
@@ -26,13 +26,20 @@ STARTS = st.integers(0, 20 * DAY // MINUTE).map(lambda minute: NINE_IN_NEW_YORK 
 CALLS = st.lists(st.builds(call, start=STARTS, zones=st.sampled_from(ZONES)), min_size=1, max_size=60)
 
 
+def starts(calls):
+    counted = StartCount()
+    for made in calls:
+        counted.add(made.start_timestamp, made.timezones)
+    return counted.local()
+
+
 def labels(calls):
-    return [panel.label for panel in zone_chart.zone_chart(calls).panels]
+    return [panel.label for panel in zone_chart.zone_chart(starts(calls)).panels]
 
 
 @given(CALLS)
 def test_a_bar_is_as_high_as_its_hour_has_calls(calls):
-    for panel in zone_chart.zone_chart(calls).panels:
+    for panel in zone_chart.zone_chart(starts(calls)).panels:
         full = zone_chart.BASE - zone_chart.TOP
         drawn = [bar.height / full * panel.top for bar in panel.bars]
         assert drawn == pytest.approx([number for number in panel.counts if number], abs=0.01)
@@ -41,7 +48,7 @@ def test_a_bar_is_as_high_as_its_hour_has_calls(calls):
 
 @given(CALLS)
 def test_bars_stand_side_by_side_inside_the_panel(calls):
-    for panel in zone_chart.zone_chart(calls).panels:
+    for panel in zone_chart.zone_chart(starts(calls)).panels:
         edges = [edge for bar in panel.bars for edge in (bar.x, bar.x + bar.width)]
         assert edges == sorted(edges)
         assert edges[0] >= zone_chart.LEFT
@@ -50,7 +57,7 @@ def test_bars_stand_side_by_side_inside_the_panel(calls):
 
 @given(CALLS)
 def test_the_panels_of_zones_add_up_to_all_calls(calls):
-    first, *others = zone_chart.zone_chart(calls).panels
+    first, *others = zone_chart.zone_chart(starts(calls)).panels
     assert first.total == len(calls)
     for hour, number in enumerate(first.counts):
         assert not others or number == sum(panel.counts[hour] for panel in others)
@@ -77,17 +84,17 @@ def test_contacts_with_several_zones_are_told_by_their_set():
 
 
 def test_no_calls_are_no_panels():
-    assert zone_chart.zone_chart(()).panels == []
+    assert zone_chart.zone_chart(starts([])).panels == []
 
 
 def test_a_fortnight_is_drawn_and_the_rest_is_told():
-    chart = zone_chart.zone_chart([call(n, start=NINE_IN_NEW_YORK + n * DAY) for n in range(16)])
+    chart = zone_chart.zone_chart(starts([call(n, start=NINE_IN_NEW_YORK + n * DAY) for n in range(16)]))
     assert len(chart.hours) == 14
     assert chart.later == "and 2 calls on 2 later days"
 
 
 def test_the_hours_are_those_of_the_contacts():
-    chart = zone_chart.zone_chart([call(1), call(2, start=NINE_IN_NEW_YORK + HOUR, zones=(CHICAGO,))])
+    chart = zone_chart.zone_chart(starts([call(1), call(2, start=NINE_IN_NEW_YORK + HOUR, zones=(CHICAGO,))]))
     assert list(chart.hours) == ["Tue 2026-12-01 09-10"]
     assert [label.text for label in chart.hour_labels] == ["09:00", "10:00"]
     assert [label.text for label in chart.day_labels] == ["Tue 12-01"]
@@ -99,7 +106,7 @@ def on(*windows, day=0):
 
 def week(weekly, calls=(), timezone="contact"):
     hours = HoursView(timezone=timezone, weekly=weekly, calls_per_minute=20)
-    return week_map.week_map(plan_view(calls, hours=hours))
+    return week_map.week_map(hours, starts(calls))
 
 
 def minute_at(x):

@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import StringIO
 
 import pytest
@@ -9,7 +9,7 @@ from rich.console import Console
 from saved_plans import saved
 from small_campaign import campaign, people, person, plan_of, remembered
 
-from runner.reports.plan_json import plan_json
+from runner.reports.plan_json import plan_json, plan_json_pieces
 from runner.reports.plan_text import print_plan
 from runner.reports.saved_plan_json import NoPlanError, read_saved_plan
 
@@ -43,6 +43,23 @@ def test_the_counts_add_up():
         "unchanged": 1,
         "withdrawn": 1,
     }
+
+
+def test_its_pieces_are_the_whole_and_hold_a_call_each():
+    pieces = list(plan_json_pieces(SAVED.view, SAVED.pins))
+    assert "".join(pieces) == TEXT
+    assert max(piece.count('"start_timestamp"') for piece in pieces) == 1
+
+
+def test_it_is_the_view_field_by_field():
+    content = json.loads(plan_json(SAVED.view))
+    for told, calls in ((content["calls"], SAVED.view.calls), (content["exclusions"], SAVED.view.exclusions)):
+        assert told == json.loads(json.dumps([asdict(each) for each in calls]))
+
+
+def test_lists_of_which_nothing_is_there_are_empty():
+    content = json.loads(plan_json(replace(SAVED.view, calls=(), exclusions=(), withdrawals=())))
+    assert (content["calls"], content["exclusions"], content["withdrawals"]) == ([], [], [])
 
 
 def test_each_call_stands_on_its_own_line():

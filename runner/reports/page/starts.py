@@ -1,0 +1,32 @@
+"""When calls start, by the clocks of their contacts: counted once, and drawn by every chart of the page."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+
+from runner.planning.zones import westernmost
+
+_STEP = 300
+"""Seconds. The cells of every chart are made of such steps, and so is whatever clocks have changed by, and
+differed from UTC by, since 2012."""
+
+LocalStarts = Mapping[tuple[str, ...], Mapping[datetime, int]]
+"""By zones: how many calls start in the five minutes that begin then, by the contacts' own clocks."""
+
+
+class StartCount:
+    """Counts in memory that grows with the days of a plan and not with its calls."""
+
+    def __init__(self) -> None:
+        self._counted: Counter[tuple[int, tuple[str, ...]]] = Counter()
+
+    def add(self, start: int, zones: tuple[str, ...]) -> None:
+        """A call that starts at `start` (UTC Unix seconds)."""
+        self._counted[start // _STEP, zones] += 1
+
+    def local(self) -> LocalStarts:
+        found: dict[tuple[str, ...], Counter[datetime]] = defaultdict(Counter)
+        for (step, zones), number in self._counted.items():
+            # Without its zone: an hour that the clocks repeat counts as one.
+            found[zones][westernmost(step * _STEP, zones).replace(tzinfo=None)] += number
+        return found
