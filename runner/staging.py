@@ -15,7 +15,7 @@ from typing import Any, TypeVar, overload
 
 from runner.contacts.contact import Exclusion, Reason
 from runner.errors import RunnerError
-from runner.planning.plan import CallRequest, KnownCall, Metadata, Standing, metadata_json
+from runner.planning.plan import CallRequest, KnownCall, Metadata, PlannedCall, Standing, metadata_json
 from runner.planning.prospect import Assignment, Prospect, join_zones, split_zones
 
 _T = TypeVar("_T")
@@ -49,8 +49,14 @@ CREATE TABLE assigned (
     reason TEXT, fields TEXT, start_before INTEGER
 );
 """
-_OF_ASSIGNMENT = len(Assignment._fields)
 _PROSPECT = ", ".join(f"prospect.{name}" for name in Prospect._fields)
+_CALL = (
+    "prospect.key, prospect.ref, ?, prospect.phone, prospect.zones, call.queue_at, call.start, "
+    'call."end", prospect.earliest, prospect.latest, prospect.phone_number, ?, ?, prospect.metadata, '
+    "prospect.result_url, call.change, call.reason, call.fields, call.start_before, prospect.source, "
+    "prospect.line"
+)
+"""As PlannedCall has them; the round and the attempts are the same for all."""
 _KNOWN = (
     '{0}.key, {0}.phone, {0}.round, {0}.standing, {0}.zones, {0}.start, {0}."end", {0}.phone_number, '
     "{0}.max_attempts, {0}.reattempt_wait, {0}.metadata, {0}.result_url, {0}.state"
@@ -209,7 +215,7 @@ class SqliteStaging:
         ):
             yield _known(row[:13]), None if row[13] is None else _exclusion(row[13:])
 
-    def calls(self) -> Sequence[tuple[Prospect, Assignment]]:
+    def calls(self, round_: int, max_attempts: int, reattempt_wait: int | None) -> Sequence[PlannedCall]:
         self._flush()
         self._do(
             "CREATE TABLE IF NOT EXISTS call AS "
@@ -219,10 +225,10 @@ class SqliteStaging:
         return _Rows(
             self._ask,
             "call",
-            'SELECT call.queue_at, call.start, call."end", call.change, call.reason, call.fields, '
-            f"call.start_before, {_PROSPECT} FROM call JOIN prospect ON prospect.number = call.number "
+            f"SELECT {_CALL} FROM call JOIN prospect ON prospect.number = call.number "
             "WHERE call.rowid BETWEEN ? AND ? ORDER BY call.rowid",
-            _assigned,
+            PlannedCall._make,
+            (round_, max_attempts, reattempt_wait),
         )
 
     def exclusions(self) -> Sequence[Exclusion]:
@@ -291,7 +297,10 @@ class _Writer:
 
 
 class _Rows(Sequence[_T]):
-    """The rows of a table, numbered from 1, as values. `query` takes the first and the last number."""
+    """The rows of a table, numbered from 1, as values.
+
+    `query` takes the values that all have in common, and the first and the last number.
+    """
 
     def __init__(
         self,
@@ -299,10 +308,12 @@ class _Rows(Sequence[_T]):
         table: str,
         query: str,
         make: Callable[[tuple[Any, ...]], _T],
+        in_common: tuple[object, ...] = (),
     ) -> None:
         self._ask = ask
         self._query = query
         self._make = make
+        self._in_common = in_common
         (row,) = ask(f"SELECT count(*) FROM {table}")
         self._count = int(row[0])
 
@@ -310,7 +321,7 @@ class _Rows(Sequence[_T]):
         return self._count
 
     def __iter__(self) -> Iterator[_T]:
-        return map(self._make, self._ask(self._query, 1, self._count))
+        return self._between(1, self._count)
 
     @overload
     def __getitem__(self, index: int) -> _T: ...
@@ -320,11 +331,14 @@ class _Rows(Sequence[_T]):
         if isinstance(index, slice):
             wanted = range(*index.indices(self._count))
             if wanted.step == 1:
-                return tuple(map(self._make, self._ask(self._query, wanted.start + 1, wanted.stop)))
+                return tuple(self._between(wanted.start + 1, wanted.stop))
             return tuple(self[number] for number in wanted)
         number = range(self._count)[index]
-        (row,) = self._ask(self._query, number + 1, number + 1)
-        return self._make(row)
+        (value,) = self._between(number + 1, number + 1)
+        return value
+
+    def _between(self, first: int, last: int) -> Iterator[_T]:
+        return map(self._make, self._ask(self._query, *self._in_common, first, last))
 
 
 @contextmanager
@@ -381,10 +395,6 @@ def _known(row: Sequence[Any]) -> KnownCall:
         ),
         state=state,
     )
-
-
-def _assigned(row: tuple[Any, ...]) -> tuple[Prospect, Assignment]:
-    return Prospect._make(row[_OF_ASSIGNMENT:]), Assignment._make(row[:_OF_ASSIGNMENT])
 
 
 def _exclusion(row: Sequence[Any]) -> Exclusion:

@@ -15,7 +15,8 @@ from runner.ledger.rows import call_request, write_many
 from runner.ledger.states import CallState
 from runner.ledger.tables import LIVE, calls, transitions
 from runner.ledger.trail import record_transition
-from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal, metadata_json
+from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal
+from runner.planning.prospect import split_zones
 
 _WRITTEN = (
     "phone", "run", "reason", "queue_at", "start_timestamp", "end_timestamp", "earliest", "latest",
@@ -239,7 +240,6 @@ class PlanEntry:
 
     def _values(self, call: PlannedCall) -> tuple[object, ...]:
         """In the order of _WRITTEN."""
-        request = call.request
         return (
             call.phone,
             self._run,
@@ -249,12 +249,12 @@ class PlanEntry:
             call.end_timestamp,
             call.earliest,
             call.latest,
-            _zones_json(call.timezones),
-            request.phone_number,
-            request.max_attempts,
-            request.reattempt_wait,
-            metadata_json(request.metadata),
-            request.result_url,
+            _zones_json(call.zones),
+            call.phone_number,
+            call.max_attempts,
+            call.reattempt_wait,
+            call.metadata,
+            call.result_url,
             self._binding.account,
             self._now,
         )
@@ -288,8 +288,8 @@ def _some_at_a_time(all_of_them: Iterable[_T]) -> Iterator[list[_T]]:
 
 
 @lru_cache(maxsize=4096)
-def _zones_json(zones: tuple[str, ...]) -> str:
-    return json.dumps(zones)
+def _zones_json(zones: str) -> str:
+    return json.dumps(split_zones(zones))
 
 
 def _is_as_held(call: PlannedCall, row: RowMapping) -> bool:

@@ -88,13 +88,6 @@ def request_rate_pace(requests_per_second: float) -> int:
     return max(1, int(requests_per_second * 60))
 
 
-def attempts_that_fit(start: int, end: int, max_attempts: int, reattempt_wait: int | None) -> int:
-    """How many dials, `reattempt_wait` seconds apart, have time between start and end."""
-    if reattempt_wait is None or max_attempts == 1:
-        return 1
-    return min(max_attempts, 1 + (end - start) // reattempt_wait)
-
-
 def spread_evenly(windows: Sequence[Window], capacities: Sequence[int], calls: int) -> Iterator[int]:
     """For `calls` calls that share `windows`, the second from which each looks for its slot, in order.
 

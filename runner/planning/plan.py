@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.silence import Silenced
 from runner.contacts.contact import Exclusion, Reason
+from runner.planning.attempts import attempts_that_fit
+from runner.planning.prospect import split_zones
 
 
 class Change(StrEnum):
@@ -94,7 +97,7 @@ class CallRequest(NamedTuple):
 
 
 class PlannedCall(NamedTuple):
-    """One request for one contact. All times are UTC Unix seconds.
+    """One request for one contact: plain values, as they stand in tables. All times are UTC Unix seconds.
 
     The request leaves at `queue_at` or later; Insight dials between `start_timestamp` and
     `end_timestamp`, an interval that lies inside one calling window in every zone of `timezones`.
@@ -104,7 +107,8 @@ class PlannedCall(NamedTuple):
     ref: str
     round: int
     phone: str
-    timezones: tuple[str, ...]
+    zones: str
+    """As `join_zones` writes them."""
     queue_at: int
     start_timestamp: int
     end_timestamp: int
@@ -112,15 +116,58 @@ class PlannedCall(NamedTuple):
     """The contact's own `not_before`, as an instant; a new slot for a late call honours it too."""
     latest: int | None
     """The contact's own `not_after`, as an exclusive instant."""
-    attempts_that_fit: int
-    request: CallRequest
-    difference: Difference
+    phone_number: str
+    """This and the next four are those of its `request`; the metadata is a JSON object."""
+    max_attempts: int
+    reattempt_wait: int | None
+    metadata: str
+    result_url: str
+    change_name: str
+    """This and the next three are those of its `difference`; the fields are a JSON list, empty for none."""
+    change_reason: str
+    changed_fields: str
+    start_before: int | None
     source: str
     line: int
 
     @property
+    def timezones(self) -> tuple[str, ...]:
+        return split_zones(self.zones)
+
+    @property
+    def request(self) -> CallRequest:
+        return CallRequest(
+            phone_number=self.phone_number,
+            max_attempts=self.max_attempts,
+            reattempt_wait=self.reattempt_wait,
+            metadata=Metadata(self.metadata),
+            result_url=self.result_url,
+        )
+
+    @property
+    def difference(self) -> Difference:
+        return _difference(self.change_name, self.change_reason, self.changed_fields, self.start_before)
+
+    @property
     def change(self) -> Change:
         return self.difference.change
+
+    @property
+    def attempts_that_fit(self) -> int:
+        return attempts_that_fit(
+            self.start_timestamp, self.end_timestamp, self.max_attempts, self.reattempt_wait
+        )
+
+
+# Most calls of a plan are new, all for the same reason.
+@lru_cache(maxsize=1024)
+def _difference(change: str, reason: str, fields: str, start_before: int | None) -> Difference:
+    return Difference(
+        change=Change(change),
+        reason=reason,
+        fields=tuple(json.loads(fields)) if fields else (),
+        start_before=start_before,
+    )
 
 
 class Slot(NamedTuple):

@@ -8,31 +8,27 @@ import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from functools import lru_cache
 from itertools import chain
 
 from runner.campaign import silence
 from runner.contacts.contact import Exclusion, Reason
 from runner.planning import plan_warnings
+from runner.planning.attempts import attempts_that_fit
 from runner.planning.changes import changed_fields, difference
 from runner.planning.eligibility import Eligibility
 from runner.planning.forecast import Demand
-from runner.planning.listing import Listing
-from runner.planning.pacing import attempts_that_fit
 from runner.planning.placement import Placement, effective_pace
 from runner.planning.plan import (
-    Change,
     Difference,
     KnownCall,
     Plan,
-    PlannedCall,
     Slot,
     Standing,
     Withdrawal,
 )
 from runner.planning.plan_input import PlanInput
 from runner.planning.prospect import Assignment, Prospect, exclusion_of, split_zones
-from runner.planning.request import request_of
+from runner.planning.request import attempts_of, request_of
 from runner.planning.tally import Tallying
 from runner.planning.windows import Window
 
@@ -71,7 +67,7 @@ class _Planner:
             as_of=int(self._given.now),
             rows=self._eligibility.rows,
             calls_per_minute=effective_pace(self._campaign, self._given.requests_per_second),
-            calls=Listing(self._staging.calls(), self._call),
+            calls=self._staging.calls(ROUND, *attempts_of(self._campaign)),
             exclusions=self._staging.exclusions(),
             withdrawals=withdrawals,
             tally=self._tally.tally(),
@@ -177,28 +173,6 @@ class _Planner:
         self._digest.add(repr(exclusion))
         self._staging.exclude(number, exclusion)
 
-    def _call(self, assigned: tuple[Prospect, Assignment]) -> PlannedCall:
-        prospect, assignment = assigned
-        return PlannedCall(
-            key=prospect.key,
-            ref=prospect.ref,
-            round=ROUND,
-            phone=prospect.phone,
-            timezones=split_zones(prospect.zones),
-            queue_at=assignment.queue_at,
-            start_timestamp=assignment.start_timestamp,
-            end_timestamp=assignment.end_timestamp,
-            earliest=prospect.earliest,
-            latest=prospect.latest,
-            attempts_that_fit=self._attempts(assignment.start_timestamp, assignment.end_timestamp),
-            request=request_of(prospect, self._campaign),
-            difference=_difference(
-                assignment.change, assignment.reason, assignment.fields, assignment.start_before
-            ),
-            source=prospect.source,
-            line=prospect.line,
-        )
-
     def _withdrawals(self) -> Iterator[Withdrawal]:
         """Calls that the ledger has planned and this plan does not want, less those beyond --limit."""
         for known, exclusion in self._staging.unwanted():
@@ -235,14 +209,3 @@ class _Reread(Iterable[tuple[Window, ...]]):
 def _assignment(slot: Slot, changed: Difference) -> Assignment:
     fields = json.dumps(changed.fields) if changed.fields else ""
     return Assignment(*slot, str(changed.change), changed.reason, fields, changed.start_before)
-
-
-# Most calls of a plan are new, all for the same reason.
-@lru_cache(maxsize=1024)
-def _difference(change: str, reason: str, fields: str, start_before: int | None) -> Difference:
-    return Difference(
-        change=Change(change),
-        reason=reason,
-        fields=tuple(json.loads(fields)) if fields else (),
-        start_before=start_before,
-    )

@@ -98,14 +98,20 @@ class RequestTemplates:
 
 def request_of(prospect: Prospect, campaign: Campaign) -> CallRequest:
     """What a prospect's values mean."""
-    retry = campaign.retry_policy
+    most, wait = attempts_of(campaign)
     return CallRequest(
         phone_number=prospect.phone_number,
-        max_attempts=retry.max_attempts,
-        reattempt_wait=retry.reattempt_wait if retry.max_attempts > 1 else None,
+        max_attempts=most,
+        reattempt_wait=wait,
         metadata=Metadata(prospect.metadata),
         result_url=prospect.result_url,
     )
+
+
+def attempts_of(campaign: Campaign) -> tuple[int, int | None]:
+    """How often Insight is to dial at most, and after how many seconds again: None with a single attempt."""
+    retry = campaign.retry_policy
+    return retry.max_attempts, retry.reattempt_wait if retry.max_attempts > 1 else None
 
 
 def _compile(source: str | None) -> Template | None:

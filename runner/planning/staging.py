@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from runner.contacts.contact import Exclusion
-from runner.planning.plan import KnownCall
+from runner.planning.plan import KnownCall, PlannedCall
 from runner.planning.prospect import Assignment, Prospect
 
 
@@ -55,8 +55,10 @@ class Staging(Protocol):
         the exclusion of that contact.
         """
 
-    def calls(self) -> Sequence[tuple[Prospect, Assignment]]:
-        """What was assigned, in the order in which it starts, equal starts in the order of precedence."""
+    def calls(self, round_: int, max_attempts: int, reattempt_wait: int | None) -> Sequence[PlannedCall]:
+        """What was assigned, in the order in which it starts, equal starts in the order of precedence. All
+        are of this round, with so many attempts.
+        """
 
     def exclusions(self) -> Sequence[Exclusion]:
         """In the order of the rows."""

@@ -1,6 +1,7 @@
 """One real run against a sandbox in a process of its own, and what it is measured against."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.mark import Mark
 from runner.ledger.plan_entry import Binding
-from runner.planning.plan import CallRequest, Change, DataVersions, Difference, Plan, PlannedCall
+from runner.planning.plan import DataVersions, Plan, PlannedCall
 from runner.planning.tally import Tallying
 
 CAMPAIGN = "benchmark"
@@ -54,21 +55,23 @@ def planned(number: int, queue_at: int) -> PlannedCall:
         ref=f"ref-{number}",
         round=1,
         phone=phone,
-        timezones=("America/New_York",),
+        zones="America/New_York",
         queue_at=queue_at,
         start_timestamp=queue_at + 300,
         end_timestamp=queue_at + 7200,
         earliest=None,
         latest=None,
-        attempts_that_fit=1,
-        request=CallRequest(
-            phone_number=f"tel:{phone}",
-            max_attempts=3,
-            reattempt_wait=2700,
-            metadata={"first_name": "Ann", "clinic": "Main Street", "visit": "2026-11-02", "lang": "en"},
-            result_url="",
+        phone_number=f"tel:{phone}",
+        max_attempts=3,
+        reattempt_wait=2700,
+        metadata=json.dumps(
+            {"first_name": "Ann", "clinic": "Main Street", "visit": "2026-11-02", "lang": "en"}
         ),
-        difference=Difference(change=Change.NEW, reason="new"),
+        result_url="",
+        change_name="new",
+        change_reason="new",
+        changed_fields="",
+        start_before=None,
         source="contacts.csv",
         line=number,
     )

@@ -13,7 +13,7 @@ from runner.cli import run
 from runner.insight.address import origin
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
-from runner.planning.plan import CallRequest, Change, Difference, Plan, PlannedCall
+from runner.planning.plan import Plan, PlannedCall
 from runner.planning.tally import Tallying
 from runner.settings import load_settings
 
@@ -196,17 +196,21 @@ def _plan_of_one_call(campaign, now):
         ref="ref",
         round=1,
         phone="+16175550111",
-        timezones=("America/New_York",),
+        zones="America/New_York",
         queue_at=now + DAY,
         start_timestamp=now + DAY,
         end_timestamp=now + DAY + 3600,
         earliest=None,
         latest=None,
-        attempts_that_fit=1,
-        request=CallRequest(
-            phone_number="tel:+16175550111", max_attempts=1, reattempt_wait=None, metadata={}, result_url=""
-        ),
-        difference=Difference(change=Change.NEW, reason="a test says so"),
+        phone_number="tel:+16175550111",
+        max_attempts=1,
+        reattempt_wait=None,
+        metadata="{}",
+        result_url="",
+        change_name="new",
+        change_reason="a test says so",
+        changed_fields="",
+        start_before=None,
         source="contacts.csv",
         line=2,
     )

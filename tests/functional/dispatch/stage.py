@@ -15,7 +15,7 @@ from runner.insight.outcome import Exchange
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
-from runner.planning.plan import CallRequest, Change, DataVersions, Difference, Plan, PlannedCall
+from runner.planning.plan import DataVersions, Plan, PlannedCall
 from runner.planning.tally import Tallying
 
 NOW = 1_796_166_000
@@ -35,17 +35,21 @@ def call(key, *, start=NOW + 300, end=None):
         ref=f"ref-{key}",
         round=1,
         phone=number,
-        timezones=("America/New_York",),
+        zones="America/New_York",
         queue_at=start - 300,
         start_timestamp=start,
         end_timestamp=start + 3600 if end is None else end,
         earliest=None,
         latest=None,
-        attempts_that_fit=1,
-        request=CallRequest(
-            phone_number=f"tel:{number}", max_attempts=1, reattempt_wait=None, metadata={}, result_url=""
-        ),
-        difference=Difference(change=Change.NEW, reason="a test says so"),
+        phone_number=f"tel:{number}",
+        max_attempts=1,
+        reattempt_wait=None,
+        metadata="{}",
+        result_url="",
+        change_name="new",
+        change_reason="a test says so",
+        changed_fields="",
+        start_before=None,
         source="contacts.csv",
         line=2,
     )

@@ -1,5 +1,6 @@
 """Plans as the planner would make them, and ways to look into a ledger past its own code."""
 
+import json
 from pathlib import Path
 
 from alembic import command
@@ -11,10 +12,8 @@ from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Runner
 from runner.ledger.plan_entry import Binding
 from runner.planning.plan import (
-    CallRequest,
     Change,
     DataVersions,
-    Difference,
     Plan,
     PlannedCall,
     Withdrawal,
@@ -36,21 +35,21 @@ def call(key, phone, *, start=NOW + 300, metadata=None, change=Change.NEW, **cha
         ref=f"ref-{key}",
         round=1,
         phone=phone,
-        timezones=("America/New_York",),
+        zones="America/New_York",
         queue_at=start - 300,
         start_timestamp=start,
         end_timestamp=start + 3600,
         earliest=None,
         latest=None,
-        attempts_that_fit=1,
-        request=CallRequest(
-            phone_number=f"tel:{phone}",
-            max_attempts=1,
-            reattempt_wait=None,
-            metadata=metadata or {},
-            result_url="",
-        ),
-        difference=Difference(change=change, reason="a test says so"),
+        phone_number=f"tel:{phone}",
+        max_attempts=1,
+        reattempt_wait=None,
+        metadata=json.dumps(metadata or {}),
+        result_url="",
+        change_name=str(change),
+        change_reason="a test says so",
+        changed_fields="",
+        start_before=None,
         source="contacts.csv",
         line=2,
     )

@@ -244,7 +244,7 @@ def lapse(ledger, run, seconds_ago=1):
 @pytest.mark.parametrize(
     "other",
     [
-        {"timezones": ("Pacific/Honolulu",)},
+        {"zones": "Pacific/Honolulu"},
         {"earliest": NOW + 86_400},
         {"latest": NOW + 86_400},
         {"start": NOW + 900},
@@ -253,15 +253,13 @@ def lapse(ledger, run, seconds_ago=1):
 )
 def test_a_run_that_would_call_at_another_hour_does_not_join(ledger, other):
     begin(ledger, call("a", phone(1)))
-    held = replace(call("a", phone(1)).difference, change=Change.CHANGED, start_before=NOW + 300)
     with pytest.raises(CampaignHeldError, match="differ from what is being carried out"):
-        join(ledger, call("a", phone(1), **other)._replace(difference=held))
+        join(ledger, call("a", phone(1), change=Change.CHANGED, start_before=NOW + 300, **other))
 
 
 def test_a_run_joins_though_the_others_have_moved_a_call_meanwhile(ledger):
     _, first = begin(ledger, call("a", phone(1), start=NOW - 100))
-    held = replace(call("a", phone(1)).difference, change=Change.UNCHANGED, start_before=NOW - 100)
-    seen_before = call("a", phone(1), start=NOW - 100)._replace(difference=held)
+    seen_before = call("a", phone(1), start=NOW - 100, change=Change.UNCHANGED, start_before=NOW - 100)
     new_slots(first, [Slot(queue_at=NOW, start_timestamp=NOW + 300, end_timestamp=NOW + 900)])
     join(ledger, seen_before)
 

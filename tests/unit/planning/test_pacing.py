@@ -6,7 +6,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.planning.pacing import Slots, attempts_that_fit, request_rate_pace, spread_evenly
+from runner.planning.attempts import attempts_that_fit
+from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
 from runner.planning.windows import Window
 
 paces = st.integers(1, 400)
