@@ -9,7 +9,6 @@ import json
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
@@ -17,6 +16,7 @@ from runner.contacts.contact import Exclusion, Reason
 from runner.errors import RunnerError
 from runner.planning.plan import CallRequest, KnownCall, Metadata, PlannedCall, Standing, metadata_json
 from runner.planning.prospect import Assignment, Prospect, join_zones, split_zones
+from runner.planning.staging import Doubt
 
 _T = TypeVar("_T")
 
@@ -43,12 +43,15 @@ CREATE TABLE earlier (
     start INTEGER, "end" INTEGER, phone_number TEXT, max_attempts INTEGER, reattempt_wait INTEGER,
     metadata TEXT, result_url TEXT, state TEXT
 );
+CREATE TABLE doubt (number INTEGER PRIMARY KEY, shares INTEGER);
 CREATE TABLE wanted (known INTEGER PRIMARY KEY);
 CREATE TABLE assigned (
     number INTEGER PRIMARY KEY, rank INTEGER, queue_at INTEGER, start INTEGER, "end" INTEGER, change TEXT,
     reason TEXT, fields TEXT, start_before INTEGER
 );
 """
+_OF_PROSPECT = len(Prospect._fields)
+_OF_KNOWN = 13
 _PROSPECT = ", ".join(f"prospect.{name}" for name in Prospect._fields)
 _CALL = (
     "prospect.key, prospect.ref, ?, prospect.phone, prospect.zones, call.queue_at, call.start, "
@@ -83,6 +86,7 @@ class SqliteStaging:
         self._do("BEGIN")
         self._prospects = self._writer("prospect", 1 + len(Prospect._fields))
         self._exclusions = self._writer("exclusion", 7)
+        self._doubts = self._writer("doubt", 2)
         self._assigned = self._writer("assigned", 2 + len(Assignment._fields))
         self._ranks = 0
         self._remembers = False
@@ -103,8 +107,10 @@ class SqliteStaging:
             "AND id < (SELECT max(id) FROM known AS newest WHERE newest.key = known.key)"
         )
 
-    def enlist(self, number: int, prospect: Prospect) -> None:
+    def enlist(self, number: int, prospect: Prospect, *, doubtful: bool) -> None:
         self._prospects.add((number, *prospect))
+        if doubtful:
+            self._doubts.add((number, False))
 
     def exclude(self, number: int, exclusion: Exclusion) -> None:
         self._exclusions.add(
@@ -139,37 +145,45 @@ class SqliteStaging:
         rows = self._ask("SELECT start FROM known WHERE standing = 'taken' AND is_newest")
         return (start for (start,) in rows)
 
-    def repeated(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
+    def doubtful(self) -> Sequence[Doubt]:
         self._flush()
-        found = []
         for column in ("key", "phone"):
             self._do(f"CREATE INDEX prospect_{column} ON prospect ({column})")
-            rows = self._ask(f"SELECT {column} FROM prospect GROUP BY {column} HAVING count(*) > 1")
-            found.append({value for (value,) in rows})
-        keys, phones = found
-        return keys, phones
+            self._do(
+                f"INSERT OR REPLACE INTO doubt SELECT number, TRUE FROM prospect WHERE {column} IN "
+                f"(SELECT {column} FROM prospect GROUP BY {column} HAVING count(*) > 1)"
+            )
+        if self._remembers:
+            self._recall()
+        self._do("CREATE TABLE doubtful AS SELECT number, shares FROM doubt ORDER BY number")
+        return _Rows(
+            self._ask,
+            "doubtful",
+            f"SELECT doubtful.number, shares, {_PROSPECT}, {_KNOWN.format('earlier')}, "
+            f"{_KNOWN.format('taken')} FROM doubtful JOIN prospect ON prospect.number = doubtful.number "
+            "LEFT JOIN earlier ON earlier.number = doubtful.number "
+            f"LEFT JOIN known AS taken ON {_TAKEN} "
+            "WHERE doubtful.rowid BETWEEN ? AND ? ORDER BY doubtful.rowid",
+            _doubt,
+        )
 
-    def prospects(self) -> Iterator[tuple[int, Prospect, KnownCall | None, KnownCall | None]]:
-        if not self._remembers:
-            for number, *prospect in self._ask(f"SELECT number, {_PROSPECT} FROM prospect ORDER BY number"):
-                yield number, Prospect(*prospect), None, None
-            return
-        self._flush()
+    def _recall(self) -> None:
+        """Finds the newest call of each prospect, and whom such calls make doubtful."""
         # In the order of the prospects, so that every later step reads both from beginning to end: their
         # orders differ, and a million rows are not all in memory.
         self._do(
-            f"INSERT OR IGNORE INTO earlier SELECT prospect.number, known.id, {_KNOWN.format('known')} "
+            f"INSERT INTO earlier SELECT prospect.number, known.id, {_KNOWN.format('known')} "
             "FROM known JOIN prospect ON prospect.key = known.key WHERE known.is_newest "
             "ORDER BY prospect.number"
         )
-        width = len(Prospect._fields)
-        for number, *row in self._ask(
-            f"SELECT prospect.number, {_PROSPECT}, {_KNOWN.format('earlier')}, {_KNOWN.format('taken')} "
-            "FROM prospect LEFT JOIN earlier ON earlier.number = prospect.number "
-            f"LEFT JOIN known AS taken ON {_TAKEN} ORDER BY prospect.number"
-        ):
-            earlier, taken = row[width : width + 13], row[width + 13 :]
-            yield number, Prospect(*row[:width]), _known_if_any(earlier), _known_if_any(taken)
+        self._do(
+            "INSERT OR IGNORE INTO doubt SELECT number, FALSE FROM earlier "
+            "WHERE standing IN ('taken', 'refused')"
+        )
+        self._do(
+            "INSERT OR IGNORE INTO doubt SELECT prospect.number, FALSE FROM known "
+            "JOIN prospect ON prospect.phone = known.phone WHERE known.standing = 'taken'"
+        )
 
     def candidates(self) -> Iterator[tuple[int, Prospect, KnownCall | None]]:
         self._flush()
@@ -272,7 +286,7 @@ class SqliteStaging:
         return _Writer(self._database, f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})")
 
     def _flush(self) -> None:
-        for writer in (self._prospects, self._exclusions, self._assigned):
+        for writer in (self._prospects, self._exclusions, self._doubts, self._assigned):
             writer.flush()
 
 
@@ -351,6 +365,12 @@ def _in_words() -> Iterator[None]:
             f"the plan cannot be made: its working file fails ({error}); nothing was changed",
             hint="make room where temporary files go, or set TMPDIR to a folder with more",
         ) from None
+
+
+def _doubt(row: tuple[Any, ...]) -> Doubt:
+    number, shares, *rest = row
+    prospect, earlier, taken = rest[:_OF_PROSPECT], rest[_OF_PROSPECT:-_OF_KNOWN], rest[-_OF_KNOWN:]
+    return Doubt(number, Prospect(*prospect), bool(shares), _known_if_any(earlier), _known_if_any(taken))
 
 
 def _known_row(call: KnownCall) -> tuple[object, ...]:

@@ -1,28 +1,19 @@
 """One call to a contact and one to a number: of rows that share either, the first wins. Pure."""
 
-from collections.abc import Set as AbstractSet
-
 from runner.contacts.contact import Exclusion, Reason
 from runner.planning.prospect import Prospect, exclusion_of
 
 
 class Duplicates:
-    """Told every prospect in the order of the rows.
+    """Told the prospects in the order of the rows: all that share a key or a number with another."""
 
-    Only what `keys` and `phones` name is remembered, so they must hold all that more than one prospect has.
-    """
-
-    def __init__(self, keys: AbstractSet[str], phones: AbstractSet[str]) -> None:
-        self._keys = keys
-        self._phones = phones
+    def __init__(self) -> None:
         self._first_by_key: dict[str, str] = {}
         self._first_by_phone: dict[str, str] = {}
 
     def check(self, prospect: Prospect) -> Exclusion | None:
         """Why it is left out; None where it is the first. One that is left out keeps nobody else out."""
         key, phone = prospect.key, prospect.phone
-        if key not in self._keys and phone not in self._phones:
-            return None
         first = self._first_by_key.get(key)
         # Where the key is the number, people look for the number.
         if first is not None and key != phone:

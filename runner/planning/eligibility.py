@@ -13,6 +13,7 @@ from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import EARLIER_CALL
 from runner.planning.prospect import Prospect, exclusion_of, faulty, split_zones
 from runner.planning.request import request_of
+from runner.planning.staging import Doubt
 
 _NO_CONTACT = frozenset(
     {
@@ -77,19 +78,21 @@ class Eligibility:
                 continue
             listed = self._given.suppressed(entry.key, entry.phone)
             if listed is None:
-                self._staging.enlist(number, entry)
+                doubtful = bool(entry.fault) or not self._placement.windows_of(entry)
+                self._staging.enlist(number, entry, doubtful=doubtful)
                 self.candidates += 1
             else:
                 self._leave_out(number, exclusion_of(entry, Reason.SUPPRESSED, listed))
 
     def _exclude(self) -> None:
         """The prospects of whom no call can be made, or was made already."""
-        duplicates = Duplicates(*self._staging.repeated())
-        prospects = self._given.progress("checking contacts", self.candidates, self._staging.prospects())
-        for number, prospect, earlier, taken in prospects:
-            exclusion = duplicates.check(prospect) or self._why_not(prospect, earlier, taken)
+        duplicates = Duplicates()
+        doubtful = self._staging.doubtful()
+        for doubt in self._given.progress("checking contacts", len(doubtful), doubtful):
+            duplicate = duplicates.check(doubt.prospect) if doubt.shares else None
+            exclusion = duplicate or self._why_not(doubt)
             if exclusion is not None:
-                self._leave_out(number, exclusion)
+                self._leave_out(doubt.number, exclusion)
                 self.candidates -= 1
 
     def _leave_out(self, number: int, exclusion: Exclusion) -> None:
@@ -104,9 +107,8 @@ class Eligibility:
     def _may_be_dialled(self, known: KnownCall) -> bool:
         return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now
 
-    def _why_not(
-        self, prospect: Prospect, earlier: KnownCall | None, taken: KnownCall | None
-    ) -> Exclusion | None:
+    def _why_not(self, doubt: Doubt) -> Exclusion | None:
+        prospect, earlier, taken = doubt.prospect, doubt.earlier, doubt.taken
         if earlier is not None and earlier.standing is Standing.TAKEN:
             taken = earlier
         if taken is not None:

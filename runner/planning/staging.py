@@ -5,12 +5,24 @@ the order in which they were read.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from runner.contacts.contact import Exclusion
 from runner.planning.plan import KnownCall, PlannedCall
 from runner.planning.prospect import Assignment, Prospect
+
+
+class Doubt(NamedTuple):
+    """A prospect who perhaps is not called."""
+
+    number: int
+    prospect: Prospect
+    shares: bool
+    """Another has the same key or number."""
+    earlier: KnownCall | None
+    """The newest call for this contact."""
+    taken: KnownCall | None
+    """The newest call to this number that was sent or may have been."""
 
 
 class Staging(Protocol):
@@ -19,8 +31,8 @@ class Staging(Protocol):
     def remember(self, calls: Iterable[KnownCall]) -> None:
         """All that the ledger holds of the campaign, oldest first."""
 
-    def enlist(self, number: int, prospect: Prospect) -> None:
-        """A row that may be called."""
+    def enlist(self, number: int, prospect: Prospect, *, doubtful: bool) -> None:
+        """A row that may be called; `doubtful` where something about the row itself speaks against it."""
 
     def exclude(self, number: int, exclusion: Exclusion) -> None:
         """A row that is not called; it is no prospect any more."""
@@ -34,12 +46,10 @@ class Staging(Protocol):
     def taken_starts(self) -> Iterator[int]:
         """When the calls that were sent, or may have been, start: UTC Unix seconds."""
 
-    def repeated(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
-        """The keys and the numbers that more than one prospect has."""
-
-    def prospects(self) -> Iterator[tuple[int, Prospect, KnownCall | None, KnownCall | None]]:
-        """In the order of the rows, each with the newest call for this contact and with the newest call to
-        this number that was sent or may have been.
+    def doubtful(self) -> Sequence[Doubt]:
+        """The prospects who perhaps are not called, in the order of the rows: those enlisted so, those who
+        share a key or a number, and those for whom or to whose number a call was sent, may have been, or was
+        refused. To be asked once.
         """
 
     def candidates(self) -> Iterator[tuple[int, Prospect, KnownCall | None]]:

@@ -45,8 +45,7 @@ def prospect(number, **values):
 def filled():
     staging = SqliteStaging()
     for number in range(MORE_THAN_FIT):
-        staging.enlist(number, prospect(number))
-    assert staging.repeated() == (set(), set())
+        staging.enlist(number, prospect(number), doubtful=True)
     return staging
 
 
@@ -74,7 +73,7 @@ def test_what_does_not_fit_into_memory_goes_to_a_private_file_without_a_name(tmp
     assert mode == 0o600
     assert size > 1_000_000
     assert list(tmp_path.iterdir()) == []
-    assert sum(1 for _ in staging.prospects()) == MORE_THAN_FIT
+    assert sum(1 for _ in staging.doubtful()) == MORE_THAN_FIT
     del staging
     gc.collect()
     assert len(open_files_without_a_name()) == before
@@ -96,7 +95,7 @@ def test_a_full_disk_is_told_in_words_and_tells_nobody_s_data(tmp_path, monkeypa
 def test_candidates_come_by_priority_and_then_by_row_whatever_is_left_out_meanwhile():
     staging = SqliteStaging()
     for number, priority in enumerate([1.0, 5.0, -2.5, 5.0, 0.0]):
-        staging.enlist(number, prospect(number, priority=priority))
+        staging.enlist(number, prospect(number, priority=priority), doubtful=False)
     staging.exclude(0, exclusion("p0"))
     assert [number for number, *_ in staging.candidates()] == [1, 3, 4, 2]
     for number, *_ in staging.candidates():
