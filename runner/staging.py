@@ -90,6 +90,7 @@ class SqliteStaging:
         self._assigned = self._writer("assigned", 2 + len(Assignment._fields))
         self._ranks = 0
         self._remembers = False
+        self._ranks_differ = False
 
     # --- what is told
 
@@ -109,6 +110,7 @@ class SqliteStaging:
 
     def enlist(self, number: int, prospect: Prospect, *, doubtful: bool) -> None:
         self._prospects.add((number, *prospect))
+        self._ranks_differ = self._ranks_differ or prospect.priority != 0
         if doubtful:
             self._doubts.add((number, False))
 
@@ -187,23 +189,26 @@ class SqliteStaging:
 
     def candidates(self) -> Iterator[tuple[int, Prospect, KnownCall | None]]:
         self._flush()
+        # A million need not be sorted where none goes before another.
+        precedence = "-prospect.priority, " if self._ranks_differ else ""
         self._do(
             "CREATE TABLE IF NOT EXISTS candidate AS SELECT prospect.number FROM prospect "
             "LEFT JOIN exclusion ON exclusion.number = prospect.number "
-            "WHERE exclusion.number IS NULL ORDER BY -prospect.priority, prospect.number"
+            f"WHERE exclusion.number IS NULL ORDER BY {precedence}prospect.number"
         )
-        width = len(Prospect._fields)
-        known, join = ("", "")
-        if self._remembers:
-            known, join = (
-                f", {_KNOWN.format('earlier')}",
-                "LEFT JOIN earlier ON earlier.number = prospect.number",
-            )
+        if not self._remembers:
+            for number, *prospect in self._ask(
+                f"SELECT prospect.number, {_PROSPECT} FROM candidate "
+                "JOIN prospect ON prospect.number = candidate.number ORDER BY candidate.rowid"
+            ):
+                yield number, Prospect._make(prospect), None
+            return
         for number, *row in self._ask(
-            f"SELECT prospect.number, {_PROSPECT}{known} FROM candidate "
-            f"JOIN prospect ON prospect.number = candidate.number {join} ORDER BY candidate.rowid"
+            f"SELECT prospect.number, {_PROSPECT}, {_KNOWN.format('earlier')} FROM candidate "
+            "JOIN prospect ON prospect.number = candidate.number "
+            "LEFT JOIN earlier ON earlier.number = prospect.number ORDER BY candidate.rowid"
         ):
-            yield number, Prospect(*row[:width]), _known_if_any(row[width:])
+            yield number, Prospect._make(row[:_OF_PROSPECT]), _known_if_any(row[_OF_PROSPECT:])
 
     def recalled(self) -> Iterator[tuple[Prospect, KnownCall]]:
         if self._remembers:

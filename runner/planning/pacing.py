@@ -68,19 +68,23 @@ class Slots:
 
     def _first_free(self, slot: int) -> int:
         block, place = divmod(slot, _BLOCK)
-        full = []
-        while (free := self._free_in(block, place)) < 0:
-            if place == 0:
+        used = self._used.get(block)
+        free = place if used is None else used.find(0, place)
+        return block * _BLOCK + free if free >= 0 else self._first_free_after(block, place)
+
+    def _first_free_after(self, block: int, place: int) -> int:
+        """Where nothing in the block is free from `place` on."""
+        full = [block] if place == 0 else []
+        free = -1
+        while free < 0:
+            block = self._beyond.get(block, block + 1)
+            used = self._used.get(block)
+            free = 0 if used is None else used.find(0)
+            if free < 0:
                 full.append(block)
-            block, place = self._beyond.get(block, block + 1), 0
         for passed in full:
             self._beyond[passed] = block
         return block * _BLOCK + free
-
-    def _free_in(self, block: int, place: int) -> int:
-        """The first free place of the block from `place` on, or -1."""
-        used = self._used.get(block)
-        return place if used is None else used.find(0, place)
 
 
 def request_rate_pace(requests_per_second: float) -> int:

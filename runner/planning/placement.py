@@ -11,6 +11,24 @@ from runner.planning.prospect import Prospect, split_zones
 from runner.planning.windows import SLOT_SECONDS, Calendar, Window, clip, dialling_end, last_start
 
 _NOWHERE: Iterator[int] = iter(())
+_MOST_SEARCHES = 4096
+
+
+class _Search:
+    """How far the search for free slots in the same windows has come. What was taken is never given back, so
+    that nothing before is free, for whoever shares these windows.
+    """
+
+    __slots__ = ("ends", "first", "lasts", "not_before", "windows")
+
+    def __init__(self, windows: tuple[Window, ...], margin: int) -> None:
+        self.windows = windows
+        self.lasts = [last_start(window, margin) for window in windows]
+        self.ends = [dialling_end(window, margin) for window in windows]
+        self.first = 0
+        """The first window that may have room."""
+        self.not_before = 0
+        """The first second in it that may be free."""
 
 
 class Placement:
@@ -23,8 +41,8 @@ class Placement:
         self._spread = campaign.pacing.spread
         self._calendar = Calendar(campaign.calling_windows, now)
         self._slots = Slots(effective_pace(campaign, requests_per_second))
-        self._first_open: dict[tuple[Window, ...], int] = {}
-        """Of contacts that share their windows, which is the first that may have room."""
+        self._searches: dict[int, _Search] = {}
+        """By the identity of their windows: to hash all windows would take longer than the search."""
         self._wanted_starts: Mapping[tuple[Window, ...], Iterator[int]] = {}
         # Most contacts have no dates of their own, and share their zones with many others.
         self._known_windows = lru_cache(maxsize=4096)(self._windows)
@@ -59,9 +77,7 @@ class Placement:
         )
 
     def slot_at(self, start: int, end: int) -> Slot:
-        return Slot(
-            queue_at=max(self._now, start - self._queue_ahead), start_timestamp=start, end_timestamp=end
-        )
+        return Slot(max(self._now, start - self._queue_ahead), start, end)
 
     def place(self, waiting: Iterable[tuple[Window, ...]]) -> Iterator[Slot | None]:
         """A slot for each call, in this order of precedence, given the windows of each; None where none is
@@ -79,26 +95,41 @@ class Placement:
 
     def next_slot(self, windows: tuple[Window, ...]) -> Slot | None:
         """The slot of the next call in the order of precedence; None where none is left."""
-        wanted = next(self._wanted_starts.get(windows, _NOWHERE), None)
-        return self._first_slot(windows, wanted)
+        search = self._search(windows)
+        wanted = next(self._wanted_starts.get(windows, _NOWHERE), None) if self._wanted_starts else None
+        if wanted is not None:
+            return self._first_slot_from(wanted, search)
+        return self._first_slot(search)
 
-    def _first_slot(self, windows: tuple[Window, ...], wanted: int | None) -> Slot | None:
-        first_open = self._first_open.get(windows, 0)
-        for index in range(first_open, len(windows)):
-            window = windows[index]
-            latest = last_start(window, self._margin)
-            start = None
-            if wanted is not None and wanted > latest:
-                continue
-            if wanted is not None and wanted > window.start:
-                start = self._slots.take(wanted, latest)
-            if start is None:
-                start = self._slots.take(window.start, latest)
+    def _search(self, windows: tuple[Window, ...]) -> _Search:
+        search = self._searches.get(id(windows))
+        if search is None or search.windows is not windows:
+            # Contacts with dates of their own share their windows with nobody.
+            if len(self._searches) >= _MOST_SEARCHES:
+                self._searches.clear()
+            search = self._searches[id(windows)] = _Search(windows, self._margin)
+        return search
+
+    def _first_slot(self, search: _Search) -> Slot | None:
+        while search.first < len(search.windows):
+            not_before = max(search.windows[search.first].start, search.not_before)
+            start = self._slots.take(not_before, search.lasts[search.first])
             if start is not None:
-                return self.slot_at(start, dialling_end(window, self._margin))
-            if index == first_open:
-                # It is full, and stays so: nothing that was taken is given back.
-                first_open = self._first_open[windows] = index + 1
+                search.not_before = start
+                return self.slot_at(start, search.ends[search.first])
+            search.first += 1
+        return None
+
+    def _first_slot_from(self, wanted: int, search: _Search) -> Slot | None:
+        """The first at or after this second; in a window that has none there, the first of all."""
+        for window, last, end in zip(search.windows, search.lasts, search.ends, strict=True):
+            if wanted > last:
+                continue
+            start = self._slots.take(wanted, last) if wanted > window.start else None
+            if start is None:
+                start = self._slots.take(window.start, last)
+            if start is not None:
+                return self.slot_at(start, end)
         return None
 
     def _spread_over(self, windows: tuple[Window, ...], calls: int) -> Iterator[int]:

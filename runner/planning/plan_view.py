@@ -17,6 +17,7 @@ from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
 from runner.planning.listing import Listing
 from runner.planning.plan import CallRequest, Change, DataVersions, Plan, PlannedCall, Tally, Withdrawal
+from runner.planning.prospect import join_zones
 from runner.planning.tally import Tallying
 
 MASKED = "•••"
@@ -140,7 +141,7 @@ def tally_of(plan: PlanView) -> Tally:
         return plan.tally
     counted = Tallying()
     for call in plan.calls:
-        counted.add_call(call.start_timestamp, call.timezones, call.change, call.reason)
+        counted.add_call(call.start_timestamp, join_zones(call.timezones), call.change.value, call.reason)
         if call.attempts_that_fit < call.max_attempts:
             counted.add_short(call.attempts_that_fit)
     for exclusion in plan.exclusions:

@@ -26,6 +26,7 @@ _WAKING_HOURS = range(8, 21)
 """Local hours in which people are commonly awake: 47 CFR 64.1200(c)(1) allows solicitation from 8 to 21."""
 
 _QUARTER = 900
+"""Seconds. Since 2012 local hours begin with quarters of an hour, counted from the Unix epoch, everywhere."""
 
 _NAMED = 5
 """So many contacts are named in a warning."""
@@ -145,8 +146,8 @@ def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     if found.census.asleep:
         yield diagnose(
             WarningCode.ASLEEP,
-            f"{found.census.asleep:,} of {found.census.calls:,} calls start outside 8:00 to 21:00 where the "
-            "contact is",
+            f"{found.census.asleep:,} of {found.census.calls:,} calls start outside 8:00 to 21:00 "
+            "where the contact is",
             ("calling_windows", "timezone" if fixed else "weekly"),
             "write `timezone: contact` to use each contact's own time"
             if fixed
@@ -156,9 +157,7 @@ def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
 
 @lru_cache(maxsize=65_536)
 def _perhaps_asleep(quarter: int, zones: str) -> bool:
-    """Whether it is no waking hour in one of the zones in which the contact may be. Local hours begin and
-    end with quarters of an hour (counted from the Unix epoch) everywhere.
-    """
+    """Whether it is no waking hour in one of the zones in which the contact may be."""
     return any(
         datetime.fromtimestamp(quarter * _QUARTER, zone(name)).hour not in _WAKING_HOURS
         for name in split_zones(zones)

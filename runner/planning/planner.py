@@ -49,6 +49,7 @@ class _Planner:
             given.campaign, now=given.now, requests_per_second=given.requests_per_second
         )
         self._tally = Tallying()
+        self._attempts = attempts_of(given.campaign)
         self._eligibility = Eligibility(given, self._placement, self._exclude)
         self._digest = given.identity.digest_of_many()
         """Of all that the plan says, in the order in which it is found out."""
@@ -67,7 +68,7 @@ class _Planner:
             as_of=int(self._given.now),
             rows=self._eligibility.rows,
             calls_per_minute=effective_pace(self._campaign, self._given.requests_per_second),
-            calls=self._staging.calls(ROUND, *attempts_of(self._campaign)),
+            calls=self._staging.calls(ROUND, *self._attempts),
             exclusions=self._staging.exclusions(),
             withdrawals=withdrawals,
             tally=self._tally.tally(),
@@ -120,14 +121,11 @@ class _Planner:
 
     def _count(self, prospect: Prospect, slot: Slot, changed: Difference) -> None:
         start, end = slot.start_timestamp, slot.end_timestamp
-        self._tally.add_call(start, split_zones(prospect.zones), changed.change, changed.reason)
-        attempts = self._attempts(start, end)
-        if attempts < self._campaign.retry_policy.max_attempts:
+        self._tally.add_call(start, prospect.zones, changed.change.value, changed.reason)
+        most, wait = self._attempts
+        attempts = attempts_that_fit(start, end, most, wait)
+        if attempts < most:
             self._tally.add_short(attempts)
-
-    def _attempts(self, start: int, end: int) -> int:
-        retry = self._campaign.retry_policy
-        return attempts_that_fit(start, end, retry.max_attempts, retry.reattempt_wait)
 
     def _kept_starts(self) -> Iterator[int]:
         """Those beyond the limit too: they stay planned."""
@@ -208,4 +206,4 @@ class _Reread(Iterable[tuple[Window, ...]]):
 
 def _assignment(slot: Slot, changed: Difference) -> Assignment:
     fields = json.dumps(changed.fields) if changed.fields else ""
-    return Assignment(*slot, str(changed.change), changed.reason, fields, changed.start_before)
+    return Assignment(*slot, changed.change.value, changed.reason, fields, changed.start_before)

@@ -2,33 +2,31 @@
 
 from collections import Counter, defaultdict
 from datetime import date
-from functools import lru_cache
 
 from runner.contacts.contact import Reason
 from runner.planning.plan import Change, Tally
+from runner.planning.prospect import split_zones
 from runner.planning.zones import westernmost
 
-_QUARTER = 900
-"""Local hours begin and end with quarters of an hour, counted from the Unix epoch, everywhere."""
+_STEP = 900
+"""Seconds. Since 2012 local hours begin with quarters of an hour, counted from the Unix epoch, everywhere."""
 
 
 class Tallying:
-    """Counts one by one, in little memory."""
+    """Counts one by one, in memory that grows with the days of a plan and not with its calls."""
 
     def __init__(self) -> None:
-        self._changes: Counter[tuple[str, str]] = Counter()
-        self._starts: dict[date, Counter[int]] = defaultdict(Counter)
+        self._calls: Counter[tuple[int, str, str, str]] = Counter()
+        """By quarter of an hour, zones, change and reason."""
         self._first: int | None = None
         self._last: int | None = None
         self._short = 0
         self._fewest = 0
         self._excluded: Counter[Reason] = Counter()
 
-    def add_call(self, start: int, zones: tuple[str, ...], change: str, reason: str) -> None:
-        """A call that starts at `start` (UTC Unix seconds)."""
-        self._changes[change, reason] += 1
-        day, hour = _local_hour(start // _QUARTER, zones)
-        self._starts[day][hour] += 1
+    def add_call(self, start: int, zones: str, change: str, reason: str) -> None:
+        """A call that starts at `start` (UTC Unix seconds); zones as `join_zones` writes them."""
+        self._calls[start // _STEP, zones, change, reason] += 1
         self._first = start if self._first is None or start < self._first else self._first
         self._last = start if self._last is None or start > self._last else self._last
 
@@ -41,9 +39,12 @@ class Tallying:
         self._excluded[reason] += 1
 
     def tally(self) -> Tally:
+        changes: Counter[tuple[Change, str]] = Counter()
+        for (_, _, change, reason), number in self._calls.items():
+            changes[Change(change), reason] += number
         return Tally(
-            changes={(Change(change), reason): number for (change, reason), number in self._changes.items()},
-            starts={day: dict(sorted(self._starts[day].items())) for day in sorted(self._starts)},
+            changes=dict(changes),
+            starts=self._local_starts(),
             first_start=self._first,
             last_start=self._last,
             short=self._short,
@@ -51,8 +52,12 @@ class Tallying:
             excluded=dict(self._excluded),
         )
 
-
-@lru_cache(maxsize=65_536)
-def _local_hour(quarter: int, zones: tuple[str, ...]) -> tuple[date, int]:
-    local = westernmost(quarter * _QUARTER, zones)
-    return local.date(), local.hour
+    def _local_starts(self) -> dict[date, dict[int, int]]:
+        counted: Counter[tuple[date, int]] = Counter()
+        for (step, zones, _, _), number in self._calls.items():
+            local = westernmost(step * _STEP, split_zones(zones))
+            counted[local.date(), local.hour] += number
+        starts: defaultdict[date, dict[int, int]] = defaultdict(dict)
+        for day, hour in sorted(counted):
+            starts[day][hour] = counted[day, hour]
+        return dict(starts)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from runner.contacts.contact import Reason
 from runner.planning.plan import Change
+from runner.planning.prospect import join_zones
 from runner.planning.tally import Tallying
 from runner.planning.zones import westernmost
 
@@ -45,7 +46,7 @@ calls = st.lists(
 def test_it_counts_what_the_calls_are(made):
     counted = Tallying()
     for start, zones, change, reason in made:
-        counted.add_call(start, zones, change, reason)
+        counted.add_call(start, join_zones(zones), change.value, reason)
     found = counted.tally()
     expected = defaultdict(Counter)
     for start, zones, _, _ in made:
