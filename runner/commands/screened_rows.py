@@ -132,7 +132,8 @@ def _open(stream: IO[bytes] | None) -> IO[bytes]:
 
 
 def _write(message: object, stream: IO[bytes]) -> None:
-    pickle.dump(message, stream, pickle.HIGHEST_PROTOCOL)
+    # At once: in pieces, the reader would be woken for each.
+    stream.write(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
     stream.flush()
 
 

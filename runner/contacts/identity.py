@@ -26,6 +26,7 @@ class Identity:
 
     def __init__(self, privacy_key: bytes) -> None:
         self._key = privacy_key
+        self._keyed = hmac.new(privacy_key, digestmod="sha256")
 
     def ref(self, key: str) -> str:
         """Ten characters that stand for the contact with this key."""
@@ -49,7 +50,10 @@ class Identity:
         return self.ref(key) if _may_tell_who_it_is(key) else key
 
     def _hmac(self, text: str) -> bytes:
-        return hmac.digest(self._key, text.encode(), "sha256")
+        # A copy has the key in it already, and there may be a million texts.
+        keyed = self._keyed.copy()
+        keyed.update(text.encode())
+        return keyed.digest()
 
 
 class Digest:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from runner.campaign.model import (
     Campaign,
@@ -52,7 +53,10 @@ class SourceReader:
                 for number, values in enumerate(source.rows, start=1):
                     yield Row(source=INLINE, line=number, values=values)
             case CsvSource() | CsvSuppression():
-                yield from self._noted(csv_rows(self.folder.find(source.path), source.path, self.notices))
+                rows = csv_rows(self.folder.find(source.path), source.path, self.notices)
+                # All have the columns of the first.
+                yield from self._noted(islice(rows, 1))
+                yield from rows
             case JsonlSource() | JsonlSuppression():
                 yield from self._noted(jsonl_rows(self.folder.find(source.path), source.path, self.notices))
 

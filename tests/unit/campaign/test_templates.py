@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.campaign.filters import MAX_TEXT
 from runner.campaign.templates import (
     TemplateRenderError,
     TemplateSyntaxError,
@@ -441,3 +442,34 @@ def test_a_template_names_the_columns_that_it_uses_however_guarded():
     )
     assert compile_template(source).columns_used == {"a", "b c", "d", "f"}
     assert compile_template("no template").columns_used == frozenset()
+
+
+def _outcome(source, row):
+    try:
+        return compile_template(source).render(row, {})
+    except TemplateRenderError as error:
+        return error.message, error.line
+
+
+plain_parts = st.one_of(
+    st.text(st.sampled_from("ab é\n;"), max_size=3),
+    st.builds(
+        lambda column, names: f"{{{{ row.{column}{''.join(f' | {name}' for name in names)} }}}}",
+        st.sampled_from(["x", "y", "z"]),
+        st.lists(
+            st.sampled_from(
+                ["title", "upper", "trim", "int", "length", "string", "abs", "urlencode", "join"]
+            ),
+            max_size=3,
+        ),
+    ),
+)
+values = st.one_of(
+    st.text("aB -'é7\n", max_size=5), st.integers(), st.none(), st.just("x" * MAX_TEXT), st.lists(st.text())
+)
+
+
+@given(st.lists(plain_parts, min_size=1, max_size=4), st.dictionaries(st.sampled_from("xyz"), values))
+def test_a_template_without_expressions_gives_what_jinja_makes_of_it(parts, row):
+    source = "".join(parts)
+    assert _outcome(source, row) == _outcome(f"{{% if 1 == 2 %}}{{% endif %}}{source}", row)
