@@ -32,7 +32,6 @@ class RequestTemplates:
 
     def __init__(self, campaign: Campaign) -> None:
         self._region = campaign.contacts.region
-        self._retry = campaign.retry_policy
         self._constants = Constants(campaign.vars)
         self._caller_id = _compile(campaign.caller_id)
         self._post_dial = _compile(campaign.post_dial)
@@ -42,14 +41,15 @@ class RequestTemplates:
             for name, source in campaign.metadata.items()
         ]
 
-    def request(self, contact: Contact) -> CallRequest:
-        """Raises UnfitError when a template fails, or gives what Insight would not take."""
-        return CallRequest(
-            phone_number=self._dial_string(contact),
-            max_attempts=self._retry.max_attempts,
-            reattempt_wait=self._retry.reattempt_wait if self._retry.max_attempts > 1 else None,
-            metadata=Metadata(self._metadata_json(contact)),
-            result_url=self._checked_url(self._optional("result_url", self._result_url, contact)),
+    def fill_in(self, contact: Contact) -> tuple[str, str, str]:
+        """The dial string, the metadata as a JSON object, and where results go.
+
+        Raises UnfitError when a template fails, or gives what Insight would not take.
+        """
+        return (
+            self._dial_string(contact),
+            self._metadata_json(contact),
+            self._checked_url(self._optional("result_url", self._result_url, contact)),
         )
 
     def _metadata_json(self, contact: Contact) -> str:

@@ -11,7 +11,6 @@ from runner.contacts.contact import Contact, Exclusion, Reason, Row
 from runner.contacts.identity import Identity
 from runner.contacts.roster import roster
 from runner.planning import contact_dates
-from runner.planning.plan import metadata_json
 from runner.planning.prospect import Prospect, fault_of, join_zones
 from runner.planning.request import RequestTemplates, UnfitError
 from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
@@ -38,9 +37,7 @@ class Screening:
         try:
             zones = zones_for(contact, self._calendar_zone).names
             earliest, latest = _own_dates(contact, zones)
-            request = self._templates.request(contact)
-            phone_number, result_url = request.phone_number, request.result_url
-            metadata = metadata_json(request.metadata)
+            phone_number, metadata, result_url = self._templates.fill_in(contact)
         except UnknownTimezoneError as error:
             fault = fault_of(Reason.UNKNOWN_TIMEZONE, str(error), ())
         except UnfitError as error:

@@ -5,10 +5,10 @@ allowed only when it is inside the window in every zone of the set, so nothing i
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from runner.campaign import timezones
 from runner.campaign.did_you_mean import did_you_mean
@@ -29,8 +29,7 @@ class Origin(StrEnum):
     NUMBER = "number"
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneSet:
+class ZoneSet(NamedTuple):
     """IANA names, sorted, and where they came from."""
 
     names: tuple[str, ...]
