@@ -91,7 +91,8 @@ runs = Table(
     comment="One `apply`: who sends, since when, from which plan.",
 )
 
-_STATES = ", ".join(f"'{state}'" for state in CallState)
+# SQLite makes a table of the words of an IN (...) for each row: a third of the time of an insert.
+_IS_KNOWN_STATE = " OR ".join(f"state = '{state}'" for state in CallState)
 
 calls = Table(
     "calls",
@@ -121,7 +122,7 @@ calls = Table(
     Column("call_id", Text),
     Column("link", Text),
     Column("updated_at", Float, nullable=False),
-    CheckConstraint(f"state IN ({_STATES})", name="known_state"),
+    CheckConstraint(_IS_KNOWN_STATE, name="known_state"),
     CheckConstraint("start_timestamp < end_timestamp", name="dials_before_it_ends"),
 )
 
