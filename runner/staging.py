@@ -54,8 +54,8 @@ _OF_PROSPECT = len(Prospect._fields)
 _OF_KNOWN = 13
 _PROSPECT = ", ".join(f"prospect.{name}" for name in Prospect._fields)
 _CALL = (
-    "prospect.key, prospect.ref, ?, prospect.phone, prospect.zones, call.queue_at, call.start, "
-    'call."end", prospect.earliest, prospect.latest, prospect.phone_number, ?, ?, prospect.metadata, '
+    'prospect.key, prospect.ref, ?, prospect.phone, call.queue_at, call.start, call."end", '
+    "prospect.earliest, prospect.latest, prospect.zones, prospect.phone_number, ?, ?, prospect.metadata, "
     "prospect.result_url, call.change, call.reason, call.fields, call.start_before, prospect.source, "
     "prospect.line"
 )

@@ -1,9 +1,7 @@
 """Writes a plan over what the ledger holds of its campaign, inside the caller's transaction."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -16,14 +14,13 @@ from runner.ledger.states import CallState
 from runner.ledger.tables import LIVE, calls, transitions
 from runner.ledger.trail import record_transition
 from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal
-from runner.planning.prospect import split_zones
 
-_WRITTEN = (
-    "phone", "run", "reason", "queue_at", "start_timestamp", "end_timestamp", "earliest", "latest",
-    "timezones", "phone_number", "max_attempts", "reattempt_wait", "metadata", "result_url", "account",
-    "updated_at",
-)  # fmt: skip
-"""The columns of `calls` in which a plan says what is to be done."""
+_SAID = PlannedCall._fields.index("change_name")
+"""So many fields of a call are written, as they are; the others say how it differs."""
+_NAMED_OTHERWISE = {"key": "contact", "zones": "timezones"}
+_WRITTEN = tuple(_NAMED_OTHERWISE.get(name, name) for name in PlannedCall._fields[:_SAID])
+_IDENTITY = PlannedCall._fields.index("phone")
+"""So many of these fields say which call it is."""
 
 _SAME_NUMBER = frozenset({Change.UNCHANGED, Change.MOVED})
 _STANDING = frozenset({CallState.PLANNED, CallState.REFUSED, CallState.SKIPPED})
@@ -180,21 +177,12 @@ class PlanEntry:
         self._update(changed, rows)
 
     def _insert(self, planned: Iterable[PlannedCall]) -> None:
+        in_common = (self._binding.campaign, CallState.PLANNED.value, *self._of_run())
         write_many(
             self._connection,
-            f"INSERT INTO calls (campaign, contact, ref, round, state, {', '.join(_WRITTEN)}) "  # noqa: S608 - names
-            f"VALUES (?, ?, ?, ?, ?, {', '.join('?' * len(_WRITTEN))})",
-            (
-                (
-                    self._binding.campaign,
-                    call.key,
-                    call.ref,
-                    call.round,
-                    CallState.PLANNED.value,
-                    *self._values(call),
-                )
-                for call in planned
-            ),
+            f"INSERT INTO calls (campaign, state, run, reason, account, updated_at, {', '.join(_WRITTEN)}) "  # noqa: S608 - names
+            f"VALUES (?, ?, ?, ?, ?, ?, {', '.join('?' * len(_WRITTEN))})",
+            (in_common + call[:_SAID] for call in planned),
         )
 
     def _trace_new_calls(self, newest: int) -> None:
@@ -228,36 +216,24 @@ class PlanEntry:
                 self._trace(rows[call.key, call.round]["id"], before, CallState.PLANNED, reason)
         changed = write_many(
             self._connection,
-            f"UPDATE calls SET {', '.join(f'{name} = ?' for name in _WRITTEN)} "  # noqa: S608 - names
-            "WHERE id = ? AND state = ?",
+            "UPDATE calls SET run = ?, reason = ?, account = ?, updated_at = ?, "  # noqa: S608 - names
+            f"{', '.join(f'{name} = ?' for name in _WRITTEN[_IDENTITY:])} WHERE id = ? AND state = ?",
             (
-                (*self._values(call), rows[call.key, call.round]["id"], CallState.PLANNED.value)
+                (
+                    *self._of_run(),
+                    *call[_IDENTITY:_SAID],
+                    rows[call.key, call.round]["id"],
+                    CallState.PLANNED.value,
+                )
                 for call in planned
             ),
         )
         if changed != len(planned):
             raise changed_meanwhile()
 
-    def _values(self, call: PlannedCall) -> tuple[object, ...]:
-        """In the order of _WRITTEN."""
-        return (
-            call.phone,
-            self._run,
-            "",
-            call.queue_at,
-            call.start_timestamp,
-            call.end_timestamp,
-            call.earliest,
-            call.latest,
-            _zones_json(call.zones),
-            call.phone_number,
-            call.max_attempts,
-            call.reattempt_wait,
-            call.metadata,
-            call.result_url,
-            self._binding.account,
-            self._now,
-        )
+    def _of_run(self) -> tuple[object, ...]:
+        """run, reason, account, updated_at."""
+        return self._run, "", self._binding.account, self._now
 
     def _move(self, call: int, before: CallState, after: CallState, reason: str) -> None:
         changed = self._connection.execute(
@@ -285,11 +261,6 @@ def _some_at_a_time(all_of_them: Iterable[_T]) -> Iterator[list[_T]]:
     remaining = iter(all_of_them)
     while some := list(islice(remaining, _AT_A_TIME)):
         yield some
-
-
-@lru_cache(maxsize=4096)
-def _zones_json(zones: str) -> str:
-    return json.dumps(split_zones(zones))
 
 
 def _is_as_held(call: PlannedCall, row: RowMapping) -> bool:

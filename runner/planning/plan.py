@@ -107,8 +107,6 @@ class PlannedCall(NamedTuple):
     ref: str
     round: int
     phone: str
-    zones: str
-    """As `join_zones` writes them."""
     queue_at: int
     start_timestamp: int
     end_timestamp: int
@@ -116,6 +114,8 @@ class PlannedCall(NamedTuple):
     """The contact's own `not_before`, as an instant; a new slot for a late call honours it too."""
     latest: int | None
     """The contact's own `not_after`, as an exclusive instant."""
+    zones: str
+    """As `join_zones` writes them."""
     phone_number: str
     """This and the next four are those of its `request`; the metadata is a JSON object."""
     max_attempts: int

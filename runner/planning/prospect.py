@@ -50,14 +50,15 @@ class Assignment(NamedTuple):
     start_before: int | None
 
 
+@lru_cache(maxsize=4096)
 def join_zones(zones: tuple[str, ...]) -> str:
-    """No IANA name has a blank in it."""
-    return " ".join(zones)
+    """As a JSON list."""
+    return json.dumps(zones)
 
 
 @lru_cache(maxsize=4096)
 def split_zones(zones: str) -> tuple[str, ...]:
-    return tuple(zones.split())
+    return tuple(json.loads(zones))
 
 
 def fault_of(reason: Reason, detail: str, template: tuple[str, ...]) -> str:

@@ -55,7 +55,7 @@ def planned(number: int, queue_at: int) -> PlannedCall:
         ref=f"ref-{number}",
         round=1,
         phone=phone,
-        zones="America/New_York",
+        zones='["America/New_York"]',
         queue_at=queue_at,
         start_timestamp=queue_at + 300,
         end_timestamp=queue_at + 7200,

@@ -196,7 +196,7 @@ def _plan_of_one_call(campaign, now):
         ref="ref",
         round=1,
         phone="+16175550111",
-        zones="America/New_York",
+        zones='["America/New_York"]',
         queue_at=now + DAY,
         start_timestamp=now + DAY,
         end_timestamp=now + DAY + 3600,

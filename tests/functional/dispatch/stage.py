@@ -35,7 +35,7 @@ def call(key, *, start=NOW + 300, end=None):
         ref=f"ref-{key}",
         round=1,
         phone=number,
-        zones="America/New_York",
+        zones='["America/New_York"]',
         queue_at=start - 300,
         start_timestamp=start,
         end_timestamp=start + 3600 if end is None else end,

@@ -35,7 +35,7 @@ def call(key, phone, *, start=NOW + 300, metadata=None, change=Change.NEW, **cha
         ref=f"ref-{key}",
         round=1,
         phone=phone,
-        zones="America/New_York",
+        zones='["America/New_York"]',
         queue_at=start - 300,
         start_timestamp=start,
         end_timestamp=start + 3600,

@@ -49,7 +49,7 @@ def test_a_plan_of_thousands_enters_as_it_is(ledger):
 
 
 def test_what_a_call_asks_for_comes_back_as_it_went_in(ledger):
-    asked = call("a", phone(1), metadata={"name": "Åse", "z": "", "a": "1"}, zones="A/B C/D")
+    asked = call("a", phone(1), metadata={"name": "Åse", "z": "", "a": "1"}, zones='["A/B", "C/D"]')
     _, queue = begin(ledger, asked)
     (known,) = ledger.history(CAMPAIGN).calls
     (claim,) = claim_all(queue)

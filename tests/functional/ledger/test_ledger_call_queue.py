@@ -240,7 +240,7 @@ def test_a_call_id_is_one_of_its_account_across_campaigns(ledger):
 def test_a_late_call_is_told_with_what_a_new_slot_needs(ledger):
     _, queue = begin(
         ledger,
-        call("b", phone(2), start=NOW - 100, zones="A/B C/D", earliest=NOW, latest=NOW + 5),
+        call("b", phone(2), start=NOW - 100, zones='["A/B", "C/D"]', earliest=NOW, latest=NOW + 5),
         call("a", phone(1), start=NOW - 200),
         call("on-time", phone(3)),
     )

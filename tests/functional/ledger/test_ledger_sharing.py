@@ -244,7 +244,7 @@ def lapse(ledger, run, seconds_ago=1):
 @pytest.mark.parametrize(
     "other",
     [
-        {"zones": "Pacific/Honolulu"},
+        {"zones": '["Pacific/Honolulu"]'},
         {"earliest": NOW + 86_400},
         {"latest": NOW + 86_400},
         {"start": NOW + 900},

@@ -28,7 +28,7 @@ def prospect(number, **values):
             "priority": 0.0,
             "source": "visits.csv",
             "line": number + 2,
-            "zones": "America/New_York",
+            "zones": '["America/New_York"]',
             "home": "",
             "earliest": None,
             "latest": None,

@@ -51,7 +51,7 @@ result_url: "https://hooks.example.org/{{ row.id }}"
         "ref": Identity(b"privacy").ref("a"),
         "round": 1,
         "phone": "+16175550100",
-        "zones": "America/New_York",
+        "zones": '["America/New_York"]',
         "queue_at": NINE - 600,
         "start_timestamp": NINE,
         "end_timestamp": NINE + 3 * HOUR - 300,
