@@ -11,12 +11,13 @@ from typing import Self
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from runner.errors import LedgerError
-from runner.ledger import recovery, store
+from runner.ledger import recovery, resumption, store
 from runner.ledger.holder import hold, holder
 from runner.ledger.known_calls import KnownCalls
 from runner.ledger.lease import LEASE_SECONDS, Lease, database_now
 from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, changed_meanwhile
+from runner.ledger.resumption import Basis, Remainder
 from runner.ledger.rows import insert_once
 from runner.ledger.sharing import check_same_campaign, describe_runs, live_runs, wait_for_renewals
 from runner.ledger.states import CallState
@@ -121,12 +122,15 @@ class Ledger:
             stamp = _stamp(connection, campaign)
         return History(KnownCalls(self.engine, campaign), stamp)
 
-    def begin_run(self, binding: Binding, plan: Plan, runner: Runner, now: float) -> int:
+    def begin_run(
+        self, binding: Binding, plan: Plan, runner: Runner, now: float, *, basis: Basis | None = None
+    ) -> int:
         """Writes the plan into the ledger, in one transaction, and returns the id of the run that holds it.
 
-        Where other runs are at work on the campaign, the new one joins them: its plan may only take calls
-        away. Raises LedgerError when the campaign is bound elsewhere, or the ledger changed since it was
-        read, CampaignHeldError when the others carry out something else.
+        With a `basis`, a later run may go on with the plan. Where other runs are at work on the campaign, the
+        new one joins them: its plan may only take calls away. Raises LedgerError when the campaign is bound
+        elsewhere, or the ledger changed since it was read, CampaignHeldError when the others carry out
+        something else.
         """
         with self.engine.begin() as connection:
             self._bind(connection, binding, now)
@@ -138,28 +142,38 @@ class Ledger:
                 check_same_campaign(others, runner.campaign_digest, limited=runner.limited)
             elif before != plan.history_stamp:
                 raise changed_meanwhile()
-            run: int = connection.execute(
-                insert(runs)
-                .values(
-                    campaign=binding.campaign,
-                    plan_id=plan.plan_id,
-                    host=runner.host,
-                    pid=runner.pid,
-                    git_commit=runner.git_commit,
-                    campaign_digest=runner.campaign_digest,
-                    started_at=now,
-                    lease_until=database_now(connection) + LEASE_SECONDS,
-                )
-                .returning(runs.c.id)
-            ).scalar_one()
-            session = others[0].session if others else run
-            connection.execute(update(runs).where(runs.c.id == run).values(session=session))
+            if others or not resumption.nothing_is_under_way(connection, binding.campaign):
+                basis = None
+            session = others[0].session if others else None
+            run = _insert_run(connection, binding.campaign, plan.plan_id, runner, now, session)
+            if basis is not None:
+                resumption.note_basis(connection, run, basis)
             entry = PlanEntry(connection, binding, run, now)
             if others:
                 entry.join(plan, describe_runs(others) or "")
             else:
                 entry.enter(plan)
         return run
+
+    def remainder(self, campaign: str, digest: str, now: float, *, late_before: float) -> Remainder | None:
+        """What is left of a plan that a run may go on with, as `resumption.remainder` finds it."""
+        with self.engine.begin() as connection:
+            return resumption.remainder(connection, campaign, digest, now, late_before=late_before)
+
+    def resume_run(
+        self, binding: Binding, remainder: Remainder, digest: str, runner: Runner, now: float
+    ) -> int:
+        """Begins a run that goes on with the plan as the ledger holds it, and returns its id.
+
+        Raises LedgerError when the campaign is bound elsewhere, or nobody may go on with this plan any more.
+        """
+        with self.engine.begin() as connection:
+            self._bind(connection, binding, now)
+            if not resumption.may_go_on(connection, binding.campaign, remainder, digest, now):
+                raise changed_meanwhile()
+            return _insert_run(
+                connection, binding.campaign, remainder.plan_id, runner, now, remainder.session
+            )
 
     def entered(self, campaign: str, plan_id: str) -> float | None:
         """When this very plan was first entered (UTC Unix seconds); None when it never was."""
@@ -259,6 +273,28 @@ class Ledger:
         bound = connection.execute(select(campaigns).where(mine).with_for_update()).mappings().one()
         self._check_binding(bound, binding)
         connection.execute(update(campaigns).where(mine).values(**survey))
+
+
+def _insert_run(
+    connection: Connection, campaign: str, plan_id: str, runner: Runner, now: float, session: int | None
+) -> int:
+    """Without a session that it joins, the run begins one of its own."""
+    run: int = connection.execute(
+        insert(runs)
+        .values(
+            campaign=campaign,
+            plan_id=plan_id,
+            host=runner.host,
+            pid=runner.pid,
+            git_commit=runner.git_commit,
+            campaign_digest=runner.campaign_digest,
+            started_at=now,
+            lease_until=database_now(connection) + LEASE_SECONDS,
+        )
+        .returning(runs.c.id)
+    ).scalar_one()
+    connection.execute(update(runs).where(runs.c.id == run).values(session=run if session is None else session))
+    return run
 
 
 def _stamp(connection: Connection, campaign: str) -> str:

@@ -12,7 +12,7 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.states import CallState
 from runner.planning.plan import Standing
 
-OLDER = ["0001", "0002", "0003"]
+OLDER = ["0001", "0002", "0003", "0004"]
 
 
 def write_older_ledger(url, revision):
