@@ -12,8 +12,11 @@ from runner.campaign.loader import LoadedCampaign, load_campaign
 from runner.commands import saved_plans
 from runner.commands.binding import account_digest, api_name
 from runner.commands.carry_out import carry_out
-from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan, privacy_key
+from runner.commands.plan_basis import PlanBasis
+from runner.commands.planning import NO_HISTORY, prepare_plan, privacy_key
+from runner.commands.resuming import basis_now, lasting_basis, resume
 from runner.commands.target import Target, insight, rehearsal
+from runner.commands.work import Work, to_enter, to_go_on_with
 from runner.contacts.identity import Identity
 from runner.dispatch.events import Finish
 from runner.errors import ExitStatus, RunnerError, UsageError
@@ -24,6 +27,7 @@ from runner.ledger.plan_entry import Binding
 from runner.ledger.used_plans import UsedPlans
 from runner.reports.live import live
 from runner.reports.plan_text import print_plan
+from runner.reports.resumption_text import print_remainder
 from runner.reports.summary import print_summary
 from runner.settings import load_settings, marks_folder
 
@@ -82,7 +86,8 @@ def _apply(
     loaded: LoadedCampaign, saved: saved_plans.PlanFile | None, target: Target, options: ApplyOptions
 ) -> int:
     name, ledger, clock = loaded.campaign.name, target.ledger, target.clock
-    binding = _binding(loaded, target)
+    identity = Identity(privacy_key(target.settings, ledger))
+    binding = _binding(loaded, target, identity)
     # A rehearsal leaves no trace.
     marks = ledger.path.parent if target.is_rehearsal and ledger.path is not None else marks_folder()
     mark = Mark(ledger, marks)
@@ -96,24 +101,20 @@ def _apply(
             f"{recovered} calls were being sent when the last run died: "
             "they are uncertain, and not sent again\n"
         )
-    prepared = prepare_plan(loaded, target.settings, ledger, now=float(int(clock.now())), limit=options.limit)
-    if saved is not None:
-        prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
-        saved_plans.refuse_if_entered_elsewhere(saved, used)
-    if prepared.is_first and not target.is_rehearsal:
-        sys.stderr.write(NO_HISTORY)
     console = Console()
-    print_plan(console, prepared.view(show_contacts=options.show_contacts))
+    basis = None if target.is_rehearsal else basis_now(loaded, target)
+    work = _left_to_do(loaded, saved, target, binding, basis, options, console)
+    if work is None:
+        work = _planned(loaded, saved, target, binding, basis, used, options, console)
     finish = Finish.DONE
     try:
-        has_work = bool(prepared.plan.calls or prepared.plan.withdrawals)
-        if has_work:
-            _ask(prepared, options)
+        if work.has_any:
+            _ask(work, options)
         if saved is not None:
             used.note(saved.saved.view.plan_id)
         # What a run beside this one has under way may come back unsent, or be lost with it.
-        if has_work or ledger.is_sending(name):
-            finish = _carry_out(loaded, prepared, target, binding, mark, until_idle=options.until_idle)
+        if work.has_any or ledger.is_sending(name):
+            finish = _carry_out(loaded, work, target, mark, identity, until_idle=options.until_idle)
     finally:
         seen = overview(ledger.engine, name, clock.now(), _PROBLEMS_SHOWN)
     where = "the sandbox" if target.is_rehearsal else api_name(target.settings)
@@ -121,7 +122,7 @@ def _apply(
         console,
         seen,
         finish,
-        prepared.identity,
+        identity,
         rehearsal=target.is_rehearsal,
         where=where,
         path=loaded.path if saved is None else saved.path,
@@ -131,9 +132,51 @@ def _apply(
     return ExitStatus.FINISHED_WITH_PROBLEMS if seen.problem_count else ExitStatus.DONE
 
 
-def _binding(loaded: LoadedCampaign, target: Target) -> Binding:
+def _left_to_do(
+    loaded: LoadedCampaign,
+    saved: saved_plans.PlanFile | None,
+    target: Target,
+    binding: Binding,
+    basis: PlanBasis | None,
+    options: ApplyOptions,
+    console: Console,
+) -> Work | None:
+    """What the ledger holds of a plan that would be made again, shown; None where a new one is to be made."""
+    # A saved plan and --limit name calls of their own, and only planning tells which those are.
+    if basis is None or saved is not None or options.limit is not None:
+        return None
+    resumed = resume(loaded, target, basis)
+    if resumed is None:
+        return None
+    print_remainder(console, resumed.remainder, resumed.warnings, resumed.silenced)
+    return to_go_on_with(resumed.remainder, basis.digest, resumed.suppression, target.ledger, binding)
+
+
+def _planned(
+    loaded: LoadedCampaign,
+    saved: saved_plans.PlanFile | None,
+    target: Target,
+    binding: Binding,
+    basis: PlanBasis | None,
+    used: UsedPlans,
+    options: ApplyOptions,
+    console: Console,
+) -> Work:
+    """A new plan, shown. `basis` is what it is made from, as it was a moment before."""
+    ledger, now = target.ledger, float(int(target.clock.now()))
+    prepared = prepare_plan(loaded, target.settings, ledger, now=now, limit=options.limit)
+    if saved is not None:
+        prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
+        saved_plans.refuse_if_entered_elsewhere(saved, used)
+    if prepared.is_first and not target.is_rehearsal:
+        sys.stderr.write(NO_HISTORY)
+    print_plan(console, prepared.view(show_contacts=options.show_contacts))
+    lasting = None if basis is None else lasting_basis(basis, basis_now(loaded, target), prepared)
+    return to_enter(prepared, ledger, binding, lasting)
+
+
+def _binding(loaded: LoadedCampaign, target: Target, identity: Identity) -> Binding:
     settings, survey = target.settings, loaded.campaign.survey
-    identity = Identity(privacy_key(settings, target.ledger))
     return Binding(
         campaign=loaded.campaign.name,
         survey_id=survey.survey_id,
@@ -143,27 +186,18 @@ def _binding(loaded: LoadedCampaign, target: Target) -> Binding:
     )
 
 
-def _ask(prepared: PreparedPlan, options: ApplyOptions) -> None:
+def _ask(work: Work, options: ApplyOptions) -> None:
     """Asks for the number of calls: a thing nobody types by accident. Raises DeclinedError."""
-    calls = len(prepared.plan.calls)
     if options.yes:
         return
-    sys.stdout.write(f"\nType the number of calls ({calls}) to queue them, anything else to leave: ")
+    sys.stdout.write(f"\nType the number of calls ({work.calls}) to queue them, anything else to leave: ")
     sys.stdout.flush()
-    if sys.stdin.readline().strip().replace(",", "") != str(calls):
+    if sys.stdin.readline().strip().replace(",", "") != str(work.calls):
         raise DeclinedError("nothing was queued")
 
 
 def _carry_out(
-    loaded: LoadedCampaign,
-    prepared: PreparedPlan,
-    target: Target,
-    binding: Binding,
-    mark: Mark,
-    *,
-    until_idle: bool,
+    loaded: LoadedCampaign, work: Work, target: Target, mark: Mark, identity: Identity, *, until_idle: bool
 ) -> Finish:
-    with live(len(prepared.plan.calls), prepared.identity, target.clock.now) as listen:
-        return asyncio.run(
-            carry_out(loaded, prepared, target, binding, mark, until_idle=until_idle, listen=listen)
-        )
+    with live(work.calls, identity, target.clock.now) as listen:
+        return asyncio.run(carry_out(loaded, work, target, mark, until_idle=until_idle, listen=listen))

@@ -1,4 +1,4 @@
-"""Carries a plan out: reaches Insight, enters the plan into the ledger, and dispatches it."""
+"""Carries work out: reaches Insight, begins a run in the ledger, and dispatches its calls."""
 
 import asyncio
 import hashlib
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign
-from runner.commands.planning import PreparedPlan
 from runner.commands.target import Target
+from runner.commands.work import Work
 from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.dispatcher import Dispatcher, Limits, NewlySuppressed, Post, Unwanted
+from runner.dispatch.dispatcher import Dispatcher, Limits, Post
 from runner.dispatch.events import Event, Finish
 from runner.errors import StoppedError
 from runner.insight.client import InsightClient
@@ -23,7 +23,6 @@ from runner.ledger.call_queue import CallQueue, Claim
 from runner.ledger.late_calls import Reschedule
 from runner.ledger.ledger import Runner
 from runner.ledger.mark import Mark
-from runner.ledger.plan_entry import Binding
 from runner.planning.placement import reschedule
 from runner.planning.plan import Slot, WaitingCall
 
@@ -33,15 +32,14 @@ _UNAUTHORIZED = 401
 
 async def carry_out(
     loaded: LoadedCampaign,
-    prepared: PreparedPlan,
+    work: Work,
     target: Target,
-    binding: Binding,
     mark: Mark,
     *,
     until_idle: bool,
     listen: Callable[[Event], None],
 ) -> Finish:
-    """Queues every call of the plan and returns why it ended.
+    """Queues every call of this work and returns why it ended.
 
     Raises StoppedError when Insight cannot be reached or nothing can succeed there; the ledger then holds
     every call that is left.
@@ -50,8 +48,7 @@ async def carry_out(
     async with target.client() as client:
         clock_check = ClockCheck(clock.now, listen)
         await _reach(client, loaded, target, clock_check)
-        runner = _this_process(loaded, limited=prepared.limit is not None)
-        run = ledger.begin_run(binding, prepared.plan, runner, clock.now())
+        run = work.begin(_this_process(loaded, limited=work.is_limited), clock.now())
         ending = "failed"
         try:
             dispatcher = Dispatcher(
@@ -59,7 +56,7 @@ async def carry_out(
                     ledger.engine,
                     loaded.campaign.name,
                     run,
-                    only_own=prepared.limit is not None,
+                    only_own=work.is_limited,
                     intended=mark.advance,
                 ),
                 lease=ledger.lease(loaded.campaign.name, run),
@@ -72,8 +69,8 @@ async def carry_out(
                     until_idle=until_idle,
                 ),
                 reschedule=_reschedule(loaded, target),
-                unwanted=_unwanted(prepared),
-                newly_suppressed=_newly_suppressed(prepared),
+                unwanted=work.unwanted,
+                newly_suppressed=work.newly_suppressed,
                 noted=mark.note,
                 listen=listen,
             )
@@ -139,25 +136,6 @@ def _reschedule(loaded: LoadedCampaign, target: Target) -> Reschedule:
         )
 
     return new_slots
-
-
-def _unwanted(prepared: PreparedPlan) -> Unwanted:
-    """Whom the plan leaves out, and whom the lists name now: a call that comes back is held against both.
-
-    What the plan calls queued may come back from a run beside this one, as part of the plan they share.
-    """
-    lists, staging = prepared.suppression, prepared.staging
-
-    def left_out(key: str) -> str | None:
-        found = staging.left_out(key)
-        return None if found is None else f"{found.reason}: {found.detail}"
-
-    return lambda key, phone: left_out(key) or lists.match(key, phone)
-
-
-def _newly_suppressed(prepared: PreparedPlan) -> NewlySuppressed:
-    lists = prepared.suppression
-    return lambda: lists.match if lists.refresh() else None
 
 
 def _this_process(loaded: LoadedCampaign, *, limited: bool) -> Runner:

@@ -1,6 +1,6 @@
 """Makes the plan of a campaign file: the one path of plan, apply and rehearsals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from runner.commands.checks import check_holidays
 from runner.commands.reading import lines_of
 from runner.commands.screened_rows import screened_rows
 from runner.contacts import phone
-from runner.contacts.contact import Row
+from runner.contacts.contact import Exclusion, Row
 from runner.contacts.identity import Identity
 from runner.contacts.places import SourceFolder
 from runner.contacts.sources import SourceReader
@@ -25,6 +25,7 @@ from runner.planning.plan import DataVersions, Plan
 from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import build_plan
+from runner.planning.prospect import Prospect, split_zones
 from runner.reports.progress import progress, row_progress
 from runner.settings import Settings
 from runner.staging import SqliteStaging
@@ -49,6 +50,8 @@ class PreparedPlan:
     campaign: Campaign
     staging: SqliteStaging
     folder: SourceFolder
+    zones: frozenset[str]
+    """Every zone that one of the contacts may be in, called or not."""
 
     def view(self, *, show_contacts: bool) -> PlanView:
         """The plan as people may see it."""
@@ -65,32 +68,26 @@ def prepare_plan(
     campaign = loaded.campaign
     check_holidays(loaded)
     ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
-    folder = SourceFolder(
-        loaded.path,
-        data_roots=settings.data_roots,
-        forbidden=(ledger.path,) if ledger.path is not None else (),
-    )
+    folder = source_folder(loaded, settings, ledger)
     reader = SourceReader(folder, notices=[])
-    sources, lists = campaign.contacts.sources, campaign.contacts.suppress
-    with (
-        _at_their_template(loaded),
-        row_progress("reading suppression lists", lambda: lines_of(lists, folder)) as watch,
-    ):
-        suppression = SuppressionLists(campaign, reader, watch)
+    suppression = read_lists(loaded, reader)
     key = privacy_key(settings, ledger)
     identity = Identity(key)
     staging = SqliteStaging()
+    zone_sets: set[str] = set()
     of_ledger = list(circumstances.of_ledger(loaded, settings, ledger, identity, now))
     with _at_their_template(loaded):
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
-                rows=screened_rows(campaign, key, _rows(sources, reader)),
+                rows=_note_zones(
+                    screened_rows(campaign, key, _rows(campaign.contacts.sources, reader)), zone_sets
+                ),
                 suppressed=suppression.match,
                 history=ledger.history(campaign.name),
                 staging=staging,
                 identity=identity,
-                versions=_data_versions(),
+                versions=data_versions(),
                 now=now,
                 requests_per_second=settings.requests_per_second,
                 limit=limit,
@@ -115,12 +112,50 @@ def prepare_plan(
         campaign=campaign,
         staging=staging,
         folder=folder,
+        zones=frozenset(name for zones in zone_sets for name in split_zones(zones)),
     )
+
+
+def source_folder(loaded: LoadedCampaign, settings: Settings, ledger: Ledger) -> SourceFolder:
+    """Where the sources of the campaign may lie."""
+    return SourceFolder(
+        loaded.path,
+        data_roots=settings.data_roots,
+        forbidden=(ledger.path,) if ledger.path is not None else (),
+    )
+
+
+def read_lists(loaded: LoadedCampaign, reader: SourceReader) -> SuppressionLists:
+    """Whom the campaign never calls. Raises SourceError and CampaignInvalidError."""
+    lists = loaded.campaign.contacts.suppress
+    with (
+        _at_their_template(loaded),
+        row_progress("reading suppression lists", lambda: lines_of(lists, reader.folder)) as watch,
+    ):
+        return SuppressionLists(loaded.campaign, reader, watch)
 
 
 def privacy_key(settings: Settings, ledger: Ledger) -> bytes:
     """The key that the settings give, else the ledger's own."""
     return settings.privacy_key.get_secret_value().encode() or ledger.privacy_key()
+
+
+def data_versions() -> DataVersions:
+    """Of the data that decides zones, numbers and holidays on this machine."""
+    return DataVersions(
+        tzdata=version("tzdata"),
+        phonenumbers=phone.data_version(),
+        holidays=public_holidays.data_version(),
+    )
+
+
+def _note_zones(
+    entries: Iterable[Prospect | Exclusion], zone_sets: set[str]
+) -> Iterator[Prospect | Exclusion]:
+    for entry in entries:
+        if isinstance(entry, Prospect):
+            zone_sets.add(entry.zones)
+        yield entry
 
 
 def _rows(sources: list[Source], reader: SourceReader) -> Iterator[tuple[Source, Row]]:
@@ -141,11 +176,3 @@ def _at_their_template(loaded: LoadedCampaign) -> Iterator[None]:
             Severity.ERROR, "template_fails", error.message, error.location, error.hint
         )
         raise CampaignInvalidError([finding]) from None
-
-
-def _data_versions() -> DataVersions:
-    return DataVersions(
-        tzdata=version("tzdata"),
-        phonenumbers=phone.data_version(),
-        holidays=public_holidays.data_version(),
-    )

@@ -293,7 +293,9 @@ def _insert_run(
         )
         .returning(runs.c.id)
     ).scalar_one()
-    connection.execute(update(runs).where(runs.c.id == run).values(session=run if session is None else session))
+    connection.execute(
+        update(runs).where(runs.c.id == run).values(session=run if session is None else session)
+    )
     return run
 
 

@@ -95,9 +95,7 @@ runs = Table(
         server_default="",
         comment="Keyed hash of all that the plan was made from; empty where nobody may go on with it.",
     ),
-    Column(
-        "basis_until", Float, comment="From then on the same basis makes another plan; null for never."
-    ),
+    Column("basis_until", Float, comment="From then on the same basis makes another plan; null for never."),
     comment="One `apply`: who sends, since when, from which plan.",
 )
 

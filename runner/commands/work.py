@@ -1,0 +1,75 @@
+"""What a run is to do: enter a plan that was just made, or go on with the one that the ledger holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runner.commands.planning import PreparedPlan
+from runner.contacts.suppression import SuppressionLists
+from runner.dispatch.dispatcher import NewlySuppressed, Unwanted
+from runner.ledger.ledger import Ledger, Runner
+from runner.ledger.plan_entry import Binding
+from runner.ledger.resumption import Basis, Remainder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What `carry_out` needs to know of it."""
+
+    calls: int
+    has_any: bool
+    """Whether there is a call to queue or to withdraw."""
+    begin: Callable[[Runner, float], int]
+    """Begins the run at a time (UTC Unix seconds) and returns its id. Raises LedgerError."""
+    is_limited: bool
+    """Whether only calls that this run enters itself are sent, as `--limit` asks."""
+    unwanted: Unwanted
+    newly_suppressed: NewlySuppressed
+
+
+def to_enter(prepared: PreparedPlan, ledger: Ledger, binding: Binding, basis: Basis | None) -> Work:
+    """A new plan. With a basis, a later run may go on with it."""
+    plan = prepared.plan
+    return Work(
+        calls=len(plan.calls),
+        has_any=bool(plan.calls or plan.withdrawals),
+        begin=lambda runner, now: ledger.begin_run(binding, plan, runner, now, basis=basis),
+        is_limited=prepared.limit is not None,
+        unwanted=_left_out_or_listed(prepared),
+        newly_suppressed=_newly_suppressed(prepared.suppression),
+    )
+
+
+def to_go_on_with(
+    remainder: Remainder, digest: str, suppression: SuppressionLists, ledger: Ledger, binding: Binding
+) -> Work:
+    """What is left of a plan that was made from the very same.
+
+    The run can only claim calls of that plan. It wanted each of them, and what a new plan would say of them
+    is the same; so the lists alone are asked, as they are now.
+    """
+    return Work(
+        calls=remainder.planned,
+        has_any=True,
+        begin=lambda runner, now: ledger.resume_run(binding, remainder, digest, runner, now),
+        is_limited=False,
+        unwanted=suppression.match,
+        newly_suppressed=_newly_suppressed(suppression),
+    )
+
+
+def _left_out_or_listed(prepared: PreparedPlan) -> Unwanted:
+    """Whom the plan leaves out, and whom the lists name now: a call that comes back is held against both.
+
+    What the plan calls queued may come back from a run beside this one, as part of the plan they share.
+    """
+    lists, staging = prepared.suppression, prepared.staging
+
+    def left_out(key: str) -> str | None:
+        found = staging.left_out(key)
+        return None if found is None else f"{found.reason}: {found.detail}"
+
+    return lambda key, phone: left_out(key) or lists.match(key, phone)
+
+
+def _newly_suppressed(lists: SuppressionLists) -> NewlySuppressed:
+    return lambda: lists.match if lists.refresh() else None
