@@ -26,7 +26,7 @@ _MOST_HOURS_FROM_UTC = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class PlanBasis:
-    """`digest` is keyed and lasts. `files` tell whether a file was touched between two looks of one process."""
+    """`digest` is keyed and lasts. `files` tell whether one was touched between two looks of a process."""
 
     digest: str
     files: tuple[tuple[int, ...], ...]

@@ -16,8 +16,8 @@ from runner.dispatch.dispatcher import LATE_SECONDS
 from runner.ledger.resumption import Basis, Remainder
 
 _MOST_LATE = 10_000
-"""The dispatcher moves late calls some at a time, in the order of their starts. A plan that places them all at
-once, by priority, is made sooner than so many are moved.
+"""Late calls are moved some at a time, in the order of their starts. A plan that places them all at once, by
+priority, is made sooner than more than these are moved.
 """
 
 

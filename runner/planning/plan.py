@@ -285,7 +285,7 @@ class Plan:
     withdrawals: tuple[Withdrawal, ...]
     tally: Tally
     unplaced: int = 0
-    """Contacts among the exclusions for whom the pace left no start: what is freed later may give them one."""
+    """Those among the exclusions for whom the pace left no start: what is freed later may give them one."""
     history_stamp: str
     """Of the history that it was made from."""
     diagnostics: tuple[Diagnostic, ...] = ()
