@@ -27,3 +27,9 @@ def ledger(url) -> Iterator[Ledger]:
 def sqlite_ledger(sqlite_url) -> Iterator[Ledger]:
     with closing(Ledger.open(sqlite_url)) as ledger:
         yield ledger
+
+
+@pytest.fixture
+def postgres_ledger(postgres_url) -> Iterator[Ledger]:
+    with closing(Ledger.open(postgres_url)) as ledger:
+        yield ledger
