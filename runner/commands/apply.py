@@ -45,6 +45,17 @@ class ApplyOptions:
     show_contacts: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """One apply: what is to be carried out, where, and what the command line says beside it."""
+
+    loaded: LoadedCampaign
+    saved: saved_plans.PlanFile | None
+    target: Target
+    binding: Binding
+    options: ApplyOptions
+
+
 class DeclinedError(RunnerError):
     """The person who was asked did not agree."""
 
@@ -103,9 +114,8 @@ def _apply(
         )
     console = Console()
     basis = None if target.is_rehearsal else basis_now(loaded, target)
-    work = _left_to_do(loaded, saved, target, binding, basis, options, console)
-    if work is None:
-        work = _planned(loaded, saved, target, binding, basis, used, options, console)
+    order = _Order(loaded=loaded, saved=saved, target=target, binding=binding, options=options)
+    work = _left_to_do(order, basis, console) or _planned(order, basis, used, console)
     finish = Finish.DONE
     try:
         if work.has_any:
@@ -132,37 +142,23 @@ def _apply(
     return ExitStatus.FINISHED_WITH_PROBLEMS if seen.problem_count else ExitStatus.DONE
 
 
-def _left_to_do(
-    loaded: LoadedCampaign,
-    saved: saved_plans.PlanFile | None,
-    target: Target,
-    binding: Binding,
-    basis: PlanBasis | None,
-    options: ApplyOptions,
-    console: Console,
-) -> Work | None:
+def _left_to_do(order: _Order, basis: PlanBasis | None, console: Console) -> Work | None:
     """What the ledger holds of a plan that would be made again, shown; None where a new one is to be made."""
     # A saved plan and --limit name calls of their own, and only planning tells which those are.
-    if basis is None or saved is not None or options.limit is not None:
+    if basis is None or order.saved is not None or order.options.limit is not None:
         return None
-    resumed = resume(loaded, target, basis)
+    resumed = resume(order.loaded, order.target, basis)
     if resumed is None:
         return None
     print_remainder(console, resumed.remainder, resumed.warnings, resumed.silenced)
-    return to_go_on_with(resumed.remainder, basis.digest, resumed.suppression, target.ledger, binding)
+    return to_go_on_with(
+        resumed.remainder, basis.digest, resumed.suppression, order.target.ledger, order.binding
+    )
 
 
-def _planned(
-    loaded: LoadedCampaign,
-    saved: saved_plans.PlanFile | None,
-    target: Target,
-    binding: Binding,
-    basis: PlanBasis | None,
-    used: UsedPlans,
-    options: ApplyOptions,
-    console: Console,
-) -> Work:
+def _planned(order: _Order, basis: PlanBasis | None, used: UsedPlans, console: Console) -> Work:
     """A new plan, shown. `basis` is what it is made from, as it was a moment before."""
+    loaded, saved, target, options = order.loaded, order.saved, order.target, order.options
     ledger, now = target.ledger, float(int(target.clock.now()))
     prepared = prepare_plan(loaded, target.settings, ledger, now=now, limit=options.limit)
     if saved is not None:
@@ -172,7 +168,7 @@ def _planned(
         sys.stderr.write(NO_HISTORY)
     print_plan(console, prepared.view(show_contacts=options.show_contacts))
     lasting = None if basis is None else lasting_basis(basis, basis_now(loaded, target), prepared)
-    return to_enter(prepared, ledger, binding, lasting)
+    return to_enter(prepared, ledger, order.binding, lasting)
 
 
 def _binding(loaded: LoadedCampaign, target: Target, identity: Identity) -> Binding:

@@ -1,12 +1,19 @@
 """The promise: an apply that died goes on at once with its plan, unless anything has changed since."""
 
+import datetime as dt
 import re
 import signal
+import sqlite3
+import time
+from contextlib import closing
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
+from chaos import HOURS
 from shell import end, wait_until
 
-from campaigns import AHEAD, campaign_yaml, contacts_csv
+from campaigns import AHEAD, PLACES, campaign_yaml, contacts_csv, future_dates
 
 PEOPLE = 30
 RESUMED = "Nothing has changed since the plan of 20"
@@ -194,3 +201,84 @@ def test_somebody_who_opts_out_while_a_resumed_run_works_is_not_called(died, san
     assert RESUMED in out
     assert last not in called(sandbox)
     assert "1 calls withdrawn" in err
+
+
+def test_late_calls_get_new_starts_at_the_pace_and_inside_the_windows(ready, sandbox, tmp_path):
+    ledger = keep_ledger_at(ready, tmp_path / "ledger.sqlite3")
+    edit(ready, "campaign.yaml", AHEAD, "{queue_ahead: 720h, calls_per_minute: 2}")
+    die(ready, sandbox, 3)
+    before = len(sandbox.calls())
+    with closing(sqlite3.connect(ledger)) as database, database:
+        long_ago = time.time() - 7200
+        database.execute(
+            "UPDATE calls SET queue_at = ?, start_timestamp = ? WHERE state = 'planned'", (long_ago, long_ago)
+        )
+    again = apply(ready)
+    assert RESUMED in again.stdout
+    assert re.search(r"Of these, \d\d should have started already", again.stdout)
+    assert re.search(r"\d\d late calls moved to later slots", again.stderr)
+    later = sandbox.calls()[before:]
+    assert len(later) >= PEOPLE - before - 2
+    for call in later:
+        zone = ZoneInfo(next(PLACES[code] for code in PLACES if code in call["phone_number"]))
+        hours = [
+            datetime.fromtimestamp(int(call[name]), zone).time()
+            for name in ("start_timestamp", "end_timestamp")
+        ]
+        assert any(opens <= hours[0] < hours[1] <= closes for opens, closes in HOURS.windows)
+    starts = sorted(int(call["start_timestamp"]) for call in sandbox.calls())
+    assert all(third - first >= 60 for first, third in zip(starts, starts[2:], strict=False))
+
+
+def keep_ledger_at(person, path):
+    person.environment["RUNNER_LEDGER_URL"] = f"sqlite:///{path}"
+    return path
+
+
+def test_where_no_last_day_is_named_everything_is_planned_anew_from_midnight_on(ready, sandbox, tmp_path):
+    ledger = keep_ledger_at(ready, tmp_path / "ledger.sqlite3")
+    text = campaign_yaml(pacing=AHEAD, windows='{weekly: {daily: "00:00-24:00"}}')
+    ready.write("campaign.yaml", text)
+    die(ready, sandbox, 3)
+    with closing(sqlite3.connect(ledger)) as database, database:
+        ((basis, until),) = database.execute("SELECT basis, basis_until FROM runs").fetchall()
+        assert basis
+        clocks = {datetime.fromtimestamp(until, ZoneInfo(zone)).time() for zone in PLACES.values()}
+        assert dt.time(0) in clocks
+        # As if that midnight had passed.
+        database.execute("UPDATE runs SET basis_until = ?", (time.time() - 1,))
+    assert RESUMED not in apply(ready).stdout
+
+
+def test_whom_the_pace_left_out_is_looked_at_anew(ready, sandbox, tmp_path):
+    ledger = keep_ledger_at(ready, tmp_path / "ledger.sqlite3")
+    windows = f'{{dates: {future_dates(0)}, weekly: {{daily: "9:15-9:28"}}}}'
+    pacing = "{queue_ahead: 720h, calls_per_minute: 1}"
+    ready.write("campaign.yaml", campaign_yaml(pacing=pacing, windows=windows))
+    assert "no free start" in die(ready, sandbox, 2)
+    with closing(sqlite3.connect(ledger)) as database:
+        assert database.execute("SELECT DISTINCT basis FROM runs").fetchall() == [("",)]
+    assert RESUMED not in apply(ready).stdout
+
+
+def test_on_postgresql_too_and_beside_a_run_that_only_seems_to_live(ready, sandbox, postgres_url):
+    ready.environment["RUNNER_LEDGER_URL"] = postgres_url
+    die(ready, sandbox, 3)
+    again = apply(ready)
+    assert again.returncode in {0, 6}, again.stderr
+    assert RESUMED in again.stdout
+    assert len(set(called(sandbox))) == len(called(sandbox))
+    states = ready.status("five-zones")["states"]
+    assert (states["planned"], states["sending"]) == (0, 0)
+    assert states["queued"] + states["uncertain"] == PEOPLE - 1
+
+
+def test_two_that_are_started_again_at_once_share_what_is_left(ready, sandbox, postgres_url):
+    ready.environment["RUNNER_LEDGER_URL"] = postgres_url
+    die(ready, sandbox, 3)
+    both = [ready.start("apply", "campaign.yaml", "--yes") for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode in {0, 6}, err
+    assert len(set(called(sandbox))) == len(called(sandbox))
+    assert ready.status("five-zones")["states"]["planned"] == 0
