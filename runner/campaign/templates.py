@@ -22,6 +22,7 @@ from jinja2.visitor import NodeTransformer
 from runner.campaign import filters
 from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.filters import MAX_INTEGER, MAX_TEXT, RefusedError
+from runner.campaign.plain_template import UNFITTING, Column, Part, fill_in, only_column
 
 MAX_SOURCE = 10_000
 """Characters of a template."""
@@ -64,7 +65,7 @@ class Template:
     _compiled: jinja2.Template | None
     _column: str | None = None
     """The one column of which the template is all made: `{{ row.x }}` and nothing else."""
-    _plain: tuple["_PlainPart", ...] | None = None
+    _plain: tuple[Part, ...] | None = None
     """The parts of a template that is all text, columns, and filters without arguments."""
 
     def render(self, row: Mapping[str, object], constants: Mapping[str, object]) -> str:
@@ -77,7 +78,7 @@ class Template:
             if type(value) is str and len(value) <= MAX_TEXT:
                 return value
         elif self._plain is not None:
-            text = _joined(self._plain, row)
+            text = fill_in(self._plain, row)
             if text is not None:
                 return text
         try:
@@ -86,21 +87,10 @@ class Template:
             message, line = str(error), _line(error.__traceback__, self._compiled)
         except jinja2.UndefinedError as error:
             message, line = str(error.message), _line(error.__traceback__, self._compiled)
-        except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
+        except UNFITTING as error:
             # Python's own words may quote the value, so they are left out.
             message, line = _UNFIT, _line(error.__traceback__, self._compiled)
         raise TemplateRenderError(message, line)
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """`{{ row.x | title }}`: one column, and filters without arguments."""
-
-    name: str
-    filters: tuple[Callable[[object], object], ...]
-
-
-_PlainPart = str | _Column
 
 
 _UNFIT = "the values do not fit this expression (text and numbers do not mix: `| int` makes a number)"
@@ -146,7 +136,7 @@ def _compile(source: str) -> Template:
         constants_used=constants_used,
         columns_used=columns_used,
         _compiled=compiled,
-        _column=_only_column(plain),
+        _column=only_column(plain),
         _plain=plain,
     )
 
@@ -160,28 +150,6 @@ def _assemble(compiled: jinja2.Template, row: Mapping[str, object], constants: M
             raise RefusedError(f"the result is longer than {MAX_TEXT:,} characters")
         parts.append(part)
     return "".join(parts)
-
-
-def _joined(parts: tuple[_PlainPart, ...], row: Mapping[str, object]) -> str | None:
-    """What Jinja would make of these parts, in half its time: most templates are such, and there may be a
-    million rows. None where a column is missing or no text, a filter refuses it, or the result is too long.
-    """
-    texts: list[str] = []
-    for part in parts:
-        if isinstance(part, str):
-            texts.append(part)
-            continue
-        value = row.get(part.name)
-        if type(value) is not str or len(value) > MAX_TEXT:
-            return None
-        try:
-            for function in part.filters:
-                value = function(value)
-            texts.append(value if type(value) is str else filters.plain_text(value))
-        except RefusedError:
-            return None
-    text = "".join(texts)
-    return text if len(text) <= MAX_TEXT else None
 
 
 def _line(traceback: TracebackType | None, compiled: jinja2.Template) -> int:
@@ -484,16 +452,8 @@ def _columns_used(tree: nodes.Template) -> frozenset[str]:
     )
 
 
-def _only_column(parts: tuple[_PlainPart, ...] | None) -> str | None:
-    """The name `x` where the whole template is `{{ row.x }}`."""
-    match parts:
-        case (_Column(name=name, filters=()),):
-            return name
-    return None
-
-
-def _plain_parts(tree: nodes.Template) -> tuple[_PlainPart, ...] | None:
-    parts: list[_PlainPart] = []
+def _plain_parts(tree: nodes.Template) -> tuple[Part, ...] | None:
+    parts: list[Part] = []
     for statement in tree.body:
         if not isinstance(statement, nodes.Output):
             return None
@@ -505,12 +465,12 @@ def _plain_parts(tree: nodes.Template) -> tuple[_PlainPart, ...] | None:
     return tuple(parts)
 
 
-def _plain_column(node: nodes.Expr) -> _Column | None:
+def _plain_column(node: nodes.Expr) -> Column | None:
     match node:
         case nodes.Getattr(node=nodes.Name(name="row"), attr=column):
-            return _Column(str(column), ())
+            return Column(str(column), ())
         case nodes.Filter(node=nodes.Expr() as inner, name=name, args=[], kwargs=[]):
             found, function = _plain_column(inner), filters.FILTERS.get(name)
             if found is not None and function is not None:
-                return _Column(found.name, (*found.filters, function))
+                return Column(found.name, (*found.filters, function))
     return None
