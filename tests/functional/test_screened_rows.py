@@ -8,6 +8,7 @@ import pytest
 from small_campaign import campaign, person
 
 from runner.commands import screened_rows as module
+from runner.commands import screening_process
 from runner.commands.screened_rows import screened_rows
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.identity import Identity
@@ -59,7 +60,29 @@ def test_every_row_comes_to_the_same_in_the_same_order(count):
 
 
 @pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("can_widen", [True, False])
+@pytest.mark.parametrize("size", [9_000, 90_000])
+def test_rows_larger_than_any_pipe_come_to_the_same(monkeypatch, size, can_widen):
+    """Whoever asks without looking whether there is room waits here for ever."""
+    if not can_widen:
+        monkeypatch.setattr(screening_process, "_SET_PIPE_SIZE", None)
+
+    wide = campaign(more='metadata: {a: "{{ row.wide0 }}", b: "{{ row.wide0 }}"}\n')
+    (source,) = wide.campaign.contacts.sources
+
+    def wide_rows():
+        for _, row in rows(500):
+            columns = {f"wide{number}": "x" * 9_000 for number in range(size // 9_000)}
+            yield source, row._replace(values={**row.values, **columns})
+
+    here = list(Screening(wide.campaign, Identity(KEY)).screen(wide_rows()))
+    assert list(screened_rows(wide.campaign, KEY, wide_rows())) == here
+
+
+@pytest.mark.usefixtures("few")
 def test_a_process_that_is_killed_is_told_of_and_nothing_hangs(monkeypatch):
+    # So that most questions are still to be asked.
+    monkeypatch.setattr(screening_process, "_PIPE_BYTES", 4096)
     begun = []
     popen = subprocess.Popen
 
@@ -67,7 +90,7 @@ def test_a_process_that_is_killed_is_told_of_and_nothing_hangs(monkeypatch):
         begun.append(popen(*args, **more))
         return begun[-1]
 
-    monkeypatch.setattr(module.subprocess, "Popen", begin)
+    monkeypatch.setattr(screening_process.subprocess, "Popen", begin)
     found = screened_rows(LOADED.campaign, KEY, rows(5_000))
     for _ in range(150):
         next(found)
@@ -86,7 +109,7 @@ def test_whoever_reads_no_further_leaves_no_process_behind(monkeypatch):
         begun.append(popen(*args, **more))
         return begun[-1]
 
-    monkeypatch.setattr(module.subprocess, "Popen", begin)
+    monkeypatch.setattr(screening_process.subprocess, "Popen", begin)
     found = screened_rows(LOADED.campaign, KEY, rows(5_000))
     for _ in range(150):
         next(found)
@@ -98,5 +121,7 @@ def test_whoever_reads_no_further_leaves_no_process_behind(monkeypatch):
 def test_one_processor_does_it_all_here(monkeypatch):
     monkeypatch.setattr(module, "_FEW", 10)
     monkeypatch.setattr(module, "_processors", lambda: 1)
-    monkeypatch.setattr(module.subprocess, "Popen", lambda *_, **__: pytest.fail("another process"))
+    monkeypatch.setattr(
+        screening_process.subprocess, "Popen", lambda *_, **__: pytest.fail("another process")
+    )
     assert len(list(screened_rows(LOADED.campaign, KEY, rows(30)))) == 30
