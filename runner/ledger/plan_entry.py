@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, RowMapping, Select, Text, cast, func, insert, literal, select, update
 
 from runner.errors import CampaignHeldError, LedgerError
+from runner.ledger.first_load import first_load
 from runner.ledger.rows import call_request, write_many
 from runner.ledger.states import CallState
 from runner.ledger.tables import LIVE, calls, transitions
@@ -67,13 +68,15 @@ class PlanEntry:
     def enter(self, plan: Plan) -> None:
         newest = self._connection.scalar(select(func.max(calls.c.id))) or 0
         self._withdraw(plan.withdrawals)
-        if not self._holds_any():
-            self._insert(plan.calls)
-        else:
+        if self._holds_any():
             self._free_phones(plan.calls)
             for some in _some_at_a_time(plan.calls):
                 self._write_over(some)
-        self._trace_new_calls(newest)
+            self._trace_new_calls(newest)
+        else:
+            with first_load(self._connection, calls, transitions):
+                self._insert(plan.calls)
+                self._trace_new_calls(newest)
 
     def join(self, plan: Plan, others: str) -> None:
         """Takes away what this plan no longer wants; the rest must be what the `others` carry out already.

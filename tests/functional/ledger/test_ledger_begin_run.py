@@ -1,14 +1,19 @@
 """A plan enters the ledger: what it adds, changes, withdraws and leaves alone."""
 
+from dataclasses import replace
+
 import pytest
 from ledger_values import (
+    BINDING,
     CAMPAIGN,
     NOW,
+    THIS,
     begin,
     call,
     claim_all,
     people,
     phone,
+    plan,
     rows,
     states,
     trail,
@@ -20,6 +25,11 @@ from runner.ledger.states import CallState
 from runner.planning.plan import Change, Standing
 
 LATER = NOW + 60
+_INDEXES = {
+    "sqlite": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name",
+    "postgresql": "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY indexname",
+}
+"""Those of the ledger as it stands."""
 
 
 def row(ledger, contact):
@@ -46,6 +56,27 @@ def test_a_plan_of_thousands_enters_as_it_is(ledger):
     assert {r["contact"]: r["phone"] for r in found} == {f"c{n}": phone(n) for n in range(3000)}
     begun_by = rows(ledger, "SELECT contact, after FROM transitions JOIN calls ON calls.id = call")
     assert len({r["contact"] for r in begun_by}) == len(begun_by) == 3000
+
+
+@pytest.mark.parametrize(("key", "number"), [("c7", phone(9_999)), ("z", phone(7))])
+def test_a_first_plan_that_would_call_somebody_twice_leaves_nothing_behind(ledger, key, number):
+    before = rows(ledger, _INDEXES[ledger.engine.dialect.name])
+    with pytest.raises(LedgerError, match=r"(?i)unique"):
+        begin(ledger, *people(3000), call(key, number))
+    assert rows(ledger, "SELECT * FROM calls") == rows(ledger, "SELECT * FROM runs") == []
+    begin(ledger, *people(3000))
+    assert rows(ledger, _INDEXES[ledger.engine.dialect.name]) == before
+
+
+def test_the_first_plan_of_another_campaign_leaves_those_before_as_they_are(ledger):
+    begin(ledger, *people(30))
+    another = replace(BINDING, campaign="another")
+    stamp = ledger.history("another").stamp
+    with pytest.raises(LedgerError, match=r"(?i)unique"):
+        ledger.begin_run(another, plan(*people(40), call("z", phone(7)), stamp=stamp), THIS, NOW)
+    ledger.begin_run(another, plan(*people(40), stamp=stamp), THIS, NOW)
+    found = rows(ledger, "SELECT campaign, count(*) AS held FROM calls GROUP BY campaign ORDER BY campaign")
+    assert [(row["campaign"], row["held"]) for row in found] == [("another", 40), (CAMPAIGN, 30)]
 
 
 def test_what_a_call_asks_for_comes_back_as_it_went_in(ledger):
