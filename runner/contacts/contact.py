@@ -51,6 +51,10 @@ class Exclusion:
     detail: str
     template: tuple[str, ...] = ()
 
+    def plain(self) -> tuple[str | int | tuple[str, ...], ...]:
+        """Bare values, in the order of its fields."""
+        return self.key, self.reason.value, self.source, self.line, self.detail, self.template
+
 
 class Contact(NamedTuple):
     """Somebody to call. `phone` is E.164; `key` is who this is, unique within the campaign.

@@ -1,6 +1,7 @@
 """How a contact is named where people may read it: never by number or address. Pure."""
 
 import hmac
+import marshal
 import re
 
 _REF_LENGTH = 10
@@ -12,10 +13,13 @@ _PAIRS = [first + second for second in _LETTERS for first in _LETTERS]
 _LONGEST_LABEL = 40
 _DIGITS_OF_A_NUMBER = 7
 _AT_ONCE = 500
-"""Texts that are hashed together: one by one takes half as long again."""
+"""Values that are hashed together: one by one takes half as long again."""
+_MARSHAL_FORMAT = 2
 _DIGIT = re.compile(r"[0-9]")
 _BETWEEN_DIGITS = re.compile(r"[\W_]")
 _ALL_OF_A_NUMBER = re.compile(rf"[0-9]{{{_DIGITS_OF_A_NUMBER}}}")
+
+Plain = str | int | float | None | tuple["Plain", ...]
 
 
 class Identity:
@@ -42,7 +46,7 @@ class Identity:
         return self._hmac(text).hex()
 
     def digest_of_many(self) -> "Digest":
-        """A keyed hash of many texts in their order, of which few are in memory at a time."""
+        """A keyed hash of many values in their order, of which few are in memory at a time."""
         return Digest(self._key)
 
     def label(self, key: str) -> str:
@@ -57,14 +61,15 @@ class Identity:
 
 
 class Digest:
-    """A keyed hash of all texts that it is told, in their order."""
+    """A keyed hash of all values that it is told, in their order."""
 
     def __init__(self, key: bytes) -> None:
         self._whole = hmac.new(key, digestmod="sha256")
-        self._waiting: list[str] = []
+        self._waiting: list[Plain] = []
 
-    def add(self, text: str) -> None:
-        self._waiting.append(f"{len(text)}:{text}")
+    def add(self, value: Plain) -> None:
+        """Raises ValueError for what is not plain."""
+        self._waiting.append(value)
         if len(self._waiting) >= _AT_ONCE:
             self._update()
 
@@ -73,7 +78,9 @@ class Digest:
         return self._whole.hexdigest()
 
     def _update(self) -> None:
-        self._whole.update("".join(self._waiting).encode())
+        # Tells every value from every other, in half the time of `repr`. Later formats of `marshal` say how
+        # often a text is in memory, too.
+        self._whole.update(marshal.dumps(self._waiting, _MARSHAL_FORMAT))
         self._waiting.clear()
 
 

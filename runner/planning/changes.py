@@ -1,7 +1,6 @@
 """How a planned call differs from what the ledger remembers, and why. Pure."""
 
 from collections.abc import Iterator
-from functools import cache
 
 from runner.planning.plan import CallRequest, Change, Difference, KnownCall, Slot, Standing
 from runner.planning.windows import Window
@@ -16,8 +15,13 @@ def changed_fields(
     return tuple(_changed(known, phone, zones, request))
 
 
+def first_time() -> Difference:
+    """That of a call for a contact whom the ledger does not know."""
+    return Difference(change=Change.NEW, reason="the ledger holds no such call yet")
+
+
 def difference(
-    earlier: KnownCall | None,
+    earlier: KnownCall,
     fields: tuple[str, ...],
     slot: Slot,
     *,
@@ -29,8 +33,8 @@ def difference(
 
     `windows` are those in which the contact may be called now, at `now` (UTC Unix seconds).
     """
-    if earlier is None or earlier.standing is not Standing.PLANNED:
-        return _new(_why_new(earlier))
+    if earlier.standing is not Standing.PLANNED:
+        return Difference(change=Change.NEW, reason=_why_new(earlier))
     before = earlier.start_timestamp
     if fields:
         reason = f"{', '.join(fields)} changed"
@@ -42,18 +46,10 @@ def difference(
     )
 
 
-@cache
-def _new(reason: str) -> Difference:
-    """One value for all new calls: there may be a million of them."""
-    return Difference(change=Change.NEW, reason=reason)
-
-
-def _why_new(earlier: KnownCall | None) -> str:
-    if earlier is not None and earlier.standing is Standing.REFUSED:
+def _why_new(earlier: KnownCall) -> str:
+    if earlier.standing is Standing.REFUSED:
         return "Insight refused the earlier request, which has changed since"
-    if earlier is not None and earlier.standing is Standing.OPEN:
-        return "an earlier plan gave it up, and now it can be called"
-    return "the ledger holds no such call yet"
+    return "an earlier plan gave it up, and now it can be called"
 
 
 def _why_moved(known: KnownCall, windows: tuple[Window, ...], slot: Slot, now: float) -> str:

@@ -36,8 +36,9 @@ class Slots:
 
     def take(self, not_before: int, not_after: int) -> int | None:
         """Takes the first free slot between the two seconds, both inclusive, and returns its second."""
-        slot = self._first_free(self._at_or_after(not_before))
-        second = self._second(slot)
+        # Written out: every call of a plan passes here.
+        slot = self._first_free(-(-not_before * self._pace // 60))
+        second = slot * 60 // self._pace
         if second > not_after:
             return None
         self._use(slot)
@@ -62,9 +63,10 @@ class Slots:
 
     def _use(self, slot: int) -> None:
         block, place = divmod(slot, _BLOCK)
-        if block not in self._used:
-            self._used[block] = bytearray(_BLOCK)
-        self._used[block][place] = 1
+        used = self._used.get(block)
+        if used is None:
+            used = self._used[block] = bytearray(_BLOCK)
+        used[place] = 1
 
     def _first_free(self, slot: int) -> int:
         block, place = divmod(slot, _BLOCK)

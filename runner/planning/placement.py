@@ -25,10 +25,16 @@ class _Search:
         self.windows = windows
         self.lasts = [last_start(window, margin) for window in windows]
         self.ends = [dialling_end(window, margin) for window in windows]
-        self.first = 0
+        self.first = -1
         """The first window that may have room."""
-        self.not_before = 0
-        """The first second in it that may be free."""
+        self.go_on()
+
+    def go_on(self) -> None:
+        """To the next window."""
+        self.first += 1
+        if self.first < len(self.windows):
+            self.not_before = self.windows[self.first].start
+            """The first second in it that may be free."""
 
 
 class Placement:
@@ -112,12 +118,11 @@ class Placement:
 
     def _first_slot(self, search: _Search) -> Slot | None:
         while search.first < len(search.windows):
-            not_before = max(search.windows[search.first].start, search.not_before)
-            start = self._slots.take(not_before, search.lasts[search.first])
+            start = self._slots.take(search.not_before, search.lasts[search.first])
             if start is not None:
                 search.not_before = start
                 return self.slot_at(start, search.ends[search.first])
-            search.first += 1
+            search.go_on()
         return None
 
     def _first_slot_from(self, wanted: int, search: _Search) -> Slot | None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
@@ -13,7 +12,8 @@ from runner.campaign.window_suspicions import WEEKLY
 from runner.planning.forecast import FASTEST, Demand, sufficient_pace
 from runner.planning.pacing import request_rate_pace
 from runner.planning.placement import effective_pace
-from runner.planning.prospect import Prospect, split_zones
+from runner.planning.prospect import split_zones
+from runner.planning.tally import Tallying
 from runner.planning.unused_windows import (
     ALL_CLOSED,
     ALL_CLOSED_HINT,
@@ -25,41 +25,11 @@ from runner.planning.zones import CONTACT
 _WAKING_HOURS = range(8, 21)
 """Local hours in which people are commonly awake: 47 CFR 64.1200(c)(1) allows solicitation from 8 to 21."""
 
-_QUARTER = 900
-"""Seconds. Since 2012 local hours begin with quarters of an hour, counted from the Unix epoch, everywhere."""
-
 _NAMED = 5
 """So many contacts are named in a warning."""
 
 Diagnose = Callable[[WarningCode, str, tuple[str | int, ...], str], Diagnostic]
 """(code, message, path in the campaign file, hint) → a warning at its place."""
-
-
-class Census:
-    """What is counted of candidates and calls while they are placed, as far as warnings need it."""
-
-    def __init__(self, campaign: Campaign) -> None:
-        self._fixed_zone = campaign.calling_windows.timezone != CONTACT
-        self._zone_sets: dict[str, None] = {}
-        self.calls = 0
-        self.asleep = 0
-        """Calls that start when the contact may be asleep."""
-        self.misses = 0
-        """Candidates for whom the pace left no slot."""
-
-    def see(self, candidate: Prospect) -> None:
-        self._zone_sets[candidate.zones] = None
-
-    def place(self, candidate: Prospect, start: int) -> None:
-        """A call that starts at `start` (UTC Unix seconds)."""
-        self.calls += 1
-        zones = candidate.home if self._fixed_zone else candidate.zones
-        self.asleep += _perhaps_asleep(start // _QUARTER, zones)
-
-    @property
-    def zone_sets(self) -> Sequence[tuple[str, ...]]:
-        """Of all candidates, each set once."""
-        return tuple(map(split_zones, self._zone_sets))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +40,11 @@ class Findings:
     now: float
     requests_per_second: float
     demand: Demand
-    census: Census
+    zone_sets: Sequence[tuple[str, ...]]
+    """Of all candidates, each set once."""
+    misses: int
+    """Candidates for whom the pace left no slot."""
+    tallying: Tallying
     still_dialled: Sequence[str]
     """Labels of contacts who may be dialled for a call of before, though the plan would not call them so."""
 
@@ -116,7 +90,7 @@ def _pace_above_request_rate(found: Findings, diagnose: Diagnose) -> Iterator[Di
 
 
 def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
-    if not found.census.misses:
+    if not found.misses:
         return
     campaign = found.campaign
     pace = effective_pace(campaign, found.requests_per_second)
@@ -131,10 +105,10 @@ def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
             "Plum agrees; so would longer windows or dates"
         )
     set_here = campaign.pacing.calls_per_minute is not None
-    total = found.census.calls + found.census.misses
+    total = sum(calls for *_, calls in found.tallying.starts()) + found.misses
     yield diagnose(
         WarningCode.PACE_TOO_SLOW,
-        f"{found.census.misses:,} of {total:,} contacts get no call: at a pace of {pace} a minute the last "
+        f"{found.misses:,} of {total:,} contacts get no call: at a pace of {pace} a minute the last "
         "window ends before their turn",
         ("pacing", "calls_per_minute") if set_here else ("calling_windows", "weekly"),
         hint,
@@ -143,11 +117,15 @@ def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
 
 def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     fixed = found.campaign.calling_windows.timezone != CONTACT
-    if found.census.asleep:
+    calls = asleep = 0
+    for instant, zones, home, number in found.tallying.starts():
+        calls += number
+        if _perhaps_asleep(instant, home if fixed else zones):
+            asleep += number
+    if asleep:
         yield diagnose(
             WarningCode.ASLEEP,
-            f"{found.census.asleep:,} of {found.census.calls:,} calls start outside 8:00 to 21:00 "
-            "where the contact is",
+            f"{asleep:,} of {calls:,} calls start outside 8:00 to 21:00 where the contact is",
             ("calling_windows", "timezone" if fixed else "weekly"),
             "write `timezone: contact` to use each contact's own time"
             if fixed
@@ -155,24 +133,22 @@ def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
         )
 
 
-@lru_cache(maxsize=65_536)
-def _perhaps_asleep(quarter: int, zones: str) -> bool:
+def _perhaps_asleep(instant: int, zones: str) -> bool:
     """Whether it is no waking hour in one of the zones in which the contact may be."""
     return any(
-        datetime.fromtimestamp(quarter * _QUARTER, zone(name)).hour not in _WAKING_HOURS
-        for name in split_zones(zones)
+        datetime.fromtimestamp(instant, zone(name)).hour not in _WAKING_HOURS for name in split_zones(zones)
     )
 
 
 def _windows(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
-    if not found.census.zone_sets:
+    if not found.zone_sets:
         return
     declared = found.campaign.calling_windows
     for entry in closed_windows(declared, found.now):
         yield diagnose(
             WarningCode.UNREACHABLE_WINDOW, ALL_CLOSED, (*WEEKLY, *entry.location), ALL_CLOSED_HINT
         )
-    for entry in unused_windows(declared, found.census.zone_sets, found.now):
+    for entry in unused_windows(declared, found.zone_sets, found.now):
         yield diagnose(
             WarningCode.UNUSED_WINDOW,
             "no contact of this plan can be called in this window: it is never open in every zone in which "

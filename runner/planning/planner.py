@@ -7,14 +7,14 @@ more rows than fit into memory: what is found out stands in the staging, and eve
 import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from itertools import chain
 
 from runner.campaign import silence
 from runner.contacts.contact import Exclusion, Reason
 from runner.planning import plan_warnings
 from runner.planning.attempts import attempts_that_fit
-from runner.planning.changes import changed_fields, difference
+from runner.planning.changes import changed_fields, difference, first_time
 from runner.planning.eligibility import Eligibility
 from runner.planning.forecast import Demand
 from runner.planning.placement import Placement, effective_pace
@@ -72,7 +72,7 @@ class _Planner:
             exclusions=self._staging.exclusions(),
             withdrawals=withdrawals,
             tally=self._tally.tally(),
-            unplaced=found.census.misses,
+            unplaced=found.misses,
             history_stamp=self._given.history.stamp,
             diagnostics=told,
             silenced=silence.with_reasons(silenced, self._campaign.silence),
@@ -86,43 +86,53 @@ class _Planner:
             self._placement.occupy(start)
         demand = Demand(taken, _Reread(self._waiting))
         self._placement.expect(demand.waiting)
-        census = plan_warnings.Census(self._campaign)
+        zone_sets: dict[str, None] = {}
+        misses = 0
         candidates = self._given.progress(
             "placing calls", self._eligibility.candidates, self._staging.candidates()
         )
         for position, (number, prospect, earlier) in enumerate(candidates):
-            census.see(prospect)
+            zone_sets[prospect.zones] = None
             if self._is_beyond_limit(position):
                 detail = f"--limit {self._given.limit} is reached"
                 self._exclude(number, exclusion_of(prospect, Reason.CALL_LIMIT, detail))
                 continue
-            windows = self._placement.windows_of(prospect)
-            fields = self._changed_fields(prospect, earlier)
-            slot = self._kept_slot(earlier, fields, windows) or self._placement.next_slot(windows)
-            if slot is None:
-                census.misses += 1
+            assignment = self._assignment(prospect, earlier)
+            if assignment is None:
+                misses += 1
                 detail = "the pace leaves no free start before the last window closes"
                 self._exclude(number, exclusion_of(prospect, Reason.NO_WINDOW, detail))
                 continue
-            census.place(prospect, slot.start_timestamp)
-            changed = difference(earlier, fields, slot, windows=windows, now=self._given.now)
-            assignment = _assignment(slot, changed)
-            # Bare tuples: the names of their fields would take as long as their values.
-            self._digest.add(repr((*prospect, *assignment)))
+            self._digest.add((*prospect, *assignment))
             self._staging.assign(number, assignment)
-            self._count(prospect, slot, changed)
+            self._count(prospect, assignment)
         return plan_warnings.Findings(
             campaign=self._campaign,
             now=self._given.now,
             requests_per_second=self._given.requests_per_second,
             demand=demand,
-            census=census,
+            zone_sets=tuple(map(split_zones, zone_sets)),
+            misses=misses,
+            tallying=self._tally,
             still_dialled=self._eligibility.still_dialled,
         )
 
-    def _count(self, prospect: Prospect, slot: Slot, changed: Difference) -> None:
-        start, end = slot.start_timestamp, slot.end_timestamp
-        self._tally.add_call(start, prospect.zones, changed.change.value, changed.reason)
+    def _assignment(self, prospect: Prospect, earlier: KnownCall | None) -> Assignment | None:
+        """The slot of this call, and how it differs from the `earlier` one; None where no slot is left."""
+        windows = self._placement.windows_of(prospect)
+        if earlier is None:
+            slot = self._placement.next_slot(windows)
+            return None if slot is None else Assignment._make((*slot, *_UNSEEN))
+        fields = self._changed_fields(prospect, earlier)
+        slot = self._kept_slot(earlier, fields, windows) or self._placement.next_slot(windows)
+        if slot is None:
+            return None
+        changed = difference(earlier, fields, slot, windows=windows, now=self._given.now)
+        return Assignment._make((*slot, *_said(changed)))
+
+    def _count(self, prospect: Prospect, assignment: Assignment) -> None:
+        _, start, end, change, reason, *_ = assignment
+        self._tally.add_call(start, prospect.zones, change, reason, prospect.home)
         most, wait = self._attempts
         attempts = attempts_that_fit(start, end, most, wait)
         if attempts < most:
@@ -147,9 +157,9 @@ class _Planner:
         return self._kept_slot(earlier, fields, self._placement.windows_of(prospect)) is not None
 
     def _kept_slot(
-        self, earlier: KnownCall | None, fields: tuple[str, ...], windows: tuple[Window, ...]
+        self, earlier: KnownCall, fields: tuple[str, ...], windows: tuple[Window, ...]
     ) -> Slot | None:
-        if earlier is None or earlier.standing is not Standing.PLANNED or fields:
+        if earlier.standing is not Standing.PLANNED or fields:
             return None
         start, end = earlier.start_timestamp, earlier.end_timestamp
         return (
@@ -159,9 +169,9 @@ class _Planner:
     def _is_beyond_limit(self, position: int) -> bool:
         return self._given.limit is not None and position >= self._given.limit
 
-    def _changed_fields(self, prospect: Prospect, earlier: KnownCall | None) -> tuple[str, ...]:
+    def _changed_fields(self, prospect: Prospect, earlier: KnownCall) -> tuple[str, ...]:
         """What is otherwise than the ledger has it planned."""
-        if earlier is None or earlier.standing is not Standing.PLANNED:
+        if earlier.standing is not Standing.PLANNED:
             return ()
         return changed_fields(
             earlier, prospect.phone, split_zones(prospect.zones), request_of(prospect, self._campaign)
@@ -169,7 +179,7 @@ class _Planner:
 
     def _exclude(self, number: int, exclusion: Exclusion) -> None:
         self._tally.add_exclusion(exclusion.reason)
-        self._digest.add(repr(exclusion))
+        self._digest.add(exclusion.plain())
         self._staging.exclude(number, exclusion)
 
     def _withdrawals(self) -> Iterator[Withdrawal]:
@@ -191,7 +201,7 @@ class _Planner:
         head = [int(self._given.now), self._campaign.model_dump(mode="json"), asdict(self._given.versions)]
         self._digest.add(json.dumps(head, sort_keys=True))
         for withdrawal in withdrawals:
-            self._digest.add(repr(withdrawal))
+            self._digest.add(astuple(withdrawal))
         return f"sha256:{self._digest.hexadecimal()}"
 
 
@@ -205,6 +215,11 @@ class _Reread(Iterable[tuple[Window, ...]]):
         return self._read()
 
 
-def _assignment(slot: Slot, changed: Difference) -> Assignment:
+def _said(changed: Difference) -> tuple[str, str, str, int | None]:
+    """As an assignment has it."""
     fields = json.dumps(changed.fields) if changed.fields else ""
-    return Assignment(*slot, changed.change.value, changed.reason, fields, changed.start_before)
+    return changed.change.value, changed.reason, fields, changed.start_before
+
+
+_UNSEEN = _said(first_time())
+"""Of a contact for whom the ledger holds no call: most contacts of most plans."""

@@ -1,6 +1,7 @@
 """Counts what a plan comes to while it is made: reports need it, and there may be a million calls. Pure."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from datetime import date
 
 from runner.contacts.contact import Reason
@@ -16,17 +17,17 @@ class Tallying:
     """Counts one by one, in memory that grows with the days of a plan and not with its calls."""
 
     def __init__(self) -> None:
-        self._calls: Counter[tuple[int, str, str, str]] = Counter()
-        """By quarter of an hour, zones, change and reason."""
+        self._calls: Counter[tuple[int, str, str, str, str]] = Counter()
+        """By quarter of an hour, zones, home, change and reason."""
         self._first: int | None = None
         self._last: int | None = None
         self._short = 0
         self._fewest = 0
         self._excluded: Counter[Reason] = Counter()
 
-    def add_call(self, start: int, zones: str, change: str, reason: str) -> None:
-        """A call that starts at `start` (UTC Unix seconds); zones as `join_zones` writes them."""
-        self._calls[start // _STEP, zones, change, reason] += 1
+    def add_call(self, start: int, zones: str, change: str, reason: str, home: str = "") -> None:
+        """A call that starts at `start` (UTC Unix seconds); `zones` and `home` are as in a prospect."""
+        self._calls[start // _STEP, zones, home, change, reason] += 1
         self._first = start if self._first is None or start < self._first else self._first
         self._last = start if self._last is None or start > self._last else self._last
 
@@ -38,9 +39,14 @@ class Tallying:
     def add_exclusion(self, reason: Reason) -> None:
         self._excluded[reason] += 1
 
+    def starts(self) -> Iterator[tuple[int, str, str, int]]:
+        """(instant, zones, home, calls): so many start within the quarter of an hour from that instant on."""
+        for (step, zones, home, _, _), number in self._calls.items():
+            yield step * _STEP, zones, home, number
+
     def tally(self) -> Tally:
         changes: Counter[tuple[Change, str]] = Counter()
-        for (_, _, change, reason), number in self._calls.items():
+        for (_, _, _, change, reason), number in self._calls.items():
             changes[Change(change), reason] += number
         return Tally(
             changes=dict(changes),
@@ -54,7 +60,7 @@ class Tallying:
 
     def _local_starts(self) -> dict[date, dict[int, int]]:
         counted: Counter[tuple[date, int]] = Counter()
-        for (step, zones, _, _), number in self._calls.items():
+        for (step, zones, _, _, _), number in self._calls.items():
             local = westernmost(step * _STEP, split_zones(zones))
             counted[local.date(), local.hour] += number
         starts: defaultdict[date, dict[int, int]] = defaultdict(dict)

@@ -5,6 +5,25 @@ from hypothesis import strategies as st
 from runner.contacts.identity import Identity
 
 IDENTITY = Identity(b"a privacy key")
+PLAIN = st.recursive(
+    st.none() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3).map(tuple),
+    max_leaves=5,
+)
+
+
+def digest_of(values, key=b"a privacy key"):
+    digest = Identity(key).digest_of_many()
+    for value in values:
+        digest.add(value)
+    return digest.hexadecimal()
+
+
+def another_in_memory(value):
+    """The same value, of which no part is shared with the one before."""
+    if isinstance(value, tuple):
+        return tuple(map(another_in_memory, value))
+    return value[:1] + value[1:] if isinstance(value, str) else value
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
@@ -58,3 +77,24 @@ def test_a_key_that_tells_nobody_who_it_is_is_shown_as_it_is(key):
 )
 def test_a_key_that_may_be_a_number_an_address_or_a_name_or_would_break_a_line_is_shown_as_its_ref(key):
     assert IDENTITY.label(key) == IDENTITY.ref(key)
+
+
+@given(st.lists(PLAIN, max_size=4), st.lists(PLAIN, max_size=4))
+def test_many_values_have_one_digest_and_others_another(some, others):
+    assert digest_of(some) == digest_of([another_in_memory(value) for value in some])
+    # 1, 1.0 and True are equal, and not the same.
+    assert (digest_of(some) == digest_of(others)) == (repr(some) == repr(others))
+
+
+@pytest.mark.parametrize("count", [499, 500, 1001])
+def test_each_of_many_values_counts_and_so_does_their_order(count):
+    values = [("a", number) for number in range(count)]
+    whole = digest_of(values)
+    assert whole == digest_of(list(values))
+    assert whole not in {digest_of(values[:-1]), digest_of(values[::-1]), digest_of([*values, ("a", count)])}
+    assert whole != digest_of(values, key=b"another key")
+
+
+def test_a_digest_takes_only_what_is_the_same_in_every_process():
+    with pytest.raises(ValueError, match="unmarshallable"):
+        digest_of([object()])
