@@ -4,12 +4,10 @@ import hmac
 import marshal
 import re
 
-_REF_LENGTH = 10
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 """Without 0 and o, 1, i and l, which people confuse when they read a ref to each other."""
-_REFS = len(_LETTERS) ** _REF_LENGTH
+_REFS = len(_LETTERS) ** 10
 _PAIRS = [first + second for second in _LETTERS for first in _LETTERS]
-"""Two letters at a time: there may be a million refs to make."""
 _LONGEST_LABEL = 40
 _DIGITS_OF_A_NUMBER = 7
 _AT_ONCE = 500
@@ -35,11 +33,11 @@ class Identity:
     def ref(self, key: str) -> str:
         """Ten characters that stand for the contact with this key."""
         number = int.from_bytes(self._hmac(f"ref:{key}")) % _REFS
-        pairs = []
-        for _ in range(_REF_LENGTH // 2):
-            number, index = divmod(number, len(_PAIRS))
-            pairs.append(_PAIRS[index])
-        return "".join(pairs)
+        # Its five digits to the base 961, each as two letters; written out, since there may be a million.
+        return (
+            f"{_PAIRS[number % 961]}{_PAIRS[number // 961 % 961]}{_PAIRS[number // 961**2 % 961]}"
+            f"{_PAIRS[number // 961**3 % 961]}{_PAIRS[number // 961**4]}"
+        )
 
     def digest(self, text: str) -> str:
         """A keyed hash in hexadecimal."""

@@ -26,7 +26,7 @@ _NORTH_AMERICA = 1
 # The usual spellings of a North American number, in which nothing has to be taken off or looked for. Dots go
 # with dots alone, since a spreadsheet writes `6175550.0`.
 _USUAL = re.compile(
-    r"(?:\+?1)?([2-9][0-9]{2})([2-9][0-9]{2})([0-9]{4})"
+    r"(?:\+?1)?([2-9][0-9]{2}[2-9][0-9]{6})"
     r"|(?:\+?1[ -])?(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})[ -])([2-9][0-9]{2})[ -]([0-9]{4})"
     r"|(?:\+?1\.)?([2-9][0-9]{2})\.([2-9][0-9]{2})\.([0-9]{4})"
 )
@@ -130,7 +130,7 @@ def _usual_number(text: str, region: str | None) -> str | None:
     usual = _USUAL.fullmatch(text)
     if usual is None or not (text[0] == "+" or region in _WITHOUT_PREFIX_OF_THEIR_OWN):
         return None
-    national = "".join(filter(None, usual.groups()))
+    national = usual[1] or "".join(filter(None, usual.groups()))
     return None if _decided_by(national[:_DECIDING_DIGITS]) is None else f"+1{national}"
 
 

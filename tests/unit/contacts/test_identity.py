@@ -33,6 +33,15 @@ def test_a_ref_is_ten_letters_that_nobody_confuses(key):
     assert set(ref) <= set("23456789abcdefghjkmnpqrstuvwxyz")
 
 
+def test_a_ref_never_changes_with_a_release():
+    """People look for refs of years ago."""
+    assert [IDENTITY.ref(key) for key in ("010001", "v-1", "ünï")] == [
+        "4wc5j4hr4h",
+        "ysr48cybjd",
+        "ke2d9zns3t",
+    ]
+
+
 def test_a_ref_is_the_same_every_time_and_differs_by_contact_and_by_privacy_key():
     ref = IDENTITY.ref("010001")
     assert ref == Identity(b"a privacy key").ref("010001")
