@@ -9,7 +9,7 @@ that could grow is bounded (see `runner.campaign.filters`).
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from types import TracebackType
 from typing import Any, NoReturn, cast
@@ -31,6 +31,10 @@ _MAX_DEPTH = 40
 """Expressions inside expressions. Deeper ones would exhaust the stack of the compiler."""
 
 _NAMES = ("row", "vars")
+
+_MOST_KNOWN = 256
+_LONGEST_KNOWN = 100
+"""Results that one template remembers, and characters of the values that they are remembered by."""
 
 
 class TemplateSyntaxError(Exception):
@@ -67,6 +71,10 @@ class Template:
     """The one column of which the template is all made: `{{ row.x }}` and nothing else."""
     _plain: tuple[Part, ...] | None = None
     """The parts of a template that is all text, columns, and filters without arguments."""
+    _sole_column: str | None = None
+    """The one column from which everything in the template follows."""
+    _known: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """What texts in that column come to. Mostly there are few, such as languages, in a million rows."""
 
     def render(self, row: Mapping[str, object], constants: Mapping[str, object]) -> str:
         """The text for this row. `constants` is the campaign's `vars`. Raises TemplateRenderError."""
@@ -81,15 +89,30 @@ class Template:
             text = fill_in(self._plain, row)
             if text is not None:
                 return text
+        elif self._sole_column is not None:
+            value = row.get(self._sole_column)
+            if type(value) is str and len(value) <= _LONGEST_KNOWN:
+                known = self._known.get(value)
+                if known is None:
+                    known = self._by_jinja(self._compiled, row, constants)
+                    if len(self._known) < _MOST_KNOWN:
+                        self._known[value] = known
+                return known
+        return self._by_jinja(self._compiled, row, constants)
+
+    @staticmethod
+    def _by_jinja(
+        compiled: jinja2.Template, row: Mapping[str, object], constants: Mapping[str, object]
+    ) -> str:
         try:
-            return _assemble(self._compiled, row, constants)
+            return _assemble(compiled, row, constants)
         except RefusedError as error:
-            message, line = str(error), _line(error.__traceback__, self._compiled)
+            message, line = str(error), _line(error.__traceback__, compiled)
         except jinja2.UndefinedError as error:
-            message, line = str(error.message), _line(error.__traceback__, self._compiled)
+            message, line = str(error.message), _line(error.__traceback__, compiled)
         except UNFITTING as error:
             # Python's own words may quote the value, so they are left out.
-            message, line = _UNFIT, _line(error.__traceback__, self._compiled)
+            message, line = _UNFIT, _line(error.__traceback__, compiled)
         raise TemplateRenderError(message, line)
 
 
@@ -121,7 +144,7 @@ def _compile(source: str) -> Template:
     _check(tree)
     _Rewrite().visit(tree)
     constants_used, columns_used = _constants_used(tree), _columns_used(tree)
-    plain = _plain_parts(tree)
+    plain, sole_column = _plain_parts(tree), _sole_column(tree)
     tree.set_environment(_ENVIRONMENT)
     try:
         compiled = _ENVIRONMENT.from_string(tree)
@@ -138,6 +161,7 @@ def _compile(source: str) -> Template:
         _compiled=compiled,
         _column=only_column(plain),
         _plain=plain,
+        _sole_column=sole_column,
     )
 
 
@@ -450,6 +474,17 @@ def _columns_used(tree: nodes.Template) -> frozenset[str]:
         for node in tree.find_all(nodes.Getattr)
         if isinstance(node.node, nodes.Name) and node.node.name == "row"
     )
+
+
+def _sole_column(tree: nodes.Template) -> str | None:
+    """The name `x` where `row.x`, once or several times, is all that the template reads."""
+    names = [node.name for node in tree.find_all(nodes.Name) if node.name in _NAMES]
+    reads = [
+        node.attr
+        for node in tree.find_all(nodes.Getattr)
+        if isinstance(node.node, nodes.Name) and node.node.name == "row"
+    ]
+    return reads[0] if len(set(reads)) == 1 and names == ["row"] * len(reads) else None
 
 
 def _plain_parts(tree: nodes.Template) -> tuple[Part, ...] | None:

@@ -444,9 +444,9 @@ def test_a_template_names_the_columns_that_it_uses_however_guarded():
     assert compile_template("no template").columns_used == frozenset()
 
 
-def _outcome(source, row):
+def _outcome(source, row, constants=None):
     try:
-        return compile_template(source).render(row, {})
+        return compile_template(source).render(row, constants or {})
     except TemplateRenderError as error:
         return error.message, error.line
 
@@ -477,3 +477,39 @@ values = st.one_of(
 def test_a_template_without_expressions_gives_what_jinja_makes_of_it(parts, row):
     source = "".join(parts)
     assert _outcome(source, row) == _outcome(f"{{% if 1 == 2 %}}{{% endif %}}{source}", row)
+
+
+OF_ONE_COLUMN = (
+    "{{ 'es' if row.x == 'a' else 'en' }}",
+    "{% if row.x is defined %}{{ row.x | upper }}{% endif %}",
+    "{{ row.x | default('nobody') }}",
+    "{{ row.x | int + 1 }}",
+    "{{ row['x'] ~ row.x }}",
+)
+OF_MORE = (
+    "{{ row[row.x] }}",
+    "{{ row.x ~ row.y }}",
+    "{{ row.x ~ vars.k }}",
+    "{{ row.x if row.y is defined else 'none' }}",
+)
+
+
+@given(
+    st.sampled_from(OF_ONE_COLUMN + OF_MORE),
+    st.lists(
+        st.tuples(st.dictionaries(st.sampled_from("xya"), values), st.fixed_dictionaries({"k": values})),
+        max_size=5,
+    ),
+)
+def test_what_a_template_remembers_is_what_jinja_makes_of_every_row(source, rows):
+    for row, constants in rows:
+        unremembered = f"{{% if vars.none is defined %}}{{% endif %}}{source}"
+        assert _outcome(source, row, constants) == _outcome(unremembered, row, constants)
+
+
+def test_a_template_remembers_a_few_short_values_of_its_one_column():
+    template = compile_template("{{ 'es' if row.x == 'a' else row.x ~ 'n' }}")
+    for number in range(1_000):
+        assert template.render({"x": f"{number}"}, {}) == f"{number}n"
+    assert template.render({"x": "b" * 200}, {}) == "b" * 200 + "n"
+    assert len(template._known) == 256  # noqa: SLF001 - a million long texts must not pile up
