@@ -11,9 +11,6 @@ from sqlalchemy import Connection, Table, select, text
 _INDEXES = text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = :name AND sql <> ''")
 """As they stand in this file, whatever release of runner made them."""
 
-_CACHE_KIB = 16_000
-"""Rows that are only added need little, and what sorts the entries takes as much again."""
-
 
 @contextmanager
 def first_load(connection: Connection, *tables: Table) -> Iterator[None]:
@@ -34,9 +31,6 @@ def first_load(connection: Connection, *tables: Table) -> Iterator[None]:
     ]
     for name, _ in indexes:
         connection.exec_driver_sql(f"DROP INDEX {name}")
-    usual_cache = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
-    connection.exec_driver_sql(f"PRAGMA cache_size=-{_CACHE_KIB}")
     yield
     for _, definition in indexes:
         connection.exec_driver_sql(definition)
-    connection.exec_driver_sql(f"PRAGMA cache_size={usual_cache}")
