@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, bindparam, func, insert, select, update
 
 from runner.errors import LedgerError
 from runner.ledger import endings, late_calls
 from runner.ledger.claim import Claim, Ending, ForgetfulLedgerError, LostClaimError, forgetful
 from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignStanding
-from runner.ledger.rows import call_request
+from runner.ledger.rows import call_request, some_at_a_time
 from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, campaigns, runs
 from runner.ledger.trail import Move, give_up, record_transitions
@@ -47,21 +47,24 @@ _WHAT_A_CLAIM_NEEDS = (
     calls.c.metadata,
     calls.c.result_url,
 )
+# Nobody else can change these calls between the moment they are found due and this one.
 _CLAIM = (
     update(calls)
-    .where(
-        calls.c.id == bindparam("of_call"),
-        calls.c.fence == bindparam("last_fence"),
-        calls.c.state == CallState.PLANNED,
-    )
+    .where(calls.c.id.in_(bindparam("of_calls", expanding=True)), calls.c.state == CallState.PLANNED)
     .values(
         state=CallState.SENDING,
-        fence=bindparam("new_fence"),
+        fence=calls.c.fence + 1,
         run=bindparam("mine"),
         updated_at=bindparam("moment"),
     )
 )
-_INTEND = insert(attempts).returning(attempts.c.id)
+_INTEND = insert(attempts).from_select(
+    ["call", "run", "fence", "intended_at"],
+    select(calls.c.id, calls.c.run, calls.c.fence, calls.c.updated_at).where(
+        calls.c.id.in_(bindparam("of_calls", expanding=True))
+    ),
+)
+_NEWEST_INTENT = select(func.max(attempts.c.id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,28 +235,14 @@ class CallQueue:
 
     def _intend(self, connection: Connection, claims: Sequence[Claim], now: float) -> int:
         """Writes the intent to send each of these, and returns the number of the newest attempt."""
-        changed = connection.execute(
-            _CLAIM,
-            [
-                {
-                    "of_call": claim.call,
-                    "last_fence": claim.fence - 1,
-                    "new_fence": claim.fence,
-                    "mine": self._run,
-                    "moment": now,
-                }
-                for claim in claims
-            ],
-        )
-        if changed.rowcount != len(claims):
-            raise LostClaimError("a call was claimed by somebody else at the same moment")
+        for some in some_at_a_time([claim.call for claim in claims]):
+            mine = {"of_calls": some, "mine": self._run, "moment": now}
+            if connection.execute(_CLAIM, mine).rowcount != len(some):
+                raise LostClaimError("a call was claimed by somebody else at the same moment")
+            connection.execute(_INTEND, {"of_calls": some})
         moves = [Move(claim.call, CallState.PLANNED, CallState.SENDING, "claimed") for claim in claims]
         record_transitions(connection, moves, run=self._run, at=now)
-        intents = [
-            {"call": claim.call, "run": self._run, "fence": claim.fence, "intended_at": now}
-            for claim in claims
-        ]
-        newest: int = max(connection.execute(_INTEND, intents).scalars())
+        newest: int = connection.execute(_NEWEST_INTENT).scalar_one()
         return newest
 
 

@@ -4,7 +4,7 @@ Nearly every ending meets its call as the claim left it: such are recorded many 
 meets anything else, a call that was settled meanwhile or a call_id that another call has, is weighed alone.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from runner.ledger.claim import Claim, Ending, LostClaimError
+from runner.ledger.rows import some_at_a_time
 from runner.ledger.states import CallState, may_move, takes_evidence
 from runner.ledger.tables import attempts, calls
 from runner.ledger.trail import Move, give_up, record_transition, record_transitions
@@ -54,6 +55,11 @@ _MINE = (attempts.c.call == bindparam("of_call"), attempts.c.fence == bindparam(
 _CLOSE = _ATTEMPT.where(*_MINE)
 # The live attempts have an index, all attempts have none.
 _CLOSE_LIVE = _ATTEMPT.where(*_MINE, attempts.c.finished_at.is_(None))
+_CLOSE_LIVE_OF_ALL = _ATTEMPT.where(
+    attempts.c.call.in_(bindparam("of_calls", expanding=True)),
+    attempts.c.finished_at.is_(None),
+    attempts.c.fence == select(calls.c.fence).where(calls.c.id == attempts.c.call).scalar_subquery(),
+)
 
 Ended = tuple[Claim, Ending]
 
@@ -76,7 +82,7 @@ def record_plain(connection: Connection, run: int, ended: Sequence[Ended], now: 
         raise LostClaimError("a call was settled by somebody else at the same moment")
     moves = [Move(claim.call, CallState.SENDING, ending.state, ending.reason) for claim, ending in plain]
     record_transitions(connection, moves, run=run, at=now)
-    connection.execute(_CLOSE_LIVE, values)
+    _close(connection, plain, now)
     return plain
 
 
@@ -126,6 +132,17 @@ def record(connection: Connection, run: int, claim: Claim, ending: Ending, now: 
     if connection.execute(_CLOSE_LIVE, values).rowcount == 0:
         connection.execute(_CLOSE, values)
     return ending, forgotten
+
+
+def _close(connection: Connection, ended: Sequence[Ended], now: float) -> None:
+    """The live attempts of these, which mostly all ended alike."""
+    alike: defaultdict[tuple[CallState, str, int | None], list[int]] = defaultdict(list)
+    for claim, ending in ended:
+        alike[ending.state, ending.reason, ending.http_status].append(claim.call)
+    for (state, reason, status), of_calls in alike.items():
+        for some in some_at_a_time(of_calls):
+            values = {"ends": state, "why": reason, "status": status, "moment": now, "of_calls": some}
+            connection.execute(_CLOSE_LIVE_OF_ALL, values)
 
 
 def _values(run: int, claim: Claim, ending: Ending, now: float) -> dict[str, object]:

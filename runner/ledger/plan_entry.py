@@ -1,16 +1,15 @@
 """Writes a plan over what the ledger holds of its campaign, inside the caller's transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Text, cast, func, insert, literal, select, update
 
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.first_load import first_load
-from runner.ledger.rows import call_request, write_many
+from runner.ledger.rows import call_request, some_at_a_time, write_many
 from runner.ledger.states import CallState
 from runner.ledger.tables import LIVE, calls, transitions
 from runner.ledger.trail import record_transition
@@ -36,10 +35,6 @@ _PLACE_AND_TIME = select(
     calls.c.earliest,
     calls.c.latest,
 )
-
-_T = TypeVar("_T")
-_AT_A_TIME = 400
-"""Old releases of SQLite take 999 values in a statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +65,7 @@ class PlanEntry:
         self._withdraw(plan.withdrawals)
         if self._holds_any():
             self._free_phones(plan.calls)
-            for some in _some_at_a_time(plan.calls):
+            for some in some_at_a_time(plan.calls):
                 self._write_over(some)
             self._trace_new_calls(newest)
         else:
@@ -84,14 +79,14 @@ class PlanEntry:
         Raises CampaignHeldError when this plan would call somebody whom the others would not, or otherwise
         than they: then contacts, lists or settings differ between the two machines.
         """
-        for withdrawals in _some_at_a_time(plan.withdrawals):
+        for withdrawals in some_at_a_time(plan.withdrawals):
             rows = self._rows([withdrawal.key for withdrawal in withdrawals])
             for withdrawal in withdrawals:
                 row = rows.get((withdrawal.key, withdrawal.round))
                 if row is not None and row["state"] == CallState.PLANNED:
                     self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
         different = 0
-        for planned in _some_at_a_time(plan.calls):
+        for planned in some_at_a_time(plan.calls):
             rows = self._rows([call.key for call in planned])
             different += sum(_differs(call, rows.get((call.key, call.round)), plan.as_of) for call in planned)
         if different:
@@ -123,7 +118,7 @@ class PlanEntry:
         return {(row["contact"], row["round"]): row for row in rows}
 
     def _withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
-        for some in _some_at_a_time(withdrawals):
+        for some in some_at_a_time(withdrawals):
             rows = self._standing_rows([withdrawal.key for withdrawal in some])
             for withdrawal in some:
                 row = rows.get((withdrawal.key, withdrawal.round))
@@ -136,7 +131,7 @@ class PlanEntry:
         contacts may swap their numbers in one edit: both numbers must be free before either moves.
         """
         others: dict[tuple[str, int], RowMapping] = {}
-        for some in _some_at_a_time(call for call in planned if call.change not in _SAME_NUMBER):
+        for some in some_at_a_time(call for call in planned if call.change not in _SAME_NUMBER):
             rows = self._standing_rows([call.key for call in some])
             moving = [
                 row["id"]
@@ -258,12 +253,6 @@ class PlanEntry:
             after=after,
             reason=reason,
         )
-
-
-def _some_at_a_time(all_of_them: Iterable[_T]) -> Iterator[list[_T]]:
-    remaining = iter(all_of_them)
-    while some := list(islice(remaining, _AT_A_TIME)):
-        yield some
 
 
 def _is_as_held(call: PlannedCall, row: RowMapping) -> bool:

@@ -1,8 +1,9 @@
 """From rows of the ledger to values of the plan, and ways of writing that both databases share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from itertools import islice
+from typing import TypeVar
 
 from sqlalchemy import Connection, RowMapping, Table
 
@@ -10,6 +11,10 @@ from runner.planning.plan import CallRequest
 
 _ROWS_AT_ONCE = 5_000
 """Enough that the steps between them do not count, few enough that they take little memory."""
+_NAMED_AT_ONCE = 400
+"""Old releases of SQLite take 999 values in a statement."""
+
+_T = TypeVar("_T")
 
 
 def insert_once(connection: Connection, table: Table, **values: object) -> None:
@@ -33,6 +38,13 @@ def write_many(connection: Connection, statement: str, rows: Iterable[tuple[obje
     while some := list(islice(remaining, _ROWS_AT_ONCE)):
         changed += connection.exec_driver_sql(statement, some).rowcount
     return changed
+
+
+def some_at_a_time(all_of_them: Iterable[_T]) -> Iterator[list[_T]]:
+    """As many as one statement may name."""
+    remaining = iter(all_of_them)
+    while some := list(islice(remaining, _NAMED_AT_ONCE)):
+        yield some
 
 
 def call_request(row: RowMapping) -> CallRequest:

@@ -1,15 +1,26 @@
 """The trail of a call: every change of its state is kept, with when, by which run, and why."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
+from runner.ledger.rows import some_at_a_time
 from runner.ledger.states import CallState, may_move
 from runner.ledger.tables import calls, transitions
 
 # Made once: building a statement costs more than running it.
 _RECORD = insert(transitions)
+# At each statement another thread may go first, and this one then waits for its turn: so one for all.
+_RECORD_ALIKE = insert(transitions).from_select(
+    ["call", "run", "at", "before", "after", "reason", "actor"],
+    select(
+        calls.c.id,
+        *(bindparam(name, type_=transitions.c[name].type) for name in ("run", "at", "before", "after")),
+        *(bindparam(name, type_=transitions.c[name].type) for name in ("reason", "actor")),
+    ).where(calls.c.id.in_(bindparam("of_calls", expanding=True))),
+)
 _SKIP = (
     update(calls)
     .where(calls.c.id == bindparam("of_call"), calls.c.state == CallState.PLANNED)
@@ -56,21 +67,19 @@ def record_transitions(
     for move in moves:
         if move.before is not move.after and not may_move(move.before, move.after):
             raise ValueError(f"a call cannot move from {move.before} to {move.after}")
-    connection.execute(
-        _RECORD,
-        [
-            {
-                "call": move.call,
-                "run": run,
-                "at": at,
-                "before": move.before,
-                "after": move.after,
-                "reason": move.reason,
-                "actor": actor,
-            }
-            for move in moves
-        ],
-    )
+    alike: defaultdict[tuple[CallState, CallState, str], list[int]] = defaultdict(list)
+    for move in moves:
+        alike[move.before, move.after, move.reason].append(move.call)
+    alone = []
+    for (before, after, reason), moved in alike.items():
+        said = {"run": run, "at": at, "before": before, "after": after, "reason": reason, "actor": actor}
+        if len(moved) == 1:
+            alone.append({"call": moved[0], **said})
+            continue
+        for some in some_at_a_time(moved):
+            connection.execute(_RECORD_ALIKE, {"of_calls": some, **said})
+    if alone:
+        connection.execute(_RECORD, alone)
 
 
 def give_up(connection: Connection, *, run: int, reasons: Mapping[int, str], at: float) -> None:
