@@ -5,7 +5,6 @@ a compare-and-set on (id, fence, state): whoever lost a claim changes nothing an
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, bindparam, func, insert, select, update
@@ -158,14 +157,13 @@ class CallQueue:
 
         Returns for each, in order, the ending as recorded, or the error that `finish` raises.
         """
-        recorded: set[int] = set()
-        # What one of them broke for all is found when each is tried alone.
-        with suppress(LedgerError):
-            recorded = self._finish_plain(ended, now)
-        return [
-            ending if claim.call in recorded else self._finish_alone(claim, ending, now)
-            for claim, ending in ended
-        ]
+        try:
+            with self._engine.begin() as connection:
+                endings.record_together(connection, self._run, ended, now)
+        except LedgerError:
+            # What one of them broke for all is found when each is tried alone.
+            return [self._finish_alone(claim, ending, now) for claim, ending in ended]
+        return [ending for _, ending in ended]
 
     def reschedule_late(
         self, start_before: float, now: float, most: int, reschedule: late_calls.Reschedule
@@ -211,12 +209,6 @@ class CallQueue:
         )
         with self._engine.begin() as connection:
             return not self._only_own and connection.scalar(query.limit(1)) is not None
-
-    def _finish_plain(self, ended: Sequence[tuple[Claim, Ending]], now: float) -> set[int]:
-        """Which calls could be settled together, and are."""
-        with self._engine.begin() as connection:
-            plain = endings.record_plain(connection, self._run, ended, now)
-        return {claim.call for claim, _ in plain}
 
     def _finish_alone(self, claim: Claim, ending: Ending, now: float) -> Ending | LedgerError:
         try:

@@ -4,8 +4,8 @@ Nearly every ending meets its call as the claim left it: such are recorded many 
 meets anything else, a call that was settled meanwhile or a call_id that another call has, is weighed alone.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,22 +13,11 @@ from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from runner.ledger.claim import Claim, Ending, LostClaimError
 from runner.ledger.rows import some_at_a_time
-from runner.ledger.states import CallState, may_move, takes_evidence
+from runner.ledger.states import CallState, takes_evidence
 from runner.ledger.tables import attempts, calls
 from runner.ledger.trail import Move, give_up, record_transition, record_transitions
 
 # Made once: building a statement costs more than running it.
-_CALLS = (
-    select(calls.c.id, calls.c.fence, calls.c.state, calls.c.account)
-    .where(calls.c.id.in_(bindparam("of_calls", expanding=True)))
-    # Always in one order, so that two runs never wait for each other.
-    .order_by(calls.c.id)
-    .with_for_update()
-)
-_HOLDERS = select(calls.c.account, calls.c.call_id).where(
-    calls.c.account.in_(bindparam("of_accounts", expanding=True)),
-    calls.c.call_id.in_(bindparam("call_ids", expanding=True)),
-)
 _SETTLE = (
     update(calls)
     .where(
@@ -64,26 +53,20 @@ _CLOSE_LIVE_OF_ALL = _ATTEMPT.where(
 Ended = tuple[Claim, Ending]
 
 
-def record_plain(connection: Connection, run: int, ended: Sequence[Ended], now: float) -> list[Ended]:
-    """Records together the endings whose calls are as they were claimed, and returns which those were."""
-    rows = connection.execute(_CALLS, {"of_calls": [claim.call for claim, _ in ended]})
-    as_claimed = {(row.id, row.fence): row.account for row in rows if row.state == CallState.SENDING}
-    untouched = [
-        (claim, ending)
-        for claim, ending in ended
-        if (claim.call, claim.fence) in as_claimed and may_move(CallState.SENDING, ending.state)
-    ]
-    account_of = {claim.call: as_claimed[claim.call, claim.fence] for claim, _ in untouched}
-    plain = _without_shared_call_ids(connection, untouched, account_of)
-    if not plain:
-        return []
-    values = [_values(run, claim, ending, now) for claim, ending in plain]
-    if connection.execute(_SETTLE, values).rowcount != len(plain):
-        raise LostClaimError("a call was settled by somebody else at the same moment")
-    moves = [Move(claim.call, CallState.SENDING, ending.state, ending.reason) for claim, ending in plain]
+def record_together(connection: Connection, run: int, ended: Sequence[Ended], now: float) -> None:
+    """Records endings whose calls are as they were claimed.
+
+    Raises LedgerError where one is not, or has a call_id that another call has: then none may be committed,
+    and each is to be recorded alone.
+    """
+    # Always in one order, so that two runs never wait for each other.
+    in_order = sorted(ended, key=lambda each: each[0].call)
+    values = [_values(run, claim, ending, now) for claim, ending in in_order]
+    if connection.execute(_SETTLE, values).rowcount != len(values):
+        raise LostClaimError("a call was settled by somebody else while it was being sent")
+    moves = [Move(claim.call, CallState.SENDING, ending.state, ending.reason) for claim, ending in ended]
     record_transitions(connection, moves, run=run, at=now)
-    _close(connection, plain, now)
-    return plain
+    _close(connection, ended, now)
 
 
 def record(connection: Connection, run: int, claim: Claim, ending: Ending, now: float) -> tuple[Ending, bool]:
@@ -157,23 +140,6 @@ def _values(run: int, claim: Claim, ending: Ending, now: float) -> dict[str, obj
         "by": run,
         "moment": now,
     }
-
-
-def _without_shared_call_ids(
-    connection: Connection, ended: Sequence[Ended], account_of: Mapping[int, str]
-) -> list[Ended]:
-    """Those whose call_id no other call of the account has, in the ledger or among these."""
-    given = [
-        (account_of[claim.call], ending.call_id) for claim, ending in ended if ending.call_id is not None
-    ]
-    if not given:
-        return list(ended)
-    wanted = {"of_accounts": sorted(set(account_of.values())), "call_ids": [call_id for _, call_id in given]}
-    held = [(row.account, row.call_id) for row in connection.execute(_HOLDERS, wanted)]
-    shared = {each for each, count in Counter(held + given).items() if count > 1}
-    return [
-        (claim, ending) for claim, ending in ended if (account_of[claim.call], ending.call_id) not in shared
-    ]
 
 
 def _without_foreign_call_id(connection: Connection, claim: Claim, ending: Ending) -> Ending:

@@ -166,13 +166,13 @@ def test_endings_that_are_recorded_again_together_change_nothing(ledger):
 def test_when_they_cannot_be_recorded_together_each_is_tried_alone(ledger, monkeypatch):
     _, queue = begin(ledger, *people(3))
     ended = [(claim, queued(number)) for number, claim in enumerate(claim_all(queue))]
-    record_plain = endings.record_plain
+    record_together = endings.record_together
 
     def break_off_at_the_end(*args):
-        record_plain(*args)
+        record_together(*args)
         raise LedgerError("one of them cannot be written")
 
-    monkeypatch.setattr(endings, "record_plain", break_off_at_the_end)
+    monkeypatch.setattr(endings, "record_together", break_off_at_the_end)
     assert queue.finish_together(ended, NOW) == [ending for _, ending in ended]
     assert set(states(ledger).values()) == {"queued"}
     assert len(trail(ledger, "c0")) == 3
