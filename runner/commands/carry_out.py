@@ -14,7 +14,7 @@ from runner.commands.target import Target
 from runner.commands.work import Work
 from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.dispatcher import Dispatcher, Limits, Post
-from runner.dispatch.events import Event, Finish
+from runner.dispatch.events import Began, Event, Finish
 from runner.errors import StoppedError
 from runner.insight.client import InsightClient
 from runner.insight.outcome import Exchange, Stop, judge
@@ -49,6 +49,7 @@ async def carry_out(
         clock_check = ClockCheck(clock.now, listen)
         await _reach(client, loaded, target, clock_check)
         run = work.begin(_this_process(loaded, limited=work.is_limited), clock.now())
+        listen(Began())
         ending = "failed"
         try:
             dispatcher = Dispatcher(

@@ -1,6 +1,6 @@
 """What a run is to do: enter a plan that was just made, or go on with the one that the ledger holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from runner.commands.planning import PreparedPlan
@@ -9,6 +9,8 @@ from runner.dispatch.dispatcher import NewlySuppressed, Unwanted
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
 from runner.ledger.resumption import Basis, Remainder
+from runner.planning.plan import PlannedCall
+from runner.reports.progress import progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,9 @@ def to_enter(prepared: PreparedPlan, ledger: Ledger, binding: Binding, basis: Ba
     return Work(
         calls=len(plan.calls),
         has_any=bool(plan.calls or plan.withdrawals),
-        begin=lambda runner, now: ledger.begin_run(binding, plan, runner, now, basis=basis),
+        begin=lambda runner, now: ledger.begin_run(
+            binding, plan, runner, now, basis=basis, watch=_watch_entering
+        ),
         is_limited=prepared.limit is not None,
         unwanted=_left_out_or_listed(prepared),
         newly_suppressed=_newly_suppressed(prepared.suppression),
@@ -55,6 +59,10 @@ def to_go_on_with(
         unwanted=suppression.match,
         newly_suppressed=_newly_suppressed(suppression),
     )
+
+
+def _watch_entering(planned: Sequence[PlannedCall]) -> Iterator[PlannedCall]:
+    return progress("entering the plan", len(planned), planned)
 
 
 def _left_out_or_listed(prepared: PreparedPlan) -> Unwanted:

@@ -7,6 +7,11 @@ from runner.ledger.states import CallState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """The ledger holds the plan, and calls go out from now on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded:
     """One attempt ended. `start_timestamp` is UTC Unix seconds."""
 
@@ -75,7 +80,8 @@ class CallsLost:
 
 
 Event = (
-    CallEnded
+    Began
+    | CallEnded
     | CallsMoved
     | CallsWithdrawn
     | BackingOff

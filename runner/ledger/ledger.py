@@ -16,7 +16,7 @@ from runner.ledger.holder import hold, holder
 from runner.ledger.known_calls import KnownCalls
 from runner.ledger.lease import LEASE_SECONDS, Lease, database_now
 from runner.ledger.operators import refuse_if_canceled
-from runner.ledger.plan_entry import Binding, PlanEntry, changed_meanwhile
+from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
 from runner.ledger.resumption import Basis, Remainder
 from runner.ledger.rows import insert_once
 from runner.ledger.sharing import check_same_campaign, describe_runs, live_runs, wait_for_renewals
@@ -123,14 +123,21 @@ class Ledger:
         return History(KnownCalls(self.engine, campaign), stamp)
 
     def begin_run(
-        self, binding: Binding, plan: Plan, runner: Runner, now: float, *, basis: Basis | None = None
+        self,
+        binding: Binding,
+        plan: Plan,
+        runner: Runner,
+        now: float,
+        *,
+        basis: Basis | None = None,
+        watch: Watch = iter,
     ) -> int:
         """Writes the plan into the ledger, in one transaction, and returns the id of the run that holds it.
 
-        With a `basis`, a later run may go on with the plan. Where other runs are at work on the campaign, the
-        new one joins them: its plan may only take calls away. Raises LedgerError when the campaign is bound
-        elsewhere, or the ledger changed since it was read, CampaignHeldError when the others carry out
-        something else.
+        With a `basis`, a later run may go on with the plan. The calls pass through `watch` on their way.
+        Where other runs are at work on the campaign, the new one joins them: its plan may only take calls
+        away. Raises LedgerError when the campaign is bound elsewhere, or the ledger changed since it was
+        read, CampaignHeldError when the others carry out something else.
         """
         with self.engine.begin() as connection:
             self._bind(connection, binding, now)
@@ -148,7 +155,7 @@ class Ledger:
             run = _insert_run(connection, binding.campaign, plan.plan_id, runner, now, session)
             if basis is not None:
                 resumption.note_basis(connection, run, basis)
-            entry = PlanEntry(connection, binding, run, now)
+            entry = PlanEntry(connection, binding, run, now, watch)
             if others:
                 entry.join(plan, describe_runs(others) or "")
             else:

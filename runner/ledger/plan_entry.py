@@ -1,6 +1,6 @@
 """Writes a plan over what the ledger holds of its campaign, inside the caller's transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -37,6 +37,10 @@ _PLACE_AND_TIME = select(
 )
 
 
+Watch = Callable[[Sequence[PlannedCall]], Iterator[PlannedCall]]
+"""Passes on the calls of a plan, for whoever shows how far they are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
     """What a campaign is tied to from its first apply on: another survey, account or API is refused.
@@ -54,23 +58,24 @@ class Binding:
 class PlanEntry:
     """Writes one plan over what the ledger holds: withdrawals first, so that their numbers are free."""
 
-    def __init__(self, connection: Connection, binding: Binding, run: int, now: float) -> None:
+    def __init__(self, connection: Connection, binding: Binding, run: int, now: float, watch: Watch) -> None:
         self._connection = connection
         self._binding = binding
         self._run = run
         self._now = now
+        self._watch = watch
 
     def enter(self, plan: Plan) -> None:
         newest = self._connection.scalar(select(func.max(calls.c.id))) or 0
         self._withdraw(plan.withdrawals)
         if self._holds_any():
             self._free_phones(plan.calls)
-            for some in some_at_a_time(plan.calls):
+            for some in some_at_a_time(self._watch(plan.calls)):
                 self._write_over(some)
             self._trace_new_calls(newest)
         else:
             with first_load(self._connection, calls, transitions):
-                self._insert(plan.calls)
+                self._insert(self._watch(plan.calls))
                 self._trace_new_calls(newest)
 
     def join(self, plan: Plan, others: str) -> None:
@@ -86,7 +91,7 @@ class PlanEntry:
                 if row is not None and row["state"] == CallState.PLANNED:
                     self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
         different = 0
-        for planned in some_at_a_time(plan.calls):
+        for planned in some_at_a_time(self._watch(plan.calls)):
             rows = self._rows([call.key for call in planned])
             different += sum(_differs(call, rows.get((call.key, call.round)), plan.as_of) for call in planned)
         if different:

@@ -20,6 +20,7 @@ from rich.text import Text
 from runner.contacts.identity import Identity
 from runner.dispatch.events import (
     BackingOff,
+    Began,
     CallEnded,
     CallsLost,
     CallsMoved,
@@ -38,12 +39,15 @@ Listen = Callable[[Event], None]
 
 @contextmanager
 def live(total: int, identity: Identity, now: Callable[[], float]) -> Iterator[Listen]:
-    """A listener for the events of one run of `total` calls, on stderr."""
+    """A listener for the events of one run of `total` calls, on stderr. A bar appears when the run begins."""
     console = Console(stderr=True)
     if console.is_terminal:
-        with _bar(console) as progress:
-            task = progress.add_task("queueing", total=total)
+        progress = _bar(console)
+        task = progress.add_task("queueing", total=total)
+        try:
             yield lambda event: _show(progress, task, event, identity)
+        finally:
+            progress.stop()
     else:
         yield _Log(total, identity, now).tell
 
@@ -68,7 +72,9 @@ def _bar(console: Console) -> Progress:
 
 
 def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) -> None:
-    if isinstance(event, CallEnded) and event.state is CallState.QUEUED:
+    if isinstance(event, Began):
+        progress.start()
+    elif isinstance(event, CallEnded) and event.state is CallState.QUEUED:
         progress.update(task, advance=1, description="queueing")
     elif isinstance(event, Waiting):
         progress.update(task, description=f"next call leaves {rfc3339(event.until)}")
@@ -88,6 +94,8 @@ class _Log:
         self._ended = 0
 
     def tell(self, event: Event) -> None:
+        if isinstance(event, Began):
+            return
         count = ""
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             self._ended += 1
@@ -95,8 +103,10 @@ class _Log:
         sys.stderr.write(f"{clock_time(self._now())} {_words(event, self._identity)}{count}\n")
 
 
-def _words(event: Event, identity: Identity) -> str:  # noqa: PLR0911 - one for each kind of event
+def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911 - one for each kind of event
     match event:
+        case Began():
+            return ""
         case CallEnded():
             return _ended(event, identity)
         case CallsMoved():

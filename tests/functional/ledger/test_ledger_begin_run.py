@@ -58,6 +58,17 @@ def test_a_plan_of_thousands_enters_as_it_is(ledger):
     assert len({r["contact"] for r in begun_by}) == len(begun_by) == 3000
 
 
+def test_whoever_watches_sees_every_call_of_a_first_and_of_a_later_plan(ledger):
+    for change in (Change.NEW, Change.UNCHANGED):
+        seen = []
+        stamp = ledger.history(CAMPAIGN).stamp
+        made = plan(*people(900, change=change), stamp=stamp)
+        ledger.begin_run(
+            BINDING, made, THIS, NOW, watch=lambda calls, seen=seen: (seen.append(c) or c for c in calls)
+        )
+        assert seen == list(made.calls)
+
+
 @pytest.mark.parametrize(("key", "number"), [("c7", phone(9_999)), ("z", phone(7))])
 def test_a_first_plan_that_would_call_somebody_twice_leaves_nothing_behind(ledger, key, number):
     before = rows(ledger, _INDEXES[ledger.engine.dialect.name])

@@ -3,7 +3,7 @@ import re
 from a_terminal import shown, terminal
 
 from runner.contacts.identity import Identity
-from runner.dispatch.events import CallEnded
+from runner.dispatch.events import Began, CallEnded, ClockIsOff
 from runner.ledger.states import CallState
 from runner.reports.live import live
 
@@ -21,6 +21,14 @@ def queued(number):
 
 def test_a_run_shows_how_many_calls_of_all_at_what_rate_and_how_long_it_will_yet_take(monkeypatch):
     with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as listen:
+        listen(Began())
         for number in range(3):
             listen(queued(number))
     assert re.search(r"queueing .* 3/4 +[0-9,.]+ calls/s +[-0-9]+:", shown(sent)), shown(sent)
+
+
+def test_no_bar_stands_there_while_the_plan_is_entered_which_has_its_own(monkeypatch):
+    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as listen:
+        listen(ClockIsOff(seconds=7.0))
+    assert "7 s ahead" in shown(sent)
+    assert "queueing" not in shown(sent)
