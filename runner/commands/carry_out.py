@@ -19,7 +19,8 @@ from runner.errors import StoppedError
 from runner.insight.client import InsightClient
 from runner.insight.outcome import Exchange, Stop, judge
 from runner.insight.protocol import queue_request
-from runner.ledger.call_queue import CallQueue, Claim
+from runner.ledger.call_queue import CallQueue
+from runner.ledger.claim import Claim
 from runner.ledger.late_calls import Reschedule
 from runner.ledger.ledger import Runner
 from runner.ledger.mark import Mark

@@ -33,7 +33,8 @@ from runner.dispatch.redaction import redacted
 from runner.dispatch.results import Strikes, ending_of
 from runner.errors import CampaignHeldError, LedgerError, RunnerError, StoppedError
 from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, Uncertain, judge
-from runner.ledger.call_queue import CallQueue, Claim, Ending, ForgetfulLedgerError, LostClaimError, Outlook
+from runner.ledger.call_queue import CallQueue, Outlook
+from runner.ledger.claim import Claim, Ending, ForgetfulLedgerError, LostClaimError
 from runner.ledger.late_calls import Reschedule
 from runner.ledger.lease import RENEW_SECONDS, Lease, Renewal
 from runner.ledger.operators import CampaignStanding

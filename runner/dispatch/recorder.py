@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from runner.errors import LedgerError
-from runner.ledger.call_queue import Claim, Ending
+from runner.ledger.claim import Claim, Ending
 
 Write = Callable[[Sequence[tuple[Claim, Ending]]], Awaitable[Sequence[Ending | LedgerError]]]
 """Commits these endings; for each, in order, the ending as recorded or why it was not."""

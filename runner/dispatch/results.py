@@ -2,7 +2,7 @@
 
 from runner.errors import StoppedError
 from runner.insight.outcome import Accepted, NotSent, Outcome, Refused, Stop, Uncertain
-from runner.ledger.call_queue import Ending
+from runner.ledger.claim import Ending
 from runner.ledger.states import CallState
 
 MOST_STRIKES = 10

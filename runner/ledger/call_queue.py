@@ -11,15 +11,13 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, bindparam,
 
 from runner.errors import LedgerError
 from runner.ledger import endings, late_calls
-from runner.ledger.claim import Claim, Ending, ForgetfulLedgerError, LostClaimError, forgetful
+from runner.ledger.claim import Claim, Ending, LostClaimError, forgetful
 from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignStanding
 from runner.ledger.rows import call_request, some_at_a_time
 from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, campaigns, runs
 from runner.ledger.trail import Move, give_up, record_transitions
-
-__all__ = ["CallQueue", "Claim", "Ending", "ForgetfulLedgerError", "LostClaimError", "Outlook", "forgetful"]
 
 # Statements are made once: building one costs more than running it.
 _MAY_CLAIM = (

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import func, insert, select, update
 
 from runner.errors import LedgerError
-from runner.ledger.call_queue import forgetful
+from runner.ledger.claim import forgetful
 from runner.ledger.ledger import Ledger
 from runner.ledger.rows import insert_once
 from runner.ledger.tables import actions, attempts, campaigns, facts

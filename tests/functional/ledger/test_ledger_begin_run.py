@@ -20,7 +20,7 @@ from ledger_values import (
 )
 
 from runner.errors import CampaignHeldError, LedgerError
-from runner.ledger.call_queue import Ending
+from runner.ledger.claim import Ending
 from runner.ledger.states import CallState
 from runner.planning.plan import Change, Standing
 

@@ -18,7 +18,7 @@ from ledger_values import (
 )
 
 from runner.errors import LedgerError
-from runner.ledger.call_queue import Ending
+from runner.ledger.claim import Ending
 from runner.ledger.states import CallState
 
 OTHER_SURVEY = ("99999", "3")

@@ -23,7 +23,8 @@ from ledger_values import (
 )
 
 from runner.errors import CampaignHeldError
-from runner.ledger.call_queue import CallQueue, Ending, ForgetfulLedgerError, LostClaimError
+from runner.ledger.call_queue import CallQueue
+from runner.ledger.claim import Ending, ForgetfulLedgerError, LostClaimError
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.overview import overview

@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from runner.errors import LedgerError
 from runner.ledger import endings
-from runner.ledger.call_queue import Ending, ForgetfulLedgerError, LostClaimError
+from runner.ledger.claim import Ending, ForgetfulLedgerError, LostClaimError
 from runner.ledger.states import CallState
 
 REFUSED = Ending(state=CallState.REFUSED, http_status=400, reason="bad number")

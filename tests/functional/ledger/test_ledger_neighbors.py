@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from ledger_values import BINDING, NOW, THIS, begin, call, claim_all, phone, plan
 
-from runner.ledger.call_queue import Ending
+from runner.ledger.claim import Ending
 from runner.ledger.neighbors import RECENT_SECONDS, Neighbor, neighbors
 from runner.ledger.states import CallState
 

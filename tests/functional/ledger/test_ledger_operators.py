@@ -14,8 +14,8 @@ from ledger_values import (
 )
 
 from runner.errors import LedgerError
-from runner.ledger.call_queue import Ending
 from runner.ledger.chronicle import chronicle
+from runner.ledger.claim import Ending
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.overview import overview
 from runner.ledger.states import CallState

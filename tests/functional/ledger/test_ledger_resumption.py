@@ -23,7 +23,8 @@ from ledger_values import (
 from sqlalchemy import event, text
 
 from runner.errors import LedgerError
-from runner.ledger.call_queue import CallQueue, Ending
+from runner.ledger.call_queue import CallQueue
+from runner.ledger.claim import Ending
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.resumption import CLOCKS_APART_SECONDS, Basis
 from runner.ledger.states import CallState

@@ -27,7 +27,8 @@ from ledger_values import (
 from sqlalchemy import NullPool, create_engine, text
 
 from runner.errors import CampaignHeldError, LedgerError
-from runner.ledger.call_queue import CallQueue, Ending
+from runner.ledger.call_queue import CallQueue
+from runner.ledger.claim import Ending
 from runner.ledger.lease import LEASE_SECONDS
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import CampaignStanding, Operators, Resolution

@@ -6,7 +6,7 @@ import pytest
 
 from runner.dispatch.recorder import Recorder
 from runner.errors import LedgerError
-from runner.ledger.call_queue import Claim, Ending
+from runner.ledger.claim import Claim, Ending
 from runner.ledger.states import CallState
 from runner.planning.plan import CallRequest
 

@@ -5,7 +5,7 @@ import pytest
 from runner.dispatch.results import MOST_STRIKES, Strikes, ending_of
 from runner.errors import StoppedError
 from runner.insight.outcome import Accepted, NotSent, Refused, Stop, Uncertain
-from runner.ledger.call_queue import Ending
+from runner.ledger.claim import Ending
 from runner.ledger.states import CallState, may_move
 
 ACCEPTED = Accepted(call_id="155761", link="https://insight.example/api/outbound/155761")
