@@ -13,8 +13,9 @@ from runner.campaign.loader import LoadedCampaign
 from runner.commands.target import Target
 from runner.commands.work import Work
 from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.dispatcher import Dispatcher, Limits, Post
+from runner.dispatch.dispatcher import Dispatcher, Limits
 from runner.dispatch.events import Began, Event, Finish
+from runner.dispatch.sender import Post
 from runner.errors import StoppedError
 from runner.insight.client import InsightClient
 from runner.insight.outcome import Exchange, Stop, judge

@@ -12,7 +12,7 @@ from runner.commands.target import Target
 from runner.contacts.identity import Identity
 from runner.contacts.sources import SourceReader
 from runner.contacts.suppression import SuppressionLists
-from runner.dispatch.dispatcher import LATE_SECONDS
+from runner.dispatch.sender import LATE_SECONDS
 from runner.ledger.resumption import Basis, Remainder
 
 _MOST_LATE = 10_000

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from runner.commands.planning import PreparedPlan
 from runner.contacts.suppression import SuppressionLists
-from runner.dispatch.dispatcher import NewlySuppressed, Unwanted
+from runner.dispatch.wishes import NewlySuppressed, Unwanted
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
 from runner.ledger.resumption import Basis, Remainder

@@ -142,7 +142,7 @@ def test_calls_that_wait_for_a_connection_when_the_campaign_is_stopped_do_not_le
         if claim.key == "c1":
             await stopped.wait()
             # c0's outcome is recorded and reacted to before c1 takes its last look.
-            while stage.dispatcher._error is None:  # noqa: ASYNC110, SLF001 - no event tells of it
+            while stage.dispatcher._course.error is None:  # noqa: ASYNC110, SLF001 - no event tells of it
                 await asyncio.sleep(0)
 
     def answer(_claim):
@@ -215,7 +215,7 @@ def test_an_outage_of_days_is_sat_out(ledger):
     answers = [NOT_SENT]
 
     async def after_a_thousand_failures(_claim):
-        stage.dispatcher._failures_to_reach = 1100  # noqa: SLF001 - making them takes a thousand commits
+        stage.dispatcher._sender._failures_to_reach = 1100  # noqa: SLF001 - making them takes a thousand commits
 
     stage = Stage(ledger, calls(1), before=after_a_thousand_failures)
     stage.answer = lambda _claim: answers.pop() if answers else accepted("1")

@@ -14,8 +14,8 @@ from stage import (
     calls,
 )
 
-from runner.dispatch.dispatcher import LATE_SECONDS
 from runner.dispatch.events import CallsMoved, CallsWithdrawn, Finish
+from runner.dispatch.sender import LATE_SECONDS
 from runner.errors import SourceError
 from runner.planning.plan import Slot
 

@@ -1,0 +1,227 @@
+"""Sends the calls that are due: claims them, which commits the intent, posts each once under the rate limit,
+and records what came of it.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from runner.dispatch.clock import AlarmClock
+from runner.dispatch.clock_check import ClockCheck
+from runner.dispatch.course import Course
+from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn, Event
+from runner.dispatch.heartbeat import Heartbeat
+from runner.dispatch.ledger_thread import LedgerThread
+from runner.dispatch.rate_limit import RateLimit
+from runner.dispatch.recorder import Recorder
+from runner.dispatch.redaction import redacted
+from runner.dispatch.results import Strikes, ending_of
+from runner.dispatch.wishes import Wishes
+from runner.errors import LedgerError, RunnerError, StoppedError
+from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, Uncertain, judge
+from runner.ledger.call_queue import CallQueue
+from runner.ledger.claim import Claim, Ending, ForgetfulLedgerError, LostClaimError
+from runner.ledger.states import CallState
+
+LATE_SECONDS = 60
+"""A call not sent this long after its start gets a new slot: work that piled up never leaves in a burst."""
+_LONGEST_BACKOFF_SECONDS = 60
+_PAUSES_OF_THE_LEDGER_SECONDS = (0.5, 1.0, 2.0)
+"""Waited before an answer is recorded once more: what is not recorded is uncertain for good."""
+
+Post = Callable[[Claim, Callable[[], None]], Awaitable[Exchange]]
+"""Sends the request of one claim; the second argument is called just before the first byte leaves."""
+
+
+class NotAllowedError(RunnerError):
+    """The call may no longer be sent: its window has passed, or the run was told to stop."""
+
+
+class Sender:
+    """Of one run. It keeps nothing in memory that a crash could lose."""
+
+    def __init__(  # noqa: PLR0913 - the parts it is put together from, each by its name
+        self,
+        *,
+        queue: CallQueue,
+        ledger: LedgerThread,
+        heartbeat: Heartbeat,
+        post: Post,
+        clock: AlarmClock,
+        clock_check: ClockCheck,
+        rate: RateLimit,
+        max_in_flight: int,
+        wishes: Wishes,
+        course: Course,
+        listen: Callable[[Event], None],
+    ) -> None:
+        self._queue = queue
+        self._ledger = ledger
+        self._heartbeat = heartbeat
+        self._post = post
+        self._clock = clock
+        self._clock_check = clock_check
+        self._rate = rate
+        self._max_in_flight = max_in_flight
+        self._wishes = wishes
+        self._course = course
+        self._listen = listen
+        self._strikes = Strikes()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._failures_to_reach = 0
+        self.not_before = 0.0
+        """Nothing is sent before (UTC Unix seconds)."""
+        self._recorder = Recorder(
+            lambda ended: self._ledger.do(self._queue.finish_together, ended, self._clock.now())
+        )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls are under way."""
+        return bool(self._in_flight)
+
+    async def send_what_is_due(self) -> None:
+        """Claims and sends until nothing is due, the limit is reached or the run is to stop."""
+        while not self._course.stopping() and self._clock.now() >= self.not_before:
+            if self._room() == 0:
+                self._course.wake.clear()
+                await self._course.wake.wait()
+                continue
+            pause = self._rate.wait(time.monotonic())
+            if pause:
+                await self._pause(pause)
+                continue
+            await self._wishes.withdraw()
+            # Reading long lists takes a while, in which the run may have been told to stop.
+            if self._course.stopping():
+                return
+            claims, more = await self._claim()
+            unwanted = self._wishes.against(claims)
+            for claim in claims:
+                if claim.call not in unwanted:
+                    self._start(claim)
+            for claim in claims:
+                if claim.call in unwanted:
+                    await self._give_back(claim, unwanted[claim.call])
+            if not more:
+                return
+
+    async def drain(self) -> None:
+        """Returns when nothing is under way any more."""
+        while self._in_flight:
+            await asyncio.wait(self._in_flight)
+
+    def _room(self) -> int:
+        """How many more calls may be under way now."""
+        return self._max_in_flight - len(self._in_flight)
+
+    async def _claim(self) -> tuple[list[Claim], bool]:
+        """What may leave now, and whether more may be due."""
+        if not self._heartbeat.holds():
+            await self._heartbeat.renew()
+        monotonic, now = time.monotonic(), self._clock.now()
+        most = min(self._room(), self._rate.available(monotonic))
+        claims = await self._ledger.do(self._queue.claim_due, now, most, now - LATE_SECONDS)
+        self._rate.spend(monotonic, len(claims))
+        # Nobody claims from a campaign that is paused.
+        self._course.may_send = self._course.may_send or bool(claims)
+        return claims, len(claims) == most
+
+    async def _give_back(self, claim: Claim, reason: str) -> None:
+        ending = Ending(state=CallState.SKIPPED, reason=reason)
+        await self._ledger.do(self._queue.finish, claim, ending, self._clock.now())
+        self._listen(CallsWithdrawn(count=1))
+
+    def _start(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._send(claim))
+        self._in_flight.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._course.fail(error)
+        # What lands in between changes nothing: the loop waits for room, for the last one or for its alarm.
+        if self._room() == 1 or not self._in_flight:
+            self._course.wake.set()
+
+    async def _send(self, claim: Claim) -> None:
+        exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
+        outcome = redacted(judge(exchange), claim.request)
+        ending = await self._record(claim, ending_of(outcome))
+        if isinstance(outcome, Accepted) and ending.state is CallState.UNCERTAIN:
+            outcome = Uncertain(reason=ending.reason, status=ending.http_status, body="")
+        self._listen(
+            CallEnded(
+                key=claim.key,
+                ref=claim.ref,
+                state=ending.state,
+                reason=ending.reason,
+                call_id=ending.call_id,
+                start_timestamp=claim.start_timestamp,
+            )
+        )
+        self._react(outcome)
+        self._clock_check.compare(exchange)
+
+    def _check_still_allowed(self, claim: Claim) -> None:
+        """The last look before the bytes leave. Raises NotAllowedError."""
+        now = self._clock.now()
+        if now > claim.start_timestamp + LATE_SECONDS or now >= claim.end_timestamp:
+            raise NotAllowedError("its time passed before it could be sent")
+        if not self._heartbeat.holds():
+            raise NotAllowedError("this process stood still, and another may have taken the call over")
+        if self._course.error is not None:
+            raise NotAllowedError("the run was stopped before it could be sent")
+        if not self._course.may_send:
+            raise NotAllowedError("an operator paused or canceled the campaign before it could be sent")
+        unwanted = self._wishes.why_not(claim)
+        if unwanted:
+            raise NotAllowedError(f"it is not wanted any more: {unwanted}")
+
+    async def _record(self, claim: Claim, ending: Ending) -> Ending:
+        """Tries again where the ledger fails, as while its server starts anew."""
+        for pause in _PAUSES_OF_THE_LEDGER_SECONDS:
+            try:
+                return await self._recorder.record(claim, ending)
+            except (LostClaimError, ForgetfulLedgerError):
+                raise
+            except LedgerError:
+                await asyncio.sleep(pause)
+        return await self._recorder.record(claim, ending)
+
+    def _react(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Stop):
+            raise StoppedError(
+                f"Insight answered {outcome.status} and the campaign cannot go on: {outcome.error}",
+                hint=outcome.advice,
+            )
+        self._strikes.count(outcome)
+        if not isinstance(outcome, NotSent):
+            self._failures_to_reach = 0
+            return
+        if not outcome.prevented:
+            self._back_off(outcome.reason)
+        # It is due again.
+        self._course.wake.set()
+
+    def _back_off(self, reason: str) -> None:
+        """Waits longer after each failure to reach Insight, with jitter against marching in step."""
+        now = self._clock.now()
+        if now < self.not_before:
+            return
+        longest = min(_LONGEST_BACKOFF_SECONDS, 2**self._failures_to_reach)
+        self._failures_to_reach += 1
+        seconds = longest * random.uniform(0.5, 1)  # noqa: S311 - spreads load; guards no secret
+        self.not_before = now + seconds
+        self._listen(BackingOff(reason=reason, seconds=seconds))
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleeps, but not through a request to stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._course.stopping():
+                    self._course.wake.clear()
+                    await self._course.wake.wait()

@@ -1,0 +1,64 @@
+"""Whom a run must not call after all: what its plan left out, and what suppression lists name by now."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from runner.dispatch.clock import AlarmClock
+from runner.dispatch.events import CallsWithdrawn, Event
+from runner.dispatch.ledger_thread import LedgerThread
+from runner.ledger.call_queue import CallQueue
+from runner.ledger.claim import Claim
+
+Unwanted = Callable[[str, str], str | None]
+"""(key, number) → why the plan or a suppression list leaves this contact out, or None."""
+NewlySuppressed = Callable[[], Callable[[str, str], str | None] | None]
+"""Reads the suppression lists again if they changed; then (key, number) → the reason, or None."""
+
+
+class Wishes:
+    """Of the people whom one run would call."""
+
+    def __init__(
+        self,
+        *,
+        queue: CallQueue,
+        ledger: LedgerThread,
+        clock: AlarmClock,
+        unwanted: Unwanted,
+        newly_suppressed: NewlySuppressed,
+        listen: Callable[[Event], None],
+    ) -> None:
+        self._queue = queue
+        self._ledger = ledger
+        self._clock = clock
+        self._unwanted = unwanted
+        self._newly_suppressed = newly_suppressed
+        self._listen = listen
+
+    async def withdraw(self) -> bool:
+        """Gives up the calls to people whom a list names since it was read last; whether there were any.
+
+        Raises SourceError where a list cannot be read.
+        """
+        suppressed = await asyncio.to_thread(self._newly_suppressed)
+        if suppressed is None:
+            return False
+        people = await self._ledger.do(self._queue.waiting_people)
+        reasons = {call: reason for call, key, phone in people if (reason := suppressed(key, phone))}
+        if reasons:
+            await self._ledger.do(self._queue.skip, reasons, self._clock.now())
+            self._listen(CallsWithdrawn(count=len(reasons)))
+        return bool(reasons)
+
+    def why_not(self, claim: Claim) -> str | None:
+        """Why this call is not wanted; None where it is."""
+        return self._unwanted(claim.key, claim.phone)
+
+    def against(self, claims: Sequence[Claim]) -> Mapping[int, str]:
+        """The claims that this run's own plan or a list forbids, with the reason.
+
+        Whoever was under way or uncertain when the plan was made, or a list changed, was not withdrawn then,
+        and may be planned again by what another process learns.
+        """
+        found = {claim.call: self.why_not(claim) for claim in claims}
+        return {call: reason for call, reason in found.items() if reason}
