@@ -1,6 +1,10 @@
 """A plan enters the ledger: what it adds, changes, withdraws and leaves alone."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ledger_values import (
@@ -67,6 +71,36 @@ def test_whoever_watches_sees_every_call_of_a_first_and_of_a_later_plan(ledger):
             BINDING, made, THIS, NOW, watch=lambda calls, seen=seen: (seen.append(c) or c for c in calls)
         )
         assert seen == list(made.calls)
+
+
+DIES_HALFWAY = """
+import os, signal, sys
+from ledger_values import BINDING, CAMPAIGN, NOW, THIS, people, plan
+from runner.ledger.ledger import Ledger
+
+def watch(calls):
+    for number, call in enumerate(calls):
+        if number == 120_000:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield call
+
+ledger = Ledger.open(sys.argv[1])
+made = plan(*people(120_001), stamp=ledger.history(CAMPAIGN).stamp)
+ledger.begin_run(BINDING, made, THIS, NOW, watch=watch)
+"""
+
+
+def test_whoever_dies_while_a_first_plan_is_entered_leaves_the_ledger_as_it_was(sqlite_ledger, sqlite_url):
+    """By then its tables have no indexes, and some of its pages are on disk."""
+    before = rows(sqlite_ledger, _INDEXES["sqlite"])
+    died = subprocess.run(
+        [sys.executable, "-c", DIES_HALFWAY, sqlite_url], cwd=Path(__file__).parent, check=False
+    )
+    assert died.returncode == -signal.SIGKILL
+    assert rows(sqlite_ledger, "SELECT * FROM calls") == rows(sqlite_ledger, "SELECT * FROM runs") == []
+    assert rows(sqlite_ledger, _INDEXES["sqlite"]) == before
+    begin(sqlite_ledger, *people(3))
+    assert len(states(sqlite_ledger)) == 3
 
 
 @pytest.mark.parametrize(("key", "number"), [("c7", phone(9_999)), ("z", phone(7))])
