@@ -14,7 +14,8 @@ from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours, timezones
 from runner.campaign.did_you_mean import did_you_mean
-from runner.campaign.templates import TemplateSyntaxError, compile_template
+from runner.campaign.template_syntax import TemplateSyntaxError
+from runner.campaign.templates import compile_template
 
 Scalar = str | int | float | bool
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import IO, Self
 
 from runner.campaign.model import Campaign
-from runner.campaign.templates import Columns
+from runner.campaign.template_language import Columns
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.identity import Identity
 from runner.errors import RunnerError

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from runner.campaign.templates import Columns
+from runner.campaign.template_language import Columns
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
 from runner.contacts.text_file import BadLines, Notice, open_text

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runner.campaign.model import Campaign, Source
-from runner.campaign.templates import Constants, Template, TemplateRenderError, compile_template, is_true
+from runner.campaign.template_language import Constants
+from runner.campaign.templates import Template, TemplateRenderError, compile_template, is_true
 from runner.contacts.contact import Contact, Exclusion, Reason, Row
 from runner.contacts.phone import PhoneError, parse_phone
 

@@ -6,7 +6,8 @@ from json.encoder import encode_basestring_ascii
 from urllib.parse import urlsplit
 
 from runner.campaign.model import Campaign
-from runner.campaign.templates import Constants, Template, TemplateRenderError, compile_template
+from runner.campaign.template_language import Constants
+from runner.campaign.templates import Template, TemplateRenderError, compile_template
 from runner.contacts.contact import Contact
 from runner.contacts.phone import PhoneError, dial_string, parse_phone
 from runner.planning.plan import CallRequest, Metadata

@@ -6,12 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runner.campaign.filters import FILTERS, MAX_TEXT
-from runner.campaign.templates import (
-    TemplateRenderError,
-    TemplateSyntaxError,
-    compile_template,
-    is_true,
-)
+from runner.campaign.template_syntax import TemplateSyntaxError
+from runner.campaign.templates import TemplateRenderError, compile_template, is_true
 
 SECRET = "Annegret"
 ROW = {

@@ -1,0 +1,166 @@
+"""What may be written in a template: an allow-list of syntax, filters and tests.
+
+Rows and campaign files are untrusted. Jinja's sandbox would let a template loop for ever.
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, cast
+
+import jinja2
+from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
+
+from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.filters import MAX_INTEGER
+from runner.campaign.template_language import CONCATENATE, ENVIRONMENT, NAMES
+
+_MAX_DEPTH = 40
+"""Expressions inside expressions. Deeper ones would exhaust the stack of the compiler."""
+
+
+class TemplateSyntaxError(Exception):
+    """The template cannot be compiled. `line` counts from 1 within the template."""
+
+    def __init__(self, message: str, line: int, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.hint = hint
+
+
+def read_template(source: str) -> nodes.Template:
+    """What is written, where all of it may be. Raises TemplateSyntaxError."""
+    tree = _parse(source)
+    _check(tree)
+    _Rewrite().visit(tree)
+    return tree
+
+
+def too_deep(line: int) -> TemplateSyntaxError:
+    return TemplateSyntaxError("the template is nested too deeply", line)
+
+
+_ALLOWED = frozenset({
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
+    nodes.Slice, nodes.Filter, nodes.Test, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
+    nodes.Neg, nodes.Pos, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow,
+    nodes.Concat, nodes.CondExpr, nodes.If, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Keyword,
+})  # fmt: skip
+
+
+_TWO_WORDS = "expected token 'end of print statement', got"
+
+
+def _parse(source: str) -> nodes.Template:
+    try:
+        return ENVIRONMENT.parse(source)
+    except jinja2.TemplateSyntaxError as error:
+        reason = error.message or "this is no template"
+        hint = (
+            "a column with a space in its name is row['Phone Number']" if "print statement" in reason else ""
+        )
+        raise TemplateSyntaxError(f"the template cannot be read: {reason}", error.lineno, hint) from None
+    except RecursionError:
+        raise too_deep(1) from None
+    except (ValueError, OverflowError):
+        raise TemplateSyntaxError("a number in the template is too large", 1) from None
+
+
+def _check(tree: nodes.Template) -> None:
+    """Refuses everything that is not on the allow-lists. Without recursion: the depth is not known yet."""
+    waiting: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            raise too_deep(node.lineno)
+        if type(node) not in _ALLOWED:
+            raise _not_allowed(node)
+        match node:
+            case nodes.Name():
+                _check_name(node)
+            case nodes.Const():
+                _check_number(node)
+            case nodes.Filter():
+                _check_use(node, "filter", ENVIRONMENT.filters)
+            case nodes.Test():
+                _check_use(node, "test", ENVIRONMENT.tests)
+        waiting += [(child, depth + 1) for child in node.iter_child_nodes()]
+
+
+def _check_name(node: nodes.Name) -> None:
+    if node.name not in NAMES:
+        raise TemplateSyntaxError(
+            f"there is no `{node.name}` in templates",
+            node.lineno,
+            f"a column is `row.{node.name}`, a constant of the campaign `vars.{node.name}`",
+        )
+
+
+def _check_number(node: nodes.Const) -> None:
+    number = node.value
+    if isinstance(number, int | float) and not abs(number) <= MAX_INTEGER:
+        raise TemplateSyntaxError("a number in the template is too large", node.lineno)
+
+
+def _check_use(node: nodes.Filter | nodes.Test, kind: str, known: Mapping[str, Any]) -> None:
+    if node.name not in known:
+        usable = sorted(name for name in known if name != CONCATENATE)
+        hint = did_you_mean(node.name, usable) or f"there are: {', '.join(usable)}"
+        raise TemplateSyntaxError(f"there is no {kind} `{node.name}`", node.lineno, hint)
+    if node.dyn_args is not None or node.dyn_kwargs is not None:
+        raise TemplateSyntaxError("`*` and `**` arguments are not available in templates", node.lineno)
+    # Jinja types them as Pair, but the parser makes Keyword.
+    keywords = cast("list[nodes.Keyword]", node.kwargs)
+    named = {keyword.key: None for keyword in keywords}
+    try:
+        inspect.signature(known[node.name]).bind(None, *node.args, **named)
+    except TypeError:
+        raise TemplateSyntaxError(f"`{node.name}` does not take these arguments", node.lineno) from None
+
+
+def _not_allowed(node: nodes.Node) -> TemplateSyntaxError:
+    if isinstance(node, nodes.Call):
+        method = node.node.attr if isinstance(node.node, nodes.Getattr) else ""
+        hint = "filters take the place of calls: `{{ row.name | upper }}`"
+        if method in ENVIRONMENT.filters:
+            hint = f"write it as a filter: `| {method}`"
+        return TemplateSyntaxError("calls are not available in templates", node.lineno, hint)
+    what = _STATEMENTS.get(type(node), "this statement")
+    return TemplateSyntaxError(
+        f"{what} is not available in templates", node.lineno, "there are expressions, filters and `{% if %}`"
+    )
+
+
+_STATEMENTS: Mapping[type[nodes.Node], str] = {
+    nodes.For: "`for`",
+    nodes.Macro: "`macro`",
+    nodes.CallBlock: "`call`",
+    nodes.FilterBlock: "`filter` as a block",
+    nodes.With: "`with`",
+    nodes.Block: "`block`",
+    nodes.Extends: "`extends`",
+    nodes.Include: "`include`",
+    nodes.Import: "`import`",
+    nodes.FromImport: "`from`",
+    nodes.Assign: "`set`",
+    nodes.AssignBlock: "`set`",
+    nodes.Scope: "`autoescape`",
+}
+
+
+class _Rewrite(NodeTransformer):
+    """Puts what Jinja would do by itself into our hands."""
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802 - named after the node
+        """`row['x']` becomes `row.x`."""
+        self.generic_visit(node)
+        if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            return nodes.Getattr(node.node, node.arg.value, "load", lineno=node.lineno)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802 - named after the node
+        """`a ~ b` becomes a filter: Jinja has no hook by which the operator itself could be bounded."""
+        self.generic_visit(node)
+        first, *others = node.nodes
+        return nodes.Filter(first, CONCATENATE, others, [], None, None, lineno=node.lineno)
