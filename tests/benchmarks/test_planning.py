@@ -230,25 +230,26 @@ def cost(command: list[object], folder: Path, environment: dict[str, str]) -> Co
     began = time.perf_counter()
     with (folder / "output.txt").open("w") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
-        helpers: dict[str, int] = {}
-        while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-            helpers |= peaks_of_children(process.pid)
+        peaks: dict[str, int] = {}
+        while process.poll() is None:
+            peaks |= peaks_of(process.pid)
             time.sleep(_BETWEEN_LOOKS)
-        _, status, used = ended
-        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - began
     assert process.returncode == 0, (folder / "output.txt").read_text()[-2000:]
-    kibibytes = used.ru_maxrss + sum(helpers.values())
-    return Cost(time.perf_counter() - began, kibibytes / 1024)
+    return Cost(seconds, sum(peaks.values()) / 1024)
 
 
-def peaks_of_children(process: int) -> dict[str, int]:
-    """The most resident memory, in KiB, that each process below this one has held so far, by its id."""
+def peaks_of(process: int) -> dict[str, int]:
+    """The most resident memory, in KiB, that this process and each below it has held so far, by its id.
+
+    Not what the system tells when a process has ended: that counts the memory of whoever began it, too.
+    """
     found = {}
     for status in Path("/proc").glob("[0-9]*/status"):
         # Any of them may end at this moment.
         with suppress(OSError, KeyError):
             facts = dict(line.split(":", 1) for line in status.read_text().splitlines())
-            if int(facts["PPid"]) == process:
+            if process in {int(facts["PPid"]), int(facts["Pid"])}:
                 found[facts["Pid"].strip()] = int(facts["VmHWM"].split()[0])
     return found
 
