@@ -40,7 +40,7 @@ def write_plan(plan: PlanView, form: Form, *, private: bool, most_bytes: int | N
         case Form.JSON:
             from runner.reports.plan_json import plan_json
 
-            sys.stdout.write(plan_json(plan))
+            sys.stdout.writelines(plan_json(plan))
         case Form.MARKDOWN:
             from runner.reports.plan_markdown import DEFAULT_BYTES, plan_markdown
 

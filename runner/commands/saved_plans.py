@@ -10,13 +10,13 @@ from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign
 from runner.commands.planning import PreparedPlan
-from runner.contacts.identity import Identity
+from runner.contacts.identity import Digest, Identity
 from runner.contacts.sources import source_paths
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.used_plans import UsedPlans
 from runner.planning.saved_plan import Comparison, SavedPlan, compare, pin_plan, same_key
-from runner.reports.plan_json import plan_json
+from runner.reports.plan_json import saved_plan_json, seal_of
 from runner.reports.times import rfc3339
 
 SUFFIX = ".json"
@@ -85,8 +85,8 @@ def save(path: Path, loaded: LoadedCampaign, prepared: PreparedPlan) -> None:
         # Beside its place, so that renaming it is one step.
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
             whole = Path(folder) / path.name
-            pins = replace(saved.pins, seal=_seal(saved, prepared.identity))
-            whole.write_text(plan_json(saved.view, pins), encoding="utf-8")
+            with whole.open("w", encoding="utf-8") as file:
+                file.writelines(saved_plan_json(saved.view, saved.pins, _digest_of_all(prepared.identity)))
             whole.replace(path)
     except OSError as error:
         raise RunnerError(f"{path} cannot be written: {error.strerror}") from None
@@ -137,7 +137,8 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
             hint="use the ledger it was made with (RUNNER_LEDGER_URL), or set RUNNER_PRIVACY_KEY wherever "
             "plans are made and applied, and make the plan again",
         )
-    if not hmac.compare_digest(file.saved.pins.seal, _seal(file.saved, prepared.identity)):
+    seal = seal_of(file.saved.view, file.saved.pins, _digest_of_all(prepared.identity))
+    if not hmac.compare_digest(file.saved.seal, seal):
         raise PlanStaleError(
             f"{file.path} was changed since it was made: what it shows may not be what was planned",
             hint=f"make it again, and have it reviewed: runner plan {file.campaign} -o {file.path}",
@@ -166,9 +167,11 @@ def refuse_if_entered_elsewhere(file: PlanFile, used: UsedPlans) -> None:
         )
 
 
-def _seal(saved: SavedPlan, identity: Identity) -> str:
-    """A keyed hash of all that the file says but the seal itself."""
-    return identity.digest(f"seal:{plan_json(saved.view, replace(saved.pins, seal=''))}")
+def _digest_of_all(identity: Identity) -> Digest:
+    """Of all that a saved plan says, for its seal."""
+    digest = identity.digest_of_many()
+    digest.add("seal")
+    return digest
 
 
 def _explained(found: Comparison) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from runner.campaign.model import Campaign
 from runner.contacts.contact import Reason
 from runner.contacts.identity import Identity
+from runner.planning.listing import Listing
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
 from runner.planning.plan_view import EARLIER_CALL, CallView, PlanView
 
@@ -43,16 +44,17 @@ class Pins:
     ledger_knew: bool
     """Whether it had seen the campaign before."""
     limit: int | None
-    calls: tuple[str, ...]
+    calls: Sequence[str]
     """Of each call, in the order of the plan."""
-    seal: str = ""
-    """Of the whole file: whoever reviewed it saw what was planned, not what somebody wrote into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
     view: PlanView
     pins: Pins
+    seal: str = ""
+    """Of the whole file: whoever reviewed it saw what was planned, not what somebody wrote into it. Empty
+    while it is no file yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +80,13 @@ def pin_plan(
     ledger_knew: bool,
     limit: int | None,
 ) -> Pins:
-    """`remembered` is all that the ledger holds of the campaign; `files` are hashes of contents, which are
-    keyed here.
+    """`remembered` is all that the ledger holds of the campaign, oldest first; `files` are hashes of
+    contents, which are keyed here.
     """
     sections = campaign.model_dump(mode="json")
-    history = sorted(
-        (call.key, call.round, call.state, call.start_timestamp, call.end_timestamp) for call in remembered
-    )
+    history = identity.digest_of_many()
+    for known in remembered:
+        history.add((known.key, known.round, known.state, known.start_timestamp, known.end_timestamp))
     return Pins(
         campaign_file=campaign_file,
         key_check=_pin(identity, "privacy key"),
@@ -94,10 +96,10 @@ def pin_plan(
             if name not in _UNPLANNED_SECTIONS
         },
         files={path: _pin(identity, "file", digest) for path, digest in files.items()},
-        history=_pin(identity, "history", history),
+        history=history.hexadecimal()[:_PIN_LENGTH],
         ledger_knew=ledger_knew,
         limit=limit,
-        calls=tuple(_call_pin(identity, call) for call in plan.calls),
+        calls=Listing(plan.calls, lambda call: _call_pin(identity, call)),
     )
 
 

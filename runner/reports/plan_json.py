@@ -2,25 +2,43 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import repeat
 from typing import Any
 
+from runner.contacts.identity import Digest
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, WithdrawalView
 from runner.planning.saved_plan import Pins
 from runner.reports.diagnostic_json import diagnostic_json
 from runner.reports.times import rfc3339
 
 FORMAT_VERSION = 1
+_END = "\n}\n"
 
 
-def plan_json(plan: PlanView, pins: Pins | None = None) -> str:
-    """One line for each call, so that a diff of two plans reads well. With its pins it is a saved plan."""
-    return "".join(plan_json_pieces(plan, pins))
+def plan_json(plan: PlanView) -> Iterator[str]:
+    """A call at a time, and each on its own line, so that a diff of two plans reads well."""
+    yield from _open_object(plan, None)
+    yield _END
 
 
-def plan_json_pieces(plan: PlanView, pins: Pins | None = None) -> Iterator[str]:
-    """The same text, a call at a time."""
+def saved_plan_json(plan: PlanView, pins: Pins, digest: Digest) -> Iterator[str]:
+    """The same with the pins, and at its end the seal: what `digest` makes of all that stands before it."""
+    for piece in _open_object(plan, pins):
+        digest.add(piece)
+        yield piece
+    yield f",\n {_dump('seal')}: {_dump(digest.hexadecimal())}{_END}"
+
+
+def seal_of(plan: PlanView, pins: Pins, digest: Digest) -> str:
+    """The seal that `saved_plan_json` writes."""
+    for piece in _open_object(plan, pins):
+        digest.add(piece)
+    return digest.hexadecimal()
+
+
+def _open_object(plan: PlanView, pins: Pins | None) -> Iterator[str]:
+    """All but its end."""
     head = {
         "format_version": FORMAT_VERSION,
         "plan_id": plan.plan_id,
@@ -33,7 +51,8 @@ def plan_json_pieces(plan: PlanView, pins: Pins | None = None) -> Iterator[str]:
         "versions": asdict(plan.versions),
     }
     if pins is not None:
-        head["saved"] = {name: value for name, value in asdict(pins).items() if name != "calls"}
+        names = [field.name for field in fields(pins) if field.name != "calls"]
+        head["saved"] = {name: getattr(pins, name) for name in names}
     call_pins = pins.calls if pins is not None else repeat(None)
     lists: dict[str, Iterable[dict[str, Any]]] = {
         "calls": (_call(call, pin) for call, pin in zip(plan.calls, call_pins, strict=False)),
@@ -46,7 +65,6 @@ def plan_json_pieces(plan: PlanView, pins: Pins | None = None) -> Iterator[str]:
     for name, values in lists.items():
         yield f",\n {_dump(name)}: "
         yield from _lines(values)
-    yield "\n}\n"
 
 
 def _call(call: CallView, pin: str | None) -> dict[str, Any]:

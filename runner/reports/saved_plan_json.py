@@ -3,8 +3,9 @@
 import json
 from dataclasses import replace
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from runner.campaign import timezones
 from runner.errors import RunnerError
@@ -29,15 +30,20 @@ def read_saved_plan(text: str) -> SavedPlan:
         if pins is None:
             raise NoPlanError("it is the output of a plan, not a saved plan", hint=_MAKE_ONE)
         content["as_of"] = datetime.fromisoformat(content["as_of"]).timestamp()
+        seal = content.pop("seal")
         pins["calls"] = [call.pop("pin") for call in content["calls"]]
         for call in content["calls"]:
             call.setdefault("result_url", "")
         view = replace(_VIEW.validate_python(content), tally=None)
         _check_sense(view)
-        saved = SavedPlan(view=replace(view, tally=tally_of(view)), pins=_PINS.validate_python(pins))
+        saved = SavedPlan(
+            view=replace(view, tally=tally_of(view)),
+            pins=_PINS.validate_python(pins),
+            seal=_SEAL.validate_python(seal),
+        )
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
-        raise NoPlanError(f"it is damaged at {place}", hint=_MAKE_ONE) from None
+        raise NoPlanError(f"it is damaged at {place or 'seal'}", hint=_MAKE_ONE) from None
     except json.JSONDecodeError:
         raise NoPlanError("it is no JSON", hint=_MAKE_ONE) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -47,6 +53,7 @@ def read_saved_plan(text: str) -> SavedPlan:
 
 _MAKE_ONE = "`runner plan campaign.yaml -o plan.json` saves a plan"
 _VIEW, _PINS = TypeAdapter(PlanView), TypeAdapter(Pins)
+_SEAL = TypeAdapter(Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")])
 _LATEST = 32_503_680_000
 """The year 3000, in Unix seconds."""
 
