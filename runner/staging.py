@@ -137,7 +137,7 @@ class SqliteStaging:
         if not self._remembers:
             return None
         query = f"SELECT {_KNOWN.format('known')} FROM known WHERE key = ? ORDER BY id DESC LIMIT 1"
-        return next(map(_known, self._ask(query, key)), None)
+        return next(map(_known, self._read(query, key)), None)
 
     def remembered(self) -> Iterator[KnownCall]:
         """Everything that it was told to remember, in that order."""
@@ -281,6 +281,10 @@ class SqliteStaging:
 
     def _ask(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         self._flush()
+        return self._read(query, *values)
+
+    def _read(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Without what waits to be written: nothing of `known` does, and it is asked while rows come in."""
         with _in_words():
             cursor = self._database.execute(query, values)
             cursor.arraysize = _ROWS_AT_ONCE

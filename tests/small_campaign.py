@@ -54,8 +54,17 @@ def people(*numbers):
     return [person(f"p{number}", f"617 555 {number:04}") for number in numbers]
 
 
-def plan_of(
-    loaded, rows, *, history=(), now=NOW, limit=None, suppressed=(), key=b"privacy", requests_per_second=5
+def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
+    loaded,
+    rows,
+    *,
+    history=(),
+    now=NOW,
+    limit=None,
+    suppressed=(),
+    key=b"privacy",
+    requests_per_second=5,
+    progress=lambda _what, _total, items: iter(items),
 ):
     declared = loaded.campaign
     (source,) = declared.contacts.sources
@@ -78,7 +87,7 @@ def plan_of(
             diagnose=lambda code, message, loc, hint: loaded.diagnostic(
                 Severity.WARNING, code, message, loc, hint
             ),
-            progress=lambda _what, _total, items: iter(items),
+            progress=progress,
             earlier_diagnostics=tuple,
         )
     )

@@ -2,11 +2,11 @@
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Engine, Row, Text, cast, select
+from sqlalchemy import Engine, Row, Text, cast, func, select
 
 from runner.ledger.states import CallState, standing
 from runner.ledger.tables import calls
@@ -31,7 +31,7 @@ _COLUMNS = (
 )
 
 
-class KnownCalls(Iterable[KnownCall]):
+class LedgerCalls:
     """The calls of one campaign, oldest first, read anew each time.
 
     They are read some at a time, each in a transaction of its own: whoever stops half-way keeps nobody from
@@ -41,6 +41,11 @@ class KnownCalls(Iterable[KnownCall]):
     def __init__(self, engine: Engine, campaign: str) -> None:
         self._engine = engine
         self._campaign = campaign
+
+    def __len__(self) -> int:
+        mine = select(func.count()).select_from(calls).where(calls.c.campaign == self._campaign)
+        with self._engine.begin() as connection:
+            return int(connection.scalar(mine) or 0)
 
     def __iter__(self) -> Iterator[KnownCall]:
         # Numbers alone first: asked for the next of them each time, SQLite would look through all each time.

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, upd
 from runner.errors import LedgerError
 from runner.ledger import recovery, resumption, store
 from runner.ledger.holder import hold, holder
-from runner.ledger.known_calls import KnownCalls
+from runner.ledger.known_calls import LedgerCalls
 from runner.ledger.lease import LEASE_SECONDS, Lease, database_now
 from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
@@ -120,7 +120,7 @@ class Ledger:
         with self.engine.begin() as connection:
             # Before the calls: whatever changes from here on makes this stamp an old one.
             stamp = _stamp(connection, campaign)
-        return History(KnownCalls(self.engine, campaign), stamp)
+        return History(LedgerCalls(self.engine, campaign), stamp)
 
     def begin_run(
         self,

@@ -64,7 +64,8 @@ class Eligibility:
 
     def decide(self) -> None:
         """Raises EveryContactFailedError."""
-        self._staging.remember(self._given.history.calls)
+        known = self._given.history.calls
+        self._staging.remember(self._given.progress("reading the ledger", len(known), known))
         self._enlist()
         self._exclude()
         self._refuse_if_all_failed()

@@ -4,12 +4,12 @@ What there may be millions of is a named tuple: Python makes those four times as
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.silence import Silenced
@@ -216,12 +216,19 @@ class KnownCall(NamedTuple):
     """The ledger's own word for it, for people to read."""
 
 
+class KnownCalls(Protocol):
+    """Oldest first; they may be read several times."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[KnownCall]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """All that earlier runs did for this campaign. Empty for a new ledger."""
 
-    calls: Iterable[KnownCall] = ()
-    """Oldest first; may be read several times."""
+    calls: KnownCalls = ()
     stamp: str = ""
     """Differs when anything of it differs: a plan is only entered into the ledger that it was made from."""
 

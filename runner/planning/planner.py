@@ -140,7 +140,10 @@ class _Planner:
 
     def _kept_starts(self) -> Iterator[int]:
         """Those beyond the limit too: they stay planned."""
-        for prospect, earlier in self._staging.recalled():
+        recalled = self._given.progress(
+            "keeping slots", self._eligibility.candidates, self._staging.recalled()
+        )
+        for prospect, earlier in recalled:
             if self._keeps_its_slot(prospect, earlier):
                 yield earlier.start_timestamp
 

@@ -26,6 +26,24 @@ from runner.planning.plan import Change, Standing
 # What earlier runs did
 
 
+def test_every_step_that_grows_with_what_is_known_says_how_far_it_is():
+    steps = {}
+
+    def progress(what, total, items):
+        steps[what] = total, list(items)
+        return iter(steps[what][1])
+
+    history = remembered(plan_of(campaign(), people(1, 2, 3)))
+    plan_of(campaign(), people(1, 2, 4, 5), history=history, progress=progress)
+    assert {what: (total, len(items)) for what, (total, items) in steps.items()} == {
+        "reading the ledger": (3, 3),
+        "checking contacts": (0, 0),
+        # For two of the four, a slot is known.
+        "keeping slots": (4, 2),
+        "placing calls": (4, 4),
+    }
+
+
 def test_nobody_is_planned_again_once_a_call_was_sent():
     history = remembered(plan_of(campaign(), [person("a")]), Standing.TAKEN, "uncertain")
     plan = plan_of(campaign(), [person("a", NEW_YORK)], history=history)
