@@ -12,7 +12,7 @@ from runner.ledger.first_load import first_load
 from runner.ledger.rows import call_request, some_at_a_time, write_many
 from runner.ledger.states import CallState
 from runner.ledger.tables import LIVE, calls, transitions
-from runner.ledger.trail import record_transition
+from runner.ledger.trail import Move, record_transitions
 from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal
 
 _SAID = PlannedCall._fields.index("change_name")
@@ -210,25 +210,26 @@ class PlanEntry:
             raise changed_meanwhile()
 
     def _update(self, planned: Sequence[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]) -> None:
-        for call in planned:
-            before = CallState(rows[call.key, call.round]["state"])
-            if before is not CallState.PLANNED:
-                self._move(rows[call.key, call.round]["id"], before, CallState.PLANNED, "planned again")
-            elif call.change in {Change.CHANGED, Change.MOVED}:
-                reason = f"{call.change} by a new plan: {call.difference.reason}"
-                self._trace(rows[call.key, call.round]["id"], before, CallState.PLANNED, reason)
+        standing = [(call, rows[call.key, call.round]) for call in planned]
+        moves = [
+            Move(row["id"], CallState(row["state"]), CallState.PLANNED, reason)
+            for call, row in standing
+            if (reason := _why_again(call, row))
+        ]
+        record_transitions(self._connection, moves, run=self._run, at=self._now)
         changed = write_many(
             self._connection,
-            "UPDATE calls SET run = ?, reason = ?, account = ?, updated_at = ?, "  # noqa: S608 - names
+            "UPDATE calls SET state = ?, run = ?, reason = ?, account = ?, updated_at = ?, "  # noqa: S608 - names
             f"{', '.join(f'{name} = ?' for name in _WRITTEN[_IDENTITY:])} WHERE id = ? AND state = ?",
             (
                 (
+                    CallState.PLANNED.value,
                     *self._of_run(),
                     *call[_IDENTITY:_SAID],
-                    rows[call.key, call.round]["id"],
-                    CallState.PLANNED.value,
+                    row["id"],
+                    row["state"],
                 )
-                for call in planned
+                for call, row in standing
             ),
         )
         if changed != len(planned):
@@ -246,18 +247,17 @@ class PlanEntry:
         )
         if changed.rowcount != 1:
             raise changed_meanwhile()
-        self._trace(call, before, after, reason)
+        move = Move(call, before, after, reason)
+        record_transitions(self._connection, [move], run=self._run, at=self._now)
 
-    def _trace(self, call: int, before: CallState, after: CallState, reason: str) -> None:
-        record_transition(
-            self._connection,
-            call=call,
-            run=self._run,
-            at=self._now,
-            before=before,
-            after=after,
-            reason=reason,
-        )
+
+def _why_again(call: PlannedCall, row: RowMapping) -> str:
+    """What the trail says of a call that this plan writes over; nothing where the call stays what it is."""
+    if row["state"] != CallState.PLANNED:
+        return "planned again"
+    if call.change in {Change.CHANGED, Change.MOVED}:
+        return f"{call.change} by a new plan: {call.difference.reason}"
+    return ""
 
 
 def _is_as_held(call: PlannedCall, row: RowMapping) -> bool:
