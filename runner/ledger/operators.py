@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Insert, Row, insert, literal, or_, select, update
 
 from runner.errors import LedgerError
 from runner.ledger.lease import database_now
 from runner.ledger.recovery import LOST
 from runner.ledger.states import CallState
-from runner.ledger.tables import actions, attempts, calls, campaigns, runs
+from runner.ledger.tables import actions, attempts, calls, campaigns, runs, transitions
 from runner.ledger.trail import record_transition
 
 _GRACE_SECONDS = 60
@@ -119,24 +119,13 @@ class Operators:
         reason = f"canceled by {self._actor}"
         with self._engine.begin() as connection:
             self._stand(connection, campaign, CampaignStanding.CANCELED, "cancel", now)
-            waiting = connection.execute(
+            withdrawn = connection.execute(
                 update(calls)
                 .where(calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
                 .values(state=CallState.SKIPPED, reason=reason, updated_at=now)
-                .returning(calls.c.id, calls.c.run)
-            ).all()
-            for row in waiting:
-                record_transition(
-                    connection,
-                    call=row.id,
-                    run=row.run,
-                    at=now,
-                    before=CallState.PLANNED,
-                    after=CallState.SKIPPED,
-                    reason=reason,
-                    actor=self._actor,
-                )
-        return len(waiting)
+            ).rowcount
+            connection.execute(self._trail_of_cancel(campaign, reason, now))
+        return withdrawn
 
     def note(self, campaign: str, verb: str, detail: str, now: float) -> None:
         """Keeps an act that changed nothing in the ledger itself."""
@@ -183,6 +172,26 @@ class Operators:
                 Resolved(key=row.contact, ref=row.ref, intended_at=row.intended_at, after=after)
                 for row in rows
             ]
+
+    def _trail_of_cancel(self, campaign: str, reason: str, now: float) -> Insert:
+        """One statement for all: there may be a million, and nobody else may write meanwhile."""
+        moved = {
+            "call": calls.c.id,
+            "run": calls.c.run,
+            "at": calls.c.updated_at,
+            "before": literal(CallState.PLANNED.value),
+            "after": calls.c.state,
+            "reason": calls.c.reason,
+            "actor": literal(self._actor),
+        }
+        # Those of this moment: no call of a canceled campaign is planned and canceled again.
+        withdrawn = select(*moved.values()).where(
+            calls.c.campaign == campaign,
+            calls.c.state == CallState.SKIPPED,
+            calls.c.reason == reason,
+            calls.c.updated_at == now,
+        )
+        return insert(transitions).from_select(list(moved), withdrawn)
 
     def _to_resolve(self, connection: Connection, campaign: str, contacts: Sequence[str] | None) -> _Rows:
         if contacts is None:

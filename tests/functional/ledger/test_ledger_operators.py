@@ -14,6 +14,7 @@ from ledger_values import (
 )
 
 from runner.errors import LedgerError
+from runner.ledger import chronicle as chronicle_module
 from runner.ledger.chronicle import chronicle
 from runner.ledger.claim import Ending
 from runner.ledger.operators import Operators, Resolution
@@ -85,10 +86,41 @@ def test_the_history_names_the_person_for_what_a_person_did(ledger, ann):
     assert {who for _, who in told[:-1]} == {"here process 4711"}
 
 
+def test_the_history_of_a_campaign_is_that_of_all_its_contacts_and_of_what_people_did(
+    ledger, ann, monkeypatch
+):
+    monkeypatch.setattr(chronicle_module, "_AT_ONCE", 2)
+    leave_uncertain(ledger, call("a", phone(9)))
+    begin(ledger, *people(3))
+    ann.pause(CAMPAIGN, NOW + 9)
+    ann.resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW + 10)
+    everything = list(chronicle(ledger.engine, CAMPAIGN, None))
+    assert [(entry.key, entry.what) for entry in everything][-3:] == [
+        ("", "pause"),
+        ("a", "uncertain → planned"),
+        ("", "resolve"),
+    ]
+    for key in ("a", "c0", "c1", "c2"):
+        of_one = [entry for entry in everything if entry.key == key]
+        assert of_one == list(chronicle(ledger.engine, CAMPAIGN, key)) != []
+    assert list(chronicle(ledger.engine, "another", None)) == []
+
+
 def test_a_cancel_takes_away_what_is_planned_and_leaves_what_is_under_way(ledger, ann):
     _, queue = begin(ledger, *people(3))
     claim_all(queue, most=1)
     assert ann.cancel(CAMPAIGN, NOW) == 2
     assert states(ledger) == {"c0": "sending", "c1": "skipped", "c2": "skipped"}
-    kept = rows(ledger, "SELECT actor FROM transitions WHERE after = 'skipped'")
-    assert kept == [{"actor": "ann@desk"}] * 2
+    kept = rows(ledger, "SELECT run, at, before, reason, actor FROM transitions WHERE after = 'skipped'")
+    cancel = {"at": NOW, "before": "planned", "reason": "canceled by ann@desk", "actor": "ann@desk"}
+    assert kept == [{"run": 1, **cancel}] * 2
+
+
+def test_a_cancel_says_nothing_of_calls_that_were_given_up_before(ledger, ann):
+    _, queue = begin(ledger, *people(3))
+    ((call, _, _), *_) = queue.waiting_people()
+    queue.skip({call: "on a list"}, NOW)
+    assert ann.cancel(CAMPAIGN, NOW) == 2
+    kept = rows(ledger, "SELECT call, reason FROM transitions WHERE after = 'skipped' ORDER BY id")
+    assert [row["reason"] for row in kept] == ["on a list"] + ["canceled by ann@desk"] * 2
+    assert len({row["call"] for row in kept}) == 3
