@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from pathlib import Path
 
 from runner.campaign.model import Campaign
 from runner.campaign.timezones import zone
@@ -20,6 +21,7 @@ from runner.planning.zones import CONTACT
 
 _FORM = "plan basis 1"
 """Whoever adds to what a plan is made from counts on, so that no older basis is taken for the same."""
+_PACKAGE = Path(__file__).parents[1]
 _MOST_HOURS_FROM_UTC = timedelta(days=1)
 """No zone is further away."""
 
@@ -100,5 +102,8 @@ def _ends_of_day(zones: Iterable[str], now: float) -> Iterator[int]:
 def _releases() -> Iterator[str]:
     """What decides how texts are read and templates are filled in."""
     yield f"runner {version('plum-runner')}"
+    # In a checkout the code changes, and the release does not.
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        yield hashlib.sha256(path.read_bytes()).hexdigest()
     yield f"jinja2 {version('jinja2')}"
     yield f"python {platform.python_version()}"

@@ -95,6 +95,16 @@ def test_other_settings_and_data_make_another(folder, other):
     assert basis(folder, **other).digest != basis(folder).digest
 
 
+def test_another_line_of_our_own_code_makes_another(folder, monkeypatch, tmp_path):
+    code = tmp_path / "code" / "room" / "file.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("LIMIT = 1\n")
+    monkeypatch.setattr(module, "_PACKAGE", tmp_path / "code")
+    before = basis(folder).digest
+    code.write_text("LIMIT = 2\n")
+    assert basis(folder).digest != before
+
+
 @pytest.mark.parametrize("release", ["plum-runner", "jinja2"])
 def test_another_release_makes_another(folder, monkeypatch, release):
     before = basis(folder)
