@@ -80,9 +80,9 @@ class SuppressionLists:
         self._declared: Sequence[Suppression] = campaign.contacts.suppress
         self._region = campaign.contacts.region
         self._constants = campaign.vars
-        self._keys_are_numbers = campaign.contacts.key is None and all(
-            source.key is None for source in campaign.contacts.sources
-        )
+        contacts = campaign.contacts
+        keyless = [contacts.key is None and source.key is None for source in contacts.sources]
+        self._every_key_is_a_number, self._some_are = all(keyless), any(keyless)
         self._reader = reader
         self._fingerprints = self._look()
         self._people = self._read_all(watch)
@@ -154,27 +154,37 @@ class SuppressionLists:
         try:
             phone_text = phone.render(row.values, self._constants).strip() if phone else ""
             field = "key"
-            key_text = self._key(key.render(row.values, self._constants)) if key else ""
+            keys = self._keys(key.render(row.values, self._constants)) if key else []
         except TemplateRenderError as error:
             return _Fault(row.line, error.message, field)
         except PhoneError as error:
             return _Fault(
                 row.line, f"without contacts.key a key is a number, and this key cannot be read: {error}"
             )
-        if key_text:
-            people.keys.setdefault(key_text, row.line)
+        for each in keys:
+            people.keys.setdefault(each, row.line)
         if not phone_text:
-            return None if key_text else _Fault(row.line, "it gives neither a number nor a key")
+            return None if keys else _Fault(row.line, "it gives neither a number nor a key")
         try:
             people.phones.setdefault(parse_phone(phone_text, self._region), row.line)
         except PhoneError as error:
             return _Fault(row.line, f"its number cannot be read: {error}")
         return None
 
-    def _key(self, text: str) -> str:
-        """The key as the roster writes it. Raises PhoneError where that is a number and this is none."""
+    def _keys(self, text: str) -> list[str]:
+        """The key as the roster writes it, and as the number that it is where a source has no other keys.
+
+        Raises PhoneError where every key is a number and this is none.
+        """
         key = normal_key(text)
-        return parse_phone(key, self._region) if key and self._keys_are_numbers else key
+        if not key or not self._some_are:
+            return [key] if key else []
+        try:
+            return [key, parse_phone(key, self._region)]
+        except PhoneError:
+            if self._every_key_is_a_number:
+                raise
+            return [key]
 
 
 def _refuse_templates_that_always_fail(

@@ -15,14 +15,14 @@ BOSTON = "+16175551234"
 def lists(tmp_path):
     """Loads the given entries of `contacts.suppress`; files are in `tmp_path`."""
 
-    def lists(*suppress, key="{{ row.id }}"):
+    def lists(*suppress, key="{{ row.id }}", sources=({},)):
         campaign = Campaign.model_validate(
             {
                 "version": 1,
                 "name": "follow-up",
                 "survey": {"survey_id": "48211", "instance_id": "3"},
                 "contacts": {
-                    "sources": [{"type": "inline", "rows": [{"id": "1"}]}],
+                    "sources": [{"type": "inline", "rows": [{"id": "1"}], **more} for more in sources],
                     "phone": "{{ row.phone }}",
                     "key": key,
                     "region": "US",
@@ -64,6 +64,17 @@ def test_where_keys_are_numbers_a_list_of_other_keys_is_an_error_for_it_would_ma
     (tmp_path / "no.csv").write_text("who\nvisit-17\n")
     with pytest.raises(SourceContentError, match=r"^no\.csv:2: without contacts\.key a key is a number"):
         lists({"type": "csv", "path": "no.csv", "key": "{{ row.who }}"}, key=None)
+
+
+def test_where_some_keys_are_numbers_a_listed_key_is_read_as_one_too(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("who\n(617) 555-1234\nvisit-17\n2125551234\n")
+    listed = {"type": "csv", "path": "no.csv", "key": "{{ row.who }}"}
+    loaded = lists(listed, key=None, sources=({}, {"key": "{{ row.id }}"}))
+    assert loaded.match(BOSTON, BOSTON) == "on no.csv:2"
+    assert loaded.match("visit-17", BOSTON) == "on no.csv:3"
+    # A number may be the key of another source as it is written.
+    assert loaded.match("2125551234", BOSTON) == "on no.csv:4"
+    assert loaded.match("visit-18", "+16175551235") is None
 
 
 def test_a_row_may_give_a_number_or_a_key_or_both(lists, tmp_path):
