@@ -76,9 +76,9 @@ class CallQueue:
     """The planned calls that one run may send. Times are UTC Unix seconds.
 
     These are the calls of the plan that it shares with the runs beside it; with `only_own`, as `--limit`
-    asks, those that it entered itself. A call that an operator settles as not queued waits for the next plan:
-    windows, lists and contacts may have changed since its own. `intended` hears the number of the newest
-    attempt whenever intents are committed, before anything is sent.
+    asks, those that it entered itself. A call of an older plan that an operator settles as not queued waits
+    for the next: windows, lists and contacts may have changed since its own. `intended` hears the number of
+    the newest attempt whenever intents are committed, before anything is sent.
     """
 
     def __init__(
