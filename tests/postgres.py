@@ -23,13 +23,16 @@ class PostgresServer:
         self._socket_folder = socket_folder
         self._numbers = count(1)
 
-    def new_database(self) -> str:
-        """The URL of a database that nobody else has, fit for RUNNER_LEDGER_URL."""
+    def new_database(self, copy_of: str = "template1") -> str:
+        """The URL of a database that nobody else has, fit for RUNNER_LEDGER_URL.
+
+        It is empty, or a copy of another, to which nobody may be connected meanwhile.
+        """
         name = f"ledger_{next(self._numbers)}"
         with psycopg.connect(
             host=self._socket_folder, user="postgres", dbname="postgres", autocommit=True
         ) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {copy_of}")
         url = URL.create(
             "postgresql+psycopg", username="postgres", database=name, query={"host": self._socket_folder}
         )

@@ -37,14 +37,14 @@ class _Desk:
 
 
 def pause(campaign: str) -> int:
-    with _desk(campaign) as desk:
+    with _acting_desk(campaign) as desk:
         desk.operators.pause(desk.campaign, time.time())
         _say(f"{desk.campaign} is paused: nothing more is sent. To go on: runner resume {desk.campaign}")
     return ExitStatus.DONE
 
 
 def resume(campaign: str) -> int:
-    with _desk(campaign) as desk:
+    with _acting_desk(campaign) as desk:
         desk.operators.resume(desk.campaign, time.time())
         _say(f"{desk.campaign} goes on where an apply of it runs; else start one with `runner apply`")
     return ExitStatus.DONE
@@ -52,7 +52,7 @@ def resume(campaign: str) -> int:
 
 def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
     """Withdraws what is not sent yet; with `pending_at_insight` also all that waits in the instance."""
-    with _desk(campaign) as desk:
+    with _acting_desk(campaign) as desk:
         if pending_at_insight:
             _warn_of_instance(desk)
         if not yes:
@@ -79,7 +79,7 @@ def resolve(
     if call_id is not None and (contact is None or resolution is not Resolution.QUEUED):
         raise UsageError("--call-id goes with one contact and --as queued")
     named = _contacts_in(file) if file is not None else [contact] if contact is not None else None
-    with _desk(campaign) as desk:
+    with _acting_desk(campaign) as desk:
         _bury_if_nobody_applies(desk)
         settled = desk.operators.resolve(desk.campaign, named, resolution, call_id, time.time())
         if not settled:
@@ -137,6 +137,18 @@ def _desk(campaign: str) -> Iterator[_Desk]:
             Operators(ledger.engine, _actor()),
             Identity(privacy_key(settings, ledger)),
         )
+
+
+@contextmanager
+def _acting_desk(campaign: str) -> Iterator[_Desk]:
+    """A desk for what the ledger must not forget. Raises LedgerError where it forgot something already."""
+    with _desk(campaign) as desk:
+        mark = Mark(desk.ledger, marks_folder())
+        mark.check()
+        try:
+            yield desk
+        finally:
+            mark.check()
 
 
 def _warn_of_instance(desk: _Desk) -> None:

@@ -17,6 +17,7 @@ from runner.ledger.call_queue import CallQueue, Outlook
 from runner.ledger.late_calls import Reschedule
 from runner.ledger.lease import RENEW_SECONDS, Lease
 from runner.ledger.operators import CampaignStanding
+from runner.ledger.reach import Reach
 
 LATE_AT_ONCE = 1000
 """Late calls that get new slots in one transaction: a lease must be renewed and a pause obeyed meanwhile."""
@@ -48,7 +49,7 @@ class Dispatcher:
         reschedule: Reschedule,
         unwanted: Unwanted,
         newly_suppressed: NewlySuppressed,
-        noted: Callable[[int], None],
+        noted: Callable[[Reach], None],
         listen: Callable[[Event], None],
     ) -> None:
         self._queue = queue

@@ -13,6 +13,7 @@ from runner.errors import CampaignHeldError, LedgerError, StoppedError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import ForgetfulLedgerError
 from runner.ledger.lease import RENEW_SECONDS, Lease, Renewal
+from runner.ledger.reach import Reach
 
 LOOK_SECONDS = 1
 """How often a run looks whether an operator forbids to send, also while requests are under way."""
@@ -30,7 +31,7 @@ class Heartbeat:
         clock: AlarmClock,
         clock_check: ClockCheck,
         rate: RateLimit,
-        noted: Callable[[int], None],
+        noted: Callable[[Reach], None],
         course: Course,
         listen: Callable[[Event], None],
     ) -> None:
@@ -86,5 +87,5 @@ class Heartbeat:
     def _renew_and_note(self) -> Renewal:
         # In one go: a claim between the two would know of later attempts than the renewal did.
         renewal = self._lease.renew()
-        self._noted(renewal.last_attempt)
+        self._noted(renewal.reach)
         return renewal

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, func, select, update
 
 from runner.errors import CampaignHeldError
+from runner.ledger.reach import Reach, reach
 from runner.ledger.recovery import bury_dead_runs
-from runner.ledger.tables import attempts, campaigns, runs
+from runner.ledger.tables import campaigns, runs
 
 LEASE_SECONDS = 15
 RENEW_SECONDS = 4
@@ -33,8 +34,8 @@ class Renewal:
     """How many runs send from this ledger for the same account now, this one included."""
     buried: int
     """How many calls were found that a dead run was sending: they are uncertain now."""
-    last_attempt: int
-    """The number of the newest attempt of any run in the ledger; 0 for none."""
+    reach: Reach
+    """How far the ledger's memory reaches."""
 
 
 class Lease:
@@ -66,9 +67,9 @@ class Lease:
                 raise declared_dead()
             buried = bury_dead_runs(connection, self._campaign, now, alone=self._alone, survivor=self._run)
             sharers = self._sharers(connection, now)
-            last_attempt = connection.scalar(select(func.max(attempts.c.id))) or 0
+            reached = reach(connection)
         self._renewed_at = asked_at
-        return Renewal(clock_ahead=now - local, sharers=sharers, buried=buried, last_attempt=last_attempt)
+        return Renewal(clock_ahead=now - local, sharers=sharers, buried=buried, reach=reached)
 
     def holds(self) -> bool:
         """Whether the run may still send, as far as this process can know by itself."""

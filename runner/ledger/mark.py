@@ -1,26 +1,31 @@
 """Notices that a ledger was restored from an old copy, or copied: it would call people again.
 
 A ledger cannot know by itself what it has forgotten. So each machine keeps a small mark outside of it: which
-ledger it is, and the number of the last attempt that it knows of, whichever machine made it. The mark moves
-after an intent is committed and before its bytes leave, so that it is never ahead of a sound ledger. It lies
-in a folder of its own; an SQLite ledger has a second one beside it, which goes where the file goes, and the
-higher of the two counts. An SQLite ledger also knows the number that the file system gave its file, which a
-copy often does not share.
+ledger it is, and how far its memory reached when this machine last saw it, whoever made those attempts and
+acts. The mark moves after an intent or an act is committed, and before the bytes of an intent leave, so that
+it is never ahead of a sound ledger. It lies in a folder of its own; an SQLite ledger has a second one beside
+it, which goes where the file goes, and the higher of the two counts. A ledger also knows what tells its file
+or database from others, which a copy rarely shares.
 """
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 
 from runner.errors import LedgerError
+from runner.ledger import postgresql, sqlite
 from runner.ledger.claim import forgetful
 from runner.ledger.ledger import Ledger
+from runner.ledger.reach import Reach, reach
 from runner.ledger.rows import insert_once
-from runner.ledger.tables import actions, attempts, campaigns, facts
+from runner.ledger.tables import actions, campaigns, facts, runs
 
+_FIELDS = range(len(Reach._fields))
 _WIDTH = 64
+"""Bytes of a field's record in the file of a mark: whoever moves one field leaves the other alone."""
 
 
 class Mark:
@@ -35,53 +40,96 @@ class Mark:
             place = hashlib.sha256(str(ledger.path.resolve()).encode()).hexdigest()[:16]
             self._files.append(folder / f"at-{place}.mark")
             self._files.append(ledger.path.with_name(f"{ledger.path.name}.mark"))
-        self._known = 0
+        self._known = Reach(0, 0)
 
     @property
     def ledger_id(self) -> str:
         return self._ledger_id
 
     def check(self) -> None:
-        """Raises LedgerError when the ledger is a copy, or older than what was done with it."""
-        last = self._last_attempt()
-        if self._inode() != _fact(self._ledger, "inode", self._inode()) and last:
+        """Raises LedgerError when the ledger is a copy, or older than what was done with it; else takes note
+        of how far it reaches.
+        """
+        with self._ledger.engine.begin() as connection:
+            has_runs = connection.scalar(select(runs.c.id).limit(1)) is not None
+            newest = reach(connection)
+        name, identity = self._identity()
+        if not has_runs:
+            self._adopt()
+        elif _fact(self._ledger, name, identity) != identity:
             raise self._refusal("is a copy, and the original may know of calls that it does not")
         for file in self._files:
-            marked_id, marked_last = _read(file)
-            if marked_last and marked_id != self._ledger_id:
+            marked_id, marked = _read(file)
+            if any(marked) and marked_id != self._ledger_id:
+                raise self._refusal(f"is not the one that was used here: that one had {_words(marked)}")
+            if marked.attempt > newest.attempt:
                 raise self._refusal(
-                    f"is not the one that was used here: that one had {marked_last:,} attempts"
-                )
-            if marked_last > last:
-                raise self._refusal(
-                    f"knows of {last:,} attempts, but {marked_last:,} were made: "
+                    f"knows of {newest.attempt:,} attempts, but {marked.attempt:,} were made: "
                     "it was restored from an old copy"
                 )
+            if marked.act > newest.act:
+                raise self._refusal(
+                    "lacks the last acts of operators (pause, cancel, resolve …): "
+                    "it was restored from an old copy"
+                )
+        self.note(newest)
 
     def advance(self, attempt: int) -> None:
         """Takes note that the attempt with this number is about to be made.
 
         Raises LedgerError, also when the ledger counts from a lower number than it did: it forgot.
         """
-        if attempt <= self._known:
+        if attempt <= self._known.attempt:
             raise forgetful()
-        self._write(attempt)
+        self.note(self._known._replace(attempt=attempt))
 
-    def note(self, attempt: int) -> None:
-        """Takes note of the newest attempt that the ledger knows of. Raises LedgerError as `advance` does."""
-        if attempt < self._known:
+    def note(self, newest: Reach) -> None:
+        """Takes note of how far the ledger reaches now. Raises LedgerError as `advance` does."""
+        if newest.attempt < self._known.attempt or newest.act < self._known.act:
             raise forgetful()
-        if attempt > self._known:
-            self._write(attempt)
+        grown = [field for field in _FIELDS if newest[field] != self._known[field]]
+        if grown:
+            self._write(newest, grown)
 
-    def _write(self, attempt: int) -> None:
+    def trust(self, actor: str, now: float) -> None:
+        """Takes the ledger as it stands for the truth, on a person's word, which is kept."""
+        self._adopt()
+        with self._ledger.engine.begin() as connection:
+            for campaign in connection.scalars(select(campaigns.c.name)).all():
+                connection.execute(
+                    insert(actions).values(
+                        campaign=campaign, at=now, actor=actor, verb="trust-ledger", detail=""
+                    )
+                )
+            trusted = reach(connection)
+        self._write(trusted, _FIELDS)
+
+    def _adopt(self) -> None:
+        """From now on this file or database is the ledger, and any other with its contents a copy."""
+        name, identity = self._identity()
+        _fact(self._ledger, name, identity)
+        with self._ledger.engine.begin() as connection:
+            connection.execute(update(facts).where(facts.c.name == name).values(value=identity))
+
+    def _identity(self) -> tuple[str, str]:
+        """What tells this file or database from a copy: the name of the fact, and what it is here."""
+        if self._ledger.path is not None:
+            return "inode", sqlite.identity(self._ledger.path)
+        with self._ledger.engine.begin() as connection:
+            return "database", postgresql.identity(connection)
+
+    def _write(self, newest: Reach, fields: Iterable[int]) -> None:
+        records = [
+            (field * _WIDTH, f"{self._ledger_id} {newest[field]}".ljust(_WIDTH).encode()) for field in fields
+        ]
         for file in self._files:
             try:
                 if not file.exists():
                     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 descriptor = os.open(file, os.O_CREAT | os.O_WRONLY, 0o600)
                 try:
-                    os.pwrite(descriptor, f"{self._ledger_id} {attempt}".ljust(_WIDTH).encode(), 0)
+                    for offset, record in records:
+                        os.pwrite(descriptor, record, offset)
                 finally:
                     os.close(descriptor)
             except OSError as error:
@@ -89,19 +137,7 @@ class Mark:
                     f"{file} cannot be written: {error.strerror}",
                     hint="runner keeps a mark there that tells an old copy of the ledger from the ledger",
                 ) from error
-        self._known = attempt
-
-    def trust(self, actor: str, now: float) -> None:
-        """Takes the ledger as it stands for the truth, on a person's word, which is kept."""
-        with self._ledger.engine.begin() as connection:
-            connection.execute(update(facts).where(facts.c.name == "inode").values(value=self._inode()))
-            for campaign in connection.scalars(select(campaigns.c.name)).all():
-                connection.execute(
-                    insert(actions).values(
-                        campaign=campaign, at=now, actor=actor, verb="trust-ledger", detail=""
-                    )
-                )
-        self._write(self._last_attempt())
+        self._known = newest
 
     def _refusal(self, what: str) -> LedgerError:
         return LedgerError(
@@ -110,20 +146,31 @@ class Mark:
             "only if you know that nothing was sent since: runner trust-ledger",
         )
 
-    def _last_attempt(self) -> int:
-        with self._ledger.engine.begin() as connection:
-            return connection.scalar(select(func.max(attempts.c.id))) or 0
 
-    def _inode(self) -> str:
-        return "" if self._ledger.path is None else str(self._ledger.path.stat().st_ino)
-
-
-def _read(file: Path) -> tuple[str, int]:
+def _read(file: Path) -> tuple[str, Reach]:
+    """Of which ledger the mark is, and how far it reached; ("", nothing) where there is none."""
     try:
-        ledger_id, last = file.read_text().split()
-        return ledger_id, int(last)
-    except (OSError, ValueError):
+        content = file.read_bytes()
+    except OSError:
+        content = b""
+    records = [_parse(content[field * _WIDTH :][:_WIDTH]) for field in _FIELDS]
+    ledger_id = next((marked_id for marked_id, _ in records if marked_id), "")
+    return ledger_id, Reach(*(number for _, number in records))
+
+
+def _parse(record: bytes) -> tuple[str, int]:
+    try:
+        marked_id, number = record.decode().split()
+        return marked_id, int(number)
+    except ValueError:
+        # Not written yet.
         return "", 0
+
+
+def _words(marked: Reach) -> str:
+    if marked.attempt:
+        return f"{marked.attempt:,} attempt{'' if marked.attempt == 1 else 's'}"
+    return f"{marked.act:,} act{'' if marked.act == 1 else 's'} of operators"
 
 
 def _fact(ledger: Ledger, name: str, first: str) -> str:

@@ -65,6 +65,16 @@ def place_of(url: URL) -> str:
     return f"{url.database or ''} on {where}"
 
 
+def identity(connection: Connection) -> str:
+    """The server's and the database's own numbers: a dump that is loaded elsewhere has others.
+
+    A standby that takes over has the same.
+    """
+    server = connection.scalar(text("SELECT system_identifier FROM pg_control_system()"))
+    database = connection.scalar(text("SELECT oid FROM pg_database WHERE datname = current_database()"))
+    return f"{server}/{database}"
+
+
 def keep_copy(connection: Connection, revision: str) -> str:
     """Copies every table of the ledger into a schema of its own, and returns its name.
 

@@ -52,6 +52,11 @@ def engine(url: URL) -> Engine:
     return made
 
 
+def identity(path: Path) -> str:
+    """The number that the file system gave the file: a copy rarely has the same."""
+    return str(path.stat().st_ino)
+
+
 def keep_copy(path: Path, revision: str) -> Path:
     """Copies the ledger, as it is committed, to a private file beside it, and returns where.
 

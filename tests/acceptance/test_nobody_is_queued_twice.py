@@ -171,6 +171,22 @@ def test_a_data_folder_that_was_restored_from_a_backup_is_refused(customer, sand
     assert len(sandbox.calls()) == 6
 
 
+def test_a_backup_from_before_a_cancel_is_refused_also_by_operators(customer, sandbox):
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(6))
+    assert customer.run("apply", "campaign.yaml", "--yes", "--limit", "2").returncode == 0
+    data = next(customer.home.rglob("ledger.sqlite3")).parent
+    backup = shutil.copytree(data, customer.home / "backup")
+    assert customer.run("cancel", "five-zones", "--yes").returncode == 0
+    shutil.copytree(backup, data, dirs_exist_ok=True)
+    for command in (("apply", "campaign.yaml", "--yes"), ("pause", "five-zones"), ("resume", "five-zones")):
+        result = customer.run(*command)
+        assert result.returncode == 1
+        assert "lacks the last acts of operators (pause, cancel, resolve …)" in result.stderr
+    assert customer.status("five-zones")["standing"] == "active"
+    assert len(sandbox.calls()) == 2
+
+
 def test_a_new_ledger_where_the_old_one_was_deleted_is_refused(customer, sandbox):
     customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
     customer.write("contacts.csv", contacts_csv(6))

@@ -151,7 +151,7 @@ class Stage:
             reschedule=self.reschedule,
             unwanted=self._unwanted,
             newly_suppressed=self._read_lists,
-            noted=lambda _attempt: None,
+            noted=lambda _reach: None,
             listen=self._hear,
         )
         # A timeout would not do: a run that is cancelled waits for what is under way.

@@ -146,7 +146,7 @@ class Story(RuleBasedStateMachine):
             ),
             unwanted=lambda key, _phone: "on a list" if key in self.suppressed else None,
             newly_suppressed=lambda: None,
-            noted=lambda _attempt: None,
+            noted=lambda _reach: None,
             listen=lambda _event: None,
         )
         await dispatcher.run()

@@ -6,11 +6,16 @@ from contextlib import closing
 
 import pytest
 from ledger_values import CAMPAIGN, NOW, begin, call, claim_all, people, phone, rows
+from sqlalchemy import make_url
 
 from runner.errors import LedgerError
 from runner.ledger.call_queue import CallQueue
+from runner.ledger.claim import Ending
 from runner.ledger.ledger import Ledger
 from runner.ledger.mark import Mark
+from runner.ledger.operators import Operators, Resolution
+from runner.ledger.reach import Reach
+from runner.ledger.states import CallState
 
 
 @pytest.fixture
@@ -75,12 +80,95 @@ def test_a_copy_beside_the_original_is_refused(sqlite_ledger, folder, tmp_path):
         Mark(copy, folder).check()
 
 
-def test_a_copy_that_never_sent_anything_is_as_good_as_new(sqlite_ledger, folder, tmp_path):
-    begin(sqlite_ledger, call("a", phone(1)))
+def test_a_copy_that_holds_no_plan_yet_is_as_good_as_new_and_stays_so(sqlite_ledger, folder, tmp_path):
+    sqlite_ledger.privacy_key()
     Mark(sqlite_ledger, folder).check()
     shutil.copy(sqlite_ledger.path, tmp_path / "copy.sqlite3")
     with closing(Ledger.open(f"sqlite:///{tmp_path / 'copy.sqlite3'}")) as copy:
-        Mark(copy, folder).check()
+        send(copy, tmp_path / "marks elsewhere", call("a", phone(1)))
+        Mark(copy, tmp_path / "marks elsewhere").check()
+
+
+def test_a_copy_with_a_plan_of_which_nothing_was_sent_is_refused_on_any_machine(
+    sqlite_ledger, folder, tmp_path
+):
+    """Both would call the same people."""
+    Mark(sqlite_ledger, folder).check()
+    begin(sqlite_ledger, call("a", phone(1)))
+    shutil.copy(sqlite_ledger.path, tmp_path / "copy.sqlite3")
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'copy.sqlite3'}")) as copy:
+        elsewhere = Mark(copy, tmp_path / "marks elsewhere")
+        with pytest.raises(LedgerError, match="is a copy"):
+            elsewhere.check()
+        elsewhere.trust("ann@desk", NOW)
+        elsewhere.check()
+    Mark(sqlite_ledger, folder).check()
+
+
+def test_a_copied_database_is_refused(postgres, tmp_path):
+    url = postgres.new_database()
+    with closing(Ledger.open(url)) as ledger:
+        Mark(ledger, tmp_path / "here").check()
+        begin(ledger, call("a", phone(1)))
+    copied = postgres.new_database(copy_of=make_url(url).database)
+    with closing(Ledger.open(copied)) as copy, pytest.raises(LedgerError, match="is a copy"):
+        Mark(copy, tmp_path / "there").check()
+    with closing(Ledger.open(url)) as ledger:
+        Mark(ledger, tmp_path / "here").check()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda operators: operators.cancel(CAMPAIGN, NOW),
+        lambda operators: operators.pause(CAMPAIGN, NOW),
+        lambda operators: operators.resolve(CAMPAIGN, ["c0"], Resolution.ABANDONED, None, NOW + 10**9),
+    ],
+)
+def test_a_backup_from_before_an_operator_s_act_is_refused(sqlite_url, folder, act):
+    """Put back, it would send what was canceled, or send again what was given up."""
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        mark = Mark(ledger, folder)
+        mark.check()
+        run, _ = begin(ledger, *people(2))
+        queue = CallQueue(ledger.engine, CAMPAIGN, run, intended=mark.advance)
+        (claim,) = claim_all(queue, most=1)
+        queue.finish(claim, Ending(state=CallState.UNCERTAIN, reason="no answer"), NOW)
+        backup = shutil.copy(ledger.path, ledger.path.with_name("backup"))
+        act(Operators(ledger.engine, "ann@desk"))
+        mark.check()
+        path = ledger.path
+    shutil.copy(backup, path)
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        with pytest.raises(LedgerError, match="lacks the last acts of operators"):
+            Mark(ledger, folder).check()
+        Mark(ledger, folder).trust("ann@desk", NOW)
+        Mark(ledger, folder).check()
+
+
+def test_an_act_leaves_alone_what_a_run_beside_it_marked(sqlite_ledger, folder):
+    desk = Mark(sqlite_ledger, folder)
+    desk.check()
+    send(sqlite_ledger, folder, *people(2))
+    Operators(sqlite_ledger.engine, "ann@desk").pause(CAMPAIGN, NOW)
+    desk.note(Reach(attempt=0, act=1))
+    with sqlite_ledger.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM attempts")
+    with pytest.raises(LedgerError, match="knows of 0 attempts, but 2 were made"):
+        Mark(sqlite_ledger, folder).check()
+
+
+def test_a_new_ledger_in_the_place_of_one_whose_campaign_was_canceled_is_refused(sqlite_url, folder):
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        begin(ledger, *people(2))
+        Operators(ledger.engine, "ann@desk").cancel(CAMPAIGN, NOW)
+        Mark(ledger, folder).check()
+        ledger.path.unlink()
+    with (
+        closing(Ledger.open(sqlite_url)) as ledger,
+        pytest.raises(LedgerError, match="not the one that was used here: that one had 1 act of operators"),
+    ):
+        Mark(ledger, folder).check()
 
 
 def test_a_new_ledger_in_the_place_of_one_that_was_used_is_refused(sqlite_url, folder):
@@ -130,7 +218,7 @@ def test_a_machine_that_only_renewed_its_lease_knows_what_the_others_sent(ledger
     here, there = Mark(ledger, tmp_path / "here"), Mark(ledger, tmp_path / "there")
     run, _ = begin(ledger, *people(3))
     claim_all(CallQueue(ledger.engine, CAMPAIGN, run, intended=here.advance))
-    there.note(ledger.lease(CAMPAIGN, run).renew().last_attempt)
+    there.note(ledger.lease(CAMPAIGN, run).renew().reach)
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM attempts WHERE id = (SELECT max(id) FROM attempts)")
     with pytest.raises(LedgerError, match="knows of 2 attempts, but 3 were made"):
@@ -140,9 +228,13 @@ def test_a_machine_that_only_renewed_its_lease_knows_what_the_others_sent(ledger
 def test_a_ledger_that_goes_back_in_time_during_a_run_is_noticed(ledger, folder):
     mark = Mark(ledger, folder)
     mark.advance(7)
-    mark.note(9)
-    mark.note(9)
-    for notice in (lambda: mark.note(8), lambda: mark.advance(9)):
+    mark.note(Reach(attempt=9, act=1))
+    mark.note(Reach(attempt=9, act=1))
+    for notice in (
+        lambda: mark.note(Reach(attempt=8, act=1)),
+        lambda: mark.note(Reach(attempt=9, act=0)),
+        lambda: mark.advance(9),
+    ):
         with pytest.raises(LedgerError, match="forgotten what was committed"):
             notice()
     mark.advance(10)
