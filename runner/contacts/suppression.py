@@ -65,6 +65,12 @@ class _Fault(NamedTuple):
     field: str = ""
 
 
+_UNREADABLE = {
+    "phone": "its number cannot be read",
+    "key": "without contacts.key a key is a number, and this key cannot be read",
+}
+
+
 class SuppressionLists:
     """All lists of `contacts.suppress`. Construction reads them; the rows pass through `watch` on their way.
 
@@ -149,27 +155,34 @@ class SuppressionLists:
     def _enter(
         self, people: _People, row: Row, phone: Template | None, key: Template | None
     ) -> _Fault | None:
-        """Adds whom the row names; returns what is wrong with it, or None."""
-        field = "phone"
-        try:
-            phone_text = phone.render(row.values, self._constants).strip() if phone else ""
-            field = "key"
-            keys = self._keys(key.render(row.values, self._constants)) if key else []
-        except TemplateRenderError as error:
-            return _Fault(row.line, error.message, field)
-        except PhoneError as error:
-            return _Fault(
-                row.line, f"without contacts.key a key is a number, and this key cannot be read: {error}"
-            )
-        for each in keys:
-            people.keys.setdefault(each, row.line)
-        if not phone_text:
-            return None if keys else _Fault(row.line, "it gives neither a number nor a key")
-        try:
-            people.phones.setdefault(parse_phone(phone_text, self._region), row.line)
-        except PhoneError as error:
-            return _Fault(row.line, f"its number cannot be read: {error}")
-        return None
+        """Adds whom the row names; returns what is wrong with it, or None.
+
+        Whoever it names counts, whatever else is wrong with it.
+        """
+        faults: list[_Fault] = []
+        names_any = False
+        for which, template, read, named in (
+            ("phone", phone, self._phones, people.phones),
+            ("key", key, self._keys, people.keys),
+        ):
+            try:
+                found = read(template.render(row.values, self._constants)) if template else []
+            except TemplateRenderError as error:
+                # First: a template that fails for every row is more than a row's fault.
+                faults.insert(0, _Fault(row.line, error.message, which))
+            except PhoneError as error:
+                faults.append(_Fault(row.line, f"{_UNREADABLE[which]}: {error}"))
+            else:
+                names_any = names_any or bool(found)
+                for each in found:
+                    named.setdefault(each, row.line)
+        if not faults and not names_any:
+            return _Fault(row.line, "it gives neither a number nor a key")
+        return faults[0] if faults else None
+
+    def _phones(self, text: str) -> list[str]:
+        """The number, if there is one. Raises PhoneError."""
+        return [parse_phone(text.strip(), self._region)] if text.strip() else []
 
     def _keys(self, text: str) -> list[str]:
         """The key as the roster writes it, and as the number that it is where a source has no other keys.

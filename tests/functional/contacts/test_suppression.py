@@ -119,6 +119,28 @@ def test_a_key_beside_an_invalid_number_still_counts(lists, tmp_path):
     assert loaded.match("7", BOSTON) == "on no.csv:2"
 
 
+def test_a_number_beside_a_key_that_cannot_be_had_still_counts(lists, tmp_path):
+    (tmp_path / "no.jsonl").write_text('{"phone": "617 555 1234"}\n{"phone": "6175551235", "id": 8}\n')
+    listed = {"type": "jsonl", "path": "no.jsonl", "phone": "{{ row.phone }}", "key": "{{ row.id }}"}
+    with pytest.raises(SourceContentError, match=r"^no\.jsonl:1: "):
+        lists(listed)
+    loaded = lists({**listed, "allow_invalid": True})
+    assert loaded.match("x", BOSTON) == "on no.jsonl:1"
+    assert loaded.match("8", "+12125551234") == "on no.jsonl:2"
+
+
+def test_a_number_beside_a_key_that_is_none_still_counts(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone,id\n6175551234,visit-17\n")
+    loaded = lists(csv_list(key="{{ row.id }}", allow_invalid=True), key=None)
+    assert loaded.match(BOSTON, BOSTON) == "on no.csv:2"
+
+
+def test_a_misspelt_column_of_keys_is_an_error_also_where_numbers_are_wrong(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone,id\n6175551234,7\n555-1234,8\n")
+    with pytest.raises(ListTemplateError, match="there is no column `idd`"):
+        lists(csv_list(key="{{ row.idd }}", allow_invalid=True))
+
+
 def test_a_misspelt_column_is_an_error_not_an_empty_list(lists, tmp_path):
     (tmp_path / "no.csv").write_text("number\n6175551234\n")
     with pytest.raises(SourceContentError, match="there is no column `phone`"):
