@@ -95,10 +95,10 @@ def error_text(headers: Mapping[str, str], body: bytes) -> str:
 
 def excerpt(body: bytes) -> str:
     """The beginning of a body, on one line and without control characters."""
-    return _one_line(body[: MOST_SHOWN * 4].decode("utf-8", "replace"))
+    return one_line(body[: MOST_SHOWN * 4].decode("utf-8", "replace"))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """What terminals and ledgers can hold: no control characters or lone surrogates, not too long."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:MOST_SHOWN]
 
@@ -180,7 +180,7 @@ def _truth(value: object) -> bool:
 
 
 def _text(value: object) -> str:
-    return "" if value is None or isinstance(value, dict | list) else _one_line(str(value))
+    return "" if value is None or isinstance(value, dict | list) else one_line(str(value))
 
 
 def _number(value: object) -> int | None:
