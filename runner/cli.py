@@ -5,6 +5,7 @@ Each command imports its use case when it runs, so that `runner --help` pays for
 
 import gc
 import re
+import signal
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -84,29 +85,44 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             # A terminal that lacks a character shows a question mark rather than a traceback.
             stream.reconfigure(errors="replace")
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        # As Ctrl-C does, they end a command in order: what it keeps for a while is put away.
+        if signal.getsignal(name) is signal.SIG_DFL:
+            signal.signal(name, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit status; never raises for what a user can cause."""
     try:
-        # Outside standalone mode Typer returns what the command returned, and its errors reach us.
-        status = app(arguments, standalone_mode=False)
+        return _run_command(arguments)
     except RunnerError as error:
         _print_error(error)
         return error.exit_status
-    except typer.Exit as leave:
-        return leave.exit_code
-    except (typer.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python must not complain again at exit.
         sys.stdout = None
         return ExitStatus.FAILED
+
+
+def _run_command(arguments: list[str]) -> int:
+    """What the command returned. Raises RunnerError and KeyboardInterrupt."""
+    try:
+        # Outside standalone mode Typer returns what the command returned, and its errors reach us.
+        status = app(arguments, standalone_mode=False)
+    except typer.Exit as leave:
+        return leave.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     except _CommandLineError as error:
         error.show()
         return ExitStatus.WRONG_USAGE
+    # Newer releases of Typer keep Ctrl-C to themselves, and return a bare number for it.
+    if status == ExitStatus.INTERRUPTED and not isinstance(status, ExitStatus):
+        raise KeyboardInterrupt
     return int(status or ExitStatus.DONE)
 
 

@@ -3,6 +3,7 @@
 import json
 import signal
 
+import pytest
 from shell import wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
@@ -42,6 +43,22 @@ def test_sigterm_is_like_ctrl_c(customer, sandbox):
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert customer.status("five-zones")["states"]["sending"] == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_rehearsal_that_is_ended_while_it_plans_leaves_nothing_behind(customer, tmp_path, how):
+    prepare(customer, 30_000)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    customer.environment["TMPDIR"] = str(temporary)
+    process = customer.start("apply", "campaign.yaml", "--sandbox", "--yes")
+    wait_until(lambda: any(temporary.rglob("ledger.sqlite3")), "the ledger of the rehearsal")
+    process.send_signal(how)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.endswith("interrupted\n")
+    assert out == ""
+    assert list(temporary.iterdir()) == []
 
 
 def test_until_idle_leaves_when_nothing_is_due_and_names_the_next_time(customer, sandbox):
