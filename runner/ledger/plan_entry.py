@@ -1,6 +1,6 @@
 """Writes a plan over what the ledger holds of its campaign, inside the caller's transaction."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -11,7 +11,7 @@ from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.first_load import first_load
 from runner.ledger.rows import call_request, some_at_a_time, write_many
 from runner.ledger.states import CallState
-from runner.ledger.tables import LIVE, calls, transitions
+from runner.ledger.tables import LIVE, calls, runs, transitions
 from runner.ledger.trail import Move, record_transitions
 from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal
 
@@ -81,8 +81,9 @@ class PlanEntry:
     def join(self, plan: Plan, others: str) -> None:
         """Takes away what this plan no longer wants; the rest must be what the `others` carry out already.
 
-        Raises CampaignHeldError when this plan would call somebody whom the others would not, or otherwise
-        than they: then contacts, lists or settings differ between the two machines.
+        What the ledger held before they began and they leave alone, as a run with `--limit` does, becomes
+        this run's. Raises CampaignHeldError when this plan would call somebody whom the ledger does not hold,
+        or otherwise than the others would: then contacts, lists or settings differ between the two machines.
         """
         for withdrawals in some_at_a_time(plan.withdrawals):
             rows = self._rows([withdrawal.key for withdrawal in withdrawals])
@@ -90,15 +91,26 @@ class PlanEntry:
                 row = rows.get((withdrawal.key, withdrawal.round))
                 if row is not None and row["state"] == CallState.PLANNED:
                     self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
+        together = self._session()
         different = 0
         for planned in some_at_a_time(self._watch(plan.calls)):
             rows = self._rows([call.key for call in planned])
             different += sum(_differs(call, rows.get((call.key, call.round)), plan.as_of) for call in planned)
+            if not different:
+                self._take_over(
+                    [call for call in planned if _is_left(rows[call.key, call.round], together)], rows
+                )
         if different:
             raise CampaignHeldError(
                 f"{different:,} calls of this plan differ from what is being carried out by {others}",
-                hint="give both machines the same contacts, lists and settings, or stop the other run first",
+                hint="give both machines the same contacts, lists and settings, or stop the other run first; "
+                "beside a run with --limit wait until it is through",
             )
+
+    def _session(self) -> Collection[int]:
+        """The runs that may send each other's calls, this one among them."""
+        mine = select(runs.c.session).where(runs.c.id == self._run).scalar_subquery()
+        return set(self._connection.scalars(select(runs.c.id).where(runs.c.session == mine)))
 
     def _holds_any(self) -> bool:
         query = select(calls.c.id).where(calls.c.campaign == self._binding.campaign).limit(1)
@@ -284,6 +296,11 @@ def _differs(call: PlannedCall, row: RowMapping | None, as_of: int) -> bool:
         return True
     # The others may have given a call up since this plan was made; it must not bring one back.
     return row["state"] == CallState.SKIPPED and call.change is Change.NEW
+
+
+def _is_left(row: RowMapping, together: Collection[int]) -> bool:
+    """Whether nobody of those who work together is going to send this call."""
+    return row["state"] == CallState.PLANNED and row["run"] not in together
 
 
 def changed_meanwhile() -> LedgerError:

@@ -112,6 +112,25 @@ def test_a_run_that_would_do_something_else_is_refused(ledger, different):
     assert states(ledger) == {"a": "planned"}
 
 
+def test_a_run_beside_one_with_a_limit_sends_what_that_leaves(ledger):
+    before = people(4)
+    begin(ledger, *before)
+    _, limited = begin(ledger, call("c0", phone(0), change=Change.UNCHANGED), limited=True)
+    run, joined = join(ledger, *[each._replace(change_name="unchanged") for each in before])
+    assert [claim.key for claim in claim_all(limited)] == ["c0"]
+    assert [claim.key for claim in claim_all(joined)] == ["c1", "c2", "c3"]
+    assert claim_all(joined) == []
+    assert {row["run"] for row in rows(ledger, "SELECT run FROM calls WHERE contact <> 'c0'")} == {run}
+
+
+def test_a_run_beside_one_with_a_limit_is_refused_where_it_would_call_more_than_the_ledger_holds(ledger):
+    begin(ledger, call("c0", phone(0)), limited=True)
+    with pytest.raises(CampaignHeldError, match="2 calls of this plan differ") as caught:
+        join(ledger, *people(3))
+    assert "beside a run with --limit wait until it is through" in caught.value.hint
+    assert states(ledger) == {"c0": "planned"}
+
+
 def test_a_run_that_joins_brings_nobody_back_whom_the_others_gave_up(ledger):
     _, first = begin(ledger, call("a", phone(1)), call("b", phone(2)))
     (a, _, _), _ = first.waiting_people()
