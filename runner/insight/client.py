@@ -133,9 +133,9 @@ class InsightClient:
         body: bytes,
         before_send: Callable[[], None],
     ) -> Exchange:
-        wire = _Wire(before_send)
         problem = ""
         transport = await self._free.get()
+        wire = _Wire(before_send, transport)
         try:
             async with asyncio.timeout(self._deadline):
                 request = httpx.Request(
@@ -150,7 +150,10 @@ class InsightClient:
                 async with aclosing(response):
                     wire.headers_came(response)
                     await wire.read(response)
-                    return wire.answered()
+                if wire.behind != b"":
+                    # The next request would be given it for its answer.
+                    await transport.aclose()
+                return wire.answered()
         except TimeoutError:
             missing = "whole answer" if wire.sent else "connection"
             problem = f"no {missing} within {self._deadline:g} s"
@@ -168,17 +171,26 @@ class InsightClient:
 class _Wire:
     """How far one exchange came, as httpx's trace tells."""
 
-    def __init__(self, before_send: Callable[[], None]) -> None:
+    def __init__(self, before_send: Callable[[], None], transport: httpx.AsyncHTTPTransport) -> None:
         self._before_send = before_send
+        self._transport = transport
         self._response: httpx.Response | None = None
         self._body = bytearray()
+        self._is_whole = False
         self.sent = False
         """Whether bytes of the request may have left."""
         self.prevented: RunnerError | None = None
+        self.behind: bytes | None = b""
+        """What came behind what was read of the answer; None where nobody knows."""
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
-        if event != "http11.send_request_headers.started":
-            return
+        match event:
+            case "http11.send_request_headers.started":
+                self._may_leave()
+            case "http11.response_closed.started":
+                self.behind = _behind_the_answer(self._transport)
+
+    def _may_leave(self) -> None:
         try:
             self._before_send()
         except RunnerError as error:
@@ -196,18 +208,23 @@ class _Wire:
             if len(self._body) > _LARGEST_BODY:
                 del self._body[_LARGEST_BODY:]
                 return
+        self._is_whole = True
 
     def answered(self) -> Exchange:
-        return self._exchange(problem="", whole=True)
+        if self._is_whole and self.behind and self.behind.strip():
+            return self._exchange(
+                "more came than one answer, so nobody knows which is meant", has_status=False
+            )
+        return self._exchange("", has_status=True)
 
     def broke_off(self, problem: str) -> Exchange:
-        return self._exchange(problem=problem, whole=False)
-
-    def _exchange(self, *, problem: str, whole: bool) -> Exchange:
-        headers = {} if self._response is None else {k.lower(): v for k, v in self._response.headers.items()}
-        status = self._response.status_code if self._response is not None and whole else None
-        if self._response is not None and not whole:
+        if self._response is not None:
             problem = f"the answer began with status {self._response.status_code} and broke off: {problem}"
+        return self._exchange(problem, has_status=False)
+
+    def _exchange(self, problem: str, *, has_status: bool) -> Exchange:
+        headers = {} if self._response is None else {k.lower(): v for k, v in self._response.headers.items()}
+        status = self._response.status_code if self._response is not None and has_status else None
         return Exchange(
             sent=self.sent,
             prevented=self.prevented is not None,
@@ -233,6 +250,20 @@ def _transport(context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
             max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE_SECONDS
         ),
     )
+
+
+def _behind_the_answer(transport: httpx.AsyncHTTPTransport) -> bytes | None:
+    """What the connection received beyond what was read of the answer; None where nobody knows.
+
+    httpx tells nobody: it would take it for the beginning of the next answer. Where a release keeps it
+    elsewhere than this one, no connection is used twice.
+    """
+    pool: Any = transport._pool  # noqa: SLF001 - there is no other way to know
+    try:
+        behind: bytes = pool.connections[0]._connection._h11_state.trailing_data[0]  # noqa: SLF001 - likewise
+    except (AttributeError, IndexError):
+        return None
+    return behind
 
 
 def _describe(error: Exception) -> str:

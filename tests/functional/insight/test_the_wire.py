@@ -180,6 +180,13 @@ CASES = [
         )
         for status in (301, 302, 303, 307, 308)
     ),
+    Case(
+        "answers twice at once",
+        replies(answer() + answer(status="400 Bad Request")),
+        Uncertain,
+        "more came than one answer",
+    ),
+    Case("answers with a line break too many", replies(answer() + b"\r\n"), Accepted),
     Case("answers as documented", replies(answer(b"{'success':true,'call_id':155761}")), Accepted),
     Case("answers strict JSON", replies(answer()), Accepted),
     Case(
@@ -541,6 +548,23 @@ def test_requests_share_a_connection_that_stays_open() -> None:
 
     server = run_with(serves, scenario)
     assert (server.posts, len(server.connections)) == (3, 1)
+
+
+@pytest.mark.parametrize("stray", [answer(status="400 Bad Request"), b"\r\n", b"HTTP/1.1 4"])
+def test_what_comes_behind_an_answer_is_never_taken_for_the_next_one(stray: bytes) -> None:
+    async def behave(connection: Connection) -> None:
+        while True:
+            await connection.request()
+            await connection.send(answer() + stray)
+
+    async def run() -> None:
+        async with WireServer(behave) as server, client(server.base_url) as insight:
+            first, second = [await insight.queue(request(), before_send=nothing) for _ in range(2)]
+            assert judge(first) == judge(second)
+            assert not isinstance(judge(second), Refused)
+            assert len(server.connections) == 2
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("end", ["closes", "resets"])
