@@ -6,6 +6,7 @@ is a second call, and a lock that is never given back would stop a campaign in s
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import chain, count
 
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 
@@ -80,7 +81,7 @@ def keep_copy(connection: Connection, revision: str) -> str:
 
     It happens in the transaction that migrates: there is no migrated ledger without its copy.
     """
-    schema = f"runner_before_{revision}"
+    schema = _free_schema(connection, f"runner_before_{revision}")
     tables = connection.scalars(
         text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename")
     ).all()
@@ -88,6 +89,13 @@ def keep_copy(connection: Connection, revision: str) -> str:
     for table in tables:
         connection.execute(text(f'CREATE TABLE "{schema}"."{table}" AS TABLE "{table}"'))
     return schema
+
+
+def _free_schema(connection: Connection, name: str) -> str:
+    """This name, or with a number behind it: copies of before stay."""
+    taken = set(connection.scalars(text("SELECT nspname FROM pg_namespace")))
+    names = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(each for each in names if each not in taken)
 
 
 def findings(connection: Connection) -> Iterator[str]:

@@ -7,9 +7,11 @@ rollback journal. Commits are synchronous to the platter: `synchronous=NORMAL` c
 and a lost intent is a second call.
 """
 
+import filecmp
 import os
 import sqlite3
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine, event
@@ -60,16 +62,19 @@ def identity(path: Path) -> str:
 def keep_copy(path: Path, revision: str) -> Path:
     """Copies the ledger, as it is committed, to a private file beside it, and returns where.
 
-    An older copy of the same revision stays as it is: it is the one from before the first try.
+    Copies of before stay, as when somebody went back to an older release in between. One that is the same
+    serves again: a migration that failed changed nothing.
     """
-    copy = path.with_name(f"{path.name}.before-{revision}")
-    if not copy.exists():
-        part = copy.with_name(f"{copy.name}.part")
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
-            source.backup(target)
-        part.replace(copy)
+    part = path.with_name(f"{path.name}.before-{revision}.part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+        source.backup(target)
+    for number in count(1):
+        copy = path.with_name(f"{path.name}.before-{revision}{f'.{number}' if number > 1 else ''}")
+        if not copy.exists() or filecmp.cmp(part, copy, shallow=False):
+            break
+    part.replace(copy)
     return copy
 
 

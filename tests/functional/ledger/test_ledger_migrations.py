@@ -1,5 +1,6 @@
 """A ledger that an older release wrote: it opens, a copy is kept, and nobody becomes callable again."""
 
+import shutil
 import stat
 from contextlib import closing
 
@@ -81,6 +82,39 @@ def test_a_copy_of_the_postgresql_ledger_is_kept_in_a_schema_of_its_own(postgres
             {"version_num": revision}
         ]
         assert len(rows(ledger, f"SELECT id FROM {schema}.calls")) == len(CallState)
+
+
+def test_whoever_went_back_a_release_in_between_has_a_copy_of_each_time(sqlite_url, tmp_path):
+    ledger = tmp_path / "data" / "ledger.sqlite3"
+    first = ledger.with_name("ledger.sqlite3.before-0003")
+    write_older_ledger(sqlite_url, "0003")
+    for _ in range(2):
+        Ledger.open(sqlite_url).close()
+        shutil.copy(first, ledger)
+    assert [path.name for path in ledger.parent.glob("*before*")] == [first.name], "the same twice"
+    with create_engine(sqlite_url, poolclass=NullPool).begin() as connection:
+        connection.execute(text("UPDATE calls SET reason = 'sent since'"))
+    Ledger.open(sqlite_url).close()
+    second = create_engine(f"sqlite:///{first}.2", poolclass=NullPool)
+    for engine, reason in (
+        (create_engine(f"sqlite:///{first}", poolclass=NullPool), ""),
+        (second, "sent since"),
+    ):
+        with engine.connect() as connection:
+            assert set(connection.scalars(text("SELECT reason FROM calls"))) == {reason}
+
+
+def test_whoever_went_back_a_release_on_postgresql_has_a_copy_of_each_time(postgres_url):
+    write_older_ledger(postgres_url, "0003")
+    Ledger.open(postgres_url).close()
+    with create_engine(postgres_url, poolclass=NullPool).begin() as connection:
+        names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        for table in connection.scalars(text(names)).all():
+            connection.execute(text(f"DROP TABLE {table} CASCADE"))
+    write_older_ledger(postgres_url, "0003")
+    with closing(Ledger.open(postgres_url)) as ledger:
+        for schema in ("runner_before_0003", "runner_before_0003_2"):
+            assert len(rows(ledger, f"SELECT id FROM {schema}.calls")) == len(CallState)
 
 
 def test_a_ledger_of_this_release_is_not_copied(sqlite_url, tmp_path):
