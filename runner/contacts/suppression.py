@@ -1,5 +1,7 @@
 """People who are never called. A list that cannot be read stops everything; it never counts as empty."""
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,7 @@ from runner.contacts.sources import SourceReader
 from runner.contacts.text_file import BadLines
 from runner.errors import SourceContentError, SourceError
 
+_WHOLE_NUMBER = re.compile(r"^(\d+)\.0+$")
 _Watch = Callable[[Iterator[Row]], Iterator[Row]]
 
 
@@ -44,6 +47,7 @@ class _People:
 
     phones: dict[str, int] = field(default_factory=dict)
     keys: dict[str, int] = field(default_factory=dict)
+    """Folded."""
 
 
 class ListTemplateError(SourceContentError):
@@ -96,7 +100,9 @@ class SuppressionLists:
     def match(self, key: str, phone: str) -> str | None:
         """Which list names this contact, for people; None when none does. `phone` is E.164."""
         for declared, people in zip(self._declared, self._people, strict=True):
-            line = people.phones.get(phone) or people.keys.get(key)
+            line = people.phones.get(phone)
+            if line is None and people.keys:
+                line = people.keys.get(_folded(key))
             if line is not None:
                 return f"on {_name(declared)}:{line}"
         return None
@@ -185,19 +191,31 @@ class SuppressionLists:
         return [parse_phone(text.strip(), self._region)] if text.strip() else []
 
     def _keys(self, text: str) -> list[str]:
-        """The key as the roster writes it, and as the number that it is where a source has no other keys.
+        """The key, folded, and the number that it is where a source has no other keys.
 
         Raises PhoneError where every key is a number and this is none.
         """
         key = normal_key(text)
-        if not key or not self._some_are:
-            return [key] if key else []
+        if not key:
+            return []
+        if not self._some_are:
+            return [_folded(key)]
         try:
-            return [key, parse_phone(key, self._region)]
+            return [_folded(key), parse_phone(key, self._region)]
         except PhoneError:
             if self._every_key_is_a_number:
                 raise
-            return [key]
+            return [_folded(key)]
+
+
+def _folded(key: str) -> str:
+    """A key as far as a person tells it from others: whoever may be meant by a list is not called.
+
+    Lists come from other programs: they change the case, leave invisible characters or write 1001 as 1001.0.
+    """
+    if not key.isascii():
+        key = "".join(character for character in key if unicodedata.category(character) != "Cf")
+    return _WHOLE_NUMBER.sub(r"\1", key.strip().casefold())
 
 
 def _refuse_templates_that_always_fail(

@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -52,6 +53,31 @@ def test_a_key_is_matched_however_it_is_composed_or_padded(lists, tmp_path):
     loaded = lists({"type": "jsonl", "path": "no.jsonl", "key": "{{ row.id }}"})
     assert loaded.match("Zo\u00eb", BOSTON) == "on no.jsonl:1"
     assert loaded.match("7", BOSTON) is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "key"),
+    [
+        ("Ann@Example.org", "ann@example.org"),
+        ("ab-7", "AB-7"),
+        ("K9\u200b", "K9"),
+        ("K9", "\ufeffK9"),
+        (1001.0, "1001"),
+        (1001, "1001.0"),
+        ("STRASSE-1", "straße-1"),
+    ],
+)
+def test_a_key_is_matched_however_another_program_writes_it(lists, tmp_path, listed, key):
+    (tmp_path / "no.jsonl").write_text(json.dumps({"id": listed}))
+    loaded = lists({"type": "jsonl", "path": "no.jsonl", "key": "{{ row.id }}"})
+    assert loaded.match(key, BOSTON) == "on no.jsonl:1"
+
+
+@pytest.mark.parametrize(("listed", "key"), [("ab-7", "ab-70"), ("1001.5", "1001"), ("10.0.0", "10.0")])
+def test_another_key_is_not_matched(lists, tmp_path, listed, key):
+    (tmp_path / "no.jsonl").write_text(json.dumps({"id": listed}))
+    loaded = lists({"type": "jsonl", "path": "no.jsonl", "key": "{{ row.id }}"})
+    assert loaded.match(key, BOSTON) is None
 
 
 def test_where_keys_are_numbers_a_listed_key_is_read_as_one(lists, tmp_path):
