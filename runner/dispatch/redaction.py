@@ -24,7 +24,8 @@ def redacted(outcome: Outcome, request: CallRequest) -> Outcome:
         case Refused() | Stop():
             return replace(outcome, error=redact(outcome.error, request))
         case Uncertain():
-            return replace(outcome, body=redact(outcome.body, request))
+            reason, body = redact(outcome.reason, request), redact(outcome.body, request)
+            return replace(outcome, reason=reason, body=body)
         case _:
             return outcome
 

@@ -278,7 +278,8 @@ def _describe(error: Exception) -> str:
         (httpx.WriteError, "the connection broke while sending"),
     )
     words = next((words for kind, words in kinds if isinstance(error, kind)), "the exchange failed")
-    detail = str(error).strip()
+    # Behind a colon h11 quotes what the server said, which may quote the request.
+    detail = str(error).partition(":" if isinstance(error, httpx.ProtocolError) else "\n")[0].strip()
     return f"{words} ({detail})" if detail else words
 
 

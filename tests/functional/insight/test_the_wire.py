@@ -256,6 +256,21 @@ def test_each_way_an_exchange_goes_has_one_meaning_and_one_post(case: Case) -> N
         assert outcome.reason
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"Fatal error near first_name=Canarina\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nCanarina Featherstone\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nCanarina\r\n",
+    ],
+)
+def test_what_a_server_says_that_is_no_http_is_not_quoted(said: bytes) -> None:
+    exchange, _ = exchange_with(replies(said))
+    assert isinstance(judge(exchange), Uncertain)
+    assert "no HTTP" in exchange.problem
+    assert "anarina" not in exchange.problem
+
+
 def test_a_connection_reset_unread_is_uncertain_once_the_client_has_used_it() -> None:
     exchange, server = exchange_with(resets_at_once)
     # Whether the reset comes before or after the first byte is up to the system.
