@@ -14,7 +14,7 @@ from typing import Any, TypeVar, overload
 
 from runner.contacts.contact import Exclusion, Reason
 from runner.errors import RunnerError
-from runner.planning.plan import CallRequest, KnownCall, Metadata, PlannedCall, Standing, metadata_json
+from runner.planning.plan import GONE, CallRequest, KnownCall, Metadata, PlannedCall, Standing, metadata_json
 from runner.planning.prospect import Assignment, Prospect, join_zones, split_zones
 from runner.planning.staging import Doubt
 
@@ -262,16 +262,30 @@ class SqliteStaging:
             _exclusion,
         )
 
-    def left_out(self, key: str) -> Exclusion | None:
-        """Why there is no call for this contact; None where there is one, or where one was queued before."""
-        found = self._ask(
-            f"SELECT {_EXCLUSION} FROM exclusion WHERE key = ? AND reason <> ? AND NOT EXISTS "
-            "(SELECT 1 FROM prospect JOIN assigned USING (number) WHERE prospect.key = exclusion.key) "
+    def left_out(self, key: str, phone: str) -> str | None:
+        """Why the plan has no call for this contact at this number; None where it has one, or one was queued
+        before.
+        """
+        held = self._ask(
+            "SELECT 1 FROM prospect LEFT JOIN assigned USING (number) LEFT JOIN exclusion USING (number) "
+            "WHERE prospect.key = ? AND prospect.phone = ? "
+            "AND (assigned.number IS NOT NULL OR exclusion.reason = ?) LIMIT 1",
+            key,
+            phone,
+            Reason.ALREADY_QUEUED.value,
+        )
+        if any(held):
+            return None
+        excluded = self._ask(
+            f"SELECT {_EXCLUSION} FROM exclusion WHERE key = ? AND reason <> ? "
             f"ORDER BY {_LEAST_TELLING}, number DESC LIMIT 1",
             key,
             Reason.ALREADY_QUEUED.value,
         )
-        return next(map(_exclusion, found), None)
+        for exclusion in map(_exclusion, excluded):
+            return f"{exclusion.reason}: {exclusion.detail}"
+        known = any(self._ask("SELECT 1 FROM prospect WHERE key = ? LIMIT 1", key))
+        return "the contact has another number now" if known else GONE
 
     # --- how
 

@@ -66,17 +66,12 @@ def _watch_entering(planned: Sequence[PlannedCall]) -> Iterator[PlannedCall]:
 
 
 def _left_out_or_listed(prepared: PreparedPlan) -> Unwanted:
-    """Whom the plan leaves out, and whom the lists name now: a call that comes back is held against both.
+    """Whom the plan does not hold, and whom the lists name now: a call that comes back is held against both.
 
     What the plan calls queued may come back from a run beside this one, as part of the plan they share.
     """
     lists, staging = prepared.suppression, prepared.staging
-
-    def left_out(key: str) -> str | None:
-        found = staging.left_out(key)
-        return None if found is None else f"{found.reason}: {found.detail}"
-
-    return lambda key, phone: left_out(key) or lists.match(key, phone)
+    return lambda key, phone: staging.left_out(key, phone) or lists.match(key, phone)
 
 
 def _newly_suppressed(lists: SuppressionLists) -> NewlySuppressed:

@@ -233,6 +233,10 @@ class History:
     """Differs when anything of it differs: a plan is only entered into the ledger that it was made from."""
 
 
+GONE = "the contact is in no source any more"
+"""Why a call is withdrawn, or not sent, of whom nobody knows more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
     """A call that is planned in the ledger but no longer wanted, with the reason.

@@ -19,6 +19,7 @@ from runner.planning.eligibility import Eligibility
 from runner.planning.forecast import Demand
 from runner.planning.placement import Placement, effective_pace
 from runner.planning.plan import (
+    GONE,
     Difference,
     KnownCall,
     Plan,
@@ -190,11 +191,7 @@ class _Planner:
         for known, exclusion in self._staging.unwanted():
             if exclusion is not None and exclusion.reason is Reason.CALL_LIMIT:
                 continue
-            reason = (
-                f"{exclusion.reason.value}: {exclusion.detail}"
-                if exclusion
-                else "the contact is in no source any more"
-            )
+            reason = f"{exclusion.reason.value}: {exclusion.detail}" if exclusion else GONE
             yield Withdrawal(
                 key=known.key, round=known.round, reason=reason, start_timestamp=known.start_timestamp
             )

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from small_campaign import BOSTON, CHICAGO, campaign, person, plan_of, reasons, remembered, slots
 
-from runner.contacts.contact import Reason
+from runner.contacts.contact import Exclusion, Reason
 from runner.errors import RunnerError
 from runner.planning.plan import Standing
-from runner.planning.prospect import Prospect
+from runner.planning.prospect import Assignment, Prospect
 from runner.staging import SqliteStaging
 
 LONG = "x" * 4_000
@@ -90,6 +90,25 @@ def test_a_full_disk_is_told_in_words_and_tells_nobody_s_data(tmp_path, monkeypa
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert "TMPDIR" in raised.value.hint
     assert "1617" not in f"{raised.value.message}{raised.value.__cause__}"
+
+
+def test_a_call_that_comes_back_is_held_against_what_the_plan_says_of_its_contact_and_number():
+    staging = SqliteStaging()
+    for number, key in enumerate(["planned", "queued", "listed", "planned"]):
+        staging.enlist(number, prospect(number, key=key), doubtful=False)
+    list(staging.doubtful())
+    for number, reason in ((1, Reason.ALREADY_QUEUED), (2, Reason.SUPPRESSED), (3, Reason.DUPLICATE_KEY)):
+        key = ["queued", "listed", "planned"][number - 1]
+        exclusion = Exclusion(key=key, reason=reason, source="a.csv", line=number + 2, detail="a detail")
+        staging.exclude(number, exclusion)
+    staging.assign(0, Assignment(1, 2, 3, "new", "new", "", None))
+    phones = [prospect(number).phone for number in range(4)]
+    assert staging.left_out("planned", phones[0]) is None
+    assert staging.left_out("queued", phones[1]) is None
+    assert staging.left_out("listed", phones[2]) == "suppressed: a detail"
+    assert staging.left_out("queued", phones[0]) == "the contact has another number now"
+    assert staging.left_out("planned", phones[2]) == "duplicate_key: a detail"
+    assert staging.left_out("nobody", phones[0]) == "the contact is in no source any more"
 
 
 def test_candidates_come_by_priority_and_then_by_row_whatever_is_left_out_meanwhile():
