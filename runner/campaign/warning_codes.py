@@ -50,6 +50,7 @@ class WarningCode(StrEnum):
         "`calls_per_minute` is more than requests may go out",
     )
     PACE_TOO_SLOW = "pace_too_slow", "the last window ends before everybody's turn"
+    PACE_LOWERED = "pace_lowered", "calls planned before keep starts for which the pace has no room now"
     ASLEEP = "asleep", "calls start outside 8:00 to 21:00 where the contact is"
     STILL_DIALLED = (
         "still_dialled",

@@ -24,15 +24,17 @@ class Slots:
         # For each block found full, a later one that may not be: chains are shortened as they are followed.
         self._beyond: dict[int, int] = {}
 
-    def occupy(self, start: int) -> None:
-        """Counts an existing call that starts at this second (UTC).
+    def occupy(self, start: int) -> bool:
+        """Counts an existing call that starts at this second (UTC), and tells whether there was room for it.
 
         Under another pace than today's, the second may have no slot left. Then the next free one within a
         minute stands for it; where there is none, that minute is full and nothing needs to be kept free.
         """
         slot = self._first_free(self._at_or_after(start))
-        if self._second(slot) < start + 60:
+        has_room = self._second(slot) < start + 60
+        if has_room:
             self._use(slot)
+        return has_room
 
     def take(self, not_before: int, not_after: int) -> int | None:
         """Takes the first free slot between the two seconds, both inclusive, and returns its second."""

@@ -70,10 +70,11 @@ class Placement:
             if last_start(window, self._margin) >= window.start
         )
 
-    def occupy(self, start: int) -> None:
-        """Counts a call that is already placed or sent; one in the past has no more weight."""
-        if start >= self._now:
-            self._slots.occupy(start)
+    def occupy(self, start: int) -> bool:
+        """Counts a call that is already placed or sent, and tells whether the pace has room for it; one in
+        the past has no more weight.
+        """
+        return start < self._now or self._slots.occupy(start)
 
     def still_fits(self, start: int, end: int, windows: tuple[Window, ...]) -> bool:
         """Whether a slot that was given earlier is still good: in the future, and in the same window."""

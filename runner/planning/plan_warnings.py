@@ -44,6 +44,8 @@ class Findings:
     """Of all candidates, each set once."""
     misses: int
     """Candidates for whom the pace left no slot."""
+    crowded: int
+    """Calls planned or sent before for whose starts the pace has no room."""
     tallying: Tallying
     still_dialled: Sequence[str]
     """Labels of contacts who may be dialled for a call of before, though the plan would not call them so."""
@@ -54,6 +56,7 @@ def of(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     yield from _still_dialled(found, diagnose)
     yield from _pace_above_request_rate(found, diagnose)
     yield from _pace_too_slow(found, diagnose)
+    yield from _pace_lowered(found, diagnose)
     yield from _asleep(found, diagnose)
     yield from _windows(found, diagnose)
 
@@ -113,6 +116,20 @@ def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
         ("pacing", "calls_per_minute") if set_here else ("calling_windows", "weekly"),
         hint,
     )
+
+
+def _pace_lowered(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    """Calls keep their starts, so that what was reviewed holds: a slower pace is for new starts alone."""
+    wanted = found.campaign.pacing.calls_per_minute
+    if found.crowded and wanted is not None:
+        keep = "1 call keeps a start" if found.crowded == 1 else f"{found.crowded:,} calls keep starts"
+        yield diagnose(
+            WarningCode.PACE_LOWERED,
+            f"{keep} from before for which calls_per_minute {wanted} has no room: more start in some minutes",
+            ("pacing", "calls_per_minute"),
+            f"to slow them down: `runner pause {found.campaign.name}` until these starts have passed, then "
+            "`resume`; what is late gets new starts at this pace",
+        )
 
 
 def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:

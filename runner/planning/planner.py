@@ -83,8 +83,7 @@ class _Planner:
     def _assign(self) -> plan_warnings.Findings:
         """Slots that were given earlier stay; the others take what is free, in order of precedence."""
         taken = array("q", chain(self._staging.taken_starts(), self._kept_starts()))
-        for start in taken:
-            self._placement.occupy(start)
+        crowded = sum(not self._placement.occupy(start) for start in taken)
         demand = Demand(taken, _Reread(self._waiting))
         self._placement.expect(demand.waiting)
         zone_sets: dict[str, None] = {}
@@ -114,6 +113,7 @@ class _Planner:
             demand=demand,
             zone_sets=tuple(map(split_zones, zone_sets)),
             misses=misses,
+            crowded=crowded,
             tallying=self._tally,
             still_dialled=self._eligibility.still_dialled,
         )

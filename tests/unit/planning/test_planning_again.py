@@ -251,3 +251,22 @@ def test_a_call_that_cannot_be_dialled_any_more_is_no_matter(state, now):
     history = remembered(plan_of(campaign(), people(1)), standing, state)
     plan = plan_of(campaign(), people(1), history=history, suppressed={"p1"}, now=now)
     assert "still_dialled" not in {found.code for found in plan.diagnostics}
+
+
+def test_calls_keep_starts_for_which_a_lowered_pace_has_no_room_but_not_without_a_word():
+    everybody = people(*range(1, 301))
+    history = remembered(plan_of(campaign(more="pacing: {calls_per_minute: 300}"), everybody))
+    plan = plan_of(campaign(more="pacing: {calls_per_minute: 5}"), everybody, history=history)
+    assert set(changes(plan).values()) == {Change.UNCHANGED}
+    (warning,) = [each for each in plan.diagnostics if each.code == "pace_lowered"]
+    # All start in one minute; that and the next one have room for ten.
+    assert warning.message.startswith("290 calls keep starts from before")
+    assert "runner pause" in warning.hint
+
+
+@pytest.mark.parametrize("pace", ["pacing: {calls_per_minute: 30}", "pacing: {calls_per_minute: 600}", ""])
+def test_of_a_pace_that_has_room_for_all_nothing_is_said(pace):
+    everybody = people(*range(1, 301))
+    history = remembered(plan_of(campaign(more="pacing: {calls_per_minute: 30}"), everybody))
+    plan = plan_of(campaign(more=pace), everybody, history=history)
+    assert "pace_lowered" not in {each.code for each in plan.diagnostics}
