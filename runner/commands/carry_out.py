@@ -6,7 +6,8 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign
@@ -50,7 +51,8 @@ async def carry_out(
     async with target.client() as client:
         clock_check = ClockCheck(clock.now, listen)
         await _reach(client, loaded, target, clock_check)
-        run = work.begin(_this_process(loaded, limited=work.is_limited), clock.now())
+        with heeding_ctrl_c():
+            run = work.begin(_this_process(loaded, limited=work.is_limited), clock.now())
         listen(Began())
         ending = "failed"
         try:
@@ -83,6 +85,18 @@ async def carry_out(
         finally:
             ledger.end_run(run, ending, clock.now())
     return finish
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """At once: entering a large plan takes long, and the event loop would wait until all of it is entered."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _stop_on_signals(stop: Callable[[], None]) -> None:
