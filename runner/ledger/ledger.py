@@ -153,13 +153,13 @@ class Ledger:
                 basis = None
             session = others[0].session if others else None
             run = _insert_run(connection, binding.campaign, plan.plan_id, runner, now, session)
-            if basis is not None:
-                resumption.note_basis(connection, run, basis)
             entry = PlanEntry(connection, binding, run, now, watch)
             if others:
                 entry.join(plan, describe_runs(others) or "")
             else:
                 entry.enter(plan)
+            if basis is not None:
+                resumption.note_basis(connection, binding.campaign, run, basis)
         return run
 
     def remainder(self, campaign: str, digest: str, now: float, *, late_before: float) -> Remainder | None:

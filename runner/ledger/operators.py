@@ -147,6 +147,8 @@ class Operators:
         """
         with self._engine.begin() as connection:
             rows = self._to_resolve(connection, campaign, contacts)
+            if not rows:
+                return []
             self._check_call_id(connection, rows, call_id)
             after = _RESOLVED_STATE[resolution]
             reason = f"resolved as {resolution} by {self._actor}"

@@ -14,10 +14,6 @@ from runner.ledger.lease import database_now
 from runner.ledger.states import CallState
 from runner.ledger.tables import actions, calls, runs
 
-CLOCKS_APART_SECONDS = 300
-"""Runs and operators on several machines write down times of their own clocks. A run stops when its clock is
-further off than this.
-"""
 _HARMLESS = ("pause", "resume")
 """What operators do that leaves every plan as it is."""
 _UNDER_WAY = (CallState.SENDING, CallState.UNCERTAIN)
@@ -56,10 +52,10 @@ def nothing_is_under_way(connection: Connection, campaign: str) -> bool:
     return connection.scalar(_some(campaign, calls.c.state.in_(_UNDER_WAY))) is None
 
 
-def note_basis(connection: Connection, run: int, basis: Basis) -> None:
-    """Keeps what the plan was made from that this run enters."""
-    noted = update(runs).where(runs.c.id == run).values(basis=basis.digest, basis_until=basis.until)
-    connection.execute(noted)
+def note_basis(connection: Connection, campaign: str, run: int, basis: Basis) -> None:
+    """Keeps what the plan was made from that this run has just entered."""
+    mark = _mark(connection, campaign, basis.digest)
+    connection.execute(update(runs).where(runs.c.id == run).values(basis=mark, basis_until=basis.until))
 
 
 def remainder(
@@ -98,9 +94,9 @@ def _resumable(
 ) -> Row[*tuple[Any, ...]] | None:
     """The run that entered the newest plan, where another may go on with it."""
     first = _first_run(connection, campaign)
-    if first is None or not _holds(first, digest, now) or _changed_since(connection, campaign, first):
+    if first is None or not _is_in_time(first, now) or _others_are_at_it(connection, campaign, first):
         return None
-    return first
+    return first if digest and first.basis == _mark(connection, campaign, digest) else None
 
 
 def _first_run(connection: Connection, campaign: str) -> Row[*tuple[Any, ...]] | None:
@@ -109,31 +105,28 @@ def _first_run(connection: Connection, campaign: str) -> Row[*tuple[Any, ...]] |
     return connection.execute(select(runs).where(runs.c.id == newest.scalar_subquery())).one_or_none()
 
 
-def _holds(first: Row[*tuple[Any, ...]], digest: str, now: float) -> bool:
-    """Whether a plan made now would be made from what this run's plan was made from."""
+def _mark(connection: Connection, campaign: str, digest: str) -> str:
+    """What a plan is made from, with all in the ledger that changes plans and is no ordinary sending.
+
+    That is counted, for nothing of it goes away while a plan is carried out, and clocks differ. Every act of
+    a person that changes a call is kept, so that the trail need not be searched. And a list may have named
+    somebody whose call was skipped for it, and name them no more: a new plan would call them.
+    """
+    acts = select(func.count()).where(actions.c.campaign == campaign, actions.c.verb.not_in(_HARMLESS))
+    skipped = select(func.count()).where(calls.c.campaign == campaign, calls.c.state == CallState.SKIPPED)
+    return f"{digest} {connection.scalar(acts)} {connection.scalar(skipped)}"
+
+
+def _is_in_time(first: Row[*tuple[Any, ...]], now: float) -> bool:
     # With a clock that went back, calls could start earlier than planned.
-    in_time = first.started_at <= now and (first.basis_until is None or now < first.basis_until)
-    return bool(digest) and first.basis == digest and in_time
+    return bool(first.started_at <= now and (first.basis_until is None or now < first.basis_until))
 
 
-def _changed_since(connection: Connection, campaign: str, first: Row[*tuple[Any, ...]]) -> bool:
-    """Whether anything but ordinary sending has happened since this run entered its plan."""
+def _others_are_at_it(connection: Connection, campaign: str, first: Row[*tuple[Any, ...]]) -> bool:
+    """Whether a call of another session may come back unsent, or another session is at work."""
     session = select(runs.c.id).where(runs.c.session == first.id)
-    since = first.started_at - CLOCKS_APART_SECONDS
     doubts = (
-        # Every act of a person that changes a call is kept there, so that the trail need not be searched.
-        select(actions.c.id)
-        .where(actions.c.campaign == campaign, actions.c.verb.not_in(_HARMLESS), actions.c.at > since)
-        .limit(1),
-        # A list may have named somebody meanwhile and name them no more: a new plan would call them. What
-        # entering the plan itself withdrew bears its very time.
-        _some(
-            campaign,
-            calls.c.state == CallState.SKIPPED,
-            calls.c.updated_at > since,
-            calls.c.updated_at != first.started_at,
-        ),
-        # It was left out of this plan, and may come back unsent: then it belongs in a new one.
+        # It was left out of this plan; if it comes back it belongs in a new one.
         _some(campaign, calls.c.state.in_(_UNDER_WAY), calls.c.run.not_in(session)),
         select(runs.c.id)
         .where(
