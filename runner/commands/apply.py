@@ -24,6 +24,7 @@ from runner.insight.address import origin
 from runner.ledger.mark import Mark
 from runner.ledger.overview import overview
 from runner.ledger.plan_entry import Binding
+from runner.ledger.resumption import DoubtError
 from runner.ledger.used_plans import UsedPlans
 from runner.reports.live import live
 from runner.reports.plan_text import print_plan
@@ -147,7 +148,11 @@ def _left_to_do(order: _Order, basis: PlanBasis | None, console: Console) -> Wor
     # A saved plan and --limit name calls of their own, and only planning tells which those are.
     if basis is None or order.saved is not None or order.options.limit is not None:
         return None
-    resumed = resume(order.loaded, order.target, basis)
+    try:
+        resumed = resume(order.loaded, order.target, basis)
+    except DoubtError as doubt:
+        sys.stderr.write(f"planning in full: {doubt.reason}\n")
+        return None
     if resumed is None:
         return None
     print_remainder(console, resumed.remainder, resumed.warnings, resumed.silenced)

@@ -13,7 +13,7 @@ from runner.contacts.identity import Identity
 from runner.contacts.sources import SourceReader
 from runner.contacts.suppression import SuppressionLists
 from runner.dispatch.sender import LATE_SECONDS
-from runner.ledger.resumption import Basis, Remainder
+from runner.ledger.resumption import Basis, DoubtError, Remainder
 
 _MOST_LATE = 10_000
 """Late calls are moved some at a time, in the order of their starts. A plan that places them all at once, by
@@ -57,14 +57,16 @@ def lasting_basis(before: PlanBasis, after: PlanBasis | None, prepared: Prepared
 
 
 def resume(loaded: LoadedCampaign, target: Target, basis: PlanBasis) -> Resumed | None:
-    """What is left of a plan that may be gone on with; None where a new one is to be made.
+    """What is left of a plan that may be gone on with; None where there is none.
 
-    Raises SourceError and LedgerError.
+    Raises DoubtError where a new one is to be made instead, SourceError and LedgerError.
     """
     ledger, now = target.ledger, target.clock.now()
     left = ledger.remainder(loaded.campaign.name, basis.digest, now, late_before=now - LATE_SECONDS)
-    if left is None or left.late > _MOST_LATE:
+    if left is None:
         return None
+    if left.late > _MOST_LATE:
+        raise DoubtError(f"{left.late:,} calls are late, and a plan places so many sooner")
     identity = Identity(privacy_key(target.settings, ledger))
     told, silenced = silence.part(
         (

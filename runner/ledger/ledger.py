@@ -163,7 +163,10 @@ class Ledger:
         return run
 
     def remainder(self, campaign: str, digest: str, now: float, *, late_before: float) -> Remainder | None:
-        """What is left of a plan that a run may go on with, as `resumption.remainder` finds it."""
+        """What is left of a plan that a run may go on with, as `resumption.remainder` finds it.
+
+        Raises DoubtError.
+        """
         with self.engine.begin() as connection:
             return resumption.remainder(connection, campaign, digest, now, late_before=late_before)
 

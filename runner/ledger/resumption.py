@@ -47,6 +47,14 @@ class Remainder:
     queued: int
 
 
+class DoubtError(Exception):
+    """A new plan might say something else than the one that the ledger holds; `reason` tells people why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 def nothing_is_under_way(connection: Connection, campaign: str) -> bool:
     """Whether no call awaits an answer that may come after a plan which knows nothing of it."""
     return connection.scalar(_some(campaign, calls.c.state.in_(_UNDER_WAY))) is None
@@ -61,18 +69,17 @@ def note_basis(connection: Connection, campaign: str, run: int, basis: Basis) ->
 def remainder(
     connection: Connection, campaign: str, digest: str, now: float, *, late_before: float
 ) -> Remainder | None:
-    """What is left of the newest plan of `campaign`; None where nobody may go on with it, or nothing is left.
+    """What is left of the newest plan of `campaign`; None where nothing is left, or there is none.
 
     `digest` is that of the basis on which a plan would be made now. A call is late that should have started
-    before `late_before`. Times are UTC Unix seconds.
+    before `late_before`. Times are UTC Unix seconds. Raises DoubtError where nobody may go on with the plan.
     """
-    first = _resumable(connection, campaign, digest, now)
-    if first is None:
-        return None
+    first = _first_run(connection, campaign)
     states = _counted(connection, campaign)
     planned = states.get(CallState.PLANNED, 0)
-    if not planned:
+    if first is None or not planned:
         return None
+    _check(connection, campaign, first, digest, now)
     return Remainder(
         session=first.id,
         plan_id=first.plan_id,
@@ -85,18 +92,36 @@ def remainder(
 
 def may_go_on(connection: Connection, campaign: str, left: Remainder, digest: str, now: float) -> bool:
     """Whether what `remainder` found still holds."""
-    first = _resumable(connection, campaign, digest, now)
-    return first is not None and first.id == left.session
-
-
-def _resumable(
-    connection: Connection, campaign: str, digest: str, now: float
-) -> Row[*tuple[Any, ...]] | None:
-    """The run that entered the newest plan, where another may go on with it."""
     first = _first_run(connection, campaign)
-    if first is None or not _is_in_time(first, now) or _others_are_at_it(connection, campaign, first):
-        return None
-    return first if digest and first.basis == _mark(connection, campaign, digest) else None
+    if first is None or first.id != left.session:
+        return False
+    try:
+        _check(connection, campaign, first, digest, now)
+    except DoubtError:
+        return False
+    return True
+
+
+def _check(
+    connection: Connection, campaign: str, first: Row[*tuple[Any, ...]], digest: str, now: float
+) -> None:
+    """Raises DoubtError where nobody may go on with the plan that the run `first` entered."""
+    # With a clock that went back, calls could start earlier than planned.
+    if first.started_at > now:
+        raise DoubtError("the clock went back")
+    if first.basis_until is not None and now >= first.basis_until:
+        raise DoubtError("the days on which the campaign may call have moved on since its last plan")
+    if not digest or not first.basis:
+        raise DoubtError(
+            "its last plan had a limit, was a saved one, or was made beside a run or calls under way"
+        )
+    if not first.basis.startswith(f"{digest} "):
+        raise DoubtError(
+            "the campaign, its contacts or lists, a setting, or runner changed since its last plan"
+        )
+    if first.basis != _mark(connection, campaign, digest):
+        raise DoubtError("an operator settled calls, or calls were skipped, since its last plan")
+    _check_others(connection, campaign, first)
 
 
 def _first_run(connection: Connection, campaign: str) -> Row[*tuple[Any, ...]] | None:
@@ -117,27 +142,21 @@ def _mark(connection: Connection, campaign: str, digest: str) -> str:
     return f"{digest} {connection.scalar(acts)} {connection.scalar(skipped)}"
 
 
-def _is_in_time(first: Row[*tuple[Any, ...]], now: float) -> bool:
-    # With a clock that went back, calls could start earlier than planned.
-    return bool(first.started_at <= now and (first.basis_until is None or now < first.basis_until))
-
-
-def _others_are_at_it(connection: Connection, campaign: str, first: Row[*tuple[Any, ...]]) -> bool:
-    """Whether a call of another session may come back unsent, or another session is at work."""
+def _check_others(connection: Connection, campaign: str, first: Row[*tuple[Any, ...]]) -> None:
+    """Raises DoubtError where runs that carry out another plan may have a say."""
     session = select(runs.c.id).where(runs.c.session == first.id)
-    doubts = (
-        # It was left out of this plan; if it comes back it belongs in a new one.
-        _some(campaign, calls.c.state.in_(_UNDER_WAY), calls.c.run.not_in(session)),
-        select(runs.c.id)
-        .where(
-            runs.c.campaign == campaign,
-            runs.c.session != first.id,
-            runs.c.ended_at.is_(None),
-            runs.c.lease_until > database_now(connection),
-        )
-        .limit(1),
+    under_way = _some(campaign, calls.c.state.in_(_UNDER_WAY), calls.c.run.not_in(session))
+    if connection.scalar(under_way) is not None:
+        # It was left out of this plan, and may come back unsent: then it belongs in a new one.
+        raise DoubtError("the end of a call of an earlier plan is not known")
+    others = select(runs.c.id).where(
+        runs.c.campaign == campaign,
+        runs.c.session != first.id,
+        runs.c.ended_at.is_(None),
+        runs.c.lease_until > database_now(connection),
     )
-    return any(connection.scalar(doubt) is not None for doubt in doubts)
+    if connection.scalar(others.limit(1)) is not None:
+        raise DoubtError("another run carries out another plan of it")
 
 
 def _some(campaign: str, *which: ColumnElement[bool]) -> Select[tuple[int]]:

@@ -146,6 +146,7 @@ def test_after_a_change_everything_is_planned_anew(died, sandbox, what):
     again = apply(died)
     assert again.returncode in {0, 6}, again.stderr
     assert RESUMED not in again.stdout
+    assert "planning in full: the campaign, its contacts or lists" in again.stderr
     assert "plan sha256:" in again.stdout
     numbers = [call["phone_number"] for call in sandbox.calls()]
     assert len(set(numbers)) == len(numbers)
@@ -180,7 +181,12 @@ def test_after_an_operators_word_everything_is_planned_anew(ready, sandbox):
     die(ready, sandbox, 3)
     settled = ready.run("resolve", "campaign.yaml", "--all", "--as", "abandoned")
     assert settled.returncode == 0, settled.stderr
-    assert RESUMED not in apply(ready).stdout
+    planned = die(ready, sandbox, 6)
+    assert RESUMED not in planned
+    again = apply(ready)
+    # What the second death left without an answer is no reason to plan anew.
+    assert RESUMED in again.stdout
+    assert "planning in full" not in again.stderr
 
 
 def test_what_is_never_resumed(died):

@@ -26,7 +26,7 @@ from runner.errors import LedgerError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Ending
 from runner.ledger.operators import Operators, Resolution
-from runner.ledger.resumption import Basis
+from runner.ledger.resumption import Basis, DoubtError
 from runner.ledger.states import CallState
 from runner.planning.plan import Change, Slot
 
@@ -46,7 +46,11 @@ def enter(ledger, *planned, withdrawals=(), now=NOW, basis=BASIS, runner=THIS):
 
 
 def remainder(ledger, *, digest=BASIS.digest, now=LATER, late_before=NOW):
-    return ledger.remainder(CAMPAIGN, digest, now, late_before=late_before)
+    """None also where nobody may go on."""
+    try:
+        return ledger.remainder(CAMPAIGN, digest, now, late_before=late_before)
+    except DoubtError:
+        return None
 
 
 def resume(ledger, left=None, *, now=LATER):
@@ -241,6 +245,21 @@ def test_not_after_an_operators_word(ledger, resolution):
     settle(queue, UNCERTAIN)
     Operators(ledger.engine, ANN).resolve(CAMPAIGN, None, resolution, None, NOW + 1)
     assert remainder(ledger) is None
+
+
+@pytest.mark.parametrize(
+    ("basis", "now", "says"),
+    [
+        (replace(BASIS, digest="something else"), LATER, "the campaign, its contacts or lists"),
+        (BASIS, NOW - 1, "the clock went back"),
+        (replace(BASIS, until=NOW + 1), LATER, "the days on which the campaign may call have moved on"),
+        (None, LATER, "had a limit"),
+    ],
+)
+def test_it_is_said_why_a_new_plan_is_made(ledger, basis, now, says):
+    enter(ledger, *people(2), basis=basis)
+    with pytest.raises(DoubtError, match=says):
+        ledger.remainder(CAMPAIGN, BASIS.digest, now, late_before=NOW)
 
 
 def test_a_plan_made_right_after_an_operators_word_is_gone_on_with(ledger):
