@@ -26,6 +26,7 @@ from runner.ledger.overview import overview
 from runner.ledger.plan_entry import Binding
 from runner.ledger.resumption import DoubtError
 from runner.ledger.used_plans import UsedPlans
+from runner.reports.at_work import at_work
 from runner.reports.live import live
 from runner.reports.plan_text import print_plan
 from runner.reports.resumption_text import print_remainder
@@ -114,7 +115,8 @@ def _apply(
             "they are uncertain, and not sent again\n"
         )
     console = Console()
-    basis = None if target.is_rehearsal else basis_now(loaded, target)
+    with at_work("comparing with the last plan"):
+        basis = None if target.is_rehearsal else basis_now(loaded, target)
     order = _Order(loaded=loaded, saved=saved, target=target, binding=binding, options=options)
     work = _left_to_do(order, basis, console) or _planned(order, basis, used, console)
     finish = Finish.DONE
@@ -149,7 +151,8 @@ def _left_to_do(order: _Order, basis: PlanBasis | None, console: Console) -> Wor
     if basis is None or order.saved is not None or order.options.limit is not None:
         return None
     try:
-        resumed = resume(order.loaded, order.target, basis)
+        with at_work("comparing with the last plan"):
+            resumed = resume(order.loaded, order.target, basis)
     except DoubtError as doubt:
         sys.stderr.write(f"planning in full: {doubt.reason}\n")
         return None
@@ -172,7 +175,8 @@ def _planned(order: _Order, basis: PlanBasis | None, used: UsedPlans, console: C
     if prepared.is_first and not target.is_rehearsal:
         sys.stderr.write(NO_HISTORY)
     print_plan(console, prepared.view(show_contacts=options.show_contacts))
-    lasting = None if basis is None else lasting_basis(basis, basis_now(loaded, target), prepared)
+    with at_work("noting what the plan was made from"):
+        lasting = None if basis is None else lasting_basis(basis, basis_now(loaded, target), prepared)
     return to_enter(prepared, ledger, order.binding, lasting)
 
 

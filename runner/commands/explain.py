@@ -14,6 +14,7 @@ from runner.contacts.sources import SourceReader
 from runner.errors import RunnerError
 from runner.planning.explanation import Circumstances, Subject, explain
 from runner.planning.plan import PlannedCall
+from runner.reports.at_work import at_work
 from runner.reports.explanation_text import print_explanation
 from runner.reports.times import local_time
 from runner.settings import Settings
@@ -26,7 +27,8 @@ def print_explanations(
 ) -> None:
     """`contact` is a key, a ref, a number, or a row as `visits.csv:17`. Raises RunnerError where none is."""
     plan = prepared.plan
-    found = list(_entries(contact, loaded, prepared))
+    with at_work("looking for the contact"):
+        found = list(_entries(contact, loaded, prepared))
     withdrawn = [each for each in plan.withdrawals if contact in {each.key, prepared.identity.ref(each.key)}]
     if not found and not withdrawn:
         raise _nobody()

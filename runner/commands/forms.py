@@ -4,10 +4,13 @@
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 
 from runner.errors import RunnerError
 from runner.planning.plan_view import PlanView
+from runner.reports.at_work import at_work
+from runner.reports.progress import progress
 from runner.settings import job_summary
 
 _SUMMARY_BYTES = 500_000
@@ -40,7 +43,7 @@ def write_plan(plan: PlanView, form: Form, *, private: bool, most_bytes: int | N
         case Form.JSON:
             from runner.reports.plan_json import plan_json
 
-            sys.stdout.writelines(plan_json(plan))
+            _write_lines(plan_json(plan), len(plan.calls) + len(plan.exclusions))
         case Form.MARKDOWN:
             from runner.reports.plan_markdown import DEFAULT_BYTES, plan_markdown
 
@@ -48,9 +51,16 @@ def write_plan(plan: PlanView, form: Form, *, private: bool, most_bytes: int | N
         case Form.HTML:
             from runner.reports.plan_html import plan_html
 
-            sys.stdout.write(plan_html(plan))
+            with at_work("writing the page"):
+                page = plan_html(plan)
+            sys.stdout.write(page)
         case Form.GITHUB:
             _report_to_github(plan, most_bytes or _SUMMARY_BYTES)
+
+
+def _write_lines(lines: Iterable[str], number: int) -> None:
+    """With a bar, unless the terminal shows the lines themselves."""
+    sys.stdout.writelines(lines if sys.stdout.isatty() else progress("writing the plan", number, lines))
 
 
 def _report_to_github(plan: PlanView, most_bytes: int) -> None:

@@ -22,6 +22,7 @@ from runner.ledger.mark import Mark
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.overview import overview
 from runner.ledger.states import CallState
+from runner.reports.at_work import at_work
 from runner.reports.history import print_history
 from runner.settings import load_settings, marks_folder
 
@@ -57,7 +58,8 @@ def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
             _warn_of_instance(desk)
         if not yes:
             _ask_to_cancel(desk)
-        withdrawn = desk.operators.cancel(desk.campaign, time.time())
+        with at_work("withdrawing calls"):
+            withdrawn = desk.operators.cancel(desk.campaign, time.time())
         _say(f"{desk.campaign} is canceled for good: {_calls(withdrawn)} withdrawn unsent")
         if pending_at_insight:
             _cancel_at_insight(desk)

@@ -26,6 +26,7 @@ from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import build_plan
 from runner.planning.prospect import Prospect, split_zones
+from runner.reports.at_work import at_work
 from runner.reports.progress import progress, row_progress
 from runner.settings import Settings
 from runner.staging import SqliteStaging
@@ -75,8 +76,8 @@ def prepare_plan(
     identity = Identity(key)
     staging = SqliteStaging()
     zone_sets: set[str] = set()
-    of_ledger = list(circumstances.of_ledger(loaded, settings, ledger, identity, now))
-    with _at_their_template(loaded):
+    with at_work("planning"), _at_their_template(loaded):
+        of_ledger = list(circumstances.of_ledger(loaded, settings, ledger, identity, now))
         plan = build_plan(
             PlanInput(
                 campaign=campaign,

@@ -16,7 +16,9 @@ from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.used_plans import UsedPlans
 from runner.planning.saved_plan import Comparison, SavedPlan, compare, pin_plan, same_key
+from runner.reports.at_work import at_work
 from runner.reports.plan_json import saved_plan_json, seal_of
+from runner.reports.progress import progress
 from runner.reports.times import rfc3339
 
 SUFFIX = ".json"
@@ -79,14 +81,21 @@ def _refuse_elsewhere(campaign: Path) -> None:
 
 def save(path: Path, loaded: LoadedCampaign, prepared: PreparedPlan) -> None:
     """Writes the plan to `path`, masked, and never half of it. Raises RunnerError."""
-    saved = pinned(loaded, prepared)
-    _refuse_elsewhere(Path(saved.pins.campaign_file))
+    with at_work(f"writing {path}"):
+        saved = pinned(loaded, prepared)
+        _refuse_elsewhere(Path(saved.pins.campaign_file))
+        _write(path, saved, prepared.identity)
+
+
+def _write(path: Path, saved: SavedPlan, identity: Identity) -> None:
+    pieces = saved_plan_json(saved.view, saved.pins, _digest_of_all(identity))
+    number = len(saved.view.calls) + len(saved.view.exclusions)
     try:
         # Beside its place, so that renaming it is one step.
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
             whole = Path(folder) / path.name
             with whole.open("w", encoding="utf-8") as file:
-                file.writelines(saved_plan_json(saved.view, saved.pins, _digest_of_all(prepared.identity)))
+                file.writelines(progress(f"writing {path}", number, pieces))
             whole.replace(path)
     except OSError as error:
         raise RunnerError(f"{path} cannot be written: {error.strerror}") from None
@@ -98,9 +107,10 @@ def load(path: Path) -> PlanFile:
     from runner.reports.saved_plan_json import NoPlanError, read_saved_plan  # noqa: PLC0415
 
     try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES)
-        return PlanFile(path, read_saved_plan(content.decode()))
+        with at_work(f"reading {path}"):
+            with path.open("rb") as file:
+                content = file.read(_MOST_BYTES)
+            return PlanFile(path, read_saved_plan(content.decode()))
     except OSError as error:
         raise RunnerError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -130,22 +140,12 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
     Tells on stderr what is done otherwise than written. Raises PlanStaleError, saying what moved, when the
     plan must not be carried out.
     """
-    now = pinned(loaded, prepared)
-    if not same_key(file.saved, now):
-        raise PlanStaleError(
-            f"{file.path} was made with another privacy key, so nothing in it can be compared",
-            hint="use the ledger it was made with (RUNNER_LEDGER_URL), or set RUNNER_PRIVACY_KEY wherever "
-            "plans are made and applied, and make the plan again",
-        )
-    seal = seal_of(file.saved.view, file.saved.pins, _digest_of_all(prepared.identity))
-    if not hmac.compare_digest(file.saved.seal, seal):
-        raise PlanStaleError(
-            f"{file.path} was changed since it was made: what it shows may not be what was planned",
-            hint=f"make it again, and have it reviewed: runner plan {file.campaign} -o {file.path}",
-        )
     plan_id = file.saved.view.plan_id
-    before = ledger.entered(loaded.campaign.name, plan_id)
-    found = compare(file.saved, now, consumed=before is not None)
+    with at_work("comparing with the saved plan"):
+        now = pinned(loaded, prepared)
+        _refuse_changed(file, now, prepared.identity)
+        before = ledger.entered(loaded.campaign.name, plan_id)
+        found = compare(file.saved, now, consumed=before is not None)
     if found.faults:
         raise PlanStaleError(
             "\n".join([f"{file.path} no longer holds:", *_listed(found.faults), *_explained(found)]),
@@ -156,6 +156,22 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
     for note in found.notes:
         sys.stderr.write(f"{note}\n")
     return replace(prepared, plan=replace(prepared.plan, plan_id=plan_id))
+
+
+def _refuse_changed(file: PlanFile, now: SavedPlan, identity: Identity) -> None:
+    """Raises PlanStaleError where the saved plan cannot be compared, or is not as it was written."""
+    if not same_key(file.saved, now):
+        raise PlanStaleError(
+            f"{file.path} was made with another privacy key, so nothing in it can be compared",
+            hint="use the ledger it was made with (RUNNER_LEDGER_URL), or set RUNNER_PRIVACY_KEY wherever "
+            "plans are made and applied, and make the plan again",
+        )
+    seal = seal_of(file.saved.view, file.saved.pins, _digest_of_all(identity))
+    if not hmac.compare_digest(file.saved.seal, seal):
+        raise PlanStaleError(
+            f"{file.path} was changed since it was made: what it shows may not be what was planned",
+            hint=f"make it again, and have it reviewed: runner plan {file.campaign} -o {file.path}",
+        )
 
 
 def refuse_if_entered_elsewhere(file: PlanFile, used: UsedPlans) -> None:

@@ -10,6 +10,7 @@ from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
 from runner.ledger.resumption import Basis, Remainder
 from runner.planning.plan import PlannedCall
+from runner.reports.at_work import at_work
 from runner.reports.progress import progress
 
 
@@ -31,12 +32,15 @@ class Work:
 def to_enter(prepared: PreparedPlan, ledger: Ledger, binding: Binding, basis: Basis | None) -> Work:
     """A new plan. With a basis, a later run may go on with it."""
     plan = prepared.plan
+
+    def begin(runner: Runner, now: float) -> int:
+        with at_work("entering the plan"):
+            return ledger.begin_run(binding, plan, runner, now, basis=basis, watch=_watch_entering)
+
     return Work(
         calls=len(plan.calls),
         has_any=bool(plan.calls or plan.withdrawals),
-        begin=lambda runner, now: ledger.begin_run(
-            binding, plan, runner, now, basis=basis, watch=_watch_entering
-        ),
+        begin=begin,
         is_limited=prepared.limit is not None,
         unwanted=_left_out_or_listed(prepared),
         newly_suppressed=_newly_suppressed(prepared.suppression),

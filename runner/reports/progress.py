@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from runner.contacts.contact import Row
+from runner.reports.at_work import bar_begins, bar_ended
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -119,6 +120,7 @@ class _Bar:
     def stop(self) -> None:
         if self._shown is not None:
             self._shown[0].stop()
+            bar_ended()
 
 
 def _start(what: str, total: int, now: Callable[[], float]) -> "tuple[Progress, TaskID]":
@@ -138,5 +140,6 @@ def _start(what: str, total: int, now: Callable[[], float]) -> "tuple[Progress, 
         get_time=now,
         transient=True,
     )
+    bar_begins()
     progress.start()
     return progress, progress.add_task(what, total=total, rows="", rate="")
