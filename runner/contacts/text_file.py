@@ -1,6 +1,7 @@
 """Opens the text files people keep contacts in: UTF-8, with or without a mark, or an old Windows encoding."""
 
 import codecs
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from runner.campaign.warning_codes import WarningCode
 from runner.errors import SourceContentError, SourceError
 
 _CHUNK = 1 << 20
+_NO_UTF8 = re.compile("[\udc80-\udcff]")
 _SHOWN_LINES = 10
 
 
@@ -80,7 +82,31 @@ def _encoding(path: Path, name: str) -> str:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             is_utf8 = False
+    if not is_utf8:
+        _refuse_damaged_utf8(path, name)
     return "utf-8-sig" if is_utf8 else "cp1252"
+
+
+def _refuse_damaged_utf8(path: Path, name: str) -> None:
+    """Raises SourceContentError for a file that is UTF-8 but for some bytes: read as Latin-1, every name with
+    an accent would be mangled. Of text in Latin-1, hardly anything looks like UTF-8 by chance.
+    """
+    wrong = right = first = line = 0
+    # Every byte that is no UTF-8 becomes one of these characters.
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        for line, text in enumerate(file, start=1):
+            if text.isascii():
+                continue
+            bad = len(_NO_UTF8.findall(text))
+            first = first or (line if bad else 0)
+            wrong += bad
+            right += sum(not character.isascii() for character in text) - bad
+    if right >= wrong:
+        raise SourceContentError(
+            f"{name}:{first}: it holds a byte that is no UTF-8, as the rest of the file is"
+            + (f" ({wrong:,} such bytes in all)" if wrong > 1 else ""),
+            hint="correct it, or export the file again as UTF-8",
+        )
 
 
 class BadLines:

@@ -73,6 +73,23 @@ def test_a_late_accent_decides_the_encoding_too(read):
 
 
 @pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (
+            ["1,Zo\u00eb", "2,Jos\ue000", "3,Ann"],
+            r"^visits\.csv:3: it holds a byte that is no UTF-8, as the rest",
+        ),
+        (["1,Jos\ue000", "2,Zo\u00eb \u20ac", "3,Ren\ue000"], r"^visits\.csv:2: .* \(2 such bytes in all\)"),
+    ],
+)
+def test_one_wrong_byte_does_not_mangle_all_names_of_a_file_in_utf8(read, rows, says):
+    content = "\n".join(["id,name", *rows, ""]).encode().replace("\ue000".encode(), b"\xe9")
+    with pytest.raises(SourceContentError, match=says):
+        read(content)
+    assert read.notices == []
+
+
+@pytest.mark.parametrize(
     "content",
     ["id\n1\n".encode("utf-16-le"), "id\n1\n".encode("utf-16-be"), b"id,name\n1,a\0b\n", b"PK\3\4\0\0"],
 )
