@@ -3,6 +3,7 @@
 Each command imports its use case when it runs, so that `runner --help` pays for nothing it does not need.
 """
 
+import errno
 import gc
 import re
 import signal
@@ -20,6 +21,9 @@ from runner.errors import ExitStatus, RunnerError, UsageError
 # Typer keeps the base class of its usage errors to itself.
 _CommandLineError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
 
+_OUTPUT_FAILS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What files of our own cannot do is said where they are written."""
+
 app = typer.Typer(
     name="runner",
     help="Voice-survey campaigns on Plum Insight, declared in YAML: each contact queued once, "
@@ -31,7 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-CampaignArgument = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign file.")]
+CampaignArgument = Annotated[
+    Path, typer.Argument(metavar="CAMPAIGN", help="The campaign file, or a saved plan.")
+]
 KnownCampaign = Annotated[
     str, typer.Argument(metavar="CAMPAIGN", help="The campaign file, or a name that the ledger knows.")
 ]
@@ -95,7 +101,9 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit status; never raises for what a user can cause."""
     try:
-        return _run_command(arguments)
+        status = _run_command(arguments)
+        # What cannot be written must not be found out when nobody can be told any more.
+        sys.stdout.flush()
     except RunnerError as error:
         _print_error(error)
         return error.exit_status
@@ -106,6 +114,13 @@ def run(arguments: list[str]) -> int:
         # Whoever read our output has seen enough; Python must not complain again at exit.
         sys.stdout = None
         return ExitStatus.FAILED
+    except OSError as error:
+        if error.errno not in _OUTPUT_FAILS:
+            raise
+        sys.stdout = None
+        _print_error(RunnerError(f"the output cannot be written: {error.strerror}"))
+        return ExitStatus.FAILED
+    return status
 
 
 def _run_command(arguments: list[str]) -> int:
@@ -180,7 +195,7 @@ def plan(  # noqa: PLR0913 - each is an option of the command
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are calls to queue.")
     ] = False,
 ) -> int:
-    """Show what apply would do: who is called when, who is not and why. Changes nothing."""
+    """Show what apply would do: who is called when, who is not and why. Calls nobody."""
     from runner.commands.forms import Form  # noqa: PLC0415 - see the module's docstring
     from runner.commands.plan import PlanOptions, plan  # noqa: PLC0415 - see the module's docstring
 
