@@ -69,7 +69,7 @@ async def carry_out(
                 clock=clock,
                 clock_check=clock_check,
                 limits=Limits(
-                    requests_per_second=target.settings.requests_per_second,
+                    requests_per_second=target.requests_per_second,
                     max_in_flight=target.settings.max_in_flight,
                     until_idle=until_idle,
                 ),

@@ -14,6 +14,8 @@ from runner.insight.client import InsightClient
 from runner.ledger.ledger import Ledger
 from runner.settings import Settings, require_credentials
 
+_REHEARSED_PER_SECOND = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -23,6 +25,11 @@ class Target:
     ledger: Ledger
     clock: AlarmClock
     is_rehearsal: bool
+
+    @property
+    def requests_per_second(self) -> float:
+        """How fast requests go out. The sandbox needs no mercy, and nobody waits for a rehearsal's pace."""
+        return _REHEARSED_PER_SECOND if self.is_rehearsal else self.settings.requests_per_second
 
     def client(self) -> InsightClient:
         return InsightClient(
