@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from runner.commands.target import Target, insight, rehearsal
 from runner.commands.work import Work, to_enter, to_go_on_with
 from runner.contacts.identity import Identity
 from runner.dispatch.events import Finish
-from runner.errors import ExitStatus, RunnerError, UsageError
+from runner.errors import ExitStatus, LedgerError, RunnerError, UsageError
 from runner.insight.address import origin
 from runner.ledger.mark import Mark
-from runner.ledger.overview import overview
+from runner.ledger.overview import Overview, overview
 from runner.ledger.plan_entry import Binding
 from runner.ledger.resumption import DoubtError
 from runner.ledger.used_plans import UsedPlans
@@ -98,7 +98,7 @@ def _target(options: ApplyOptions) -> AbstractContextManager[Target]:
 def _apply(
     loaded: LoadedCampaign, saved: saved_plans.PlanFile | None, target: Target, options: ApplyOptions
 ) -> int:
-    name, ledger, clock = loaded.campaign.name, target.ledger, target.clock
+    name, ledger = loaded.campaign.name, target.ledger
     identity = Identity(privacy_key(target.settings, ledger))
     binding = _binding(loaded, target, identity)
     # A rehearsal leaves no trace.
@@ -119,30 +119,40 @@ def _apply(
         basis = None if target.is_rehearsal else basis_now(loaded, target)
     order = _Order(loaded=loaded, saved=saved, target=target, binding=binding, options=options)
     work = _left_to_do(order, basis, console) or _planned(order, basis, used, console)
+    if work.has_any:
+        _ask(work, options)
+    if saved is not None:
+        used.note(saved.saved.view.plan_id)
     finish = Finish.DONE
     try:
-        if work.has_any:
-            _ask(work, options)
-        if saved is not None:
-            used.note(saved.saved.view.plan_id)
         # What a run beside this one has under way may come back unsent, or be lost with it.
         if work.has_any or ledger.is_sending(name):
             finish = _carry_out(loaded, work, target, mark, identity, until_idle=options.until_idle)
-    finally:
-        seen = overview(ledger.engine, name, clock.now(), _PROBLEMS_SHOWN)
-    where = "the sandbox" if target.is_rehearsal else api_name(target.settings)
+    except RunnerError:
+        # The ledger itself may be what failed.
+        with suppress(LedgerError):
+            _summarize(console, order, identity, None)
+        raise
+    seen = _summarize(console, order, identity, finish)
+    if finish is Finish.INTERRUPTED:
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.FINISHED_WITH_PROBLEMS if seen.problem_count else ExitStatus.DONE
+
+
+def _summarize(console: Console, order: _Order, identity: Identity, finish: Finish | None) -> Overview:
+    """Says how the run ended and what is left, as the ledger has it."""
+    target, saved = order.target, order.saved
+    seen = overview(target.ledger.engine, order.loaded.campaign.name, target.clock.now(), _PROBLEMS_SHOWN)
     print_summary(
         console,
         seen,
         finish,
         identity,
         rehearsal=target.is_rehearsal,
-        where=where,
-        path=loaded.path if saved is None else saved.path,
+        where="the sandbox" if target.is_rehearsal else api_name(target.settings),
+        path=order.loaded.path if saved is None else saved.path,
     )
-    if finish is Finish.INTERRUPTED:
-        return ExitStatus.INTERRUPTED
-    return ExitStatus.FINISHED_WITH_PROBLEMS if seen.problem_count else ExitStatus.DONE
+    return seen
 
 
 def _left_to_do(order: _Order, basis: PlanBasis | None, console: Console) -> Work | None:

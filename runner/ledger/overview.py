@@ -29,9 +29,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Counts of every state, when the next call is due (UTC Unix seconds), and what needs a person."""
+    """Counts of every state, when the next call is due, and what needs a person. UTC Unix seconds."""
 
     campaign: str
+    as_of: float
     states: Mapping[CallState, int]
     next_due: int | None
     queued_last_minute: int
@@ -91,6 +92,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
     found = {CallState(state): count for state, count in counted}
     return Overview(
         campaign=campaign,
+        as_of=now,
         states={state: found.get(state, 0) for state in CallState},
         next_due=next_due,
         queued_last_minute=recent or 0,

@@ -32,6 +32,7 @@ from runner.dispatch.events import (
     Waiting,
 )
 from runner.ledger.states import CallState
+from runner.reports.plan_facts import count
 from runner.reports.times import clock_time, rfc3339
 
 Listen = Callable[[Event], None]
@@ -110,10 +111,10 @@ def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911 - on
         case CallEnded():
             return _ended(event, identity)
         case CallsMoved():
-            lost = f", {event.skipped} skipped: no time is left in their windows" if event.skipped else ""
-            return f"{event.moved} late calls moved to later slots{lost}"
+            lost = f", {event.skipped:,} skipped: no time is left in their windows" if event.skipped else ""
+            return f"{count(event.moved, 'late call')} moved to later slots{lost}"
         case CallsWithdrawn():
-            return f"{event.count} calls withdrawn: a suppression list now names them"
+            return f"{count(event.count, 'call')} withdrawn: a suppression list now names them"
         case BackingOff():
             again = f"trying again in {event.seconds:.0f} s"
             return f"cannot reach Insight ({event.reason}); nothing was sent; {again}"
@@ -123,9 +124,14 @@ def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911 - on
         case Paused():
             return "paused by an operator: nothing is sent until `runner resume`"
         case RunsShare():
-            return f"{event.runs} runs share the work and the request rate"
+            return (
+                "this run has the request rate to itself again"
+                if event.runs == 1
+                else f"{event.runs} runs of this account share the request rate"
+            )
         case CallsLost():
-            return f"{event.count} calls are uncertain: the run that was sending them died"
+            are = "is" if event.count == 1 else "are"
+            return f"{count(event.count, 'call')} {are} uncertain: the run that was sending died"
         case Waiting():
             return f"waiting: the next call leaves {rfc3339(event.until)}"
 

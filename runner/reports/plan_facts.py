@@ -8,7 +8,7 @@ from typing import TypeVar
 from runner.contacts.contact import Reason
 from runner.planning.plan import Change
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, tally_of
-from runner.reports.times import local_time
+from runner.reports.times import local_time, local_times
 
 _Group = TypeVar("_Group", bound=Hashable)
 _T = TypeVar("_T")
@@ -79,7 +79,8 @@ def verdict(plan: PlanView) -> str:
     zones = ("UTC",)
     if first == last:
         return f"The call may start {local_time(first, zones)}."
-    return f"Calls may start from {local_time(first, zones)} to {local_time(last, zones)}."
+    since, until = local_times(first, last, zones)
+    return f"Calls may start from {since} to {until}."
 
 
 def count(number: int, noun: str) -> str:
@@ -152,7 +153,6 @@ def short_of_attempts(plan: PlanView) -> str:
 
 
 def _from_to(call: CallView) -> str:
-    after = local_time(call.start_timestamp, call.timezones)
-    if call.start_before in {None, call.start_timestamp}:
-        return after
-    return f"{local_time(call.start_before or 0, call.timezones)} → {after}"
+    if call.start_before is None or call.start_before == call.start_timestamp:
+        return local_time(call.start_timestamp, call.timezones)
+    return " → ".join(local_times(call.start_before, call.start_timestamp, call.timezones))

@@ -12,7 +12,7 @@ from runner.ledger.overview import Overview
 from runner.ledger.states import PROBLEMS, CallState
 from runner.reports.halt import halt_words
 from runner.reports.lines import columns, tell
-from runner.reports.times import rfc3339
+from runner.reports.times import due_words, rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
             style = "yellow" if state in PROBLEMS else ""
             rows.append((f"  {state.value}", Text(f"{count:,}", style=style)))
     yield from columns(rows, right=[1])
-    due = rfc3339(seen.next_due) if seen.next_due is not None else "nothing"
+    due = due_words(seen.next_due, seen.as_of) if seen.next_due is not None else "nothing"
     yield Text(f"  next due: {due}; queued in the last minute: {seen.queued_last_minute:,}")
     yield Text(f"  applied now by {status.holder}" if status.holder else "  nobody applies it now")
     if status.warning:

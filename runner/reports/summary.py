@@ -10,13 +10,14 @@ from runner.dispatch.events import Finish
 from runner.ledger.overview import Overview
 from runner.ledger.states import CallState
 from runner.reports.lines import tell
-from runner.reports.times import rfc3339
+from runner.reports.times import due_words
 
 _ENDINGS = {
     Finish.DONE: "Done",
     Finish.IDLE: "Nothing is due within a minute",
     Finish.PAUSED: "The campaign is paused; `runner resume` lets it go on",
     Finish.INTERRUPTED: "Stopped as asked; what was under way was finished",
+    None: "Stopped early",
 }
 _SENT = (
     CallState.QUEUED,
@@ -30,14 +31,14 @@ _SENT = (
 def print_summary(
     console: Console,
     seen: Overview,
-    finish: Finish,
+    finish: Finish | None,
     identity: Identity,
     *,
     rehearsal: bool,
     where: str,
     path: Path,
 ) -> None:
-    """`where` is what people call the API that took the calls."""
+    """Without a `finish` an error ended it. `where` is what people call the API that took the calls."""
     queued = sum(seen.states[state] for state in _SENT)
     calls = "1 call is" if queued == 1 else f"{queued:,} calls are"
     lines = [Text(), Text(f"{_ENDINGS[finish]}: {calls} queued at {where}.", style="bold")]
@@ -56,5 +57,6 @@ def print_summary(
     if rehearsal:
         lines.append(Text("This was a rehearsal: nobody was called, and its ledger is gone."))
     elif seen.next_due is not None:
-        lines.append(Text(f"The next call is due {rfc3339(seen.next_due)}. To go on: runner apply {path}"))
+        due = due_words(seen.next_due, seen.as_of)
+        lines.append(Text(f"The next call is due {due}. To go on: runner apply {path}"))
     tell(console, lines)

@@ -15,10 +15,21 @@ def clock_time(instant: float) -> str:
     return datetime.fromtimestamp(int(instant), UTC).strftime("%H:%M:%SZ")
 
 
-def local_time(instant: int, zones: tuple[str, ...]) -> str:
+def local_time(instant: int, zones: tuple[str, ...], *, seconds: bool = False) -> str:
     """`Tue 2026-12-01 17:15 EST`: the contact's own time, where it has several zones the earliest."""
     local = westernmost(instant, zones)
-    return f"{local:%a %Y-%m-%d %H:%M} {local.tzname()}"
+    return f"{local:%a %Y-%m-%d %H:%M}{f':{local:%S}' if seconds else ''} {local.tzname()}"
+
+
+def local_times(first: int, second: int, zones: tuple[str, ...]) -> tuple[str, str]:
+    """Both, with their seconds where they would look the same without."""
+    seconds = first // 60 == second // 60
+    return local_time(first, zones, seconds=seconds), local_time(second, zones, seconds=seconds)
+
+
+def due_words(instant: float, now: float) -> str:
+    """`2026-12-01T16:00:00Z`, or `now, since` then."""
+    return f"{'now, since ' if instant <= now else ''}{rfc3339(instant)}"
 
 
 def duration(seconds: float) -> str:

@@ -206,7 +206,7 @@ def test_somebody_who_opts_out_while_a_resumed_run_works_is_not_called(died, san
     out, err = process.communicate(timeout=60)
     assert RESUMED in out
     assert last not in called(sandbox)
-    assert "1 calls withdrawn" in err
+    assert "1 call withdrawn" in err
 
 
 def test_late_calls_get_new_starts_at_the_pace_and_inside_the_windows(ready, sandbox, tmp_path):

@@ -1,8 +1,10 @@
 """The promise: whatever a user can cause ends in a line that says where, what and what to do."""
 
 import re
+from pathlib import Path
 
 import pytest
+from shell import wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 
@@ -23,6 +25,45 @@ def fails(person, arguments, *, status, says):
 
 
 APPLY = ("apply", "campaign.yaml", "--yes")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "campaign.yaml"),
+        ("plan", "campaign.yaml", "--output", "json"),
+        ("validate", "campaign.yaml"),
+        ("status",),
+        ("schema",),
+        ("--help",),
+        APPLY,
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_and_nobody_is_called(ready, sandbox, arguments):
+    result = ready.run(*arguments, stdout=Path("/dev/full"))
+    assert result.returncode == 1
+    assert result.stderr.endswith("error: the output cannot be written: No space left on device\n")
+    assert "Traceback" not in result.stderr
+    assert sandbox.calls() == []
+
+
+def test_a_run_that_an_error_stops_says_what_is_queued_and_how_to_go_on(ready, sandbox):
+    ready.environment |= {"RUNNER_REQUESTS_PER_SECOND": "5", "RUNNER_MAX_IN_FLIGHT": "1"}
+    listed = '  region: US\n  suppress: [{type: csv, path: no.csv, key: "{{ row.id }}"}]\n'
+    ready.write("campaign.yaml", campaign_yaml(pacing=AHEAD).replace("  region: US\n", listed))
+    ready.write("contacts.csv", contacts_csv(200))
+    ready.write("no.csv", "id\nx\n")
+    process = ready.start(*APPLY)
+    wait_until(lambda: len(sandbox.calls()) >= 2, "two calls")
+    ready.write("no.csv", 'id\n"x\n')
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "no.csv:2: a quote opens" in err
+    queued = len(sandbox.calls())
+    assert f"Stopped early: {queued} calls are queued at " in out
+    assert f"{200 - queued} planned and not sent yet" in out
+    assert "To go on: runner apply campaign.yaml" in out
 
 
 def test_missing_credentials(ready, sandbox):
