@@ -24,6 +24,8 @@ from runner.reports.times import rfc3339
 SUFFIX = ".json"
 """By this `apply` tells a saved plan from a campaign file."""
 _MOST_BYTES = 1 << 30
+_LARGE_BYTES = 20 << 20
+"""So much takes about a second to read."""
 
 
 class PlanStaleError(RunnerError):
@@ -107,9 +109,9 @@ def load(path: Path) -> PlanFile:
     from runner.reports.saved_plan_json import NoPlanError, read_saved_plan  # noqa: PLC0415
 
     try:
-        with at_work(f"reading {path}"):
-            with path.open("rb") as file:
-                content = file.read(_MOST_BYTES)
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES)
+        with at_work(f"reading {path}", at_once=len(content) > _LARGE_BYTES):
             return PlanFile(path, read_saved_plan(content.decode()))
     except OSError as error:
         raise RunnerError(f"{path} cannot be read: {error.strerror}") from None

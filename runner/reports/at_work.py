@@ -15,15 +15,16 @@ _LOOK_SECONDS = 0.1
 
 
 @contextmanager
-def at_work(what: str) -> Iterator[None]:
-    """On a terminal, says what is done and for how long already, whenever nothing was shown for a moment.
+def at_work(what: str, *, at_once: bool = False) -> Iterator[None]:
+    """On a terminal, says what is done and for how long already, whenever nothing was shown for a moment; or
+    `at_once`, where what is done lets no other thread run. Bars come before it.
 
-    Bars come before it. Inside the block nothing else may be written to the terminal.
+    Inside the block nothing else may be written to the terminal.
     """
     if not sys.stderr.isatty():
         yield
         return
-    pulse = _Pulse(what)
+    pulse = _Pulse(what, 0 if at_once else _PATIENCE_SECONDS)
     _pulses.append(pulse)
     try:
         yield
@@ -45,14 +46,17 @@ def bar_ended() -> None:
 class _Pulse:
     """Looks on from a thread of its own: whoever is at work has no time to tell."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, patience: float) -> None:
         self._what = what
+        self._patience = patience
         self._began = time.monotonic()
         self._silent_since = self._began
         self._bars = 0
         self._shown: Progress | None = None
         self._lock = threading.Lock()
         self._ended = threading.Event()
+        if patience == 0:
+            self._shown = self._show()
         self._thread = threading.Thread(target=self._look, name="at work", daemon=True)
         self._thread.start()
 
@@ -74,7 +78,7 @@ class _Pulse:
     def _look(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
             with self._lock:
-                silent = self._bars == 0 and time.monotonic() > self._silent_since + _PATIENCE_SECONDS
+                silent = self._bars == 0 and time.monotonic() > self._silent_since + self._patience
                 if silent and self._shown is None:
                     self._shown = self._show()
 

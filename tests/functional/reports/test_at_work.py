@@ -35,6 +35,12 @@ def test_quick_work_shows_nothing(monkeypatch):
     assert sent == []
 
 
+def test_at_once_it_is_shown_before_the_work_begins(monkeypatch):
+    with terminal(monkeypatch) as sent, at_work("parsing", at_once=True):
+        wait_until(lambda: "parsing" in shown(sent))
+    assert "".join(sent).rstrip().endswith("\x1b[2K")
+
+
 def test_it_gives_way_to_a_bar_and_comes_back_after_it(monkeypatch):
     times = iter([0.0, *[2.0 + step for step in range(1000)]])
     with terminal(monkeypatch) as sent, at_work("sorting"):
