@@ -50,6 +50,8 @@ class Mark:
         """Raises LedgerError when the ledger is a copy, or older than what was done with it; else takes note
         of how far it reaches.
         """
+        # Read first: a run at work moves them, and only after the ledger.
+        marks = [_read(file) for file in self._files]
         with self._ledger.engine.begin() as connection:
             has_runs = connection.scalar(select(runs.c.id).limit(1)) is not None
             newest = reach(connection)
@@ -58,8 +60,7 @@ class Mark:
             self._adopt()
         elif _fact(self._ledger, name, identity) != identity:
             raise self._refusal("is a copy, and the original may know of calls that it does not")
-        for file in self._files:
-            marked_id, marked = _read(file)
+        for marked_id, marked in marks:
             if any(marked) and marked_id != self._ledger_id:
                 raise self._refusal(f"is not the one that was used here: that one had {_words(marked)}")
             if marked.attempt > newest.attempt:

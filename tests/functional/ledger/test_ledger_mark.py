@@ -238,3 +238,17 @@ def test_a_ledger_that_goes_back_in_time_during_a_run_is_noticed(ledger, folder)
         with pytest.raises(LedgerError, match="forgotten what was committed"):
             notice()
     mark.advance(10)
+
+
+def test_a_run_that_sends_while_somebody_checks_is_no_reason_for_doubt(ledger, folder, monkeypatch):
+    run, _ = begin(ledger, *people(2))
+    queue = CallQueue(ledger.engine, CAMPAIGN, run, intended=Mark(ledger, folder).advance)
+    desk = Mark(ledger, folder)
+    identity = desk._identity  # noqa: SLF001 - it is asked for between the two that are compared
+
+    def identity_while_it_sends():
+        assert claim_all(queue, most=1)
+        return identity()
+
+    monkeypatch.setattr(desk, "_identity", identity_while_it_sends)
+    desk.check()
