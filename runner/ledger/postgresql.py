@@ -69,11 +69,12 @@ def place_of(url: URL) -> str:
 def identity(connection: Connection) -> str:
     """The server's and the database's own numbers: a dump that is loaded elsewhere has others.
 
-    A standby that takes over has the same.
+    A standby that takes over has the same. Where a provider hides the server's, the database's must do.
     """
-    server = connection.scalar(text("SELECT system_identifier FROM pg_control_system()"))
+    may_ask = connection.scalar(text("SELECT has_function_privilege('pg_control_system()', 'execute')"))
+    server = may_ask and connection.scalar(text("SELECT system_identifier FROM pg_control_system()"))
     database = connection.scalar(text("SELECT oid FROM pg_database WHERE datname = current_database()"))
-    return f"{server}/{database}"
+    return f"{server or ''}/{database}"
 
 
 def keep_copy(connection: Connection, revision: str) -> str:

@@ -1,14 +1,16 @@
 """A ledger that forgot what was sent is noticed before anybody is called again."""
 
+import re
 import shutil
 import stat
 from contextlib import closing
 
 import pytest
 from ledger_values import CAMPAIGN, NOW, begin, call, claim_all, people, phone, rows
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from runner.errors import LedgerError
+from runner.ledger import postgresql
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Ending
 from runner.ledger.ledger import Ledger
@@ -115,6 +117,21 @@ def test_a_copied_database_is_refused(postgres, tmp_path):
         Mark(copy, tmp_path / "there").check()
     with closing(Ledger.open(url)) as ledger:
         Mark(ledger, tmp_path / "here").check()
+
+
+def test_a_server_that_hides_its_number_is_no_obstacle(postgres_ledger):
+    with postgres_ledger.engine.begin() as connection:
+        connection.execute(text("CREATE ROLE nobody_in_particular"))
+        connection.execute(text("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC"))
+    try:
+        with postgres_ledger.engine.begin() as connection:
+            connection.execute(text("SET LOCAL ROLE nobody_in_particular"))
+            assert re.fullmatch(r"/\d+", postgresql.identity(connection))
+    finally:
+        with postgres_ledger.engine.begin() as connection:
+            connection.execute(text("GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC"))
+            connection.execute(text("DROP ROLE nobody_in_particular"))
+            assert re.fullmatch(r"\d+/\d+", postgresql.identity(connection))
 
 
 @pytest.mark.parametrize(
