@@ -7,33 +7,20 @@ meets anything else, a call that was settled meanwhile or a call_id that another
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from runner.ledger.claim import Claim, Ending, LostClaimError
-from runner.ledger.rows import some_at_a_time
+from runner.ledger.rows import execute_plain, some_at_a_time
 from runner.ledger.states import CallState, takes_evidence
 from runner.ledger.tables import attempts, calls
 from runner.ledger.trail import Move, give_up, record_transition, record_transitions
 
+_SETTLED_AT_ONCE = 64
+"""Calls in one statement: as many as may be under way. Old releases of SQLite take 999 values."""
 # Made once: building a statement costs more than running it.
-_SETTLE = (
-    update(calls)
-    .where(
-        calls.c.id == bindparam("of_call"),
-        calls.c.fence == bindparam("of_fence"),
-        calls.c.state == CallState.SENDING,
-    )
-    .values(
-        state=bindparam("ends"),
-        reason=bindparam("why"),
-        call_id=bindparam("given_id"),
-        link=bindparam("given_link"),
-        run=bindparam("by"),
-        updated_at=bindparam("moment"),
-    )
-)
 _ATTEMPT = update(attempts).values(
     finished_at=bindparam("moment"),
     outcome=bindparam("ends"),
@@ -59,11 +46,14 @@ def record_together(connection: Connection, run: int, ended: Sequence[Ended], no
     Raises LedgerError where one is not, or has a call_id that another call has: then none may be committed,
     and each is to be recorded alone.
     """
+    alike: defaultdict[tuple[CallState, str], list[Ended]] = defaultdict(list)
     # Always in one order, so that two runs never wait for each other.
-    in_order = sorted(ended, key=lambda each: each[0].call)
-    values = [_values(run, claim, ending, now) for claim, ending in in_order]
-    if connection.execute(_SETTLE, values).rowcount != len(values):
-        raise LostClaimError("a call was settled by somebody else while it was being sent")
+    for claim, ending in sorted(ended, key=lambda each: each[0].call):
+        alike[ending.state, ending.reason].append((claim, ending))
+    for (state, reason), settled in alike.items():
+        remaining = iter(settled)
+        while some := list(islice(remaining, _SETTLED_AT_ONCE)):
+            _settle(connection, some, (state.value, reason, run, now))
     moves = [Move(claim.call, CallState.SENDING, ending.state, ending.reason) for claim, ending in ended]
     record_transitions(connection, moves, run=run, at=now)
     _close(connection, ended, now)
@@ -111,10 +101,34 @@ def record(connection: Connection, run: int, claim: Claim, ending: Ending, now: 
         after=ending.state,
         reason=ending.reason,
     )
-    values = _values(run, claim, ending, now)
+    values = _values(claim, ending, now)
     if connection.execute(_CLOSE_LIVE, values).rowcount == 0:
         connection.execute(_CLOSE, values)
     return ending, forgotten
+
+
+def _settle(connection: Connection, ended: Sequence[Ended], said: tuple[str, str, int, float]) -> None:
+    """Ends calls that ended alike, as `said` (state, reason, run, time), but for what Insight calls them.
+
+    In one statement: at each, another thread may go first, and this one then waits for its turn. Raises
+    LostClaimError where one of them is not as it was claimed.
+    """
+    of_each = f"CASE id {'WHEN ? THEN ? ' * len(ended)}END"
+    changed = execute_plain(
+        connection,
+        f"UPDATE calls SET state = ?, reason = ?, run = ?, updated_at = ?, call_id = {of_each}, "  # noqa: S608 - placeholders
+        f"link = {of_each} WHERE state = ? AND fence = {of_each} AND id IN ({', '.join('?' * len(ended))})",
+        (
+            *said,
+            *(value for claim, ending in ended for value in (claim.call, ending.call_id)),
+            *(value for claim, ending in ended for value in (claim.call, ending.link)),
+            CallState.SENDING.value,
+            *(value for claim, _ in ended for value in (claim.call, claim.fence)),
+            *(claim.call for claim, _ in ended),
+        ),
+    )
+    if changed != len(ended):
+        raise LostClaimError("a call was settled by somebody else while it was being sent")
 
 
 def _close(connection: Connection, ended: Sequence[Ended], now: float) -> None:
@@ -128,16 +142,13 @@ def _close(connection: Connection, ended: Sequence[Ended], now: float) -> None:
             connection.execute(_CLOSE_LIVE_OF_ALL, values)
 
 
-def _values(run: int, claim: Claim, ending: Ending, now: float) -> dict[str, object]:
+def _values(claim: Claim, ending: Ending, now: float) -> dict[str, object]:
     return {
         "of_call": claim.call,
         "of_fence": claim.fence,
         "ends": ending.state,
         "why": ending.reason,
-        "given_id": ending.call_id,
-        "given_link": ending.link,
         "status": ending.http_status,
-        "by": run,
         "moment": now,
     }
 

@@ -31,13 +31,21 @@ def write_many(connection: Connection, statement: str, rows: Iterable[tuple[obje
     parameters take longer to make than the database takes to write them. Values must be those that both
     drivers know: JSON comes as text.
     """
-    if connection.dialect.paramstyle != "qmark":
-        statement = statement.replace("?", "%s")
+    statement = _in_dialect(connection, statement)
     changed = 0
     remaining = iter(rows)
     while some := list(islice(remaining, _ROWS_AT_ONCE)):
         changed += connection.exec_driver_sql(statement, some).rowcount
     return changed
+
+
+def execute_plain(connection: Connection, statement: str, values: tuple[object, ...]) -> int:
+    """Executes a statement, written as for `write_many`, once; returns how many rows it changed."""
+    return connection.exec_driver_sql(_in_dialect(connection, statement), values).rowcount
+
+
+def _in_dialect(connection: Connection, statement: str) -> str:
+    return statement if connection.dialect.paramstyle == "qmark" else statement.replace("?", "%s")
 
 
 def some_at_a_time(all_of_them: Iterable[_T]) -> Iterator[list[_T]]:

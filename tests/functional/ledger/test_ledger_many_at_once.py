@@ -93,6 +93,35 @@ def test_many_endings_share_a_commit_and_are_kept_as_each_alone(ledger):
         assert trail(ledger, claim.key)[-1] == ("sending", ending.state)
 
 
+def test_many_endings_that_are_alike_take_as_many_statements_as_one(ledger):
+    """However many times the other threads go first, it is not once for each call."""
+    _, queue = begin(ledger, *people(21))
+    first, *others = claim_all(queue)
+    with counted(ledger) as for_one:
+        queue.finish_together([(first, queued(0))], NOW)
+    with counted(ledger) as for_many:
+        queue.finish_together([(claim, queued(claim.call + 100)) for claim in others], NOW)
+    assert len(for_many) == len(for_one)
+
+
+def test_more_endings_than_fit_into_a_statement_are_each_kept(ledger):
+    _, queue = begin(ledger, *people(150))
+    claims = claim_all(queue, most=150)
+    # In another order than that of the calls.
+    ended = [(claim, queued(1000 + claim.call)) for claim in reversed(claims)]
+    assert queue.finish_together(ended, NOW) == [ending for _, ending in ended]
+    kept = rows(ledger, "SELECT id, call_id, link, state FROM calls ORDER BY id")
+    assert kept == [
+        {
+            "id": claim.call,
+            "call_id": str(1000 + claim.call),
+            "link": f"/{1000 + claim.call}",
+            "state": "queued",
+        }
+        for claim in claims
+    ]
+
+
 def test_a_lost_claim_among_others_is_lost_alone(ledger):
     _, queue = begin(ledger, *people(3))
     first, lost, last = claim_all(queue)
