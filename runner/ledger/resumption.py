@@ -133,13 +133,16 @@ def _first_run(connection: Connection, campaign: str) -> Row[*tuple[Any, ...]] |
 def _mark(connection: Connection, campaign: str, digest: str) -> str:
     """What a plan is made from, with all in the ledger that changes plans and is no ordinary sending.
 
-    That is counted, for nothing of it goes away while a plan is carried out, and clocks differ. Every act of
-    a person that changes a call is kept, so that the trail need not be searched. And a list may have named
-    somebody whose call was skipped for it, and name them no more: a new plan would call them.
+    That is counted, for clocks differ. Every act of a person that changes a call is kept, so that the trail
+    need not be searched. And a list may have named somebody whose call was skipped for it, and name them no
+    more: a new plan would call them. With the sum of the calls, one may not come for another that goes.
     """
     acts = select(func.count()).where(actions.c.campaign == campaign, actions.c.verb.not_in(_HARMLESS))
-    skipped = select(func.count()).where(calls.c.campaign == campaign, calls.c.state == CallState.SKIPPED)
-    return f"{digest} {connection.scalar(acts)} {connection.scalar(skipped)}"
+    skipped = select(func.count(), func.sum(calls.c.id)).where(
+        calls.c.campaign == campaign, calls.c.state == CallState.SKIPPED
+    )
+    number, together = connection.execute(skipped).one()
+    return f"{digest} {connection.scalar(acts)} {number} {together or 0}"
 
 
 def _check_others(connection: Connection, campaign: str, first: Row[*tuple[Any, ...]]) -> None:

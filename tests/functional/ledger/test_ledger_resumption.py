@@ -247,6 +247,22 @@ def test_not_after_an_operators_word(ledger, resolution):
     assert remainder(ledger) is None
 
 
+def test_not_after_a_call_was_skipped_while_another_that_was_skipped_proved_to_be_queued(ledger):
+    _, queue = enter(ledger, *people(3))
+    (claim,) = claim_all(queue, most=1)
+    queue.finish(claim, Ending(state=CallState.PLANNED, reason="not sent"), NOW)
+    (first, _, _), (second, _, _), _ = queue.waiting_people()
+    queue.skip({first: "suppressed: on list:4"}, NOW)
+    enter(ledger, *people(3, change=Change.UNCHANGED)[1:])
+    die(ledger)
+    assert remainder(ledger).planned == 2
+    queue.finish(claim, QUEUED, NOW)
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE calls SET state = 'skipped' WHERE id = :id"), {"id": second})
+    assert sorted(states(ledger).values()) == ["planned", "queued", "skipped"]
+    assert remainder(ledger) is None
+
+
 @pytest.mark.parametrize(
     ("basis", "now", "says"),
     [
