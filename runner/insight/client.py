@@ -35,6 +35,8 @@ _CONNECTIONS = 8
 _KEEPALIVE_SECONDS = 2.0
 """Short, because a connection that the server is about to close may swallow a request."""
 _LARGEST_BODY = 64 * 1024
+_LONG_ANSWER = 8 * 1024
+"""Far more than Insight has to say."""
 _ACCEPTED = 202
 
 
@@ -150,7 +152,7 @@ class InsightClient:
                 async with aclosing(response):
                     wire.headers_came(response)
                     await wire.read(response)
-                if wire.behind != b"":
+                if not wire.leaves_nothing_behind:
                     # The next request would be given it for its answer.
                     await transport.aclose()
                 return wire.answered()
@@ -187,8 +189,8 @@ class _Wire:
         match event:
             case "http11.send_request_headers.started":
                 self._may_leave()
-            case "http11.response_closed.started":
-                self.behind = _behind_the_answer(self._transport)
+            case "http11.response_closed.started" if self._response is not None:
+                self.behind = _behind_the_answer(self._transport, self._response)
 
     def _may_leave(self) -> None:
         try:
@@ -209,6 +211,11 @@ class _Wire:
                 del self._body[_LARGEST_BODY:]
                 return
         self._is_whole = True
+
+    @property
+    def leaves_nothing_behind(self) -> bool:
+        """Whether the connection may be used again. Of a long answer the end of what came is not seen."""
+        return self.behind == b"" and len(self._body) <= _LONG_ANSWER
 
     def answered(self) -> Exchange:
         if self._is_whole and self.behind and self.behind.strip():
@@ -252,7 +259,7 @@ def _transport(context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
     )
 
 
-def _behind_the_answer(transport: httpx.AsyncHTTPTransport) -> bytes | None:
+def _behind_the_answer(transport: httpx.AsyncHTTPTransport, response: httpx.Response) -> bytes | None:
     """What the connection received beyond what was read of the answer; None where nobody knows.
 
     httpx tells nobody: it would take it for the beginning of the next answer. Where a release keeps it
@@ -261,9 +268,19 @@ def _behind_the_answer(transport: httpx.AsyncHTTPTransport) -> bytes | None:
     pool: Any = transport._pool  # noqa: SLF001 - there is no other way to know
     try:
         behind: bytes = pool.connections[0]._connection._h11_state.trailing_data[0]  # noqa: SLF001 - likewise
-    except (AttributeError, IndexError):
+        tls = response.extensions["network_stream"].get_extra_info("ssl_object")
+    except (AttributeError, IndexError, KeyError):
         return None
-    return behind
+    return behind if tls is None else behind + _undecrypted(tls)
+
+
+def _undecrypted(tls: ssl.SSLObject) -> bytes:
+    """What came behind in TLS records of its own."""
+    try:
+        return tls.read(_LARGEST_BODY)
+    except ssl.SSLError:
+        # Nothing came, or the word that nothing more will.
+        return b""
 
 
 def _describe(error: Exception) -> str:

@@ -409,10 +409,11 @@ def test_a_tls_handshake_that_fails_is_not_sent(behave: Behaviour, deadline: flo
     assert len(server.connections) == 1
 
 
-@pytest.mark.skipif(
-    shutil.which("openssl") is None, reason="openssl, which makes the certificate, is missing"
-)
-def test_a_certificate_nobody_vouches_for_is_not_sent(tmp_path) -> None:
+@pytest.fixture
+def tls_server(tmp_path) -> tuple[ssl.SSLContext, str]:
+    """What a TLS server needs, and the file of a certificate that nobody vouches for."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which makes the certificate, is missing")
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     subprocess.run(
         [
@@ -424,6 +425,11 @@ def test_a_certificate_nobody_vouches_for_is_not_sent(tmp_path) -> None:
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    return context, str(certificate)
+
+
+def test_a_certificate_nobody_vouches_for_is_not_sent(tls_server) -> None:
+    context, _ = tls_server
     seen = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -439,6 +445,42 @@ def test_a_certificate_nobody_vouches_for_is_not_sent(tmp_path) -> None:
     assert isinstance(outcome, NotSent)
     assert "certificate" in outcome.reason
     assert not any(seen)
+
+
+@pytest.mark.parametrize(
+    ("records", "outcome", "connections"),
+    [
+        ((answer(), answer(status="400 Bad Request")), Uncertain, 2),
+        ((answer()[:20], answer()[20:]), Accepted, 1),
+    ],
+)
+def test_over_tls_too_what_comes_behind_an_answer_is_never_taken_for_the_next_one(
+    tls_server, monkeypatch, records, outcome, connections
+) -> None:
+    context, certificate = tls_server
+    monkeypatch.setenv("SSL_CERT_FILE", certificate)
+    made = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        made.append(writer)
+        while await reader.readuntil(b"\r\n\r\n"):
+            await reader.readuntil(b"Ann")
+            # Each a TLS record of its own, all in one piece.
+            writer.transport._ssl_protocol._write_appdata(records)  # noqa: SLF001 - nothing else does so
+
+    async def run() -> list[Exchange]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        base_url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
+        async with client(base_url) as insight:
+            found = [await insight.queue(request(), before_send=nothing) for _ in range(2)]
+        server.close()
+        for writer in made:
+            writer.transport.abort()
+        return found
+
+    exchanges = asyncio.run(run())
+    assert [type(judge(exchange)) for exchange in exchanges] == [outcome] * 2
+    assert len(made) == connections
 
 
 def test_a_request_that_waits_for_a_free_connection_has_its_whole_deadline_yet() -> None:
