@@ -12,6 +12,7 @@ from runner.planning.plan import CallRequest
 
 HIDDEN = "•••"
 _SHORTEST_VALUE = 3
+_HALF_AN_ESCAPE = re.compile(r"(%[0-9A-Fa-f]?|\\(u[0-9A-Fa-f]{0,3})?|&#?\w{0,8})$")
 _NUMBER = re.compile(r"\+?\d(?:[\s().-]?\d){6,}")
 
 
@@ -36,16 +37,23 @@ def redact(text: str, request: CallRequest) -> str:
     A server may quote a value as it stood in the form, in JSON or in a page. Where reading the text so brings
     one to light, the text is returned as it was read.
     """
-    values = [*request.metadata.values(), request.result_url]
-    quoted = sorted((value for value in values if len(value) >= _SHORTEST_VALUE), key=len, reverse=True)
+    # Blanks are folded in what a server said, and so they are in what is looked for.
+    values = {one_line(value) for value in (*request.metadata.values(), request.result_url)}
+    quoted = sorted(filter(_is_telling, values), key=len, reverse=True)
     is_cut = len(text) >= MOST_SHOWN
-    text = _hide(text, quoted, is_cut=is_cut)
-    for read in (_unescape, lambda escaped: unquote_plus(_unescape(escaped))):
-        plain = read(text)
+    text = _hide(_HALF_AN_ESCAPE.sub("", text) if is_cut else text, quoted, is_cut=is_cut)
+    plain = text
+    for read in _READINGS:
+        plain = one_line(read(plain)).rstrip("\N{REPLACEMENT CHARACTER}")
         hidden = _hide(plain, quoted, is_cut=is_cut)
         if hidden != plain:
-            text = one_line(hidden)
+            text = plain = hidden
     return text
+
+
+def _is_telling(value: str) -> bool:
+    """A name may have two characters where each is a word."""
+    return len(value) >= (_SHORTEST_VALUE if value.isascii() else 2)
 
 
 def _hide(text: str, values: Sequence[str], *, is_cut: bool) -> str:
@@ -71,7 +79,17 @@ def _unescape(text: str) -> str:
 
 
 def _from_json(text: str) -> str:
-    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+    text = re.sub(r"\\(?:u([0-9a-fA-F]{4})|([\"\\/bfnrt]))", _unescaped, text)
     # Beyond the first 65,536 characters JSON writes two.
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return re.sub(r"\\([\"\\/])", r"\1", text)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    number, character = found.groups()
+    if number is not None:
+        return chr(int(number, 16))
+    return character if character in '"\\/' else " "
+
+
+_READINGS = (_unescape, unquote_plus, _unescape, unquote_plus)
+"""Escapes may stand in escapes."""
