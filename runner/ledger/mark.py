@@ -55,10 +55,9 @@ class Mark:
         with self._ledger.engine.begin() as connection:
             has_runs = connection.scalar(select(runs.c.id).limit(1)) is not None
             newest = reach(connection)
-        name, identity = self._identity()
         if not has_runs:
             self._adopt()
-        elif _fact(self._ledger, name, identity) != identity:
+        elif any(_fact(self._ledger, name, number) != number for name, number in self._identity().items()):
             raise self._refusal("is a copy, and the original may know of calls that it does not")
         for marked_id, marked in marks:
             if any(marked) and marked_id != self._ledger_id:
@@ -107,17 +106,17 @@ class Mark:
 
     def _adopt(self) -> None:
         """From now on this file or database is the ledger, and any other with its contents a copy."""
-        name, identity = self._identity()
-        _fact(self._ledger, name, identity)
-        with self._ledger.engine.begin() as connection:
-            connection.execute(update(facts).where(facts.c.name == name).values(value=identity))
+        for name, number in self._identity().items():
+            _fact(self._ledger, name, number)
+            with self._ledger.engine.begin() as connection:
+                connection.execute(update(facts).where(facts.c.name == name).values(value=number))
 
-    def _identity(self) -> tuple[str, str]:
-        """What tells this file or database from a copy: the name of the fact, and what it is here."""
+    def _identity(self) -> dict[str, str]:
+        """What tells this file or database from a copy, as far as it is told: names of facts, and numbers."""
         if self._ledger.path is not None:
-            return "inode", sqlite.identity(self._ledger.path)
+            return sqlite.identity(self._ledger.path)
         with self._ledger.engine.begin() as connection:
-            return "database", postgresql.identity(connection)
+            return postgresql.identity(connection)
 
     def _write(self, newest: Reach, fields: Iterable[int]) -> None:
         records = [

@@ -31,6 +31,8 @@ _END_OVERDUE_TRANSACTIONS = text(
 )
 """Those that the server should have ended by itself two seconds ago."""
 
+_DATABASE_NUMBER = text("SELECT oid FROM pg_database WHERE datname = current_database()")
+
 
 def engine(url: URL) -> Engine:
     """An engine whose connections have the safe settings. Raises SettingsError without the driver."""
@@ -66,15 +68,15 @@ def place_of(url: URL) -> str:
     return f"{url.database or ''} on {where}"
 
 
-def identity(connection: Connection) -> str:
+def identity(connection: Connection) -> dict[str, str]:
     """The server's and the database's own numbers: a dump that is loaded elsewhere has others.
 
-    A standby that takes over has the same. Where a provider hides the server's, the database's must do.
+    A standby that takes over has the same. A provider may hide the server's, from some or from all.
     """
-    may_ask = connection.scalar(text("SELECT has_function_privilege('pg_control_system()', 'execute')"))
-    server = may_ask and connection.scalar(text("SELECT system_identifier FROM pg_control_system()"))
-    database = connection.scalar(text("SELECT oid FROM pg_database WHERE datname = current_database()"))
-    return f"{server or ''}/{database}"
+    found = {"database": str(connection.scalar(_DATABASE_NUMBER))}
+    if connection.scalar(text("SELECT has_function_privilege('pg_control_system()', 'execute')")):
+        found["server"] = str(connection.scalar(text("SELECT system_identifier FROM pg_control_system()")))
+    return found
 
 
 def keep_copy(connection: Connection, revision: str) -> str:

@@ -54,9 +54,9 @@ def engine(url: URL) -> Engine:
     return made
 
 
-def identity(path: Path) -> str:
+def identity(path: Path) -> dict[str, str]:
     """The number that the file system gave the file: a copy rarely has the same."""
-    return str(path.stat().st_ino)
+    return {"inode": str(path.stat().st_ino)}
 
 
 def keep_copy(path: Path, revision: str) -> Path:
