@@ -214,6 +214,8 @@ def _folded(key: str) -> str:
     Lists come from other programs: they change the case, leave invisible characters or write 1001 as 1001.0.
     """
     if not key.isascii():
+        # Full-width letters and blanks that do not break are others' ways of writing the usual ones.
+        key = unicodedata.normalize("NFKC", key)
         key = "".join(character for character in key if unicodedata.category(character) != "Cf")
     return _WHOLE_NUMBER.sub(r"\1", key.strip().casefold())
 

@@ -92,16 +92,18 @@ def _refuse_damaged_utf8(path: Path, name: str) -> None:
     an accent would be mangled. Of text in Latin-1, hardly anything looks like UTF-8 by chance.
     """
     wrong = right = first = line = 0
+    is_marked = False
     # Every byte that is no UTF-8 becomes one of these characters.
     with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         for line, text in enumerate(file, start=1):
             if text.isascii():
                 continue
+            is_marked = is_marked or (line == 1 and text.startswith("\N{BYTE ORDER MARK}"))
             bad = len(_NO_UTF8.findall(text))
             first = first or (line if bad else 0)
             wrong += bad
             right += sum(not character.isascii() for character in text) - bad
-    if right >= wrong:
+    if right >= wrong or is_marked:
         raise SourceContentError(
             f"{name}:{first}: it holds a byte that is no UTF-8, as the rest of the file is"
             + (f" ({wrong:,} such bytes in all)" if wrong > 1 else ""),

@@ -72,6 +72,11 @@ def test_a_late_accent_decides_the_encoding_too(read):
     assert read(content)[-1] == (300_002, {"id": "2", "name": "Zoë"})
 
 
+def test_a_wrong_byte_behind_the_mark_of_utf8_is_refused_too(read):
+    with pytest.raises(SourceContentError, match=r"^visits\.csv:2: .* \(3 such bytes in all\)"):
+        read(codecs.BOM_UTF8 + b"id,name\n1,Jos\xe9\n2,Ren\xe9e\n3,Zo\xeb\n")
+
+
 @pytest.mark.parametrize(
     ("rows", "says"),
     [

@@ -65,6 +65,8 @@ def test_a_key_is_matched_however_it_is_composed_or_padded(lists, tmp_path):
         (1001.0, "1001"),
         (1001, "1001.0"),
         ("STRASSE-1", "straße-1"),
+        ("K\uff19", "K9"),
+        ("K\u00a09", "K 9"),
     ],
 )
 def test_a_key_is_matched_however_another_program_writes_it(lists, tmp_path, listed, key):
