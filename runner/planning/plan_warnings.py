@@ -121,7 +121,7 @@ def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
 def _pace_lowered(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     """Calls keep their starts, so that what was reviewed holds: a slower pace is for new starts alone."""
     wanted = found.campaign.pacing.calls_per_minute
-    if found.crowded and wanted is not None:
+    if found.crowded and wanted == effective_pace(found.campaign, found.requests_per_second):
         keep = "1 call keeps a start" if found.crowded == 1 else f"{found.crowded:,} calls keep starts"
         yield diagnose(
             WarningCode.PACE_LOWERED,
