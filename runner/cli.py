@@ -103,7 +103,8 @@ def run(arguments: list[str]) -> int:
     try:
         status = _run_command(arguments)
         # What cannot be written must not be found out when nobody can be told any more.
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except RunnerError as error:
         _print_error(error)
         return error.exit_status

@@ -11,7 +11,7 @@ from rich.console import Console
 from runner.campaign.loader import LoadedCampaign, load_campaign
 from runner.commands import saved_plans
 from runner.commands.binding import account_digest, api_name
-from runner.commands.carry_out import carry_out
+from runner.commands.carry_out import carry_out, signals_kept
 from runner.commands.plan_basis import PlanBasis
 from runner.commands.planning import NO_HISTORY, prepare_plan, privacy_key
 from runner.commands.resuming import basis_now, lasting_basis, resume
@@ -129,8 +129,8 @@ def _apply(
         if work.has_any or ledger.is_sending(name):
             finish = _carry_out(loaded, work, target, mark, identity, until_idle=options.until_idle)
     except RunnerError:
-        # The ledger itself may be what failed.
-        with suppress(LedgerError):
+        # The ledger itself may be what failed, or nobody reads what is said; the error is told in any case.
+        with suppress(LedgerError, OSError):
             _summarize(console, order, identity, None)
         raise
     seen = _summarize(console, order, identity, finish)
@@ -214,5 +214,5 @@ def _ask(work: Work, options: ApplyOptions) -> None:
 def _carry_out(
     loaded: LoadedCampaign, work: Work, target: Target, mark: Mark, identity: Identity, *, until_idle: bool
 ) -> Finish:
-    with live(work.calls, identity, target.clock.now) as listen:
+    with signals_kept(), live(work.calls, identity, target.clock.now) as listen:
         return asyncio.run(carry_out(loaded, work, target, mark, until_idle=until_idle, listen=listen))

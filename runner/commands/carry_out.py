@@ -29,6 +29,7 @@ from runner.ledger.mark import Mark
 from runner.planning.placement import reschedule
 from runner.planning.plan import Slot, WaitingCall
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TRIES_TO_REACH = 3
 _UNAUTHORIZED = 401
 
@@ -99,10 +100,21 @@ def heeding_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """A loop that closes leaves the signals it heard to the system, which ends a process without more ado."""
+    before = {name: signal.getsignal(name) for name in _ENDING}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
 def _stop_on_signals(stop: Callable[[], None]) -> None:
     """Ctrl-C, SIGTERM and a closed terminal end the run in order: what is under way is finished."""
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for name in _ENDING:
         # Under nohup a closed terminal is no reason to stop.
         if signal.getsignal(name) is not signal.SIG_IGN:
             loop.add_signal_handler(name, stop)

@@ -72,8 +72,11 @@ class _Pulse:
 
     def end(self) -> None:
         self._ended.set()
-        self._thread.join()
-        self._hide()
+        try:
+            self._thread.join()
+        finally:
+            # Ctrl-C may come here too.
+            self._hide()
 
     def _look(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):

@@ -1,10 +1,11 @@
 """The promise: whatever a user can cause ends in a line that says where, what and what to do."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
-from shell import wait_until
+from shell import RUNNER, wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 
@@ -46,6 +47,22 @@ def test_an_output_that_cannot_be_written_is_told_and_nobody_is_called(ready, sa
     assert result.stderr.endswith("error: the output cannot be written: No space left on device\n")
     assert "Traceback" not in result.stderr
     assert sandbox.calls() == []
+
+
+def test_without_an_output_everything_is_done_all_the_same(ready, sandbox):
+    command = f"{RUNNER} apply campaign.yaml --yes >&-"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=ready.folder,
+        env=ready.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(sandbox.calls()) == 3
 
 
 def test_a_run_that_an_error_stops_says_what_is_queued_and_how_to_go_on(ready, sandbox):

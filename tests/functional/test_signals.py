@@ -1,4 +1,4 @@
-"""Ctrl-C while a plan enters the ledger: an event loop would only heed it when all of it is there."""
+"""Signals before, in and after the event loop of a run: each ends it in order."""
 
 import asyncio
 import os
@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from runner.commands.carry_out import heeding_ctrl_c
+from runner.commands.carry_out import heeding_ctrl_c, signals_kept
 
 
 @pytest.mark.parametrize("ignored", [False, True])
@@ -32,3 +32,20 @@ def test_ctrl_c_is_heeded_at_once_unless_it_was_ignored_from_the_beginning(ignor
     finally:
         signal.signal(signal.SIGINT, outside)
     assert steps == (["entered"] if ignored else [])
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_comes_when_all_is_sent_still_ends_in_order(how):
+    """An event loop that closes would leave it to the system, and nothing would be put away."""
+
+    async def run():
+        asyncio.get_running_loop().add_signal_handler(how, lambda: None)
+
+    outside = signal.signal(how, signal.default_int_handler)
+    try:
+        with signals_kept():
+            asyncio.run(run())
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), how)
+    finally:
+        signal.signal(how, outside)
