@@ -38,7 +38,7 @@ lint: setup
 soak: setup
 	@.venv/bin/python tests/acceptance/soak.py $(ARGS)
 
-# Takes about a quarter of an hour: a million contacts are planned several times. ARGS="-k memory" runs some.
+# Takes six minutes to a quarter of an hour: a million contacts are planned several times. ARGS="-k memory" runs some.
 bench: setup
 	@.venv/bin/python -m pytest tests/benchmarks $(ARGS)
 
