@@ -46,8 +46,12 @@ def pause(campaign: str) -> int:
 
 def resume(campaign: str) -> int:
     with _acting_desk(campaign) as desk:
-        desk.operators.resume(desk.campaign, time.time())
-        _say(f"{desk.campaign} goes on where an apply of it runs; else start one with `runner apply`")
+        was_paused = desk.operators.resume(desk.campaign, time.time())
+        _say(
+            f"{desk.campaign} goes on where an apply of it runs; else start one with `runner apply`"
+            if was_paused
+            else f"{desk.campaign} was not paused: nothing was changed"
+        )
     return ExitStatus.DONE
 
 

@@ -148,23 +148,32 @@ class Mark:
 
 
 def _read(file: Path) -> tuple[str, Reach]:
-    """Of which ledger the mark is, and how far it reached; ("", nothing) where there is none."""
+    """Of which ledger the mark is, and how far it reached; ("", nothing) where there is none.
+
+    Raises LedgerError for a mark that says nothing any more.
+    """
     try:
         content = file.read_bytes()
     except OSError:
         content = b""
-    records = [_parse(content[field * _WIDTH :][:_WIDTH]) for field in _FIELDS]
+    try:
+        records = [_parse(content[field * _WIDTH :][:_WIDTH]) for field in _FIELDS]
+    except ValueError:
+        raise LedgerError(
+            f"{file} is damaged, so nobody knows whether the ledger is as it was left",
+            hint="if you know that nothing was sent since it was put there: runner trust-ledger",
+        ) from None
     ledger_id = next((marked_id for marked_id, _ in records if marked_id), "")
     return ledger_id, Reach(*(number for _, number in records))
 
 
 def _parse(record: bytes) -> tuple[str, int]:
-    try:
-        marked_id, number = record.decode().split()
-        return marked_id, int(number)
-    except ValueError:
+    """Raises ValueError for what no mark holds."""
+    if not record.strip(b"\0"):
         # Not written yet.
         return "", 0
+    marked_id, number = record.decode().split()
+    return marked_id, int(number)
 
 
 def _words(marked: Reach) -> str:

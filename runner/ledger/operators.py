@@ -108,11 +108,16 @@ class Operators:
             refuse_if_canceled(connection, campaign)
             self._stand(connection, campaign, CampaignStanding.PAUSED, "pause", now)
 
-    def resume(self, campaign: str, now: float) -> None:
-        """Lifts a pause. Raises LedgerError for a cancelled campaign: that is final."""
+    def resume(self, campaign: str, now: float) -> bool:
+        """Lifts a pause; tells whether there was one. Raises LedgerError for a cancelled campaign: that is
+        final.
+        """
         with self._engine.begin() as connection:
             refuse_if_canceled(connection, campaign)
+            if halt(connection, campaign) is None:
+                return False
             self._stand(connection, campaign, CampaignStanding.ACTIVE, "resume", now)
+            return True
 
     def cancel(self, campaign: str, now: float) -> int:
         """Withdraws every call that is not sent yet, for good; returns how many."""

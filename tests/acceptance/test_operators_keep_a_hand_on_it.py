@@ -161,6 +161,15 @@ def test_history_names_the_person_for_a_person_s_acts_and_the_process_for_a_run_
     assert all(re.search(r"new → planned \(\S+ process \d+\)$", line) for line in planned)
 
 
+def test_resuming_what_is_not_paused_changes_nothing_and_says_so(customer):
+    prepare(customer, 2)
+    customer.run("apply", "campaign.yaml", "--yes", "--limit", "1")
+    resumed = customer.run("resume", "five-zones")
+    assert resumed.returncode == 0
+    assert resumed.stdout == "five-zones was not paused: nothing was changed\n"
+    assert "resume" not in customer.run("history", "five-zones").stdout
+
+
 def test_operators_are_told_when_there_is_nothing_to_act_on(customer):
     for arguments, status, says in (
         (("pause", "nobody"), 1, "no campaign nobody"),

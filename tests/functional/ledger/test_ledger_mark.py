@@ -213,6 +213,18 @@ def test_the_mark_is_private_and_moves_before_the_claims_are_handed_out(sqlite_l
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("content", [b"garbled", b"\xff" * 64, b"0123456789abcdef twelve".ljust(64)])
+def test_a_damaged_mark_is_refused_until_a_person_says_otherwise(ledger, folder, content):
+    send(ledger, folder, call("a", phone(1)))
+    for file in folder.glob("*.mark"):
+        file.write_bytes(content)
+    with pytest.raises(LedgerError, match="is damaged") as caught:
+        Mark(ledger, folder).check()
+    assert "runner trust-ledger" in caught.value.hint
+    Mark(ledger, folder).trust("ann@desk", NOW)
+    Mark(ledger, folder).check()
+
+
 def test_a_mark_that_cannot_be_written_stops_the_run_before_anything_is_sent(ledger, folder):
     file = ledger.path.with_name("ledger.sqlite3.mark") if ledger.path else folder
     file.parent.mkdir(exist_ok=True)
