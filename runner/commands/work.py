@@ -57,7 +57,7 @@ def to_go_on_with(
     """
     return Work(
         calls=remainder.planned,
-        has_any=True,
+        has_any=bool(remainder.planned),
         begin=lambda runner, now: ledger.resume_run(binding, remainder, digest, runner, now),
         is_limited=False,
         unwanted=suppression.match,

@@ -69,22 +69,21 @@ def note_basis(connection: Connection, campaign: str, run: int, basis: Basis) ->
 def remainder(
     connection: Connection, campaign: str, digest: str, now: float, *, late_before: float
 ) -> Remainder | None:
-    """What is left of the newest plan of `campaign`; None where nothing is left, or there is none.
+    """What is left of the newest plan of `campaign`; None where there is none.
 
     `digest` is that of the basis on which a plan would be made now. A call is late that should have started
     before `late_before`. Times are UTC Unix seconds. Raises DoubtError where nobody may go on with the plan.
     """
     first = _first_run(connection, campaign)
-    states = _counted(connection, campaign)
-    planned = states.get(CallState.PLANNED, 0)
-    if first is None or not planned:
+    if first is None:
         return None
     _check(connection, campaign, first, digest, now)
+    states = _counted(connection, campaign)
     return Remainder(
         session=first.id,
         plan_id=first.plan_id,
         entered_at=first.started_at,
-        planned=planned,
+        planned=states.get(CallState.PLANNED, 0),
         late=_late(connection, campaign, late_before),
         queued=sum(states.get(state, 0) for state in _QUEUED),
     )

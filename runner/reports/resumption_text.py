@@ -29,13 +29,16 @@ def print_remainder(
 
 
 def _headline(left: Remainder) -> list[Text]:
+    what = "Going on" if left.planned else "Plan"
     lines = [
-        Text(f"Going on: {left.planned:,} to call, {left.queued:,} already queued", style="bold"),
+        Text(f"{what}: {left.planned:,} to call, {left.queued:,} already queued", style="bold"),
         Text(
             f"Nothing has changed since the plan of {rfc3339(left.entered_at)}: campaign, contacts, lists, "
             "settings and data are the same."
         ),
     ]
+    if not left.planned:
+        lines.insert(1, Text("Nothing to do: everybody who can be called is queued already."))
     if left.late:
         lines.append(
             Text(

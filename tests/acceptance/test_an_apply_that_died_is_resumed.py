@@ -70,6 +70,20 @@ def test_it_goes_on_with_its_plan_and_calls_nobody_twice(ready, sandbox):
     assert len(set(called(sandbox))) == len(called(sandbox)) >= states["queued"]
 
 
+def test_when_everybody_was_called_that_is_known_at_once_too(ready, sandbox):
+    ready.environment["RUNNER_REQUESTS_PER_SECOND"] = "100"
+    assert apply(ready).returncode == 0
+    again = apply(ready)
+    assert again.returncode == 0, again.stderr
+    assert f"Plan: 0 to call, {PEOPLE - 1} already queued" in again.stdout
+    assert "Nothing to do: everybody who can be called is queued already." in again.stdout
+    assert RESUMED in again.stdout
+    assert len(sandbox.calls()) == PEOPLE - 1
+    ready.write("contacts.csv", contacts_csv(PEOPLE + 1))
+    assert apply(ready).returncode == 0
+    assert len(sandbox.calls()) == PEOPLE
+
+
 def test_it_may_die_again_and_again(died, sandbox):
     for calls in (8, 13):
         assert RESUMED in die(died, sandbox, calls)

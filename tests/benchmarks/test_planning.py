@@ -176,6 +176,28 @@ def test_an_apply_that_died_sends_its_next_call_at_once(tmp_path):
     assert seconds < 3
 
 
+def test_an_apply_with_everything_queued_says_so_at_once(tmp_path):
+    crowd.write_contacts(tmp_path / "contacts.csv", MANY)
+    crowd.write_suppressed(tmp_path / "suppressed.csv", MANY // ON_A_LIST, MANY)
+    (tmp_path / "campaign.yaml").write_text(CAMPAIGN)
+    apply = [RUNNER, "apply", "campaign.yaml", "--yes", "--until-idle"]
+    with sandbox(tmp_path) as environment:
+        cost(apply, tmp_path, environment)
+        held(tmp_path / "ledger.sqlite3", MANY)
+        # As after two days of sending.
+        with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as database, database:
+            database.execute("UPDATE calls SET state = 'queued'")
+        again = cost(apply, tmp_path, environment)
+    assert "Nothing to do" in (tmp_path / "output.txt").read_text()
+    row(
+        "apply again, a million calls queued: until it says that nothing is left",
+        f"{again.seconds:.1f} s, {again.mebibytes:.0f} MiB",
+        "under 3 s",
+        again.seconds < 3,
+    )
+    assert again.seconds < 3
+
+
 def until_next_post(folder: Path, environment: dict[str, str]) -> float:
     """Seconds from the start of an apply until the sandbox has one more call; then the apply is killed."""
     before = posts(environment)

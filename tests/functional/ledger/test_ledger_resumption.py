@@ -200,10 +200,12 @@ def test_not_when_the_clock_went_back(ledger):
     assert remainder(ledger, now=NOW - 1) is None
 
 
-def test_not_when_nothing_is_left(ledger):
+def test_when_nothing_is_left_that_is_known_at_once_too(ledger):
     _, queue = enter(ledger, call("a", phone(1)))
     settle(queue, QUEUED)
-    assert remainder(ledger) is None
+    left = remainder(ledger)
+    assert (left.planned, left.queued) == (0, 1)
+    assert remainder(ledger, digest="something else") is None
 
 
 def test_not_when_another_plan_came_after(ledger):
