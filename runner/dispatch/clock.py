@@ -5,6 +5,7 @@ measured, 60,000 date jobs at one instant with the default grace of a second ran
 grace all at once.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -46,9 +47,14 @@ class AlarmClock:
         """Rings at `at`, instead of at any earlier setting. `idle` says that nothing is under way."""
         self._ring_at(at)
 
-    def stop(self) -> None:
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    async def stop(self) -> None:
+        """Rings no more."""
+        if not self._scheduler.running:
+            return
+        self._scheduler.pause()
+        # A ring that is just about to be heard is: cancelled, APScheduler would report it as a failure.
+        await asyncio.sleep(0)
+        self._scheduler.shutdown(wait=False)
 
     def _ring_at(self, at: float) -> None:
         by_this_machine = at - self._ahead

@@ -108,7 +108,7 @@ class Dispatcher:
         finally:
             await self._sender.drain()
             heartbeat.cancel()
-            self._clock.stop()
+            await self._clock.stop()
             self._ledger.shutdown()
         if self._course.error is not None:
             raise self._course.error
