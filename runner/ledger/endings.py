@@ -7,7 +7,6 @@ meets anything else, a call that was settled meanwhile or a call_id that another
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
@@ -51,8 +50,7 @@ def record_together(connection: Connection, run: int, ended: Sequence[Ended], no
     for claim, ending in sorted(ended, key=lambda each: each[0].call):
         alike[ending.state, ending.reason].append((claim, ending))
     for (state, reason), settled in alike.items():
-        remaining = iter(settled)
-        while some := list(islice(remaining, _SETTLED_AT_ONCE)):
+        for some in some_at_a_time(settled, _SETTLED_AT_ONCE):
             _settle(connection, some, (state.value, reason, run, now))
     moves = [Move(claim.call, CallState.SENDING, ending.state, ending.reason) for claim, ending in ended]
     record_transitions(connection, moves, run=run, at=now)

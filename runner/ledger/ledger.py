@@ -135,9 +135,9 @@ class Ledger:
         """Writes the plan into the ledger, in one transaction, and returns the id of the run that holds it.
 
         With a `basis`, a later run may go on with the plan. The calls pass through `watch` on their way.
-        Where other runs are at work on the campaign, the new one joins them: its plan may only take calls
-        away. Raises LedgerError when the campaign is bound elsewhere, or the ledger changed since it was
-        read, CampaignHeldError when the others carry out something else.
+        Where other runs are at work on the campaign, the new one joins them: its plan may take calls away,
+        and takes over what they leave alone. Raises LedgerError when the campaign is bound elsewhere, or the
+        ledger changed since it was read, CampaignHeldError when the others carry out something else.
         """
         with self.engine.begin() as connection:
             self._bind(connection, binding, now)

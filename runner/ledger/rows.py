@@ -48,10 +48,10 @@ def _in_dialect(connection: Connection, statement: str) -> str:
     return statement if connection.dialect.paramstyle == "qmark" else statement.replace("?", "%s")
 
 
-def some_at_a_time(all_of_them: Iterable[_T]) -> Iterator[list[_T]]:
-    """As many as one statement may name."""
+def some_at_a_time(all_of_them: Iterable[_T], most: int = _NAMED_AT_ONCE) -> Iterator[list[_T]]:
+    """As many as one statement may name; fewer where it says more of each."""
     remaining = iter(all_of_them)
-    while some := list(islice(remaining, _NAMED_AT_ONCE)):
+    while some := list(islice(remaining, most)):
         yield some
 
 
