@@ -1,9 +1,17 @@
-"""What all tests may use: the databases that a ledger can live in."""
+"""What all tests may use: the databases that a ledger can live in. How they were started changes nothing."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 from postgres import PostgresServer, postgres_server
+
+# A shell in the background ignores SIGINT, and nohup ignores SIGHUP. Processes that tests start would inherit
+# this, and `runner` leaves a signal alone that was ignored when it began. A signal that is caught is back to
+# its default in a new process; the tests themselves still outlive a hangup.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,12 @@
 """A user at a shell, and sandboxes that end with the test."""
 
 import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from shell import Person, SandboxServer, server_on
-
-# A shell that runs the tests in the background has them ignore Ctrl-C; whatever they start would inherit
-# that, and `runner` leaves a signal alone that was ignored when it began.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

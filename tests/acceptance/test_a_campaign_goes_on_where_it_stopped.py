@@ -2,9 +2,10 @@
 
 import json
 import signal
+import subprocess
 
 import pytest
-from shell import wait_until
+from shell import RUNNER, wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 
@@ -59,6 +60,24 @@ def test_a_rehearsal_that_is_ended_while_it_plans_leaves_nothing_behind(customer
     assert err.endswith("interrupted\n")
     assert out == ""
     assert list(temporary.iterdir()) == []
+
+
+def test_an_apply_under_nohup_goes_on_after_a_hangup(customer, sandbox):
+    prepare(customer)
+    process = subprocess.Popen(
+        ["nohup", RUNNER, "apply", "campaign.yaml", "--yes"],
+        cwd=customer.folder,
+        env=customer.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: len(sandbox.calls()) >= 1, "a call")
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert len(sandbox.calls()) == 40
 
 
 def test_until_idle_leaves_when_nothing_is_due_and_names_the_next_time(customer, sandbox):
