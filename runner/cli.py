@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from runner.errors import ExitStatus, RunnerError, UsageError
 
@@ -377,13 +378,22 @@ def doctor() -> int:
     return doctor()
 
 
-@app.command()
+class _SandboxCommand(TyperCommand):
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - Typer's own types
+        """Explains the faults; it alone needs the sandbox's modules."""
+        from runner.insight.sandbox.faults import MEANINGS, SPELLING  # noqa: PLC0415 - see the module's docstring
+
+        with formatter.section(f"Faults, each as {SPELLING}"):
+            formatter.write_dl(list(MEANINGS.items()))
+
+
+@app.command(cls=_SandboxCommand)
 def sandbox(
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")] = 8025,
     fault: Annotated[
         list[str] | None,
-        typer.Option(metavar="SPEC", help="Misbehave on queue requests, such as 500*3, reset-after@10%."),
+        typer.Option(metavar="SPEC", help="Misbehave on queue requests, such as 500*3 or reset-after@10%."),
     ] = None,
 ) -> int:
     """Run a local Insight stand-in as a server, to try campaigns without calling anybody."""

@@ -8,6 +8,7 @@ import pytest
 from shell import RUNNER, wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
+from runner.insight.sandbox.faults import MEANINGS
 
 
 @pytest.fixture
@@ -147,11 +148,17 @@ def test_refused_calls_show_the_api_s_own_words_and_end_with_status_6(ready, sta
         (("dance",), 64, "dance"),
         (("plan",), 64, "CAMPAIGN"),
         (("status", "nobody"), 1, "nobody"),
-        (("sandbox", "--fault", "sneeze"), 64, "sneeze"),
+        (("sandbox", "--fault", "sneeze"), 64, "reset-after: queues the call and resets the connection"),
     ],
 )
 def test_wrong_usage(ready, arguments, status, says):
     fails(ready, arguments, status=status, says=says)
+
+
+def test_the_help_of_the_sandbox_explains_every_fault(person):
+    said = " ".join(person.run("sandbox", "--help").stdout.split())
+    for kind, meaning in MEANINGS.items():
+        assert f"{kind} {meaning}" in said
 
 
 def test_a_name_with_a_line_break_gives_no_command_to_github(ready):

@@ -190,6 +190,9 @@ class Api:
         match kind:
             case Kind.ERROR_AFTER:
                 return self._error(request, 500)
+            case Kind.NOT_FOUND_AFTER:
+                denied = {"success": False, "call_id": call.call_id, "error": _ERRORS[404]}
+                return self._answer(request, 404, denied)
             case Kind.GARBAGE:
                 return self._dated(Response("<<<%&", media_type="application/json"))
             case Kind.DRIP:

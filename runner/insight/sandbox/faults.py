@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,30 +12,39 @@ STATUSES = (400, 401, 403, 404, 405, 409, 415, 429, 500, 503)
 
 
 class Kind(StrEnum):
-    """What goes wrong with a queue request."""
+    """What goes wrong with a queue request; `MEANINGS` says it in full."""
 
     STATUS = "status"
-    """Answers with an error status and queues nothing."""
     REFUSE = "refuse"
-    """Closes the connection before reading from it."""
     RESET_BEFORE = "reset-before"
-    """Reads the request and resets the connection, nothing queued."""
     RESET_AFTER = "reset-after"
-    """Queues the call and resets the connection instead of answering."""
     HANG_BEFORE = "hang-before"
-    """Reads the request and never answers, nothing queued."""
     HANG = "hang"
-    """Queues the call and never answers."""
     DRIP = "drip"
-    """Queues the call and answers byte by byte."""
     GARBAGE = "garbage"
-    """Queues the call and answers 200 with nonsense."""
     SLOW = "slow"
-    """Waits, then does everything right."""
     REDIRECT = "redirect"
-    """Answers 307 with an address to send it to again; nothing queued."""
     ERROR_AFTER = "500-after"
-    """Queues the call and answers 500."""
+    NOT_FOUND_AFTER = "404-after"
+
+
+SPELLING = "KIND[:SECONDS][*TIMES][@PERCENT%]"
+
+MEANINGS: Mapping[str, str] = {
+    Kind.REFUSE: "closes the connection before it reads from it",
+    Kind.RESET_BEFORE: "reads the request and resets the connection; nothing is queued",
+    Kind.RESET_AFTER: "queues the call and resets the connection instead of answering",
+    Kind.HANG_BEFORE: "reads the request and never answers; nothing is queued",
+    Kind.HANG: "queues the call and never answers",
+    Kind.DRIP: "queues the call and answers byte by byte",
+    Kind.GARBAGE: "queues the call and answers 200 with nonsense",
+    Kind.SLOW: "waits SECONDS (1 if not given), then does everything right",
+    Kind.REDIRECT: "answers 307 with an address to send it to again; nothing is queued",
+    Kind.ERROR_AFTER: "queues the call and answers 500",
+    Kind.NOT_FOUND_AFTER: "queues the call and answers 404 with its call_id",
+    ", ".join(map(str, STATUSES)): "answers with this status; nothing is queued",
+}
+"""Every KIND of a fault, and what it does to a queue request."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,14 +61,8 @@ class Fault:
 def parse_fault(spec: str) -> Fault:
     """`KIND[:SECONDS][*TIMES][@PERCENT%]`, such as 500*3, reset-after@10%, slow:2. Raises UsageError."""
     match = re.fullmatch(r"([a-z0-9-]+)(?::(\d+(?:\.\d+)?))?(?:\*(\d+))?(?:@(\d+(?:\.\d+)?)%)?", spec)
-    names = [kind.value for kind in Kind if kind is not Kind.STATUS]
-    wrong = UsageError(
-        f"there is no fault {spec!r}",
-        hint=f"write KIND[:SECONDS][*TIMES][@PERCENT%]; kinds are {', '.join(names)} and the statuses "
-        f"{', '.join(map(str, STATUSES))}",
-    )
     if match is None:
-        raise wrong
+        raise _unknown(spec)
     name, seconds, times, percent = match.groups()
     fault = Fault(
         kind=Kind.STATUS,
@@ -68,11 +72,16 @@ def parse_fault(spec: str) -> Fault:
     )
     if name.isdigit() and int(name) in STATUSES:
         fault.status = int(name)
-    elif name in names:
+    elif name in MEANINGS:
         fault.kind = Kind(name)
     else:
-        raise wrong
+        raise _unknown(spec)
     return fault
+
+
+def _unknown(spec: str) -> UsageError:
+    kinds = "\n".join(f"  {kind}: {meaning}" for kind, meaning in MEANINGS.items())
+    return UsageError(f"unknown fault {spec!r}", hint=f"write {SPELLING}, where KIND is one of\n{kinds}")
 
 
 class Faults:

@@ -74,7 +74,16 @@ def test_fifty_calls_reach_the_server_once_each_and_the_ledger_knows_their_ids(l
 
 @pytest.mark.parametrize(
     "fault",
-    ["500*3", "500-after*3", "reset-before*3", "reset-after*3", "garbage*3", "redirect*3", "refuse*3"],
+    [
+        "500*3",
+        "500-after*3",
+        "404-after*3",
+        "reset-before*3",
+        "reset-after*3",
+        "garbage*3",
+        "redirect*3",
+        "refuse*3",
+    ],
 )
 def test_whatever_goes_wrong_on_the_wire_nobody_is_queued_twice(ledger, fault):
     clock = LeapingClock()

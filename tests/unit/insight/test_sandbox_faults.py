@@ -3,12 +3,24 @@
 import pytest
 
 from runner.errors import UsageError
-from runner.insight.sandbox.faults import STATUSES, Fault, Faults, Kind, parse_fault
+from runner.insight.sandbox.faults import MEANINGS, STATUSES, Fault, Faults, Kind, parse_fault
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_each_status_is_a_fault(status: int) -> None:
     assert parse_fault(str(status)) == Fault(kind=Kind.STATUS, status=status)
+
+
+def test_each_kind_has_a_meaning() -> None:
+    assert {kind for kind in Kind if kind is not Kind.STATUS} < set(MEANINGS)
+    assert all(MEANINGS.values())
+
+
+def test_an_unknown_kind_is_told_every_kind_with_its_meaning() -> None:
+    with pytest.raises(UsageError, match="unknown fault 'sneeze'") as caught:
+        parse_fault("sneeze")
+    for kind, meaning in MEANINGS.items():
+        assert f"\n  {kind}: {meaning}" in caught.value.hint
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.STATUS])
