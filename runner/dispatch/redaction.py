@@ -12,6 +12,7 @@ from runner.planning.plan import CallRequest
 
 HIDDEN = "•••"
 _SHORTEST_VALUE = 3
+_DIGITS_OF_A_NUMBER = 7
 _HALF_AN_ESCAPE = re.compile(r"(%[0-9A-Fa-f]?|\\(u[0-9A-Fa-f]{0,3})?|&#?\w{0,8})$")
 _NUMBER = re.compile(r"\+?\d(?:[\s().-]?\d){6,}")
 
@@ -25,8 +26,12 @@ def redacted(outcome: Outcome, request: CallRequest) -> Outcome:
         case Refused() | Stop():
             return replace(outcome, error=redact(outcome.error, request))
         case Uncertain():
-            reason, body = redact(outcome.reason, request), redact(outcome.body, request)
-            return replace(outcome, reason=reason, body=body)
+            return replace(
+                outcome,
+                reason=redact(outcome.reason, request),
+                body=redact(outcome.body, request),
+                call_ids=tuple(_redact_call_id(call_id, request) for call_id in outcome.call_ids),
+            )
         case _:
             return outcome
 
@@ -49,6 +54,14 @@ def redact(text: str, request: CallRequest) -> str:
         if hidden != plain:
             text = plain = hidden
     return text
+
+
+def _redact_call_id(text: str, request: CallRequest) -> str:
+    """A call_id may be as long as a phone number; only what repeats the request is hidden."""
+    if not text.isdecimal():
+        return redact(text, request)
+    is_of_number = len(text) >= _DIGITS_OF_A_NUMBER and text in re.sub(r"\D", "", request.phone_number)
+    return HIDDEN if is_of_number or text in request.metadata.values() else text
 
 
 def _is_telling(value: str) -> bool:

@@ -21,8 +21,25 @@ def ending_of(outcome: Outcome) -> Ending:
         case NotSent():
             return Ending(state=CallState.PLANNED, reason=outcome.reason)
         case Uncertain():
-            detail = f"{outcome.reason}: {outcome.body}" if outcome.body else outcome.reason
-            return Ending(state=CallState.UNCERTAIN, http_status=outcome.status, reason=detail)
+            return Ending(
+                state=CallState.UNCERTAIN,
+                http_status=outcome.status,
+                reason=_detail(outcome),
+                call_id=_one_call_id(outcome),
+            )
+
+
+def _one_call_id(outcome: Uncertain) -> str | None:
+    """Of several it is unknown which is this call's, and Insight's own are numbers."""
+    only = outcome.call_ids[0] if len(outcome.call_ids) == 1 else ""
+    return only if only.isdecimal() else None
+
+
+def _detail(outcome: Uncertain) -> str:
+    """The call_ids come first: an operator looks for them at Insight, and an answer may be long."""
+    ids = f" ({'call_id' if len(outcome.call_ids) == 1 else 'call_ids'} {', '.join(outcome.call_ids)})"
+    reason = outcome.reason + (ids if outcome.call_ids else "")
+    return f"{reason}: {outcome.body}" if outcome.body else reason
 
 
 class Strikes:

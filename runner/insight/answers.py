@@ -63,6 +63,48 @@ def read_queue_answer(headers: Mapping[str, str], body: bytes) -> QueueAnswer:
     )
 
 
+def call_ids_in(headers: Mapping[str, str], body: bytes, *, is_whole: bool) -> tuple[str, ...]:
+    """Every call_id that an answer holds, readable or not, each once: in its body and in its Link header.
+
+    More is taken for a call_id here than `read_queue_answer` accepts: it is evidence that Insight may have
+    queued the call. Of an answer that is not whole, a number at its end may be cut off and does not count.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    if not is_whole:
+        text = text.rstrip("0123456789")
+    try:
+        found = list(_named_call_ids(_fields(headers, body)))
+    except UnreadableError:
+        found = []
+    found += _CALL_ID_IN_TEXT.findall(text)
+    found += _CALL_ID_IN_LINK.findall(headers.get("link", ""))
+    return tuple(dict.fromkeys(filter(_is_call_id, found)))
+
+
+_CALL_ID_IN_TEXT = re.compile(r"(?i)call[_-]?id\W{1,20}(?:CDATA\W)?([0-9]{1,30})(?![0-9])")
+_CALL_ID_IN_LINK = re.compile(r"/([0-9]{1,30})/?(?=[>;,?#\s]|$)")
+_LONGEST_CALL_ID = 64
+
+
+def _named_call_ids(value: object, name: str = "") -> Iterator[str]:
+    """Every value under a name like `call_id`, at any depth."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                is_named = re.sub(r"[\W_]", "", str(key)).lower() == "callid"
+                yield from _named_call_ids(inner, "call_id" if is_named else name)
+        case list():
+            for inner in value:
+                yield from _named_call_ids(inner, name)
+        case int() | float() | str() if name and not isinstance(value, bool):
+            yield one_line(str(value))[:_LONGEST_CALL_ID]
+
+
+def _is_call_id(text: str) -> bool:
+    """Zero and nothing stand for "none"."""
+    return bool(text.strip("0")) and text.lower() not in {"null", "none", "false"}
+
+
 def read_call_details(headers: Mapping[str, str], body: bytes) -> CallDetails:
     """The answer to GET /outbound/{call_id}. Raises UnreadableError."""
     fields = _fields(headers, body)
@@ -172,7 +214,7 @@ def _call_id(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return ""
     text = str(value).strip()
-    return text if re.fullmatch(r"[0-9]{1,30}", text) else ""
+    return text if re.fullmatch(r"[0-9]{1,30}", text) and _is_call_id(text) else ""
 
 
 def _truth(value: object) -> bool:

@@ -5,9 +5,9 @@ request or carried it out. Only what provably never left counts as not sent.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from runner.insight.answers import UnreadableError, error_text, excerpt, read_queue_answer
+from runner.insight.answers import UnreadableError, call_ids_in, error_text, excerpt, read_queue_answer
 
 OK = 200
 BAD_REQUEST = 400
@@ -76,20 +76,44 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncertain:
-    """The call may or may not be queued."""
+    """The call may or may not be queued. `call_ids` are all that the answer holds, whatever its status."""
 
     reason: str
     status: int | None
     body: str
+    call_ids: tuple[str, ...] = ()
 
 
 Outcome = Accepted | Refused | Stop | NotSent | Uncertain
 
 
 def judge(exchange: Exchange) -> Outcome:
-    """The one meaning of an exchange; whatever is not documented is uncertain."""
+    """The one meaning of an exchange; what is not documented is uncertain, and so is what contradicts itself.
+
+    An answer that holds a call_id never counts as "not queued", whatever its status.
+    """
     if not exchange.sent:
         return NotSent(reason=exchange.problem, prevented=exchange.prevented)
+    call_ids = call_ids_in(exchange.headers, exchange.body, is_whole=exchange.status is not None)
+    outcome = _judge_answer(exchange)
+    match outcome:
+        case Accepted() if len(call_ids) == 1:
+            return outcome
+        case Uncertain():
+            return replace(outcome, call_ids=call_ids)
+        case Refused() | Stop() if not call_ids:
+            return outcome
+    what = "several call_ids" if isinstance(outcome, Accepted) else "a call_id, as if the call were queued"
+    return Uncertain(
+        reason=f"Insight answered {exchange.status} with {what}",
+        status=exchange.status,
+        body=error_text(exchange.headers, exchange.body),
+        call_ids=call_ids,
+    )
+
+
+def _judge_answer(exchange: Exchange) -> Outcome:
+    """What the status and the form of the answer say."""
     if exchange.status is None:
         return Uncertain(reason=exchange.problem, status=None, body=excerpt(exchange.body))
     if exchange.status == OK:

@@ -176,7 +176,7 @@ def _accepts(call: Row[*tuple[Any, ...]], claim: Claim, ending: Ending) -> bool:
     # Whoever forgot the claim also forgot what came between: only what may be queued is worth writing.
     if call.fence < claim.fence:
         return ending.state in {CallState.QUEUED, CallState.UNCERTAIN}
-    return takes_evidence(CallState(call.state), ending.state)
+    return takes_evidence(CallState(call.state), ending.state, has_call_id=ending.call_id is not None)
 
 
 def _is_recorded(connection: Connection, claim: Claim, ending: Ending, call: Row[*tuple[Any, ...]]) -> bool:
@@ -191,8 +191,8 @@ def _is_recorded(connection: Connection, claim: Claim, ending: Ending, call: Row
 def _make_room(
     connection: Connection, run: int, call: Row[*tuple[Any, ...]], ending: Ending, now: float
 ) -> None:
-    """A late proof may meet the number under another contact: whoever has not called it does not."""
-    if call.state != CallState.SKIPPED or ending.state is not CallState.QUEUED:
+    """A late answer may meet the number under another contact: a planned call of that one is given up."""
+    if call.state != CallState.SKIPPED or ending.state not in {CallState.QUEUED, CallState.UNCERTAIN}:
         return
     same = select(calls.c.id).where(
         calls.c.campaign == call.campaign,
@@ -201,5 +201,6 @@ def _make_room(
         or_(calls.c.phone == call.phone, calls.c.contact == call.contact),
     )
     others = connection.scalars(same.with_for_update()).all()
-    reason = "a late answer shows that this number was queued before, for another contact"
+    verb = "was" if ending.state is CallState.QUEUED else "may have been"
+    reason = f"a late answer shows that this number {verb} queued before, for another contact"
     give_up(connection, run=run, reasons=dict.fromkeys(others, reason), at=now)

@@ -6,7 +6,19 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Row, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Insert,
+    Row,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from runner.errors import LedgerError
 from runner.ledger.lease import database_now
@@ -171,7 +183,7 @@ class Operators:
             connection.execute(
                 update(calls)
                 .where(calls.c.id.in_([row.id for row in rows]), calls.c.state == CallState.UNCERTAIN)
-                .values(state=after, reason=reason, call_id=call_id, updated_at=now)
+                .values(state=after, reason=reason, call_id=_kept_call_id(after, call_id), updated_at=now)
             )
             refs = ", ".join(row.ref for row in rows)
             self._keep(connection, campaign, "resolve", f"{refs} as {resolution}", now)
@@ -285,6 +297,11 @@ class Operators:
         connection.execute(
             insert(actions).values(campaign=campaign, at=now, actor=self._actor, verb=verb, detail=detail)
         )
+
+
+def _kept_call_id(after: CallState, given: str | None) -> ColumnElement[str] | None:
+    """What the operator names, else what a contradictory answer held; a call to be sent again has none."""
+    return None if after is CallState.PLANNED else func.coalesce(given, calls.c.call_id)
 
 
 def _check_owner_is_gone(row: Row[*tuple[Any, ...]], now: float) -> None:

@@ -23,6 +23,8 @@ class Problem:
     sent_at: float
     """When the intent to send was committed; the bytes left right after, if they did."""
     http_status: int | None
+    call_id: str | None
+    """Of an uncertain call: the one that its contradictory answer held."""
     sender: str
     """The process that sent it."""
 
@@ -77,6 +79,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
                 calls.c.updated_at,
                 attempts.c.intended_at,
                 attempts.c.http_status,
+                calls.c.call_id,
                 runs.c.pid,
                 runs.c.host,
             )
@@ -105,6 +108,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
                 at=row.updated_at,
                 sent_at=row.intended_at,
                 http_status=row.http_status,
+                call_id=row.call_id,
                 sender=f"process {row.pid} on {row.host}",
             )
             for row in problems

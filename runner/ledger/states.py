@@ -94,14 +94,17 @@ def may_move(before: CallState, after: CallState) -> bool:
     return after in _MOVES[before]
 
 
-def takes_evidence(state: CallState, ending: CallState) -> bool:
+def takes_evidence(state: CallState, ending: CallState, *, has_call_id: bool) -> bool:
     """Whether a call in `state` still moves to `ending`, when the answer to its last request says so.
 
     A call that is being sent takes every answer, and so does one that was declared uncertain meanwhile. After
-    an operator's word only the proof counts that Insight did queue it: else it might be queued again.
+    an operator's word only the proof counts that Insight did queue it, or an answer with a call_id, which
+    says that it may have: else it might be queued again.
     """
     if state in {CallState.SENDING, CallState.UNCERTAIN}:
         return True
+    if ending is CallState.UNCERTAIN and has_call_id:
+        return state in {CallState.PLANNED, CallState.SKIPPED}
     proven_wrong = {CallState.PLANNED, CallState.SKIPPED, CallState.ABANDONED, CallState.QUEUED}
     return ending is CallState.QUEUED and state in proven_wrong
 

@@ -41,6 +41,7 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
                 "at": int(problem.at),
                 "sent_at": int(problem.sent_at),
                 "http_status": problem.http_status,
+                "call_id": problem.call_id,
                 "sender": problem.sender,
             }
             for problem in seen.problems

@@ -96,6 +96,26 @@ def test_what_may_have_been_queued_is_held_as_uncertain_and_never_sent_again(cus
     assert len(faulty.statuses()) == 6
 
 
+def test_a_refusal_that_holds_a_call_id_is_not_sent_again_by_the_next_run(customer, start_sandbox):
+    """Insight queued the calls, though it answered 404."""
+    contradictory = start_sandbox("--fault", "404-after*2")
+    customer.environment["RUNNER_INSIGHT_BASE_URL"] = contradictory.base_url
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(6))
+    runs = [customer.run("apply", "campaign.yaml", "--yes") for _ in range(2)]
+    assert [run.returncode for run in runs] == [6, 6], runs
+    assert max(numbers(contradictory.calls()).values()) == 1
+    assert len(contradictory.statuses()) == 6
+    seen = customer.status("five-zones")
+    assert (seen["states"]["queued"], seen["states"]["uncertain"]) == (4, 2)
+    ids = {str(call["call_id"]) for call in contradictory.calls()[:2]}
+    assert {problem["call_id"] for problem in seen["problems"]} == ids
+    for call_id in ids:
+        assert f"Insight answered 404 with a call_id, as if the call were queued (call_id {call_id})" in (
+            runs[0].stdout
+        )
+
+
 def test_what_was_provably_not_sent_is_tried_again(customer):
     """The server goes away in the middle of a run and comes back on the same port."""
     with socket.socket() as found:

@@ -408,3 +408,29 @@ def test_a_late_proof_frees_the_number_from_another_contact(ledger):
     queue.finish(claim, QUEUED, NOW)
     assert states(ledger) == {"a": "queued", "b": "skipped"}
     assert claim_all(newer) == []
+
+
+CONTRADICTORY = Ending(state=CallState.UNCERTAIN, http_status=404, reason="404", call_id="155761")
+
+
+def test_a_late_answer_with_a_call_id_keeps_a_call_resolved_as_not_queued_from_being_sent(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue))
+    bury(ledger)
+    Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW)
+    queue.finish(claim, CONTRADICTORY, NOW)
+    assert only(rows(ledger, "SELECT state, call_id FROM calls")) == {
+        "state": "uncertain",
+        "call_id": "155761",
+    }
+
+
+def test_a_late_answer_with_a_call_id_gives_up_another_contacts_call_to_the_number(ledger):
+    _, queue = begin(ledger, call("a", phone(1)))
+    claim = only(claim_all(queue))
+    bury(ledger)
+    Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW + 10**9)
+    _, newer = begin(ledger, call("b", phone(1)), withdrawals=[("a", "the contact is in no source any more")])
+    queue.finish(claim, CONTRADICTORY, NOW)
+    assert states(ledger) == {"a": "uncertain", "b": "skipped"}
+    assert claim_all(newer) == []

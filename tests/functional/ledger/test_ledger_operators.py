@@ -70,6 +70,27 @@ def test_a_call_id_of_another_call_is_refused_in_words(ledger, ann):
     assert states(ledger)["c1"] == "uncertain"
 
 
+@pytest.mark.parametrize(
+    ("resolution", "given", "kept"),
+    [
+        (Resolution.QUEUED, None, "155761"),
+        (Resolution.QUEUED, "155762", "155762"),
+        (Resolution.ABANDONED, None, "155761"),
+        (Resolution.NOT_QUEUED, None, None),
+    ],
+)
+def test_the_call_id_of_a_contradictory_answer_is_shown_and_kept_when_it_is_resolved(
+    ledger, ann, resolution, given, kept
+):
+    _, queue = begin(ledger, call("a", phone(1)))
+    contradictory = Ending(state=CallState.UNCERTAIN, http_status=404, reason="404", call_id="155761")
+    queue.finish(claim_all(queue)[0], contradictory, NOW)
+    (problem,) = overview(ledger.engine, CAMPAIGN, NOW, 5).problems
+    assert problem.call_id == "155761"
+    ann.resolve(CAMPAIGN, ["a"], resolution, given, NOW)
+    assert rows(ledger, "SELECT call_id FROM calls") == [{"call_id": kept}]
+
+
 def test_a_second_word_finds_nothing_to_resolve(ledger, ann):
     leave_uncertain(ledger, call("a", phone(1)))
     ann.resolve(CAMPAIGN, ["a"], Resolution.QUEUED, None, NOW)

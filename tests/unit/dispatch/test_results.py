@@ -35,6 +35,33 @@ ENDINGS = [
         WITH_BODY,
         Ending(state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500: database error"),
     ),
+    (
+        Uncertain(reason="Insight answered 404 with a call_id", status=404, body="", call_ids=("155761",)),
+        Ending(
+            state=CallState.UNCERTAIN,
+            http_status=404,
+            reason="Insight answered 404 with a call_id (call_id 155761)",
+            call_id="155761",
+        ),
+    ),
+    (
+        Uncertain(
+            reason="Insight answered 200 with several call_ids", status=200, body="", call_ids=("1", "2")
+        ),
+        Ending(
+            state=CallState.UNCERTAIN,
+            http_status=200,
+            reason="Insight answered 200 with several call_ids (call_ids 1, 2)",
+        ),
+    ),
+    (
+        Uncertain(reason="Insight answered 404 with a call_id", status=404, body="", call_ids=("a-1",)),
+        Ending(
+            state=CallState.UNCERTAIN,
+            http_status=404,
+            reason="Insight answered 404 with a call_id (call_id a-1)",
+        ),
+    ),
 ]
 
 

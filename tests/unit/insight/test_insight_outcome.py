@@ -17,9 +17,94 @@ def test_200_with_success_and_call_id_is_accepted() -> None:
 
 
 def test_only_200_accepts_and_only_400_refuses_and_the_documented_six_stop() -> None:
-    kinds = {status: type(judge(answered(status, GOOD))) for status in range(100, 1000)}
+    kinds = {
+        status: type(judge(answered(status, GOOD if status == 200 else BAD))) for status in range(100, 1000)
+    }
     documented = {200: Accepted, 400: Refused} | dict.fromkeys((401, 403, 404, 405, 409, 415), Stop)
     assert {status: kind for status, kind in kinds.items() if kind is not Uncertain} == documented
+
+
+HELD_IN_A_BODY = [
+    b'{"success": true, "call_id": 155761}',
+    b'{"success": false, "error": "no", "call_id": "155761"}',
+    b"{'success':false,'call_id':'155761'}",
+    b'{"error": {"code": 4, "data": [{"callId": 155761}]}}',
+    b'[{"call_id": 155761}]',
+    b'{"call\\u005fid": 155761}',
+    b'{"Call-ID": 155761.0, "call_id": "155761"}',
+    b"<result><success>false</success><call_id>155761</call_id></result>",
+    b"<result><call_id><![CDATA[155761]]></call_id></result>",
+    b'<html><p data-call_id="155761">',
+    b"call_id=155761&success=0",
+    b'{"success": false, "call_id": 155761, "error": "cut o',
+    b'\xef\xbb\xbf{"call_id": 155761}',
+]
+WITHOUT_ONE = [
+    b"",
+    b'{"success": false, "call_id": null}',
+    b'{"success": false, "call_id": 0}',
+    b'{"success": false, "call_id": ""}',
+    b"{'success':false,'call_id':false}",
+    b'{"error": "call_id is not known here", "code": 404}',
+    b"<result><call_id></call_id><code>155761</code></result>",
+]
+NOT_QUEUED = [400, 401, 403, 404, 405, 409, 415]
+
+
+@pytest.mark.parametrize("body", HELD_IN_A_BODY)
+@pytest.mark.parametrize("status", NOT_QUEUED)
+def test_an_answer_with_a_call_id_in_its_body_is_uncertain_and_keeps_it(status: int, body: bytes) -> None:
+    outcome = judge(answered(status, body))
+    assert isinstance(outcome, Uncertain)
+    assert (outcome.status, outcome.call_ids[-1]) == (status, "155761")
+    assert f"Insight answered {status} with a call_id" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://insight.plumvoice.com/api/outbound/155761",
+        "<https://insight.plumvoice.com/api/outbound/155761>; rel=status",
+        "<https://example.org/help>; rel=help, <https://example.org/api/outbound/155761/>",
+    ],
+)
+@pytest.mark.parametrize("status", NOT_QUEUED)
+def test_an_answer_with_a_call_id_in_its_link_is_uncertain_and_keeps_it(status: int, link: str) -> None:
+    outcome = judge(answered(status, link=link))
+    assert isinstance(outcome, Uncertain)
+    assert outcome.call_ids == ("155761",)
+    assert outcome.body == "no such thing"
+
+
+@pytest.mark.parametrize("body", WITHOUT_ONE)
+def test_an_answer_whose_call_id_is_nothing_keeps_its_meaning(body: bytes) -> None:
+    assert isinstance(judge(answered(400, body)), Refused)
+    assert isinstance(judge(answered(404, body)), Stop)
+
+
+@pytest.mark.parametrize("call_id", [b"0", b"null", b'""', b"false"])
+def test_success_with_a_call_id_that_is_nothing_is_uncertain(call_id: bytes) -> None:
+    outcome = judge(answered(200, b'{"success": true, "call_id": ' + call_id + b"}"))
+    assert isinstance(outcome, Uncertain)
+    assert "without a call_id" in outcome.reason
+
+
+def test_several_call_ids_in_one_answer_are_uncertain_and_all_kept() -> None:
+    link = "https://insight.plumvoice.com/api/outbound/155762"
+    outcome = judge(answered(200, GOOD, link=link))
+    assert isinstance(outcome, Uncertain)
+    assert outcome.call_ids == ("155761", "155762")
+    assert "several call_ids" in outcome.reason
+    twice = judge(answered(200, b'{"success": true, "call_id": 1, "call": {"call_id": 2}}'))
+    assert isinstance(twice, Uncertain)
+    assert twice.call_ids == ("1", "2")
+
+
+@pytest.mark.parametrize("status", [200, 201, 429, 500])
+def test_what_is_uncertain_anyway_keeps_the_call_id_too(status: int) -> None:
+    outcome = judge(answered(status, b'{"success": false, "call_id": 155761}'))
+    assert isinstance(outcome, Uncertain)
+    assert outcome.call_ids == ("155761",)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 409, 415])
@@ -67,7 +152,13 @@ def test_an_undocumented_status_is_uncertain_and_keeps_the_words() -> None:
 
 def test_a_lost_answer_is_uncertain_whatever_came_of_it() -> None:
     outcome = judge(Exchange(sent=True, problem="it broke", body=GOOD))
-    assert outcome == Uncertain(reason="it broke", status=None, body=GOOD.decode())
+    assert outcome == Uncertain(reason="it broke", status=None, body=GOOD.decode(), call_ids=("155761",))
+
+
+def test_a_call_id_that_may_be_cut_off_is_not_kept() -> None:
+    outcome = judge(Exchange(sent=True, problem="it broke", body=b'{"success": true, "call_id": 1557'))
+    assert isinstance(outcome, Uncertain)
+    assert outcome.call_ids == ()
 
 
 @pytest.mark.parametrize("prevented", [True, False])

@@ -54,9 +54,18 @@ def test_refused_and_uncertain_calls_need_a_person():
 def test_a_late_answer_settles_what_is_open_and_overrules_a_person_only_with_proof_of_a_call(state, ending):
     open_still = state in {"sending", "uncertain"}
     proof = ending == "queued" and state in {"planned", "skipped", "abandoned", "queued"}
-    assert takes_evidence(state, CallState(ending)) is (open_still or proof)
-    if takes_evidence(state, CallState(ending)) and state != ending:
+    takes = takes_evidence(state, CallState(ending), has_call_id=ending == "queued")
+    assert takes is (open_still or proof)
+    if takes and state != ending:
         assert may_move(state, CallState(ending))
+
+
+@pytest.mark.parametrize("state", CallState)
+def test_a_late_answer_with_a_call_id_keeps_a_call_resolved_as_not_queued_from_being_sent(state):
+    takes = takes_evidence(state, CallState.UNCERTAIN, has_call_id=True)
+    assert takes is (state in {"planned", "skipped", "sending", "uncertain"})
+    if takes and state is not CallState.UNCERTAIN:
+        assert may_move(state, CallState.UNCERTAIN)
 
 
 @given(st.data())
