@@ -24,6 +24,7 @@ from runner.insight.answers import (
     UnreadableError,
     error_text,
     excerpt,
+    one_line,
     read_call_details,
 )
 from runner.insight.outcome import OK, Exchange
@@ -205,7 +206,8 @@ class _Wire:
 
     async def read(self, response: httpx.Response) -> None:
         """Reads the body, but no more than an answer of the API can hold; the status counts all the same."""
-        async for chunk in response.aiter_bytes():
+        # Raw: a few bytes of a compressed body may become gigabytes.
+        async for chunk in response.aiter_raw():
             self._body += chunk
             if len(self._body) > _LARGEST_BODY:
                 del self._body[_LARGEST_BODY:]
@@ -218,6 +220,13 @@ class _Wire:
         return self.behind == b"" and len(self._body) <= _LONG_ANSWER
 
     def answered(self) -> Exchange:
+        if self._response is not None and (encoding := _encoding(self._response)):
+            self._body.clear()
+            status = self._response.status_code
+            return self._exchange(
+                f"Insight answered {status} in the encoding {encoding}, which was not asked for",
+                has_status=False,
+            )
         if self._is_whole and self.behind and self.behind.strip():
             return self._exchange(
                 "more came than one answer, so nobody knows which is meant", has_status=False
@@ -247,6 +256,12 @@ class _Wire:
 def _url(text: str) -> httpx.URL:
     """Read once: the calls of a campaign all go to one address."""
     return httpx.URL(text)
+
+
+def _encoding(response: httpx.Response) -> str:
+    """How the body is encoded, as a server should not: `Accept-Encoding: identity` was sent. Else empty."""
+    named = one_line(response.headers.get("content-encoding", ""))
+    return "" if named.lower() in {"", "identity"} else named
 
 
 def _transport(context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:

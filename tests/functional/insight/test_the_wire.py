@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import tracemalloc
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -212,14 +213,49 @@ CASES = [
         replies(answer(b'{"success": true}', headers=(f'Link: <{LINK}>; rel="status"',))),
         Accepted,
     ),
+    *(
+        Case(
+            f"answers {status} in the encoding {encoding}",
+            replies(answer(body, status=status, headers=(f"Content-Encoding: {encoding}",))),
+            Uncertain,
+            f"in the encoding {encoding}",
+        )
+        for status in ("200 OK", "400 Bad Request", "401 Unauthorized")
+        for encoding, body in (
+            ("gzip", gzip.compress(b'{"success": true, "call_id": 155761}')),
+            ("gzip, gzip", gzip.compress(gzip.compress(b"{}"))),
+            ("br", b"nonsense"),
+            ("deflate", b'{"success": true, "call_id": 155761}'),
+            ("unheard-of", b'{"success": true, "call_id": 155761}'),
+        )
+    ),
     Case(
-        "compresses its answer unasked",
-        replies(
-            answer(
-                gzip.compress(b'{"success": true, "call_id": 155761}'), headers=("Content-Encoding: gzip",)
-            )
-        ),
+        "names the encoding that was asked for",
+        replies(answer(headers=("Content-Encoding: identity",))),
         Accepted,
+    ),
+    Case(
+        "compresses the transfer",
+        replies(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            b"5\r\nhello\r\n0\r\n\r\n",
+        ),
+        Uncertain,
+    ),
+    *(
+        Case(
+            f"answers {status} with a call_id",
+            replies(answer(status=status)),
+            Uncertain,
+            "call_id",
+        )
+        for status in ("400 Bad Request", "401 Unauthorized", "404 Not Found", "409 Conflict")
+    ),
+    Case(
+        "answers 404 with a Link to a call",
+        replies(answer(b"{}", status="404 Not Found", headers=(f"Link: {LINK}",))),
+        Uncertain,
+        "call_id",
     ),
     Case("answers 100 first", replies(b"HTTP/1.1 100 Continue\r\n\r\n", answer()), Accepted),
     Case(
@@ -325,6 +361,22 @@ def test_an_error_without_words_keeps_its_meaning(status: int) -> None:
     outcome = judge(exchange)
     assert isinstance(outcome, Refused | Stop)
     assert outcome.error == "Insight gave no reason"
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
+def test_an_answer_compressed_twice_takes_no_more_memory_than_its_bytes(status: str) -> None:
+    bomb = gzip.compress(gzip.compress(bytes(64 << 20)))
+    tracemalloc.start()
+    try:
+        exchange, _ = exchange_with(
+            replies(answer(bomb, status=status, headers=("Content-Encoding: gzip, gzip",)))
+        )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert isinstance(judge(exchange), Uncertain)
+    assert len(bomb) < 10_000
+    assert peak < 8 << 20
 
 
 def test_the_api_s_clock_is_read_from_the_answer() -> None:
