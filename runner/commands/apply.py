@@ -12,11 +12,9 @@ from runner.campaign.loader import LoadedCampaign, load_campaign
 from runner.commands import saved_plans
 from runner.commands.binding import account_digest, api_name
 from runner.commands.carry_out import carry_out, signals_kept
-from runner.commands.plan_basis import PlanBasis
 from runner.commands.planning import NO_HISTORY, prepare_plan, privacy_key
-from runner.commands.resuming import basis_now, lasting_basis, resume
 from runner.commands.target import Target, insight, rehearsal
-from runner.commands.work import Work, to_enter, to_go_on_with
+from runner.commands.work import Work, to_enter
 from runner.contacts.identity import Identity
 from runner.dispatch.events import Finish
 from runner.errors import ExitStatus, LedgerError, RunnerError, UsageError
@@ -24,12 +22,9 @@ from runner.insight.address import origin
 from runner.ledger.mark import Mark
 from runner.ledger.overview import Overview, overview
 from runner.ledger.plan_entry import Binding
-from runner.ledger.resumption import DoubtError
 from runner.ledger.used_plans import UsedPlans
-from runner.reports.at_work import at_work
 from runner.reports.live import live
 from runner.reports.plan_text import print_plan
-from runner.reports.resumption_text import print_remainder
 from runner.reports.summary import print_summary
 from runner.settings import load_settings, marks_folder
 
@@ -115,10 +110,8 @@ def _apply(
             "they are uncertain, and not sent again\n"
         )
     console = Console()
-    with at_work("comparing with the last plan"):
-        basis = None if target.is_rehearsal else basis_now(loaded, target)
     order = _Order(loaded=loaded, saved=saved, target=target, binding=binding, options=options)
-    work = _left_to_do(order, basis, console) or _planned(order, basis, used, console)
+    work = _planned(order, used, console)
     if work.has_any:
         _ask(work, options)
     if saved is not None:
@@ -155,27 +148,8 @@ def _summarize(console: Console, order: _Order, identity: Identity, finish: Fini
     return seen
 
 
-def _left_to_do(order: _Order, basis: PlanBasis | None, console: Console) -> Work | None:
-    """What the ledger holds of a plan that would be made again, shown; None where a new one is to be made."""
-    # A saved plan and --limit name calls of their own, and only planning tells which those are.
-    if basis is None or order.saved is not None or order.options.limit is not None:
-        return None
-    try:
-        with at_work("comparing with the last plan"):
-            resumed = resume(order.loaded, order.target, basis)
-    except DoubtError as doubt:
-        sys.stderr.write(f"planning in full: {doubt.reason}\n")
-        return None
-    if resumed is None:
-        return None
-    print_remainder(console, resumed.remainder, resumed.warnings, resumed.silenced)
-    return to_go_on_with(
-        resumed.remainder, basis.digest, resumed.suppression, order.target.ledger, order.binding
-    )
-
-
-def _planned(order: _Order, basis: PlanBasis | None, used: UsedPlans, console: Console) -> Work:
-    """A new plan, shown. `basis` is what it is made from, as it was a moment before."""
+def _planned(order: _Order, used: UsedPlans, console: Console) -> Work:
+    """A new plan, shown."""
     loaded, saved, target, options = order.loaded, order.saved, order.target, order.options
     ledger, now = target.ledger, float(int(target.clock.now()))
     prepared = prepare_plan(loaded, target.settings, ledger, now=now, limit=options.limit)
@@ -185,9 +159,7 @@ def _planned(order: _Order, basis: PlanBasis | None, used: UsedPlans, console: C
     if prepared.is_first and not target.is_rehearsal:
         sys.stderr.write(NO_HISTORY)
     print_plan(console, prepared.view(show_contacts=options.show_contacts))
-    with at_work("noting what the plan was made from"):
-        lasting = None if basis is None else lasting_basis(basis, basis_now(loaded, target), prepared)
-    return to_enter(prepared, ledger, order.binding, lasting)
+    return to_enter(prepared, ledger, order.binding)
 
 
 def _binding(loaded: LoadedCampaign, target: Target, identity: Identity) -> Binding:

@@ -1,6 +1,6 @@
 """Makes the plan of a campaign file: the one path of plan, apply and rehearsals."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from runner.commands.checks import check_holidays
 from runner.commands.reading import lines_of
 from runner.commands.screened_rows import screened_rows
 from runner.contacts import phone
-from runner.contacts.contact import Exclusion, Row
+from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
 from runner.contacts.places import SourceFolder
 from runner.contacts.sources import SourceReader
@@ -25,7 +25,6 @@ from runner.planning.plan import DataVersions, Plan
 from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import build_plan
-from runner.planning.prospect import Prospect, split_zones
 from runner.reports.at_work import at_work
 from runner.reports.progress import progress, row_progress
 from runner.settings import Settings
@@ -51,8 +50,6 @@ class PreparedPlan:
     campaign: Campaign
     staging: SqliteStaging
     folder: SourceFolder
-    zones: frozenset[str]
-    """Every zone that one of the contacts may be in, called or not."""
 
     def view(self, *, show_contacts: bool) -> PlanView:
         """The plan as people may see it."""
@@ -75,15 +72,12 @@ def prepare_plan(
     key = privacy_key(settings, ledger)
     identity = Identity(key)
     staging = SqliteStaging()
-    zone_sets: set[str] = set()
     with at_work("planning"), _at_their_template(loaded):
         of_ledger = list(circumstances.of_ledger(loaded, settings, ledger, identity, now))
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
-                rows=_note_zones(
-                    screened_rows(campaign, key, _rows(campaign.contacts.sources, reader)), zone_sets
-                ),
+                rows=screened_rows(campaign, key, _rows(campaign.contacts.sources, reader)),
                 suppressed=suppression.match,
                 history=ledger.history(campaign.name),
                 staging=staging,
@@ -113,7 +107,6 @@ def prepare_plan(
         campaign=campaign,
         staging=staging,
         folder=folder,
-        zones=frozenset(name for zones in zone_sets for name in split_zones(zones)),
     )
 
 
@@ -148,15 +141,6 @@ def data_versions() -> DataVersions:
         phonenumbers=phone.data_version(),
         holidays=public_holidays.data_version(),
     )
-
-
-def _note_zones(
-    entries: Iterable[Prospect | Exclusion], zone_sets: set[str]
-) -> Iterator[Prospect | Exclusion]:
-    for entry in entries:
-        if isinstance(entry, Prospect):
-            zone_sets.add(entry.zones)
-        yield entry
 
 
 def _rows(sources: list[Source], reader: SourceReader) -> Iterator[tuple[Source, Row]]:

@@ -1,4 +1,4 @@
-"""What a run is to do: enter a plan that was just made, or go on with the one that the ledger holds."""
+"""What a run is to do: enter a plan that was just made, and carry it out."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from runner.contacts.suppression import SuppressionLists
 from runner.dispatch.wishes import NewlySuppressed, Unwanted
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
-from runner.ledger.resumption import Basis, Remainder
 from runner.planning.plan import PlannedCall
 from runner.reports.at_work import at_work
 from runner.reports.progress import progress
@@ -29,13 +28,12 @@ class Work:
     newly_suppressed: NewlySuppressed
 
 
-def to_enter(prepared: PreparedPlan, ledger: Ledger, binding: Binding, basis: Basis | None) -> Work:
-    """A new plan. With a basis, a later run may go on with it."""
+def to_enter(prepared: PreparedPlan, ledger: Ledger, binding: Binding) -> Work:
     plan = prepared.plan
 
     def begin(runner: Runner, now: float) -> int:
         with at_work("entering the plan"):
-            return ledger.begin_run(binding, plan, runner, now, basis=basis, watch=_watch_entering)
+            return ledger.begin_run(binding, plan, runner, now, watch=_watch_entering)
 
     return Work(
         calls=len(plan.calls),
@@ -44,24 +42,6 @@ def to_enter(prepared: PreparedPlan, ledger: Ledger, binding: Binding, basis: Ba
         is_limited=prepared.limit is not None,
         unwanted=_left_out_or_listed(prepared),
         newly_suppressed=_newly_suppressed(prepared.suppression),
-    )
-
-
-def to_go_on_with(
-    remainder: Remainder, digest: str, suppression: SuppressionLists, ledger: Ledger, binding: Binding
-) -> Work:
-    """What is left of a plan that was made from the very same.
-
-    The run can only claim calls of that plan. It wanted each of them, and what a new plan would say of them
-    is the same; so the lists alone are asked, as they are now.
-    """
-    return Work(
-        calls=remainder.planned,
-        has_any=bool(remainder.planned),
-        begin=lambda runner, now: ledger.resume_run(binding, remainder, digest, runner, now),
-        is_limited=False,
-        unwanted=suppression.match,
-        newly_suppressed=_newly_suppressed(suppression),
     )
 
 

@@ -11,13 +11,12 @@ from typing import Self
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from runner.errors import LedgerError
-from runner.ledger import recovery, resumption, store
+from runner.ledger import recovery, store
 from runner.ledger.holder import hold, holder
 from runner.ledger.known_calls import LedgerCalls
 from runner.ledger.lease import LEASE_SECONDS, Lease, database_now
 from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
-from runner.ledger.resumption import Basis, Remainder
 from runner.ledger.rows import insert_once
 from runner.ledger.sharing import check_same_campaign, describe_runs, live_runs, wait_for_renewals
 from runner.ledger.states import CallState
@@ -129,15 +128,15 @@ class Ledger:
         runner: Runner,
         now: float,
         *,
-        basis: Basis | None = None,
         watch: Watch = iter,
     ) -> int:
         """Writes the plan into the ledger, in one transaction, and returns the id of the run that holds it.
 
-        With a `basis`, a later run may go on with the plan. The calls pass through `watch` on their way.
-        Where other runs are at work on the campaign, the new one joins them: its plan may take calls away,
-        and takes over what they leave alone. Raises LedgerError when the campaign is bound elsewhere, or the
-        ledger changed since it was read, CampaignHeldError when the others carry out something else.
+        The calls pass through `watch` on their way. Where other runs are active on the campaign, the new one
+        joins them: its plan may take calls away, and takes over what they leave alone.
+
+        Raises LedgerError when the campaign is bound elsewhere, or the ledger changed since it was read,
+        CampaignHeldError when the others carry out something else.
         """
         with self.engine.begin() as connection:
             self._bind(connection, binding, now)
@@ -149,8 +148,6 @@ class Ledger:
                 check_same_campaign(others, runner.campaign_digest, limited=runner.limited)
             elif before != plan.history_stamp:
                 raise changed_meanwhile()
-            if others or not resumption.nothing_is_under_way(connection, binding.campaign):
-                basis = None
             session = others[0].session if others else None
             run = _insert_run(connection, binding.campaign, plan.plan_id, runner, now, session)
             entry = PlanEntry(connection, binding, run, now, watch)
@@ -158,32 +155,7 @@ class Ledger:
                 entry.join(plan, describe_runs(others) or "")
             else:
                 entry.enter(plan)
-            if basis is not None:
-                resumption.note_basis(connection, binding.campaign, run, basis)
         return run
-
-    def remainder(self, campaign: str, digest: str, now: float, *, late_before: float) -> Remainder | None:
-        """What is left of a plan that a run may go on with, as `resumption.remainder` finds it.
-
-        Raises DoubtError.
-        """
-        with self.engine.begin() as connection:
-            return resumption.remainder(connection, campaign, digest, now, late_before=late_before)
-
-    def resume_run(
-        self, binding: Binding, remainder: Remainder, digest: str, runner: Runner, now: float
-    ) -> int:
-        """Begins a run that goes on with the plan as the ledger holds it, and returns its id.
-
-        Raises LedgerError when the campaign is bound elsewhere, or nobody may go on with this plan any more.
-        """
-        with self.engine.begin() as connection:
-            self._bind(connection, binding, now)
-            if not resumption.may_go_on(connection, binding.campaign, remainder, digest, now):
-                raise changed_meanwhile()
-            return _insert_run(
-                connection, binding.campaign, remainder.plan_id, runner, now, remainder.session
-            )
 
     def entered(self, campaign: str, plan_id: str) -> float | None:
         """When this very plan was first entered (UTC Unix seconds); None when it never was."""

@@ -88,14 +88,6 @@ runs = Table(
         server_default="0",
         comment="The first of the runs that share one plan: they may send each other's calls.",
     ),
-    Column(
-        "basis",
-        Text,
-        nullable=False,
-        server_default="",
-        comment="Keyed hash of all that the plan was made from; empty where nobody may go on with it.",
-    ),
-    Column("basis_until", Float, comment="From then on the same basis makes another plan; null for never."),
     comment="One `apply`: who sends, since when, from which plan.",
 )
 

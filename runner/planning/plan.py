@@ -295,8 +295,6 @@ class Plan:
     exclusions: Sequence[Exclusion]
     withdrawals: tuple[Withdrawal, ...]
     tally: Tally
-    unplaced: int = 0
-    """Those among the exclusions for whom the pace left no start: what is freed later may give them one."""
     history_stamp: str
     """Of the history that it was made from."""
     diagnostics: tuple[Diagnostic, ...] = ()

@@ -73,7 +73,6 @@ class _Planner:
             exclusions=self._staging.exclusions(),
             withdrawals=withdrawals,
             tally=self._tally.tally(),
-            unplaced=found.misses,
             history_stamp=self._given.history.stamp,
             diagnostics=told,
             silenced=silence.with_reasons(silenced, self._campaign.silence),

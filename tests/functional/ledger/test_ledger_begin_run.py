@@ -304,6 +304,4 @@ def test_a_run_is_kept_with_who_began_it_and_how_it_ended(ledger):
         "lease_until": kept["lease_until"],
         "campaign_digest": "",
         "session": run,
-        "basis": "",
-        "basis_until": None,
     }

@@ -13,7 +13,7 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.states import CallState
 from runner.planning.plan import Standing
 
-OLDER = ["0001", "0002", "0003", "0004"]
+OLDER = ["0001", "0002", "0003"]
 
 
 def write_older_ledger(url, revision):
