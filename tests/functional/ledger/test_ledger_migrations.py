@@ -1,24 +1,49 @@
-"""A ledger that an older release wrote: it opens, a copy is kept, and nobody becomes callable again."""
+"""A ledger that an older release wrote: it opens, a copy is kept, and every call keeps its state.
+
+There is one release so far. The tests make the next one: its scripts are this release's, and one more.
+"""
 
 import shutil
 import stat
 from contextlib import closing
+from pathlib import Path
 
 import pytest
-from ledger_values import BINDING, CAMPAIGN, NOW, migrated, rows
+from ledger_values import BINDING, CAMPAIGN, NOW, rows
 from sqlalchemy import NullPool, create_engine, text
 
-from runner.ledger import migrations
+from runner.errors import LedgerError
+from runner.ledger import migrations, store
 from runner.ledger.ledger import Ledger
 from runner.ledger.states import CallState
-from runner.planning.plan import Standing
 
-OLDER = ["0001", "0002", "0003"]
+THIS = migrations.HEAD
+NEXT = "0101"
+NEXT_REVISION = f"""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{NEXT}"
+down_revision = "{THIS}"
 
 
-def write_older_ledger(url, revision):
-    """A ledger as the release of that revision left it, with a call in every state."""
-    with closing(migrated(url, revision)) as connection:
+def upgrade() -> None:
+    op.add_column("calls", sa.Column("added", sa.Text(), server_default="new", nullable=False))
+"""
+CALLS = "SELECT contact, state, added FROM calls"
+
+
+@pytest.fixture
+def next_scripts(tmp_path):
+    scripts = tmp_path / "next-release"
+    shutil.copytree(migrations.SCRIPTS, scripts)
+    (scripts / "versions" / "0101_next.py").write_text(NEXT_REVISION)
+    return scripts
+
+
+def write_ledger(url):
+    """A ledger of this release with a call in every state."""
+    with closing(Ledger.open(url)) as ledger, ledger.engine.begin() as connection:
         connection.execute(
             text("INSERT INTO campaigns (name, survey_id, instance_id, account, origin, bound_at) VALUES "
                  "(:name, '48211', '3', :account, :origin, 1)"),
@@ -38,86 +63,89 @@ def write_older_ledger(url, revision):
                 {"campaign": CAMPAIGN, "state": state, "phone": f"+1617555{number:04d}", "at": NOW,
                  "until": NOW + 3600},
             )  # fmt: skip
-        connection.commit()
 
 
-@pytest.mark.parametrize("revision", OLDER)
-def test_a_migrated_ledger_holds_every_call_in_its_state(url, revision):
-    write_older_ledger(url, revision)
+def upgrade_to_next(url, scripts):
+    engine = create_engine(url, poolclass=NullPool)
+    migrations.upgrade(engine, store.sqlite_path(url), head=NEXT, scripts=scripts)
+    return engine
+
+
+def read(url, query):
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_a_migrated_ledger_holds_every_call_in_its_state(url, next_scripts):
+    write_ledger(url)
+    upgrade_to_next(url, next_scripts)
+    assert sorted(read(url, CALLS)) == sorted((state, state, "new") for state in CallState)
+    assert read(url, "SELECT version_num FROM alembic_version") == [(NEXT,)]
+
+
+def test_a_migration_that_fails_changes_nothing(url, next_scripts):
+    write_ledger(url)
+    broken = NEXT_REVISION + "    raise RuntimeError('broken')\n"
+    (next_scripts / "versions" / "0101_next.py").write_text(broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        upgrade_to_next(url, next_scripts)
     with closing(Ledger.open(url)) as ledger:
-        found = {known.key: (known.state, known.standing) for known in ledger.history(CAMPAIGN).calls}
-        assert set(found) == set(CallState)
-        assert all(state == key for key, (state, _) in found.items())
-        sendable = {key for key, (_, standing) in found.items() if standing is not Standing.TAKEN}
-        assert sendable == {"planned", "refused", "skipped"}
-        assert rows(ledger, "SELECT version_num FROM alembic_version") == [{"version_num": migrations.HEAD}]
+        assert len(rows(ledger, "SELECT id FROM calls")) == len(CallState)
 
 
-@pytest.mark.parametrize("revision", OLDER)
-def test_what_an_older_release_was_sending_when_it_died_is_uncertain(url, revision):
-    write_older_ledger(url, revision)
-    with closing(Ledger.open(url)) as ledger:
-        assert ledger.bury_dead_runs(CAMPAIGN) == 1
-        assert rows(ledger, "SELECT state FROM calls WHERE contact = 'sending'") == [{"state": "uncertain"}]
-
-
-@pytest.mark.parametrize("revision", OLDER)
-def test_a_private_copy_of_the_sqlite_ledger_is_kept_as_it_was(sqlite_url, tmp_path, revision):
-    write_older_ledger(sqlite_url, revision)
-    Ledger.open(sqlite_url).close()
-    copy = tmp_path / "data" / f"ledger.sqlite3.before-{revision}"
+def test_a_private_copy_of_the_sqlite_ledger_is_kept_as_it_was(sqlite_url, tmp_path, next_scripts):
+    write_ledger(sqlite_url)
+    upgrade_to_next(sqlite_url, next_scripts)
+    copy = tmp_path / "data" / f"ledger.sqlite3.before-{THIS}"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    engine = create_engine(f"sqlite:///{copy}", poolclass=NullPool)
-    with engine.connect() as connection:
-        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == revision
-        assert connection.scalar(text("SELECT count(*) FROM calls")) == len(CallState)
+    assert read(f"sqlite:///{copy}", "SELECT version_num FROM alembic_version") == [(THIS,)]
+    assert read(f"sqlite:///{copy}", "SELECT count(*) FROM calls") == [(len(CallState),)]
 
 
-@pytest.mark.parametrize("revision", OLDER)
-def test_a_copy_of_the_postgresql_ledger_is_kept_in_a_schema_of_its_own(postgres_url, revision):
-    write_older_ledger(postgres_url, revision)
-    with closing(Ledger.open(postgres_url)) as ledger:
-        schema = f"runner_before_{revision}"
-        assert rows(ledger, f"SELECT version_num FROM {schema}.alembic_version") == [
-            {"version_num": revision}
-        ]
-        assert len(rows(ledger, f"SELECT id FROM {schema}.calls")) == len(CallState)
+def test_a_copy_of_the_postgresql_ledger_is_kept_in_a_schema_of_its_own(postgres_url, next_scripts):
+    write_ledger(postgres_url)
+    upgrade_to_next(postgres_url, next_scripts)
+    schema = f"runner_before_{THIS}"
+    assert read(postgres_url, f"SELECT version_num FROM {schema}.alembic_version") == [(THIS,)]
+    assert read(postgres_url, f"SELECT count(*) FROM {schema}.calls") == [(len(CallState),)]
 
 
-def test_whoever_went_back_a_release_in_between_has_a_copy_of_each_time(sqlite_url, tmp_path):
+def test_each_migration_of_a_ledger_that_went_back_a_release_keeps_a_copy(sqlite_url, tmp_path, next_scripts):
     ledger = tmp_path / "data" / "ledger.sqlite3"
-    first = ledger.with_name("ledger.sqlite3.before-0003")
-    write_older_ledger(sqlite_url, "0003")
+    first = ledger.with_name(f"ledger.sqlite3.before-{THIS}")
+    write_ledger(sqlite_url)
     for _ in range(2):
-        Ledger.open(sqlite_url).close()
+        upgrade_to_next(sqlite_url, next_scripts)
         shutil.copy(first, ledger)
     assert [path.name for path in ledger.parent.glob("*before*")] == [first.name], "the same twice"
     with create_engine(sqlite_url, poolclass=NullPool).begin() as connection:
         connection.execute(text("UPDATE calls SET reason = 'sent since'"))
-    Ledger.open(sqlite_url).close()
-    second = create_engine(f"sqlite:///{first}.2", poolclass=NullPool)
-    for engine, reason in (
-        (create_engine(f"sqlite:///{first}", poolclass=NullPool), ""),
-        (second, "sent since"),
-    ):
-        with engine.connect() as connection:
-            assert set(connection.scalars(text("SELECT reason FROM calls"))) == {reason}
+    upgrade_to_next(sqlite_url, next_scripts)
+    for copy, reason in ((first, ""), (Path(f"{first}.2"), "sent since")):
+        assert read(f"sqlite:///{copy}", "SELECT DISTINCT reason FROM calls") == [(reason,)]
 
 
-def test_whoever_went_back_a_release_on_postgresql_has_a_copy_of_each_time(postgres_url):
-    write_older_ledger(postgres_url, "0003")
-    Ledger.open(postgres_url).close()
-    with create_engine(postgres_url, poolclass=NullPool).begin() as connection:
-        names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-        for table in connection.scalars(text(names)).all():
-            connection.execute(text(f"DROP TABLE {table} CASCADE"))
-    write_older_ledger(postgres_url, "0003")
-    with closing(Ledger.open(postgres_url)) as ledger:
-        for schema in ("runner_before_0003", "runner_before_0003_2"):
-            assert len(rows(ledger, f"SELECT id FROM {schema}.calls")) == len(CallState)
+def test_each_migration_on_postgresql_keeps_a_copy(postgres_url, next_scripts):
+    for _ in range(2):
+        write_ledger(postgres_url)
+        upgrade_to_next(postgres_url, next_scripts)
+        with create_engine(postgres_url, poolclass=NullPool).begin() as connection:
+            names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            for table in connection.scalars(text(names)).all():
+                connection.execute(text(f"DROP TABLE {table} CASCADE"))
+    for schema in (f"runner_before_{THIS}", f"runner_before_{THIS}_2"):
+        assert read(postgres_url, f"SELECT count(*) FROM {schema}.calls") == [(len(CallState),)]
 
 
 def test_a_ledger_of_this_release_is_not_copied(sqlite_url, tmp_path):
     Ledger.open(sqlite_url).close()
     Ledger.open(sqlite_url).close()
     assert not list((tmp_path / "data").glob("*before*"))
+
+
+def test_a_ledger_from_before_the_first_release_is_refused_with_advice(url, ledger):
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+    with pytest.raises(LedgerError, match="before its first release") as caught:
+        Ledger.open(url)
+    assert "RUNNER_LEDGER_URL" in caught.value.hint
