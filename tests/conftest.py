@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from postgres import PostgresServer, postgres_server
 
 # A shell in the background ignores SIGINT, and nohup ignores SIGHUP. Processes that tests start would inherit
@@ -12,6 +13,10 @@ from postgres import PostgresServer, postgres_server
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
+
+# A slow machine is no failure: time limits belong in benchmarks.
+settings.register_profile("runner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("runner")
 
 
 @pytest.fixture(scope="session")

@@ -145,7 +145,7 @@ BEYOND_FORM = {
 BEYOND_FORM |= {"out_of_range", "bad_post_dial", "bad_url", "unquoted_date", "unquoted_number"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(places, values)
 def test_schema_and_models_agree_on_the_form_of_any_value(place, value):
     campaign = copy.deepcopy(BASE)

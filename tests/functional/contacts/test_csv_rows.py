@@ -192,7 +192,7 @@ VALUES = st.text(
 ).filter(str.strip)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rows=st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=1, max_size=5),
     delimiter=st.sampled_from(",;\t|"),

@@ -202,7 +202,6 @@ TestStory = Story.TestCase
 TestStory.settings = settings(
     max_examples=60,
     stateful_step_count=30,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     # A story that goes wrong is told as it was found, at once: to shorten it takes minutes.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
