@@ -1,18 +1,21 @@
-"""One call to a contact and one to a number: of rows that share either, the first wins. Pure."""
+"""One call to a contact and one to a number: of rows that share either, the first that can be called wins.
+
+Pure.
+"""
 
 from runner.contacts.contact import Exclusion, Reason
 from runner.planning.prospect import Prospect, exclusion_of
 
 
 class Duplicates:
-    """Told the prospects in the order of the rows: all that share a key or a number with another."""
+    """Asked about the prospects in the order of the rows: all that share a key or a number with another."""
 
     def __init__(self) -> None:
         self._first_by_key: dict[str, str] = {}
         self._first_by_phone: dict[str, str] = {}
 
     def check(self, prospect: Prospect) -> Exclusion | None:
-        """Why it is left out; None where it is the first. One that is left out keeps nobody else out."""
+        """Why it is left out: a row that was added has the same key or number. None where none has."""
         key, phone = prospect.key, prospect.phone
         first = self._first_by_key.get(key)
         # Where the key is the number, people look for the number.
@@ -21,5 +24,9 @@ class Duplicates:
         first = self._first_by_phone.get(phone)
         if first is not None:
             return exclusion_of(prospect, Reason.DUPLICATE_PHONE, f"the same number as {first}")
-        self._first_by_key[key] = self._first_by_phone[phone] = f"{prospect.source}:{prospect.line}"
         return None
+
+    def add(self, prospect: Prospect) -> None:
+        """A row that keeps later ones out: it is called, or its call was sent."""
+        row = f"{prospect.source}:{prospect.line}"
+        self._first_by_key[prospect.key] = self._first_by_phone[prospect.phone] = row

@@ -26,6 +26,9 @@ _NO_CONTACT = frozenset(
 )
 """Reasons for which a row never got as far as the templates of its call."""
 
+_CANNOT_BE_CALLED = frozenset({Reason.TEMPLATE_ERROR, Reason.UNKNOWN_TIMEZONE, Reason.NO_WINDOW})
+"""Reasons for which a row gets no call, so that another with the same key or number may."""
+
 _OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
 _WAITS_AT_INSIGHT = frozenset({"queued", "sending", "uncertain"})
 """The ledger's words for a call that Insight may dial yet."""
@@ -85,13 +88,21 @@ class Eligibility:
             else:
                 self._leave_out(number, exclusion_of(entry, Reason.SUPPRESSED, listed))
 
+    def _count_filtered(self, exclusion: Exclusion) -> None:
+        if exclusion.reason is Reason.FILTERED:
+            self.filtered += 1
+            self.unclear += bool(exclusion.template)
+
     def _exclude(self) -> None:
         """The prospects of whom no call can be made, or was made already."""
         duplicates = Duplicates()
         doubtful = self._staging.doubtful()
         for doubt in self._given.progress("checking contacts", len(doubtful), doubtful):
-            duplicate = duplicates.check(doubt.prospect) if doubt.shares else None
-            exclusion = duplicate or self._why_not(doubt)
+            exclusion = duplicates.check(doubt.prospect) if doubt.shares else None
+            if exclusion is None:
+                exclusion = self._why_not(doubt)
+                if doubt.shares and (exclusion is None or exclusion.reason not in _CANNOT_BE_CALLED):
+                    duplicates.add(doubt.prospect)
             if exclusion is not None:
                 self._leave_out(doubt.number, exclusion)
                 self.candidates -= 1

@@ -1,8 +1,10 @@
 """Rows that share a contact or a number: the first that is left is called, the others name it."""
 
-from small_campaign import BOSTON, CHICAGO, NEW_YORK, campaign, person, plan_of
+import pytest
+from small_campaign import BOSTON, CHICAGO, NEW_YORK, campaign, person, plan_of, remembered
 
 from runner.contacts.contact import Reason
+from runner.planning.plan import Standing
 
 
 def fates(plan):
@@ -70,7 +72,33 @@ def test_a_row_that_is_on_a_list_makes_no_other_a_duplicate():
     assert details(plan) == {2: "on stop.csv:2"}
 
 
-def test_a_row_whose_request_cannot_be_made_still_was_the_first():
+def test_a_row_whose_request_cannot_be_made_makes_no_other_a_duplicate():
     declared = campaign(more='metadata: {name: "{{ row.surname }}"}')
-    rows = [person("1", BOSTON), person("2", BOSTON, surname="Lee"), person("3", NEW_YORK, surname="Lee")]
-    assert fates(plan_of(declared, rows)) == {2: Reason.TEMPLATE_ERROR, 3: Reason.DUPLICATE_PHONE, 4: "3"}
+    rows = [
+        person("1", BOSTON),
+        person("2", BOSTON, surname="Lee"),
+        person("1", NEW_YORK, surname="Lee"),
+        person("4", BOSTON),
+    ]
+    plan = plan_of(declared, rows)
+    assert fates(plan) == {2: Reason.TEMPLATE_ERROR, 3: "2", 4: "1", 5: Reason.DUPLICATE_PHONE}
+    assert details(plan)[5] == "the same number as visits.csv:3"
+
+
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [
+        (person("1", BOSTON, tz="EST"), Reason.UNKNOWN_TIMEZONE),
+        (person("1", BOSTON, until="2026-11-20"), Reason.NO_WINDOW),
+    ],
+)
+def test_a_row_that_cannot_be_called_makes_no_other_a_duplicate(first, reason):
+    declared = campaign(contacts="  not_after: \"{{ row.until | default('') }}\"")
+    rows = [first, person("2", BOSTON), person("1", CHICAGO)]
+    assert fates(plan_of(declared, rows)) == {2: reason, 3: "2", 4: "1"}
+
+
+def test_a_row_whose_call_was_sent_is_still_the_first():
+    sent = remembered(plan_of(campaign(), [person("1", BOSTON)]), Standing.TAKEN, "queued")
+    plan = plan_of(campaign(), [person("1", BOSTON), person("2", BOSTON)], history=sent)
+    assert fates(plan) == {2: Reason.ALREADY_QUEUED, 3: Reason.DUPLICATE_PHONE}
