@@ -28,6 +28,9 @@ _DATE_OR_INSTANT = re.compile(
     r"([Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2}))?"
 )
 
+_DATE_CODE = re.compile("%[A-Za-z]")
+_DATE_FORM = re.compile("(?=.*%[yY])(?=.*%d)(?=.*%[mbB])(%[dmyYbBHIMSpf]|[^%]){4,40}", re.DOTALL)
+"""Day, month and year, and perhaps a time. Each part once: `strptime` cannot read a part twice."""
 
 _WORDS = re.compile(r"([-\s({\[<]+)")
 
@@ -174,6 +177,23 @@ def add_days(value: object, days: object) -> str:
         raise RefusedError("`add_days`: there is no such date") from None
 
 
+def read_date(value: object, form: object) -> str:
+    """The date in a text that is written otherwise, as `2026-12-01`; a time of day is left out.
+
+    `form` is as for `strptime`. An empty text stays empty.
+    """
+    pattern, text = plain_text(form), plain_text(value).strip()
+    codes = _DATE_CODE.findall(pattern)
+    if not _DATE_FORM.fullmatch(pattern) or len(set(codes)) < len(codes):
+        raise RefusedError("`date` needs a form such as '%m/%d/%Y' (month/day/year), each part once")
+    if not text:
+        return ""
+    try:
+        return datetime.strptime(text, pattern).date().isoformat()  # noqa: DTZ007 - a local date has no zone
+    except (ValueError, OverflowError):
+        raise RefusedError("`date`: the text is not a date of this form") from None
+
+
 def is_even(value: object) -> bool:
     return _whole(value) % 2 == 0
 
@@ -193,6 +213,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "abs": absolute,
     "add_days": add_days,
     "capitalize": capitalize,
+    "date": read_date,
     "float": to_float,
     "int": to_int,
     "join": join,

@@ -60,7 +60,10 @@ def _parse(text: str) -> date | timedelta | None:
         raise WrongDateError("there is no such date or time of day") from None
     if instant:
         raise WrongDateError("an instant needs its offset from UTC, as in 2026-12-01T16:00:00Z")
-    raise WrongDateError("neither a date (2026-12-01) nor an instant (2026-12-01T16:00:00Z)")
+    raise WrongDateError(
+        "neither a date (2026-12-01) nor an instant (2026-12-01T16:00:00Z); "
+        "the filter `date('%m/%d/%Y')` reads month/day/year"
+    )
 
 
 # Many contacts share a date, and a toll-free number has some 40 zones.
