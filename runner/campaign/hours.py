@@ -85,7 +85,7 @@ def parse_days(spec: str, *, loc: tuple[str | int, ...] = ()) -> tuple[int, ...]
     for item in spec.split(","):
         names = [name.strip() for name in item.split("-")]
         if any(name not in _DAYS for name in names):
-            raise _bad_day(spec, loc, hint=_meant(spec) or _DAYS_ARE)
+            raise _bad_day(spec, loc, hint=_usual(spec) or _meant(_with_plain_signs(spec)) or _DAYS_ARE)
         ends = [_DAYS.index(name) for name in names]
         if len(ends) > 2:  # noqa: PLR2004 - a range has two ends
             raise _bad_day(spec, loc, hint="a range has two ends: mon-fri")
@@ -196,6 +196,34 @@ def _weekdays(start: int, end: int) -> set[int]:
     return {(start + step - 1) % 7 for step in range(min(7, end - start + 1))}
 
 
+_USUAL_WORDS = {
+    "mon-fri": {"weekday", "weekdays", "workday", "workdays", "workweek", "businessdays", "business days"},
+    "sat,sun": {"weekend", "weekends"},
+    "daily": {"everyday", "every day", "all", "all days", "all week", "week", "any", "*"},
+}
+_DASHES = "\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FIGURE DASH}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}"
+_CURLY_QUOTES = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f"
+
+
+def _usual(spec: str) -> str:
+    """A hint for the usual words, or empty."""
+    word = spec.strip().lower()
+    meant = next((days for days, words in _USUAL_WORDS.items() if word in words), "")
+    return f"did you mean `{meant}`?" if meant else ""
+
+
+def _typography(text: str) -> str:
+    """What is wrong with dashes and quotes, fit to stand before what to write instead."""
+    if _with_plain_signs(text) == text:
+        return ""
+    return "the times are joined by a plain hyphen (-), and quotes are straight: "
+
+
+def _with_plain_signs(text: str) -> str:
+    """With hyphens for dashes, and without curly quotes."""
+    return text.translate({**dict.fromkeys(map(ord, _DASHES), "-"), **dict.fromkeys(map(ord, _CURLY_QUOTES))})
+
+
 def _meant(spec: str) -> str:
     """A hint with the whole key as it was probably meant, or empty."""
     words = [[_nearest_day(name.strip()) for name in item.split("-")] for item in spec.split(",")]
@@ -218,14 +246,9 @@ def _bad_day(spec: str, loc: tuple[str | int, ...], *, hint: str) -> PydanticCus
 def _window(text: str, loc: tuple[str | int, ...]) -> tuple[int, int]:
     match = re.fullmatch(rf" *({_TIME}) *- *({_TIME}|24:00) *", text)
     if match is None:
+        hint = f'{_typography(text) or _why_no_window(text)}write "17:15-20:30", a list of those, or closed'
         raise PydanticCustomError(
-            "bad_hours",
-            "{text} is no calling window",
-            {
-                "text": repr(text),
-                "loc": loc,
-                "hint": f'{_why_no_window(text)}write "17:15-20:30", a list of those, or closed',
-            },
+            "bad_hours", "{text} is no calling window", {"text": repr(text), "loc": loc, "hint": hint}
         )
     start, end = _minutes(match[1]), _minutes(match[3])
     if start == end:

@@ -107,6 +107,12 @@ def test_an_unknown_day_is_met_with_the_near_one():
         ("thurs", "thu"),
         ("tues-Wendesday", "tue-wed"),
         ("Daily", "daily"),
+        ("mon\N{EN DASH}fri", "mon-fri"),
+        ("Mon\N{EN DASH}Fri", "mon-fri"),
+        ("weekdays", "mon-fri"),
+        ("Weekday", "mon-fri"),
+        ("weekend", "sat,sun"),
+        ("every day", "daily"),
     ],
 )
 def test_the_whole_key_is_suggested_as_it_was_meant(spec, meant):
@@ -124,6 +130,9 @@ def test_the_whole_key_is_suggested_as_it_was_meant(spec, meant):
         ("09:60-17:00", "at most 59"),
         ("24:00-25:00", "at most 24:00"),
         ("24:00-08:00", "its start is 00:00"),
+        ("17:15\N{EN DASH}20:30", "plain hyphen"),
+        ("17:15 \N{EM DASH} 20:30", "plain hyphen"),
+        ("\N{LEFT DOUBLE QUOTATION MARK}17:15-20:30\N{RIGHT DOUBLE QUOTATION MARK}", "quotes are straight"),
         ("09:00", 'write "17:15-20:30"'),
     ],
 )
