@@ -6,6 +6,7 @@ aliases, tags), before anything is built of them.
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
@@ -26,6 +27,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.tokens import ScalarToken
 
 from runner.campaign import mistakes, silence, suspicions
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
@@ -219,10 +221,7 @@ class _Composer:
                 yield event
                 last = _start(event)
         except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = Place(mark.line + 1, mark.column + 1) if mark else last
-            message, hint = mistakes.in_syntax(str(error.problem), str(error.context or ""))
-            self._unreadable(place, message, hint)
+            self._not_yaml(error, last)
         except ReaderError as error:
             before = _LINE_BREAK.split(self._text[: error.position])
             self._unreadable(
@@ -232,11 +231,30 @@ class _Composer:
             # ruamel lets Python's own errors through, for example for an escape beyond Unicode.
             self._unreadable(last, "near here something is no YAML, perhaps an escape such as \\U", "")
 
+    def _not_yaml(self, error: MarkedYAMLError, last: Place) -> NoReturn:
+        """The cause may stand far above the place where the text makes no sense any more."""
+        place = _place(error.problem_mark) or _place(error.context_mark) or last
+        quoted = _quoted_before(self._text, place)
+        if _IN_QUOTES in str(error.context) or (quoted and quoted.end.line > quoted.start.line):
+            opening = quoted.start if quoted else _place(error.context_mark) or place
+            self._give_up("yaml_syntax", "this quote is not closed on its line", opening, _CLOSE_IT)
+        if quoted is not None:
+            self._give_up("yaml_syntax", "this value ends at the next quote", quoted.start, _OTHER_QUOTES)
+        begins = _place(error.context_mark)
+        if begins is not None and self._has_bare_template(begins.line):
+            place = begins
+        message, hint = mistakes.in_syntax(str(error.problem), str(error.context or ""))
+        self._unreadable(place, message, hint)
+
     def _unreadable(self, place: Place, message: str, hint: str) -> NoReturn:
-        line = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
-        if re.search(r"(^|[:\-,\[{])\s*\{[{%]", line):
+        if any(problem.code == "unquoted_template" for problem in self.problems):
+            raise _UnreadableError
+        if self._has_bare_template(place.line):
             self._give_up("unquoted_template", _BARE_TEMPLATE, place, _QUOTE_IT)
         self._give_up("yaml_syntax", message, place, hint)
+
+    def _has_bare_template(self, line: int) -> bool:
+        return line <= len(self.lines) and bool(_TEMPLATE_WITHOUT_QUOTES.search(self.lines[line - 1]))
 
     def _node(self, event: Any, depth: int) -> Node:  # noqa: ANN401 - each kind of event has its own fields
         self._nodes += 1
@@ -315,6 +333,44 @@ class _Composer:
     def _give_up(self, code: str, message: str, place: Place, hint: str = "") -> NoReturn:
         self._error(code, message, place, hint)
         raise _UnreadableError
+
+
+_IN_QUOTES = "while scanning a quoted scalar"
+
+_TEMPLATE_WITHOUT_QUOTES = re.compile(r"(^|[:\-,\[{])\s*\{\s*([{%]|(row|vars)\b)")
+
+
+_CLOSE_IT = "add the closing quote"
+
+_OTHER_QUOTES = "add the closing quote where it belongs; around ' use \", and around \" use '"
+
+
+class _Quoted(NamedTuple):
+    """A value in quotes; `end` is just behind the closing one."""
+
+    start: Place
+    end: Place
+
+
+def _quoted_before(text: str, place: Place) -> _Quoted | None:
+    """The value in quotes that is most likely the cause of an error at this place: it ends there, or it began
+    on a line above and ends on this one. Then its closing quote is missing, and another was taken for it.
+    """
+    found = None
+    with suppress(YAMLError, ValueError, OverflowError):
+        for token in YAML(typ="safe", pure=True).scan(text):
+            if not isinstance(token, ScalarToken) or token.style not in {"'", '"'}:
+                continue
+            start, end = _place(token.start_mark) or place, _place(token.end_mark) or place
+            if start.line > place.line:
+                break
+            if end == place or start.line < end.line == place.line:
+                found = _Quoted(start, end)
+    return found
+
+
+def _place(mark: Any) -> Place | None:  # noqa: ANN401 - ruamel's marks are untyped
+    return None if mark is None else Place(mark.line + 1, mark.column + 1)
 
 
 _NOTHING = Scalar(Place(1, 1), "", None, Style.PLAIN)
