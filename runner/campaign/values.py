@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from runner.campaign import hours, timezones
+from runner.campaign import countries, hours, timezones
 from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.template_syntax import TemplateSyntaxError
 from runner.campaign.templates import compile_template
+from runner.campaign.zone_hints import zone_hint
 
 Scalar = str | int | float | bool
 
@@ -91,13 +92,15 @@ def _if_constant(check: Callable[[str], object]) -> AfterValidator:
 
 def known_zone(name: str, *, also: str = "") -> str:
     """The name of an IANA zone, or the one other word that may stand there. Raises `bad_zone`."""
-    known = timezones.names() | ({also} if also else set())
-    if name not in known:
-        hint = did_you_mean(name, known) or "write an IANA name, such as America/New_York"
-        raise PydanticCustomError(
-            "bad_zone", "there is no time zone {name}", {"name": repr(name), "hint": hint}
-        )
-    return name
+    if name in timezones.names() or (also and name == also):
+        return name
+    hint = zone_hint(name) or did_you_mean(name, {also}) or "write an IANA name, such as America/New_York"
+    message = (
+        "{name} is an abbreviation or a fixed offset, not the time zone of a place"
+        if timezones.is_abbreviation(name)
+        else "there is no time zone {name}"
+    )
+    raise PydanticCustomError("bad_zone", message, {"name": repr(name), "hint": hint})
 
 
 def _phone(number: str) -> None:
@@ -175,9 +178,18 @@ Identifier = Annotated[
 """Goes into the path of the request, so it may hold nothing that a URL reads as structure."""
 
 
+def _country(code: str) -> str:
+    if code not in countries.codes():
+        raise PydanticCustomError(
+            "bad_country", "there is no country {code}", {"code": code, "hint": countries.country_hint(code)}
+        )
+    return code
+
+
 Country = Annotated[
     str,
     *_matching("[A-Z]{2}", "bad_country", "this is no country code", "two capitals of ISO 3166, such as US"),
+    AfterValidator(_country),
 ]
 
 

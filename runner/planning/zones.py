@@ -11,8 +11,8 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from runner.campaign import timezones
-from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.timezones import zone
+from runner.campaign.zone_hints import usual_zone, zone_hint
 from runner.contacts.contact import Contact
 from runner.contacts.phone import zones_of
 from runner.errors import RunnerError
@@ -81,15 +81,18 @@ def _of_number(phone: str) -> tuple[str, ...]:
 # A wrong name tends to stand in many rows, and the search for a near one takes milliseconds.
 @lru_cache(maxsize=1024)
 def _unknown(name: str) -> str:
+    hint = zone_hint(name) if "/" in name or usual_zone(name) else ""
+    suggestion = f"; {hint}" if hint else ""
+    if timezones.is_abbreviation(name):
+        return f"{name} is an abbreviation or a fixed offset, not the time zone of a place{suggestion}"
     # Only what is built like Area/City may be shown: a slip of columns puts somebody's data here.
-    if not re.fullmatch(r"[A-Za-z]{2,20}(/[A-Za-z0-9_+-]{1,30}){1,2}", name):
-        return "the row's timezone is no IANA name, such as America/Chicago"
-    hint = did_you_mean(name, timezones.names())
-    if not hint and name.partition("/")[0] not in _areas():
-        return "the row's timezone is no IANA name, such as America/Chicago"
-    return f"there is no time zone {name}" + (f"; {hint}" if hint else "")
+    if re.fullmatch(r"[A-Za-z]{2,20}(/[A-Za-z0-9_+-]{1,30}){1,2}", name) and (
+        hint or name.partition("/")[0].lower() in _areas()
+    ):
+        return f"there is no time zone {name}{suggestion}"
+    return f"the row's timezone is not an IANA name{suggestion or ', such as America/Chicago'}"
 
 
 @cache
 def _areas() -> frozenset[str]:
-    return frozenset(name.partition("/")[0] for name in timezones.names() if "/" in name)
+    return frozenset(name.partition("/")[0].lower() for name in timezones.names() if "/" in name)

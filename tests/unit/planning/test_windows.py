@@ -285,7 +285,7 @@ def test_a_holiday_of_a_state_closes_only_there():
 
 @pytest.mark.parametrize(
     ("place", "key"),
-    [({"country": "QQ"}, "country"), ({"country": "US", "subdivision": "Bavaria"}, "subdivision")],
+    [({"country": "TA"}, "country"), ({"country": "US", "subdivision": "Bavaria"}, "subdivision")],
 )
 def test_holidays_of_nowhere_are_an_error(place, key):
     window = CallingWindows.model_validate({"weekly": {"daily": "09:00-17:00"}, "holidays": place})

@@ -71,7 +71,25 @@ def test_what_is_built_like_a_zone_is_named(known_area):
     ["Smith", "Smith/Jane", "Jane Smith", "Jane/Smith 617", "617-555-0100", "12 Main/St", "a" * 5000, "Ira"],
 )
 def test_a_slip_of_columns_shows_nothing_of_the_row(private):
-    assert complaint(private) == "the row's timezone is no IANA name, such as America/Chicago"
+    assert complaint(private) == "the row's timezone is not an IANA name, such as America/Chicago"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("EST", "America/New_York"),
+        ("MST", "America/Denver"),
+        ("HST", "Pacific/Honolulu"),
+        ("Etc/GMT+5", "America/New_York"),
+        ("CST6CDT", "America/Chicago"),
+        ("CST", "America/Chicago"),
+        ("Pacific Standard Time", "America/Los_Angeles"),
+        ("Asia/Bombay", "Asia/Kolkata"),
+    ],
+)
+def test_an_abbreviation_or_fixed_offset_of_a_row_is_refused_and_names_the_place(name, meant):
+    """EST has no summer time: whoever writes it for New York would be called an hour late."""
+    assert complaint(name).endswith(f"; did you mean `{meant}`?")
 
 
 def test_own_zones_are_the_contacts_whatever_the_campaigns_zone():

@@ -1,0 +1,96 @@
+"""A zone is the name of a place or UTC; what is not one gets the place that is meant, or no suggestion."""
+
+import pytest
+from pydantic_core import PydanticCustomError
+
+from runner.campaign import timezones
+from runner.campaign.countries import _MEANT, codes
+from runner.campaign.values import known_zone
+from runner.campaign.zone_hints import _usual_zones, near_zone, usual_zone
+
+
+def hint(name):
+    with pytest.raises(PydanticCustomError) as raised:
+        known_zone(name, also="contact")
+    assert raised.value.type == "bad_zone"
+    return raised.value.context["hint"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CST", "America/Chicago"),
+        ("PST", "America/Los_Angeles"),
+        ("PDT", "America/Los_Angeles"),
+        ("ET", "America/New_York"),
+        ("EST", "America/New_York"),
+        ("MST", "America/Denver"),
+        ("HST", "Pacific/Honolulu"),
+        ("EST5EDT", "America/New_York"),
+        ("CST6CDT", "America/Chicago"),
+        ("Etc/GMT+5", "America/New_York"),
+        ("UTC-5", "America/New_York"),
+        ("-05:00", "America/New_York"),
+        ("GMT", "Europe/London"),
+        ("CET", "Europe/Berlin"),
+        ("Etc/UTC", "UTC"),
+        ("Zulu", "UTC"),
+        ("Pacific Standard Time", "America/Los_Angeles"),
+        ("Eastern Daylight Time", "America/New_York"),
+        ("US Mountain Standard Time", "America/Phoenix"),
+        ("Central Time (US & Canada)", "America/Chicago"),
+        ("W. Europe Standard Time", "Europe/Berlin"),
+        ("AUS Eastern Standard Time", "Australia/Sydney"),
+        ("Asia/Bombay", "Asia/Kolkata"),
+        ("America/Boston", "America/New_York"),
+        ("America/NewYork", "America/New_York"),
+        ("america/new york", "America/New_York"),
+        ("New York", "America/New_York"),
+        ("America/Chcago", "America/Chicago"),
+        ("Contact", "contact"),
+    ],
+)
+def test_a_name_that_is_no_zone_of_a_place_gets_the_one_that_is_meant(name, meant):
+    assert hint(name) == f"did you mean `{meant}`?"
+
+
+@pytest.mark.parametrize(
+    "name", ["Europe/Qqqqq", "America/Dalas", "XST", "Etc/GMT-14", "{{ row.tz }}", "x" * 200]
+)
+def test_no_zone_is_suggested_where_none_is_near(name):
+    assert hint(name) == "write an IANA name, such as America/New_York"
+
+
+@pytest.mark.parametrize(
+    "name", ["UTC", "America/New_York", "US/Eastern", "Asia/Calcutta", "Japan", "contact"]
+)
+def test_names_of_places_and_utc_are_zones(name):
+    assert known_zone(name, also="contact") == name
+
+
+def test_every_abbreviation_and_fixed_offset_of_iana_is_refused():
+    # What begins with a place has its summer time, or none because the place has none.
+    assert not {name for name in timezones.names() if name.startswith("Etc/")}
+    alone = {name for name in timezones.names() if "/" not in name}
+    assert not {name for name in alone if any(character.isdigit() for character in name)}
+    assert not alone & {"CET", "EET", "EST", "GMT", "HST", "MET", "MST", "WET", "UCT", "Zulu", "Factory"}
+
+
+def test_every_zone_that_is_suggested_exists():
+    assert set(_usual_zones().values()) <= timezones.names()
+
+
+def test_no_zone_is_suggested_in_place_of_itself():
+    for name in timezones.names():
+        assert usual_zone(name) in {"", name} or "/" not in name
+
+
+def test_a_zone_is_never_corrected_to_that_of_another_area():
+    assert near_zone("Europe/Chicago") == ""
+    assert near_zone("Asia/Chcago") == ""
+
+
+def test_a_code_that_is_no_country_is_met_with_the_country_that_is_meant():
+    assert _MEANT["UK"] == "GB"
+    assert not codes() & _MEANT.keys()
+    assert set(_MEANT.values()) <= codes()
