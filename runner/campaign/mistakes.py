@@ -24,6 +24,8 @@ from runner.campaign.document import (
     in_rows,
     scalars,
 )
+from runner.campaign.literal_text import check_text
+from runner.campaign.template_syntax import TemplateSyntaxError
 from runner.campaign.vocabulary import fields_at
 
 _MANY_DIGITS = 7
@@ -49,7 +51,6 @@ _SYNTAX = (
         "a second `key:` stands in this line, or the line is indented too far",
         'put a value that holds ": " in quotes',
     ),
-    ("while scanning a quoted scalar", "this quote is never closed", "add the closing quote"),
     ("unknown escape character", "a backslash in double quotes begins an escape", "use single quotes"),
     ("while scanning a simple key", "this line is no `key: value`", "a key ends with a colon and a space"),
     ("while parsing a block mapping", "this line does not fit in here", "check how far it is indented"),
@@ -192,6 +193,8 @@ def _wrong_type(document: Document, alternatives: list[_Finding]) -> Diagnostic:
         hint = "write a value, or leave the key out"
     elif isinstance(node, Scalar) and node.style is Style.QUOTED and "text" not in expected:
         hint = "without quotes" if re.fullmatch("[0-9]+|true|false", node.written) else ""
+    elif isinstance(node, Mapping) and "text" in expected and not in_rows(location):
+        hint = _braces_hint(node)
     return document.diagnostic(
         Severity.ERROR,
         "wrong_type",
@@ -199,6 +202,18 @@ def _wrong_type(document: Document, alternatives: list[_Finding]) -> Diagnostic:
         location,
         hint,
     )
+
+
+def _braces_hint(node: Mapping) -> str:
+    """For `{row.x}`, which YAML reads as a mapping of a key to nothing."""
+    alone = [key for key, value in node.values.items() if isinstance(value, Scalar) and value.value is None]
+    if len(alone) != 1 or len(node.values) > 1:
+        return ""
+    try:
+        check_text(f"{{{alone[0]}}}")
+    except TemplateSyntaxError as error:
+        return error.hint
+    return ""
 
 
 def _found(node: Node) -> str:

@@ -26,17 +26,21 @@ from pydantic_core import PydanticCustomError
 from runner.campaign import hours
 from runner.campaign.silence import Silence
 from runner.campaign.values import (
+    Cell,
+    Condition,
+    Constant,
     Country,
+    CsvPath,
     DaySpec,
     Duration,
     HoursSpec,
     Identifier,
+    JsonlPath,
     KeysTemplate,
     LocalDate,
     MetadataName,
     Name,
     PhoneTemplate,
-    Scalar,
     Template,
     UrlTemplate,
     ZoneTemplate,
@@ -84,21 +88,21 @@ class CsvSource(_Source):
     """A CSV file with a header row. The delimiter is sniffed; UTF-8 is expected."""
 
     type: Literal["csv"] = Field(description=_TYPES)
-    path: str = Field(min_length=1, description="Relative to the campaign file.")
+    path: CsvPath = Field(min_length=1, description="Relative to the campaign file.")
 
 
 class JsonlSource(_Source):
     """A file with one JSON object on each line."""
 
     type: Literal["jsonl"] = Field(description=_TYPES)
-    path: str = Field(min_length=1, description="Relative to the campaign file.")
+    path: JsonlPath = Field(min_length=1, description="Relative to the campaign file.")
 
 
 class InlineSource(_Source):
     """Rows written in the campaign file itself. For tests and examples: people's data is not for git."""
 
     type: Literal["inline"] = Field(description=_TYPES)
-    rows: list[dict[str, Scalar | None]] = Field(min_length=1, description="Mappings of column to value.")
+    rows: list[dict[str, Cell]] = Field(min_length=1, description="Mappings of column to value.")
 
 
 def _supported_source(value: object) -> object:
@@ -138,21 +142,21 @@ class CsvSuppression(_Suppression):
     """A CSV file of people never to call."""
 
     type: Literal["csv"] = Field(description=_TYPES)
-    path: str = Field(min_length=1, description="Relative to the campaign file.")
+    path: CsvPath = Field(min_length=1, description="Relative to the campaign file.")
 
 
 class JsonlSuppression(_Suppression):
     """A JSON-lines file of people never to call."""
 
     type: Literal["jsonl"] = Field(description=_TYPES)
-    path: str = Field(min_length=1, description="Relative to the campaign file.")
+    path: JsonlPath = Field(min_length=1, description="Relative to the campaign file.")
 
 
 class InlineSuppression(_Suppression):
     """People never to call, written in the campaign file itself."""
 
     type: Literal["inline"] = Field(description=_TYPES)
-    rows: list[dict[str, Scalar | None]] = Field(description="Mappings of column to value.")
+    rows: list[dict[str, Cell]] = Field(description="Mappings of column to value.")
 
 
 Suppression = Annotated[
@@ -176,8 +180,9 @@ class Contacts(Declared):
     timezone: ZoneTemplate | None = Field(
         None, description="The contact's IANA zone. Default, and where empty: all zones of the number."
     )
-    where: Template | None = Field(
-        None, description="Calls only rows for which this is not empty, false, no, 0 or none."
+    where: Condition | None = Field(
+        None,
+        description="Calls only rows for which this is true, yes, y, 1, on, t or a number other than 0.",
     )
     priority: Template | None = Field(None, description="A number; higher is called first.")
     not_before: Template | None = Field(
@@ -414,7 +419,7 @@ class Campaign(Declared):
         default_factory=dict, max_length=500, description="Metadatabase columns and their values."
     )
     result_url: UrlTemplate | None = Field(None, description="Where Insight posts the result of each call.")
-    vars: dict[str, Scalar] = Field(
+    vars: dict[str, Constant] = Field(
         default_factory=dict, description="Constants for templates: {{ vars.site }}."
     )
     silence: Silence = Field(

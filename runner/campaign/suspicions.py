@@ -8,7 +8,7 @@ from runner.campaign.diagnostics import Diagnostic, Severity
 from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.document import Document, Location, Scalar, in_rows, scalars
 from runner.campaign.model import Campaign, InlineSource, Source
-from runner.campaign.templates import Template, compile_template
+from runner.campaign.templates import Template, compile_condition, compile_template
 from runner.campaign.warning_codes import WarningCode
 
 LONGEST_WISE_QUEUE_AHEAD = 15 * 60
@@ -18,6 +18,8 @@ restart, even at 5 requests a second (4,500 of them); all beyond it is only more
 word.
 """
 
+WHERE = ("contacts", "where")
+
 _IN_THE_CLEAR = re.compile(r"http://(?!(localhost|127\.0\.0\.1|\[::1\])([:/?#]|$))", re.IGNORECASE)
 """An address without TLS, other than on this machine, where a rehearsal may listen."""
 
@@ -26,7 +28,8 @@ def templates(document: Document) -> Iterator[tuple[Location, Template]]:
     """Every text that is filled in for each row, with its place, in file order."""
     for location, scalar in scalars(document.root):
         if _is_template(location, scalar):
-            yield location, compile_template(scalar.written)
+            compiled = compile_condition if location == WHERE else compile_template
+            yield location, compiled(scalar.written)
 
 
 def of(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:

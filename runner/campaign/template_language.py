@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from runner.campaign import filters
 from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.filters import RefusedError
+from runner.campaign.truth import holds
 
 NAMES = ("row", "vars")
 
@@ -128,6 +129,9 @@ def _default(value: object, default: object = "", boolean: object = False) -> ob
 CONCATENATE = "~"
 """The operator of this name, as a filter: no template can write it."""
 
+TRUTH = "?"
+"""Whether a value counts as yes in a condition, as a filter that no template can write."""
+
 _JINJAS_TESTS = (
     "boolean", "defined", "eq", "equalto", "false", "float", "ge", "gt", "in", "integer", "le", "lt",
     "mapping", "ne", "none", "number", "string", "true", "undefined",
@@ -141,7 +145,11 @@ def _environment() -> _Environment:
     jinjas_tests = environment.tests
     environment.globals = {}
     environment.filters = {name: _of_defined(function) for name, function in filters.FILTERS.items()}
-    environment.filters |= {"default": _default, CONCATENATE: _of_defined(filters.concatenate)}
+    environment.filters |= {
+        "default": _default,
+        CONCATENATE: _of_defined(filters.concatenate),
+        TRUTH: _of_defined(holds),
+    }
     environment.tests = {name: jinjas_tests[name] for name in _JINJAS_TESTS}
     environment.tests |= {
         "divisibleby": _of_defined(filters.divisible_by),

@@ -4,6 +4,7 @@ Rows and campaign files are untrusted. Jinja's sandbox would let a template loop
 """
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -49,7 +50,31 @@ _ALLOWED = frozenset({
 })  # fmt: skip
 
 
-_TWO_WORDS = "expected token 'end of print statement', got"
+_SLIPS = (
+    ("[“”„‟«»\u2018\u2019\u201a]", "write straight quotes: ' or \""),
+    (r"\{\{[^{}]*\}(?!\})|\{\{[^{}]*$", 'a value ends with two braces: "{{ row.x }}"'),
+    (r"\{\{\{", 'a value has two braces on either side: "{{ row.x }}"'),
+    (r"\{%-?\s*(row|vars)\b", 'a value stands between {{ and }}: "{{ row.x }}"'),
+    ("&&", "write `and`"),
+    (r"\|\|", "write `or`"),
+    ("<>", "write `!=`"),
+    ("===", "write `==`"),
+    (r"(?<![=!<>])=(?!=)", "to compare, write `==`"),
+    (r"!(?!=)", "write `not`"),
+    (r"\b(AND|OR|NOT|IF|ELSE)\b", "write `and`, `or`, `not`, `if` and `else` in lower case"),
+    (r"\?", "write \"{{ 'a' if row.x == 'y' else 'b' }}\""),
+    (r"\{%-?\s*end\s*if|\{%-?\s*else\s+if", "write {% elif … %} and {% endif %}"),
+    (r"\{%-?\s*if\b(?!.*endif)", "a {% if … %} ends with {% endif %}"),
+    (
+        r"\b(row|vars)\.\w+[^\w.|)\]},=<>!]",
+        "a column whose name is not of letters, digits and _ alone is written row['Phone Number']",
+    ),
+)
+"""What people write that Jinja cannot read, and what it ought to be; the first that is found is the hint."""
+
+
+def _slip(source: str) -> str:
+    return next((hint for slip, hint in _SLIPS if re.search(slip, source, re.DOTALL)), "")
 
 
 def _parse(source: str) -> nodes.Template:
@@ -57,10 +82,9 @@ def _parse(source: str) -> nodes.Template:
         return ENVIRONMENT.parse(source)
     except jinja2.TemplateSyntaxError as error:
         reason = error.message or "this is no template"
-        hint = (
-            "a column with a space in its name is row['Phone Number']" if "print statement" in reason else ""
-        )
-        raise TemplateSyntaxError(f"the template cannot be read: {reason}", error.lineno, hint) from None
+        raise TemplateSyntaxError(
+            f"the template cannot be read: {reason}", error.lineno, _slip(source)
+        ) from None
     except RecursionError:
         raise too_deep(1) from None
     except (ValueError, OverflowError):
@@ -77,6 +101,10 @@ def _check(tree: nodes.Template) -> None:
         if type(node) not in _ALLOWED:
             raise _not_allowed(node)
         match node:
+            case nodes.Sub() if column := _with_hyphens(node):
+                raise TemplateSyntaxError(
+                    "a hyphen in a name is read as a minus", node.lineno, f"write `row['{column}']`"
+                )
             case nodes.Name():
                 _check_name(node)
             case nodes.Const():
@@ -93,8 +121,28 @@ def _check_name(node: nodes.Name) -> None:
         raise TemplateSyntaxError(
             f"there is no `{node.name}` in templates",
             node.lineno,
-            f"a column is `row.{node.name}`, a constant of the campaign `vars.{node.name}`",
+            "an empty value is written `none`"
+            if node.name.lower() in {"null", "nil"}
+            else f"a column is `row.{node.name}`, a constant of the campaign `vars.{node.name}`",
         )
+
+
+def _with_hyphens(node: nodes.Expr) -> str:
+    """`first-name` for `row.first-name`; empty for anything else, such as `row.a - row.b`."""
+    match node:
+        case nodes.Getattr(node=nodes.Name(name="row"), attr=column):
+            return str(column)
+        case nodes.Sub(left=left, right=right):
+            first, last = _with_hyphens(left), _unfiltered(right)
+            if first and isinstance(last, nodes.Name) and last.name not in NAMES:
+                return f"{first}-{last.name}"
+    return ""
+
+
+def _unfiltered(node: nodes.Expr | None) -> nodes.Expr | None:
+    while isinstance(node, nodes.Filter):
+        node = node.node
+    return node
 
 
 def _check_number(node: nodes.Const) -> None:
@@ -105,7 +153,7 @@ def _check_number(node: nodes.Const) -> None:
 
 def _check_use(node: nodes.Filter | nodes.Test, kind: str, known: Mapping[str, Any]) -> None:
     if node.name not in known:
-        usable = sorted(name for name in known if name != CONCATENATE)
+        usable = sorted(name for name in known if name.isidentifier())
         hint = did_you_mean(node.name, usable) or f"there are: {', '.join(usable)}"
         raise TemplateSyntaxError(f"there is no {kind} `{node.name}`", node.lineno, hint)
     if node.dyn_args is not None or node.dyn_kwargs is not None:

@@ -1,14 +1,17 @@
 """Templates over a row: `{{ row.first_name | title }}`, compiled once and filled in for each row."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
 
 import jinja2
+from jinja2 import nodes
 
+from runner.campaign.conditions import no_braces, read_condition
 from runner.campaign.filters import MAX_TEXT, RefusedError
+from runner.campaign.literal_text import check_literals, check_text
 from runner.campaign.plain_template import UNFITTING, Part, fill_in, only_column
 from runner.campaign.template_language import ENVIRONMENT, Names
 from runner.campaign.template_reads import columns_used, constants_used, plain_parts, sole_column
@@ -97,25 +100,39 @@ _UNFIT = "the values do not fit this expression (text and numbers do not mix: `|
 @lru_cache(maxsize=1024)
 def compile_template(source: str) -> Template:
     """Compiles text with {{ }} over `row` and `vars`. Raises TemplateSyntaxError."""
+    if _has_braces(source):
+        return _compiled(source, check_literals)
+    check_text(source)
+    return Template(
+        source, is_constant=True, constants_used=frozenset(), columns_used=frozenset(), _compiled=None
+    )
+
+
+@lru_cache(maxsize=256)
+def compile_condition(source: str) -> Template:
+    """Compiles a condition: its text is for `runner.campaign.truth`. Raises TemplateSyntaxError."""
+    if not _has_braces(source):
+        raise no_braces(source)
+    return _compiled(source, read_condition)
+
+
+def _has_braces(source: str) -> bool:
     if len(source) > MAX_SOURCE:
         raise TemplateSyntaxError(f"the template is longer than {MAX_SOURCE:,} characters", 1)
-    if "{{" not in source and "{%" not in source:
-        return Template(
-            source, is_constant=True, constants_used=frozenset(), columns_used=frozenset(), _compiled=None
-        )
+    return "{{" in source or "{%" in source
+
+
+def _compiled(source: str, adapt: Callable[[nodes.Template], None]) -> Template:
+    """`adapt` checks or changes the tree for its purpose."""
     with warnings.catch_warnings():
         # Python warns about nonsense such as `5[1:]`, which fails with our own words when it is rendered.
         warnings.simplefilter("ignore")
-        return _compile(source)
+        return _compile(source, adapt)
 
 
-def is_true(text: str) -> bool:
-    """Whether a rendered condition holds: not empty, `false`, `no`, `0` or `none`, in any case."""
-    return text.strip().lower() not in {"", "false", "no", "0", "none"}
-
-
-def _compile(source: str) -> Template:
+def _compile(source: str, adapt: Callable[[nodes.Template], None]) -> Template:
     tree = read_template(source)
+    adapt(tree)
     constants, columns = constants_used(tree), columns_used(tree)
     plain, alone = plain_parts(tree), sole_column(tree)
     tree.set_environment(ENVIRONMENT)

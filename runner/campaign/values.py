@@ -14,8 +14,9 @@ from pydantic_core import PydanticCustomError
 
 from runner.campaign import countries, hours, timezones
 from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.literal_text import check_text, is_meant_as_template
 from runner.campaign.template_syntax import TemplateSyntaxError
-from runner.campaign.templates import compile_template
+from runner.campaign.templates import compile_condition, compile_template
 from runner.campaign.zone_hints import zone_hint
 
 Scalar = str | int | float | bool
@@ -63,19 +64,46 @@ Duration = Annotated[
 """Seconds."""
 
 
-def _template(source: str) -> str:
-    try:
-        compile_template(source)
-    except TemplateSyntaxError as error:
-        # `line` counts from the template's first line, so that the loader can point into a block scalar.
-        raise PydanticCustomError(
-            "bad_template", "{reason}", {"reason": error.message, "line": error.line, "hint": error.hint}
-        ) from error
-    return source
+def _readable(read: Callable[[str], object]) -> AfterValidator:
+    """Refuses what `read` raises TemplateSyntaxError for."""
+
+    def check(source: str) -> str:
+        try:
+            read(source)
+        except TemplateSyntaxError as error:
+            # `line` counts from the template's first line, so that the loader can point into a block scalar.
+            raise PydanticCustomError(
+                "bad_template", "{reason}", {"reason": error.message, "line": error.line, "hint": error.hint}
+            ) from error
+        return source
+
+    return AfterValidator(check)
 
 
-Template = Annotated[str, AfterValidator(_template)]
+Template = Annotated[str, _readable(compile_template)]
 """Text with {{ }} over `row` and `vars`; see `runner.campaign.templates`."""
+
+Condition = Annotated[str, _readable(compile_condition)]
+"""A template that decides on yes or no; see `runner.campaign.conditions`."""
+
+
+def _not_filled_in(what: str, hint: str) -> AfterValidator:
+    """For values that are no templates. Says nothing of the value: it may be somebody's data."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and is_meant_as_template(value):
+            raise PydanticCustomError(
+                "bad_template", f"this looks like a template, but {what} not filled in", {"hint": hint}
+            )
+        return value
+
+    return AfterValidator(check)
+
+
+Constant = Annotated[Scalar, _not_filled_in("constants are", "write the template where the value is used")]
+
+Cell = Annotated[Scalar | None, _not_filled_in("rows are", "write the value itself")]
+"""A value of an inline row."""
 
 
 def _if_constant(check: Callable[[str], object]) -> AfterValidator:
@@ -166,6 +194,36 @@ LocalDate = Annotated[
 """A date in the contact's own zone, as quoted ISO text."""
 
 
+def _of_type(type_: str) -> AfterValidator:
+    """Refuses a path whose ending says that the file is of another type."""
+
+    def check(path: str) -> str:
+        suffix = path.rpartition(".")[2].lower()
+        found = next((kind for kind, suffixes in _SUFFIXES.items() if suffix in suffixes), type_)
+        if found != type_:
+            hint = f"write `type: {found}`" if found in {"csv", "jsonl"} else _SAVE_AS_CSV
+            raise PydanticCustomError(
+                "wrong_file_type",
+                "a .{suffix} file cannot be read as {type}",
+                {"suffix": suffix, "type": type_, "hint": hint},
+            )
+        return path
+
+    return AfterValidator(check)
+
+
+_SUFFIXES = {
+    "csv": {"csv", "tsv"},
+    "jsonl": {"jsonl", "ndjson"},
+    "a workbook": {"xlsx", "xlsm", "xlsb", "xls", "ods", "numbers"},
+    "another format": {"parquet", "sav", "dta", "sas7bdat", "pdf", "docx", "zip", "gz", "7z"},
+}
+_SAVE_AS_CSV = "save the table as CSV (UTF-8), and name that file"
+
+CsvPath = Annotated[str, _of_type("csv")]
+JsonlPath = Annotated[str, _of_type("jsonl")]
+
+
 Identifier = Annotated[
     str,
     *_matching(
@@ -203,6 +261,13 @@ Name = Annotated[
     ),
 ]
 
+
+def _constant_text(text: str) -> None:
+    if "{{" in text or "{%" in text:
+        raise TemplateSyntaxError("the name of a column is not filled in", 1, "write the name itself")
+    check_text(text)
+
+
 MetadataName = Annotated[
     str,
     *_matching(
@@ -211,6 +276,7 @@ MetadataName = Annotated[
         "a metadatabase column cannot have this name",
         "no square brackets or control characters, and no space at either end",
     ),
+    _readable(_constant_text),
 ]
 """Sent as `metadata[name]`, which PHP's form parser takes apart at the brackets."""
 

@@ -57,6 +57,8 @@ class WarningCode(StrEnum):
         "somebody the plan leaves out, or knows by another number, has a call waiting at Insight",
         "people who opted out may be called all the same, and only a person can prevent it",
     )
+    UNCLEAR_WHERE = "unclear_where", "`where` gives neither yes nor no for some rows, which are not called"
+    NOBODY_KEPT = "nobody_kept", "`where` leaves out every row"
     UNUSED_WINDOW = "unused_window", "no contact of this plan can be called in a window of `weekly`"
 
     # Of what lies around it.

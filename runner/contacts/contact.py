@@ -41,7 +41,7 @@ class Exclusion:
     """A row that gets no call. `key` is empty when the row did not get as far as having one.
 
     `detail` is for people and holds no number, name or other content of the row. `template` is the path in
-    the campaign file of the template that failed; empty where none did.
+    the campaign file of the template that failed, or whose result means neither yes nor no; else empty.
     """
 
     key: str

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from runner.campaign.model import Campaign, Source
 from runner.campaign.template_language import Constants
-from runner.campaign.templates import Template, TemplateRenderError, compile_template, is_true
+from runner.campaign.templates import Template, TemplateRenderError, compile_condition, compile_template
+from runner.campaign.truth import truth
 from runner.contacts.contact import Contact, Exclusion, Reason, Row
 from runner.contacts.phone import PhoneError, parse_phone
 
@@ -23,6 +24,7 @@ def normal_key(text: str) -> str:
 
 
 _KEY = ("contacts", "key")
+_WHERE = ("contacts", "where")
 
 
 class _ExcludedError(Exception):
@@ -75,7 +77,7 @@ class _Roster:
     def _fields(self, source: Source) -> _Fields:
         declared = self._contacts
         return _Fields(
-            where=_compile(declared.where),
+            where=None if declared.where is None else compile_condition(declared.where),
             phone=compile_template(source.phone or declared.phone),
             key=_compile(source.key or declared.key),
             timezone=_compile(source.timezone or declared.timezone),
@@ -98,9 +100,14 @@ class _Roster:
         )
 
     def _check_filter(self, row: Row, fields: _Fields) -> None:
-        if fields.where is not None and not is_true(self._render("where", fields.where, row)):
+        if fields.where is None:
+            return
+        kept = truth(self._render("where", fields.where, row))
+        if not kept:
+            detail = "contacts.where is false" if kept is False else "contacts.where is neither yes nor no"
             # The key lets a planned call be withdrawn with this reason; a row without one has no such call.
-            raise _ExcludedError(Reason.FILTERED, "contacts.where is false", self._key_if_any(row, fields))
+            key = self._key_if_any(row, fields)
+            raise _ExcludedError(Reason.FILTERED, detail, key, _WHERE if kept is None else ())
 
     def _key_if_any(self, row: Row, fields: _Fields) -> str:
         try:

@@ -62,6 +62,9 @@ class Eligibility:
         self.rows = 0
         self.candidates = 0
         """Whom nothing has left out so far."""
+        self.filtered = 0
+        self.unclear = 0
+        """Of those filtered, rows for which `contacts.where` is neither yes nor no."""
         self.still_dialled: list[str] = []
         """Labels of contacts who may be dialled for a call of before, though this plan would not."""
 
@@ -78,6 +81,7 @@ class Eligibility:
         for number, entry in enumerate(self._given.rows):
             self.rows = number + 1
             if isinstance(entry, Exclusion):
+                self._count_filtered(entry)
                 self._leave_out(number, entry)
                 continue
             listed = self._given.suppressed(entry.key, entry.phone)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from runner.campaign.model import Campaign, Source
-from runner.campaign.templates import TemplateRenderError, compile_template, is_true
+from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
 from runner.campaign.timezones import zone
+from runner.campaign.truth import truth
 from runner.contacts.contact import Contact, Exclusion, Match, Row
 from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, mask, parse_phone
@@ -180,14 +181,15 @@ class _Explainer:
     def _filter(self) -> Step:
         source, place = self._declared("where")
         try:
-            result = compile_template(source or "").render(self._row.values, self._campaign.vars)
+            result = compile_condition(source or "").render(self._row.values, self._campaign.vars)
         except TemplateRenderError as error:
             return Step(name="where", value="fails", because=error.message, place=place)
-        kept = is_true(result)
+        kept = truth(result)
+        means = {True: "true", False: "false", None: "neither yes nor no"}[kept]
         return Step(
             name="where",
             value="kept" if kept else "left out",
-            because=f"{source} is {'true' if kept else 'false'} for this row",
+            because=f"{source} is {means} for this row",
             place=place,
         )
 

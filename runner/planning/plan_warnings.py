@@ -49,11 +49,17 @@ class Findings:
     tallying: Tallying
     still_dialled: Sequence[str]
     """Labels of contacts who may be dialled for a call of before, though the plan would not call them so."""
+    rows: int
+    filtered: int
+    """Rows that `contacts.where` leaves out."""
+    unclear: int
+    """Those of them for which it is neither yes nor no."""
 
 
 def of(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     """Every warning about a plan."""
     yield from _still_dialled(found, diagnose)
+    yield from _filtered(found, diagnose)
     yield from _pace_above_request_rate(found, diagnose)
     yield from _pace_too_slow(found, diagnose)
     yield from _pace_lowered(found, diagnose)
@@ -77,6 +83,26 @@ def _still_dialled(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
             f"{have} a call from before that Insight may still dial: {first}{more}",
             ("contacts", "suppress"),
             "cancel it at Insight by hand; `runner cancel --pending-at-insight` cancels all that wait",
+        )
+
+
+def _filtered(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    where = ("contacts", "where")
+    if found.unclear:
+        rows = "1 row is" if found.unclear == 1 else f"{found.unclear:,} rows are"
+        yield diagnose(
+            WarningCode.UNCLEAR_WHERE,
+            f"{rows} not called because `where` gives neither yes nor no for them",
+            where,
+            "compare the column with the value that means yes: \"{{ row.consent == 'Y' }}\"",
+        )
+    if 0 < found.rows == found.filtered:
+        rows = "the only row" if found.rows == 1 else f"all {found.rows:,} rows"
+        yield diagnose(
+            WarningCode.NOBODY_KEPT,
+            f"`where` leaves out {rows}, so nobody is called",
+            where,
+            "is the value written as in the source? Upper and lower case differ; `| upper` evens them out",
         )
 
 

@@ -115,6 +115,9 @@ class _Planner:
             crowded=crowded,
             tallying=self._tally,
             still_dialled=self._eligibility.still_dialled,
+            rows=self._eligibility.rows,
+            filtered=self._eligibility.filtered,
+            unclear=self._eligibility.unclear,
         )
 
     def _assignment(self, prospect: Prospect, earlier: KnownCall | None) -> Assignment | None:

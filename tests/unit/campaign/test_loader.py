@@ -232,6 +232,68 @@ def test_a_slip_of_yaml_within_the_rows_shows_nothing_of_them(slip):
         assert "Annegret" not in render(each)
 
 
+@pytest.mark.parametrize(
+    ("good", "slip", "line", "col"),
+    [
+        ("name: followup", 'name: "followup', 2, 7),
+        ('"48211"', '"48211', 3, 21),
+        ('"{{ row.phone }}"', '"{{ row.phone }}', 6, 10),
+        ('"{{ row.phone }}"', "'{{ row.phone }}", 6, 10),
+        ('"10:15-18:00"', '"10:15-18:00', 8, 19),
+    ],
+)
+def test_an_unclosed_quote_is_reported_where_it_opens(good, slip, line, col):
+    found = error(CAMPAIGN.replace(good, slip) + 'caller_id: "+16175550100"\n')
+    assert (found.code, found.line, found.col) == ("yaml_syntax", line, col)
+    assert "closing quote" in found.hint
+
+
+def test_a_quote_within_quotes_is_reported_where_the_value_begins():
+    found = error(CAMPAIGN + "description: 'it's here'\n")
+    assert (found.line, found.col) == (9, 14)
+    assert "around ' use" in found.hint
+
+
+def test_a_long_text_in_quotes_is_not_blamed_for_a_mistake_below_it():
+    found = error(CAMPAIGN + 'description: "one\n  two"\nvars: {a: [}\n')
+    assert found.line == 11
+
+
+@pytest.mark.parametrize("value", ["{{ row.x }", "{ row.x }}", "{{ row.x", "{{ row.x }}"])
+def test_a_template_without_quotes_is_one_error_where_it_stands(value):
+    found = error(f"{CAMPAIGN}result_url: {value}\nvars: {{a: b}}\n")
+    assert (found.code, found.line) == ("unquoted_template", 9)
+
+
+@pytest.mark.parametrize(
+    ("type_", "path", "said"),
+    [
+        ("csv", "visits.xlsx", "as CSV"),
+        ("csv", "visits.XLS", "as CSV"),
+        ("jsonl", "visits.ods", "as CSV"),
+        ("csv", "visits.jsonl", "type: jsonl"),
+        ("jsonl", "visits.csv", "type: csv"),
+    ],
+)
+def test_a_file_of_another_type_is_an_error_that_says_what_to_do(type_, path, said):
+    found = error(CAMPAIGN.replace("type: csv, path: contacts.csv", f"type: {type_}, path: {path}"))
+    assert (found.code, found.line) == ("wrong_file_type", 5)
+    assert said in found.hint
+
+
+@pytest.mark.parametrize(
+    ("good", "wrong", "said"),
+    [
+        ("  phone:", "  region: UK\n  phone:", "`GB`"),
+        ("  weekly:", "  holidays: {country: UK}\n  weekly:", "`GB`"),
+        ("  phone:", "  region: XX\n  phone:", "ISO 3166"),
+    ],
+)
+def test_a_code_of_no_country_is_an_error(good, wrong, said):
+    found = error(CAMPAIGN.replace(good, wrong))
+    assert (found.code, said in found.hint) == ("bad_country", True)
+
+
 def test_a_key_that_could_steer_a_terminal_is_shown_without_it():
     found = error(CAMPAIGN + '"\\e[31mred": 1\n')
     assert found.message.isprintable()

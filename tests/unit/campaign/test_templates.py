@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from runner.campaign.filters import FILTERS, MAX_TEXT
 from runner.campaign.template_syntax import TemplateSyntaxError
-from runner.campaign.templates import TemplateRenderError, compile_template, is_true
+from runner.campaign.templates import TemplateRenderError, compile_template
 
 SECRET = "Annegret"
 ROW = {
@@ -107,16 +107,6 @@ def test_the_same_source_is_compiled_once():
 
 def test_nothing_is_escaped():
     assert render("{{ row.a }}", {"a": "<b> & 'c'"}) == "<b> & 'c'"
-
-
-@pytest.mark.parametrize("text", ["", " ", "false", "False", "NO", " no ", "0", "none", "None"])
-def test_words_for_no_are_not_true(text):
-    assert not is_true(text)
-
-
-@pytest.mark.parametrize("text", ["true", "yes", "Y", "1", "00", "nope", "0.0"])
-def test_everything_else_is_true(text):
-    assert is_true(text)
 
 
 def test_an_undefined_column_is_named_with_the_near_one():
@@ -238,6 +228,40 @@ def test_add_days_gives_the_kind_it_was_given(value, days, result):
 )
 def test_add_days_refuses_what_is_no_date(value, days):
     refused("{{ row.at | add_days(row.days) }}", {"at": value, "days": days})
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "day"),
+    [
+        ("11/20/2026", "%m/%d/%Y", "2026-11-20"),
+        (" 1/2/2027 ", "%m/%d/%Y", "2027-01-02"),
+        ("20.11.26", "%d.%m.%y", "2026-11-20"),
+        ("Nov 20, 2026", "%b %d, %Y", "2026-11-20"),
+        ("11/20/2026 4:30 PM", "%m/%d/%Y %I:%M %p", "2026-11-20"),
+        ("", "%m/%d/%Y", ""),
+    ],
+)
+def test_a_date_in_another_form_becomes_an_iso_date(text, form, day):
+    assert render("{{ row.at | date(row.form) }}", {"at": text, "form": form}) == day
+
+
+def test_days_can_be_added_to_a_date_in_another_form():
+    assert render("{{ row.at | date('%m/%d/%Y') | add_days(2) }}", {"at": "12/31/2026"}) == "2027-01-02"
+
+
+@pytest.mark.parametrize("text", ["2026-11-20", "20/11/2026", "02/30/2026", "tomorrow", "11/20/26"])
+def test_a_text_that_is_no_date_of_the_form_is_refused(text):
+    assert text not in refused("{{ row.at | date('%m/%d/%Y') }}", {"at": text}).message
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["", "%m/%d", "MM/DD/YYYY", "%m/%d/%Y %m", "%m/%d/%Y %Z", "%m/%d/%Y %", "%m/%d/%Y" + "x" * 50, "%d%m%%Y"],
+)
+def test_a_form_that_names_no_date_is_refused_with_an_example(form):
+    assert (
+        "'%m/%d/%Y'" in refused("{{ row.at | date(row.form) }}", {"at": "11/20/2026", "form": form}).message
+    )
 
 
 @pytest.mark.parametrize(
@@ -453,7 +477,7 @@ plain_parts = st.one_of(
         lambda column, names: f"{{{{ row.{column}{''.join(f' | {name}' for name in names)} }}}}",
         st.sampled_from(["x", "y", "z"]),
         st.lists(
-            st.sampled_from(sorted(FILTERS.keys() - {"add_days", "replace"})),
+            st.sampled_from(sorted(FILTERS.keys() - {"add_days", "date", "replace"})),
             max_size=3,
         ),
     ),

@@ -249,6 +249,33 @@ def test_a_wrong_date_of_a_contact_leaves_it_out_and_is_not_repeated(field):
     assert "Ann" not in detail(plan)
 
 
+def warned(plan):
+    return {found.code: found for found in plan.diagnostics if "where" in found.message}
+
+
+def test_rows_for_which_where_is_neither_yes_nor_no_are_left_out_and_warned_of_with_the_count():
+    loaded = campaign(contacts='  where: "{{ row.consent }}"')
+    rows = [person("a", consent="Y"), person("b", consent="Annegret"), person("c", consent="maybe")]
+    plan = plan_of(loaded, rows)
+    assert reasons(plan) == {"b": Reason.FILTERED, "c": Reason.FILTERED}
+    (found,) = warned(plan).values()
+    assert (found.code, found.line) == ("unclear_where", 11)
+    assert found.message.startswith("2 rows are not called")
+
+
+def test_where_that_leaves_out_every_row_is_warned_of():
+    loaded = campaign(contacts="  where: \"{{ row.consent == 'yes' }}\"")
+    plan = plan_of(loaded, [person("a", consent="Yes"), person("b", consent="No")])
+    (found,) = warned(plan).values()
+    assert (found.code, found.line) == ("nobody_kept", 11)
+    assert "all 2 rows" in found.message
+
+
+def test_where_that_keeps_somebody_is_not_warned_of():
+    loaded = campaign(contacts='  where: "{{ row.consent }}"')
+    assert not warned(plan_of(loaded, [person("a", consent="N"), person("b", NEW_YORK, consent="Y")]))
+
+
 @pytest.mark.parametrize("others", [[], [person("x", "nonsense")], [person("stop", NEW_YORK)]])
 def test_a_template_that_fails_for_every_contact_stops_the_plan(others):
     loaded = campaign(more='metadata: {x: "{{ row.absent }}"}')
@@ -266,7 +293,7 @@ def test_contacts_that_were_queued_are_proof_that_the_templates_work():
 
 
 def test_a_plan_without_contacts_is_a_plan():
-    plan = plan_of(campaign(contacts='  where: "no"'), people(1, 2))
+    plan = plan_of(campaign(contacts="  where: \"{{ row.name == 'Bob' }}\""), people(1, 2))
     assert (plan.rows, len(plan.calls)) == (2, 0)
     assert Counter(reasons(plan).values()) == {Reason.FILTERED: 2}
 

@@ -1,0 +1,116 @@
+"""What may be written as a condition, such as `contacts.where`.
+
+A wrong condition calls people who said no. So every form that would be the same for all rows is an error, and
+a column next to `and`, `or`, `not` or `if` counts as `runner.campaign.truth` says, not as Jinja does.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+from jinja2 import nodes
+
+from runner.campaign.template_language import NAMES, TRUTH
+from runner.campaign.template_syntax import TemplateSyntaxError
+
+_FORM = "write the whole condition inside of one pair: \"{{ row.consent == 'Y' }}\""
+
+
+def no_braces(source: str) -> TemplateSyntaxError:
+    """What is wrong with a condition that is text alone."""
+    written = source.strip()
+    hint = f'write "{{{{ {written} }}}}"' if written.startswith(("row", "not row", "vars")) else _FORM
+    return TemplateSyntaxError("a condition needs {{ }}: without, it is the same for every row", 1, hint)
+
+
+def read_condition(tree: nodes.Template) -> None:
+    """Checks the tree of a template and makes a condition of it. Raises TemplateSyntaxError."""
+    if _printed(tree.body) != 1:
+        raise TemplateSyntaxError("a condition has one result, so one pair of {{ }}", 1, _FORM)
+    if not any(name.name in NAMES for name in tree.find_all(nodes.Name)):
+        raise TemplateSyntaxError(
+            "this condition reads no column, so it is the same for every row",
+            1,
+            "a column is written row.consent, without quotes around it; to call every row, leave `where` out",
+        )
+    for compare in tree.find_all(nodes.Compare):
+        _check_parts_of_text(compare)
+    _rewrite(tree.body)
+
+
+def _printed(statements: Sequence[nodes.Node]) -> int:
+    """The most expressions that are printed for one row. Raises TemplateSyntaxError for text around them."""
+    number = 0
+    for statement in statements:
+        if isinstance(statement, nodes.If):
+            branches = [statement.body, *(branch.body for branch in statement.elif_), statement.else_]
+            number += max(map(_printed, branches))
+        elif isinstance(statement, nodes.Output):
+            number += sum(map(_is_result, statement.nodes))
+    return number
+
+
+def _is_result(node: nodes.Expr) -> bool:
+    if not isinstance(node, nodes.TemplateData):
+        return True
+    if node.data.strip():
+        raise TemplateSyntaxError("text outside of {{ }} is neither yes nor no", node.lineno, _FORM)
+    return False
+
+
+def _check_parts_of_text(compare: nodes.Compare) -> None:
+    """`row.a in 'Yes'` holds for an empty cell too, and for `e`."""
+    for operand in compare.ops:
+        if operand.op in {"in", "notin"} and isinstance(operand.expr, nodes.Const):
+            raise TemplateSyntaxError(
+                "`in` with a text looks for a part of it, and an empty cell is a part of every text",
+                compare.lineno,
+                f"write a list: `in [{operand.expr.value!r}]`",
+            )
+
+
+def _rewrite(statements: Sequence[nodes.Node]) -> None:
+    for statement in statements:
+        if isinstance(statement, nodes.If):
+            for branch in (statement, *statement.elif_):
+                branch.test = _operand(cast("nodes.Expr", branch.test))
+                _rewrite(branch.body)
+            _rewrite(statement.else_)
+        elif isinstance(statement, nodes.Output):
+            statement.nodes = [_result(node) for node in statement.nodes]
+
+
+def _result(expression: nodes.Expr) -> nodes.Expr:
+    """An expression whose text is the condition's result."""
+    match expression:
+        case nodes.CondExpr():
+            expression.test = _operand(expression.test)
+            expression.expr1 = _result(expression.expr1)
+            expression.expr2 = None if expression.expr2 is None else _result(expression.expr2)
+        case nodes.And() | nodes.Or() | nodes.Not():
+            return _operand(expression)
+    return expression
+
+
+def _operand(expression: nodes.Expr) -> nodes.Expr:
+    """An expression that decides on yes or no."""
+    match expression:
+        case nodes.And() | nodes.Or():
+            expression.left, expression.right = _operand(expression.left), _operand(expression.right)
+        case nodes.Not():
+            expression.node = _operand(expression.node)
+        case nodes.Const():
+            raise _stands_alone(expression)
+        case nodes.Compare() | nodes.Test():
+            pass
+        case _:
+            return nodes.Filter(expression, TRUTH, [], [], None, None, lineno=expression.lineno)
+    return expression
+
+
+def _stands_alone(constant: nodes.Const) -> TemplateSyntaxError:
+    value = repr(constant.value)
+    return TemplateSyntaxError(
+        f"{value} is compared with nothing, so it is the same for every row",
+        constant.lineno,
+        f"compare each value: `row.x == 'a' or row.x == {value}`, or `row.x in ['a', {value}]`",
+    )
