@@ -34,6 +34,7 @@ class WarningCode(StrEnum):
     ON_THE_HOUR = "on_the_hour", "a window starts on the full hour, when most other calls start too"
     NO_CALLER_ID = "no_caller_id", "calls go out without a number to show, and carriers may block them"
     ATTEMPTS_DO_NOT_FIT = "attempts_do_not_fit", "a window has no room for all of `max_attempts`"
+    REVERSED_WINDOW = "reversed_window", "a window past midnight lasts longer than 12 hours"
     UNREACHABLE_WINDOW = "unreachable_window", "nobody can ever be called in a window of `weekly`"
     LONG_QUEUE_AHEAD = (
         "long_queue_ahead",
@@ -51,7 +52,7 @@ class WarningCode(StrEnum):
     )
     PACE_TOO_SLOW = "pace_too_slow", "the last window ends before everybody's turn"
     PACE_LOWERED = "pace_lowered", "calls planned before keep starts for which the pace has no room now"
-    ASLEEP = "asleep", "calls start outside 8:00 to 21:00 where the contact is"
+    ASLEEP = "asleep", "calls may be dialled outside 8:00 to 21:00 where the contact is"
     STILL_DIALLED = (
         "still_dialled",
         "somebody the plan leaves out, or knows by another number, has a call waiting at Insight",

@@ -5,12 +5,22 @@ from datetime import date
 
 from runner.campaign.diagnostics import Diagnostic, Severity
 from runner.campaign.document import Document, Location
-from runner.campaign.hours import Stretches, WeeklyEntry, day_names, weekdays_left, weekly_entries
+from runner.campaign.hours import (
+    MINUTES_A_DAY,
+    Stretches,
+    WeeklyEntry,
+    day_names,
+    weekdays_left,
+    weekly_entries,
+)
 from runner.campaign.model import SHORTEST_SLOT, CallingWindows, Campaign
 from runner.campaign.warning_codes import WarningCode
 
 _MOST_NAMED = 5
 """Windows that a message names one by one."""
+
+_LONGEST_PAST_MIDNIGHT = 12 * 60
+"""Minutes. A longer window past midnight is probably one with its times in the wrong order."""
 
 WEEKLY: Location = ("calling_windows", "weekly")
 
@@ -19,6 +29,7 @@ def of(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
     """Every warning about the windows of a valid campaign."""
     windows = campaign.calling_windows
     yield from _on_the_hour(document, windows)
+    yield from _possibly_reversed(document, windows)
     yield from _attempts_that_do_not_fit(document, campaign)
     for entry, why in unreachable(windows).items():
         yield document.diagnostic(
@@ -62,6 +73,21 @@ def _on_the_hour(document: Document, windows: CallingWindows) -> Iterator[Diagno
                 "this window starts on the full hour, when most other calls start too",
                 (*WEEKLY, *entry.location),
                 f"Plum advises to start at :15, :30 or :45, for example at {entry.start // 60}:15",
+            )
+
+
+def _possibly_reversed(document: Document, windows: CallingWindows) -> Iterator[Diagnostic]:
+    for entry in weekly_entries(windows.weekly):
+        start, end = (time.strip() for time in entry.text.split("-"))
+        length = entry.end - entry.start
+        if entry.end >= MINUTES_A_DAY and end != "24:00" and length > _LONGEST_PAST_MIDNIGHT:
+            yield document.diagnostic(
+                Severity.WARNING,
+                WarningCode.REVERSED_WINDOW,
+                f"this window runs into the next day and lasts {length // 60} h {length % 60:02} min: are "
+                "its times in the wrong order?",
+                (*WEEKLY, *entry.location),
+                f"write `{end}-{start}` if you mean those hours of one day",
             )
 
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
-from runner.campaign.timezones import zone
 from runner.campaign.warning_codes import WarningCode
 from runner.campaign.window_suspicions import WEEKLY
 from runner.planning.forecast import FASTEST, Demand, sufficient_pace
@@ -20,10 +18,8 @@ from runner.planning.unused_windows import (
     closed_windows,
     unused_windows,
 )
+from runner.planning.waking_hours import lateness, latest_at_night
 from runner.planning.zones import CONTACT
-
-_WAKING_HOURS = range(8, 21)
-"""Local hours in which people are commonly awake: 47 CFR 64.1200(c)(1) allows solicitation from 8 to 21."""
 
 _NAMED = 5
 """So many contacts are named in a warning."""
@@ -134,7 +130,7 @@ def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
             "Plum agrees; so would longer windows or dates"
         )
     set_here = campaign.pacing.calls_per_minute is not None
-    total = sum(calls for *_, calls in found.tallying.starts()) + found.misses
+    total = sum(span.calls for span in found.tallying.dial_spans()) + found.misses
     yield diagnose(
         WarningCode.PACE_TOO_SLOW,
         f"{found.misses:,} of {total:,} contacts get no call: at a pace of {pace} a minute the last "
@@ -159,28 +155,26 @@ def _pace_lowered(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
 
 
 def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    """Of every attempt: Insight dials again by itself, and knows nothing of waking hours."""
     fixed = found.campaign.calling_windows.timezone != CONTACT
-    calls = asleep = 0
-    for instant, zones, home, number in found.tallying.starts():
-        calls += number
-        if _perhaps_asleep(instant, home if fixed else zones):
-            asleep += number
-    if asleep:
+    spans = [
+        (span.calls, latest_at_night(span.first, span.last, split_zones(span.home if fixed else span.zones)))
+        for span in found.tallying.dial_spans()
+    ]
+    nights = [(calls, night) for calls, night in spans if night is not None]
+    if nights:
+        asleep, calls = (sum(number for number, _ in some) for some in (nights, spans))
+        latest = max((night for _, night in nights), key=lateness)
         yield diagnose(
             WarningCode.ASLEEP,
-            f"{asleep:,} of {calls:,} calls start outside 8:00 to 21:00 where the contact is",
+            f"{asleep:,} of {calls:,} calls may be dialled outside 8:00 to 21:00 where the contact is, the "
+            f"latest at {latest:%H:%M}",
             ("calling_windows", "timezone" if fixed else "weekly"),
             "write `timezone: contact` to use each contact's own time"
             if fixed
-            else "are these the hours you mean? They are local, on a 24-hour clock: 5 pm is 17:00",
+            else "are these the hours you mean? They are local, on a 24-hour clock: 5 pm is 17:00; with "
+            "several attempts Insight may dial until the window closes, less close_margin",
         )
-
-
-def _perhaps_asleep(instant: int, zones: str) -> bool:
-    """Whether it is no waking hour in one of the zones in which the contact may be."""
-    return any(
-        datetime.fromtimestamp(instant, zone(name)).hour not in _WAKING_HOURS for name in split_zones(zones)
-    )
 
 
 def _windows(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:

@@ -135,9 +135,10 @@ class _Planner:
 
     def _count(self, prospect: Prospect, assignment: Assignment) -> None:
         _, start, end, change, reason, *_ = assignment
-        self._tally.add_call(start, prospect.zones, change, reason, prospect.home)
         most, wait = self._attempts
         attempts = attempts_that_fit(start, end, most, wait)
+        redialled_until = end if attempts > 1 else None
+        self._tally.add_call(start, prospect.zones, change, reason, prospect.home, redialled_until)
         if attempts < most:
             self._tally.add_short(attempts)
 

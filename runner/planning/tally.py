@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date
+from typing import NamedTuple
 
 from runner.contacts.contact import Reason
 from runner.planning.plan import Change, Tally
@@ -13,21 +14,57 @@ _STEP = 900
 """Seconds. Since 2012 local hours begin with quarters of an hour, counted from the Unix epoch, everywhere."""
 
 
+class _Group(NamedTuple):
+    """What is counted together. `redialled_until` is None for calls with a single attempt."""
+
+    step: int
+    """The quarter of an hour in which they start."""
+    redialled_until: int | None
+    zones: str
+    home: str
+    change: str
+    reason: str
+
+
+class DialSpan(NamedTuple):
+    """Calls that may be dialled between two instants, both inclusive, in UTC Unix seconds."""
+
+    first: int
+    """To the quarter of an hour."""
+    last: int
+    zones: str
+    home: str
+    calls: int
+
+
 class Tallying:
     """Counts one by one, in memory that grows with the days of a plan and not with its calls."""
 
     def __init__(self) -> None:
-        self._calls: Counter[tuple[int, str, str, str, str]] = Counter()
-        """By quarter of an hour, zones, home, change and reason."""
+        self._calls: Counter[_Group] = Counter()
+        self._latest_starts: dict[_Group, int] = {}
         self._first: int | None = None
         self._last: int | None = None
         self._short = 0
         self._fewest = 0
         self._excluded: Counter[Reason] = Counter()
 
-    def add_call(self, start: int, zones: str, change: str, reason: str, home: str = "") -> None:
-        """A call that starts at `start` (UTC Unix seconds); `zones` and `home` are as in a prospect."""
-        self._calls[start // _STEP, zones, home, change, reason] += 1
+    def add_call(
+        self,
+        start: int,
+        zones: str,
+        change: str,
+        reason: str,
+        home: str = "",
+        redialled_until: int | None = None,
+    ) -> None:
+        """A call that starts at `start` (UTC Unix seconds); `zones` and `home` are as in a prospect.
+
+        `redialled_until` is its last moment to dial, where there is time for more than one attempt.
+        """
+        group = _Group(start // _STEP, redialled_until, zones, home, change, reason)
+        self._calls[group] += 1
+        self._latest_starts[group] = max(start, self._latest_starts.get(group, start))
         self._first = start if self._first is None or start < self._first else self._first
         self._last = start if self._last is None or start > self._last else self._last
 
@@ -39,15 +76,18 @@ class Tallying:
     def add_exclusion(self, reason: Reason) -> None:
         self._excluded[reason] += 1
 
-    def starts(self) -> Iterator[tuple[int, str, str, int]]:
-        """(instant, zones, home, calls): so many start within the quarter of an hour from that instant on."""
-        for (step, zones, home, _, _), number in self._calls.items():
-            yield step * _STEP, zones, home, number
+    def dial_spans(self) -> Iterator[DialSpan]:
+        """When the calls may be dialled. Insight places a first attempt at the start of a call, and each
+        further one after the wait, or as much later as its lines are busy, until the end of the call.
+        """
+        for group, number in self._calls.items():
+            last = group.redialled_until or self._latest_starts[group]
+            yield DialSpan(group.step * _STEP, last, group.zones, group.home, number)
 
     def tally(self) -> Tally:
         changes: Counter[tuple[Change, str]] = Counter()
-        for (_, _, _, change, reason), number in self._calls.items():
-            changes[Change(change), reason] += number
+        for group, number in self._calls.items():
+            changes[Change(group.change), group.reason] += number
         return Tally(
             changes=dict(changes),
             starts=self._local_starts(),
@@ -60,8 +100,8 @@ class Tallying:
 
     def _local_starts(self) -> dict[date, dict[int, int]]:
         counted: Counter[tuple[date, int]] = Counter()
-        for (step, zones, _, _, _), number in self._calls.items():
-            local = westernmost(step * _STEP, split_zones(zones))
+        for group, number in self._calls.items():
+            local = westernmost(group.step * _STEP, split_zones(group.zones))
             counted[local.date(), local.hour] += number
         starts: defaultdict[date, dict[int, int]] = defaultdict(dict)
         for day, hour in sorted(counted):

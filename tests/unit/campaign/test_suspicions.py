@@ -178,3 +178,19 @@ def test_a_week_of_thousands_of_windows_is_judged_at_once():
         f"{n // 60 % 24:02}:{n % 60:02}-{(n + 7) // 60 % 24:02}:{(n + 7) % 60:02}" for n in range(20_000)
     ]
     assert warnings(weekly="{daily: [\n" + ",\n".join(f'"{window}"' for window in windows) + "]}") == ()
+
+
+def test_a_window_past_midnight_longer_than_12_hours_is_warned_of_as_possibly_reversed():
+    found = only(weekly='{mon-fri: ["20:30-17:10"]}')
+    assert (found.code, found.line) == ("reversed_window", 8)
+    assert "20 h 40 min" in found.message
+    assert "`17:10-20:30`" in found.hint
+
+
+@pytest.mark.parametrize("hours", ["20:15-08:15", "22:15-02:00", "08:15-24:00", "00:15-24:00"])
+def test_a_window_past_midnight_of_12_hours_or_up_to_midnight_is_not(hours):
+    assert "reversed_window" not in codes(weekly=f'{{daily: "{hours}"}}')
+
+
+def test_a_window_that_ends_at_midnight_and_lasts_longer_than_12_hours_is():
+    assert "reversed_window" in codes(weekly='{tue: "10:15-00:00"}')

@@ -377,3 +377,35 @@ def test_the_last_start_before_21_is_no_night_and_21_is():
     for hours, codes in (("20:59-21:45", []), ("21:00-21:45", ["asleep"]), ("08:00-09:00", [])):
         plan = plan_of(campaign(hours=hours), [person("east")], now=NOW)
         assert [warning.code for warning in plan.diagnostics] == codes
+
+
+THREE_ATTEMPTS = "retry_policy: {max_attempts: 3, reattempt_wait: 45m}"
+
+
+def test_a_redial_at_night_is_warned_of_with_the_count_and_the_latest_hour():
+    """The first dial is at 19:45; Insight dials again until the window closes, less close_margin."""
+    plan = plan_of(campaign(hours="19:45-23:00", more=THREE_ATTEMPTS), [person("east")])
+    (warning,) = plan.diagnostics
+    assert warning.code == "asleep"
+    assert warning.message.startswith("1 of 1 calls may be dialled outside 8:00 to 21:00")
+    assert warning.message.endswith("the latest at 22:55")
+
+
+@pytest.mark.parametrize(
+    ("hours", "more"),
+    [
+        ("19:45-23:00", ""),
+        ("17:15-21:00", THREE_ATTEMPTS),
+        ("17:15-21:00", f"  close_margin: 0s\n{THREE_ATTEMPTS}"),
+        ("20:30-21:14", THREE_ATTEMPTS),
+    ],
+    ids=["single attempt", "closes before 21:00", "closes at 21:00", "no time for a second attempt"],
+)
+def test_a_call_without_a_redial_at_night_is_not_warned_of(hours, more):
+    assert plan_of(campaign(hours=hours, more=more), [person("east")]).diagnostics == ()
+
+
+def test_a_redial_is_judged_by_the_contact_s_own_clock():
+    loaded = campaign(hours="17:15-21:00", more=f"  timezone: America/Chicago\n{THREE_ATTEMPTS}")
+    (warning,) = plan_of(loaded, [person("east")]).diagnostics
+    assert (warning.code, warning.message[-5:]) == ("asleep", "21:55")
