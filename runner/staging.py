@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
-from runner.contacts.contact import Exclusion, Reason
+from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.errors import RunnerError
 from runner.planning.plan import GONE, CallRequest, KnownCall, Metadata, PlannedCall, Standing, metadata_json
 from runner.planning.prospect import Assignment, Prospect, join_zones, split_zones
@@ -31,7 +31,8 @@ CREATE TABLE prospect (
     fault TEXT
 );
 CREATE TABLE exclusion (
-    number INTEGER PRIMARY KEY, key TEXT, reason TEXT, source TEXT, line INTEGER, detail TEXT, template TEXT
+    number INTEGER PRIMARY KEY, key TEXT, reason TEXT, source TEXT, line INTEGER, detail TEXT, template TEXT,
+    cause TEXT
 );
 CREATE TABLE known (
     id INTEGER PRIMARY KEY, key TEXT, phone TEXT, round INTEGER, standing TEXT, zones TEXT, start INTEGER,
@@ -65,7 +66,7 @@ _KNOWN = (
     "{0}.max_attempts, {0}.reattempt_wait, {0}.metadata, {0}.result_url, {0}.state"
 )
 _EXCLUSION = ", ".join(
-    f"exclusion.{name}" for name in ("key", "reason", "source", "line", "detail", "template")
+    f"exclusion.{name}" for name in ("key", "reason", "source", "line", "detail", "template", "cause")
 )
 _LEAST_TELLING = "reason IN ('duplicate_key', 'duplicate_phone')"
 """Of a contact with several rows, what became of the first says more than that the others are the same."""
@@ -85,7 +86,7 @@ class SqliteStaging:
         self._database.executescript(_TABLES)
         self._do("BEGIN")
         self._prospects = self._writer("prospect", 1 + len(Prospect._fields))
-        self._exclusions = self._writer("exclusion", 7)
+        self._exclusions = self._writer("exclusion", 8)
         self._doubts = self._writer("doubt", 2)
         self._assigned = self._writer("assigned", 2 + len(Assignment._fields))
         self._ranks = 0
@@ -124,6 +125,7 @@ class SqliteStaging:
                 exclusion.line,
                 exclusion.detail,
                 json.dumps(exclusion.template) if exclusion.template else "",
+                exclusion.cause.value,
             )
         )
 
@@ -441,7 +443,7 @@ def _known(row: Sequence[Any]) -> KnownCall:
 
 
 def _exclusion(row: Sequence[Any]) -> Exclusion:
-    key, reason, source, line, detail, template = row
+    key, reason, source, line, detail, template, cause = row
     return Exclusion(
         key=key,
         reason=Reason(reason),
@@ -449,4 +451,5 @@ def _exclusion(row: Sequence[Any]) -> Exclusion:
         line=line,
         detail=detail,
         template=tuple(json.loads(template)) if template else (),
+        cause=Cause(cause),
     )

@@ -53,6 +53,7 @@ class WarningCode(StrEnum):
     PACE_TOO_SLOW = "pace_too_slow", "the last window ends before everybody's turn"
     PACE_LOWERED = "pace_lowered", "calls planned before keep starts for which the pace has no room now"
     ASLEEP = "asleep", "calls may be dialled outside 8:00 to 21:00 where the contact is"
+    DATES_OVER = "dates_over", "contacts get no call because the campaign's dates are over"
     STILL_DIALLED = (
         "still_dialled",
         "somebody the plan leaves out, or knows by another number, has a call waiting at Insight",

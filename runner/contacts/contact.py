@@ -36,6 +36,24 @@ class Reason(StrEnum):
     CALL_LIMIT = "call_limit"
 
 
+class Cause(StrEnum):
+    """What exactly led to a reason, where advice or a comparison depends on it."""
+
+    NONE = ""
+    DATES_OVER = "dates_over"
+    """The campaign's last calling window has closed where the contact is."""
+    CLOSED = "closed"
+    """No calling window opens in one of the contact's zones."""
+    NO_COMMON_HOUR = "no_common_hour"
+    """Windows open in each of the contact's zones, but never in all at once."""
+    OWN_DATES = "own_dates"
+    """The contact's `not_before` and `not_after` leave no calling window."""
+    PACE = "pace"
+    """The pace leaves no free start."""
+    EARLIER_CALL = "earlier_call"
+    """A call was queued before the contact was left out, and may still be dialled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
     """A row that gets no call. `key` is empty when the row did not get as far as having one.
@@ -50,10 +68,19 @@ class Exclusion:
     line: int
     detail: str
     template: tuple[str, ...] = ()
+    cause: Cause = Cause.NONE
 
     def plain(self) -> tuple[str | int | tuple[str, ...], ...]:
         """Bare values, in the order of its fields."""
-        return self.key, self.reason.value, self.source, self.line, self.detail, self.template
+        return (
+            self.key,
+            self.reason.value,
+            self.source,
+            self.line,
+            self.detail,
+            self.template,
+            self.cause.value,
+        )
 
 
 class Contact(NamedTuple):

@@ -1,19 +1,68 @@
-"""What would make a contact callable that the plan leaves out. Pure."""
+"""What would make a contact callable that the plan leaves out. Pure; `reports` has the sentences."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum, auto
 
 from runner.campaign.model import Campaign
-from runner.contacts.contact import Exclusion, Reason
+from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.planning.day_rules import Place
 from runner.planning.plan import KnownCall
 
-_ADVICE: Mapping[Reason, str] = {
-    Reason.DUPLICATE_KEY: "give the two rows different keys, if they are different people",
-    Reason.DUPLICATE_PHONE: "one call to a number is all a campaign makes: give this row another number",
-    Reason.SUPPRESSED: "nothing, while the list holds it: take it off only if the person agreed again",
-    Reason.UNKNOWN_TIMEZONE: "give contacts.timezone an IANA name for this row",
-    Reason.CALL_LIMIT: "a higher --limit, or a later apply",
+
+class Remedy(StrEnum):
+    """What somebody can do."""
+
+    FIX_NUMBER = auto()
+    FIX_NUMBER_OR_SET_REGION = auto()
+    USE_OTHER_KEY = auto()
+    USE_OTHER_NUMBER = auto()
+    GET_CONSENT = auto()
+    PASS_FILTER = auto()
+    NAME_ZONE = auto()
+    FIX_TEMPLATE = auto()
+    EXTEND_DATES = auto()
+    OPEN_HOURS = auto()
+    GIVE_TIMEZONE = auto()
+    CHANGE_OWN_DATES = auto()
+    RAISE_PACE = auto()
+    RAISE_LIMIT = auto()
+    RESOLVE = auto()
+    CHANGE_REQUEST = auto()
+    START_NEW_CAMPAIGN = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """`place` is where to do it, such as `campaign.yaml:12`; `contact` is shown as the plan shows it."""
+
+    remedy: Remedy
+    place: str = ""
+    campaign: str
+    contact: str
+
+
+_BY_REASON: Mapping[Reason, Remedy] = {
+    Reason.DUPLICATE_KEY: Remedy.USE_OTHER_KEY,
+    Reason.DUPLICATE_PHONE: Remedy.USE_OTHER_NUMBER,
+    Reason.SUPPRESSED: Remedy.GET_CONSENT,
+    Reason.FILTERED: Remedy.PASS_FILTER,
+    Reason.UNKNOWN_TIMEZONE: Remedy.NAME_ZONE,
+    Reason.TEMPLATE_ERROR: Remedy.FIX_TEMPLATE,
+    Reason.CALL_LIMIT: Remedy.RAISE_LIMIT,
 }
+_BY_CAUSE: Mapping[Cause, Remedy] = {
+    Cause.DATES_OVER: Remedy.EXTEND_DATES,
+    Cause.CLOSED: Remedy.OPEN_HOURS,
+    Cause.NO_COMMON_HOUR: Remedy.GIVE_TIMEZONE,
+    Cause.OWN_DATES: Remedy.CHANGE_OWN_DATES,
+    Cause.PACE: Remedy.RAISE_PACE,
+}
+_BY_STATE: Mapping[str, Remedy] = {
+    "uncertain": Remedy.RESOLVE,
+    "refused": Remedy.CHANGE_REQUEST,
+}
+"""By the ledger's word for an earlier call."""
 
 
 def advice(
@@ -22,36 +71,37 @@ def advice(
     campaign: Campaign,
     place: Place,
     label: Callable[[str], str],
-) -> str:
-    """For people. `known` is what the ledger remembers of the contact, `label` how a key is shown."""
+) -> Advice:
+    """`known` is what the ledger remembers of the contact, `label` how a key is shown."""
+    remedy = _remedy(exclusion, known, campaign)
+    key = exclusion.key if known is None else known.key
+    return Advice(
+        remedy=remedy,
+        place=_place(remedy, exclusion, place),
+        campaign=campaign.name,
+        contact=label(key) if key else "",
+    )
+
+
+def _remedy(exclusion: Exclusion, known: KnownCall | None, campaign: Campaign) -> Remedy:
     match exclusion.reason:
         case Reason.INVALID_PHONE:
-            region = "" if campaign.contacts.region else ", or set contacts.region"
-            return f"mend the number in {exclusion.source}:{exclusion.line}{region}"
-        case Reason.FILTERED:
-            return f"make contacts.where true for this row ({place(('contacts', 'where'))})"
-        case Reason.TEMPLATE_ERROR:
-            where = place(exclusion.template) if exclusion.template else "the template"
-            return f"mend {where}, or the columns of the row that it uses"
+            return Remedy.FIX_NUMBER if campaign.contacts.region else Remedy.FIX_NUMBER_OR_SET_REGION
         case Reason.NO_WINDOW:
-            return _for_no_window(exclusion.detail)
+            return _BY_CAUSE[exclusion.cause]
         case Reason.ALREADY_QUEUED:
-            return _for_queued(known, campaign, label)
-    return _ADVICE[exclusion.reason]
+            return _BY_STATE.get(known.state if known else "", Remedy.START_NEW_CAMPAIGN)
+    return _BY_REASON[exclusion.reason]
 
 
-def _for_no_window(detail: str) -> str:
-    if "pace" in detail:
-        return "raise pacing.calls_per_minute, or open more hours or days"
-    if "not_before" in detail:
-        return "change the row's own dates, or the campaign's"
-    return "give contacts.timezone to say where it is, or open hours that all its zones share"
-
-
-def _for_queued(known: KnownCall | None, campaign: Campaign, label: Callable[[str], str]) -> str:
-    if known is not None and known.state == "uncertain":
-        who = label(known.key)
-        return f"find out at Insight, then: runner resolve {campaign.name} {who} --as not-queued"
-    if known is not None and known.state == "refused":
-        return "change the request that Insight refused; then it is sent again"
-    return "nothing: one call to a contact is all a campaign makes; a new wave is a new campaign name"
+def _place(remedy: Remedy, exclusion: Exclusion, place: Place) -> str:
+    match remedy:
+        case Remedy.FIX_NUMBER | Remedy.FIX_NUMBER_OR_SET_REGION:
+            return f"{exclusion.source}:{exclusion.line}"
+        case Remedy.PASS_FILTER:
+            return place(("contacts", "where"))
+        case Remedy.FIX_TEMPLATE:
+            return place(exclusion.template) if exclusion.template else ""
+        case Remedy.EXTEND_DATES:
+            return place(("calling_windows", "dates", "to"))
+    return ""

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, datetime
 
-from runner.contacts.contact import Exclusion, Reason
+from runner.campaign.timezones import zone
+from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.contacts.phone import is_toll_free
 from runner.errors import ExitStatus, RunnerError
 from runner.planning.duplicates import Duplicates
 from runner.planning.placement import Placement
 from runner.planning.plan import KnownCall, Standing
 from runner.planning.plan_input import PlanInput
-from runner.planning.plan_view import EARLIER_CALL
 from runner.planning.prospect import Prospect, exclusion_of, faulty, split_zones
 from runner.planning.request import request_of
 from runner.planning.staging import Doubt
@@ -67,6 +68,8 @@ class Eligibility:
         """Of those filtered, rows for which `contacts.where` is neither yes nor no."""
         self.still_dialled: list[str] = []
         """Labels of contacts who may be dialled for a call of before, though this plan would not."""
+        self.dates_over = 0
+        """Contacts left out because the campaign's dates are over."""
 
     def decide(self) -> None:
         """Raises EveryContactFailedError."""
@@ -116,7 +119,9 @@ class Eligibility:
         known = self._staging.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
         if known is not None and self._may_be_dialled(known):
             self.still_dialled.append(self._given.identity.label(exclusion.key))
-            exclusion = replace(exclusion, detail=f"{exclusion.detail}, {EARLIER_CALL}{known.state}")
+            detail = f"{exclusion.detail}, but an earlier call to it is {known.state}"
+            exclusion = replace(exclusion, detail=detail, cause=Cause.EARLIER_CALL)
+        self.dates_over += exclusion.cause is Cause.DATES_OVER
         self._failures.note(number, exclusion)
         self._exclude_row(number, exclusion)
 
@@ -139,7 +144,8 @@ class Eligibility:
             detail = "Insight refused this very request before; it is sent again when it changes"
             return exclusion_of(prospect, Reason.ALREADY_QUEUED, detail)
         if not self._placement.windows_of(prospect):
-            return exclusion_of(prospect, Reason.NO_WINDOW, self._why_no_window(prospect))
+            cause, detail = self._why_no_window(prospect)
+            return exclusion_of(prospect, Reason.NO_WINDOW, detail, cause=cause)
         return None
 
     def _why_taken(self, prospect: Prospect, taken: KnownCall) -> str:
@@ -154,18 +160,26 @@ class Eligibility:
     def _is_as_refused(self, prospect: Prospect, refused: KnownCall) -> bool:
         return refused.phone == prospect.phone and refused.request == request_of(prospect, self._campaign)
 
-    def _why_no_window(self, prospect: Prospect) -> str:
+    def _why_no_window(self, prospect: Prospect) -> tuple[Cause, str]:
         zones = split_zones(prospect.zones)
         if self._placement.windows(zones, None, None):
-            return "contacts.not_before and contacts.not_after leave it no calling window"
+            return Cause.OWN_DATES, "contacts.not_before and contacts.not_after leave it no calling window"
         closed = next((name for name in zones if not self._placement.windows((name,), None, None)), None)
         if closed is not None:
-            return f"no calling window opens in {closed} within the campaign's dates"
+            return self._why_closed(closed)
         number = "a toll-free number" if is_toll_free(prospect.phone) else "the number"
-        return (
+        return Cause.NO_COMMON_HOUR, (
             f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no hour lies "
             "inside a window in all of them; give contacts.timezone to say where it is"
         )
+
+    def _why_closed(self, name: str) -> tuple[Cause, str]:
+        last = self._campaign.calling_windows.dates.to
+        today = datetime.fromtimestamp(self._given.now, zone(name)).date()
+        detail = f"no calling window opens in {name} within the campaign's dates"
+        if last is not None and today >= date.fromisoformat(last):
+            return Cause.DATES_OVER, f"{detail}: the last one is over, the dates end on {last}"
+        return Cause.CLOSED, detail
 
     def _refuse_if_all_failed(self) -> None:
         first = self._failures.first

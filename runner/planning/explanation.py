@@ -8,12 +8,12 @@ from runner.campaign.model import Campaign, Source
 from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
 from runner.campaign.timezones import zone
 from runner.campaign.truth import truth
-from runner.contacts.contact import Contact, Exclusion, Match, Row
+from runner.contacts.contact import Cause, Contact, Exclusion, Match, Row
 from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, mask, parse_phone
 from runner.contacts.roster import roster
 from runner.planning import contact_dates
-from runner.planning.advice import advice
+from runner.planning.advice import Advice, advice
 from runner.planning.day_rules import DayRules, Location, Place, Stretch
 from runner.planning.placement import Placement
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
@@ -67,8 +67,10 @@ class Explanation:
     hours: tuple[ZoneDays, ...]
     callable_in: tuple[tuple[int, int], ...]
     """When it may be dialled: open in every zone at once, less close_margin, within its own dates."""
-    advice: str
-    """What would make it callable; empty where it is."""
+    cause: Cause
+    """Of its exclusion."""
+    advice: Advice | None
+    """What would make it callable; None where it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +139,10 @@ class _Explainer:
             callable_in=tuple(
                 (w.start, w.end - self._campaign.calling_windows.close_margin) for w in windows
             ),
+            cause=self._entry.cause if isinstance(self._entry, Exclusion) else Cause.NONE,
             advice=advice(self._entry, known, self._campaign, self._given.place, self._label)
             if isinstance(self._entry, Exclusion)
-            else "",
+            else None,
         )
 
     def _verdict(self) -> str:
@@ -287,12 +290,12 @@ class _Explainer:
         )
 
     def _slot(self, call: PlannedCall, windows: Sequence[Window]) -> Iterator[Step]:
-        pace = self._given.plan.calls_per_minute
+        because, is_paced = self._why_then(call, windows)
         yield Step(
             name="start_timestamp",
             value=_moment(call.start_timestamp, call.timezones),
-            because=(why := self._why_then(call, windows, pace)),
-            place=self._place("pacing", "calls_per_minute") if "minute" in why else "",
+            because=because,
+            place=self._place("pacing", "calls_per_minute") if is_paced else "",
         )
         margin = self._campaign.calling_windows.close_margin
         yield Step(
@@ -318,23 +321,24 @@ class _Explainer:
                 place=self._place("retry_policy", "max_attempts"),
             )
 
-    def _why_then(self, call: PlannedCall, windows: Sequence[Window], pace: int) -> str:
+    def _why_then(self, call: PlannedCall, windows: Sequence[Window]) -> tuple[str, bool]:
+        """Why it starts at that moment, and whether the pace decides that."""
         if call.change is Change.UNCHANGED:
-            return "an earlier plan gave it this slot, which it keeps"
+            return "an earlier plan gave it this slot, which it keeps", False
         index = next((i for i, window in enumerate(windows) if call.start_timestamp < window.end), 0)
         window = windows[index]
         if call.start_timestamp == window.start:
-            return (
-                "at once: its window is open" if window.start <= self._given.now + 1 else "its window opens"
-            )
+            is_open = window.start <= self._given.now + 1
+            return ("at once: its window is open" if is_open else "its window opens"), False
+        pace = _count(self._given.plan.calls_per_minute, "call")
+        if self._campaign.pacing.spread == "even":
+            return f"its place in an even spread over the window, at most {pace} a minute", True
         before = sum(
             window.start <= other.start_timestamp < call.start_timestamp for other in self._given.plan.calls
         )
-        if self._campaign.pacing.spread == "even":
-            return f"its place in an even spread over the window, at most {_count(pace, 'call')} a minute"
         full = f"{_count(index, 'earlier window')} already full; " if index else ""
         behind = f"behind {_count(before, 'other')} in this window"
-        return f"{full}the first free start at {_count(pace, 'call')} a minute, {behind}"
+        return f"{full}the first free start at {pace} a minute, {behind}", True
 
     # --- what
 

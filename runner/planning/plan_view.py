@@ -12,7 +12,7 @@ from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.hours import WeeklyHours
 from runner.campaign.model import Campaign
 from runner.campaign.silence import Silenced
-from runner.contacts.contact import Exclusion, Reason
+from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
 from runner.planning.listing import Listing
@@ -21,8 +21,6 @@ from runner.planning.prospect import join_zones
 from runner.planning.tally import Tallying
 
 MASKED = "•••"
-EARLIER_CALL = "but an earlier call to it is "
-"""Stands in the detail of an exclusion whose call was queued before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +61,7 @@ class ExclusionView:
     source: str
     row: int
     detail: str
+    cause: Cause = Cause.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +188,7 @@ class _Viewer:
             source=exclusion.source,
             row=exclusion.line,
             detail=exclusion.detail,
+            cause=exclusion.cause,
         )
 
     def withdrawal(self, withdrawal: Withdrawal) -> WithdrawalView:

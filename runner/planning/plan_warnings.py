@@ -50,12 +50,15 @@ class Findings:
     """Rows that `contacts.where` leaves out."""
     unclear: int
     """Those of them for which it is neither yes nor no."""
+    dates_over: int
+    """Contacts who get no call because the campaign's dates are over."""
 
 
 def of(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     """Every warning about a plan."""
     yield from _still_dialled(found, diagnose)
     yield from _filtered(found, diagnose)
+    yield from _dates_over(found, diagnose)
     yield from _pace_above_request_rate(found, diagnose)
     yield from _pace_too_slow(found, diagnose)
     yield from _pace_lowered(found, diagnose)
@@ -99,6 +102,18 @@ def _filtered(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
             f"`where` leaves out {rows}, so nobody is called",
             where,
             "is the value written as in the source? Upper and lower case differ; `| upper` evens them out",
+        )
+
+
+def _dates_over(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    if found.dates_over:
+        get = "1 contact gets" if found.dates_over == 1 else f"{found.dates_over:,} contacts get"
+        yield diagnose(
+            WarningCode.DATES_OVER,
+            f"{get} no call: the campaign's last calling window is over, its dates end on "
+            f"{found.campaign.calling_windows.dates.to}",
+            ("calling_windows", "dates", "to"),
+            "set a later `to`; a new wave of the survey is a new campaign with a new `name`",
         )
 
 

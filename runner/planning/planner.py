@@ -11,7 +11,7 @@ from dataclasses import asdict, astuple
 from itertools import chain
 
 from runner.campaign import silence
-from runner.contacts.contact import Exclusion, Reason
+from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.planning import plan_warnings
 from runner.planning.attempts import attempts_that_fit
 from runner.planning.changes import changed_fields, difference, first_time
@@ -100,7 +100,7 @@ class _Planner:
             if assignment is None:
                 misses += 1
                 detail = "the pace leaves no free start before the last window closes"
-                self._exclude(number, exclusion_of(prospect, Reason.NO_WINDOW, detail))
+                self._exclude(number, exclusion_of(prospect, Reason.NO_WINDOW, detail, cause=Cause.PACE))
                 continue
             self._digest.add((*prospect, *assignment))
             self._staging.assign(number, assignment)
@@ -118,6 +118,7 @@ class _Planner:
             rows=self._eligibility.rows,
             filtered=self._eligibility.filtered,
             unclear=self._eligibility.unclear,
+            dates_over=self._eligibility.dates_over,
         )
 
     def _assignment(self, prospect: Prospect, earlier: KnownCall | None) -> Assignment | None:

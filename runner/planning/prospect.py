@@ -8,7 +8,7 @@ import json
 from functools import lru_cache
 from typing import NamedTuple
 
-from runner.contacts.contact import Exclusion, Reason
+from runner.contacts.contact import Cause, Exclusion, Reason
 
 
 class Prospect(NamedTuple):
@@ -72,7 +72,11 @@ def faulty(prospect: Prospect) -> Exclusion:
 
 
 def exclusion_of(
-    prospect: Prospect, reason: Reason, detail: str, template: tuple[str, ...] = ()
+    prospect: Prospect,
+    reason: Reason,
+    detail: str,
+    template: tuple[str, ...] = (),
+    cause: Cause = Cause.NONE,
 ) -> Exclusion:
     return Exclusion(
         key=prospect.key,
@@ -81,4 +85,5 @@ def exclusion_of(
         line=prospect.line,
         detail=detail,
         template=template,
+        cause=cause,
     )

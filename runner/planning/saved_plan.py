@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from runner.campaign.model import Campaign
-from runner.contacts.contact import Reason
+from runner.contacts.contact import Cause, Reason
 from runner.contacts.identity import Identity
 from runner.planning.listing import Listing
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
-from runner.planning.plan_view import EARLIER_CALL, CallView, PlanView
+from runner.planning.plan_view import CallView, PlanView
 
 _PIN_LENGTH = 32
 """Hexadecimal digits."""
@@ -179,7 +179,7 @@ class _Comparer:
     def _entered_before(self) -> Iterator[str]:
         """Who was queued first and left out then: the plan warns of them, and they are not missing."""
         for exclusion in self._now.view.exclusions:
-            if EARLIER_CALL in exclusion.detail:
+            if exclusion.cause is Cause.EARLIER_CALL:
                 yield exclusion.ref
 
     def _wrongly_gone(self, gone: Mapping[str, list[CallView]]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runner.planning.explanation import Explanation, ToldStretch, ZoneDays
+from runner.reports.advice_text import advice_text
 from runner.reports.lines import columns, indented, tell
 from runner.reports.times import local_time
 
@@ -14,7 +15,8 @@ _MOST_OPENINGS = 5
 
 def print_explanation(console: Console, explained: Explanation) -> None:
     ref = f" (ref {explained.ref})" if explained.ref not in {"", explained.contact} else ""
-    lines = [Text(f"{explained.contact}{ref}: {explained.verdict}", style="bold"), Text()]
+    cause = f" [{explained.cause}]" if explained.cause else ""
+    lines = [Text(f"{explained.contact}{ref}: {explained.verdict}{cause}", style="bold"), Text()]
     lines += indented(_steps(explained))
     for there in explained.hours:
         lines += [
@@ -24,7 +26,8 @@ def print_explanation(console: Console, explained: Explanation) -> None:
         ]
     lines += _openings(explained)
     if explained.advice:
-        lines += [Text(), Text(f"What would make it callable: {explained.advice}.", style="yellow")]
+        advice = advice_text(explained.advice)
+        lines += [Text(), Text(f"What would make it callable: {advice}.", style="yellow")]
     tell(console, lines)
 
 

@@ -14,10 +14,12 @@ from small_campaign import (
     remembered,
 )
 
-from runner.contacts.contact import Row
+from runner.contacts.contact import Cause, Row
 from runner.contacts.identity import Identity
+from runner.planning.advice import Advice, Remedy
 from runner.planning.explanation import Circumstances, Subject, explain
 from runner.planning.plan import Standing
+from runner.reports.advice_text import advice_text
 from runner.reports.explanation_text import print_explanation
 
 MORE = """\
@@ -67,7 +69,7 @@ def test_each_value_has_where_it_came_from():
     assert told["start_timestamp"] == ("Tue 2026-12-01 09:00:00 EST", "its window opens")
     assert told["end_timestamp"] == ("Tue 2026-12-01 11:55:00 EST", "its window closes 5 min later")
     assert places(found)["key"] == "campaign.yaml:8"
-    assert found.advice == ""
+    assert found.advice is None
 
 
 def test_numbers_and_names_are_shown_only_when_asked_for():
@@ -107,7 +109,7 @@ def test_each_day_names_the_line_that_opens_or_closes_it():
 @pytest.mark.parametrize(
     ("rows", "kwargs", "verdict", "advice"),
     [
-        ([person("a", "nonsense")], {}, "invalid_phone: it holds letters", "mend the number in visits.csv:2"),
+        ([person("a", "nonsense")], {}, "invalid_phone: it holds letters", "fix the number in visits.csv:2"),
         (
             [person("a")],
             {"suppressed": {"a"}},
@@ -133,13 +135,48 @@ def test_each_day_names_the_line_that_opens_or_closes_it():
             "filtered: contacts.where is false",
             "make contacts.where true for this row (campaign.yaml:11)",
         ),
+        (
+            [person("a")],
+            {"loaded": campaign(dates='{from: "2026-11-01", to: "2026-11-20"}')},
+            "no_window: no calling window opens in America/New_York within the campaign's dates: the last",
+            "set a later last date (campaign.yaml:13)",
+        ),
+        (
+            [person("a")],
+            {"loaded": campaign(weekly='{mon: "09:15-12:00"}')},
+            "no_window: no calling window opens in America/New_York within the campaign's dates",
+            "open more hours or days",
+        ),
+        (
+            [person("a", until="2026-11-20")],
+            {"loaded": campaign(contacts='  not_after: "{{ row.until }}"')},
+            "no_window: contacts.not_before and contacts.not_after leave it no calling window",
+            "change the row's own dates",
+        ),
+        (
+            [*people(*range(1, 6)), person("a")],
+            {"loaded": campaign(hours="09:15-09:26", to="2026-12-01", more="pacing: {calls_per_minute: 1}")},
+            "no_window: the pace leaves no free start",
+            "raise pacing.calls_per_minute",
+        ),
     ],
-    ids=["number", "suppressed", "toll-free", "zone", "limit", "filter"],
+    ids=[
+        "number",
+        "suppressed",
+        "toll-free",
+        "zone",
+        "limit",
+        "filter",
+        "dates over",
+        "no open hours",
+        "own dates",
+        "pace",
+    ],
 )
 def test_who_is_not_called_learns_why_and_what_would_help(rows, kwargs, verdict, advice):
     found = explained("a", rows, **kwargs)
     assert found.verdict.startswith(f"not called, {verdict}")
-    assert found.advice.startswith(advice)
+    assert advice_text(found.advice).startswith(advice)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +189,7 @@ def test_who_is_not_called_learns_why_and_what_would_help(rows, kwargs, verdict,
 def test_a_call_that_was_made_or_may_have_been_is_explained(state, advice):
     history = remembered(plan_of(campaign(more=MORE), people(1)), Standing.TAKEN, state)
     found = explained("p1", people(1), history=history)
-    assert found.advice.startswith(advice)
+    assert advice_text(found.advice).startswith(advice)
 
 
 def test_what_may_be_dialled_is_what_the_plan_uses():
@@ -185,3 +222,33 @@ def test_a_number_that_cannot_be_called_is_explained_by_what_is_wrong_with_it():
         "no number",
         "written ••••••••, read as a number of US: it holds letters",
     )
+
+
+def test_a_campaign_whose_dates_are_over_says_so_by_its_code_in_plan_explanation_and_warnings():
+    loaded = campaign(dates='{from: "2026-11-01", to: "2026-11-20"}')
+    plan = plan_of(loaded, people(1, 2))
+    assert [exclusion.cause for exclusion in plan.exclusions] == [Cause.DATES_OVER] * 2
+    (warning,) = plan.diagnostics
+    assert (warning.code, warning.line) == ("dates_over", 13)
+    assert warning.message.startswith("2 contacts get no call")
+    assert "2026-11-20" in warning.message
+    found = explained("p1", people(1, 2), loaded=loaded)
+    assert (found.cause, found.advice.remedy) == (Cause.DATES_OVER, Remedy.EXTEND_DATES)
+    out = StringIO()
+    print_explanation(Console(file=out, width=200), found)
+    assert "[dates_over]" in out.getvalue()
+    assert "timezone to say" not in out.getvalue()
+
+
+def test_the_evening_of_the_last_date_is_over_and_its_morning_is_not():
+    loaded, rows = campaign(to="2026-12-01"), people(1)
+    assert not plan_of(loaded, rows, now=NOW).exclusions
+    (exclusion,) = plan_of(loaded, rows, now=NOW + 5 * HOUR).exclusions
+    assert exclusion.cause is Cause.DATES_OVER
+
+
+@pytest.mark.parametrize("remedy", Remedy)
+def test_every_remedy_has_its_sentence(remedy):
+    sentence = advice_text(Advice(remedy=remedy, place="a.yaml:7", campaign="visits", contact="p1"))
+    assert sentence
+    assert "{" not in sentence
