@@ -10,14 +10,14 @@ from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign
 from runner.commands.planning import PreparedPlan
-from runner.contacts.identity import Digest, Identity
+from runner.contacts.identity import Identity
 from runner.contacts.sources import source_paths
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.used_plans import UsedPlans
-from runner.planning.saved_plan import Comparison, SavedPlan, compare, pin_plan, same_key
+from runner.planning.saved_plan import Comparison, SavedPlan, compare, made_with, pin_plan, seal_of
 from runner.reports.at_work import at_work
-from runner.reports.plan_json import saved_plan_json, seal_of
+from runner.reports.plan_json import checksum_of, saved_plan_json
 from runner.reports.progress import progress
 from runner.reports.times import rfc3339
 
@@ -90,7 +90,7 @@ def save(path: Path, loaded: LoadedCampaign, prepared: PreparedPlan) -> None:
 
 
 def _write(path: Path, saved: SavedPlan, identity: Identity) -> None:
-    pieces = saved_plan_json(saved.view, saved.pins, _digest_of_all(identity))
+    pieces = saved_plan_json(saved.view, saved.pins, lambda checksum: seal_of(checksum, identity))
     number = len(saved.view.calls) + len(saved.view.exclusions)
     try:
         # Beside its place, so that renaming it is one step.
@@ -144,8 +144,8 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
     """
     plan_id = file.saved.view.plan_id
     with at_work("comparing with the saved plan"):
+        _refuse_changed(file, prepared.identity)
         now = pinned(loaded, prepared)
-        _refuse_changed(file, now, prepared.identity)
         before = ledger.entered(loaded.campaign.name, plan_id)
         found = compare(file.saved, now, consumed=before is not None)
     if found.faults:
@@ -160,20 +160,33 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
     return replace(prepared, plan=replace(prepared.plan, plan_id=plan_id))
 
 
-def _refuse_changed(file: PlanFile, now: SavedPlan, identity: Identity) -> None:
+def check_unedited(file: PlanFile, identity: Identity | None) -> bool:
+    """Raises PlanStaleError where the saved plan is not as it was written.
+
+    Returns whether the privacy key proved that. Without the key (`identity` is None or another) only an
+    edit that left the checksum alone is noticed.
+    """
+    saved = file.saved
+    checksum = checksum_of(saved.view, saved.pins)
+    has_key = identity is not None and made_with(saved, identity)
+    sealed = hmac.compare_digest(saved.seal, seal_of(checksum, identity)) if identity and has_key else True
+    if checksum != saved.checksum or not sealed:
+        raise PlanStaleError(
+            f"{file.path} was changed since it was made: what it shows may not be what was planned",
+            hint=f"make it again, and have it reviewed: runner plan CAMPAIGN -o {file.path}",
+        )
+    return has_key
+
+
+def _refuse_changed(file: PlanFile, identity: Identity) -> None:
     """Raises PlanStaleError where the saved plan cannot be compared, or is not as it was written."""
-    if not same_key(file.saved, now):
+    if not made_with(file.saved, identity):
         raise PlanStaleError(
             f"{file.path} was made with another privacy key, so nothing in it can be compared",
             hint="use the ledger it was made with (RUNNER_LEDGER_URL), or set RUNNER_PRIVACY_KEY wherever "
             "plans are made and applied, and make the plan again",
         )
-    seal = seal_of(file.saved.view, file.saved.pins, _digest_of_all(identity))
-    if not hmac.compare_digest(file.saved.seal, seal):
-        raise PlanStaleError(
-            f"{file.path} was changed since it was made: what it shows may not be what was planned",
-            hint=f"make it again, and have it reviewed: runner plan {file.campaign} -o {file.path}",
-        )
+    check_unedited(file, identity)
 
 
 def refuse_if_entered_elsewhere(file: PlanFile, used: UsedPlans) -> None:
@@ -183,13 +196,6 @@ def refuse_if_entered_elsewhere(file: PlanFile, used: UsedPlans) -> None:
             f"{file.path} was applied before, into another ledger: the same people would be called again",
             hint="set RUNNER_LEDGER_URL to the ledger that it was applied with",
         )
-
-
-def _digest_of_all(identity: Identity) -> Digest:
-    """Of all that a saved plan says, for its seal."""
-    digest = identity.digest_of_many()
-    digest.add("seal")
-    return digest
 
 
 def _explained(found: Comparison) -> list[str]:

@@ -1,13 +1,50 @@
 """`runner show`: a saved plan in any form. Needs neither campaign, contacts nor ledger."""
 
+import sys
+from contextlib import closing
 from pathlib import Path
 
 from runner.commands import saved_plans
 from runner.commands.forms import Form, write_plan
-from runner.errors import ExitStatus
+from runner.contacts.identity import Identity
+from runner.errors import ExitStatus, LedgerError, SettingsError
+from runner.settings import Settings, load_settings
+
+_UNPROVEN = (
+    "note: {path} agrees with its checksum, but the privacy key it was made with is not here, so an edit "
+    "that also corrected the checksum cannot be noticed; `runner apply` notices it\n"
+)
 
 
 def show(path: Path, form: Form, *, most_bytes: int | None) -> int:
-    """`most_bytes` bounds the Markdown form. Raises RunnerError when there is no saved plan at `path`."""
-    write_plan(saved_plans.load(path).saved.view, form, private=False, most_bytes=most_bytes)
+    """`most_bytes` bounds the Markdown form.
+
+    Raises RunnerError when there is no saved plan at `path`, and PlanStaleError when it was edited.
+    """
+    file = saved_plans.load(path)
+    if not saved_plans.check_unedited(file, _identity()):
+        sys.stderr.write(_UNPROVEN.format(path=path))
+    write_plan(file.saved.view, form, private=False, most_bytes=most_bytes)
     return ExitStatus.DONE
+
+
+def _identity() -> Identity | None:
+    """Of the privacy key on this machine, where there is one: showing a plan makes no ledger."""
+    try:
+        settings = load_settings()
+        key = settings.privacy_key.get_secret_value().encode() or _ledger_key(settings)
+    except (SettingsError, LedgerError):
+        return None
+    return Identity(key) if key else None
+
+
+def _ledger_key(settings: Settings) -> bytes:
+    # The database is only loaded where there is one.
+    from runner.ledger import store  # noqa: PLC0415
+    from runner.ledger.ledger import Ledger  # noqa: PLC0415
+
+    path = store.sqlite_path(settings.ledger_url)
+    if path is not None and not path.exists():
+        return b""
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        return ledger.privacy_key()

@@ -52,9 +52,10 @@ class Pins:
 class SavedPlan:
     view: PlanView
     pins: Pins
+    checksum: str = ""
+    """Of the whole file, as it was written; empty before. Without the privacy key it shows an edit."""
     seal: str = ""
-    """Of the whole file: whoever reviewed it saw what was planned, not what somebody wrote into it. Empty
-    while it is no file yet."""
+    """Keyed hash of the checksum: shows also an edit that corrected the checksum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ def pin_plan(
         history.add((known.key, known.round, known.state, known.start_timestamp, known.end_timestamp))
     return Pins(
         campaign_file=campaign_file,
-        key_check=_pin(identity, "privacy key"),
+        key_check=_key_check(identity),
         sections={
             name: _pin(identity, name, value)
             for name, value in sections.items()
@@ -112,9 +113,17 @@ def compare(saved: SavedPlan, now: SavedPlan, *, consumed: bool) -> Comparison:
     return _Comparer(saved, now, consumed=consumed).comparison()
 
 
-def same_key(saved: SavedPlan, now: SavedPlan) -> bool:
-    """Whether both were made with the same privacy key; otherwise nothing can be compared."""
-    return saved.pins.key_check == now.pins.key_check
+def made_with(saved: SavedPlan, identity: Identity) -> bool:
+    """Whether the plan was made with this privacy key; otherwise nothing can be compared."""
+    return saved.pins.key_check == _key_check(identity)
+
+
+def seal_of(checksum: str, identity: Identity) -> str:
+    return identity.digest(f"seal:{checksum}")
+
+
+def _key_check(identity: Identity) -> str:
+    return _pin(identity, "privacy key")
 
 
 class _Comparer:

@@ -1,12 +1,12 @@
 """The plan as JSON, format version 1. The same plan gives the same bytes."""
 
+import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from itertools import repeat
 from typing import Any
 
-from runner.contacts.identity import Digest
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, WithdrawalView
 from runner.planning.saved_plan import Pins
 from runner.reports.diagnostic_json import diagnostic_json
@@ -22,19 +22,24 @@ def plan_json(plan: PlanView) -> Iterator[str]:
     yield _END
 
 
-def saved_plan_json(plan: PlanView, pins: Pins, digest: Digest) -> Iterator[str]:
-    """The same with the pins, and at its end the seal: what `digest` makes of all that stands before it."""
+def saved_plan_json(plan: PlanView, pins: Pins, seal: Callable[[str], str]) -> Iterator[str]:
+    """The same with the pins, and at its end the checksum of all that stands before it, and the `seal` of
+    that checksum.
+    """
+    digest = hashlib.sha256()
     for piece in _open_object(plan, pins):
-        digest.add(piece)
+        digest.update(piece.encode())
         yield piece
-    yield f",\n {_dump('seal')}: {_dump(digest.hexadecimal())}{_END}"
+    checksum = digest.hexdigest()
+    yield f",\n {_dump('checksum')}: {_dump(checksum)},\n {_dump('seal')}: {_dump(seal(checksum))}{_END}"
 
 
-def seal_of(plan: PlanView, pins: Pins, digest: Digest) -> str:
-    """The seal that `saved_plan_json` writes."""
+def checksum_of(plan: PlanView, pins: Pins) -> str:
+    """The checksum that `saved_plan_json` writes."""
+    digest = hashlib.sha256()
     for piece in _open_object(plan, pins):
-        digest.add(piece)
-    return digest.hexadecimal()
+        digest.update(piece.encode())
+    return digest.hexdigest()
 
 
 def _open_object(plan: PlanView, pins: Pins | None) -> Iterator[str]:

@@ -30,7 +30,7 @@ def read_saved_plan(text: str) -> SavedPlan:
         if pins is None:
             raise NoPlanError("it is the output of a plan, not a saved plan", hint=_MAKE_ONE)
         content["as_of"] = datetime.fromisoformat(content["as_of"]).timestamp()
-        seal = content.pop("seal")
+        checksum, seal = content.pop("checksum"), content.pop("seal")
         pins["calls"] = [call.pop("pin") for call in content["calls"]]
         for call in content["calls"]:
             call.setdefault("result_url", "")
@@ -39,7 +39,8 @@ def read_saved_plan(text: str) -> SavedPlan:
         saved = SavedPlan(
             view=replace(view, tally=tally_of(view)),
             pins=_PINS.validate_python(pins),
-            seal=_SEAL.validate_python(seal),
+            checksum=_HASH.validate_python(checksum),
+            seal=_HASH.validate_python(seal),
         )
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
@@ -53,7 +54,7 @@ def read_saved_plan(text: str) -> SavedPlan:
 
 _MAKE_ONE = "`runner plan campaign.yaml -o plan.json` saves a plan"
 _VIEW, _PINS = TypeAdapter(PlanView), TypeAdapter(Pins)
-_SEAL = TypeAdapter(Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")])
+_HASH = TypeAdapter(Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")])
 _LATEST = 32_503_680_000
 """The year 3000, in Unix seconds."""
 

@@ -6,6 +6,8 @@ import pytest
 from shell import end, wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
+from runner.reports.plan_json import checksum_of
+from runner.reports.saved_plan_json import read_saved_plan
 
 
 @pytest.fixture
@@ -159,6 +161,41 @@ def test_a_plan_that_somebody_edited_is_refused(ready, sandbox, written, instead
     assert result.returncode == 4
     assert "plan.json was changed since it was made" in result.stderr
     assert sandbox.calls() == []
+
+
+EDITS = [
+    ('"planned": 10', '"planned": 1'),
+    ('"contact": "c-0003"', '"contact": "c-0004"'),
+    ('"key_check": "', '"key_check": "00'),
+]
+
+
+@pytest.mark.parametrize(("written", "instead"), EDITS, ids=["count", "contact", "key check"])
+@pytest.mark.parametrize("has_key", [True, False], ids=["with the ledger", "without the ledger"])
+def test_an_edited_plan_is_not_shown(ready, written, instead, has_key):
+    plan(ready)
+    saved = ready.folder / "plan.json"
+    saved.write_text(saved.read_text().replace(written, instead, 1))
+    if not has_key:
+        ready.environment["RUNNER_LEDGER_URL"] = f"sqlite:///{ready.home}/none.sqlite3"
+    result = ready.run("show", "plan.json", "--output", "markdown")
+    assert result.returncode == 4
+    assert result.stdout == ""
+    assert "plan.json was changed since it was made" in result.stderr
+    assert not (ready.home / "none.sqlite3").exists()
+
+
+def test_an_edit_that_corrects_the_checksum_is_noticed_where_the_key_is(ready):
+    plan(ready)
+    path = ready.folder / "plan.json"
+    path.write_text(path.read_text().replace('"planned": 10', '"planned": 1'))
+    saved = read_saved_plan(path.read_text())
+    path.write_text(path.read_text().replace(saved.checksum, checksum_of(saved.view, saved.pins)))
+    assert ready.run("show", "plan.json").returncode == 4
+    ready.environment["RUNNER_LEDGER_URL"] = f"sqlite:///{ready.home}/none.sqlite3"
+    result = ready.run("show", "plan.json")
+    assert result.returncode == 0
+    assert "an edit that also corrected the checksum cannot be noticed" in result.stderr
 
 
 def test_it_is_never_written_over_the_campaign(ready):

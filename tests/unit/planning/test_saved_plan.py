@@ -4,8 +4,9 @@ import pytest
 from saved_plans import saved
 from small_campaign import BOSTON, HOUR, NEW_YORK, NINE, NOW, campaign, people, person, plan_of, remembered
 
+from runner.contacts.identity import Identity
 from runner.planning.plan import DataVersions, Standing
-from runner.planning.saved_plan import compare, same_key
+from runner.planning.saved_plan import compare, made_with
 
 MORE = 'metadata: {name: "{{ row.name }}"}'
 FILTER = "  where: \"{{ row.consent != 'no' }}\""
@@ -163,7 +164,8 @@ def test_it_holds_no_number_no_metadata_and_no_hash_that_can_be_tried():
     for canary in ("6175550100", "Canarina"):
         assert canary not in told
     ours, others = planned(row), saved(campaign(more=MORE), plan_of(campaign(more=MORE), [row]), key=b"other")
-    assert not same_key(ours, others)
+    assert made_with(ours, Identity(b"privacy"))
+    assert not made_with(others, Identity(b"privacy"))
     assert set(ours.pins.calls).isdisjoint(others.pins.calls)
 
 
