@@ -53,6 +53,10 @@ class SourceContentError(SourceError):
     exit_status = ExitStatus.CAMPAIGN_INVALID
 
 
+class EmptySourceError(SourceContentError):
+    """A source or list has no content at all, not even a header."""
+
+
 class LedgerError(RunnerError):
     """The ledger cannot be opened, or does not belong to this campaign, account or release."""
 

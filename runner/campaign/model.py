@@ -82,6 +82,9 @@ class _Source(Declared):
     phone: Template | None = Field(None, description="Overrides contacts.phone for this source.")
     key: Template | None = Field(None, description="Overrides contacts.key for this source.")
     timezone: ZoneTemplate | None = Field(None, description="Overrides contacts.timezone for this source.")
+    allow_empty: bool = Field(
+        default=False, description="A source without rows is fine; otherwise `apply` refuses it."
+    )
 
 
 class CsvSource(_Source):
@@ -101,8 +104,27 @@ class JsonlSource(_Source):
 class InlineSource(_Source):
     """Rows written in the campaign file itself. For tests and examples: people's data is not for git."""
 
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"rows": {"minItems": 1}}},
+                {"properties": {"allow_empty": {"const": True}}, "required": ["allow_empty"]},
+            ]
+        }
+    )
+
     type: Literal["inline"] = Field(description=_TYPES)
-    rows: list[dict[str, Cell]] = Field(min_length=1, description="Mappings of column to value.")
+    rows: list[dict[str, Cell]] = Field(description="Mappings of column to value.")
+
+    @model_validator(mode="after")
+    def _has_rows(self) -> Self:
+        if not self.rows and not self.allow_empty:
+            raise PydanticCustomError(
+                "empty_source",
+                "this source has no rows",
+                {"loc": ("rows",), "hint": "write its rows, or `allow_empty: true` if it may be empty"},
+            )
+        return self
 
 
 def _supported_source(value: object) -> object:

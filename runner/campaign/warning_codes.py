@@ -65,7 +65,11 @@ class WarningCode(StrEnum):
 
     # Of what lies around it.
     UNKNOWN_COLUMN = "unknown_column", "a template uses a column that no row has"
-    EMPTY_SOURCE = "empty_source", "a source has no rows"
+    EMPTY_SOURCE = (
+        "empty_source",
+        "a source has no rows, so `apply` refuses the campaign",
+        "a source that may be empty says `allow_empty: true`",
+    )
     LATIN1 = "latin1", "a file is not UTF-8 and was read as Latin-1"
     EMPTY_SUPPRESSION_LIST = "empty_suppression_list", "a list of people never to call names nobody"
     OLD_SUPPRESSION_LIST = (

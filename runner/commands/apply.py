@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from runner.campaign.loader import LoadedCampaign, load_campaign
+from runner.campaign.warning_codes import WarningCode
 from runner.commands import saved_plans
 from runner.commands.binding import account_digest, api_name
 from runner.commands.carry_out import carry_out, signals_kept
@@ -17,12 +18,13 @@ from runner.commands.target import Target, insight, rehearsal
 from runner.commands.work import Work, to_enter
 from runner.contacts.identity import Identity
 from runner.dispatch.events import Finish
-from runner.errors import ExitStatus, LedgerError, RunnerError, UsageError
+from runner.errors import ExitStatus, LedgerError, RunnerError, SourceContentError, UsageError
 from runner.insight.address import origin
 from runner.ledger.mark import Mark
 from runner.ledger.overview import Overview, overview
 from runner.ledger.plan_entry import Binding
 from runner.ledger.used_plans import UsedPlans
+from runner.planning.plan import Plan
 from runner.reports.live import live
 from runner.reports.plan_text import print_plan
 from runner.reports.summary import print_summary
@@ -159,6 +161,7 @@ def _planned(order: _Order, used: UsedPlans, console: Console) -> Work:
     if prepared.is_first and not target.is_rehearsal:
         sys.stderr.write(NO_HISTORY)
     print_plan(console, prepared.view(show_contacts=options.show_contacts))
+    _refuse_empty_sources(prepared.plan)
     return to_enter(prepared, ledger, order.binding)
 
 
@@ -171,6 +174,16 @@ def _binding(loaded: LoadedCampaign, target: Target, identity: Identity) -> Bind
         account=account_digest(settings, identity),
         origin=origin(settings.insight_base_url),
     )
+
+
+def _refuse_empty_sources(plan: Plan) -> None:
+    """Raises SourceContentError: an export that broke must not withdraw everybody."""
+    empty = [found for found in plan.diagnostics if found.code == WarningCode.EMPTY_SOURCE]
+    if empty:
+        raise SourceContentError(
+            "\n".join(f"{found.file}:{found.line}: {found.message}; nothing was changed" for found in empty),
+            hint=empty[0].hint,
+        )
 
 
 def _ask(work: Work, options: ApplyOptions) -> None:

@@ -70,10 +70,13 @@ def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnosti
         for index, source in enumerate(declared):
             if hasattr(source, "path"):
                 places.setdefault(source.path, ("contacts", field, index, "path"))
+    # That a list names nobody is worth a warning of its own.
+    must_have_rows = {
+        source.path for source in contacts.sources if hasattr(source, "path") and not source.allow_empty
+    }
     for notice in reader.notices:
         place = places[notice.source]
-        # That a list names nobody is worth a warning of its own.
-        if notice.code is not WarningCode.EMPTY_SOURCE or place[1] == "sources":
+        if notice.code is not WarningCode.EMPTY_SOURCE or notice.source in must_have_rows:
             yield _warning(loaded, notice.code, notice.message, place, notice.hint)
 
 

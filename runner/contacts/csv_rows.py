@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 from runner.campaign.template_language import Columns
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
-from runner.contacts.text_file import BadLines, Notice, open_text
-from runner.errors import SourceContentError
+from runner.contacts.text_file import EMPTY_HINT, BadLines, Notice, open_text
+from runner.errors import EmptySourceError, SourceContentError
 
 if TYPE_CHECKING:
     import _csv  # the reader's type has no public name
@@ -47,7 +47,11 @@ def csv_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
                 count += 1
                 yield Row(source=name, line=line, values=Columns(zip(columns, fields, strict=True)))
         if columns is None:
-            raise SourceContentError(f"{name}: it is empty", hint="its first line must name the columns")
+            raise EmptySourceError(
+                f"{name}: it is empty",
+                hint="its first line must name the columns; a source that may be empty says "
+                "`allow_empty: true`",
+            )
         bad.raise_if_any(_RAGGED_HINT)
         if count == 0:
             notices.append(
@@ -55,7 +59,7 @@ def csv_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
                     name,
                     WarningCode.EMPTY_SOURCE,
                     f"{name} has a header and no rows",
-                    "is it the right file?",
+                    EMPTY_HINT,
                 )
             )
 

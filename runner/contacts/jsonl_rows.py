@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
-from runner.contacts.text_file import BadLines, Notice, open_text
+from runner.contacts.text_file import EMPTY_HINT, BadLines, Notice, open_text
 
 _LONGEST_LINE = 1 << 20
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -33,7 +33,7 @@ def jsonl_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
                 bad.add(line, str(error))
     bad.raise_if_any("each line must be one JSON object; nothing was planned")
     if count == 0:
-        notices.append(Notice(name, WarningCode.EMPTY_SOURCE, f"{name} has no rows", "is it the right file?"))
+        notices.append(Notice(name, WarningCode.EMPTY_SOURCE, f"{name} has no rows", EMPTY_HINT))
 
 
 class _BadLineError(ValueError):

@@ -18,6 +18,7 @@ from runner.contacts.csv_rows import csv_rows
 from runner.contacts.jsonl_rows import jsonl_rows
 from runner.contacts.places import SourceFolder
 from runner.contacts.text_file import Notice
+from runner.errors import EmptySourceError
 
 AnySource = CsvSource | CsvSuppression | JsonlSource | JsonlSuppression | InlineSource | InlineSuppression
 INLINE = "inline"
@@ -48,6 +49,14 @@ class SourceReader:
         """Streams the rows. Raises SourceError for what cannot be read, and SourceContentError, after the
         last row, with every row that makes no sense.
         """
+        try:
+            yield from self._rows(source)
+        except EmptySourceError:
+            # A suppression list must at least have its header.
+            if not (isinstance(source, CsvSource) and source.allow_empty):
+                raise
+
+    def _rows(self, source: AnySource) -> Iterator[Row]:
         match source:
             case InlineSource() | InlineSuppression():
                 for number, values in enumerate(source.rows, start=1):

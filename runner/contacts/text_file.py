@@ -14,6 +14,7 @@ from runner.errors import SourceContentError, SourceError
 _CHUNK = 1 << 20
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
 _SHOWN_LINES = 10
+EMPTY_HINT = "was it exported to the end? If it may be empty, say `allow_empty: true` there"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Reason
 from runner.planning.plan import Change
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, tally_of
@@ -25,6 +26,12 @@ REASONS: Mapping[Reason, str] = {
     Reason.ALREADY_QUEUED: "queued before, or it may have been",
     Reason.CALL_LIMIT: "beyond --limit: a later apply may call them",
 }
+
+_REFUSALS: Mapping[str, str] = {
+    WarningCode.CANCELED: "The campaign is canceled: apply will refuse it, and calls nobody.",
+    WarningCode.EMPTY_SOURCE: "A contact source has no rows: apply will refuse this plan and change nothing.",
+}
+"""Of what `apply` does not carry out, by the code of the warning."""
 
 SIGNS: Mapping[str, str] = {"new": "+", "moved": "~", "changed": "~", "withdrawn": "-", "unchanged": " "}
 """As in a diff: what comes, what changes, what goes."""
@@ -63,8 +70,10 @@ def headline(plan: PlanView) -> str:
 def verdict(plan: PlanView) -> str:
     """What `apply` would do, in one sentence."""
     counts = plan.summary
-    if any(finding.code == "canceled" for finding in plan.diagnostics):
-        return "The campaign is canceled: apply will refuse it, and calls nobody."
+    codes = {finding.code for finding in plan.diagnostics}
+    refusal = next((words for code, words in _REFUSALS.items() if code in codes), None)
+    if refusal is not None:
+        return refusal
     if not plan.calls and not plan.withdrawals:
         whom = (
             "everybody who can be called is queued already" if counts["already_queued"] else "nobody to call"

@@ -96,3 +96,14 @@ def test_slots_stay_when_nothing_changed(customer):
     customer.run("apply", "campaign.yaml", "--yes", "--until-idle")
     plan = json.loads(customer.run("plan", "campaign.yaml", "--output", "json").stdout)
     assert plan["summary"]["unchanged"] == plan["summary"]["planned"] == 5
+
+
+def test_an_export_that_came_out_empty_withdraws_nobody(customer):
+    customer.write("campaign.yaml", campaign_yaml())
+    customer.write("contacts.csv", contacts_csv(10))
+    assert customer.run("apply", "campaign.yaml", "--yes", "--until-idle").returncode == 0
+    customer.write("contacts.csv", contacts_csv(0))
+    result = customer.run("apply", "campaign.yaml", "--yes", "--until-idle")
+    assert result.returncode == 3
+    assert "contacts.csv has a header and no rows" in result.stderr
+    assert customer.status("five-zones")["states"]["planned"] == 10
