@@ -156,12 +156,16 @@ def init(
 @app.command()
 def validate(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Campaign files or folders.")],
+    *,
     output: ValidateOutput = ValidateOutput.TEXT,
+    contacts: Annotated[
+        bool, typer.Option("--contacts", help="Also read the contacts and suppression lists.")
+    ] = False,
 ) -> int:
     """Check campaign files: every error at once, each with its line and what to do."""
     from runner.commands.validate import validate  # noqa: PLC0415 - see the module's docstring
 
-    return validate(paths, output=output)
+    return validate(paths, output=output, contacts=contacts)
 
 
 @app.command()

@@ -47,6 +47,10 @@ class SourceError(RunnerError):
     """A contact source or suppression list cannot be read. Never treated as if it were empty."""
 
 
+class MissingSourceError(SourceError):
+    """There is no file where the campaign file names a source or list."""
+
+
 class SourceContentError(SourceError):
     """A source was read, but some of its rows make no sense (ragged, not JSON, not text)."""
 

@@ -64,6 +64,9 @@ class WarningCode(StrEnum):
     UNUSED_WINDOW = "unused_window", "no contact of this plan can be called in a window of `weekly`"
 
     # Of what lies around it.
+    MISSING_SOURCE = "missing_source", "there is no file where a source or list should be"
+    FAULTY_ROWS = "faulty_rows", "rows of the contacts cannot be called (`validate --contacts`)"
+    SAME_NAME = "same_name", "another file of the folder has the same `name`"
     UNKNOWN_COLUMN = "unknown_column", "a template uses a column that no row has"
     EMPTY_SOURCE = (
         "empty_source",

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.document import Location
 from runner.campaign.loader import LoadedCampaign
+from runner.campaign.model import InlineSource, InlineSuppression
 from runner.campaign.warning_codes import WarningCode
 from runner.campaign.window_suspicions import WEEKLY
+from runner.contacts.places import SourceFolder
+from runner.errors import MissingSourceError, SourceError
 from runner.planning.public_holidays import UnknownPlaceError, public_holidays
 from runner.planning.unused_windows import ALL_CLOSED, ALL_CLOSED_HINT, closed_windows
 
@@ -29,3 +33,35 @@ def all_closed(loaded: LoadedCampaign) -> Iterator[Diagnostic]:
             yield loaded.diagnostic(
                 Severity.WARNING, WarningCode.UNREACHABLE_WINDOW, ALL_CLOSED, place, ALL_CLOSED_HINT
             )
+
+
+def source_places(loaded: LoadedCampaign) -> Iterator[Diagnostic]:
+    """Errors about sources and lists that may not be read, warnings about those that do not exist."""
+    contacts = loaded.campaign.contacts
+    for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
+        for position, source in enumerate(declared):
+            if not isinstance(source, InlineSource | InlineSuppression):
+                yield from _source_place(loaded, source.path, ("contacts", field, position, "path"))
+
+
+def _source_place(loaded: LoadedCampaign, path: str, place: Location) -> Iterator[Diagnostic]:
+    try:
+        _find(loaded, path)
+    except MissingSourceError as error:
+        code = WarningCode.MISSING_SOURCE
+        yield loaded.diagnostic(Severity.WARNING, code, error.message, place, error.hint)
+    except SourceError as error:
+        yield loaded.diagnostic(Severity.ERROR, "bad_source", error.message, place, error.hint)
+
+
+def _find(loaded: LoadedCampaign, path: str) -> None:
+    """Raises SourceError."""
+    try:
+        SourceFolder(loaded.path).find(path)
+    except MissingSourceError:
+        raise
+    except SourceError:
+        # Reading the settings takes longer than all other checks, and most campaigns do without.
+        from runner.settings import load_settings  # noqa: PLC0415
+
+        SourceFolder(loaded.path, data_roots=load_settings().data_roots).find(path)

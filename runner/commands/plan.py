@@ -32,10 +32,13 @@ class PlanOptions:
 
 
 def plan(path: Path, options: PlanOptions) -> int:
-    """Plans a campaign file; of a saved plan, shows what apply would make of it now. Needs no credentials.
+    """Plans a campaign file, or each of a folder; of a saved plan, shows what apply would make of it now.
+    Needs no credentials.
 
     Raises RunnerError for all that keeps a plan from being made, and PlanStaleError.
     """
+    if path.is_dir():
+        return _plan_folder(path, options)
     if options.save_to is not None:
         saved_plans.check_name(options.save_to)
     if options.explain is not None and (options.form is not Form.TEXT or options.save_to is not None):
@@ -45,7 +48,7 @@ def plan(path: Path, options: PlanOptions) -> int:
         options = replace(options, limit=saved.limit_beside(options.limit))
     loaded = load_campaign(path if saved is None else saved.campaign)
     settings = load_settings()
-    now = float(int(time.time())) if options.as_of is None else options.as_of
+    now = _now(options)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         prepared = prepare_plan(loaded, settings, ledger, now=now, limit=options.limit)
         if saved is not None:
@@ -59,6 +62,25 @@ def plan(path: Path, options: PlanOptions) -> int:
     _write(loaded, prepared, options)
     pending = bool(prepared.plan.calls or prepared.plan.withdrawals)
     return ExitStatus.CHANGES_PENDING if options.detailed_exitcode and pending else ExitStatus.DONE
+
+
+def _plan_folder(folder: Path, options: PlanOptions) -> int:
+    if options.explain is not None or options.save_to is not None or options.form is not Form.TEXT:
+        raise UsageError(
+            f"{folder} is a folder, of which plan writes a line for each campaign",
+            hint="name one campaign file with --explain, --output or -o",
+        )
+    # Most plans are of one file.
+    from runner.commands.plan_folder import plan_folder  # noqa: PLC0415
+
+    worst, pending = plan_folder(folder, now=_now(options), limit=options.limit)
+    if worst is ExitStatus.DONE and options.detailed_exitcode and pending:
+        return ExitStatus.CHANGES_PENDING
+    return worst
+
+
+def _now(options: PlanOptions) -> float:
+    return float(int(time.time())) if options.as_of is None else options.as_of
 
 
 def _write(loaded: LoadedCampaign, prepared: PreparedPlan, options: PlanOptions) -> None:

@@ -2,22 +2,38 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
-from runner.campaign.loader import load_campaign
+from runner.campaign.loader import LoadedCampaign, load_campaign
 from runner.campaign.silence import Silenced, in_a_line, part, with_reasons
-from runner.commands.checks import all_closed, check_holidays
-from runner.errors import ExitStatus, UsageError
+from runner.campaign.warning_codes import WarningCode
+from runner.commands.campaign_files import campaign_files
+from runner.commands.checks import all_closed, check_holidays, source_places
+from runner.errors import ExitStatus
 from runner.reports.diagnostic_json import diagnostic_json
 
 
-def validate(paths: Sequence[Path], *, output: str) -> int:
-    """Needs no credentials and reads no contacts. `output` is text, json, github or sarif."""
-    files = [file for path in paths for file in campaign_files(path)]
-    silenced: list[Silenced] = []
-    findings = [finding for file in files for finding in check(file, silenced)]
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A campaign file and all that there is to say about it. `loaded` is None where it is invalid."""
+
+    file: Path
+    loaded: LoadedCampaign | None
+    findings: tuple[Diagnostic, ...]
+    silenced: tuple[Silenced, ...] = ()
+
+
+def validate(paths: Sequence[Path], *, output: str, contacts: bool = False) -> int:
+    """Needs no credentials; reads `contacts` only where asked to. `output` is text, json, github or sarif."""
+    files = dict.fromkeys(file for path in paths for file in campaign_files(path))
+    checked = [check(file, contacts=contacts) for file in files]
+    of_folder = any(path.is_dir() for path in paths)
+    if of_folder:
+        checked = list(_with_same_names(checked))
+    findings = [finding for each in checked for finding in each.findings]
     match output:
         case "json":
             found = [diagnostic_json(finding) for finding in findings]
@@ -27,40 +43,75 @@ def validate(paths: Sequence[Path], *, output: str) -> int:
         case "sarif":
             _write_sarif(findings)
         case _:
-            for finding in findings:
-                sys.stdout.write(f"{render(finding)}\n\n")
-            if silenced:
-                sys.stdout.write(f"{in_a_line(silenced)}\n")
-            sys.stdout.write(f"{_verdict(findings, len(files))}\n")
+            _write_text(checked, findings, a_line_each=of_folder)
     return ExitStatus.CAMPAIGN_INVALID if _errors(findings) else ExitStatus.DONE
 
 
-def campaign_files(path: Path) -> list[Path]:
-    """The file itself, or every YAML file of a folder and below, in order, dot-folders left out."""
-    if not path.is_dir():
-        return [path]
-    found = sorted(
-        file
-        for pattern in ("*.yaml", "*.yml")
-        for file in path.rglob(pattern)
-        if not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
-    if not found:
-        raise UsageError(f"there is no YAML file in {path}")
-    return found
-
-
-def check(file: Path, silenced: list[Silenced]) -> list[Diagnostic]:
-    """Everything there is to say about one campaign file. What it silences is added to `silenced`."""
+def check(file: Path, *, contacts: bool = False) -> Checked:
+    """Everything there is to say about one campaign file and, where asked to, its `contacts`."""
     try:
         loaded = load_campaign(file)
         check_holidays(loaded)
     except CampaignInvalidError as error:
-        return list(error.diagnostics)
+        return Checked(file, None, error.diagnostics)
+    places = tuple(source_places(loaded))
+    found = (*loaded.warnings, *loaded.silenced, *all_closed(loaded), *places)
+    if contacts and not places:
+        # It plans, which nothing else here needs.
+        from runner.commands.check_contacts import check_contacts  # noqa: PLC0415
+
+        found = (*found, *check_contacts(loaded, found))
+    return _checked(file, loaded, found)
+
+
+def _checked(file: Path, loaded: LoadedCampaign, found: Sequence[Diagnostic]) -> Checked:
     silence = loaded.campaign.silence
-    told, untold = part((*loaded.warnings, *loaded.silenced, *all_closed(loaded)), silence)
-    silenced += with_reasons(untold, silence)
-    return list(told)
+    shown, silenced = part(found, silence)
+    return Checked(file, loaded, shown, with_reasons(silenced, silence))
+
+
+def _with_same_names(checked: Sequence[Checked]) -> Iterator[Checked]:
+    """Adds a warning where two files have one name: to the ledger they are one campaign."""
+    first: dict[str, Path] = {}
+    for each in checked:
+        if each.loaded is None:
+            yield each
+            continue
+        file = first.setdefault(each.loaded.campaign.name, each.file)
+        yield each if file is each.file else _with_same_name(each, each.loaded, file)
+
+
+def _with_same_name(each: Checked, loaded: LoadedCampaign, other: Path) -> Checked:
+    warning = loaded.diagnostic(
+        Severity.WARNING,
+        WarningCode.SAME_NAME,
+        f"{other} has the same name: to the ledger both are one campaign, and each apply withdraws the "
+        "other's calls",
+        ("name",),
+        "give each campaign a name of its own",
+    )
+    more = _checked(each.file, loaded, [warning])
+    return replace(each, findings=(*each.findings, *more.findings), silenced=(*each.silenced, *more.silenced))
+
+
+def _write_text(checked: Sequence[Checked], findings: Sequence[Diagnostic], *, a_line_each: bool) -> None:
+    for finding in findings:
+        sys.stdout.write(f"{render(finding)}\n\n")
+    silenced = [silenced for each in checked for silenced in each.silenced]
+    if silenced:
+        sys.stdout.write(f"{in_a_line(silenced)}\n")
+    if a_line_each:
+        for each in checked:
+            sys.stdout.write(f"{each.file}: {_in_short(each.findings)}\n")
+    sys.stdout.write(f"{_verdict(findings, len(checked))}\n")
+
+
+def _in_short(findings: Sequence[Diagnostic]) -> str:
+    """`valid`, `valid, 1 warning` or `2 errors, 1 warning`."""
+    errors = len(_errors(findings))
+    warnings = len(findings) - errors
+    parts = [_count(errors, "error") if errors else "valid"]
+    return ", ".join([*parts, *([_count(warnings, "warning")] if warnings else [])])
 
 
 def _errors(findings: Sequence[Diagnostic]) -> list[Diagnostic]:
@@ -69,11 +120,14 @@ def _errors(findings: Sequence[Diagnostic]) -> list[Diagnostic]:
 
 def _verdict(findings: Sequence[Diagnostic], files: int) -> str:
     errors = _errors(findings)
-    checked = f"{files} campaign file{'' if files == 1 else 's'}"
     if not errors:
-        return f"{checked}: valid"
+        return f"{_count(files, 'campaign file')}: valid"
     broken = len({finding.file for finding in errors})
-    return f"{len(errors)} error{'' if len(errors) == 1 else 's'} in {broken} of {checked}"
+    return f"{_count(len(errors), 'error')} in {broken} of {_count(files, 'campaign file')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 # A file is checked on every save: what only some forms need is imported with them.

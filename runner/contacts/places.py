@@ -4,7 +4,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.errors import SourceError
+from runner.errors import MissingSourceError, SourceError
 
 
 class SourceFolder:
@@ -54,7 +54,7 @@ def _mode(found: Path, path: str) -> int:
     try:
         return found.stat().st_mode
     except FileNotFoundError:
-        raise SourceError(
+        raise MissingSourceError(
             f"{path}: there is no such file", hint="paths are relative to the campaign file"
         ) from None
     except OSError as error:

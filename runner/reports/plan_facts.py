@@ -51,6 +51,11 @@ class ChangeGroup:
 
 def headline(plan: PlanView) -> str:
     """`Plan: 1,204 to call, 12 moved, 87 excluded, 903 already queued`."""
+    return f"Plan: {totals(plan)}"
+
+
+def totals(plan: PlanView) -> str:
+    """`1,204 to call, 12 moved, 87 excluded, 903 already queued`."""
     parts = [f"{plan.summary['planned']:,} to call"]
     parts += [
         f"{plan.summary[name]:,} {words}"
@@ -64,16 +69,15 @@ def headline(plan: PlanView) -> str:
         )
         if plan.summary[name]
     ]
-    return f"Plan: {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def verdict(plan: PlanView) -> str:
     """What `apply` would do, in one sentence."""
     counts = plan.summary
-    codes = {finding.code for finding in plan.diagnostics}
-    refusal = next((words for code, words in _REFUSALS.items() if code in codes), None)
-    if refusal is not None:
-        return refusal
+    refused = refusal(plan)
+    if refused:
+        return refused
     if not plan.calls and not plan.withdrawals:
         whom = (
             "everybody who can be called is queued already" if counts["already_queued"] else "nobody to call"
@@ -90,6 +94,12 @@ def verdict(plan: PlanView) -> str:
         return f"The call may start {local_time(first, zones)}."
     since, until = local_times(first, last, zones)
     return f"Calls may start from {since} to {until}."
+
+
+def refusal(plan: PlanView) -> str:
+    """Why `apply` would not carry it out; empty where it would."""
+    codes = {finding.code for finding in plan.diagnostics}
+    return next((words for code, words in _REFUSALS.items() if code in codes), "")
 
 
 def count(number: int, noun: str) -> str:

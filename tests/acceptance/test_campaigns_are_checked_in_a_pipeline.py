@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from campaigns import campaign_yaml
+from campaigns import campaign_yaml, contacts_csv
 
 ROOT = Path(__file__).parents[2]
 (HOOK,) = YAML(typ="safe").load(ROOT / ".pre-commit-hooks.yaml")
@@ -48,6 +48,7 @@ def test_every_output_has_the_same_exit_statuses(step, output):
 def test_github_gets_annotations_and_a_summary(step):
     step.write("campaigns/good.yaml", campaign_yaml())
     step.write("campaigns/broken.yaml", broken())
+    step.write("campaigns/contacts.csv", contacts_csv(1))
     result = step.run("validate", "campaigns", "--output", "github")
     annotation, verdict = result.stdout.splitlines()
     assert annotation.startswith(
@@ -61,6 +62,7 @@ def test_github_gets_annotations_and_a_summary(step):
 
 def test_github_s_summary_says_that_all_is_well(step):
     step.write("good.yaml", campaign_yaml())
+    step.write("contacts.csv", contacts_csv(1))
     result = step.run("validate", "good.yaml", "--output", "github")
     assert result.stdout == "1 campaign file: valid\n"
     assert summary_of(step) == "### runner validate&#58; 1 campaign file&#58; valid\n\n"
@@ -154,6 +156,7 @@ def repository(person):
         "surveys/campaigns/clinic.yaml",
     ):
         person.write(name, campaign_yaml())
+        person.write(str(Path(name).with_name("contacts.csv")), contacts_csv(1))
     for name in (
         ".github/workflows/ci.yaml",
         ".pre-commit-config.yaml",
@@ -164,7 +167,6 @@ def repository(person):
         "my-campaign.yaml",
     ):
         person.write(name, WORKFLOW)
-    person.write("campaigns/contacts.csv", "phone\n")
     git(person, "init", "--quiet")
     return person
 

@@ -75,7 +75,7 @@ def test_an_unknown_key_is_pointed_at_and_met_with_the_near_one():
 
 def test_an_unknown_key_of_a_source_is_met_with_the_keys_of_that_kind_of_source():
     found = error(CAMPAIGN.replace("path: contacts.csv", "path: a.csv, rows: []"))
-    assert found.hint == "its keys are key, path, phone, timezone, type"
+    assert found.hint == "its keys are allow_empty, key, path, phone, timezone, type"
 
 
 def test_a_duplicate_key_points_at_the_second_and_names_the_line_of_the_first():

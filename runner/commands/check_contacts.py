@@ -1,0 +1,80 @@
+"""`runner validate --contacts`: what only reading the contacts and lists shows."""
+
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.loader import LoadedCampaign
+from runner.campaign.warning_codes import WarningCode
+from runner.commands.planning import prepare_plan, source_folder
+from runner.contacts.contact import Reason
+from runner.contacts.sources import AnySource, SourceReader
+from runner.errors import SourceError
+from runner.ledger.ledger import Ledger
+from runner.planning.plan import Plan
+from runner.settings import load_settings
+
+_FAULTS = (Reason.INVALID_PHONE, Reason.UNKNOWN_TIMEZONE, Reason.TEMPLATE_ERROR)
+"""Reasons that lie in the row itself; people are filtered, suppressed or listed twice on purpose."""
+
+
+def check_contacts(loaded: LoadedCampaign, known: Collection[Diagnostic]) -> Iterator[Diagnostic]:
+    """Every error of the sources and lists or, where there is none, the warnings of a plan against an empty
+    ledger, less those that are `known`.
+    """
+    settings = load_settings()
+    with (
+        tempfile.TemporaryDirectory(prefix="runner-validate-") as folder,
+        closing(Ledger.open(f"sqlite:///{Path(folder) / 'ledger.sqlite3'}")) as ledger,
+    ):
+        broken = list(_broken_sources(loaded, SourceReader(source_folder(loaded, settings, ledger), [])))
+        if broken:
+            yield from broken
+            return
+        try:
+            prepared = prepare_plan(loaded, settings, ledger, now=float(int(time.time())), limit=None)
+        except CampaignInvalidError as error:
+            yield from error.diagnostics
+        except SourceError as error:
+            yield _bad_source(loaded, error, ("contacts", "suppress"))
+        else:
+            yield from (found for found in prepared.plan.diagnostics if found not in known)
+            yield from _faulty_rows(loaded, prepared.plan)
+
+
+def _broken_sources(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
+    """The errors of each source and list that cannot be read to its end."""
+    contacts = loaded.campaign.contacts
+    for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
+        for position, source in enumerate(declared):
+            try:
+                _read(source, reader)
+            except SourceError as error:
+                yield _bad_source(loaded, error, ("contacts", field, position, "path"))
+
+
+def _read(source: AnySource, reader: SourceReader) -> None:
+    for _ in reader.rows(source):
+        pass
+
+
+def _bad_source(loaded: LoadedCampaign, error: SourceError, place: tuple[str | int, ...]) -> Diagnostic:
+    return loaded.diagnostic(Severity.ERROR, "bad_source", error.message, place, error.hint)
+
+
+def _faulty_rows(loaded: LoadedCampaign, plan: Plan) -> Iterator[Diagnostic]:
+    counts = {reason: plan.tally.excluded[reason] for reason in _FAULTS if reason in plan.tally.excluded}
+    if counts:
+        first = next(exclusion for exclusion in plan.exclusions if exclusion.reason in counts)
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
+        yield loaded.diagnostic(
+            Severity.WARNING,
+            WarningCode.FAULTY_ROWS,
+            f"{sum(counts.values()):,} of {plan.rows:,} rows cannot be called: {reasons}; the first is "
+            f"{first.source}:{first.line}: {first.detail}",
+            ("contacts", "sources"),
+            "`runner plan` lists them",
+        )
