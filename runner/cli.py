@@ -8,7 +8,7 @@ import gc
 import re
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -24,6 +24,10 @@ _CommandLineError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
 
 _OUTPUT_FAILS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What files of our own cannot do is said where they are written."""
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEARS = range(2000, 2100)
+"""For which a plan can be asked."""
 
 app = typer.Typer(
     name="runner",
@@ -47,7 +51,11 @@ ShowContacts = Annotated[
 ]
 AsOf = Annotated[
     str | None,
-    typer.Option(metavar="INSTANT", help="Plan as if it were this moment, such as 2026-12-01T16:00:00Z."),
+    typer.Option(
+        metavar="INSTANT|DATE",
+        help="Plan as if it were this moment, such as 2026-12-01T16:00:00Z. A date is its first moment in "
+        "UTC, the same on every machine: 2026-12-01 is 2026-12-01T00:00:00Z.",
+    ),
 ]
 MaxBytes = Annotated[
     int | None,
@@ -428,14 +436,20 @@ def _instant(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        instant = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None:
         raise UsageError(
-            f"--as-of {text} is no instant", hint="write it with its offset, such as 2026-12-01T16:00:00Z"
+            f"--as-of {text} is not a date or an instant",
+            hint="write 2026-12-01, or an instant with its offset from UTC: 2026-12-01T16:00:00Z",
         )
-    return instant.astimezone(UTC).timestamp()
+    if instant.year not in _YEARS:
+        raise UsageError(
+            f"--as-of {text} is not in the years {_YEARS[0]} to {_YEARS[-1]}",
+            hint="time zones and holidays are not known for other years",
+        )
+    return instant.timestamp()
 
 
 def _print_error(error: RunnerError) -> None:

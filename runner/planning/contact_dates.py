@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from runner.campaign.timezones import zone
 from runner.errors import RunnerError
+from runner.planning.windows import FIRST_DATE, LAST_DATE
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(
@@ -13,9 +14,7 @@ _INSTANT = re.compile(
     r"(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-# Databases write 0001-01-01 and 9999-12-31 for "no bound", which not every zone can express.
-_FIRST_DATE, _LAST_DATE = date(1971, 1, 1), date(9000, 1, 1)
+_FIRST, _LAST = (datetime(day.year, 1, 1, tzinfo=UTC) - _EPOCH for day in (FIRST_DATE, LAST_DATE))
 
 
 class WrongDateError(RunnerError):
@@ -52,10 +51,10 @@ def _parse(text: str) -> date | timedelta | None:
         return None
     try:
         if _DATE.fullmatch(text):
-            return min(max(date.fromisoformat(text), _FIRST_DATE), _LAST_DATE)
+            return min(max(date.fromisoformat(text), FIRST_DATE), LAST_DATE)
         instant = _INSTANT.fullmatch(text)
         if instant and instant["offset"]:
-            return datetime.fromisoformat(text.upper()) - _EPOCH
+            return min(max(datetime.fromisoformat(text.upper()) - _EPOCH, _FIRST), _LAST)
     except ValueError:
         raise WrongDateError("there is no such date or time of day") from None
     if instant:

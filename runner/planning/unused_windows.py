@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from runner.campaign.hours import WeeklyEntry, weekly_entries
 from runner.campaign.model import CallingWindows
 from runner.campaign.window_suspicions import unreachable
-from runner.planning.windows import Calendar, Window, intersect, last_start
+from runner.planning.windows import FIRST_DATE, Calendar, Window, intersect, last_start
 
 ALL_CLOSED = "nobody can ever be called in this window: holidays and `blackout` close each of its dates"
 ALL_CLOSED_HINT = "widen `dates`, or take the window out"
@@ -61,7 +61,7 @@ def _beginning(declared: CallingWindows, now: float) -> float:
     """
     if declared.dates.from_ is None:
         return now - 7 * _DAY
-    first = date.fromisoformat(declared.dates.from_)
+    first = max(date.fromisoformat(declared.dates.from_), FIRST_DATE)
     return datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp() - 2 * _DAY
 
 

@@ -27,8 +27,11 @@ SLOT_SECONDS = SHORTEST_SLOT
 
 _DAY = 86_400
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-_LAST_ORDINAL = date(9000, 1, 1).toordinal()
-"""Beyond any campaign, and far enough from the last date that Python's calendar can express."""
+FIRST_DATE, LAST_DATE = date(1971, 1, 1), date(9000, 1, 1)
+"""Before and beyond any campaign. Databases write 0001-01-01 and 9999-12-31 for "no bound", and no instant
+near these can be expressed in every zone.
+"""
+_LAST_ORDINAL = LAST_DATE.toordinal()
 
 
 class Window(NamedTuple):

@@ -47,7 +47,7 @@ def read_saved_plan(text: str) -> SavedPlan:
         raise NoPlanError(f"it is damaged at {place or 'seal'}", hint=_MAKE_ONE) from None
     except json.JSONDecodeError:
         raise NoPlanError("it is no JSON", hint=_MAKE_ONE) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise NoPlanError("it is damaged", hint=_MAKE_ONE) from None
     return saved
 

@@ -143,6 +143,8 @@ def test_refused_calls_show_the_api_s_own_words_and_end_with_status_6(ready, sta
         (("plan", "missing.yaml"), 1, "there is no file missing.yaml"),
         (("apply", "campaign.yaml"), 64, "--yes"),
         (("plan", "campaign.yaml", "--as-of", "yesterday"), 64, "--as-of yesterday"),
+        (("plan", "campaign.yaml", "--as-of", "0001-01-01T00:00:00Z"), 64, "years 2000 to 2099"),
+        (("plan", "campaign.yaml", "--as-of", "9999-12-31"), 64, "years 2000 to 2099"),
         (("plan", "campaign.yaml", "--output", "paper"), 64, "paper"),
         (("plan", "campaign.yaml", "--limit", "0"), 64, "--limit"),
         (("dance",), 64, "dance"),

@@ -252,3 +252,34 @@ def test_every_remedy_has_its_sentence(remedy):
     sentence = advice_text(Advice(remedy=remedy, place="a.yaml:7", campaign="visits", contact="p1"))
     assert sentence
     assert "{" not in sentence
+
+
+NO_BOUND = ["0001-01-01", "9999-12-31"]
+"""What databases write where there is no bound."""
+EXTREME_INSTANTS = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+
+
+@pytest.mark.parametrize("holidays", ["", "  holidays: {country: US}"])
+@pytest.mark.parametrize(
+    ("dates", "is_called"),
+    [
+        ('{from: "0001-01-01"}', True),
+        ('{from: "0001-01-01", to: "9999-12-31"}', True),
+        ('{to: "9999-12-31"}', True),
+        ('{from: "9999-12-31"}', False),
+        ('{to: "0001-01-01"}', False),
+    ],
+)
+def test_extreme_campaign_dates_are_planned_and_explained(dates, is_called, holidays):
+    loaded = campaign(dates=dates, more=holidays)
+    assert bool(plan_of(loaded, people(1)).calls) is is_called
+    assert (explained("p1", people(1), loaded=loaded).advice is None) is is_called
+
+
+@pytest.mark.parametrize("moment", NO_BOUND + EXTREME_INSTANTS)
+@pytest.mark.parametrize("field", ["not_before", "not_after"])
+def test_extreme_dates_of_a_contact_are_planned_and_explained(field, moment):
+    loaded = campaign(contacts=f'  {field}: "{{{{ row.moment }}}}"')
+    found = explained("a", [person("a", moment=moment)], loaded=loaded)
+    is_bounded = (field == "not_before") is moment.startswith("9999")
+    assert (found.cause is Cause.OWN_DATES) is is_bounded
