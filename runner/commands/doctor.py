@@ -12,6 +12,7 @@ from rich.text import Text
 
 from runner.campaign.timezones import names
 from runner.errors import ExitStatus, RunnerError
+from runner.extras import install_command
 from runner.insight.address import validate_base_url
 from runner.insight.client import InsightClient
 from runner.ledger.health import findings
@@ -55,7 +56,7 @@ def _zones(_settings: Settings) -> Iterator[str]:
     found = names()
     if "America/New_York" not in found:
         raise RunnerError(
-            "the tzdata package holds no time zones", hint="pip install --force-reinstall tzdata"
+            "the tzdata package holds no time zones", hint=install_command("--force-reinstall", "tzdata")
         )
     yield f"{len(found)} time zones from tzdata {version('tzdata')}"
 

@@ -11,6 +11,7 @@ from itertools import chain, count
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 
 from runner.errors import LedgerError, SettingsError
+from runner.extras import install_command, packages_of
 
 CONNECT_TIMEOUT_SECONDS = 10
 _OLDEST_VERSION = 12
@@ -39,7 +40,7 @@ def engine(url: URL) -> Engine:
     if find_spec("psycopg") is None:
         raise SettingsError(
             "a PostgreSQL ledger needs the psycopg driver, which is not installed",
-            hint="pip install 'plum-runner[postgres]'",
+            hint=install_command(*packages_of("postgres")),
         )
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
