@@ -8,6 +8,8 @@ from importlib.metadata import version
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType, ValidationResult, timezone
 
+from runner.contacts.characters import without_invisible
+
 _UNKNOWN_ZONE = "Etc/Unknown"
 _BULLET = "•"
 _SHOWN_DIGITS = 3
@@ -20,8 +22,27 @@ _TOO_SHORT = {ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONL
 
 _E164 = re.compile(r"\+[0-9]+")
 _KEYS = re.compile(r"[0-9*#,]*")
-_EXTENSION = "it has an extension: leave that out here and dial it with post_dial"
+_EXTENSION = re.compile(
+    r"(?<=[0-9)])[\s,.(-]*"
+    r"(?:(?:;\s*ext\s*=|(?:e?xt(?:ensi[o\u00f3]n|n)?|int|anexo|\u0434\u043e\u0431|x|\#|~)[.:]*)[\s.:#-]*[0-9]{1,7}\#?"
+    r"|\s[\s-]*[0-9]{1,7}\#)\)?$",
+    re.IGNORECASE,
+)
+_TOO_LONG = "it is too long"
+_HAS_EXTENSION = "it has an extension: leave that out here and dial it with post_dial"
+_SEVERAL = "it seems to be more than one number"
+_BETWEEN_NUMBERS = re.compile(r"[/,|;&\n]")
+_WRITTEN_LIKE_A_DASH = str.maketrans(dict.fromkeys("\u30fc\u2212\u00b7\u2022\u2219", "-"))
+"""Next to digits: the long vowel sign of Japanese, a minus sign, and dots in the middle of the line."""
+_LONGEST_AREA_CODE = 6
+_LONGEST_AREA_CODE_ABROAD = 8
+"""Digits; the latter with the country code before it."""
+_LONGEST_GROUP = 4
+_HARDLY_ANY = 2
+_LEAST_DIGITS = 7
+"""With fewer, what stands before a slash or comma is no number of its own."""
 _NORTH_AMERICA = 1
+_MEXICO = 52
 
 # The usual spellings of a North American number, in which nothing has to be taken off or looked for. Dots go
 # with dots alone, since a spreadsheet writes `6175550.0`.
@@ -51,22 +72,21 @@ def parse_phone(text: str, region: str | None) -> str:
     usual = _usual_number(text, region)
     if usual is not None:
         return usual
-    if len(text) > _LONGEST_TEXT:
-        raise PhoneError("it is too long")
     cleaned = _clean(text)
-    _refuse_what_is_no_single_number(cleaned)
-    try:
-        number = phonenumbers.parse(_international(cleaned, region), region)
-    except NumberParseException as error:
-        raise PhoneError(_why_unreadable(error, cleaned, region)) from None
-    if number.extension:
-        raise PhoneError(_EXTENSION)
-    if not phonenumbers.is_valid_number(number):
-        raise PhoneError(_why_invalid(number))
-    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    if len(e164) > _LONGEST_E164:
-        raise PhoneError("it is too long")
-    return e164
+    if _EXTENSION.search(cleaned) and not _ends_in_a_key(cleaned, region):
+        raise PhoneError(_HAS_EXTENSION)
+    return _read(cleaned, region)
+
+
+def parse_main_number(text: str, region: str | None) -> str:
+    """The same, where an extension may follow the number: it is left out. Raises PhoneError."""
+    usual = _usual_number(text, region)
+    if usual is not None:
+        return usual
+    cleaned = _clean(text)
+    if _ends_in_a_key(cleaned, region):
+        return _read(cleaned.rstrip("#"), region)
+    return _read(_EXTENSION.sub("", cleaned), region)
 
 
 def zones_of(e164: str) -> tuple[str, ...]:
@@ -178,14 +198,48 @@ def _country_code_of(first_digits: str) -> int:
 
 
 def _clean(text: str) -> str:
-    """What spreadsheets and web pages add to a number, taken off again."""
-    cleaned = unicodedata.normalize("NFKC", text).strip().removeprefix("'").strip()
-    cleaned = re.sub(r"(?i)^tel:", "", cleaned)
+    """What spreadsheets and web pages add to a number, taken off again. Raises PhoneError."""
+    if len(text) > _LONGEST_TEXT:
+        raise PhoneError(_TOO_LONG)
+    cleaned = without_invisible(unicodedata.normalize("NFKC", without_invisible(text)))
+    cleaned = re.sub(r"(?i)^tel:", "", cleaned.strip().removeprefix("'").strip())
+    cleaned = re.sub(r"(?<=\d)[\s;,/|]+$", "", cleaned.translate(_WRITTEN_LIKE_A_DASH))
     # A spreadsheet that took the number for a quantity: the digits are all there.
     return re.sub(r"^(\+?\d{7,15})\.0+$", r"\1", cleaned)
 
 
-def _refuse_what_is_no_single_number(cleaned: str) -> None:
+def _read(cleaned: str, region: str | None) -> str:
+    """Raises PhoneError."""
+    _refuse_what_is_no_number(cleaned)
+    _refuse_suffixes(cleaned)
+    cleaned = _international(_without_slashes(cleaned, region), region)
+    if _BETWEEN_NUMBERS.search(cleaned):
+        raise PhoneError(_why_not_one_number(cleaned))
+    try:
+        number = phonenumbers.parse(cleaned, region)
+    except NumberParseException as error:
+        raise PhoneError(_why_unreadable(error, cleaned, region)) from None
+    if number.extension:
+        raise PhoneError(_HAS_EXTENSION)
+    if not phonenumbers.is_valid_number(number):
+        raise PhoneError(_why_invalid(number))
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if len(e164) > _LONGEST_E164:
+        raise PhoneError(_TOO_LONG)
+    return e164
+
+
+def _ends_in_a_key(cleaned: str, region: str | None) -> bool:
+    """Whether it is a number and then the key #, which some dial to end what they enter."""
+    if not cleaned.endswith("#"):
+        return False
+    try:
+        return bool(_read(cleaned.rstrip("#"), region))
+    except PhoneError:
+        return False
+
+
+def _refuse_what_is_no_number(cleaned: str) -> None:
     if not cleaned:
         raise PhoneError("it is empty")
     if re.fullmatch(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+", cleaned):
@@ -193,24 +247,62 @@ def _refuse_what_is_no_single_number(cleaned: str) -> None:
             "a spreadsheet turned it into a quantity like 6.17555E+09 and its digits are lost: "
             "format the column as text and export it again"
         )
-    if ";" in cleaned:
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d*)?", cleaned):
+        raise PhoneError(
+            "a spreadsheet wrote it as a quantity with commas: format the column as text and export it again"
+        )
+    if not _digits_in(cleaned):
+        letters = any(map(str.isalpha, cleaned))
+        raise PhoneError("it holds letters and no digits" if letters else "it holds no number")
+    if re.fullmatch(r"\D*0(\D*0)*\D*", cleaned):
+        raise PhoneError("it holds no number, only zeros")
+
+
+def _refuse_suffixes(cleaned: str) -> None:
+    """What is written with the keys of a phone, and not a number."""
+    if re.search(r"(?i);\s*[a-z]", cleaned):
         raise PhoneError("it holds a semicolon: ani and postd are set by caller_id and post_dial only")
-    if re.search(r"(?i)\d\s*(ext|x|#)[\s.:]*\d", cleaned):
-        raise PhoneError(_EXTENSION)
     if re.search(r"[^\W\d_]", cleaned):
         raise PhoneError("it holds letters")
-    if re.search(r"\d.*[/,|\n].*\d", cleaned, re.DOTALL):
-        raise PhoneError("it seems to be more than one number")
-    if "*" in cleaned:
-        raise PhoneError("it holds a *: keys to press after the call connects belong in post_dial")
-    if not cleaned.startswith("+") and re.fullmatch(r"\D*0*\D*", cleaned):
-        raise PhoneError("it holds no number")
+    for key in "*#":
+        if key in cleaned:
+            raise PhoneError(f"it holds a {key}: keys to press after the call connects belong in post_dial")
+
+
+def _without_slashes(cleaned: str, region: str | None) -> str:
+    """A number whose area code or groups of digits end in a slash, as in 030/901820, written with blanks."""
+    parts = cleaned.split("/")
+    if len(parts) == 2:  # noqa: PLR2004 - the area code and the rest
+        is_one = _is_area_code(parts[0], region)
+    else:
+        is_one = all(_digits_in(part) <= _LONGEST_GROUP for part in parts)
+    return cleaned.replace("/", " ") if is_one else cleaned
+
+
+def _is_area_code(text: str, region: str | None) -> bool:
+    digits = re.sub(r"\D", "", text)
+    if text.lstrip(" (").startswith(("+", "00")):
+        return len(digits) <= _LONGEST_AREA_CODE_ABROAD
+    # Where area codes begin with a zero, other digits before a slash are a number of that very place.
+    prefix = phonenumbers.ndd_prefix_for_region(region or "", strip_non_digits=True)
+    return len(digits) <= _LONGEST_AREA_CODE and (prefix != "0" or digits.startswith("0"))
+
+
+def _digits_in(text: str) -> int:
+    return sum(map(str.isdigit, text))
+
+
+def _why_not_one_number(cleaned: str) -> str:
+    digits = [_digits_in(part) for part in _BETWEEN_NUMBERS.split(cleaned)]
+    if digits[0] >= _LEAST_DIGITS or sorted(digits)[-2] >= _LEAST_DIGITS - 1:
+        return _SEVERAL
+    return "it holds a character that no phone number has: write it with blanks or hyphens"
 
 
 def _international(cleaned: str, region: str | None) -> str:
     """North America dials abroad with 011; lists made elsewhere write 00, which begins no number there."""
     if region and phonenumbers.country_code_for_region(region) == _NORTH_AMERICA:
-        return re.sub(r"^00", "+", cleaned)
+        return re.sub(r"^00(?!\D*0)", "+", cleaned)
     return cleaned
 
 
@@ -221,22 +313,30 @@ def _why_unreadable(error: NumberParseException, cleaned: str, region: str | Non
         if region:
             return "it has no country code, and contacts.region is no country that has numbers"
         return "it has no country code, and the campaign gives no contacts.region"
-    if error.error_type in {
+    if _digits_in(cleaned) <= _HARDLY_ANY or error.error_type in {
         NumberParseException.TOO_SHORT_NSN,
         NumberParseException.TOO_SHORT_AFTER_IDD,
     }:
         return "it is too short"
     if error.error_type == NumberParseException.TOO_LONG:
-        return "it is too long"
-    return "it is no phone number"
+        return f"{_TOO_LONG}; perhaps it is more than one number"
+    return "it holds a character that no phone number has"
 
 
 def _why_invalid(number: PhoneNumber) -> str:
     region = phonenumbers.region_code_for_country_code(number.country_code or 0)
     where = f"in {region}" if region not in {"001", "ZZ"} else f"under +{number.country_code}"
+    if number.country_code == _MEXICO and _is_valid_without_old_prefix(number):
+        return f"numbers {where} have no 1, 044 or 045 before the area code since 2019: leave it out"
     possible = phonenumbers.is_possible_number_with_reason(number)
     if possible in _TOO_SHORT:
         return f"it is too short for a number {where}"
     if possible == ValidationResult.TOO_LONG:
         return f"it is too long for a number {where}"
     return f"there is no such number {where}"
+
+
+def _is_valid_without_old_prefix(number: PhoneNumber) -> bool:
+    national = re.sub(r"^0*(1|44|45)", "", str(number.national_number))
+    shorter = PhoneNumber(country_code=number.country_code, national_number=int(national or "0"))
+    return phonenumbers.is_valid_number(shorter)

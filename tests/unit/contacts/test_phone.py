@@ -1,4 +1,5 @@
 import re
+import unicodedata
 
 import phonenumbers
 import phonenumbers.timezone
@@ -12,6 +13,7 @@ from runner.contacts.phone import (
     dial_string,
     is_toll_free,
     mask,
+    parse_main_number,
     parse_phone,
     zones_of,
 )
@@ -42,6 +44,15 @@ BOSTON = "+16175551234"
         "001 617 555 1234",
         "0016175551234",
         "011 1 617 555 1234",
+        "617/555-1234",
+        "617/555/1234",
+        "617\u00b7555\u00b71234",
+        "617-555-1234;",
+        "617-555-1234 / ",
+        '="6175551234"',
+        "617\x7f555\x011234",
+        "\u3164617\u2800555\u034f1234\ufe0f",
+        "\u200e001 617 555 1234",
     ],
 )
 def test_a_number_is_read_as_people_and_spreadsheets_write_it(text):
@@ -64,13 +75,62 @@ def test_national_and_foreign_prefixes_lead_to_the_same_number(text, region):
 
 
 @pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("030/901820", "DE", "+4930901820"),
+        ("+49 (0) 30 / 901820", "US", "+4930901820"),
+        ("01/5338450", "AT", "+4315338450"),
+        ("06/12345678", "IT", "+390612345678"),
+        ("01/23/45/67/89", "FR", "+33123456789"),
+        ("03\u30fc1234\u30fc5678", "JP", "+81312345678"),
+        ("\u200e0044 20 7946 0958", "US", "+442079460958"),
+    ],
+)
+def test_a_number_is_read_as_other_countries_write_it(text, region, number):
+    assert parse_phone(text, region) == number
+
+
+@pytest.mark.parametrize(
+    "text", ["030 901820 / 901821", "030 901820/21", "901820/901821", "030 901820 / 030 901821"]
+)
+def test_two_german_numbers_are_not_read_as_an_area_code_and_a_number(text):
+    with pytest.raises(PhoneError, match="more than one number"):
+        parse_phone(text, "DE")
+
+
+INVISIBLE = [
+    chr(code)
+    for code in range(0x110000)
+    if unicodedata.category(chr(code)) in {"Cc", "Cf"} and not chr(code).isspace()
+] + list("\u034f\u115f\u1160\u180b\u2800\u3164\ufe00\ufe0f\uffa0\U000e0100")
+
+
+@given(st.lists(st.tuples(st.integers(0, 10), st.sampled_from(INVISIBLE)), max_size=5))
+def test_characters_that_nobody_sees_do_not_change_a_number(inserted):
+    text = list("6175551234")
+    for position, character in inserted:
+        text.insert(position, character)
+    assert parse_phone("".join(text), "US") == BOSTON
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("", "empty"),
         (" ", "empty"),
         ("--", "no number"),
-        ("0", "no number"),
-        ("n/a", "letters"),
+        ("0", "only zeros"),
+        ("000-000-0000", "only zeros"),
+        ("n/a", "letters and no digits"),
+        ("a ::: b", "letters and no digits"),
+        ("617-555-1234#", "a #: keys to press"),
+        ("6,175,551,234", "a quantity with commas"),
+        ("617,555,1234", "a character that no phone number has"),
+        ("617_555_1234", "a character that no phone number has"),
+        ("+1", "too short"),
+        ("617-555-1234; 617-555-9999", "more than one"),
+        ("617-555-1234 617-555-9999", "more than one"),
+        ("+52 1 55 1234 5678", "no 1, 044 or 045 before the area code"),
         ("1-800-FLOWERS", "letters"),
         ("617-555-1234 or 617-555-9999", "letters"),
         ("555-1234", "too short"),
@@ -83,7 +143,7 @@ def test_national_and_foreign_prefixes_lead_to_the_same_number(text, region):
         ("617-555-1234/1235", "more than one"),
         ("6175551234, 6175559999", "more than one"),
         ("6175551234\n6175559999", "more than one"),
-        ("000-555-1234", "country code"),
+        ("000-555-1234", "no such number in US"),
         ("123-555-1234", "no such number"),
         ("+999 617 555 1234", "country code"),
         ("tel:6175551234;ani=2125551234", "semicolon"),
@@ -113,6 +173,29 @@ def test_what_is_no_number_is_refused_with_the_reason(text, reason):
 def test_an_extension_is_never_dropped_for_without_it_somebody_else_answers(text):
     with pytest.raises(PhoneError, match="post_dial"):
         parse_phone(text, "US")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "617-555-1234",
+        "617-555-1234 x5",
+        "617-555-1234 (ext. 5)",
+        "(617) 555-1234 extension 12",
+        "6175551234;ext=5",
+        "617 555 1234 123#",
+        "617 555 1234#",
+        "6175551234~5",
+    ],
+)
+def test_the_main_number_is_the_one_without_its_extension(text):
+    assert parse_main_number(text, "US") == BOSTON
+
+
+@pytest.mark.parametrize("text", ["", "617-555-1234/1235", "617-555-1234 ext", "555-1234 x5"])
+def test_text_without_one_main_number_has_none(text):
+    with pytest.raises(PhoneError):
+        parse_main_number(text, "US")
 
 
 def test_a_national_number_needs_a_region():
