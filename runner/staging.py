@@ -32,7 +32,7 @@ CREATE TABLE prospect (
 );
 CREATE TABLE exclusion (
     number INTEGER PRIMARY KEY, key TEXT, reason TEXT, source TEXT, line INTEGER, detail TEXT, template TEXT,
-    cause TEXT
+    cause TEXT, phone TEXT
 );
 CREATE TABLE known (
     id INTEGER PRIMARY KEY, key TEXT, phone TEXT, round INTEGER, standing TEXT, zones TEXT, start INTEGER,
@@ -66,7 +66,8 @@ _KNOWN = (
     "{0}.max_attempts, {0}.reattempt_wait, {0}.metadata, {0}.result_url, {0}.state"
 )
 _EXCLUSION = ", ".join(
-    f"exclusion.{name}" for name in ("key", "reason", "source", "line", "detail", "template", "cause")
+    f"exclusion.{name}"
+    for name in ("key", "reason", "source", "line", "detail", "template", "cause", "phone")
 )
 _LEAST_TELLING = "reason IN ('duplicate_key', 'duplicate_phone')"
 """Of a contact with several rows, what became of the first says more than that the others are the same."""
@@ -86,7 +87,7 @@ class SqliteStaging:
         self._database.executescript(_TABLES)
         self._do("BEGIN")
         self._prospects = self._writer("prospect", 1 + len(Prospect._fields))
-        self._exclusions = self._writer("exclusion", 8)
+        self._exclusions = self._writer("exclusion", 9)
         self._doubts = self._writer("doubt", 2)
         self._assigned = self._writer("assigned", 2 + len(Assignment._fields))
         self._ranks = 0
@@ -126,6 +127,7 @@ class SqliteStaging:
                 exclusion.detail,
                 json.dumps(exclusion.template) if exclusion.template else "",
                 exclusion.cause.value,
+                exclusion.phone,
             )
         )
 
@@ -149,14 +151,30 @@ class SqliteStaging:
         rows = self._ask("SELECT start FROM known WHERE standing = 'taken' AND is_newest")
         return (start for (start,) in rows)
 
+    def shared_numbers(self) -> Iterator[tuple[str, str]]:
+        self._flush()
+        self._do("CREATE INDEX IF NOT EXISTS prospect_phone ON prospect (phone)")
+        return self._ask(
+            "SELECT key, phone FROM prospect "
+            "WHERE phone IN (SELECT phone FROM prospect GROUP BY phone HAVING count(*) > 1) "
+            "UNION ALL SELECT exclusion.key, exclusion.phone FROM exclusion "
+            "LEFT JOIN prospect AS same ON same.number = exclusion.number "
+            "WHERE same.number IS NULL AND exclusion.key <> '' "
+            "AND exclusion.phone IN (SELECT phone FROM prospect)"
+        )
+
     def doubtful(self) -> Sequence[Doubt]:
         self._flush()
         for column in ("key", "phone"):
-            self._do(f"CREATE INDEX prospect_{column} ON prospect ({column})")
+            self._do(f"CREATE INDEX IF NOT EXISTS prospect_{column} ON prospect ({column})")
             self._do(
                 f"INSERT OR REPLACE INTO doubt SELECT number, TRUE FROM prospect WHERE {column} IN "
                 f"(SELECT {column} FROM prospect GROUP BY {column} HAVING count(*) > 1)"
             )
+        self._do(
+            "INSERT OR IGNORE INTO doubt SELECT number, FALSE FROM prospect "
+            "WHERE phone IN (SELECT phone FROM exclusion WHERE phone <> '')"
+        )
         if self._remembers:
             self._recall()
         self._do("CREATE TABLE doubtful AS SELECT number, shares FROM doubt ORDER BY number")
@@ -443,7 +461,7 @@ def _known(row: Sequence[Any]) -> KnownCall:
 
 
 def _exclusion(row: Sequence[Any]) -> Exclusion:
-    key, reason, source, line, detail, template, cause = row
+    key, reason, source, line, detail, template, cause, phone = row
     return Exclusion(
         key=key,
         reason=Reason(reason),
@@ -452,4 +470,5 @@ def _exclusion(row: Sequence[Any]) -> Exclusion:
         detail=detail,
         template=tuple(json.loads(template)) if template else (),
         cause=Cause(cause),
+        phone=phone,
     )

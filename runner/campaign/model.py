@@ -45,6 +45,7 @@ from runner.campaign.values import (
     UrlTemplate,
     ZoneTemplate,
     known_zone,
+    refuse_same_for_every_row,
 )
 
 MIN_REATTEMPT_WAIT = 60
@@ -150,6 +151,13 @@ class _Suppression(Declared):
         default=False, description="Rows that give neither a number nor a key are skipped, not an error."
     )
     allow_empty: bool = Field(default=False, description="A list without rows is not an error.")
+
+    @field_validator("phone", "key")
+    @classmethod
+    def _depends_on_the_row(cls, template: str | None, info: ValidationInfo) -> str | None:
+        if template is not None:
+            refuse_same_for_every_row(template, str(info.field_name))
+        return template
 
     @model_validator(mode="after")
     def _gives_something(self) -> Self:

@@ -30,6 +30,10 @@ def columns_used(tree: nodes.Template) -> frozenset[str]:
     )
 
 
+def reads_row(tree: nodes.Template) -> bool:
+    return any(node.name == "row" for node in tree.find_all(nodes.Name))
+
+
 def sole_column(tree: nodes.Template) -> str | None:
     """The name `x` where `row.x`, once or several times, is all that the template reads."""
     names = [node.name for node in tree.find_all(nodes.Name) if node.name in NAMES]

@@ -14,7 +14,7 @@ from runner.campaign.filters import MAX_TEXT, RefusedError
 from runner.campaign.literal_text import check_literals, check_text
 from runner.campaign.plain_template import UNFITTING, Part, fill_in, only_column
 from runner.campaign.template_language import ENVIRONMENT, Names
-from runner.campaign.template_reads import columns_used, constants_used, plain_parts, sole_column
+from runner.campaign.template_reads import columns_used, constants_used, plain_parts, reads_row, sole_column
 from runner.campaign.template_syntax import TemplateSyntaxError, read_template, too_deep
 
 MAX_SOURCE = 10_000
@@ -44,6 +44,8 @@ class Template:
     """Names under `vars` without which it cannot be rendered."""
     columns_used: frozenset[str]
     """Names of `row` that it mentions, also where `default` or a branch makes do without them."""
+    reads_row: bool
+    """Whether it mentions `row`; what does not is the same for every row."""
     _compiled: jinja2.Template | None
     _column: str | None = None
     """The one column of which the template is all made: `{{ row.x }}` and nothing else."""
@@ -104,7 +106,12 @@ def compile_template(source: str) -> Template:
         return _compiled(source, check_literals)
     check_text(source)
     return Template(
-        source, is_constant=True, constants_used=frozenset(), columns_used=frozenset(), _compiled=None
+        source,
+        is_constant=True,
+        constants_used=frozenset(),
+        columns_used=frozenset(),
+        reads_row=False,
+        _compiled=None,
     )
 
 
@@ -148,6 +155,7 @@ def _compile(source: str, adapt: Callable[[nodes.Template], None]) -> Template:
         is_constant=False,
         constants_used=constants,
         columns_used=columns,
+        reads_row=reads_row(tree),
         _compiled=compiled,
         _column=only_column(plain),
         _plain=plain,

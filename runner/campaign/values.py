@@ -106,6 +106,18 @@ Cell = Annotated[Scalar | None, _not_filled_in("rows are", "write the value itse
 """A value of an inline row."""
 
 
+def refuse_same_for_every_row(source: str, field: str) -> None:
+    """Raises `constant_template` for text that reads nothing of the row."""
+    if compile_template(source).reads_row:
+        return
+    column = source if source.isidentifier() else field
+    raise PydanticCustomError(
+        "constant_template",
+        "`{field}` is the same for every row, so the list keeps nobody from being called",
+        {"field": field, "hint": f'a column is written "{{{{ row.{column} }}}}"'},
+    )
+
+
 def _if_constant(check: Callable[[str], object]) -> AfterValidator:
     """Judges the template now when it holds no {{ }}, and so will be the same for every row."""
 

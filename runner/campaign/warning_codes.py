@@ -75,6 +75,10 @@ class WarningCode(StrEnum):
     )
     LATIN1 = "latin1", "a file is not UTF-8 and was read as Latin-1"
     EMPTY_SUPPRESSION_LIST = "empty_suppression_list", "a list of people never to call names nobody"
+    UNREADABLE_SUPPRESSION_ROWS = (
+        "unreadable_suppression_rows",
+        "`allow_invalid` skips rows of a list of people never to call",
+    )
     OLD_SUPPRESSION_LIST = (
         "old_suppression_list",
         "the file of such a list has not changed for more than 30 days",

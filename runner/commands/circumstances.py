@@ -59,6 +59,7 @@ def of_rows(
     """What reading all sources and lists has shown. `now` is UTC Unix seconds."""
     yield from _notices(loaded, reader)
     yield from _lists(loaded, suppression, now)
+    yield from _skipped_rows(loaded, suppression)
     yield from _unknown_columns(loaded, reader)
 
 
@@ -101,6 +102,19 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
                 place,
                 "export it again; a fresh git checkout makes files look new, so the list may be older yet",
             )
+
+
+def _skipped_rows(loaded: LoadedCampaign, suppression: SuppressionLists) -> Iterator[Diagnostic]:
+    for found in suppression.passed_over():
+        rows = "1 row" if found.rows == 1 else f"{found.rows:,} rows"
+        yield _warning(
+            loaded,
+            WarningCode.UNREADABLE_SUPPRESSION_ROWS,
+            f"{rows} of {found.name} cannot be read and were skipped, so the people they mean may be called; "
+            f"the first, in line {found.first_line}: {found.first_problem}",
+            ("contacts", "suppress", found.position, "allow_invalid"),
+            "correct the list",
+        )
 
 
 def _unknown_columns(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:

@@ -36,7 +36,7 @@ def print_explanations(
         campaign=loaded.campaign,
         plan=plan,
         identity=prepared.identity,
-        suppressed=prepared.suppression.match,
+        suppressed=prepared.suppressed.match,
         now=float(plan.as_of),
         requests_per_second=settings.requests_per_second,
         place=loaded.place,

@@ -17,7 +17,7 @@ from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
 from runner.contacts.places import SourceFolder
 from runner.contacts.sources import SourceReader
-from runner.contacts.suppression import ListTemplateError, SuppressionLists
+from runner.contacts.suppression import ListTemplateError, Suppressed, SuppressionLists
 from runner.ledger.ledger import Ledger
 from runner.planning import public_holidays
 from runner.planning.eligibility import EveryContactFailedError
@@ -42,7 +42,7 @@ class PreparedPlan:
 
     plan: Plan
     identity: Identity
-    suppression: SuppressionLists
+    suppressed: Suppressed
     is_first: bool
     """The ledger has never seen this campaign."""
     limit: int | None
@@ -101,7 +101,7 @@ def prepare_plan(
     return PreparedPlan(
         plan,
         identity,
-        suppression,
+        Suppressed(suppression, staging.shared_numbers),
         is_first=not ledger.knows(campaign.name),
         limit=limit,
         campaign=campaign,

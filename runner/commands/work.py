@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from runner.commands.planning import PreparedPlan
-from runner.contacts.suppression import SuppressionLists
+from runner.contacts.suppression import Suppressed
 from runner.dispatch.wishes import NewlySuppressed, Unwanted
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
@@ -41,7 +41,7 @@ def to_enter(prepared: PreparedPlan, ledger: Ledger, binding: Binding) -> Work:
         begin=begin,
         is_limited=prepared.limit is not None,
         unwanted=_left_out_or_listed(prepared),
-        newly_suppressed=_newly_suppressed(prepared.suppression),
+        newly_suppressed=_newly_suppressed(prepared.suppressed),
     )
 
 
@@ -54,9 +54,9 @@ def _left_out_or_listed(prepared: PreparedPlan) -> Unwanted:
 
     What the plan calls queued may come back from a run beside this one, as part of the plan they share.
     """
-    lists, staging = prepared.suppression, prepared.staging
+    lists, staging = prepared.suppressed, prepared.staging
     return lambda key, phone: staging.left_out(key, phone) or lists.match(key, phone)
 
 
-def _newly_suppressed(lists: SuppressionLists) -> NewlySuppressed:
+def _newly_suppressed(lists: Suppressed) -> NewlySuppressed:
     return lambda: lists.match if lists.refresh() else None

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 Match = Callable[[str, str], str | None]
-"""(key, E.164 number) → which suppression list names them, or None."""
+"""(key, E.164 number) → which suppression list names them, or None. Either may be empty."""
 
 
 class Row(NamedTuple):
@@ -69,9 +69,11 @@ class Exclusion:
     detail: str
     template: tuple[str, ...] = ()
     cause: Cause = Cause.NONE
+    phone: str = ""
+    """Its number in E.164 form, where that is known: other rows may have the same."""
 
     def plain(self) -> tuple[str | int | tuple[str, ...], ...]:
-        """Bare values, in the order of its fields."""
+        """Bare values, in the order of its fields, without the number: it decides nothing about this row."""
         return (
             self.key,
             self.reason.value,

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from runner.campaign.characters import looks_like_data
 from runner.campaign.template_language import Columns
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
@@ -100,6 +101,11 @@ def _columns(fields: list[str], name: str, line: int) -> list[str]:
         raise SourceContentError(
             f"{name}:{line}: column {columns.index('') + 1} has no name",
             hint="the first line must name the columns, each differently",
+        )
+    if any(map(looks_like_data, columns)):
+        raise SourceContentError(
+            f"{name}:{line}: it looks like an entry, not like the names of the columns",
+            hint="add a line above it that names the columns, such as `phone` or `id`",
         )
     twice = next((column for column, count in Counter(columns).items() if count > 1), None)
     if twice is not None:

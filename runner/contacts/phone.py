@@ -8,7 +8,7 @@ from importlib.metadata import version
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType, ValidationResult, timezone
 
-from runner.contacts.characters import without_invisible
+from runner.campaign.characters import without_invisible
 
 _UNKNOWN_ZONE = "Etc/Unknown"
 _BULLET = "•"

@@ -36,6 +36,7 @@ class _ExcludedError(Exception):
         self.detail = detail
         self.key = key
         self.template = template
+        self.phone = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class _Fields:
 class _Roster:
     def __init__(self, campaign: Campaign) -> None:
         self._contacts = campaign.contacts
+        self._lists_name_keys = any(declared.key is not None for declared in campaign.contacts.suppress)
         self._constants = Constants(campaign.vars)
 
     def entries(self, rows: Iterable[tuple[Source, Row]]) -> Iterator[Contact | Exclusion]:
@@ -72,6 +74,7 @@ class _Roster:
                     line=row.line,
                     detail=excluded.detail,
                     template=excluded.template,
+                    phone=excluded.phone,
                 )
 
     def _fields(self, source: Source) -> _Fields:
@@ -87,8 +90,19 @@ class _Roster:
         )
 
     def _contact(self, row: Row, fields: _Fields) -> Contact:
-        self._check_filter(row, fields)
+        try:
+            self._check_filter(row, fields)
+        except _ExcludedError as excluded:
+            excluded.key, excluded.phone = self._key_and_phone_if_any(row, fields)
+            raise
         phone, key = self._phone_and_key(row, fields)
+        try:
+            return self._filled_in(row, fields, key, phone)
+        except _ExcludedError as excluded:
+            excluded.phone = phone
+            raise
+
+    def _filled_in(self, row: Row, fields: _Fields, key: str, phone: str) -> Contact:
         return Contact(
             key=key,
             phone=phone,
@@ -105,15 +119,20 @@ class _Roster:
         kept = truth(self._render("where", fields.where, row))
         if not kept:
             detail = "contacts.where is false" if kept is False else "contacts.where is neither yes nor no"
-            # The key lets a planned call be withdrawn with this reason; a row without one has no such call.
-            key = self._key_if_any(row, fields)
-            raise _ExcludedError(Reason.FILTERED, detail, key, _WHERE if kept is None else ())
+            raise _ExcludedError(Reason.FILTERED, detail, template=_WHERE if kept is None else ())
 
-    def _key_if_any(self, row: Row, fields: _Fields) -> str:
+    def _key_and_phone_if_any(self, row: Row, fields: _Fields) -> tuple[str, str]:
+        """Of a row that is not called. The key lets a planned call be withdrawn with this reason; a row
+        without one has no such call. The number is not called for another row if a list names this key.
+        """
         try:
-            return self._phone_and_key(row, fields)[1] if fields.key is None else self._key(row, fields.key)
+            if fields.key is not None and not self._lists_name_keys:
+                return self._key(row, fields.key), ""
+            phone, key = self._phone_and_key(row, fields)
         except _ExcludedError as excluded:
-            return excluded.key
+            return excluded.key, ""
+        else:
+            return key, phone
 
     def _phone_and_key(self, row: Row, fields: _Fields) -> tuple[str, str]:
         key = "" if fields.key is None else self._key(row, fields.key)

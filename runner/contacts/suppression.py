@@ -1,22 +1,20 @@
 """People who are never called. A list that cannot be read stops everything; it never counts as empty."""
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.campaign.model import Campaign, InlineSuppression, Suppression
+from runner.campaign.model import Campaign, CsvSuppression, InlineSuppression, Suppression
 from runner.campaign.templates import Template, TemplateRenderError, compile_template
 from runner.contacts.contact import Row
-from runner.contacts.phone import PhoneError, parse_phone
-from runner.contacts.roster import normal_key
+from runner.contacts.folded_key import folded_key, is_rounded
+from runner.contacts.phone import PhoneError, parse_main_number
+from runner.contacts.shared_numbers import numbers_of_listed_keys
 from runner.contacts.sources import SourceReader
-from runner.contacts.text_file import BadLines
+from runner.contacts.text_file import SHOWN_LINES, BadLines
 from runner.errors import SourceContentError, SourceError
 
-_WHOLE_NUMBER = re.compile(r"^(\d+)\.0+$")
 _Watch = Callable[[Iterator[Row]], Iterator[Row]]
 
 
@@ -41,13 +39,15 @@ class ListFile(NamedTuple):
     """When the file was last written to; UTC Unix seconds."""
 
 
-@dataclass(slots=True)
-class _People:
-    """Whom one list names, each with the line that does."""
+class PassedOver(NamedTuple):
+    """Rows of a list that cannot be read, or not in full, and that `allow_invalid` lets pass."""
 
-    phones: dict[str, int] = field(default_factory=dict)
-    keys: dict[str, int] = field(default_factory=dict)
-    """Folded."""
+    position: int
+    """Of the list, in `contacts.suppress` from 0."""
+    name: str
+    rows: int
+    first_line: int
+    first_problem: str
 
 
 class ListTemplateError(SourceContentError):
@@ -69,10 +69,42 @@ class _Fault(NamedTuple):
     field: str = ""
 
 
-_UNREADABLE = {
-    "phone": "its number cannot be read",
-    "key": "without contacts.key a key is a number, and this key cannot be read",
-}
+@dataclass(slots=True)
+class _Faults:
+    """What is wrong with the rows of one list: the first few, and how many there are."""
+
+    count: int = 0
+    first: list[_Fault] = field(default_factory=list)
+    of_templates: int = 0
+    first_of_template: _Fault | None = None
+
+    def add(self, fault: _Fault) -> None:
+        self.count += 1
+        if len(self.first) < SHOWN_LINES:
+            self.first.append(fault)
+        if fault.field:
+            self.of_templates += 1
+            self.first_of_template = self.first_of_template or fault
+
+
+@dataclass(slots=True)
+class _People:
+    """Whom one list names, each with the line that does."""
+
+    phones: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
+    """Folded."""
+    faults: _Faults = field(default_factory=_Faults)
+
+
+_ROUNDED = (
+    "a spreadsheet turned it into a quantity like 6.17555E+09 and its digits are lost: "
+    "format the column as text and export it again"
+)
+
+
+class _UnreadableError(ValueError):
+    """What a row gives is no number or no key. The message says why and holds nothing of it."""
 
 
 class SuppressionLists:
@@ -93,19 +125,30 @@ class SuppressionLists:
         contacts = campaign.contacts
         keyless = [contacts.key is None and source.key is None for source in contacts.sources]
         self._every_key_is_a_number, self._some_are = all(keyless), any(keyless)
+        self.names_keys = any(declared.key is not None for declared in self._declared)
         self._reader = reader
         self._fingerprints = self._look()
         self._people = self._read_all(watch)
 
     def match(self, key: str, phone: str) -> str | None:
-        """Which list names this contact, for people; None when none does. `phone` is E.164."""
+        """Which list names this contact, for people; None when none does. `phone` is E.164, or empty where
+        only the key is looked for.
+        """
+        folded = folded_key(key) if self.names_keys else ""
         for declared, people in zip(self._declared, self._people, strict=True):
             line = people.phones.get(phone)
-            if line is None and people.keys:
-                line = people.keys.get(_folded(key))
+            if line is None and folded:
+                line = people.keys.get(folded)
             if line is not None:
                 return f"on {_name(declared)}:{line}"
         return None
+
+    def passed_over(self) -> Iterator[PassedOver]:
+        """What `allow_invalid` lets pass, of each list that has such rows."""
+        for position, (declared, people) in enumerate(zip(self._declared, self._people, strict=True)):
+            if people.faults.count:
+                first = people.faults.first[0]
+                yield PassedOver(position, _name(declared), people.faults.count, first.line, first.message)
 
     def files(self) -> Iterator[ListFile]:
         """What is known of each list that is a file, as it was read last."""
@@ -140,22 +183,23 @@ class SuppressionLists:
 
     def _read(self, declared: Suppression, position: int, rows_of_list: Iterator[Row]) -> _People:
         people = _People()
-        faults: list[_Fault] = []
         phone, key = _compile(declared.phone), _compile(declared.key)
         rows = 0
         for row in rows_of_list:
             rows += 1
+            if rows == 1 and isinstance(declared, CsvSuppression):
+                _refuse_missing_header(row, (phone, key))
             fault = self._enter(people, row, phone, key)
             if fault is not None:
-                faults.append(fault)
+                people.faults.add(fault)
         if rows == 0 and not declared.allow_empty:
             raise SourceContentError(
                 f"{_name(declared)}: the suppression list is empty",
                 hint="is it the right file? Say `allow_empty: true` if it may be",
             )
-        _refuse_templates_that_always_fail(declared, position, faults, rows)
+        _refuse_templates_that_always_fail(declared, position, people.faults, rows)
         if not declared.allow_invalid:
-            _refuse_faults(declared, faults, rows)
+            _refuse_faults(declared, people.faults, rows)
         return people
 
     def _enter(
@@ -176,8 +220,8 @@ class SuppressionLists:
             except TemplateRenderError as error:
                 # First: a template that fails for every row is more than a row's fault.
                 faults.insert(0, _Fault(row.line, error.message, which))
-            except PhoneError as error:
-                faults.append(_Fault(row.line, f"{_UNREADABLE[which]}: {error}"))
+            except _UnreadableError as error:
+                faults.append(_Fault(row.line, str(error)))
             else:
                 names_any = names_any or bool(found)
                 for each in found:
@@ -187,58 +231,99 @@ class SuppressionLists:
         return faults[0] if faults else None
 
     def _phones(self, text: str) -> list[str]:
-        """The number, if there is one. Raises PhoneError."""
-        return [parse_phone(text.strip(), self._region)] if text.strip() else []
+        """The number, if there is one, whatever extension it has. Raises _UnreadableError."""
+        if not text.strip():
+            return []
+        try:
+            return [parse_main_number(text.strip(), self._region)]
+        except PhoneError as error:
+            raise _UnreadableError(f"its number cannot be read: {error}") from None
 
     def _keys(self, text: str) -> list[str]:
         """The key, folded, and the number that it is where a source has no other keys.
 
-        Raises PhoneError where every key is a number and this is none.
+        Raises _UnreadableError where every key is a number and this is none, and where digits are lost.
         """
-        key = normal_key(text)
-        if not key:
+        folded = folded_key(text)
+        if not folded:
             return []
+        if is_rounded(text):
+            raise _UnreadableError(f"its key cannot be read: {_ROUNDED}")
         if not self._some_are:
-            return [_folded(key)]
+            return [folded]
         try:
-            return [_folded(key), parse_phone(key, self._region)]
-        except PhoneError:
+            return [folded, folded_key(parse_main_number(text.strip(), self._region))]
+        except PhoneError as error:
             if self._every_key_is_a_number:
-                raise
-            return [_folded(key)]
+                raise _UnreadableError(
+                    f"without contacts.key a key is a number, and this key cannot be read: {error}"
+                ) from None
+            return [folded]
 
 
-def _folded(key: str) -> str:
-    """A key as far as a person tells it from others: whoever may be meant by a list is not called.
+class Suppressed:
+    """Who is not called: whom a list names, and everybody whose number is that of a row whose key is listed.
 
-    Lists come from other programs: they change the case, leave invisible characters or write 1001 as 1001.0.
+    `shared` gives key and number of the rows whose number another row has, too.
     """
-    if not key.isascii():
-        # Full-width letters and blanks that do not break are others' ways of writing the usual ones.
-        key = unicodedata.normalize("NFKC", key)
-        key = "".join(character for character in key if unicodedata.category(character) != "Cf")
-    return _WHOLE_NUMBER.sub(r"\1", key.strip().casefold())
+
+    def __init__(self, lists: SuppressionLists, shared: Callable[[], Iterable[tuple[str, str]]]) -> None:
+        self._lists = lists
+        self._shared = shared
+        self._numbers = self._look()
+
+    def match(self, key: str, phone: str) -> str | None:
+        """Why this contact is not called, for people; None where nothing speaks against it."""
+        return self._lists.match(key, phone) or self._numbers.get(phone)
+
+    def refresh(self) -> bool:
+        """Reads the file lists again if one changed, and tells whether. Raises as reading them does."""
+        if not self._lists.refresh():
+            return False
+        self._numbers = self._look()
+        return True
+
+    def _look(self) -> Mapping[str, str]:
+        return numbers_of_listed_keys(self._lists.match, self._shared()) if self._lists.names_keys else {}
+
+
+def _refuse_missing_header(first: Row, templates: Iterable[Template | None]) -> None:
+    """Without a header line, the first entry would count as the names of the columns and keep nobody from
+    being called. Such a name has digits and is of the same form as what stands below it.
+    """
+    for template in templates:
+        for name in template.columns_used if template else ():
+            if _form(name) == _form(str(first.values.get(name, ""))) and any(map(str.isdigit, name)):
+                raise SourceContentError(
+                    f"{first.source}: its first line looks like an entry, not like the names of the columns",
+                    hint="add a line above it that names the columns, such as `phone` or `id`",
+                )
+
+
+def _form(text: str) -> str:
+    """The text with one sign for all digits and one for all letters."""
+    return "".join("9" if each.isdigit() else "a" if each.isalpha() else each for each in text)
 
 
 def _refuse_templates_that_always_fail(
-    declared: Suppression, position: int, faults: Sequence[_Fault], rows: int
+    declared: Suppression, position: int, faults: _Faults, rows: int
 ) -> None:
-    failed = [fault for fault in faults if fault.field]
-    if rows and len(failed) == rows:
-        first = failed[0]
+    first = faults.first_of_template
+    if first is not None and faults.of_templates == rows:
         raise ListTemplateError(
             f"no row of {_name(declared)} gets through this template: {first.message}",
             location=("contacts", "suppress", position, first.field),
         )
 
 
-def _refuse_faults(declared: Suppression, faults: Sequence[_Fault], rows: int) -> None:
+def _refuse_faults(declared: Suppression, faults: _Faults, rows: int) -> None:
     bad = BadLines(_name(declared))
-    for fault in faults:
+    for fault in faults.first:
         bad.add(fault.line, fault.message)
+    bad.leave_out(faults.count - len(faults.first))
     bad.raise_if_any(
         "is it the right file and the right column? Not one row can be used"
-        if len(faults) == rows > 1
+        if faults.count == rows > 1
         else "correct the list, or say `allow_invalid: true` to skip such rows"
     )
 

@@ -13,7 +13,7 @@ from runner.errors import SourceContentError, SourceError
 
 _CHUNK = 1 << 20
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
-_SHOWN_LINES = 10
+SHOWN_LINES = 10
 EMPTY_HINT = "was it exported to the end? If it may be empty, say `allow_empty: true` there"
 
 
@@ -122,8 +122,12 @@ class BadLines:
 
     def add(self, line: int, problem: str) -> None:
         self._count += 1
-        if len(self._first) < _SHOWN_LINES:
+        if len(self._first) < SHOWN_LINES:
             self._first.append(f"{self._name}:{line}: {problem}")
+
+    def leave_out(self, count: int) -> None:
+        """So many more, which are counted and not shown."""
+        self._count += count
 
     def raise_if_any(self, hint: str) -> None:
         """Raises SourceContentError naming the first ten, and how many more there are."""

@@ -1,12 +1,13 @@
 """Who may be called, and why the others may not. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
 from runner.campaign.timezones import zone
 from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.contacts.phone import is_toll_free
+from runner.contacts.shared_numbers import numbers_of_listed_keys
 from runner.errors import ExitStatus, RunnerError
 from runner.planning.duplicates import Duplicates
 from runner.planning.placement import Placement
@@ -102,10 +103,13 @@ class Eligibility:
 
     def _exclude(self) -> None:
         """The prospects of whom no call can be made, or was made already."""
+        listed = self._numbers_of_listed_keys()
         duplicates = Duplicates()
         doubtful = self._staging.doubtful()
         for doubt in self._given.progress("checking contacts", len(doubtful), doubtful):
-            exclusion = duplicates.check(doubt.prospect) if doubt.shares else None
+            exclusion = _exclusion_by_number(doubt.prospect, listed)
+            if exclusion is None and doubt.shares:
+                exclusion = duplicates.check(doubt.prospect)
             if exclusion is None:
                 exclusion = self._why_not(doubt)
                 if doubt.shares and (exclusion is None or exclusion.reason not in _CANNOT_BE_CALLED):
@@ -113,6 +117,11 @@ class Eligibility:
             if exclusion is not None:
                 self._leave_out(doubt.number, exclusion)
                 self.candidates -= 1
+
+    def _numbers_of_listed_keys(self) -> Mapping[str, str]:
+        if all(declared.key is None for declared in self._campaign.contacts.suppress):
+            return {}
+        return numbers_of_listed_keys(self._given.suppressed, self._staging.shared_numbers())
 
     def _leave_out(self, number: int, exclusion: Exclusion) -> None:
         """Says so where a call of before may yet be dialled: nothing here can take it back."""
@@ -198,6 +207,12 @@ class Eligibility:
             if field and getattr(source, "path", "inline") == failed.source and getattr(source, field, None):
                 return ("contacts", "sources", position, field)
         return failed.template
+
+
+def _exclusion_by_number(prospect: Prospect, listed: Mapping[str, str]) -> Exclusion | None:
+    """Why it is left out where another row has its number, and a list the key of that row."""
+    reason = listed.get(prospect.phone)
+    return None if reason is None else exclusion_of(prospect, Reason.SUPPRESSED, reason)
 
 
 class _Failures:

@@ -86,4 +86,5 @@ def exclusion_of(
         detail=detail,
         template=template,
         cause=cause,
+        phone=prospect.phone,
     )

@@ -46,10 +46,13 @@ class Staging(Protocol):
     def taken_starts(self) -> Iterator[int]:
         """When the calls that were sent, or may have been, start: UTC Unix seconds."""
 
+    def shared_numbers(self) -> Iterator[tuple[str, str]]:
+        """Key and number of each row, called or not, whose number a prospect of another row has, too."""
+
     def doubtful(self) -> Sequence[Doubt]:
         """The prospects who perhaps are not called, in the order of the rows: those enlisted so, those who
-        share a key or a number, and those for whom or to whose number a call was sent, may have been, or was
-        refused. To be asked once.
+        share a key or a number, those whose number a row has that was excluded before, and those for whom or
+        to whose number a call was sent, may have been, or was refused. To be asked once.
         """
 
     def candidates(self) -> Iterator[tuple[int, Prospect, KnownCall | None]]:

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from shell import wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
@@ -27,6 +28,81 @@ def test_by_number_and_by_key(customer, sandbox):
     dialled = {call["phone_number"].split(";")[0] for call in sandbox.calls()}
     assert len(dialled) == 28
     assert dialled.isdisjoint({"tel:+12125552000", "tel:+13125552001"})
+
+
+INVISIBLE = "\x7f\x01\u034f\ufe0f\u3164\u2800"
+
+
+def test_however_another_program_writes_their_keys_and_numbers(customer, sandbox):
+    """Also at the number of a row whose key is listed, when that number is in another row too."""
+    text = campaign_yaml(pacing=AHEAD).replace("  region: US\n", f"  region: US\n{SUPPRESS}")
+    customer.write(
+        "campaign.yaml", text.replace('key: "{{ row.id }}"}', 'key: "{{ row.id }}", allow_invalid: true}')
+    )
+    rows = [
+        (key, f"212-555-{2000 + n}")
+        for n, key in enumerate(["0002", "17", "c-3", "c-4", "c-5", "c-6", "c-7"])
+    ]
+    # The number of c-3 is in another row as well.
+    rows.append(("c-8", "(212) 555 2002"))
+    contacts = "".join(f"{key},Ann,{number},EN\n" for key, number in rows)
+    customer.write("contacts.csv", f"id,first name,phone,lang\n{contacts}")
+    listed = [
+        ",2",
+        ",00017.0",
+        f",C-3{INVISIBLE}",
+        "212-555-2003 x5,",
+        ",c\u20115",
+        "555 (no number),",
+        "212-555-2005#,",
+    ]
+    customer.write("do-not-call.csv", "phone,id\n" + "".join(f"{line}\n" for line in listed))
+    result = customer.run("apply", "campaign.yaml", "--yes")
+    assert result.returncode == 0, result.stderr
+    assert [call["phone_number"].split(";")[0] for call in sandbox.calls()] == ["tel:+12125552006"]
+    assert "7 suppressed" in result.stdout
+    assert "1 row of do-not-call.csv cannot be read" in " ".join((result.stdout + result.stderr).split())
+
+
+@pytest.mark.parametrize(
+    ("list_of_campaign", "content", "code", "advice"),
+    [
+        ('{type: csv, path: no.csv, key: "row.id"}', "id\nc-0001\n", 3, "{{ row.id }}"),
+        (
+            "{type: csv, path: no.csv, phone: \"{{ row['212-555-2000'] }}\"}",
+            "212-555-2000\n212-555-2001\n",
+            3,
+            "names the columns",
+        ),
+    ],
+)
+def test_a_list_that_would_miss_somebody_stops_the_run(
+    customer, sandbox, list_of_campaign, content, code, advice
+):
+    text = campaign_yaml().replace("  region: US\n", f"  region: US\n  suppress: [{list_of_campaign}]\n")
+    customer.write("campaign.yaml", text)
+    customer.write("contacts.csv", contacts_csv(3))
+    customer.write("no.csv", content)
+    result = customer.run("apply", "campaign.yaml", "--yes")
+    assert result.returncode == code, result.stderr
+    assert advice in result.stderr
+    assert sandbox.statuses() == []
+
+
+def test_who_is_listed_by_key_while_calls_go_out_is_not_called_for_another_row_either(customer, sandbox):
+    """The row with the key is not called itself: its number is the duplicate of another's."""
+    prepare(customer, [",nobody"])
+    same = "".join(f"other-{n},Bob,+1212555{2000 + n},EN\n" for n in range(0, 30, 5))
+    customer.write("contacts.csv", contacts_csv(30) + same)
+    customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "5"
+    process = customer.start("apply", "campaign.yaml", "--yes")
+    wait_until(lambda: len(sandbox.calls()) >= 2, "two calls")
+    replacement = customer.write("new-list.csv", "phone,id\n,OTHER-25\n")
+    replacement.replace(customer.folder / "do-not-call.csv")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert len(sandbox.calls()) == 29
+    assert not [call for call in sandbox.calls() if call["phone_number"].startswith("tel:+12125552025")]
 
 
 def test_an_unreadable_or_empty_list_stops_the_run(customer, sandbox):

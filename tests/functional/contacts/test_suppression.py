@@ -6,7 +6,7 @@ import pytest
 from runner.campaign.model import Campaign
 from runner.contacts.places import SourceFolder
 from runner.contacts.sources import SourceReader
-from runner.contacts.suppression import ListTemplateError, SuppressionLists
+from runner.contacts.suppression import ListTemplateError, PassedOver, Suppressed, SuppressionLists
 from runner.errors import SourceContentError, SourceError
 
 BOSTON = "+16175551234"
@@ -67,6 +67,11 @@ def test_a_key_is_matched_however_it_is_composed_or_padded(lists, tmp_path):
         ("STRASSE-1", "straße-1"),
         ("K\uff19", "K9"),
         ("K\u00a09", "K 9"),
+        ("K9\x7f", "K9"),
+        ("K9\u034f\ufe0f\u3164\u2800", "K9"),
+        ("0002", "2"),
+        ("2", "0002"),
+        ('="0002"', "0002"),
     ],
 )
 def test_a_key_is_matched_however_another_program_writes_it(lists, tmp_path, listed, key):
@@ -80,6 +85,43 @@ def test_another_key_is_not_matched(lists, tmp_path, listed, key):
     (tmp_path / "no.jsonl").write_text(json.dumps({"id": listed}))
     loaded = lists({"type": "jsonl", "path": "no.jsonl", "key": "{{ row.id }}"})
     assert loaded.match(key, BOSTON) is None
+
+
+def test_a_key_of_which_nothing_can_be_seen_names_nobody(lists, tmp_path):
+    (tmp_path / "no.jsonl").write_text(json.dumps({"id": "\u2800\u3164"}))
+    listed = {"type": "jsonl", "path": "no.jsonl", "key": "{{ row.id }}"}
+    with pytest.raises(SourceContentError, match="neither a number nor a key"):
+        lists(listed)
+    assert lists({**listed, "allow_invalid": True}).match("\u034f", BOSTON) is None
+
+
+def test_a_key_whose_digits_a_spreadsheet_lost_is_an_error(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("id\n7\n6.17555E+09\n")
+    with pytest.raises(
+        SourceContentError, match=r"^no\.csv:3: its key cannot be read: a spreadsheet turned it"
+    ):
+        lists({"type": "csv", "path": "no.csv", "key": "{{ row.id }}"})
+
+
+@pytest.mark.parametrize(
+    "written", ["617-555-1234 x5", "617-555-1234 ext. 5", "6175551234#", "617-555-1234\x7f"]
+)
+def test_a_listed_number_with_an_extension_is_the_number(lists, tmp_path, written):
+    (tmp_path / "no.csv").write_text(f"phone\n{written}\n")
+    loaded = lists(csv_list())
+    assert loaded.match("7", BOSTON) == "on no.csv:2"
+    assert list(loaded.passed_over()) == []
+
+
+@pytest.mark.parametrize("first", ["617-555-1234", "ann@example.org", "c-0001", "0001"])
+def test_a_list_without_a_header_is_an_error_for_its_first_entry_would_be_lost(lists, tmp_path, first):
+    second = first.replace("1", "2").replace("ann", "bob")
+    (tmp_path / "no.csv").write_text(f"{first},x\n{second},y\n")
+    with pytest.raises(SourceContentError) as error:
+        lists({"type": "csv", "path": "no.csv", "key": f"{{{{ row['{first}'] }}}}"})
+    assert "no.csv" in error.value.message
+    assert "names the columns" in error.value.hint
+    assert first not in error.value.message
 
 
 def test_where_keys_are_numbers_a_listed_key_is_read_as_one(lists, tmp_path):
@@ -138,7 +180,12 @@ def test_rows_that_name_nobody_are_errors_with_their_lines(lists, tmp_path):
 
 def test_invalid_rows_may_be_allowed(lists, tmp_path):
     (tmp_path / "no.csv").write_text("phone,note\n555-1234,b\n,c\n6175551234,a\n")
-    assert lists(csv_list(allow_invalid=True)).match("7", BOSTON) == "on no.csv:4"
+    loaded = lists(csv_list(allow_invalid=True))
+    assert loaded.match("7", BOSTON) == "on no.csv:4"
+    (skipped,) = loaded.passed_over()
+    assert skipped == PassedOver(
+        0, "no.csv", 2, 2, "its number cannot be read: it is too short for a number in US"
+    )
 
 
 def test_a_key_beside_an_invalid_number_still_counts(lists, tmp_path):
@@ -253,3 +300,23 @@ def test_a_list_that_cannot_be_read_any_more_raises_each_time_and_keeps_who_was_
         with pytest.raises(SourceError):
             loaded.refresh()
     assert loaded.match("7", BOSTON) == "on no.csv:2"
+
+
+def test_the_number_of_a_row_whose_key_is_listed_is_not_called_for_another_row(lists, tmp_path):
+    path = tmp_path / "no.csv"
+    path.write_text("id\n7\n")
+    rows = [("7", BOSTON), ("8", BOSTON), ("9", "+12125551234"), ("10", "+12125551234")]
+    suppressed = Suppressed(lists(csv_list(phone=None, key="{{ row.id }}")), lambda: rows)
+    assert suppressed.match("8", BOSTON) == "on no.csv:2, with the key of another row that has this number"
+    assert suppressed.match("9", "+12125551234") is None
+    path.write_text("id\n7\n10\n")
+    assert suppressed.refresh() is True
+    assert suppressed.match("9", "+12125551234").startswith("on no.csv:3, ")
+    assert suppressed.refresh() is False
+
+
+def test_many_rows_that_cannot_be_read_are_counted_and_few_are_kept(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone\n" + "555\n" * 1_000)
+    with pytest.raises(SourceContentError) as error:
+        lists(csv_list())
+    assert error.value.message.splitlines()[-1] == "and 990 more"

@@ -513,6 +513,7 @@ def test_whatever_the_values_each_error_has_a_code_of_ours(campaign):
         "unquoted_number",
         "bad_name",
         "bad_template",
+        "constant_template",
         "bad_identifier",
     }
     ours |= {
@@ -535,6 +536,32 @@ def test_whatever_the_values_each_error_has_a_code_of_ours(campaign):
     }
     ours |= {"missing_reattempt_wait", "duplicate_day", "bad_dates"}
     assert {each.code for each in found} <= ours
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "hint"),
+    [
+        ("key", "visit_id", "{{ row.visit_id }}"),
+        ("phone", "617-555-1234", "{{ row.phone }}"),
+        ("key", "{{ vars.id }}", "{{ row.key }}"),
+        ("key", "{{ 'id' }}", "{{ row.key }}"),
+    ],
+)
+def test_a_suppression_list_must_read_its_rows_or_it_would_keep_nobody_from_being_called(
+    field, written, hint
+):
+    listed = f'{{type: csv, path: no.csv, {field}: "{written}"}}'
+    found = error(CAMPAIGN.replace("contacts:\n", f"contacts:\n  suppress: [{listed}]\n"))
+    assert found.code == "constant_template"
+    assert found.hint == f'a column is written "{hint}"'
+    assert "keeps nobody from being called" in found.message
+
+
+@pytest.mark.parametrize("written", ["row.id", "{ row.id }", "{row.id}"])
+def test_a_column_of_a_suppression_list_without_its_braces_is_an_error(written):
+    listed = f'{{type: csv, path: no.csv, key: "{written}"}}'
+    found = error(CAMPAIGN.replace("contacts:\n", f"contacts:\n  suppress: [{listed}]\n"))
+    assert "{{ row.id }}" in found.hint
 
 
 @pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"])

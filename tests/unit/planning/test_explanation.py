@@ -109,7 +109,12 @@ def test_each_day_names_the_line_that_opens_or_closes_it():
 @pytest.mark.parametrize(
     ("rows", "kwargs", "verdict", "advice"),
     [
-        ([person("a", "nonsense")], {}, "invalid_phone: it holds letters", "fix the number in visits.csv:2"),
+        (
+            [person("a", "nonsense")],
+            {},
+            "invalid_phone: it holds letters and no digits",
+            "fix the number in visits.csv:2",
+        ),
         (
             [person("a")],
             {"suppressed": {"a"}},
@@ -220,7 +225,7 @@ def test_a_number_that_cannot_be_called_is_explained_by_what_is_wrong_with_it():
     found = explained("a", [person("a", "nonsense")])
     assert steps(found)["phone"] == (
         "no number",
-        "written ••••••••, read as a number of US: it holds letters",
+        "written ••••••••, read as a number of US: it holds letters and no digits",
     )
 
 

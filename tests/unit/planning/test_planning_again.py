@@ -176,7 +176,7 @@ def test_calls_that_were_sent_count_against_the_pace():
     [
         ({}, {"p1"}, "suppressed: on stop.csv:2"),
         ({"consent": "no"}, (), "filtered: contacts.where is false"),
-        ({"phone": "nonsense"}, (), "invalid_phone: it holds letters"),
+        ({"phone": "nonsense"}, (), "invalid_phone: it holds letters and no digits"),
     ],
 )
 def test_a_planned_call_that_is_not_wanted_any_more_is_withdrawn_with_the_reason(changed, suppressed, reason):

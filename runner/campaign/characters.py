@@ -14,7 +14,14 @@ _IGNORABLE = re.compile(
     "\U00013441\U00013442\U00016fe4\U0001d159\U000e0000-\U000e0fff"
     "]"
 )
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r"\s")
+_LEAST_DIGITS = 7
+_NUMBER = re.compile(r"['=\"+(]*(?:tel:)?[+(]*[0-9][0-9 ().,/\"'-]*", re.IGNORECASE)
+_DATE = re.compile(
+    r"(?:19|20)[0-9]{2}[-/.]?[01][0-9]([-/.]?[0-3][0-9])?(?![0-9])|[0-3]?[0-9][-/.][0-3]?[0-9][-/.][0-9]{2}"
+)
+"""Tables with a column for each day have such names."""
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u2032", "'"))
 _MINUS = "\u2212"
 
@@ -37,10 +44,20 @@ def plain_spelling(text: str) -> str:
 
 
 def column_name(text: str) -> str:
-    """A column's name as people read it, however its file composes accents or pads it."""
+    """A column's name however its file composes accents, and whatever invisible characters or unusual blanks
+    it has. Files and templates both spell names so.
+    """
     if text.isascii() and text.isprintable():
-        return _SPACE.sub(" ", text).strip() if " " in text else text
+        return text
     return _SPACE.sub(" ", unicodedata.normalize("NFC", without_invisible(text))).strip()
+
+
+def looks_like_data(name: str) -> bool:
+    """Whether a column's name is rather somebody's number or address: then its file has no header line."""
+    digits = sum(map(str.isdigit, name))
+    if digits < _LEAST_DIGITS or _DATE.match(name):
+        return bool(_ADDRESS.fullmatch(name))
+    return bool(_NUMBER.fullmatch(name))
 
 
 def _is_invisible(character: str) -> bool:
