@@ -63,6 +63,7 @@ MaxBytes = Annotated[
         min=2000, metavar="N", help="Cut the Markdown form to N bytes; 60000 where nothing is said."
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Queue at most N calls in this run.")]
 
 
@@ -248,7 +249,7 @@ def apply(
         Path, typer.Argument(metavar="CAMPAIGN|PLAN", help="The campaign file, or a saved plan.")
     ],
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")] = False,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `runner plan`.")] = False,
     sandbox: Annotated[
         bool,
@@ -320,7 +321,7 @@ def cancel(
             help="Also cancel everything that waits in the survey's instance at Insight, whoever queued it.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")] = False,
+    yes: Yes = False,
 ) -> int:
     """Withdraw, for good, every call of a campaign that is not queued yet."""
     from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
@@ -336,26 +337,45 @@ def resolve(
     ] = None,
     *,
     resolution: Annotated[ResolveAs, typer.Option("--as", help="What you found out at Insight.")],
-    everybody: Annotated[bool, typer.Option("--all", help="Every uncertain call of the campaign.")] = False,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Every uncertain call of the campaign, after asking.")
+    ] = False,
     file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The contacts in this file, one key or ref a line.")
     ] = None,
     call_id: Annotated[
         str | None, typer.Option(metavar="ID", help="Insight's call_id, where you know it; with --as queued.")
     ] = None,
+    yes: Yes = False,
 ) -> int:
     """Settle an uncertain call: not-queued calls are planned again by the next apply."""
-    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+    from runner.commands import settle  # noqa: PLC0415 - see the module's docstring
     from runner.ledger.operators import Resolution  # noqa: PLC0415 - see the module's docstring
 
-    return operate.resolve(
+    return settle.resolve(
         campaign,
         contact,
         file=file,
         everybody=everybody,
         resolution=Resolution(resolution),
         call_id=call_id,
+        yes=yes,
     )
+
+
+@app.command()
+def retry(
+    campaign: KnownCampaign,
+    contact: Annotated[
+        str | None, typer.Argument(metavar="[CONTACT]", help="The contact's key or ref.")
+    ] = None,
+    *,
+    everybody: Annotated[bool, typer.Option("--all", help="Every refused call of the campaign.")] = False,
+) -> int:
+    """Plan refused calls again though nothing of them changed, as when the cause lay at Insight."""
+    from runner.commands import settle  # noqa: PLC0415 - see the module's docstring
+
+    return settle.retry(campaign, contact, everybody=everybody)
 
 
 @app.command()

@@ -71,6 +71,8 @@ _EXCLUSION = ", ".join(
 )
 _LEAST_TELLING = "reason IN ('duplicate_key', 'duplicate_phone')"
 """Of a contact with several rows, what became of the first says more than that the others are the same."""
+_WANTED_BEFORE = (Reason.ALREADY_QUEUED.value, Reason.REFUSED.value)
+"""Of contacts who have no new call only because they have one already."""
 _TAKEN = "taken.id = (SELECT max(id) FROM known WHERE phone = prospect.phone AND standing = 'taken')"
 
 
@@ -284,23 +286,23 @@ class SqliteStaging:
 
     def left_out(self, key: str, phone: str) -> str | None:
         """Why the plan has no call for this contact at this number; None where it has one, or one was queued
-        before.
+        or refused before, which an operator may have planned again meanwhile.
         """
         held = self._ask(
             "SELECT 1 FROM prospect LEFT JOIN assigned USING (number) LEFT JOIN exclusion USING (number) "
             "WHERE prospect.key = ? AND prospect.phone = ? "
-            "AND (assigned.number IS NOT NULL OR exclusion.reason = ?) LIMIT 1",
+            "AND (assigned.number IS NOT NULL OR exclusion.reason IN (?, ?)) LIMIT 1",
             key,
             phone,
-            Reason.ALREADY_QUEUED.value,
+            *_WANTED_BEFORE,
         )
         if any(held):
             return None
         excluded = self._ask(
-            f"SELECT {_EXCLUSION} FROM exclusion WHERE key = ? AND reason <> ? "
+            f"SELECT {_EXCLUSION} FROM exclusion WHERE key = ? AND reason NOT IN (?, ?) "
             f"ORDER BY {_LEAST_TELLING}, number DESC LIMIT 1",
             key,
-            Reason.ALREADY_QUEUED.value,
+            *_WANTED_BEFORE,
         )
         for exclusion in map(_exclusion, excluded):
             return f"{exclusion.reason}: {exclusion.detail}"

@@ -97,7 +97,7 @@ def plan_view(calls=(), exclusions=(), withdrawals=(), diagnostics=(), **values)
     """The summary is counted from what is given."""
     reasons = [found.reason for found in exclusions]
     changes = [made.change for made in calls]
-    apart = reasons.count(Reason.ALREADY_QUEUED) + reasons.count(Reason.NO_WINDOW)
+    apart = sum(map(reasons.count, (Reason.ALREADY_QUEUED, Reason.NO_WINDOW, Reason.REFUSED)))
     return PlanView(
         **{
             "plan_id": "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
@@ -116,6 +116,7 @@ def plan_view(calls=(), exclusions=(), withdrawals=(), diagnostics=(), **values)
                 "unchanged": changes.count(Change.UNCHANGED),
                 "withdrawn": len(withdrawals),
                 "no_window": reasons.count(Reason.NO_WINDOW),
+                "refused": reasons.count(Reason.REFUSED),
             },
             "hours": HoursView(timezone="contact", weekly=OFFICE_HOURS, calls_per_minute=20),
             "versions": DataVersions(tzdata="2026c", phonenumbers="9.0.1", holidays="0.60"),

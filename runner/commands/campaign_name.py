@@ -7,11 +7,16 @@ from runner.errors import RunnerError
 from runner.ledger.ledger import Ledger
 
 
+def campaign_name(given: str, ledger: Ledger) -> str:
+    """The name that is given, or that of the campaign file; the ledger may not know it yet."""
+    if not ledger.knows(given) and Path(given).exists():
+        return load_campaign(Path(given)).campaign.name
+    return given
+
+
 def known_campaign(given: str, ledger: Ledger) -> str:
     """The name of a campaign that the ledger knows. Raises RunnerError when it knows none such."""
-    name = given
-    if not ledger.knows(given) and Path(given).exists():
-        name = load_campaign(Path(given)).campaign.name
+    name = campaign_name(given, ledger)
     if not ledger.knows(name):
         known = ", ".join(ledger.campaigns()) or "none yet"
         raise RunnerError(

@@ -32,7 +32,7 @@ def of_ledger(
     seen = overview(ledger.engine, loaded.campaign.name, now, most_problems=0)
     if seen.halt:
         halted = {"paused": WarningCode.PAUSED, "canceled": WarningCode.CANCELED}[seen.halt.standing.value]
-        yield _warning(loaded, halted, halt_words(seen.campaign, seen.halt), ("name",))
+        yield _warning(loaded, halted, halt_words(seen.halt), ("name",))
     elsewhere = bound_elsewhere(seen, settings, identity)
     if elsewhere:
         yield _warning(loaded, WarningCode.BOUND_ELSEWHERE, elsewhere, ("name",), BOUND_ELSEWHERE_HINT)

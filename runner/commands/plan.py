@@ -12,6 +12,7 @@ from runner.commands.forms import Form, write_plan
 from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan
 from runner.errors import ExitStatus, UsageError
 from runner.ledger.ledger import Ledger
+from runner.reports.plan_facts import is_canceled
 from runner.settings import load_settings
 
 
@@ -60,7 +61,10 @@ def plan(path: Path, options: PlanOptions) -> int:
         print_explanations(options.explain, loaded, prepared, settings, show_contacts=options.show_contacts)
         return ExitStatus.DONE
     _write(loaded, prepared, options)
-    pending = bool(prepared.plan.calls or prepared.plan.withdrawals)
+    # Apply refuses a canceled campaign, so nothing waits to be done.
+    pending = bool(prepared.plan.calls or prepared.plan.withdrawals) and not is_canceled(
+        prepared.plan.diagnostics
+    )
     return ExitStatus.CHANGES_PENDING if options.detailed_exitcode and pending else ExitStatus.DONE
 
 

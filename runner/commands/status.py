@@ -3,17 +3,18 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 
 from rich.console import Console
 
 from runner.commands.binding import bound_elsewhere
-from runner.commands.campaign_name import known_campaign
+from runner.commands.campaign_name import campaign_name, known_campaign
 from runner.commands.planning import privacy_key
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus
 from runner.ledger.ledger import Ledger
-from runner.ledger.overview import Overview, overview
+from runner.ledger.overview import overview
 from runner.reports.status import CampaignStatus, print_status, status_json
 from runner.settings import Settings, load_settings
 
@@ -26,16 +27,13 @@ def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
     console = Console()
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         identity = Identity(privacy_key(settings, ledger))
-        names = [known_campaign(campaign, ledger)] if campaign else ledger.campaigns()
+        if watch and campaign is not None:
+            _wait_for_first_apply(campaign, ledger)
         while True:
-            now = time.time()
-            found = [
-                _status(overview(ledger.engine, name, now, _MOST_PROBLEMS), ledger, settings, identity)
-                for name in names
-            ]
+            names = [known_campaign(campaign, ledger)] if campaign is not None else ledger.campaigns()
+            found = [_status(name, ledger, settings, identity) for name in names]
             if as_json:
-                entries = [status_json(each, identity) for each in found]
-                sys.stdout.write(json.dumps(entries[0] if campaign else entries, ensure_ascii=False) + "\n")
+                _write_json(found, identity, one=campaign is not None)
             else:
                 if watch:
                     console.clear()
@@ -46,7 +44,22 @@ def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
             time.sleep(_WATCH_SECONDS)
 
 
-def _status(seen: Overview, ledger: Ledger, settings: Settings, identity: Identity) -> CampaignStatus:
+def _wait_for_first_apply(campaign: str, ledger: Ledger) -> None:
+    """Somebody may watch before the first apply has begun."""
+    name = campaign_name(campaign, ledger)
+    if not ledger.knows(name):
+        sys.stderr.write(f"{name} is not in this ledger yet: waiting for its first apply, Ctrl-C ends this\n")
+    while not ledger.knows(name):
+        time.sleep(_WATCH_SECONDS)
+
+
+def _write_json(found: Sequence[CampaignStatus], identity: Identity, *, one: bool) -> None:
+    entries = [status_json(each, identity) for each in found]
+    sys.stdout.write(json.dumps(entries[0] if one else entries, ensure_ascii=False) + "\n")
+
+
+def _status(name: str, ledger: Ledger, settings: Settings, identity: Identity) -> CampaignStatus:
+    seen = overview(ledger.engine, name, time.time(), _MOST_PROBLEMS)
     return CampaignStatus(
-        seen=seen, holder=ledger.holder(seen.campaign), warning=bound_elsewhere(seen, settings, identity)
+        seen=seen, holder=ledger.holder(name), warning=bound_elsewhere(seen, settings, identity)
     )

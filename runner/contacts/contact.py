@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NO_WINDOW = "no_window"
     TEMPLATE_ERROR = "template_error"
     ALREADY_QUEUED = "already_queued"
+    REFUSED = "refused"
     CALL_LIMIT = "call_limit"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runner.dispatch.clock import AlarmClock
 from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.course import Course
-from runner.dispatch.events import CallsMoved, Event, Finish, Paused, Waiting
+from runner.dispatch.events import CallsMoved, Event, Finish, Paused, Resumed, Waiting
 from runner.dispatch.heartbeat import Heartbeat
 from runner.dispatch.ledger_thread import LedgerThread
 from runner.dispatch.rate_limit import RateLimit
@@ -134,10 +134,9 @@ class Dispatcher:
             if outlook.standing is CampaignStanding.PAUSED:
                 if self._until_idle and not self._sender.is_busy:
                     return Finish.PAUSED
-                self._tell_paused()
+                await self._tell_paused()
                 await self._course.wake.wait()
                 continue
-            self._told_paused = False
             due = outlook.next_due
             if due is None and not self._sender.is_busy and not await self._others_are_sending():
                 return Finish.DONE
@@ -166,6 +165,7 @@ class Dispatcher:
     async def _look(self) -> Outlook:
         outlook = await self._ledger.do(self._queue.outlook)
         self._course.heed(outlook.standing)
+        self._tell_resumed(outlook.standing)
         return outlook
 
     async def _others_are_sending(self) -> bool:
@@ -197,7 +197,15 @@ class Dispatcher:
             self._told_waiting = until
             self._listen(Waiting(until=until))
 
-    def _tell_paused(self) -> None:
-        if not self._told_paused:
+    async def _tell_paused(self) -> None:
+        halt = None if self._told_paused else await self._ledger.do(self._queue.halt)
+        if halt is not None:
             self._told_paused = True
-            self._listen(Paused())
+            self._listen(Paused(halt=halt))
+
+    def _tell_resumed(self, standing: CampaignStanding) -> None:
+        """A pause may also have ended with a cancel."""
+        if self._told_paused and standing is not CampaignStanding.PAUSED:
+            self._told_paused = False
+            if standing is CampaignStanding.ACTIVE:
+                self._listen(Resumed())

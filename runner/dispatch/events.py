@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from runner.ledger.operators import Halt
 from runner.ledger.states import CallState
 
 
@@ -62,7 +63,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """An operator paused the campaign; nothing is sent until somebody resumes it."""
+    """An operator paused the campaign; nothing is sent until somebody resumes it, and the run waits."""
+
+    halt: Halt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """The pause that the run told of is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +96,7 @@ Event = (
     | ClockIsOff
     | Waiting
     | Paused
+    | Resumed
     | RunsShare
     | CallsLost
 )

@@ -57,7 +57,7 @@ def read_queue_answer(headers: Mapping[str, str], body: bytes) -> QueueAnswer:
     link = _link(headers.get("link", ""))
     return QueueAnswer(
         success=_truth(fields.get("success")),
-        call_id=_call_id(fields.get("call_id")) or _call_id(link.rstrip("/").rsplit("/", 1)[-1]),
+        call_id=read_call_id(fields.get("call_id")) or read_call_id(link.rstrip("/").rsplit("/", 1)[-1]),
         link=link,
         error=_text(fields.get("error")),
     )
@@ -210,7 +210,8 @@ def _link(header: str) -> str:
     return link if link.isprintable() else ""
 
 
-def _call_id(value: object) -> str:
+def read_call_id(value: object) -> str:
+    """The digits of a call_id; empty for anything that cannot be one."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return ""
     text = str(value).strip()

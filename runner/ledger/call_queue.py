@@ -13,7 +13,7 @@ from runner.errors import LedgerError
 from runner.ledger import endings, late_calls
 from runner.ledger.claim import Claim, Ending, LostClaimError, forgetful
 from runner.ledger.lease import declared_dead
-from runner.ledger.operators import CampaignStanding
+from runner.ledger.operators import CampaignStanding, Halt, halt
 from runner.ledger.rows import call_request, some_at_a_time
 from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, campaigns, runs
@@ -197,6 +197,11 @@ class CallQueue:
         """What operators allow at this moment."""
         with self._engine.begin() as connection:
             return CampaignStanding(connection.execute(self._standing).scalar_one())
+
+    def halt(self) -> Halt | None:
+        """What holds the campaign up, and since when; None where nothing does."""
+        with self._engine.begin() as connection:
+            return halt(connection, self._campaign)
 
     def others_are_sending(self) -> bool:
         """Whether a run beside this one has calls under way, which may yet come back unsent."""

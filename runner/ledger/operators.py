@@ -1,37 +1,19 @@
-"""What people do to a campaign from outside a run: pause, resume, cancel, resolve. Each act is kept."""
+"""What operators do to a campaign from outside a run: pause, resume, cancel, resolve, retry. Each act is
+kept.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Insert,
-    Row,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, Insert, func, insert, literal, select, update
 
 from runner.errors import LedgerError
-from runner.ledger.lease import database_now
-from runner.ledger.recovery import LOST
+from runner.ledger.decided_calls import RESOLVE, RETRY, Rows, all_calls, named_calls
 from runner.ledger.states import CallState
-from runner.ledger.tables import actions, attempts, calls, campaigns, runs, transitions
+from runner.ledger.tables import actions, calls, campaigns, transitions
 from runner.ledger.trail import record_transition
-
-_GRACE_SECONDS = 60
-"""Twice the deadline of an exchange with Insight."""
-
-
-_Rows = Sequence[Row[*tuple[Any, ...]]]
 
 
 class CampaignStanding(StrEnum):
@@ -63,6 +45,7 @@ _RESOLVED_STATE = {
 class Halt:
     """An operator paused or canceled a campaign: `by` whom (user@host), `at` when in UTC Unix seconds."""
 
+    campaign: str
     standing: CampaignStanding
     at: float
     by: str
@@ -83,7 +66,7 @@ def halt(connection: Connection, campaign: str) -> Halt | None:
         .order_by(actions.c.id.desc())
         .limit(1)
     ).one()
-    return Halt(standing=standing, at=act.at, by=act.actor)
+    return Halt(campaign=campaign, standing=standing, at=act.at, by=act.actor)
 
 
 def refuse_if_canceled(connection: Connection, campaign: str) -> None:
@@ -98,8 +81,8 @@ def refuse_if_canceled(connection: Connection, campaign: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
-    """One uncertain call that an operator settled. `intended_at` names the attempt, in UTC Unix seconds."""
+class Decided:
+    """One call that an operator decided on. `intended_at` names the attempt, in UTC Unix seconds."""
 
     key: str
     ref: str
@@ -114,11 +97,16 @@ class Operators:
         self._engine = engine
         self._actor = actor
 
-    def pause(self, campaign: str, now: float) -> None:
-        """Nothing more is claimed from now on. Raises LedgerError for a cancelled campaign."""
+    def pause(self, campaign: str, now: float) -> Halt | None:
+        """Nothing more is claimed from now on. Of a campaign that is paused already nothing changes, and
+        that pause is returned. Raises LedgerError for a cancelled campaign.
+        """
         with self._engine.begin() as connection:
             refuse_if_canceled(connection, campaign)
-            self._stand(connection, campaign, CampaignStanding.PAUSED, "pause", now)
+            earlier = halt(connection, campaign)
+            if earlier is None:
+                self._stand(connection, campaign, CampaignStanding.PAUSED, "pause", now)
+        return earlier
 
     def resume(self, campaign: str, now: float) -> bool:
         """Lifts a pause; tells whether there was one. Raises LedgerError for a cancelled campaign: that is
@@ -132,10 +120,15 @@ class Operators:
             return True
 
     def cancel(self, campaign: str, now: float) -> int:
-        """Withdraws every call that is not sent yet, for good; returns how many."""
+        """Withdraws every call that is not sent yet, for good; returns how many.
+
+        A campaign that is canceled already stays canceled since the first time.
+        """
         reason = f"canceled by {self._actor}"
         with self._engine.begin() as connection:
-            self._stand(connection, campaign, CampaignStanding.CANCELED, "cancel", now)
+            earlier = halt(connection, campaign)
+            if earlier is None or earlier.standing is not CampaignStanding.CANCELED:
+                self._stand(connection, campaign, CampaignStanding.CANCELED, "cancel", now)
             withdrawn = connection.execute(
                 update(calls)
                 .where(calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
@@ -149,48 +142,78 @@ class Operators:
         with self._engine.begin() as connection:
             self._keep(connection, campaign, verb, detail, now)
 
+    def uncertain(self, campaign: str) -> list[str]:
+        """The refs of the uncertain calls of a campaign."""
+        query = select(calls.c.ref).where(calls.c.campaign == campaign, calls.c.state == CallState.UNCERTAIN)
+        with self._engine.begin() as connection:
+            return list(connection.scalars(query.order_by(calls.c.id)))
+
     def resolve(
         self,
         campaign: str,
-        contacts: Sequence[str] | None,
+        contacts: Sequence[str],
         resolution: Resolution,
         call_id: str | None,
         now: float,
-    ) -> list[Resolved]:
-        """Settles the uncertain calls of these contacts (keys or refs), or all of the campaign for None.
+    ) -> list[Decided]:
+        """Settles the uncertain calls of these contacts (keys or refs); abandoned calls may be settled again.
 
         All or none. Raises LedgerError when there is no such call, when it may still be on its way, or when
         another call has `call_id` already.
         """
         with self._engine.begin() as connection:
-            rows = self._to_resolve(connection, campaign, contacts)
-            if not rows:
-                return []
+            rows = named_calls(connection, campaign, contacts, RESOLVE)
             self._check_call_id(connection, rows, call_id)
-            after = _RESOLVED_STATE[resolution]
-            reason = f"resolved as {resolution} by {self._actor}"
-            for row in rows:
-                record_transition(
-                    connection,
-                    call=row.id,
-                    run=row.run,
-                    at=now,
-                    before=CallState.UNCERTAIN,
-                    after=after,
-                    reason=reason,
-                    actor=self._actor,
-                )
+            after, reason = _RESOLVED_STATE[resolution], f"resolved as {resolution} by {self._actor}"
+            decided = self._decide(connection, rows, after, reason, now, call_id)
+            self._keep(connection, campaign, "resolve", f"{_refs(rows)} as {resolution}", now)
+        return decided
+
+    def retry(self, campaign: str, contacts: Sequence[str] | None, now: float) -> list[Decided]:
+        """Plans the refused calls of these contacts (keys or refs) again, or all of the campaign for None.
+
+        All or none. Raises LedgerError when there is no such call, or the campaign is canceled.
+        """
+        with self._engine.begin() as connection:
+            refuse_if_canceled(connection, campaign)
+            if contacts is None:
+                rows = all_calls(connection, campaign, RETRY)
+            else:
+                rows = named_calls(connection, campaign, contacts, RETRY)
+            decided = self._decide(connection, rows, CallState.PLANNED, f"retried by {self._actor}", now)
+            if rows:
+                self._keep(connection, campaign, "retry", _refs(rows), now)
+        return decided
+
+    def _decide(
+        self,
+        connection: Connection,
+        rows: Rows,
+        after: CallState,
+        reason: str,
+        now: float,
+        call_id: str | None = None,
+    ) -> list[Decided]:
+        """Moves each of these calls to the state that an operator gave it."""
+        for row in rows:
+            record_transition(
+                connection,
+                call=row.id,
+                run=row.run,
+                at=now,
+                before=CallState(row.state),
+                after=after,
+                reason=reason,
+                actor=self._actor,
+            )
             connection.execute(
                 update(calls)
-                .where(calls.c.id.in_([row.id for row in rows]), calls.c.state == CallState.UNCERTAIN)
+                .where(calls.c.id == row.id, calls.c.state == row.state)
                 .values(state=after, reason=reason, call_id=_kept_call_id(after, call_id), updated_at=now)
             )
-            refs = ", ".join(row.ref for row in rows)
-            self._keep(connection, campaign, "resolve", f"{refs} as {resolution}", now)
-            return [
-                Resolved(key=row.contact, ref=row.ref, intended_at=row.intended_at, after=after)
-                for row in rows
-            ]
+        return [
+            Decided(key=row.contact, ref=row.ref, intended_at=row.intended_at, after=after) for row in rows
+        ]
 
     def _trail_of_cancel(self, campaign: str, reason: str, now: float) -> Insert:
         """One statement for all: there may be a million, and nobody else may write meanwhile."""
@@ -212,22 +235,8 @@ class Operators:
         )
         return insert(transitions).from_select(list(moved), withdrawn)
 
-    def _to_resolve(self, connection: Connection, campaign: str, contacts: Sequence[str] | None) -> _Rows:
-        if contacts is None:
-            return self._uncertain(connection, campaign, None)
-        found: list[Row[*tuple[Any, ...]]] = []
-        for number, contact in enumerate(contacts, start=1):
-            try:
-                found += self._uncertain(connection, campaign, contact)
-            except LedgerError as error:
-                if len(contacts) == 1:
-                    raise
-                message = f"contact {number} of {len(contacts)}: {error.message}; nothing was resolved"
-                raise LedgerError(message, hint=error.hint) from None
-        return found
-
     @staticmethod
-    def _check_call_id(connection: Connection, rows: _Rows, call_id: str | None) -> None:
+    def _check_call_id(connection: Connection, rows: Rows, call_id: str | None) -> None:
         if call_id is None:
             return
         ids = [row.id for row in rows]
@@ -242,50 +251,6 @@ class Operators:
                 f"call_id {call_id} belongs to another call: {taken.ref} of campaign {taken.campaign}",
                 hint="look at Insight again which call this contact's is; nothing was recorded",
             )
-
-    @staticmethod
-    def _uncertain(connection: Connection, campaign: str, contact: str | None) -> _Rows:
-        latest = (
-            select(attempts.c.intended_at)
-            .where(attempts.c.call == calls.c.id)
-            .order_by(attempts.c.id.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        query = (
-            select(
-                calls.c.id,
-                calls.c.run,
-                calls.c.contact,
-                calls.c.ref,
-                calls.c.state,
-                latest.label("intended_at"),
-                runs.c.host,
-                runs.c.pid,
-                runs.c.ending,
-                runs.c.lease_until,
-            )
-            .select_from(calls.join(runs, calls.c.run == runs.c.id))
-            .where(calls.c.campaign == campaign)
-            .with_for_update(of=calls)
-        )
-        if contact is None:
-            rows = connection.execute(query.where(calls.c.state == CallState.UNCERTAIN)).all()
-        else:
-            found = connection.execute(
-                query.where(or_(calls.c.contact == contact, calls.c.ref == contact))
-            ).all()
-            if not found:
-                raise LedgerError(f"campaign {campaign} has no call to this contact")
-            # Other rounds of the contact may stand elsewhere; they are not what is asked about.
-            rows = [row for row in found if row.state in {CallState.UNCERTAIN, CallState.SENDING}]
-            if not rows:
-                states = " and ".join(sorted({row.state for row in found}))
-                raise LedgerError(f"this call is {states}, not uncertain: there is nothing to resolve")
-        now = database_now(connection)
-        for row in rows:
-            _check_owner_is_gone(row, now)
-        return rows
 
     def _stand(
         self, connection: Connection, campaign: str, standing: CampaignStanding, verb: str, now: float
@@ -304,21 +269,5 @@ def _kept_call_id(after: CallState, given: str | None) -> ColumnElement[str] | N
     return None if after is CallState.PLANNED else func.coalesce(given, calls.c.call_id)
 
 
-def _check_owner_is_gone(row: Row[*tuple[Any, ...]], now: float) -> None:
-    """Raises LedgerError while the process that sent the call may still be at it.
-
-    A run that was declared dead may only have stood still: what it had begun to send before may go on for as
-    long as an exchange can take.
-    """
-    owner = f"process {row.pid} on {row.host}"
-    if row.state == CallState.SENDING:
-        raise LedgerError(
-            f"this call is being sent right now by {owner}",
-            hint="wait for its answer, or stop that apply first",
-        )
-    if row.ending == LOST and now < row.lease_until + _GRACE_SECONDS:
-        wait = row.lease_until + _GRACE_SECONDS - now
-        raise LedgerError(
-            f"{owner} was sending this call and may still be at it",
-            hint=f"make sure that this process is gone, and run the command again in {wait:.0f} s",
-        )
+def _refs(rows: Rows) -> str:
+    return ", ".join(row.ref for row in rows)

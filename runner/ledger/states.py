@@ -5,9 +5,9 @@ sending ──200 and a call_id──▶ queued ──▶ completed | failed | c
 sending ──400──▶ refused
 sending ──provably nothing was sent──▶ planned, or skipped where nobody wants it any more
 sending ──anything else──▶ uncertain ──evidence──▶ queued or final
-                                     └─an operator's word─▶ planned | abandoned
+                                     └─an operator's word─▶ planned | abandoned ─another word─▶ planned
 planned ──no window left, or withdrawn──▶ skipped
-refused ──its request changed──▶ planned
+refused ──its request changed, or `runner retry`──▶ planned
 planned or skipped ──an answer to what the ledger forgot──▶ queued or uncertain
 refused ──another contact has its number now──▶ skipped ──wanted again──▶ planned
 
@@ -77,7 +77,7 @@ _MOVES: dict[CallState, frozenset[CallState]] = {
     CallState.FAILED: frozenset(),
     CallState.CANCELED: frozenset(),
     CallState.REJECTED: frozenset(),
-    CallState.ABANDONED: frozenset({CallState.QUEUED}),
+    CallState.ABANDONED: frozenset({CallState.QUEUED, CallState.PLANNED}),
 }
 
 _STANDINGS = {

@@ -28,7 +28,7 @@ class Remedy(StrEnum):
     RAISE_PACE = auto()
     RAISE_LIMIT = auto()
     RESOLVE = auto()
-    CHANGE_REQUEST = auto()
+    CHANGE_REQUEST_OR_RETRY = auto()
     START_NEW_CAMPAIGN = auto()
 
 
@@ -60,7 +60,7 @@ _BY_CAUSE: Mapping[Cause, Remedy] = {
 }
 _BY_STATE: Mapping[str, Remedy] = {
     "uncertain": Remedy.RESOLVE,
-    "refused": Remedy.CHANGE_REQUEST,
+    "refused": Remedy.CHANGE_REQUEST_OR_RETRY,
 }
 """By the ledger's word for an earlier call."""
 
@@ -89,7 +89,7 @@ def _remedy(exclusion: Exclusion, known: KnownCall | None, campaign: Campaign) -
             return Remedy.FIX_NUMBER if campaign.contacts.region else Remedy.FIX_NUMBER_OR_SET_REGION
         case Reason.NO_WINDOW:
             return _BY_CAUSE[exclusion.cause]
-        case Reason.ALREADY_QUEUED:
+        case Reason.ALREADY_QUEUED | Reason.REFUSED:
             return _BY_STATE.get(known.state if known else "", Remedy.START_NEW_CAMPAIGN)
     return _BY_REASON[exclusion.reason]
 

@@ -150,8 +150,8 @@ class Eligibility:
             and earlier.standing is Standing.REFUSED
             and self._is_as_refused(prospect, earlier)
         ):
-            detail = "Insight refused this very request before; it is sent again when it changes"
-            return exclusion_of(prospect, Reason.ALREADY_QUEUED, detail)
+            detail = "Insight refused this request; it is sent again when it changes, or after `runner retry`"
+            return exclusion_of(prospect, Reason.REFUSED, detail)
         if not self._placement.windows_of(prospect):
             cause, detail = self._why_no_window(prospect)
             return exclusion_of(prospect, Reason.NO_WINDOW, detail, cause=cause)

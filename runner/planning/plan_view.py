@@ -21,6 +21,8 @@ from runner.planning.prospect import join_zones
 from runner.planning.tally import Tallying
 
 MASKED = "•••"
+_COUNTED_APART = frozenset({Reason.ALREADY_QUEUED, Reason.NO_WINDOW, Reason.REFUSED})
+"""Reasons with a count of their own in the summary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,12 +223,15 @@ def _masked_dial_string(masked_phone: str, request: CallRequest) -> str:
 
 
 def _summary(plan: Plan) -> Mapping[str, int]:
-    """Rows = planned + excluded + already_queued + no_window; planned = new + moved + changed + unchanged."""
+    """Rows = planned + excluded + already_queued + refused + no_window.
+
+    And planned = new + moved + changed + unchanged.
+    """
     reasons: Counter[Reason] = Counter(plan.tally.excluded)
     changes: Counter[Change] = Counter()
     for (change, _), number in plan.tally.changes.items():
         changes[change] += number
-    apart = reasons[Reason.ALREADY_QUEUED] + reasons[Reason.NO_WINDOW]
+    apart = sum(reasons[reason] for reason in _COUNTED_APART)
     return {
         "rows": plan.rows,
         "planned": len(plan.calls),
@@ -238,4 +243,5 @@ def _summary(plan: Plan) -> Mapping[str, int]:
         "unchanged": changes[Change.UNCHANGED],
         "withdrawn": len(plan.withdrawals),
         "no_window": reasons[Reason.NO_WINDOW],
+        "refused": reasons[Reason.REFUSED],
     }

@@ -23,7 +23,7 @@ _PART_LENGTH = 16
 """Hexadecimal digits of each part: 64 bits, and all parts of two calls together never agree by chance."""
 _UNPLANNED_SECTIONS = frozenset({"description", "silence"})
 """Parts of the campaign file that change no call."""
-_MAY_GO = frozenset({Reason.SUPPRESSED, Reason.FILTERED, Reason.ALREADY_QUEUED})
+_MAY_GO = frozenset({Reason.SUPPRESSED, Reason.FILTERED, Reason.ALREADY_QUEUED, Reason.REFUSED})
 """For these reasons a call of the plan may be left out. Any other means that the plan no longer fits."""
 
 

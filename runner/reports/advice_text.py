@@ -22,7 +22,9 @@ _SENTENCES: Mapping[Remedy, str] = {
     Remedy.RAISE_PACE: "raise pacing.calls_per_minute, or open more hours or days",
     Remedy.RAISE_LIMIT: "a higher --limit, or a later apply",
     Remedy.RESOLVE: "find out at Insight, then: runner resolve {campaign} {contact} --as not-queued",
-    Remedy.CHANGE_REQUEST: "change the request that Insight refused; then it is sent again",
+    Remedy.CHANGE_REQUEST_OR_RETRY: (
+        "change what Insight refused; if the cause was at Insight: runner retry {campaign} {contact}"
+    ),
     Remedy.START_NEW_CAMPAIGN: (
         "nothing: one call to a contact is all a campaign makes; a new wave is a new campaign name"
     ),

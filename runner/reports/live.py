@@ -28,10 +28,12 @@ from runner.dispatch.events import (
     ClockIsOff,
     Event,
     Paused,
+    Resumed,
     RunsShare,
     Waiting,
 )
 from runner.ledger.states import CallState
+from runner.reports.halt import halt_words
 from runner.reports.plan_facts import count
 from runner.reports.times import clock_time, rfc3339
 
@@ -80,6 +82,8 @@ def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) ->
     elif isinstance(event, Waiting):
         progress.update(task, description=f"next call leaves {rfc3339(event.until)}")
     else:
+        if isinstance(event, Paused | Resumed):
+            progress.update(task, description="paused" if isinstance(event, Paused) else "queueing")
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             progress.update(task, advance=1)
         progress.console.print(_words(event, identity), soft_wrap=True, highlight=False, markup=False)
@@ -122,7 +126,9 @@ def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911 - on
             side = "ahead of" if event.seconds > 0 else "behind"
             return f"warning: this machine's clock is {abs(event.seconds):.0f} s {side} Insight's"
         case Paused():
-            return "paused by an operator: nothing is sent until `runner resume`"
+            return f"{halt_words(event.halt)}; this apply waits, Ctrl-C ends it"
+        case Resumed():
+            return "resumed: calls are sent again"
         case RunsShare():
             return (
                 "this run has the request rate to itself again"

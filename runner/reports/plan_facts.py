@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Reason
 from runner.planning.plan import Change
@@ -24,6 +25,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.NO_WINDOW: "never inside a calling window",
     Reason.TEMPLATE_ERROR: "a template cannot be filled in",
     Reason.ALREADY_QUEUED: "queued before, or it may have been",
+    Reason.REFUSED: "Insight refused the request, and nothing of it changed",
     Reason.CALL_LIMIT: "beyond --limit: a later apply may call them",
 }
 
@@ -56,6 +58,8 @@ def headline(plan: PlanView) -> str:
 
 def totals(plan: PlanView) -> str:
     """`1,204 to call, 12 moved, 87 excluded, 903 already queued`."""
+    if is_canceled(plan.diagnostics):
+        return "nobody to call, the campaign is canceled"
     parts = [f"{plan.summary['planned']:,} to call"]
     parts += [
         f"{plan.summary[name]:,} {words}"
@@ -66,6 +70,7 @@ def totals(plan: PlanView) -> str:
             ("excluded", "excluded"),
             ("no_window", "without a window"),
             ("already_queued", "already queued"),
+            ("refused", "refused before"),
         )
         if plan.summary[name]
     ]
@@ -79,10 +84,7 @@ def verdict(plan: PlanView) -> str:
     if refused:
         return refused
     if not plan.calls and not plan.withdrawals:
-        whom = (
-            "everybody who can be called is queued already" if counts["already_queued"] else "nobody to call"
-        )
-        return f"Nothing to do: {whom}."
+        return f"Nothing to do: {_why_nothing(plan)}."
     if counts["unchanged"] == counts["planned"] and not plan.withdrawals:
         return f"No changes: apply goes on with the {count(counts['planned'], 'call')} that it has planned."
     if not plan.calls:
@@ -100,6 +102,22 @@ def refusal(plan: PlanView) -> str:
     """Why `apply` would not carry it out; empty where it would."""
     codes = {finding.code for finding in plan.diagnostics}
     return next((words for code, words in _REFUSALS.items() if code in codes), "")
+
+
+def is_canceled(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether an operator canceled the campaign: apply refuses such a plan."""
+    return any(finding.code == WarningCode.CANCELED for finding in diagnostics)
+
+
+def _why_nothing(plan: PlanView) -> str:
+    queued = plan.summary["already_queued"]
+    whom = "everybody who can be called is queued already" if queued else "nobody to call"
+    refused = plan.summary["refused"]
+    if not refused:
+        return whom
+    others = "all others are queued" if queued else whom
+    again = f"`runner retry {plan.campaign} --all` plans {'it' if refused == 1 else 'them'} again"
+    return f"{others}; Insight refused {count(refused, 'call')}, {again}"
 
 
 def count(number: int, noun: str) -> str:

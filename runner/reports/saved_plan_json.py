@@ -84,4 +84,5 @@ _SUMMARY = {
     "unchanged",
     "withdrawn",
     "no_window",
+    "refused",
 }

@@ -64,7 +64,7 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     seen = status.seen
     yield Text(seen.campaign, style="bold")
     if seen.halt:
-        yield Text(f"  {halt_words(seen.campaign, seen.halt)}", style="bold yellow")
+        yield Text(f"  {halt_words(seen.halt)}", style="bold yellow")
     rows = []
     for state, count in seen.states.items():
         if count:

@@ -9,6 +9,7 @@ from runner.contacts.identity import Identity
 from runner.dispatch.events import Finish
 from runner.ledger.overview import Overview
 from runner.ledger.states import CallState
+from runner.reports.halt import halt_words
 from runner.reports.lines import tell
 from runner.reports.times import due_words
 
@@ -56,6 +57,8 @@ def print_summary(
     ]
     if rehearsal:
         lines.append(Text("This was a rehearsal: nobody was called, and its ledger is gone."))
+    elif seen.halt is not None:
+        lines.append(Text(halt_words(seen.halt)))
     elif seen.next_due is not None:
         due = due_words(seen.next_due, seen.as_of)
         lines.append(Text(f"The next call is due {due}. To go on: runner apply {path}"))

@@ -84,7 +84,7 @@ def _lifetime(person, sandbox):
     sandbox.set_faults("reset-after*1")
     yield run("apply", "plan.json", "--yes")
     yield run("plan", "campaign.yaml", "--explain", NUMBER)
-    yield run("resolve", "five-zones", "--all", "--as", "queued")
+    yield run("resolve", "five-zones", "--all", "--as", "queued", "--yes")
     for command in ("status", "history", "pause", "resume"):
         yield run(command, "five-zones")
     yield run("status", "--output", "json")

@@ -1,8 +1,10 @@
 """The promise: a person can pause, resume, cancel, resolve and look back, from another terminal."""
 
+import json
 import re
+import signal
 
-from shell import wait_until
+from shell import end, wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 
@@ -27,13 +29,14 @@ def test_pause_and_resume_take_effect_on_a_running_apply(customer, sandbox):
     wait_until(lambda: len(sandbox.calls()) >= 2, "two calls")
 
     assert customer.run("pause", "campaign.yaml").returncode == 0
-    said(process, "paused by an operator")
+    assert "nothing is sent until `runner resume five-zones`" in said(process, "PAUSED since")
     states = customer.status("five-zones")["states"]
     assert states["sending"] == 0
     assert states["queued"] == len(sandbox.calls())
     paused_at = len(sandbox.calls())
 
     assert customer.run("resume", "five-zones").returncode == 0
+    said(process, "resumed: calls are sent again")
     wait_until(lambda: len(sandbox.calls()) > paused_at, "a call after the pause")
     canceled = customer.run("cancel", "five-zones", "--yes")
     out, err = process.communicate(timeout=60)
@@ -86,6 +89,9 @@ def test_status_plan_and_apply_say_that_a_campaign_is_paused_or_canceled_since_w
     customer.run("cancel", "five-zones", "--yes")
     for command in (("status",), ("plan", "campaign.yaml")):
         assert re.search(f"CANCELED {since} ever sent again", customer.run(*command).stdout)
+    canceled = customer.run("plan", "campaign.yaml", "--detailed-exitcode")
+    assert canceled.returncode == 0
+    assert canceled.stdout.startswith("Plan: nobody to call, the campaign is canceled\n")
     said = customer.run("apply", "campaign.yaml", "--yes").stderr
     assert re.search(r"canceled, which is final \(by \S+@\S+, \d{4}-\d\d-\d\d \d\d:\d\d UTC\)", said)
 
@@ -135,9 +141,9 @@ def test_an_uncertain_call_is_settled_by_an_operator_s_word(customer, start_sand
     assert mistaken.returncode == 1
     assert f"call_id 4711 belongs to another call: {two} of campaign five-zones" in mistaken.stderr
     customer.run("resolve", "five-zones", three, "--as", "abandoned")
-    settled = customer.run("resolve", "five-zones", three, "--as", "queued")
+    settled = customer.run("resolve", "five-zones", two, "--as", "not-queued")
     assert settled.returncode == 1
-    assert "this call is abandoned, not uncertain" in settled.stderr
+    assert "this call is queued, not uncertain" in settled.stderr
 
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
     states = customer.status("five-zones")["states"]
@@ -145,6 +151,71 @@ def test_an_uncertain_call_is_settled_by_an_operator_s_word(customer, start_sand
     history = customer.run("history", "five-zones", one).stdout
     assert re.search(r"uncertain → planned: resolved as not-queued by \S+@", history)
     assert "sending → queued" in history
+
+
+def test_resolve_all_asks_first_and_an_abandoned_call_is_resolved_again(customer, start_sandbox):
+    faulty = start_sandbox("--fault", "reset-before*3")
+    customer.environment["RUNNER_INSIGHT_BASE_URL"] = faulty.base_url
+    prepare(customer, 3)
+    customer.run("apply", "campaign.yaml", "--yes")
+    unasked = customer.run("resolve", "five-zones", "--all", "--as", "abandoned")
+    assert unasked.returncode == 64
+    assert "--yes" in unasked.stderr
+    status, shown = customer.at_a_terminal(
+        "resolve", "five-zones", "--all", "--as", "not-queued", typing="yes\n"
+    )
+    assert status == 1
+    assert "This resolves 3 uncertain calls as not-queued" in shown
+    assert "called twice" in " ".join(shown.split())
+    assert customer.status("five-zones")["states"]["uncertain"] == 3
+    status, shown = customer.at_a_terminal(
+        "resolve", "five-zones", "--all", "--as", "abandoned", typing="3\n"
+    )
+    assert status == 0, shown
+    (ref, *_) = re.findall(r"\[(\w{10})\]", shown)
+    wrong = customer.run("resolve", "five-zones", ref, "--as", "queued", "--call-id", "abc")
+    assert wrong.returncode == 64
+    assert "invalid --call-id abc" in wrong.stderr
+    assert customer.run("resolve", "five-zones", ref, "--as", "queued", "--call-id", "99").returncode == 0
+    states = customer.status("five-zones")["states"]
+    assert (states["abandoned"], states["queued"]) == (2, 1)
+    nothing = customer.run("resolve", "five-zones", "--all", "--as", "queued")
+    assert nothing.stdout == "no call is uncertain: there is nothing to resolve\n"
+
+
+def test_a_refused_call_has_its_own_count_and_is_sent_again_after_a_retry(customer, start_sandbox):
+    refusing = start_sandbox("--fault", "400*2")
+    customer.environment["RUNNER_INSIGHT_BASE_URL"] = refusing.base_url
+    prepare(customer, 3)
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 6
+    seen = json.loads(customer.run("plan", "campaign.yaml", "--output", "json").stdout)
+    counts = seen["summary"]
+    assert (counts["refused"], counts["already_queued"], counts["excluded"]) == (2, 1, 0)
+    assert counts["rows"] == 3
+    assert {found["reason"] for found in seen["exclusions"]} == {"refused", "already_queued"}
+    text = customer.run("plan", "campaign.yaml").stdout
+    assert text.startswith("Plan: 0 to call, 1 already queued, 2 refused before")
+    assert "runner retry five-zones" in " ".join(text.split())
+    neither = customer.run("retry", "five-zones")
+    assert neither.returncode == 64
+
+    retried = customer.run("retry", "five-zones", "--all")
+    assert retried.returncode == 0, retried.stderr
+    assert "2 calls planned again" in retried.stdout
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
+    assert customer.status("five-zones")["states"]["queued"] == 3
+    assert len(refusing.calls()) == 3
+    nothing = customer.run("retry", "five-zones", "--all")
+    assert nothing.stdout == "no call is refused: there is nothing to retry\n"
+
+
+def test_status_watch_waits_for_the_first_apply(customer):
+    prepare(customer, 2)
+    watching = customer.start("status", "campaign.yaml", "--watch", "--output", "json")
+    assert "waiting for its first apply" in watching.stderr.readline()
+    customer.run("apply", "campaign.yaml", "--yes")
+    assert json.loads(watching.stdout.readline())["campaign"] == "five-zones"
+    end(watching, signal.SIGINT)
 
 
 def test_history_names_the_person_for_a_person_s_acts_and_the_process_for_a_run_s(customer):

@@ -31,6 +31,10 @@ def test_a_pause_holds_from_the_next_claim_on_and_a_resume_goes_on(ledger):
     stage = Stage(ledger, calls(4), answer=answer, listen=on_pause)
     assert stage.run() is Finish.DONE
     assert at_pause == [{"c0": "queued", "c1": "queued", "c2": "planned", "c3": "planned"}]
+    (paused,) = stage.heard(Paused)
+    assert (paused.halt.campaign, paused.halt.by) == (CAMPAIGN, SOMEBODY)
+    told = [type(event).__name__ for event in stage.events]
+    assert told == ["CallEnded"] * 2 + ["Paused", "Resumed"] + ["CallEnded"] * 2
     assert stage.sent_keys == ["c0", "c1", "c2", "c3"]
 
 

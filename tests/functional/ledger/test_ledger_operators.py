@@ -53,9 +53,7 @@ def test_a_person_settles_some_calls_by_name_and_the_others_stay(ledger, ann):
 
 def test_one_wrong_name_and_nothing_is_settled(ledger, ann):
     leave_uncertain(ledger, *people(2))
-    with pytest.raises(
-        LedgerError, match=r"contact 2 of 2: .* no call to this contact; nothing was resolved"
-    ):
+    with pytest.raises(LedgerError, match=r"contact 2 of 2: .* no call to this contact; nothing was changed"):
         ann.resolve(CAMPAIGN, ["c0", "stranger"], Resolution.ABANDONED, None, NOW)
     assert set(states(ledger).values()) == {"uncertain"}
 
@@ -97,6 +95,70 @@ def test_a_second_word_finds_nothing_to_resolve(ledger, ann):
     with pytest.raises(LedgerError, match="this call is queued, not uncertain"):
         ann.resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW)
     assert states(ledger) == {"a": "queued"}
+
+
+REFUSED = Ending(state=CallState.REFUSED, http_status=400, reason="Insight answered 400: no such field")
+
+
+def leave_refused(ledger, *calls):
+    _, queue = begin(ledger, *calls)
+    for claim in claim_all(queue, NOW + 1):
+        queue.finish(claim, REFUSED, NOW + 2)
+
+
+def test_a_retry_plans_the_refused_calls_again_by_name_or_all_of_them(ledger, ann):
+    leave_refused(ledger, *people(3))
+    (retried,) = ann.retry(CAMPAIGN, ["ref-c1"], NOW + 3)
+    assert (retried.key, retried.after) == ("c1", "planned")
+    assert states(ledger) == {"c0": "refused", "c1": "planned", "c2": "refused"}
+    assert len(ann.retry(CAMPAIGN, None, NOW + 4)) == 2
+    assert set(states(ledger).values()) == {"planned"}
+    assert ann.retry(CAMPAIGN, None, NOW + 5) == []
+    told = list(chronicle(ledger.engine, CAMPAIGN, "c1"))[-1]
+    assert (told.what, told.reason, told.who) == (
+        "refused → planned",
+        "retried by ann@desk",
+        "ann@desk",
+    )
+
+
+def test_only_refused_calls_are_retried_and_none_of_a_canceled_campaign(ledger, ann):
+    leave_uncertain(ledger, call("a", phone(1)))
+    assert ann.retry(CAMPAIGN, None, NOW + 3) == []
+    with pytest.raises(LedgerError, match="this call is uncertain, not refused: there is nothing to retry"):
+        ann.retry(CAMPAIGN, ["a"], NOW + 3)
+    ann.cancel(CAMPAIGN, NOW + 4)
+    with pytest.raises(LedgerError, match="canceled, which is final"):
+        ann.retry(CAMPAIGN, None, NOW + 5)
+
+
+def test_an_abandoned_call_may_be_resolved_again_but_only_by_name(ledger, ann):
+    leave_uncertain(ledger, *people(3))
+    ann.resolve(CAMPAIGN, ["c0", "c1", "c2"], Resolution.ABANDONED, None, NOW + 3)
+    assert ann.uncertain(CAMPAIGN) == []
+    ann.resolve(CAMPAIGN, ["c0"], Resolution.QUEUED, "4711", NOW + 4)
+    ann.resolve(CAMPAIGN, ["c1"], Resolution.NOT_QUEUED, None, NOW + 4)
+    assert states(ledger) == {"c0": "queued", "c1": "planned", "c2": "abandoned"}
+
+
+def test_a_contact_that_is_named_twice_is_settled_once(ledger, ann):
+    leave_uncertain(ledger, call("a", phone(1)))
+    assert len(ann.resolve(CAMPAIGN, ["a", "ref-a"], Resolution.ABANDONED, None, NOW + 3)) == 1
+    kept = rows(ledger, "SELECT id FROM transitions WHERE after = 'abandoned'")
+    assert len(kept) == 1
+
+
+def test_a_second_pause_or_cancel_keeps_the_time_and_the_person_of_the_first(ledger, ann):
+    begin(ledger, *people(1))
+    bob = Operators(ledger.engine, "bob@desk")
+    assert ann.pause(CAMPAIGN, NOW + 1) is None
+    earlier = bob.pause(CAMPAIGN, NOW + 2)
+    assert (earlier.at, earlier.by) == (NOW + 1, "ann@desk")
+    assert overview(ledger.engine, CAMPAIGN, NOW + 3, 0).halt == earlier
+    ann.cancel(CAMPAIGN, NOW + 4)
+    bob.cancel(CAMPAIGN, NOW + 5)
+    halted = overview(ledger.engine, CAMPAIGN, NOW + 6, 0).halt
+    assert (halted.standing, halted.at, halted.by) == ("canceled", NOW + 4, "ann@desk")
 
 
 def test_the_history_names_the_person_for_what_a_person_did(ledger, ann):

@@ -3,7 +3,8 @@ import re
 from a_terminal import shown, terminal
 
 from runner.contacts.identity import Identity
-from runner.dispatch.events import Began, CallEnded, ClockIsOff
+from runner.dispatch.events import Began, CallEnded, ClockIsOff, Paused, Resumed
+from runner.ledger.operators import CampaignStanding, Halt
 from runner.ledger.states import CallState
 from runner.reports.live import live
 
@@ -32,3 +33,16 @@ def test_no_bar_stands_there_while_the_plan_is_entered_which_has_its_own(monkeyp
         listen(ClockIsOff(seconds=7.0))
     assert "7 s ahead" in shown(sent)
     assert "queueing" not in shown(sent)
+
+
+def test_the_bar_says_paused_from_a_pause_to_the_resume_and_no_longer(monkeypatch):
+    halt = Halt(campaign="spring", standing=CampaignStanding.PAUSED, at=0.0, by="ann@desk")
+    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as listen:
+        listen(Began())
+        listen(Paused(halt=halt))
+        listen(Resumed())
+    said = " ".join(shown(sent).split())
+    assert "PAUSED since 1970-01-01T00:00:00Z by ann@desk" in said
+    assert "`runner resume spring`" in said
+    assert "resumed: calls are sent again" in said
+    assert "queueing" in said.rpartition("resumed")[2]

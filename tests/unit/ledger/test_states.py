@@ -21,7 +21,7 @@ MOVES = {
     "failed": set(),
     "canceled": set(),
     "rejected": set(),
-    "abandoned": {"queued"},
+    "abandoned": {"queued", "planned"},
 }
 
 
@@ -94,5 +94,6 @@ def test_a_call_is_planned_again_only_after_a_state_that_says_it_was_not_queued(
                 CallState.REFUSED,
                 CallState.SKIPPED,
                 CallState.UNCERTAIN,  # an operator's word
+                CallState.ABANDONED,  # an operator decided again
             }
         state = after

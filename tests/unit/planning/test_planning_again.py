@@ -71,8 +71,8 @@ def test_a_refused_call_is_planned_again_only_when_it_changed():
     loaded = campaign(more='metadata: {name: "{{ row.name }}"}')
     history = remembered(plan_of(loaded, people(1)), Standing.REFUSED, "refused")
     same = plan_of(loaded, people(1), history=history)
-    assert reasons(same) == {"p1": Reason.ALREADY_QUEUED}
-    assert "refused" in detail(same)
+    assert reasons(same) == {"p1": Reason.REFUSED}
+    assert "after `runner retry`" in detail(same)
     changed = plan_of(loaded, [people(1)[0] | {"name": "Bob"}], history=history)
     assert changes(changed) == {"p1": Change.NEW}
     assert told(changed) == {"p1": "Insight refused the earlier request, which has changed since"}

@@ -1,0 +1,71 @@
+"""What operators' commands have in common: one campaign of a ledger, the person who acts, and how to ask."""
+
+import getpass
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from runner.commands.campaign_name import known_campaign
+from runner.commands.planning import privacy_key
+from runner.contacts.identity import Identity
+from runner.errors import RunnerError, UsageError
+from runner.ledger.ledger import Ledger
+from runner.ledger.mark import Mark
+from runner.ledger.operators import Operators
+from runner.settings import load_settings, marks_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One campaign of one ledger, and the person who acts on it."""
+
+    ledger: Ledger
+    campaign: str
+    operators: Operators
+    identity: Identity
+
+
+@contextmanager
+def reading_desk(campaign: str) -> Iterator[Desk]:
+    """For commands that only read."""
+    settings = load_settings()
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        yield Desk(
+            ledger,
+            known_campaign(campaign, ledger),
+            Operators(ledger.engine, actor()),
+            Identity(privacy_key(settings, ledger)),
+        )
+
+
+@contextmanager
+def acting_desk(campaign: str) -> Iterator[Desk]:
+    """For acts that the ledger must not forget. Raises LedgerError where it forgot something already."""
+    with reading_desk(campaign) as desk:
+        mark = Mark(desk.ledger, marks_folder())
+        mark.check()
+        try:
+            yield desk
+        finally:
+            mark.check()
+
+
+def ask_to_type(word: str, command: str) -> None:
+    """Raises UsageError without a terminal, RunnerError when the person types something else."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"{command} asks first, and there is no terminal to ask on", hint="add --yes")
+    sys.stdout.write(f"Type {word} to go on, anything else to leave: ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip() != word:
+        raise RunnerError("nothing was changed")
+
+
+def actor() -> str:
+    """Who acts: user@host."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
