@@ -15,7 +15,7 @@ help:
 	@echo "make test    all tests        make lint    style, types, architecture"
 	@echo "make soak    kills and stops runs for minutes, and counts who was called twice or lost: nobody"
 	@echo "make bench   the benchmarks   make lock    the lock files, anew from pyproject.toml"
-	@echo "make schema  schemas/campaign.schema.json, anew from the models"
+	@echo "make schema  what schemas/ holds, generated from the models"
 	@echo "make pictures  those of README.md, anew from real output"
 
 setup:
@@ -53,6 +53,7 @@ lock:
 schema:
 	@.ci/setup requirements.txt
 	@.venv/bin/runner schema > schemas/campaign.schema.json
+	@.venv/bin/python .ci/reference.py
 
 pictures:
 	@.ci/setup requirements.txt

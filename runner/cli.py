@@ -178,12 +178,15 @@ def validate(
 
 
 @app.command()
-def schema() -> int:
-    """Print the JSON Schema of the campaign file, for editors."""
-    from runner.campaign.schema import schema_text  # noqa: PLC0415 - see the module's docstring
+def schema(
+    key: Annotated[
+        str | None, typer.Argument(metavar="[KEY]", help="One key, such as calling_windows.weekly.")
+    ] = None,
+) -> int:
+    """Print the campaign file's JSON Schema, or describe one key of it."""
+    from runner.commands.schema import schema  # noqa: PLC0415 - see the module's docstring
 
-    sys.stdout.write(schema_text())
-    return ExitStatus.DONE
+    return schema(key)
 
 
 @app.command()

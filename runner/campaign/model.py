@@ -75,31 +75,47 @@ class Declared(BaseModel):
 class Survey(Declared):
     """Which Insight survey calls people."""
 
-    survey_id: Identifier = Field(description="Insight's ID number of the survey, in quotes.")
-    instance_id: Identifier = Field(description="The instance (deployment) number, in quotes.")
+    survey_id: Identifier = Field(
+        description="Insight's ID number of the survey, in quotes.", examples=["48211"]
+    )
+    instance_id: Identifier = Field(
+        description="The instance (deployment) number, in quotes.", examples=["3"]
+    )
 
 
 class _Source(Declared):
-    phone: Template | None = Field(None, description="Overrides contacts.phone for this source.")
-    key: Template | None = Field(None, description="Overrides contacts.key for this source.")
-    timezone: ZoneTemplate | None = Field(None, description="Overrides contacts.timezone for this source.")
+    phone: Template | None = Field(
+        None, description="Overrides contacts.phone for this source.", examples=["{{ row.mobile }}"]
+    )
+    key: Template | None = Field(
+        None, description="Overrides contacts.key for this source.", examples=["{{ row.visit_id }}"]
+    )
+    timezone: ZoneTemplate | None = Field(
+        None, description="Overrides contacts.timezone for this source.", examples=["America/Denver"]
+    )
     allow_empty: bool = Field(
-        default=False, description="A source without rows is fine; otherwise `apply` refuses it."
+        default=False,
+        description="A source without rows is fine; otherwise `apply` refuses it.",
+        examples=[True],
     )
 
 
 class CsvSource(_Source):
     """A CSV file with a header row. The delimiter is sniffed; UTF-8 is expected."""
 
-    type: Literal["csv"] = Field(description=_TYPES)
-    path: CsvPath = Field(min_length=1, description="Relative to the campaign file.")
+    type: Literal["csv"] = Field(description=_TYPES, examples=["csv"])
+    path: CsvPath = Field(
+        min_length=1, description="Relative to the campaign file.", examples=["contacts/visits.csv"]
+    )
 
 
 class JsonlSource(_Source):
     """A file with one JSON object on each line."""
 
     type: Literal["jsonl"] = Field(description=_TYPES)
-    path: JsonlPath = Field(min_length=1, description="Relative to the campaign file.")
+    path: JsonlPath = Field(
+        min_length=1, description="Relative to the campaign file.", examples=["contacts/visits.jsonl"]
+    )
 
 
 class InlineSource(_Source):
@@ -115,7 +131,9 @@ class InlineSource(_Source):
     )
 
     type: Literal["inline"] = Field(description=_TYPES)
-    rows: list[dict[str, Cell]] = Field(description="Mappings of column to value.")
+    rows: list[dict[str, Cell]] = Field(
+        description="Mappings of column to value.", examples=[[{"id": "A1", "phone": "+16175550101"}]]
+    )
 
     @model_validator(mode="after")
     def _has_rows(self) -> Self:
@@ -145,12 +163,22 @@ class _Suppression(Declared):
         json_schema_extra={"anyOf": [{"required": ["phone"]}, {"required": ["key"]}]}
     )
 
-    phone: Template | None = Field(None, description="A number never to call, from each row of the list.")
-    key: Template | None = Field(None, description="A contact key never to call, from each row of the list.")
-    allow_invalid: bool = Field(
-        default=False, description="Rows that give neither a number nor a key are skipped, not an error."
+    phone: Template | None = Field(
+        None, description="A number never to call, from each row of the list.", examples=["{{ row.phone }}"]
     )
-    allow_empty: bool = Field(default=False, description="A list without rows is not an error.")
+    key: Template | None = Field(
+        None,
+        description="A contact key never to call, from each row of the list.",
+        examples=["{{ row.visit_id }}"],
+    )
+    allow_invalid: bool = Field(
+        default=False,
+        description="Rows that give neither a number nor a key are skipped, not an error.",
+        examples=[True],
+    )
+    allow_empty: bool = Field(
+        default=False, description="A list without rows is not an error.", examples=[True]
+    )
 
     @field_validator("phone", "key")
     @classmethod
@@ -171,8 +199,10 @@ class _Suppression(Declared):
 class CsvSuppression(_Suppression):
     """A CSV file of people never to call."""
 
-    type: Literal["csv"] = Field(description=_TYPES)
-    path: CsvPath = Field(min_length=1, description="Relative to the campaign file.")
+    type: Literal["csv"] = Field(description=_TYPES, examples=["csv"])
+    path: CsvPath = Field(
+        min_length=1, description="Relative to the campaign file.", examples=["do-not-call.csv"]
+    )
 
 
 class JsonlSuppression(_Suppression):
@@ -186,7 +216,9 @@ class InlineSuppression(_Suppression):
     """People never to call, written in the campaign file itself."""
 
     type: Literal["inline"] = Field(description=_TYPES)
-    rows: list[dict[str, Cell]] = Field(description="Mappings of column to value.")
+    rows: list[dict[str, Cell]] = Field(
+        description="Mappings of column to value.", examples=[[{"phone": "+16175550199"}]]
+    )
 
 
 Suppression = Annotated[
@@ -198,39 +230,59 @@ Suppression = Annotated[
 class Contacts(Declared):
     """Who is called."""
 
-    sources: list[Source] = Field(min_length=1, description="Where the rows come from, in this order.")
-    phone: Template = Field(description="The number to call, as people write it.")
+    sources: list[Source] = Field(
+        min_length=1,
+        description="Where the rows come from, in this order.",
+        examples=[[{"type": "csv", "path": "contacts/visits.csv"}]],
+    )
+    phone: Template = Field(
+        description="The number to call, as people write it.", examples=["{{ row['Phone Number'] }}"]
+    )
     key: Template | None = Field(
-        None, description="Who this is: stable and unique. Default: the number in E.164 form."
+        None,
+        description="Who this is: stable and unique. Default: the number in E.164 form.",
+        examples=["{{ row.visit_id }}"],
     )
     region: Country | None = Field(
         None,
         description="The country (ISO 3166, such as US) of numbers written without a country code.",
+        examples=["US"],
     )
     timezone: ZoneTemplate | None = Field(
-        None, description="The contact's IANA zone. Default, and where empty: all zones of the number."
+        None,
+        description="The contact's IANA zone. Default, and where empty: all zones of the number.",
+        examples=["{{ row.tz }}"],
     )
     where: Condition | None = Field(
         None,
         description="Calls only rows for which this is true, yes, y, 1, on, t or a number other than 0.",
+        examples=["{{ row.consent == 'Y' }}"],
     )
-    priority: Template | None = Field(None, description="A number; higher is called first.")
+    priority: Template | None = Field(
+        None, description="A number; higher is called first.", examples=["{{ row.risk | int }}"]
+    )
     not_before: Template | None = Field(
-        None, description="No call before this local date (2026-12-01) or RFC 3339 instant."
+        None,
+        description="No call before this local date (2026-12-01) or RFC 3339 instant.",
+        examples=["{{ row.visit_date | add_days(2) }}"],
     )
     not_after: Template | None = Field(
-        None, description="No call after this local date (inclusive) or RFC 3339 instant."
+        None,
+        description="No call after this local date (inclusive) or RFC 3339 instant.",
+        examples=["{{ row.visit_date | add_days(14) }}"],
     )
     suppress: list[Suppression] = Field(
-        default_factory=list, description="Lists of people who are never called."
+        default_factory=list,
+        description="Lists of people who are never called.",
+        examples=[[{"type": "csv", "path": "do-not-call.csv", "phone": "{{ row.phone }}"}]],
     )
 
 
 class DateRange(Declared):
     """Local dates, both inclusive."""
 
-    from_: LocalDate = Field(alias="from", description="The first date.")
-    to: LocalDate = Field(description="The last date.")
+    from_: LocalDate = Field(alias="from", description="The first date.", examples=["2026-12-24"])
+    to: LocalDate = Field(description="The last date.", examples=["2026-12-26"])
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -252,8 +304,10 @@ class DateRange(Declared):
 class CampaignDates(Declared):
     """The first and last local date of the campaign, both inclusive; either may be left out."""
 
-    from_: LocalDate | None = Field(None, alias="from", description="Default: today.")
-    to: LocalDate | None = Field(None, description="Default: 30 days on.")
+    from_: LocalDate | None = Field(
+        None, alias="from", description="Default: today.", examples=["2026-12-01"]
+    )
+    to: LocalDate | None = Field(None, description="Default: 30 days on.", examples=["2026-12-14"])
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -267,8 +321,10 @@ class CampaignDates(Declared):
 class Holidays(Declared):
     """Public holidays on which nobody is called."""
 
-    country: Country = Field(description="ISO 3166 country, such as US.")
-    subdivision: str | None = Field(None, min_length=1, description="State or province, such as MA.")
+    country: Country = Field(description="ISO 3166 country, such as US.", examples=["US"])
+    subdivision: str | None = Field(
+        None, min_length=1, description="State or province, such as MA.", examples=["MA"]
+    )
 
 
 class CallingWindows(Declared):
@@ -276,15 +332,22 @@ class CallingWindows(Declared):
     contact.
     """
 
-    timezone: str = Field("contact", description="`contact` (each contact's own) or one IANA name for all.")
+    timezone: str = Field(
+        "contact",
+        description="`contact` (each contact's own) or one IANA name for all.",
+        examples=["contact"],
+    )
     dates: CampaignDates = Field(default_factory=CampaignDates)  # type: ignore[arg-type]
     weekly: dict[DaySpec, HoursSpec] = Field(
         json_schema_extra={"minProperties": 1},
         description="Local hours by day: `mon`, `mon-fri`, `sat,sun` or `daily`; `closed` shuts a day.",
+        examples=[{"mon-fri": "17:15-20:30", "sat": ["10:15-12:30", "13:15-16:00"]}],
     )
     holidays: Holidays | None = Field(None, description="Closed on the public holidays of this place.")
     blackout: list[LocalDate | DateRange] = Field(
-        default_factory=list, description="Local dates on which nobody is called."
+        default_factory=list,
+        description="Local dates on which nobody is called.",
+        examples=[["2026-12-05", {"from": "2026-12-24", "to": "2026-12-26"}]],
     )
     rules: list[str] = Field(
         default_factory=list,
@@ -292,7 +355,7 @@ class CallingWindows(Declared):
         description="Rule presets. Not supported yet.",
     )
     close_margin: Duration = Field(
-        300, description="The last moment to dial is this long before a window closes."
+        300, description="The last moment to dial is this long before a window closes.", examples=["10m"]
     )
 
     @field_validator("timezone")
@@ -365,9 +428,12 @@ class RetryPolicy(Declared):
         }
     )
 
-    max_attempts: int = Field(1, ge=1, le=10, description="Dials inside one window, 1 to 10.")
+    max_attempts: int = Field(1, ge=1, le=10, description="Dials inside one window, 1 to 10.", examples=[3])
     reattempt_wait: Duration | None = Field(
-        None, validate_default=True, description="Time between two dials: 1m to 24h. Needed above 1 attempt."
+        None,
+        validate_default=True,
+        description="Time between two dials: 1m to 24h. Needed above 1 attempt.",
+        examples=["45m"],
     )
     rounds: int = Field(
         1,
@@ -411,13 +477,15 @@ class Pacing(Declared):
     """How fast calls start, and how long ahead their requests go out."""
 
     calls_per_minute: int | None = Field(
-        None, ge=1, le=60_000, description="Default: what the request rate allows."
+        None, ge=1, le=60_000, description="Default: what the request rate allows.", examples=[30]
     )
     spread: Literal["front", "even"] = Field(
-        "front", description="front: as early as the pace allows; even: over the whole window."
+        "front",
+        description="front: as early as the pace allows; even: over the whole window.",
+        examples=["even"],
     )
     queue_ahead: Duration = Field(
-        300, description="The request goes to Insight this long before the call may start."
+        300, description="The request goes to Insight this long before the call may start.", examples=["10m"]
     )
 
 
@@ -432,26 +500,48 @@ class Campaign(Declared):
     """A voice-survey campaign on Plum Insight."""
 
     version: Annotated[Literal[1], BeforeValidator(_no_boolean)] = Field(
-        description="The version of this file format."
+        description="The version of this file format.", examples=[1]
     )
-    name: Name = Field(description="Immutable identity: the ledger remembers under this name who was called.")
-    description: str = Field("", description="What the campaign is for, in people's words.")
+    name: Name = Field(
+        description="Immutable identity: the ledger remembers under this name who was called.",
+        examples=["clinic-followup"],
+    )
+    description: str = Field(
+        "",
+        description="What the campaign is for, in people's words.",
+        examples=["Satisfaction survey, two days after the visit"],
+    )
     survey: Survey
     contacts: Contacts
     calling_windows: CallingWindows
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)  # type: ignore[arg-type]
     pacing: Pacing = Field(default_factory=Pacing)  # type: ignore[arg-type]
-    caller_id: PhoneTemplate | None = Field(None, description="The number people see, in E.164 form.")
+    caller_id: PhoneTemplate | None = Field(
+        None, description="The number people see, in E.164 form.", examples=["+16175550100"]
+    )
     post_dial: KeysTemplate | None = Field(
-        None, description="Keys pressed after the call connects: digits, * # and , only."
+        None,
+        description="Keys pressed after the call connects: digits, * # and , only.",
+        examples=["{{ row.extension }}"],
     )
     metadata: dict[MetadataName, Template] = Field(
-        default_factory=dict, max_length=500, description="Metadatabase columns and their values."
+        default_factory=dict,
+        max_length=500,
+        description="Metadatabase columns and their values.",
+        examples=[{"first_name": "{{ row.first_name | title }}"}],
     )
-    result_url: UrlTemplate | None = Field(None, description="Where Insight posts the result of each call.")
+    result_url: UrlTemplate | None = Field(
+        None,
+        description="Where Insight posts the result of each call.",
+        examples=["https://hooks.example.org/insight"],
+    )
     vars: dict[str, Constant] = Field(
-        default_factory=dict, description="Constants for templates: {{ vars.site }}."
+        default_factory=dict,
+        description="Constants for templates: {{ vars.site }}.",
+        examples=[{"site": "Boston"}],
     )
     silence: Silence = Field(
-        default_factory=dict, description="Warnings that are not told, each with the reason why."
+        default_factory=dict,
+        description="Warnings that are not told, each with the reason why.",
+        examples=[{"on_the_hour": "agreed with Plum"}],
     )

@@ -5,8 +5,9 @@ Pure. Every check raises `PydanticCustomError` with a stable code, and a `hint` 
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -20,6 +21,23 @@ from runner.campaign.templates import compile_condition, compile_template
 from runner.campaign.zone_hints import zone_hint
 
 Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a kind of value is written, for the reference of the campaign file."""
+
+    takes: str
+    is_template: bool = False
+    show: Callable[[Any], str] = str
+    """Writes a value as people would write it in the file."""
+
+
+def _duration_text(seconds: int) -> str:
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
 
 
 def _matching(pattern: str, code: str, message: str, hint: str) -> tuple[object, ...]:
@@ -60,6 +78,7 @@ Duration = Annotated[
     WithJsonSchema(
         {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,9}[smh]?$"}]}
     ),
+    Written("duration", show=_duration_text),
 ]
 """Seconds."""
 
@@ -80,10 +99,10 @@ def _readable(read: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-Template = Annotated[str, _readable(compile_template)]
+Template = Annotated[str, _readable(compile_template), Written("text", is_template=True)]
 """Text with {{ }} over `row` and `vars`; see `runner.campaign.templates`."""
 
-Condition = Annotated[str, _readable(compile_condition)]
+Condition = Annotated[str, _readable(compile_condition), Written("condition", is_template=True)]
 """A template that decides on yes or no; see `runner.campaign.conditions`."""
 
 
@@ -100,9 +119,11 @@ def _not_filled_in(what: str, hint: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Constant = Annotated[Scalar, _not_filled_in("constants are", "write the template where the value is used")]
+Constant = Annotated[
+    Scalar, Written("value"), _not_filled_in("constants are", "write the template where the value is used")
+]
 
-Cell = Annotated[Scalar | None, _not_filled_in("rows are", "write the value itself")]
+Cell = Annotated[Scalar | None, Written("value"), _not_filled_in("rows are", "write the value itself")]
 """A value of an inline row."""
 
 
@@ -175,13 +196,13 @@ def _url(text: str) -> None:
         )
 
 
-ZoneTemplate = Annotated[Template, _if_constant(known_zone)]
+ZoneTemplate = Annotated[Template, _if_constant(known_zone), Written("time zone", is_template=True)]
 
-PhoneTemplate = Annotated[Template, _if_constant(_phone)]
+PhoneTemplate = Annotated[Template, _if_constant(_phone), Written("phone number", is_template=True)]
 
-KeysTemplate = Annotated[Template, _if_constant(_keys)]
+KeysTemplate = Annotated[Template, _if_constant(_keys), Written("phone keys", is_template=True)]
 
-UrlTemplate = Annotated[Template, _if_constant(_url)]
+UrlTemplate = Annotated[Template, _if_constant(_url), Written("web address", is_template=True)]
 
 
 def _date(value: str) -> str:
@@ -202,6 +223,7 @@ LocalDate = Annotated[
     str,
     AfterValidator(_date),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
+    Written("date"),
 ]
 """A date in the contact's own zone, as quoted ISO text."""
 
@@ -232,8 +254,8 @@ _SUFFIXES = {
 }
 _SAVE_AS_CSV = "save the table as CSV (UTF-8), and name that file"
 
-CsvPath = Annotated[str, _of_type("csv")]
-JsonlPath = Annotated[str, _of_type("jsonl")]
+CsvPath = Annotated[str, _of_type("csv"), Written("path")]
+JsonlPath = Annotated[str, _of_type("jsonl"), Written("path")]
 
 
 Identifier = Annotated[
@@ -260,6 +282,7 @@ Country = Annotated[
     str,
     *_matching("[A-Z]{2}", "bad_country", "this is no country code", "two capitals of ISO 3166, such as US"),
     AfterValidator(_country),
+    Written("country code"),
 ]
 
 
@@ -305,4 +328,9 @@ def _hours(spec: str | list[str]) -> str | list[str]:
 
 DaySpec = Annotated[str, AfterValidator(_days), Field(json_schema_extra={"pattern": hours.DAYS_PATTERN})]
 
-HoursSpec = Annotated[str | list[str], AfterValidator(_hours), WithJsonSchema(hours.SPEC_SCHEMA)]
+HoursSpec = Annotated[
+    str | list[str],
+    AfterValidator(_hours),
+    WithJsonSchema(hours.SPEC_SCHEMA),
+    Written("hours, or a list of hours"),
+]

@@ -1,0 +1,8 @@
+"""Writes schemas/README.md from the models."""
+
+from pathlib import Path
+
+from runner.campaign.reference import keys
+from runner.reports.reference import reference_markdown
+
+Path("schemas/README.md").write_text(reference_markdown(keys()), encoding="utf-8")

@@ -1,0 +1,81 @@
+"""The reference of the campaign file is complete, true to the models, and its examples are valid."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner.campaign.loader import parse_campaign
+from runner.campaign.reference import keys, keys_at
+from runner.campaign.schema import campaign_schema
+from runner.errors import UsageError
+from runner.reports.reference import reference_markdown
+
+ROOT = Path(__file__).parents[3]
+LISTS = ("contacts.sources.", "contacts.suppress.", "calling_windows.blackout.")
+"""Keys below these belong to an entry of a list, whose own example shows them together."""
+
+
+def test_schemas_readme_is_what_the_models_give():
+    assert (ROOT / "schemas" / "README.md").read_text(encoding="utf-8") == reference_markdown(keys())
+
+
+def test_every_key_of_the_json_schema_has_an_entry():
+    schema = campaign_schema()
+    names = {
+        name for each in (schema, *schema["definitions"].values()) for name in each.get("properties", {})
+    }
+    assert names <= {key.name for key in keys()}
+
+
+def test_the_examples_together_are_a_valid_campaign():
+    campaign = {}
+    for key in keys():
+        if key.example and not key.path.startswith(LISTS):
+            place = campaign
+            *above, last = key.path.split(".")
+            for name in above:
+                place = place.setdefault(name, {})
+            place[last] = json.loads(key.example)
+    campaign["vars"]["site"] = "Boston"
+    parse_campaign(json.dumps(campaign), "campaign.yaml")
+
+
+def test_a_key_that_only_some_types_have_names_them():
+    (rows,) = keys_at("contacts.sources.rows")
+    assert rows.meaning.endswith("Only with type inline.")
+    (kind,) = keys_at("contacts.sources.type")
+    assert kind.takes == "`csv`, `jsonl` or `inline`"
+
+
+def test_a_mapping_is_described_with_the_keys_below_it():
+    assert [key.path for key in keys_at("pacing")] == [
+        "pacing",
+        "pacing.calls_per_minute",
+        "pacing.spread",
+        "pacing.queue_ahead",
+    ]
+
+
+def test_an_unknown_key_is_answered_with_the_one_that_was_meant():
+    with pytest.raises(UsageError) as caught:
+        keys_at("weekly")
+    assert caught.value.hint == "did you mean `calling_windows.weekly`?"
+
+
+def test_runner_schema_describes_one_key():
+    shown = subprocess.run(
+        [Path(sys.executable).with_name("runner"), "schema", "pacing.queue_ahead"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert shown.splitlines() == [
+        "pacing.queue_ahead",
+        "  takes:   duration",
+        "  default: 5m",
+        "  meaning: The request goes to Insight this long before the call may start.",
+        '  example: queue_ahead: "10m"',
+    ]
