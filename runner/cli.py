@@ -26,7 +26,7 @@ _OUTPUT_FAILS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What files of our own cannot do is said where they are written."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_YEARS = range(2000, 2100)
+_YEARS = range(2000, 3000)
 """For which a plan can be asked."""
 
 app = typer.Typer(
@@ -470,7 +470,7 @@ def _instant(text: str | None) -> float | None:
     if instant.year not in _YEARS:
         raise UsageError(
             f"--as-of {text} is not in the years {_YEARS[0]} to {_YEARS[-1]}",
-            hint="time zones and holidays are not known for other years",
+            hint="plans are made for these years only",
         )
     return instant.timestamp()
 

@@ -23,6 +23,8 @@ OLDEST_LIST_DAYS = 30
 """As an example, US telemarketers may use the national registry for 31 days (47 CFR 64.1200(c)(2)(i)(D))."""
 
 _DAY = 86_400
+_MOST_NAMED = 3
+"""Other campaigns that a warning names."""
 
 
 def of_ledger(
@@ -36,21 +38,35 @@ def of_ledger(
     elsewhere = bound_elsewhere(seen, settings, identity)
     if elsewhere:
         yield _warning(loaded, WarningCode.BOUND_ELSEWHERE, elsewhere, ("name",), BOUND_ELSEWHERE_HINT)
+    yield from _shared_instance(loaded, settings, ledger, now)
+
+
+def _shared_instance(
+    loaded: LoadedCampaign, settings: Settings, ledger: Ledger, now: float
+) -> Iterator[Diagnostic]:
     survey = loaded.campaign.survey
     here = origin(settings.insight_base_url)
-    for other in neighbors(
-        ledger.engine, loaded.campaign.name, survey.survey_id, survey.instance_id, here, now
-    ):
-        yield _warning(
-            loaded,
-            WarningCode.SHARED_INSTANCE,
-            f"campaign {other.campaign} of this ledger calls for the same survey instance: "
-            f"{other.waiting:,} call{'' if other.waiting == 1 else 's'} waiting, {other.sent:,} sent in the "
-            "last 30 days",
-            ("survey", "instance_id"),
-            "nobody is called twice by one campaign, but somebody on the lists of both is; and "
-            "`cancel --pending-at-insight` of one takes the other's calls too",
-        )
+    others = neighbors(ledger.engine, loaded.campaign.name, survey.survey_id, survey.instance_id, here, now)
+    if not others:
+        return
+    # Those with calls to come matter most.
+    others.sort(key=lambda other: -other.waiting)
+    named = [
+        f"{other.campaign} ({other.waiting:,} call{'' if other.waiting == 1 else 's'} waiting, "
+        f"{other.sent:,} sent in the last 30 days)"
+        for other in others[:_MOST_NAMED]
+    ]
+    if len(others) > _MOST_NAMED:
+        named.append(f"and {len(others) - _MOST_NAMED:,} more")
+    have = "another campaign" if len(others) == 1 else f"{len(others):,} other campaigns"
+    yield _warning(
+        loaded,
+        WarningCode.SHARED_INSTANCE,
+        f"{have} of this ledger used the same survey instance lately: {', '.join(named)}",
+        ("survey", "instance_id"),
+        "nobody is called twice by one campaign, but somebody on the lists of two is; and "
+        "`cancel --pending-at-insight` of one takes the others' calls too",
+    )
 
 
 def of_rows(

@@ -44,7 +44,7 @@ def print_explanations(
     )
     console = Console()
     for each in withdrawn if not found else ():
-        when = local_time(each.start_timestamp, ("UTC",))
+        when = local_time(each.start_timestamp, each.timezones)
         console.print(f"withdrawn: {each.reason}. The call was planned for {when}.", soft_wrap=True)
     for entry in found[:_MOST_ROWS]:
         source, row = _row(entry, loaded, SourceReader(prepared.folder, notices=[]))

@@ -31,8 +31,8 @@ from runner.settings import Settings
 from runner.staging import SqliteStaging
 
 NO_HISTORY = (
-    "no history here: this ledger knows of no call of this campaign; "
-    "if it was applied before, check RUNNER_LEDGER_URL\n"
+    "This is the first plan: the ledger holds no calls of this campaign yet.\n"
+    "If the campaign was applied before, check RUNNER_LEDGER_URL.\n"
 )
 
 

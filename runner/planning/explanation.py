@@ -17,7 +17,7 @@ from runner.planning.advice import Advice, advice
 from runner.planning.day_rules import DayRules, Location, Place, Stretch
 from runner.planning.placement import Placement
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
-from runner.planning.plan_view import MASKED
+from runner.planning.plan_view import MASKED, constant_metadata
 from runner.planning.windows import Window
 from runner.planning.zones import Origin, UnknownTimezoneError, ZoneSet, zones_for
 
@@ -348,11 +348,12 @@ class _Explainer:
             if suffix in request.phone_number:
                 value = request.phone_number.partition(suffix)[2].partition(";")[0]
                 yield Step(name=field, value=self._shown(value), place=self._place(field))
+        constant = constant_metadata(self._campaign)
         for name, value in request.metadata.items():
             template = self._campaign.metadata[name]
             yield Step(
                 name=f"metadata[{name}]",
-                value=self._shown(value) if value else "empty",
+                value=(value if name in constant else self._shown(value)) or "empty",
                 because=template if "\n" not in template else "a template of several lines",
                 place=self._place("metadata", name),
             )
@@ -390,7 +391,7 @@ class _Explainer:
         return key if self._given.show_contacts else self._given.identity.label(key)
 
     def _shown(self, value: str) -> str:
-        return value if self._given.show_contacts else MASKED
+        return value if self._given.show_contacts or not value else MASKED
 
     def _blurred(self, text: str) -> str:
         """How the number is written, without what it is: the form is what goes wrong."""

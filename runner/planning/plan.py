@@ -248,6 +248,8 @@ class Withdrawal:
     round: int
     reason: str
     start_timestamp: int
+    timezones: tuple[str, ...]
+    """Those of the contact, as the call was planned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +270,10 @@ class Tally:
     starts: Mapping[date, Mapping[int, int]]
     """How many calls start in each hour of each local day of the contacts, in order."""
     first_start: int | None
+    first_zones: tuple[str, ...]
+    """Of a contact whose call starts first."""
     last_start: int | None
+    last_zones: tuple[str, ...]
     short: int
     """Calls that have time for fewer attempts than they may have."""
     fewest_attempts: int

@@ -12,6 +12,7 @@ from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.hours import WeeklyHours
 from runner.campaign.model import Campaign
 from runner.campaign.silence import Silenced
+from runner.campaign.templates import compile_template
 from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
@@ -75,6 +76,7 @@ class WithdrawalView:
     round: int
     reason: str
     start_timestamp: int
+    timezones: tuple[str, ...] = ("UTC",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ class PlanView:
 
 def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contacts: bool) -> PlanView:
     """Masked unless `show_contacts`; then numbers, keys and metadata are exactly what will be sent."""
-    viewer = _Viewer(identity, show_contacts=show_contacts)
+    viewer = _Viewer(identity, constant_metadata(campaign), show_contacts=show_contacts)
     return PlanView(
         plan_id=plan.plan_id,
         campaign=plan.campaign,
@@ -136,6 +138,13 @@ def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contac
     )
 
 
+def constant_metadata(campaign: Campaign) -> frozenset[str]:
+    """The names of values that are the same for every contact: they stand in the campaign file."""
+    return frozenset(
+        name for name, source in campaign.metadata.items() if not compile_template(source).reads_row
+    )
+
+
 def tally_of(plan: PlanView) -> Tally:
     """What the plan comes to."""
     if plan.tally is not None:
@@ -151,8 +160,9 @@ def tally_of(plan: PlanView) -> Tally:
 
 
 class _Viewer:
-    def __init__(self, identity: Identity, *, show_contacts: bool) -> None:
+    def __init__(self, identity: Identity, constant: frozenset[str], *, show_contacts: bool) -> None:
         self._identity = identity
+        self._constant = constant
         self._show = show_contacts
 
     def call(self, call: PlannedCall) -> CallView:
@@ -171,7 +181,7 @@ class _Viewer:
             reattempt_wait=request.reattempt_wait,
             attempts_that_fit=call.attempts_that_fit,
             phone_number=request.phone_number if self._show else _masked_dial_string(phone, request),
-            metadata=dict(request.metadata) if self._show else _masked(request.metadata),
+            metadata={name: self._metadata_value(name, value) for name, value in request.metadata.items()},
             result_url=self._value(request.result_url),
             change=difference.change,
             reason=difference.reason,
@@ -200,19 +210,18 @@ class _Viewer:
             round=withdrawal.round,
             reason=withdrawal.reason,
             start_timestamp=withdrawal.start_timestamp,
+            timezones=withdrawal.timezones,
         )
 
     def _contact(self, key: str) -> str:
         return key if self._show else self._identity.label(key)
 
+    def _metadata_value(self, name: str, value: str) -> str:
+        return value if name in self._constant else self._value(value)
+
     def _value(self, value: str) -> str:
         """That a value is empty is worth seeing, and tells nothing of anybody."""
         return value if self._show or not value else MASKED
-
-
-def _masked(metadata: Mapping[str, str]) -> Mapping[str, str]:
-    """That a value is empty is worth seeing, and tells nothing of anybody."""
-    return {name: value and MASKED for name, value in metadata.items()}
 
 
 def _masked_dial_string(masked_phone: str, request: CallRequest) -> str:

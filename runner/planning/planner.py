@@ -197,7 +197,11 @@ class _Planner:
                 continue
             reason = f"{exclusion.reason.value}: {exclusion.detail}" if exclusion else GONE
             yield Withdrawal(
-                key=known.key, round=known.round, reason=reason, start_timestamp=known.start_timestamp
+                key=known.key,
+                round=known.round,
+                reason=reason,
+                start_timestamp=known.start_timestamp,
+                timezones=known.timezones,
             )
 
     def _plan_id(self, withdrawals: Iterable[Withdrawal]) -> str:

@@ -43,8 +43,9 @@ class Tallying:
     def __init__(self) -> None:
         self._calls: Counter[_Group] = Counter()
         self._latest_starts: dict[_Group, int] = {}
-        self._first: int | None = None
-        self._last: int | None = None
+        self._first: tuple[int, str] | None = None
+        self._last: tuple[int, str] | None = None
+        """(start, zones). Of those at the same moment the zones decide, so that the order does not."""
         self._short = 0
         self._fewest = 0
         self._excluded: Counter[Reason] = Counter()
@@ -65,8 +66,9 @@ class Tallying:
         group = _Group(start // _STEP, redialled_until, zones, home, change, reason)
         self._calls[group] += 1
         self._latest_starts[group] = max(start, self._latest_starts.get(group, start))
-        self._first = start if self._first is None or start < self._first else self._first
-        self._last = start if self._last is None or start > self._last else self._last
+        moment = start, zones
+        self._first = moment if self._first is None or moment < self._first else self._first
+        self._last = moment if self._last is None or moment > self._last else self._last
 
     def add_short(self, attempts: int) -> None:
         """That one of the calls has time for so many attempts only."""
@@ -91,8 +93,10 @@ class Tallying:
         return Tally(
             changes=dict(changes),
             starts=self._local_starts(),
-            first_start=self._first,
-            last_start=self._last,
+            first_start=self._first[0] if self._first else None,
+            first_zones=split_zones(self._first[1]) if self._first else (),
+            last_start=self._last[0] if self._last else None,
+            last_zones=split_zones(self._last[1]) if self._last else (),
             short=self._short,
             fewest_attempts=self._fewest,
             excluded=dict(self._excluded),

@@ -8,7 +8,7 @@ from rich.text import Text
 from runner.contacts.identity import Identity
 from runner.ledger.chronicle import Entry
 from runner.reports.lines import tell
-from runner.reports.times import rfc3339
+from runner.reports.times import machine_time
 
 
 def print_history(console: Console, entries: Iterable[Entry], identity: Identity) -> None:
@@ -17,7 +17,7 @@ def print_history(console: Console, entries: Iterable[Entry], identity: Identity
 
 def _line(entry: Entry, identity: Identity) -> Text:
     who = f"{identity.label(entry.key)} [{entry.ref}] " if entry.key else ""
-    line = Text(f"{rfc3339(entry.at)} {who}")
+    line = Text(f"{machine_time(entry.at)} {who}")
     line.append(entry.what, style="bold")
     if entry.reason:
         line.append(f": {entry.reason}")

@@ -91,11 +91,10 @@ def verdict(plan: PlanView) -> str:
         return f"apply withdraws {count(counts['withdrawn'], 'call')}, and calls nobody."
     counted = tally_of(plan)
     first, last = counted.first_start or 0, counted.last_start or 0
-    zones = ("UTC",)
     if first == last:
-        return f"The call may start {local_time(first, zones)}."
-    since, until = local_times(first, last, zones)
-    return f"Calls may start from {since} to {until}."
+        return f"The call may start {local_time(first, counted.first_zones)}."
+    since, until = local_times(first, last, counted.first_zones, counted.last_zones)
+    return f"Calls may start from {since} to {until}, by the contacts' own clocks."
 
 
 def refusal(plan: PlanView) -> str:
@@ -143,7 +142,7 @@ def change_groups(plan: PlanView, most_rows: int) -> list[ChangeGroup]:
     for withdrawal in plan.withdrawals:
         # The rest of the reason tells each apart, such as the line of a list.
         reason, _, detail = withdrawal.reason.partition(": ")
-        planned = f"planned for {local_time(withdrawal.start_timestamp, ('UTC',))}"
+        planned = f"planned for {local_time(withdrawal.start_timestamp, withdrawal.timezones)}"
         withdrawn[reason].append((withdrawal.contact, detail or planned))
     groups += [
         ChangeGroup(kind="withdrawn", reason=reason, count=len(found), rows=found[:most_rows])

@@ -20,7 +20,7 @@ from runner.reports.plan_facts import (
     short_of_attempts,
     verdict,
 )
-from runner.reports.times import local_time, rfc3339
+from runner.reports.times import local_time, machine_time, rfc3339
 
 FIRST_ROWS = 3
 """How many rows of each reason, and how many requests, are shown."""
@@ -43,10 +43,11 @@ def print_plan(console: Console, plan: PlanView) -> None:
             *_section("The first requests", _requests(plan.calls)),
             Text(),
             Text(
-                f"as of {rfc3339(plan.as_of)} · tzdata {plan.versions.tzdata} · phonenumbers "
-                f"{plan.versions.phonenumbers} · holidays {plan.versions.holidays}",
+                f"tzdata {plan.versions.tzdata} · phonenumbers {plan.versions.phonenumbers} · holidays "
+                f"{plan.versions.holidays}",
                 style="dim",
             ),
+            Text(f"as of {machine_time(plan.as_of)} ({rfc3339(plan.as_of)})", style="dim"),
             Text(f"plan {plan.plan_id}", style="dim"),
         ],
     )
@@ -159,7 +160,7 @@ def zone_names(names: Sequence[str]) -> str:
 
 def request_fields(call: CallView) -> Iterable[tuple[str, str]]:
     """The parameters of the request, and when it leaves, as people read them."""
-    yield "leaves at", f"{rfc3339(call.queue_at)}"
+    yield "leaves at", local_time(call.queue_at, call.timezones)
     yield "phone_number", call.phone_number
     yield "start_timestamp", f"{call.start_timestamp}  {local_time(call.start_timestamp, call.timezones)}"
     yield "end_timestamp", f"{call.end_timestamp}  {local_time(call.end_timestamp, call.timezones)}"

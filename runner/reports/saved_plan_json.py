@@ -64,8 +64,9 @@ def _check_sense(view: PlanView) -> None:
     instants = [view.as_of, *(withdrawal.start_timestamp for withdrawal in view.withdrawals)]
     for call in view.calls:
         instants += [call.queue_at, call.start_timestamp, call.end_timestamp, call.start_before or 0]
-        if not call.timezones or not timezones.names().issuperset(call.timezones):
-            raise ValueError("a zone that does not exist")
+    zone_sets = [each.timezones for each in view.calls] + [each.timezones for each in view.withdrawals]
+    if not all(zones and timezones.names().issuperset(zones) for zones in zone_sets):
+        raise ValueError("a zone that does not exist")
     if not all(0 <= instant < _LATEST for instant in instants):
         raise ValueError("an instant that no calendar has")
     if len(view.hours.weekly) != _DAYS_A_WEEK or _SUMMARY - view.summary.keys():

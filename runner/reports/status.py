@@ -12,7 +12,7 @@ from runner.ledger.overview import Overview
 from runner.ledger.states import PROBLEMS, CallState
 from runner.reports.halt import halt_words
 from runner.reports.lines import columns, tell
-from runner.reports.times import due_words, rfc3339
+from runner.reports.times import due_words, machine_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     for problem in seen.problems:
         yield Text.assemble(
             f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}) ",
-            (f"sent {rfc3339(problem.sent_at)} by {problem.sender}: {problem.reason}", "dim"),
+            (f"sent {machine_time(problem.sent_at)} by {problem.sender}: {problem.reason}", "dim"),
         )
     if seen.states[CallState.UNCERTAIN]:
         yield Text("  Find out at Insight whether the uncertain calls are there, then say so:")

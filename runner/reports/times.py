@@ -10,6 +10,11 @@ def rfc3339(instant: float) -> str:
     return datetime.fromtimestamp(int(instant), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def machine_time(instant: float) -> str:
+    """`2026-12-01 11:00:00 EST`: the time of this machine, for who sits at it."""
+    return f"{datetime.fromtimestamp(int(instant)).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
 def clock_time(instant: float) -> str:
     """`16:00:05Z`, for log lines."""
     return datetime.fromtimestamp(int(instant), UTC).strftime("%H:%M:%SZ")
@@ -21,15 +26,18 @@ def local_time(instant: int, zones: tuple[str, ...], *, seconds: bool = False) -
     return f"{local:%a %Y-%m-%d %H:%M}{f':{local:%S}' if seconds else ''} {local.tzname()}"
 
 
-def local_times(first: int, second: int, zones: tuple[str, ...]) -> tuple[str, str]:
+def local_times(
+    first: int, second: int, zones: tuple[str, ...], second_zones: tuple[str, ...] = ()
+) -> tuple[str, str]:
     """Both, with their seconds where they would look the same without."""
     seconds = first // 60 == second // 60
-    return local_time(first, zones, seconds=seconds), local_time(second, zones, seconds=seconds)
+    later = local_time(second, second_zones or zones, seconds=seconds)
+    return local_time(first, zones, seconds=seconds), later
 
 
 def due_words(instant: float, now: float) -> str:
-    """`2026-12-01T16:00:00Z`, or `now, since` then."""
-    return f"{'now, since ' if instant <= now else ''}{rfc3339(instant)}"
+    """`2026-12-01 11:00:00 EST`, or `now, since` then."""
+    return f"{'now, since ' if instant <= now else ''}{machine_time(instant)}"
 
 
 def duration(seconds: float) -> str:

@@ -37,7 +37,7 @@ def test_the_sandbox_says_how_to_practise_with_a_ledger_of_its_own_which_goes_wi
     end(process, 2)
     assert not ledger.parent.exists()
     del ready.environment["RUNNER_LEDGER_URL"]
-    assert "no history here" in ready.run("plan", "campaign.yaml").stderr
+    assert "This is the first plan" in ready.run("plan", "campaign.yaml").stderr
 
 
 def test_the_summary_names_a_stand_in_by_its_address(ready, sandbox):

@@ -135,26 +135,37 @@ def test_a_plan_as_of_a_later_day_does_not_age_the_lists(plan):
     assert "old_suppression_list" not in plan("", "--as-of", "2999-01-01T00:00:00Z")
 
 
+def _apply_elsewhere(ledger, settings, name, now):
+    binding = Binding(
+        campaign=name,
+        survey_id="48211",
+        instance_id="3",
+        account="",
+        origin=origin(settings.insight_base_url),
+    )
+    ledger.begin_run(binding, _plan_of_one_call(name, now), Runner(host="here", pid=1), now)
+
+
 def test_another_campaign_on_the_same_instance_is_warned_of(found):
     settings = load_settings()
     now = int(time.time())
     with closing(Ledger.open(settings.ledger_url)) as ledger:
-        ledger.begin_run(
-            Binding(
-                campaign="spring-wave",
-                survey_id="48211",
-                instance_id="3",
-                account="",
-                origin=origin(settings.insight_base_url),
-            ),
-            _plan_of_one_call("spring-wave", now),
-            Runner(host="here", pid=1),
-            now,
-        )
+        _apply_elsewhere(ledger, settings, "spring-wave", now)
     (warning,) = found()
     assert (warning["code"], warning["line"], warning["col"]) == ("shared_instance", 3, 43)
-    assert "spring-wave" in warning["message"]
-    assert "1 call waiting" in warning["message"]
+    assert "spring-wave (1 call waiting, 0 sent in the last 30 days)" in warning["message"]
+
+
+def test_many_other_campaigns_on_the_same_instance_are_one_warning(found):
+    settings = load_settings()
+    now = int(time.time())
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        for number in range(5):
+            _apply_elsewhere(ledger, settings, f"wave-{number}", now)
+    (warning,) = found()
+    assert warning["code"] == "shared_instance"
+    assert warning["message"].startswith("5 other campaigns of this ledger")
+    assert warning["message"].endswith("and 2 more")
 
 
 def test_plan_says_in_one_line_what_is_silenced_and_why(folder, plan):

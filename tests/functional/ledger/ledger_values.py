@@ -76,7 +76,8 @@ def plan(*calls, withdrawals=(), stamp="[]"):
         exclusions=(),
         tally=Tallying().tally(),
         withdrawals=tuple(
-            Withdrawal(key=key, round=1, reason=reason, start_timestamp=NOW) for key, reason in withdrawals
+            Withdrawal(key=key, round=1, reason=reason, start_timestamp=NOW, timezones=("America/New_York",))
+            for key, reason in withdrawals
         ),
         history_stamp=stamp,
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),

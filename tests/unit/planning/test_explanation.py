@@ -19,6 +19,7 @@ from runner.contacts.identity import Identity
 from runner.planning.advice import Advice, Remedy
 from runner.planning.explanation import Circumstances, Subject, explain
 from runner.planning.plan import Standing
+from runner.planning.plan_view import plan_view
 from runner.reports.advice_text import advice_text
 from runner.reports.explanation_text import print_explanation
 
@@ -288,3 +289,18 @@ def test_extreme_dates_of_a_contact_are_planned_and_explained(field, moment):
     found = explained("a", [person("a", moment=moment)], loaded=loaded)
     is_bounded = (field == "not_before") is moment.startswith("9999")
     assert (found.cause is Cause.OWN_DATES) is is_bounded
+
+
+def test_a_metadata_value_that_reads_no_row_is_shown_and_one_that_does_is_masked():
+    metadata = (
+        'metadata: {site: Boston, wave: "{{ vars.wave }}", name: "{{ row.name }}", '
+        'number: "{{ row[\'phone\'] }}", empty: ""}\nvars: {wave: "3"}'
+    )
+    loaded = campaign(more=metadata)
+    plan = plan_of(loaded, people(1))
+    shown = plan_view(plan, loaded.campaign, Identity(b"privacy"), show_contacts=False).calls[0].metadata
+    assert shown == {"site": "Boston", "wave": "3", "name": "•••", "number": "•••", "empty": ""}
+    told = steps(explained("p1", people(1), loaded=loaded))
+    assert told["metadata[site]"][0] == "Boston"
+    assert told["metadata[wave]"][0] == "3"
+    assert told["metadata[name]"][0] == "•••"
