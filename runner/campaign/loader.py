@@ -73,6 +73,10 @@ class LoadedCampaign:
         """Every template of the file, with its place."""
         return suspicions.templates(self._document)
 
+    def columns_used(self) -> frozenset[str]:
+        """The names of all columns that a template mentions."""
+        return frozenset[str]().union(*(template.columns_used for _, template in self.templates()))
+
     def diagnostic(
         self, severity: Severity, code: str, message: str, loc: Location, hint: str = ""
     ) -> Diagnostic:

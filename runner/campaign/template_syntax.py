@@ -12,6 +12,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
+from runner.campaign.characters import column_name
 from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.filters import MAX_INTEGER
 from runner.campaign.template_language import CONCATENATE, ENVIRONMENT, NAMES
@@ -201,10 +202,12 @@ class _Rewrite(NodeTransformer):
     """Puts what Jinja would do by itself into our hands."""
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802 - named after the node
-        """`row['x']` becomes `row.x`."""
+        """`row['x']` becomes `row.x`, with the name as the readers of sources spell it."""
         self.generic_visit(node)
         if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-            return nodes.Getattr(node.node, node.arg.value, "load", lineno=node.lineno)
+            of_row = isinstance(node.node, nodes.Name) and node.node.name == "row"
+            name = column_name(node.arg.value) if of_row else node.arg.value
+            return nodes.Getattr(node.node, name, "load", lineno=node.lineno)
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802 - named after the node

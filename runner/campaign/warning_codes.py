@@ -73,6 +73,7 @@ class WarningCode(StrEnum):
         "a source has no rows, so `apply` refuses the campaign",
         "a source that may be empty says `allow_empty: true`",
     )
+    DUPLICATE_COLUMN = "duplicate_column", "columns that the campaign does not read have the same name"
     LATIN1 = "latin1", "a file is not UTF-8 and was read as Latin-1"
     EMPTY_SUPPRESSION_LIST = "empty_suppression_list", "a list of people never to call names nobody"
     UNREADABLE_SUPPRESSION_ROWS = (

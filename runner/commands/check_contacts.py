@@ -30,7 +30,11 @@ def check_contacts(loaded: LoadedCampaign, known: Collection[Diagnostic]) -> Ite
         tempfile.TemporaryDirectory(prefix="runner-validate-") as folder,
         closing(Ledger.open(f"sqlite:///{Path(folder) / 'ledger.sqlite3'}")) as ledger,
     ):
-        broken = list(_broken_sources(loaded, SourceReader(source_folder(loaded, settings, ledger), [])))
+        broken = list(
+            _broken_sources(
+                loaded, SourceReader(source_folder(loaded, settings, ledger), [], loaded.columns_used())
+            )
+        )
         if broken:
             yield from broken
             return

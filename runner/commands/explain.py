@@ -47,7 +47,7 @@ def print_explanations(
         when = local_time(each.start_timestamp, each.timezones)
         console.print(f"withdrawn: {each.reason}. The call was planned for {when}.", soft_wrap=True)
     for entry in found[:_MOST_ROWS]:
-        source, row = _row(entry, loaded, SourceReader(prepared.folder, notices=[]))
+        source, row = _row(entry, loaded, SourceReader(prepared.folder, [], loaded.columns_used()))
         subject = Subject(source=source, row=row, entry=entry, known=prepared.staging.earlier(entry.key))
         print_explanation(console, explain(subject, circumstances))
         console.print()

@@ -67,7 +67,7 @@ def prepare_plan(
     check_holidays(loaded)
     ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
     folder = source_folder(loaded, settings, ledger)
-    reader = SourceReader(folder, notices=[])
+    reader = SourceReader(folder, [], loaded.columns_used())
     suppression = read_lists(loaded, reader)
     key = privacy_key(settings, ledger)
     identity = Identity(key)

@@ -1,83 +1,166 @@
 """CSV as spreadsheets and databases export it: any usual delimiter, quotes, blank lines, line ends."""
 
 import csv
-from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
 
-from runner.campaign.characters import looks_like_data
 from runner.campaign.template_language import Columns
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
-from runner.contacts.text_file import EMPTY_HINT, BadLines, Notice, open_text
+from runner.contacts.csv_header import Header, positions, read_header, separator_of
+from runner.contacts.text_file import (
+    EMPTY_HINT,
+    MOST_CHARACTERS,
+    BadLines,
+    Lines,
+    Notice,
+    TooLongError,
+    open_text,
+)
 from runner.errors import EmptySourceError, SourceContentError
-
-if TYPE_CHECKING:
-    import _csv  # the reader's type has no public name
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_LINES = 20
-_LARGEST_FIELD = 1 << 20
 _RAGGED_HINT = (
     "a delimiter inside a value needs quotes around the value; "
     "a row whose columns shifted would call the wrong number, so nothing was planned"
 )
 
 
-def csv_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
-    """Streams the rows below the header. `name` is how the campaign file calls the file.
+def csv_rows(
+    path: Path, name: str, notices: list[Notice], used: frozenset[str] | None = None
+) -> Iterator[Row]:
+    """Streams the rows below the header. `name` is how the campaign file calls the file, `used` are the
+    columns that it reads: None for any.
 
     Raises SourceContentError: at once for a header that makes no sense, after the last row for all ragged
     rows together.
     """
-    csv.field_size_limit(_LARGEST_FIELD)
+    csv.field_size_limit(MOST_CHARACTERS)
     with open_text(path, name, notices) as file:
-        delimiter = _sniff(file)
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        bad = BadLines(name)
-        columns: list[str] | None = None
-        count = 0
-        for line, fields in _records(reader, name):
-            if columns is None:
-                columns = _columns(fields, name, line)
-            elif len(fields) != len(columns):
-                bad.add(line, f"it has {_fields(len(fields))}, the header has {len(columns)}")
-            else:
-                count += 1
-                yield Row(source=name, line=line, values=Columns(zip(columns, fields, strict=True)))
-        if columns is None:
+        body: _Body | None = None
+        for line, fields in _records(file, name):
+            if body is None:
+                header = read_header(fields, f"{name}:{line}", used)
+                notices += [
+                    _repeated(header, each, f"{name}:{line}", name) for each in sorted(header.repeated)
+                ]
+                body = _Body(header, name)
+                continue
+            values = body.values(line, fields)
+            if values is not None:
+                yield Row(source=name, line=line, values=values)
+        if body is None:
             raise EmptySourceError(
                 f"{name}: it is empty",
                 hint="its first line must name the columns; a source that may be empty says "
                 "`allow_empty: true`",
             )
-        bad.raise_if_any(_RAGGED_HINT)
-        if count == 0:
+        body.raise_if_ragged()
+        if body.rows == 0:
             notices.append(
-                Notice(
-                    name,
-                    WarningCode.EMPTY_SOURCE,
-                    f"{name} has a header and no rows",
-                    EMPTY_HINT,
-                )
+                Notice(name, WarningCode.EMPTY_SOURCE, f"{name} has a header and no rows", EMPTY_HINT)
             )
 
 
-def _records(reader: "_csv.Reader", name: str) -> Iterator[tuple[int, list[str]]]:
+class _Body:
+    """The records below a header. All have as many fields as the first; those without a name are empty."""
+
+    def __init__(self, header: Header, name: str) -> None:
+        self._header = header
+        self._named = len(header.names)
+        self._name = name
+        self._width: int | None = None
+        self._bad = BadLines(name)
+        self._bad_widths: set[int] = set()
+        self.rows = 0
+
+    def values(self, line: int, fields: Sequence[str]) -> Columns | None:
+        """What stands in each column; None where the record does not fit."""
+        width = len(fields)
+        # Most files have a name for each field.
+        fits = width == self._named or (
+            width > self._named and not any(map(str.strip, fields[self._named :]))
+        )
+        if not fits or width != (self._width or width):
+            self._bad_widths.add(width)
+            self._bad.add(line, self._problem(width))
+            return None
+        self._width = width
+        self.rows += 1
+        values = Columns(zip(self._header.names, fields, strict=False))
+        for name in self._header.repeated:
+            del values[name]
+        return values
+
+    def raise_if_ragged(self) -> None:
+        """Raises SourceContentError."""
+        if self.rows == 0 and self._bad.count > 1 and len(self._bad_widths) == 1:
+            (width,) = self._bad_widths
+            raise SourceContentError(
+                f"{self._name}: every row has {_fields(width)}, the header has {self._named}",
+                hint=_RAGGED_HINT,
+            )
+        self._bad.raise_if_any(_RAGGED_HINT)
+
+    def _problem(self, width: int) -> str:
+        if width == self._width:
+            return "it has a value in a column without a name"
+        if self._width not in {None, self._named}:
+            return f"it has {_fields(width)}, the rows above it have {self._width}"
+        return f"it has {_fields(width)}, the header has {self._named}"
+
+
+def _repeated(header: Header, repeated: str, place: str, name: str) -> Notice:
+    return Notice(
+        name,
+        WarningCode.DUPLICATE_COLUMN,
+        f"{place}: columns {positions(header.names, repeated)} have the same name and are not read",
+        "give each a name of its own",
+    )
+
+
+def _records(file: Lines, name: str) -> Iterator[tuple[int, list[str]]]:
     """Each record that is not blank, with the line on which it starts."""
+    lines = iter(file)
+    sample = _sample(file, lines, name)
+    separator = separator_of(sample[0]) if sample else None
+    above = 0 if separator is None else 1
+    reader = csv.reader(chain(sample[above:], lines), delimiter=separator or _sniff(sample), strict=True)
     while True:
-        line = reader.line_num + 1
+        line = above + reader.line_num + 1
+        file.begin_record()
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
             raise SourceContentError(f"{name}:{line}: {_explain(error)}") from None
+        except TooLongError:
+            raise _too_long(name, line) from None
         # Most records begin with a value; the others are looked at whole.
         if fields and (fields[0].strip() or any(field.strip() for field in fields)):
             yield line, fields
+
+
+def _sample(file: Lines, lines: Iterator[str], name: str) -> list[str]:
+    """The first lines, to find the delimiter."""
+    sample: list[str] = []
+    try:
+        while len(sample) < _SAMPLE_LINES and (line := next(lines, "")):
+            sample.append(line)
+            file.begin_record()
+    except TooLongError:
+        raise _too_long(name, len(sample) + 1) from None
+    return sample
+
+
+def _too_long(name: str, line: int) -> SourceContentError:
+    return SourceContentError(
+        f"{name}:{line}: what starts here is longer than a million characters; "
+        "perhaps a quote opens and never closes, or the file has no line ends"
+    )
 
 
 def _fields(count: int) -> str:
@@ -88,40 +171,13 @@ def _explain(error: csv.Error) -> str:
     text = str(error)
     if "unexpected end of data" in text:
         return "a quote opens in the record that starts here and never closes"
-    if "field larger than" in text:
-        return "a value is longer than a million characters; perhaps a quote opens and never closes"
     if "expected after" in text:
         return "text follows a closing quote; a quote inside a value is written twice"
     return f"it is no CSV ({text})"
 
 
-def _columns(fields: list[str], name: str, line: int) -> list[str]:
-    columns = [field.strip() for field in fields]
-    if "" in columns:
-        raise SourceContentError(
-            f"{name}:{line}: column {columns.index('') + 1} has no name",
-            hint="the first line must name the columns, each differently",
-        )
-    if any(map(looks_like_data, columns)):
-        raise SourceContentError(
-            f"{name}:{line}: it looks like an entry, not like the names of the columns",
-            hint="add a line above it that names the columns, such as `phone` or `id`",
-        )
-    twice = next((column for column, count in Counter(columns).items() if count > 1), None)
-    if twice is not None:
-        # By position: in a file without a header, what stands here is somebody's data.
-        places = [str(place) for place, column in enumerate(columns, start=1) if column == twice]
-        raise SourceContentError(
-            f"{name}:{line}: columns {' and '.join(places)} have the same name",
-            hint="the first line must name the columns, each differently",
-        )
-    return columns
-
-
-def _sniff(file: TextIO) -> str:
+def _sniff(sample: Sequence[str]) -> str:
     """The delimiter that cuts the first lines into the same number of columns, and into most of them."""
-    sample = list(islice(file, _SAMPLE_LINES))
-    file.seek(0)
 
     def fit(delimiter: str) -> tuple[bool, int]:
         try:

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from runner.campaign.characters import column_name
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
-from runner.contacts.text_file import EMPTY_HINT, BadLines, Notice, open_text
+from runner.contacts.csv_header import MOST_COLUMNS
+from runner.contacts.text_file import EMPTY_HINT, BadLines, Notice, TooLongError, open_text
 
-_LONGEST_LINE = 1 << 20
+_MOST_NESTED = 50
+"""Objects and lists inside each other: deeper ones would exhaust the stack of whatever copies a row."""
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -21,19 +24,26 @@ def jsonl_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
     Raises SourceContentError, after the last row, with every line that is no object.
     """
     bad = BadLines(name)
-    count = 0
+    count = line = 0
     with open_text(path, name, notices) as file:
-        for line, text in enumerate(file, start=1):
-            if not text.strip():
-                continue
-            try:
-                yield Row(source=name, line=line, values=_object(text))
-                count += 1
-            except _BadLineError as error:
-                bad.add(line, str(error))
+        try:
+            for line, text in enumerate(file, start=1):
+                file.begin_record()
+                if not text.strip():
+                    continue
+                try:
+                    yield Row(source=name, line=line, values=_object(text))
+                    count += 1
+                except _BadLineError as error:
+                    bad.add(line, str(error))
+        except TooLongError:
+            bad.add(line + 1, "it is longer than a million characters")
     bad.raise_if_any("each line must be one JSON object; nothing was planned")
     if count == 0:
         notices.append(Notice(name, WarningCode.EMPTY_SOURCE, f"{name} has no rows", EMPTY_HINT))
+
+
+_TOO_DEEP = "it is nested too deeply"
 
 
 class _BadLineError(ValueError):
@@ -41,8 +51,6 @@ class _BadLineError(ValueError):
 
 
 def _object(text: str) -> dict[str, object]:
-    if len(text) > _LONGEST_LINE:
-        raise _BadLineError("it is longer than a million characters")
     try:
         found = json.loads(
             text,
@@ -54,12 +62,25 @@ def _object(text: str) -> dict[str, object]:
     except json.JSONDecodeError as error:
         raise _BadLineError(f"it is no JSON (column {error.colno})") from None
     except RecursionError:
-        raise _BadLineError("it is nested too deeply") from None
+        raise _BadLineError(_TOO_DEEP) from None
     if not isinstance(found, dict):
         raise _BadLineError("it is JSON, but no object")
     if "\\u" in text and (_ESCAPED_NUL.search(text) or not _is_text(found)):
         raise _BadLineError("it holds a character that is no text (NUL, or half of a pair)")
-    return found
+    if len(found) > MOST_COLUMNS:
+        raise _BadLineError(f"it has {len(found):,} columns, at most {MOST_COLUMNS:,} are read")
+    if text.count("{") + text.count("[") > _MOST_NESTED and _is_deeper_than(_MOST_NESTED, found):
+        raise _BadLineError(_TOO_DEEP)
+    return found if text.isascii() and "\\u" not in text else _with_names_as_read(found)
+
+
+def _with_names_as_read(found: dict[str, object]) -> dict[str, object]:
+    return _without_duplicates([(column_name(name), value) for name, value in found.items()])
+
+
+def _is_deeper_than(depth: int, value: object) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth < 0 or any(_is_deeper_than(depth - 1, each) for each in inner)
 
 
 def _is_text(found: dict[str, object]) -> bool:

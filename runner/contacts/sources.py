@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from runner.campaign.characters import column_name
 from runner.campaign.model import (
     Campaign,
     CsvSource,
@@ -14,11 +15,12 @@ from runner.campaign.model import (
     JsonlSuppression,
 )
 from runner.contacts.contact import Row
+from runner.contacts.csv_header import MOST_COLUMNS
 from runner.contacts.csv_rows import csv_rows
 from runner.contacts.jsonl_rows import jsonl_rows
 from runner.contacts.places import SourceFolder
 from runner.contacts.text_file import Notice
-from runner.errors import EmptySourceError
+from runner.errors import EmptySourceError, SourceContentError
 
 AnySource = CsvSource | CsvSuppression | JsonlSource | JsonlSuppression | InlineSource | InlineSuppression
 INLINE = "inline"
@@ -37,12 +39,14 @@ class SourceReader:
 
     folder: SourceFolder
     notices: list[Notice]
+    used: frozenset[str] | None = None
+    """The columns that the campaign reads; with None, each may be."""
     _columns: dict[str, set[str]] = field(default_factory=dict)
 
     def columns(self, source: AnySource) -> frozenset[str]:
         """Every column that a row of the source had, as far as it was read."""
         if isinstance(source, InlineSource | InlineSuppression):
-            return frozenset(column for row in source.rows for column in row)
+            return frozenset(column_name(column) for row in source.rows for column in row)
         return frozenset(self._columns.get(source.path, ()))
 
     def rows(self, source: AnySource) -> Iterator[Row]:
@@ -60,9 +64,9 @@ class SourceReader:
         match source:
             case InlineSource() | InlineSuppression():
                 for number, values in enumerate(source.rows, start=1):
-                    yield Row(source=INLINE, line=number, values=values)
+                    yield Row(INLINE, number, {column_name(name): value for name, value in values.items()})
             case CsvSource() | CsvSuppression():
-                rows = csv_rows(self.folder.find(source.path), source.path, self.notices)
+                rows = csv_rows(self.folder.find(source.path), source.path, self.notices, self.used)
                 # All have the columns of the first.
                 yield from self._noted(islice(rows, 1))
                 yield from rows
@@ -74,4 +78,9 @@ class SourceReader:
             known = self._columns.setdefault(row.source, set())
             if not row.values.keys() <= known:
                 known.update(row.values)
+                if len(known) > MOST_COLUMNS:
+                    raise SourceContentError(
+                        f"{row.source}:{row.line}: up to here there are more than {MOST_COLUMNS:,} columns",
+                        hint="names of columns must not be made of the rows' content",
+                    )
             yield row

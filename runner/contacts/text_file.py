@@ -14,6 +14,8 @@ from runner.errors import SourceContentError, SourceError
 _CHUNK = 1 << 20
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
 SHOWN_LINES = 10
+MOST_CHARACTERS = 1 << 20
+"""Of one record."""
 EMPTY_HINT = "was it exported to the end? If it may be empty, say `allow_empty: true` there"
 
 
@@ -27,9 +29,40 @@ class Notice:
     hint: str
 
 
+class TooLongError(ValueError):
+    """A record has more characters than are read."""
+
+
+class Lines:
+    """The lines of a text file, line ends as they are, without a byte order mark.
+
+    The lines of one record have at most a million characters: a file without line ends does not fill the
+    memory. Iterating raises TooLongError.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._room = MOST_CHARACTERS
+
+    def begin_record(self) -> None:
+        """The next line begins a record."""
+        self._room = MOST_CHARACTERS
+
+    def __iter__(self) -> Iterator[str]:
+        readline = self._file.readline
+        # Programs that add a mark to a file that has one leave a second one in the text.
+        line = readline(MOST_CHARACTERS + 1).lstrip("\N{BYTE ORDER MARK}")
+        while line:
+            self._room -= len(line)
+            if self._room < 0:
+                raise TooLongError
+            yield line
+            line = readline(MOST_CHARACTERS + 1)
+
+
 @contextmanager
-def open_text(path: Path, name: str, notices: list[Notice]) -> Iterator[TextIO]:
-    """The file as text, line ends as they are. `name` is how the campaign file calls it.
+def open_text(path: Path, name: str, notices: list[Notice]) -> Iterator[Lines]:
+    """The file as text. `name` is how the campaign file calls it.
 
     Raises SourceError when it cannot be read, SourceContentError when it is not text.
     """
@@ -47,7 +80,7 @@ def open_text(path: Path, name: str, notices: list[Notice]) -> Iterator[TextIO]:
         # Windows-1252 leaves five bytes without a meaning; they are kept visible rather than fatal.
         errors = "replace" if encoding == "cp1252" else "strict"
         with path.open(encoding=encoding, errors=errors, newline="") as file:
-            yield file
+            yield Lines(file)
     except OSError as error:
         raise SourceError(f"{name}: it cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -96,14 +129,15 @@ def _refuse_damaged_utf8(path: Path, name: str) -> None:
     is_marked = False
     # Every byte that is no UTF-8 becomes one of these characters.
     with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        for line, text in enumerate(file, start=1):
-            if text.isascii():
-                continue
-            is_marked = is_marked or (line == 1 and text.startswith("\N{BYTE ORDER MARK}"))
-            bad = len(_NO_UTF8.findall(text))
-            first = first or (line if bad else 0)
-            wrong += bad
-            right += sum(not character.isascii() for character in text) - bad
+        # In pieces: a file without line ends does not fill the memory.
+        while text := file.readline(_CHUNK):
+            if not text.isascii():
+                is_marked = is_marked or (line == 0 and text.startswith("\N{BYTE ORDER MARK}"))
+                bad = sum(1 for _ in _NO_UTF8.finditer(text))
+                first = first or (line + 1 if bad else 0)
+                wrong += bad
+                right += sum(not character.isascii() for character in text) - bad
+            line += text.endswith("\n")
     if right >= wrong or is_marked:
         raise SourceContentError(
             f"{name}:{first}: it holds a byte that is no UTF-8, as the rest of the file is"
@@ -118,20 +152,20 @@ class BadLines:
     def __init__(self, name: str) -> None:
         self._name = name
         self._first: list[str] = []
-        self._count = 0
+        self.count = 0
 
     def add(self, line: int, problem: str) -> None:
-        self._count += 1
+        self.count += 1
         if len(self._first) < SHOWN_LINES:
             self._first.append(f"{self._name}:{line}: {problem}")
 
     def leave_out(self, count: int) -> None:
         """So many more, which are counted and not shown."""
-        self._count += count
+        self.count += count
 
     def raise_if_any(self, hint: str) -> None:
         """Raises SourceContentError naming the first ten, and how many more there are."""
-        if self._count:
-            more = self._count - len(self._first)
+        if self.count:
+            more = self.count - len(self._first)
             lines = [*self._first, *([f"and {more:,} more"] if more else [])]
             raise SourceContentError("\n".join(lines), hint=hint)

@@ -122,6 +122,20 @@ def test_a_list_that_names_nobody_is_warned_of_where_the_file_names_it(folder, f
     assert [(each["code"], each["line"]) for each in warnings] == [("empty_suppression_list", 12)]
 
 
+def test_rows_of_a_list_that_allow_invalid_skips_are_counted_where_it_stands(folder, found):
+    (folder / "stop.csv").write_text("phone\n617-555-0199 x5\n555\nunknown\n")
+    (warning,) = found(text=CAMPAIGN.replace("allow_empty: true", "allow_invalid: true"))
+    assert (warning["code"], warning["line"]) == ("unreadable_suppression_rows", 12)
+    assert warning["message"].startswith("2 rows of stop.csv cannot be read and were skipped")
+    assert "in line 3: its number cannot be read: it is too short" in warning["message"]
+
+
+def test_a_repeated_column_that_no_template_reads_is_warned_of_where_the_file_is_named(folder, found):
+    (folder / "contacts.csv").write_text("id,phone,Note,Note\n1,617-555-0111,a,b\n")
+    (warning,) = found()
+    assert (warning["code"], warning["line"]) == ("duplicate_column", 6)
+
+
 @pytest.mark.parametrize(("days", "expected"), [(30, []), (31, ["old_suppression_list"])])
 def test_a_list_that_nobody_wrote_to_for_more_than_thirty_days_is_warned_of(folder, found, days, expected):
     then = time.time() - days * DAY - 3600

@@ -1,6 +1,7 @@
 import codecs
 import csv
 import io
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -14,11 +15,11 @@ from runner.errors import SourceContentError
 def read(tmp_path):
     """Reads a file of the given content; `read.notices` holds what was odd about it."""
 
-    def read(content):
+    def read(content, used=None):
         path = tmp_path / "visits.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         read.notices = []
-        return [(row.line, dict(row.values)) for row in csv_rows(path, "visits.csv", read.notices)]
+        return [(row.line, dict(row.values)) for row in csv_rows(path, "visits.csv", read.notices, used)]
 
     return read
 
@@ -153,12 +154,137 @@ def test_a_wrong_quote_is_an_error_where_it_opens(read, content):
     [
         ("id,,phone", "column 2 has no name"),
         ("id, phone,phone", "columns 2 and 3 have the same name"),
-        ("id,phone,", "column 3 has no name"),
+        ("id,phone,", "2: it has 3 fields, the header has 2"),
     ],
 )
 def test_every_column_needs_a_name_of_its_own(read, header, problem):
     with pytest.raises(SourceContentError, match=problem):
         read(f"{header}\n1,2,3\n")
+
+
+@pytest.mark.parametrize("first_line", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
+def test_a_sep_line_gives_the_delimiter_and_is_no_header(read, first_line):
+    rows = read(f"{first_line}\r\nid;name, all\r\n1;Ann, Bee\r\n")
+    assert rows == [(3, {"id": "1", "name, all": "Ann, Bee"})]
+
+
+def test_a_sep_line_may_give_an_unusual_delimiter(read):
+    assert read("sep=^\nid^phone\n1^2\n") == [(3, {"id": "1", "phone": "2"})]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "id,phone,\n1,2,\n3,4,\n",
+        "id,phone,\n1,2\n3,4\n",
+        "id,phone\n1,2,\n3,4,\n",
+        "id,phone,,,\n1,2,,,\n3,4, ,,\n",
+    ],
+)
+def test_empty_columns_at_the_end_are_left_out(read, content):
+    assert read(content) == [(2, {"id": "1", "phone": "2"}), (3, {"id": "3", "phone": "4"})]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["id,phone,\n1,2,\n3,4\n", "id,phone\n1,2,\n3,4\n", "id,phone,\n1,2,\n3,4,,\n", "id,phone\n1,2\n3,4,\n"],
+)
+def test_rows_differ_in_no_empty_column_either_for_one_may_have_shifted(read, content):
+    with pytest.raises(SourceContentError, match=r"^visits\.csv:3: it has . fields, the "):
+        read(content)
+
+
+def test_a_value_in_a_column_without_a_name_is_an_error(read):
+    with pytest.raises(
+        SourceContentError, match=r"^visits\.csv:3: it has a value in a column without a name"
+    ):
+        read("id,phone,\n1,2,\n3,4,5\n")
+
+
+def test_rows_that_all_differ_from_the_header_are_told_in_one_line(read):
+    with pytest.raises(SourceContentError) as error:
+        read("a,b,c,d\n" + "1,2,3,4,5\n" * 12)
+    assert error.value.message == "visits.csv: every row has 5 fields, the header has 4"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Te\u0301le\u0301phone fixe",
+        "T\u00e9l\u00e9phone\u00a0fixe",
+        "\u200bT\u00e9l\u00e9phone fixe\u200b",
+        "\ufeff\ufeffT\u00e9l\u00e9phone fixe",
+        "\u00a0T\u00e9l\u00e9phone fixe \u3000",
+    ],
+)
+def test_a_name_is_read_however_its_file_composes_or_pads_it(read, header):
+    assert read(f"{header},id\n1,2\n") == [(2, {"T\u00e9l\u00e9phone fixe": "1", "id": "2"})]
+
+
+def test_a_second_byte_order_mark_leaves_quotes_around_the_first_name_what_they_are(read):
+    assert read('\ufeff\ufeff"id, all",phone\n1,2\n') == [(2, {"id, all": "1", "phone": "2"})]
+
+
+def test_a_repeated_column_that_nothing_reads_is_warned_of_and_left_out(read):
+    assert read("id,note,phone,note\n1,a,2,b\n", used=frozenset({"id", "phone"})) == [
+        (2, {"id": "1", "phone": "2"})
+    ]
+    (notice,) = read.notices
+    assert notice.code == "duplicate_column"
+    assert notice.message == "visits.csv:1: columns 2 and 4 have the same name and are not read"
+
+
+def test_a_repeated_column_that_the_campaign_reads_is_an_error(read):
+    with pytest.raises(
+        SourceContentError, match="columns 2 and 3 have the same name, and the campaign reads"
+    ):
+        read("id,phone,phone\n1,2,3\n", used=frozenset({"phone"}))
+
+
+@pytest.mark.parametrize(
+    "header", ["id,617-555-1234", "+1 (617) 555-1234,id", "6175551234", "tel:6175551234", "ann@example.org,x"]
+)
+def test_a_header_that_looks_like_an_entry_is_an_error_for_the_entry_would_be_lost(read, header):
+    with pytest.raises(SourceContentError, match=r"^visits\.csv:1: it looks like an entry") as error:
+        read(f"{header}\n")
+    assert header.split(",")[0] not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "header", ["2026-11-27,id", "20261127", "11/27/2026", "q1", "2024", "100", "visit 1234567"]
+)
+def test_a_header_of_dates_or_short_numbers_is_a_header(read, header):
+    assert read(f"{header}\n") == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "," * 3_000_000,
+        "id,phone\n" + "," * 3_000_000,
+        "id,phone\n" + "x" * 3_000_000,
+        'id,phone\n"' + 'a\n","' * 600_000,
+        "id,phone\n1," + '"' * 3_000_001,
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_record_without_an_end_is_refused_before_it_fills_the_memory(read, content, encoding):
+    encoded = content.encode(encoding)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceContentError, match=r"^visits\.csv:\d: ") as error:
+            read(encoded)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "longer than a million characters" in error.value.message
+    # Less than two bytes for each of the file, beside what reading a piece of it takes.
+    assert peak < 40_000_000
+
+
+def test_more_columns_than_a_spreadsheet_has_are_refused(read):
+    with pytest.raises(SourceContentError, match=r"^visits\.csv:1: it has 16,385 columns"):
+        read(",".join(f"c{number}" for number in range(16_385)))
 
 
 def test_a_file_without_a_header_does_not_leak_its_first_row(read):

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 
 from runner.contacts.jsonl_rows import jsonl_rows
@@ -76,3 +78,37 @@ def test_bad_lines_are_reported_together(read):
 def test_a_file_without_rows_is_worth_a_warning(read):
     assert read("\n") == []
     assert [notice.code for notice in read.notices] == ["empty_source"]
+
+
+def test_names_are_read_however_they_are_composed(read):
+    ((_, row),) = read('{"Te\\u0301le\u0301phone\u00a0fixe": "1", "\u200bid": "2"}')
+    assert row == {"Téléphone fixe": "1", "id": "2"}
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"a": "' + "x" * 3_000_000 + '"}', "longer than a million characters"),
+        ("[" * 3_000_000, "longer than a million characters"),
+        ('{"a": ' + "[" * 60 + "]" * 60 + "}", "nested too deeply"),
+        ('{"a": ' * 60 + "1" + "}" * 60, "nested too deeply"),
+        ("{" + ",".join(f'"c{number}": 1' for number in range(16_385)) + "}", "16,385 columns"),
+    ],
+)
+def test_a_line_without_an_end_or_too_deep_or_too_wide_is_refused_before_it_fills_the_memory(
+    read, line, problem
+):
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceContentError, match=r"^visits\.jsonl:2: ") as error:
+            read('{"id": 1}\n' + line)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert problem in error.value.message
+    assert peak < 30_000_000
+
+
+def test_many_lists_that_are_not_deep_are_read(read):
+    ((_, row),) = read('{"a": [' + ",".join(["[]"] * 100) + "]}")
+    assert row == {"a": [[]] * 100}

@@ -537,3 +537,10 @@ def test_a_template_remembers_a_few_short_values_of_its_one_column():
         assert template.render({"x": f"{number}"}, {}) == f"{number}n"
     assert template.render({"x": "b" * 200}, {}) == "b" * 200 + "n"
     assert len(template._known) == 256  # noqa: SLF001 - a million long texts must not pile up
+
+
+@pytest.mark.parametrize("name", ["Te\u0301le\u0301phone\u00a0fixe", "\u200bT\u00e9l\u00e9phone fixe"])
+def test_a_column_s_name_in_a_template_is_spelt_as_sources_spell_it(name):
+    template = compile_template(f"{{{{ row['{name}'] }}}}")
+    assert template.columns_used == {"T\u00e9l\u00e9phone fixe"}
+    assert template.render({"T\u00e9l\u00e9phone fixe": "1"}, {}) == "1"
