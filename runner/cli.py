@@ -64,6 +64,12 @@ MaxBytes = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")]
+EveryRow = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="List every row that is not called and every changed call, not the first few."
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Queue at most N calls in this run.")]
 
 
@@ -202,6 +208,7 @@ def plan(  # noqa: PLR0913 - each is an option of the command
     limit: Limit = None,
     show_contacts: ShowContacts = False,
     max_bytes: MaxBytes = None,
+    every_row: EveryRow = False,
     explain: Annotated[
         str | None,
         typer.Option(
@@ -227,6 +234,7 @@ def plan(  # noqa: PLR0913 - each is an option of the command
             save_to=save_to,
             detailed_exitcode=detailed_exitcode,
             most_bytes=max_bytes,
+            every_row=every_row,
             explain=explain,
         ),
     )
@@ -238,12 +246,13 @@ def show(
     *,
     output: PlanOutput = PlanOutput.TEXT,
     max_bytes: MaxBytes = None,
+    every_row: EveryRow = False,
 ) -> int:
     """Show a saved plan in any form."""
     from runner.commands.forms import Form  # noqa: PLC0415 - see the module's docstring
     from runner.commands.show import show  # noqa: PLC0415 - see the module's docstring
 
-    return show(plan, Form(output), most_bytes=max_bytes)
+    return show(plan, Form(output), most_bytes=max_bytes, every_row=every_row)
 
 
 @app.command()

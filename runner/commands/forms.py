@@ -26,8 +26,11 @@ class Form(StrEnum):
     """Annotations for the warnings, and the Markdown form as the summary of the job."""
 
 
-def write_plan(plan: PlanView, form: Form, *, private: bool, most_bytes: int | None = None) -> None:
-    """`private`: the plan shows people's data. `most_bytes` bounds the Markdown form.
+def write_plan(
+    plan: PlanView, form: Form, *, private: bool, most_bytes: int | None = None, every_row: bool = False
+) -> None:
+    """`private`: the plan shows people's data. `most_bytes` bounds the Markdown form, and with `every_row`
+    the text form cuts no list.
 
     Raises RunnerError when people's data would lie open for others.
     """
@@ -39,7 +42,7 @@ def write_plan(plan: PlanView, form: Form, *, private: bool, most_bytes: int | N
 
             from runner.reports.plan_text import print_plan
 
-            print_plan(Console(), plan)
+            print_plan(Console(), plan, every_row=every_row)
         case Form.JSON:
             from runner.reports.plan_json import plan_json
 

@@ -28,6 +28,8 @@ class PlanOptions:
     detailed_exitcode: bool = False
     most_bytes: int | None = None
     """Bounds the Markdown form."""
+    every_row: bool = False
+    """Cuts no list of the text form."""
     explain: str | None = None
     """The one contact to explain, in place of the whole plan."""
 
@@ -93,6 +95,12 @@ def _write(loaded: LoadedCampaign, prepared: PreparedPlan, options: PlanOptions)
     if options.save_to is not None:
         saved_plans.save(options.save_to, loaded, prepared)
     shown = prepared.view(show_contacts=options.show_contacts)
-    write_plan(shown, options.form, private=options.show_contacts, most_bytes=options.most_bytes)
+    write_plan(
+        shown,
+        options.form,
+        private=options.show_contacts,
+        most_bytes=options.most_bytes,
+        every_row=options.every_row,
+    )
     if options.save_to is not None:
         sys.stderr.write(f"saved; when it was reviewed: runner apply {options.save_to}\n")

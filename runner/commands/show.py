@@ -16,15 +16,15 @@ _UNPROVEN = (
 )
 
 
-def show(path: Path, form: Form, *, most_bytes: int | None) -> int:
-    """`most_bytes` bounds the Markdown form.
+def show(path: Path, form: Form, *, most_bytes: int | None, every_row: bool = False) -> int:
+    """`most_bytes` bounds the Markdown form; with `every_row` the text form cuts no list.
 
     Raises RunnerError when there is no saved plan at `path`, and PlanStaleError when it was edited.
     """
     file = saved_plans.load(path)
     if not saved_plans.check_unedited(file, _identity()):
         sys.stderr.write(_UNPROVEN.format(path=path))
-    write_plan(file.saved.view, form, private=False, most_bytes=most_bytes)
+    write_plan(file.saved.view, form, private=False, most_bytes=most_bytes, every_row=every_row)
     return ExitStatus.DONE
 
 

@@ -47,6 +47,11 @@ class Overview:
     """Keyed hash of the user name it was first applied with; empty likewise."""
 
     @property
+    def problems_left(self) -> int:
+        """Those that `problems` does not hold."""
+        return self.problem_count - len(self.problems)
+
+    @property
     def problem_count(self) -> int:
         return sum(self.states[state] for state in PROBLEMS)
 

@@ -1,5 +1,6 @@
 """The plan as text for those who decide on it: totals and changes, then when, who not, and what is sent."""
 
+import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -30,17 +31,19 @@ _BAR = 40
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", " ": "dim"}
 
 
-def print_plan(console: Console, plan: PlanView) -> None:
+def print_plan(console: Console, plan: PlanView, *, every_row: bool = False) -> None:
+    """With `every_row`, nobody who is left out or changed is left to a count."""
+    rows = sys.maxsize if every_row else FIRST_ROWS
     tell(
         console,
         [
             *_headline(plan),
-            *_section("Changes", _changes(plan)),
+            *_section("Changes", _changes(plan, rows)),
             *_section("Warnings", _warnings(plan)),
             *([Text(), Text(in_a_line(plan.silenced), style="dim")] if plan.silenced else []),
             *_section("Calls an hour, by the contacts' own clocks", hours_chart(plan)),
-            *_section("Not called", _exclusions(plan)),
-            *_section("The first requests", _requests(plan.calls)),
+            *_section("Not called", _exclusions(plan, rows)),
+            *_section(_requests_title(plan), _requests(plan.calls)),
             Text(),
             Text(
                 f"tzdata {plan.versions.tzdata} · phonenumbers {plan.versions.phonenumbers} · holidays "
@@ -69,8 +72,8 @@ def _section(title: str, body: list[Text]) -> list[Text]:
     return [Text(), Text(title, style="bold"), *indented(body)]
 
 
-def _changes(plan: PlanView) -> list[Text]:
-    groups = change_groups(plan, FIRST_ROWS)
+def _changes(plan: PlanView, rows: int) -> list[Text]:
+    groups = change_groups(plan, rows)
     if not groups:
         return []
     width = max(len(f"{group.count:,}") for group in groups)
@@ -88,7 +91,7 @@ def _changes(plan: PlanView) -> list[Text]:
 
 def _changed_calls(group: ChangeGroup) -> list[Text]:
     rows = [(who, Text(what, style="dim")) for who, what in group.rows]
-    return columns(rows) + _more(group.count) if rows else []
+    return columns(rows) + _more(group.count - len(rows)) if rows else []
 
 
 def _warnings(plan: PlanView) -> list[Text]:
@@ -119,15 +122,16 @@ def hours_chart(plan: PlanView) -> list[Text]:
     later = list(days.values())[_MOST_DAYS:]
     if later:
         rest = sum(number for hours in later for number in hours.values())
-        lines.append(Text(f"and {count(rest, 'call')} on {count(len(later), 'later day')}", style="dim"))
+        more = f"and {count(rest, 'call')} on {count(len(later), 'later day')} (all: --output json)"
+        lines.append(Text(more, style="dim"))
     return lines
 
 
-def _exclusions(plan: PlanView) -> list[Text]:
+def _exclusions(plan: PlanView, rows: int) -> list[Text]:
     lines: list[Text] = []
-    for reason, number, found in exclusion_groups(plan, FIRST_ROWS):
+    for reason, number, found in exclusion_groups(plan, rows):
         lines.append(Text.assemble(f"{number:,} ", (reason.value, "yellow"), f"  {REASONS[reason]}"))
-        lines += indented(_excluded_rows(found) + _more(number))
+        lines += indented(_excluded_rows(found) + _more(number - len(found)))
     return lines
 
 
@@ -143,7 +147,14 @@ def _excluded_rows(found: Sequence[ExclusionView]) -> list[Text]:
 
 
 def _more(number: int) -> list[Text]:
-    return [Text(f"and {number - FIRST_ROWS:,} more", style="dim")] if number > FIRST_ROWS else []
+    """That the list was cut, and where the rest is."""
+    return [Text(f"and {number:,} more: `runner plan --all` lists them", style="dim")] if number else []
+
+
+def _requests_title(plan: PlanView) -> str:
+    if len(plan.calls) <= FIRST_ROWS:
+        return "Requests"
+    return f"The first {FIRST_ROWS} of {len(plan.calls):,} requests (all: --output json)"
 
 
 def _requests(calls: Sequence[CallView]) -> list[Text]:

@@ -81,6 +81,8 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
             f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}) ",
             (f"sent {machine_time(problem.sent_at)} by {problem.sender}: {problem.reason}", "dim"),
         )
+    if seen.problems_left:
+        yield Text(f"  and {seen.problems_left:,} more: runner history {seen.campaign} has every call")
     if seen.states[CallState.UNCERTAIN]:
         yield Text("  Find out at Insight whether the uncertain calls are there, then say so:")
         yield Text(f"  runner resolve {seen.campaign} CONTACT --as queued (or not-queued, abandoned)")

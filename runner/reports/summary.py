@@ -55,6 +55,9 @@ def print_summary(
         Text(f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}): {problem.reason}")
         for problem in seen.problems
     ]
+    if seen.problems_left:
+        rest = "" if rehearsal else f": runner status {seen.campaign} lists them"
+        lines.append(Text(f"  and {seen.problems_left:,} more{rest}"))
     if rehearsal:
         lines.append(Text("This was a rehearsal: nobody was called, and its ledger is gone."))
     elif seen.halt is not None:

@@ -1,0 +1,107 @@
+"""A list that is cut says how many are missing, and where they are."""
+
+from io import StringIO
+from pathlib import Path
+
+from plan_views import call, exclusion, plan_view, withdrawal
+from rich.console import Console
+
+from runner.contacts.identity import Identity
+from runner.dispatch.events import Finish
+from runner.ledger.overview import Overview, Problem
+from runner.ledger.states import CallState
+from runner.reports.plan_text import print_plan
+from runner.reports.status import CampaignStatus, print_status
+from runner.reports.summary import print_summary
+
+IDENTITY = Identity(b"privacy")
+
+
+def plan_text(view, **options):
+    out = StringIO()
+    print_plan(Console(file=out, width=120), view, **options)
+    return out.getvalue()
+
+
+def seen(uncertain, shown):
+    problems = tuple(
+        Problem(
+            key=f"p{number}",
+            ref=f"ref{number:07}",
+            state=CallState.UNCERTAIN,
+            reason="the connection broke",
+            at=0.0,
+            sent_at=0.0,
+            http_status=None,
+            call_id=None,
+            sender="process 1 on desk",
+        )
+        for number in range(shown)
+    )
+    return Overview(
+        campaign="follow-up",
+        as_of=0.0,
+        states={state: uncertain if state is CallState.UNCERTAIN else 0 for state in CallState},
+        next_due=None,
+        queued_last_minute=0,
+        problems=problems,
+        halt=None,
+        origin="",
+        account="",
+    )
+
+
+def summary(overview):
+    out = StringIO()
+    print_summary(
+        Console(file=out, width=120),
+        overview,
+        Finish.DONE,
+        IDENTITY,
+        rehearsal=False,
+        where="Insight",
+        path=Path("a.yaml"),
+    )
+    return out.getvalue()
+
+
+def status(overview):
+    out = StringIO()
+    print_status(
+        Console(file=out, width=120), [CampaignStatus(seen=overview, holder=None, warning="")], IDENTITY
+    )
+    return out.getvalue()
+
+
+def test_a_plan_says_how_many_rows_it_leaves_out_and_how_to_list_them():
+    text = plan_text(plan_view(exclusions=[exclusion(number) for number in range(5)]))
+    assert "and 2 more: `runner plan --all` lists them" in text
+    assert "visits.csv:5004" not in text
+
+
+def test_with_all_a_plan_lists_every_exclusion_and_withdrawal():
+    view = plan_view(
+        exclusions=[exclusion(number) for number in range(5)],
+        withdrawals=[withdrawal(number) for number in range(5)],
+    )
+    text = plan_text(view, every_row=True)
+    assert "more" not in text
+    assert [f"visits.csv:{5000 + number}" in text for number in range(5)] == [True] * 5
+    assert [f"w{number} " in text for number in range(5)] == [True] * 5
+
+
+def test_a_plan_says_how_many_requests_it_does_not_show():
+    assert "The first 3 of 4 requests (all: --output json)" in plan_text(
+        plan_view([call(number) for number in range(4)])
+    )
+    assert "\nRequests\n" in plan_text(plan_view([call()]))
+
+
+def test_the_end_of_an_apply_says_how_many_uncertain_calls_it_does_not_list():
+    assert "and 2 more: runner status follow-up lists them" in summary(seen(7, 5))
+    assert " more" not in summary(seen(5, 5))
+
+
+def test_status_says_how_many_uncertain_calls_it_does_not_list():
+    assert "and 20 more: runner history follow-up has every call" in status(seen(120, 100))
+    assert " more" not in status(seen(5, 5))
