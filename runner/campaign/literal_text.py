@@ -43,7 +43,7 @@ def check_text(text: str, line: int = 1) -> None:
         raise TemplateSyntaxError(
             f"`{found[0].strip()}` is not filled in: every row would get this very text",
             line + text.count("\n", 0, found.start()),
-            f'write "{{{{ {_right_form(name)} }}}}"',
+            f'write "{{{{ {right_form(name)} }}}}"',
         )
     if _CURLY_QUOTED.fullmatch(text):
         raise TemplateSyntaxError(
@@ -78,6 +78,19 @@ def is_meant_as_template(text: str) -> bool:
     return any(mark in text for mark in ("{{", "{%")) or bool(_MARKED.search(text) or _BARE.search(text))
 
 
+def right_form(name: str) -> str:
+    """`row.x` for `x`, `row['First Name']` for what is no identifier."""
+    column, bar, filters = (part.strip() for part in name.partition("|"))
+    prefix, dot, rest = column.partition(".")
+    if prefix not in {"row", "vars"} and "[" not in column:
+        prefix, dot, rest = "row", ".", column
+    if dot and not all(map(_IDENTIFIER.fullmatch, rest.split("."))):
+        right = f"{prefix}['{rest}']"
+    else:
+        right = f"{prefix}{dot}{rest}"
+    return f"{right} | {filters}" if bar else right
+
+
 def _check_piece(data: nodes.TemplateData) -> None:
     if not _CURLY_QUOTED.fullmatch(data.data):
         check_text(data.data, data.lineno)
@@ -90,16 +103,3 @@ def _check_no_quoted_column(expression: nodes.Expr) -> None:
             expression.lineno,
             f'without the quotes it is a column: "{{{{ {expression.value} }}}}"',
         )
-
-
-def _right_form(name: str) -> str:
-    """`row.x` for `x`, `row['First Name']` for what is no identifier."""
-    column, bar, filters = (part.strip() for part in name.partition("|"))
-    prefix, dot, rest = column.partition(".")
-    if prefix not in {"row", "vars"} and "[" not in column:
-        prefix, dot, rest = "row", ".", column
-    if dot and not all(map(_IDENTIFIER.fullmatch, rest.split("."))):
-        right = f"{prefix}['{rest}']"
-    else:
-        right = f"{prefix}{dot}{rest}"
-    return f"{right} | {filters}" if bar else right

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours
+from runner.campaign.literal_text import is_meant_as_template
 from runner.campaign.silence import Silence
 from runner.campaign.values import (
     Cell,
@@ -361,6 +362,12 @@ class CallingWindows(Declared):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
+        if is_meant_as_template(value):
+            raise PydanticCustomError(
+                "bad_zone",
+                "one zone is needed here, not a template",
+                {"hint": "write `timezone: contact` here, and the template as contacts.timezone"},
+            )
         return known_zone(value, also="contact")
 
     @field_validator("weekly")

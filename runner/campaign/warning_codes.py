@@ -67,6 +67,7 @@ class WarningCode(StrEnum):
     MISSING_SOURCE = "missing_source", "there is no file where a source or list should be"
     FAULTY_ROWS = "faulty_rows", "rows of the contacts cannot be called (`validate --contacts`)"
     SAME_NAME = "same_name", "another file of the folder has the same `name`"
+    COLUMN_AS_TEXT = "column_as_text", "a metadata value is the name of a column, and not its content"
     UNKNOWN_COLUMN = "unknown_column", "a template uses a column that no row has"
     EMPTY_SOURCE = (
         "empty_source",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from runner.campaign.diagnostics import Diagnostic, Severity
 from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.document import Location
+from runner.campaign.literal_text import right_form
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
 from runner.commands.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
@@ -77,6 +78,7 @@ def of_rows(
     yield from _lists(loaded, suppression, now)
     yield from _skipped_rows(loaded, suppression)
     yield from _unknown_columns(loaded, reader)
+    yield from _columns_as_text(loaded, reader)
 
 
 def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
@@ -151,6 +153,21 @@ def _unknown_columns(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[D
                 f"no row has a column `{name}`",
                 location,
                 did_you_mean(name, known) or "look at the names in the source; upper and lower case differ",
+            )
+
+
+def _columns_as_text(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
+    """`first_name: first_name`, where the content of the column was meant."""
+    known = frozenset[str]().union(*map(reader.columns, loaded.campaign.contacts.sources))
+    for location, template in loaded.templates():
+        name = template.source.strip()
+        if location[0] == "metadata" and template.is_constant and name in known:
+            yield _warning(
+                loaded,
+                WarningCode.COLUMN_AS_TEXT,
+                f"every contact gets the text {name!r}, which is the name of a column",
+                location,
+                f'for the content of the column write "{{{{ {right_form(name)} }}}}"',
             )
 
 

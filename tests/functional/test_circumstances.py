@@ -95,6 +95,12 @@ def test_a_column_that_no_row_has_is_warned_of_though_the_template_never_fails(f
     assert hint in warning["hint"]
 
 
+def test_a_metadata_value_that_is_the_name_of_a_column_is_warned_of(found):
+    (warning,) = found("metadata:\n  language: Language\n  site: Boston\n")
+    assert (warning["code"], warning["line"]) == ("column_as_text", 17)
+    assert '"{{ row.Language }}"' in warning["hint"]
+
+
 def test_a_column_of_any_one_source_is_known(found):
     assert found("metadata: {a: \"{{ row.extra | default('') }}{{ row.Language | default('') }}\"}\n") == []
 

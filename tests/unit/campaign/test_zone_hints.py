@@ -1,10 +1,12 @@
 """A zone is the name of a place or UTC; what is not one gets the place that is meant, or no suggestion."""
 
 import pytest
+from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from runner.campaign import timezones
 from runner.campaign.countries import _MEANT, codes
+from runner.campaign.model import CallingWindows
 from runner.campaign.values import known_zone
 from runner.campaign.zone_hints import _usual_zones, near_zone, usual_zone
 
@@ -59,6 +61,13 @@ def test_a_name_that_is_no_zone_of_a_place_gets_the_one_that_is_meant(name, mean
 )
 def test_no_zone_is_suggested_where_none_is_near(name):
     assert hint(name) == "write an IANA name, such as America/New_York"
+
+
+def test_a_template_is_refused_where_one_zone_holds_for_all():
+    with pytest.raises(ValidationError) as raised:
+        CallingWindows.model_validate({"timezone": "{{ row.tz }}", "weekly": {"daily": "09:15-17:00"}})
+    (found,) = raised.value.errors()
+    assert (found["type"], "contacts.timezone" in found["ctx"]["hint"]) == ("bad_zone", True)
 
 
 @pytest.mark.parametrize(
