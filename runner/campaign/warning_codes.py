@@ -61,6 +61,11 @@ class WarningCode(StrEnum):
     )
     UNCLEAR_WHERE = "unclear_where", "`where` gives neither yes nor no for some rows, which are not called"
     NOBODY_KEPT = "nobody_kept", "`where` leaves out every row"
+    SURVEY_CHANGED = (
+        "survey_changed",
+        "waiting calls were planned for another survey or instance",
+        _PASSES,
+    )
     UNUSED_WINDOW = "unused_window", "no contact of this plan can be called in a window of `weekly`"
 
     # Of what lies around it.
@@ -88,11 +93,19 @@ class WarningCode(StrEnum):
     SHARED_INSTANCE = "shared_instance", "another campaign of this ledger calls for the same survey instance"
     PAUSED = "paused", "an operator paused the campaign", _PASSES
     CANCELED = "canceled", "an operator canceled the campaign", _PASSES
+    OTHER_REPOSITORY = (
+        "other_repository",
+        "the ledger holds calls of another repository or file under the same `name`",
+        _PASSES,
+    )
     BOUND_ELSEWHERE = (
         "bound_elsewhere",
         "the ledger knows the campaign from another account or address",
         _PASSES,
     )
 
+
+URGENT = frozenset({WarningCode.SURVEY_CHANGED, WarningCode.OTHER_REPOSITORY})
+"""Warnings that stand at the top of a plan, in every form: all its calls may be a mistake."""
 
 SILENCEABLE = tuple(code for code in WarningCode if not code.always_told)

@@ -14,6 +14,7 @@ from runner.commands import saved_plans
 from runner.commands.binding import account_digest, api_name
 from runner.commands.carry_out import carry_out, signals_kept
 from runner.commands.planning import NO_HISTORY, prepare_plan, privacy_key
+from runner.commands.repository import repository_of
 from runner.commands.target import Target, insight, rehearsal
 from runner.commands.work import Work, to_enter
 from runner.contacts.identity import Identity
@@ -173,6 +174,7 @@ def _binding(loaded: LoadedCampaign, target: Target, identity: Identity) -> Bind
         instance_id=survey.instance_id,
         account=account_digest(settings, identity),
         origin=origin(settings.insight_base_url),
+        repository=repository_of(loaded.path, identity),
     )
 
 

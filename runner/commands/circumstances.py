@@ -10,6 +10,7 @@ from runner.campaign.literal_text import right_form
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
 from runner.commands.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
+from runner.commands.repository import is_other, repository_of
 from runner.contacts.identity import Identity
 from runner.contacts.sources import AnySource, SourceReader
 from runner.contacts.suppression import SuppressionLists
@@ -36,6 +37,15 @@ def of_ledger(
     if seen.halt:
         halted = {"paused": WarningCode.PAUSED, "canceled": WarningCode.CANCELED}[seen.halt.standing.value]
         yield _warning(loaded, halted, halt_words(seen.halt), ("name",))
+    if seen.repository and is_other(seen.repository, repository_of(loaded.path, identity)):
+        yield _warning(
+            loaded,
+            WarningCode.OTHER_REPOSITORY,
+            f"this ledger holds calls of {seen.campaign} from another repository, or from another file: "
+            "apply changes and withdraws them as this file says",
+            ("name",),
+            "two campaigns need two names; where the file was only moved, apply takes note of its new place",
+        )
     elsewhere = bound_elsewhere(seen, settings, identity)
     if elsewhere:
         yield _warning(loaded, WarningCode.BOUND_ELSEWHERE, elsewhere, ("name",), BOUND_ELSEWHERE_HINT)

@@ -100,7 +100,7 @@ def _write_text(checked: Sequence[Checked], findings: Sequence[Diagnostic], *, a
     silenced = [silenced for each in checked for silenced in each.silenced]
     if silenced:
         sys.stdout.write(f"{in_a_line(silenced)}\n")
-    if a_line_each:
+    if a_line_each and len(checked) > 1:
         for each in checked:
             sys.stdout.write(f"{each.file}: {_in_short(each.findings)}\n")
     sys.stdout.write(f"{_verdict(findings, len(checked))}\n")

@@ -119,7 +119,9 @@ class Ledger:
         with self.engine.begin() as connection:
             # Before the calls: whatever changes from here on makes this stamp an old one.
             stamp = _stamp(connection, campaign)
-        return History(LedgerCalls(self.engine, campaign), stamp)
+            bound = self._bound(connection, campaign)
+        survey = None if bound is None else (bound["survey_id"], bound["instance_id"])
+        return History(LedgerCalls(self.engine, campaign), stamp, survey)
 
     def begin_run(
         self,
@@ -240,7 +242,11 @@ class Ledger:
             )
 
     def _bind(self, connection: Connection, binding: Binding, now: float) -> None:
-        survey = {"survey_id": binding.survey_id, "instance_id": binding.instance_id}
+        latest: dict[str, object] = {
+            "survey_id": binding.survey_id,
+            "instance_id": binding.instance_id,
+            "repository": dict(binding.repository),
+        }
         insert_once(
             connection,
             campaigns,
@@ -248,13 +254,13 @@ class Ledger:
             account=binding.account,
             origin=binding.origin,
             bound_at=now,
-            **survey,
+            **latest,
         )
         mine = campaigns.c.name == binding.campaign
         # Whoever begins at the same moment waits here until the first has entered its plan.
         bound = connection.execute(select(campaigns).where(mine).with_for_update()).mappings().one()
         self._check_binding(bound, binding)
-        connection.execute(update(campaigns).where(mine).values(**survey))
+        connection.execute(update(campaigns).where(mine).values(**latest))
 
 
 def _insert_run(

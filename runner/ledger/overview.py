@@ -1,7 +1,7 @@
 """What the ledger knows of a campaign, counted, for people who ask how far it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, and_, func, select
 
@@ -45,6 +45,8 @@ class Overview:
     """The API it was first applied at; empty where the ledger does not know the campaign."""
     account: str
     """Keyed hash of the user name it was first applied with; empty likewise."""
+    repository: Mapping[str, str] = field(default_factory=dict)
+    """Where its file came from at the last apply, as keyed hashes; empty where unknown."""
 
     @property
     def problems_left(self) -> int:
@@ -62,7 +64,9 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
     with engine.begin() as connection:
         halted = halt(connection, campaign)
         bound = connection.execute(
-            select(campaigns.c.origin, campaigns.c.account).where(campaigns.c.name == campaign)
+            select(campaigns.c.origin, campaigns.c.account, campaigns.c.repository).where(
+                campaigns.c.name == campaign
+            )
         ).one_or_none()
         counted = connection.execute(
             select(calls.c.state, func.count()).where(mine).group_by(calls.c.state)
@@ -121,4 +125,5 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
         halt=halted,
         origin=bound.origin if bound else "",
         account=bound.account if bound else "",
+        repository=bound.repository if bound else {},
     )

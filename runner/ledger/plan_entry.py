@@ -1,7 +1,7 @@
 """Writes a plan over what the ledger holds of its campaign, inside the caller's transaction."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
@@ -53,6 +53,8 @@ class Binding:
     instance_id: str
     account: str
     origin: str
+    repository: Mapping[str, str] = field(default_factory=dict)
+    """Where the campaign file comes from, as keyed hashes; the newest counts, and none is refused for it."""
 
 
 class PlanEntry:

@@ -46,6 +46,13 @@ campaigns = Table(
     Column("origin", Text, nullable=False, comment="Where the API is; all loopback origins count as one."),
     Column("bound_at", Float, nullable=False),
     Column(
+        "repository",
+        JSON,
+        nullable=False,
+        server_default="{}",
+        comment="Keyed hashes that tell the campaign file of the last apply from others of the same name.",
+    ),
+    Column(
         "standing",
         Text,
         nullable=False,

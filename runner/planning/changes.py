@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from runner.campaign.model import Survey
 from runner.planning.plan import CallRequest, Change, Difference, KnownCall, Slot, Standing
 from runner.planning.windows import Window
 
@@ -13,6 +14,14 @@ def changed_fields(
     if (known.phone, known.timezones, known.request) == (phone, zones, request):
         return ()
     return tuple(_changed(known, phone, zones, request))
+
+
+def changed_survey(before: tuple[str, str] | None, now: Survey) -> tuple[str, ...]:
+    """What the campaign says otherwise of where all its calls go, given what they were planned for."""
+    if before is None:
+        return ()
+    names, after = ("survey_id", "instance_id"), (now.survey_id, now.instance_id)
+    return tuple(name for name, one, other in zip(names, before, after, strict=True) if one != other)
 
 
 def first_time() -> Difference:

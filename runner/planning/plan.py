@@ -231,6 +231,8 @@ class History:
     calls: KnownCalls = ()
     stamp: str = ""
     """Differs when anything of it differs: a plan is only entered into the ledger that it was made from."""
+    survey: tuple[str, str] | None = None
+    """The survey_id and instance_id that the waiting calls were planned for; None for a new campaign."""
 
 
 GONE = "the contact is in no source any more"

@@ -45,6 +45,8 @@ class Findings:
     tallying: Tallying
     still_dialled: Sequence[str]
     """Labels of contacts who may be dialled for a call of before, though the plan would not call them so."""
+    survey_before: tuple[str, str] | None = None
+    """The survey_id and instance_id that calls wait for, where the campaign now names others."""
     rows: int
     filtered: int
     """Rows that `contacts.where` leaves out."""
@@ -56,6 +58,7 @@ class Findings:
 
 def of(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     """Every warning about a plan."""
+    yield from _survey_changed(found, diagnose)
     yield from _still_dialled(found, diagnose)
     yield from _filtered(found, diagnose)
     yield from _dates_over(found, diagnose)
@@ -64,6 +67,19 @@ def of(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     yield from _pace_lowered(found, diagnose)
     yield from _asleep(found, diagnose)
     yield from _windows(found, diagnose)
+
+
+def _survey_changed(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+    if found.survey_before is not None:
+        survey_id, instance_id = found.survey_before
+        now = found.campaign.survey
+        yield diagnose(
+            WarningCode.SURVEY_CHANGED,
+            f"the waiting calls were planned for survey {survey_id}, instance {instance_id}: apply sends all "
+            f"of them to survey {now.survey_id}, instance {now.instance_id}",
+            ("survey", "survey_id" if survey_id != now.survey_id else "instance_id"),
+            "put the ID back, unless this corrects it; a new wave of calls is a new `name`",
+        )
 
 
 def _still_dialled(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:

@@ -11,10 +11,11 @@ from dataclasses import asdict, astuple
 from itertools import chain
 
 from runner.campaign import silence
+from runner.campaign.warning_codes import URGENT
 from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.planning import plan_warnings
 from runner.planning.attempts import attempts_that_fit
-from runner.planning.changes import changed_fields, difference, first_time
+from runner.planning.changes import changed_fields, changed_survey, difference, first_time
 from runner.planning.eligibility import Eligibility
 from runner.planning.forecast import Demand
 from runner.planning.placement import Placement, effective_pace
@@ -51,6 +52,7 @@ class _Planner:
         )
         self._tally = Tallying()
         self._attempts = attempts_of(given.campaign)
+        self._changed_survey = changed_survey(given.history.survey, given.campaign.survey)
         self._eligibility = Eligibility(given, self._placement, self._exclude)
         self._digest = given.identity.digest_of_many()
         """Of all that the plan says, in the order in which it is found out."""
@@ -74,7 +76,7 @@ class _Planner:
             withdrawals=withdrawals,
             tally=self._tally.tally(),
             history_stamp=self._given.history.stamp,
-            diagnostics=told,
+            diagnostics=tuple(sorted(told, key=lambda found: found.code not in URGENT)),
             silenced=silence.with_reasons(silenced, self._campaign.silence),
             versions=self._given.versions,
         )
@@ -115,11 +117,19 @@ class _Planner:
             crowded=crowded,
             tallying=self._tally,
             still_dialled=self._eligibility.still_dialled,
+            survey_before=self._survey_before(),
             rows=self._eligibility.rows,
             filtered=self._eligibility.filtered,
             unclear=self._eligibility.unclear,
             dates_over=self._eligibility.dates_over,
         )
+
+    def _survey_before(self) -> tuple[str, str] | None:
+        """The survey that calls wait for, where the campaign now names another."""
+        waits = self._changed_survey and any(
+            earlier.standing is Standing.PLANNED for _, earlier in self._staging.recalled()
+        )
+        return self._given.history.survey if waits else None
 
     def _assignment(self, prospect: Prospect, earlier: KnownCall | None) -> Assignment | None:
         """The slot of this call, and how it differs from the `earlier` one; None where no slot is left."""
@@ -181,9 +191,9 @@ class _Planner:
         """What is otherwise than the ledger has it planned."""
         if earlier.standing is not Standing.PLANNED:
             return ()
-        return changed_fields(
-            earlier, prospect.phone, split_zones(prospect.zones), request_of(prospect, self._campaign)
-        )
+        request = request_of(prospect, self._campaign)
+        own = changed_fields(earlier, prospect.phone, split_zones(prospect.zones), request)
+        return (*self._changed_survey, *own) if self._changed_survey else own
 
     def _exclude(self, number: int, exclusion: Exclusion) -> None:
         self._tally.add_exclusion(exclusion.reason)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from runner.campaign.diagnostics import Diagnostic
-from runner.campaign.warning_codes import WarningCode
+from runner.campaign.warning_codes import URGENT, WarningCode
 from runner.contacts.contact import Reason
 from runner.planning.plan import Change
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, tally_of
@@ -117,6 +117,11 @@ def _why_nothing(plan: PlanView) -> str:
     others = "all others are queued" if queued else whom
     again = f"`runner retry {plan.campaign} --all` plans {'it' if refused == 1 else 'them'} again"
     return f"{others}; Insight refused {count(refused, 'call')}, {again}"
+
+
+def urgent(plan: PlanView) -> list[str]:
+    """What must be read before anything else."""
+    return [finding.message for finding in plan.diagnostics if finding.code in URGENT]
 
 
 def count(number: int, noun: str) -> str:

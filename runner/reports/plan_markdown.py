@@ -16,6 +16,7 @@ from runner.reports.plan_facts import (
     exclusion_groups,
     headline,
     short_of_attempts,
+    urgent,
     verdict,
 )
 from runner.reports.plan_text import hours_chart, request_fields, zone_names
@@ -93,6 +94,7 @@ class _Page:
             f"{marker(plan.campaign)}{plan.plan_id} -->",
             f"### {headline(plan)}",
             "",
+            *(f"**Warning: {plain(words)}**\n" for words in urgent(plan)),
             (
                 f"{code(plan.campaign)}, survey {code(plan.survey_id)}, instance {code(plan.instance_id)}: "
                 f"{count(plan.summary['rows'], 'row')} read. {plain(verdict(plan))}"

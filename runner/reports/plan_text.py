@@ -19,6 +19,7 @@ from runner.reports.plan_facts import (
     exclusion_groups,
     headline,
     short_of_attempts,
+    urgent,
     verdict,
 )
 from runner.reports.times import local_time, machine_time, rfc3339
@@ -58,6 +59,7 @@ def print_plan(console: Console, plan: PlanView, *, every_row: bool = False) -> 
 
 def _headline(plan: PlanView) -> list[Text]:
     lines = [Text(headline(plan), style="bold")]
+    lines += [Text(f"Warning: {words}", style="bold red") for words in urgent(plan)]
     lines.append(Text(f"{plan.campaign}: {count(plan.summary['rows'], 'row')} read"))
     lines.append(Text(verdict(plan)))
     short = short_of_attempts(plan)

@@ -21,7 +21,56 @@ from small_campaign import (
 )
 
 from runner.contacts.contact import Reason
-from runner.planning.plan import Change, Standing
+from runner.planning.plan import Change, History, Standing
+
+# Another survey
+
+
+@pytest.mark.parametrize(
+    ("before", "fields"),
+    [
+        (("48212", "3"), ("survey_id",)),
+        (("48211", "4"), ("instance_id",)),
+        (("48212", "4"), ("survey_id", "instance_id")),
+    ],
+)
+def test_another_survey_changes_every_waiting_call_and_is_the_first_warning(before, fields):
+    loaded = campaign(more="pacing: {calls_per_minute: 6000}")
+    waiting = tuple(remembered(plan_of(loaded, people(1, 2))))
+    plan = plan_of(loaded, people(1, 2), history=History(waiting, survey=before))
+    assert [(call.change, call.difference.fields) for call in plan.calls] == [(Change.CHANGED, fields)] * 2
+    assert plan.diagnostics[0].code == "survey_changed"
+    assert len(plan.diagnostics) > 1
+
+
+def test_what_changed_besides_the_survey_is_named_too():
+    waiting = tuple(remembered(plan_of(campaign(), people(1))))
+    plan = plan_of(campaign(), [person("p1", NEW_YORK)], history=History(waiting, survey=("48212", "3")))
+    assert plan.calls[0].difference.fields == ("survey_id", "phone")
+
+
+def test_another_survey_is_warned_of_where_a_limit_leaves_its_calls_out():
+    waiting = tuple(remembered(plan_of(campaign(), people(2))))
+    history = History(waiting, survey=("48212", "3"))
+    plan = plan_of(campaign(), people(1, 2), history=history, limit=1)
+    assert changes(plan) == {"p1": Change.NEW}
+    assert [found.code for found in plan.diagnostics][:1] == ["survey_changed"]
+
+
+@pytest.mark.parametrize("survey", [None, ("48211", "3")])
+def test_the_same_survey_changes_nothing(survey):
+    waiting = tuple(remembered(plan_of(campaign(), people(1, 2))))
+    plan = plan_of(campaign(), people(1, 2), history=History(waiting, survey=survey))
+    assert set(changes(plan).values()) == {Change.UNCHANGED}
+    assert "survey_changed" not in {found.code for found in plan.diagnostics}
+
+
+def test_where_no_call_waits_another_survey_is_no_warning():
+    given_up = tuple(remembered(plan_of(campaign(), people(1)), Standing.OPEN, "skipped"))
+    plan = plan_of(campaign(), people(1, 2), history=History(given_up, survey=("48212", "3")))
+    assert set(changes(plan).values()) == {Change.NEW}
+    assert "survey_changed" not in {found.code for found in plan.diagnostics}
+
 
 # What earlier runs did
 

@@ -22,6 +22,13 @@ def upgrade() -> None:
         ),
         sa.Column("bound_at", sa.Float(), nullable=False),
         sa.Column(
+            "repository",
+            sa.JSON(),
+            server_default="{}",
+            nullable=False,
+            comment="Keyed hashes that tell the campaign file of the last apply from others of the same name.",
+        ),
+        sa.Column(
             "standing",
             sa.Text(),
             server_default="active",
