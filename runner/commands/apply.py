@@ -4,6 +4,7 @@ import asyncio
 import sys
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -117,8 +118,6 @@ def _apply(
     work = _planned(order, used, console)
     if work.has_any:
         _ask(work, options)
-    if saved is not None:
-        used.note(saved.saved.view.plan_id)
     finish = Finish.DONE
     try:
         # What a run beside this one has under way may come back unsent, or be lost with it.
@@ -163,7 +162,9 @@ def _planned(order: _Order, used: UsedPlans, console: Console) -> Work:
         sys.stderr.write(NO_HISTORY)
     print_plan(console, prepared.view(show_contacts=options.show_contacts))
     _refuse_empty_sources(prepared.plan)
-    return to_enter(prepared, ledger, order.binding)
+    # Not before: where Insight cannot be reached, say, nothing is entered and the plan is not used up.
+    note = (lambda: None) if saved is None else partial(used.note, saved.saved.view.plan_id)
+    return to_enter(prepared, ledger, order.binding, entered=note)
 
 
 def _binding(loaded: LoadedCampaign, target: Target, identity: Identity) -> Binding:

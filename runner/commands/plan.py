@@ -12,8 +12,10 @@ from runner.commands.forms import Form, write_plan
 from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan
 from runner.errors import ExitStatus, UsageError
 from runner.ledger.ledger import Ledger
+from runner.ledger.mark import Mark
+from runner.ledger.used_plans import UsedPlans
 from runner.reports.plan_facts import is_canceled
-from runner.settings import load_settings
+from runner.settings import load_settings, marks_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,8 @@ def plan(path: Path, options: PlanOptions) -> int:
         prepared = prepare_plan(loaded, settings, ledger, now=now, limit=options.limit)
         if saved is not None:
             prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
+            marks = marks_folder()
+            saved_plans.refuse_if_entered_elsewhere(saved, UsedPlans(marks, Mark(ledger, marks).ledger_id))
     if options.explain is not None:
         # A plan is made far more often than explained.
         from runner.commands.explain import print_explanations  # noqa: PLC0415

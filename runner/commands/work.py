@@ -28,12 +28,13 @@ class Work:
     newly_suppressed: NewlySuppressed
 
 
-def to_enter(prepared: PreparedPlan, ledger: Ledger, binding: Binding) -> Work:
+def to_enter(prepared: PreparedPlan, ledger: Ledger, binding: Binding, entered: Callable[[], None]) -> Work:
+    """`entered` is called when the plan is written into the ledger, just before that is committed."""
     plan = prepared.plan
 
     def begin(runner: Runner, now: float) -> int:
         with at_work("entering the plan"):
-            return ledger.begin_run(binding, plan, runner, now, watch=_watch_entering)
+            return ledger.begin_run(binding, plan, runner, now, watch=_watch_entering, entered=entered)
 
     return Work(
         calls=len(plan.calls),

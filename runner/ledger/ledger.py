@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,10 +131,12 @@ class Ledger:
         now: float,
         *,
         watch: Watch = iter,
+        entered: Callable[[], None] = lambda: None,
     ) -> int:
         """Writes the plan into the ledger, in one transaction, and returns the id of the run that holds it.
 
-        The calls pass through `watch` on their way. Where other runs are active on the campaign, the new one
+        The calls pass through `watch` on their way; `entered` is called when all are written, just before the
+        commit. Where other runs are active on the campaign, the new one
         joins them: its plan may take calls away, and takes over what they leave alone.
 
         Raises LedgerError when the campaign is bound elsewhere, or the ledger changed since it was read,
@@ -157,6 +159,7 @@ class Ledger:
                 entry.join(plan, describe_runs(others) or "")
             else:
                 entry.enter(plan)
+            entered()
         return run
 
     def entered(self, campaign: str, plan_id: str) -> float | None:

@@ -4,6 +4,9 @@ A ledger knows its own plans. Two ledgers that share a privacy key know nothing 
 """
 
 import hashlib
+import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from runner.errors import LedgerError
@@ -24,15 +27,32 @@ class UsedPlans:
             return False
 
     def note(self, plan_id: str) -> None:
-        """Takes note that this plan is entered now. Raises LedgerError."""
+        """Takes note that this plan is entered now.
+
+        Raises LedgerError, also where the plan went into another ledger a moment before.
+        """
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file(plan_id).write_text(f"{self._ledger_id}\n")
+            self._write_once(self._file(plan_id))
         except OSError as error:
             raise LedgerError(
                 f"{self._folder} cannot be written: {error.strerror}",
                 hint="runner notes there which saved plans were applied",
             ) from error
+
+        if self.entered_elsewhere(plan_id):
+            raise LedgerError(
+                "this plan was entered into another ledger at the same moment; nothing was entered here",
+                hint="set RUNNER_LEDGER_URL to the ledger that it was applied with",
+            )
+
+    def _write_once(self, file: Path) -> None:
+        """Whole or not at all, and never over what another process wrote. Raises OSError."""
+        with tempfile.NamedTemporaryFile("w", dir=self._folder) as whole:
+            whole.write(f"{self._ledger_id}\n")
+            whole.flush()
+            with suppress(FileExistsError):
+                os.link(whole.name, file)
 
     def _file(self, plan_id: str) -> Path:
         # A plan's id comes with the plan, and must not name any other file.

@@ -226,6 +226,23 @@ def test_a_plan_that_went_into_one_ledger_goes_into_no_other(ready, sandbox):
     assert len(sandbox.calls()) == 10
 
 
+def test_a_plan_is_not_used_up_where_insight_cannot_be_reached(ready, sandbox):
+    ready.environment["RUNNER_PRIVACY_KEY"] = "one key for both machines"
+    plan(ready)
+    reachable = ready.environment["RUNNER_INSIGHT_BASE_URL"]
+    for ledger, address, status in (
+        ("one", "http://127.0.0.1:9/api", 1),
+        ("two", reachable, 0),
+        ("one", reachable, 4),
+    ):
+        ready.environment["RUNNER_LEDGER_URL"] = f"sqlite:///{ready.home}/{ledger}.sqlite3"
+        ready.environment["RUNNER_INSIGHT_BASE_URL"] = address
+        result = apply(ready)
+        assert result.returncode == status, result.stderr
+    assert len(sandbox.calls()) == 10
+    assert apply(ready, "--dry-run").returncode == 4
+
+
 def test_it_says_to_go_on_with_the_plan_and_not_with_the_campaign(ready):
     ready.write("campaigns/five.yaml", campaign_yaml())
     plan(ready)
