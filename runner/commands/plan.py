@@ -14,7 +14,7 @@ from runner.errors import ExitStatus, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.mark import Mark
 from runner.ledger.used_plans import UsedPlans
-from runner.reports.plan_facts import is_canceled
+from runner.reports.plan_facts import refusal
 from runner.settings import load_settings, marks_folder
 
 
@@ -67,8 +67,8 @@ def plan(path: Path, options: PlanOptions) -> int:
         print_explanations(options.explain, loaded, prepared, settings, show_contacts=options.show_contacts)
         return ExitStatus.DONE
     _write(loaded, prepared, options)
-    # Apply refuses a canceled campaign, so nothing waits to be done.
-    pending = bool(prepared.plan.calls or prepared.plan.withdrawals) and not is_canceled(
+    # Of a plan that apply refuses, nothing waits to be done.
+    pending = bool(prepared.plan.calls or prepared.plan.withdrawals) and not refusal(
         prepared.plan.diagnostics
     )
     return ExitStatus.CHANGES_PENDING if options.detailed_exitcode and pending else ExitStatus.DONE

@@ -31,7 +31,7 @@ def plan_folder(folder: Path, *, now: float, limit: int | None) -> tuple[ExitSta
                 worst = max(worst, error.exit_status)
                 sys.stdout.write(f"{file}: error: {_in_a_line(error)}\n")
             else:
-                pending = pending or bool(view.calls or view.withdrawals)
+                pending = pending or (bool(view.calls or view.withdrawals) and not refusal(view.diagnostics))
                 sys.stdout.write(f"{file}: {', '.join(_summary(view))}\n")
     return worst, pending
 
@@ -45,7 +45,7 @@ def _summary(plan: PlanView) -> Iterator[str]:
     yield f"{plan.campaign}: {totals(plan)}"
     if plan.diagnostics:
         yield count(len(plan.diagnostics), "warning")
-    if refusal(plan):
+    if refusal(plan.diagnostics):
         yield "apply will refuse it"
 
 

@@ -58,7 +58,7 @@ def headline(plan: PlanView) -> str:
 
 def totals(plan: PlanView) -> str:
     """`1,204 to call, 12 moved, 87 excluded, 903 already queued`."""
-    if is_canceled(plan.diagnostics):
+    if any(finding.code == WarningCode.CANCELED for finding in plan.diagnostics):
         return "nobody to call, the campaign is canceled"
     parts = [f"{plan.summary['planned']:,} to call"]
     parts += [
@@ -80,7 +80,7 @@ def totals(plan: PlanView) -> str:
 def verdict(plan: PlanView) -> str:
     """What `apply` would do, in one sentence."""
     counts = plan.summary
-    refused = refusal(plan)
+    refused = refusal(plan.diagnostics)
     if refused:
         return refused
     if not plan.calls and not plan.withdrawals:
@@ -97,15 +97,10 @@ def verdict(plan: PlanView) -> str:
     return f"Calls may start from {since} to {until}, by the contacts' own clocks."
 
 
-def refusal(plan: PlanView) -> str:
-    """Why `apply` would not carry it out; empty where it would."""
-    codes = {finding.code for finding in plan.diagnostics}
+def refusal(diagnostics: Iterable[Diagnostic]) -> str:
+    """Why `apply` would not carry out a plan with these warnings; empty where it would."""
+    codes = {finding.code for finding in diagnostics}
     return next((words for code, words in _REFUSALS.items() if code in codes), "")
-
-
-def is_canceled(diagnostics: Iterable[Diagnostic]) -> bool:
-    """Whether an operator canceled the campaign: apply refuses such a plan."""
-    return any(finding.code == WarningCode.CANCELED for finding in diagnostics)
 
 
 def _why_nothing(plan: PlanView) -> str:
