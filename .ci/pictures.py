@@ -69,7 +69,7 @@ def _play_a_morning(campaign: Path) -> int:
         run = ledger.begin_run(binding, prepared.plan, Runner(host="demo", pid=1), MORNING)
         queue = CallQueue(ledger.engine, name, run)
         starts = sorted(call.start_timestamp for call in prepared.plan.calls)
-        for number, claim in enumerate(queue.claim_due(starts[QUEUED], QUEUED, 0)):
+        for number, claim in enumerate(queue.claim_due(starts[QUEUED], QUEUED, 0).claims):
             queue.finish(claim, Ending(state=CallState.QUEUED, call_id=str(number)), MORNING)
         ledger.end_run(run, "interrupted", MORNING)
     return starts[QUEUED + LATE]

@@ -26,7 +26,8 @@ from runner.ledger.claim import Claim
 from runner.ledger.late_calls import Reschedule
 from runner.ledger.ledger import Runner
 from runner.ledger.mark import Mark
-from runner.planning.placement import reschedule
+from runner.planning.pace_limit import PaceLimit
+from runner.planning.placement import effective_pace, reschedule
 from runner.planning.plan import Slot, WaitingCall
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -63,6 +64,7 @@ async def carry_out(
                     loaded.campaign.name,
                     run,
                     only_own=work.is_limited,
+                    pace=_pace(loaded, target),
                     intended=mark.advance,
                 ),
                 lease=ledger.lease(loaded.campaign.name, run),
@@ -156,6 +158,14 @@ def _post(client: InsightClient, target: Target) -> Post:
         return await client.queue(request, before_send=before_send)
 
     return post
+
+
+def _pace(loaded: LoadedCampaign, target: Target) -> PaceLimit | None:
+    """None where the campaign declares no pace: the request rate bounds it then."""
+    pacing = loaded.campaign.pacing
+    if pacing.calls_per_minute is None:
+        return None
+    return PaceLimit(effective_pace(loaded.campaign, target.requests_per_second), pacing.queue_ahead)
 
 
 def _reschedule(loaded: LoadedCampaign, target: Target) -> Reschedule:

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from runner.dispatch.clock import AlarmClock
 from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.course import Course
-from runner.dispatch.events import CallsMoved, Event, Finish, Paused, Resumed, Waiting
+from runner.dispatch.events import Event, Finish, Paused, Resumed, Waiting
 from runner.dispatch.heartbeat import Heartbeat
 from runner.dispatch.ledger_thread import LedgerThread
 from runner.dispatch.rate_limit import RateLimit
-from runner.dispatch.sender import LATE_SECONDS, Post, Sender
+from runner.dispatch.rescheduler import Rescheduler
+from runner.dispatch.sender import Post, Sender
 from runner.dispatch.wishes import NewlySuppressed, Unwanted, Wishes
 from runner.ledger.call_queue import CallQueue, Outlook
 from runner.ledger.late_calls import Reschedule
 from runner.ledger.lease import RENEW_SECONDS, Lease
 from runner.ledger.operators import CampaignStanding
 from runner.ledger.reach import Reach
+from runner.planning.pace_limit import LATE_SECONDS
 
-LATE_AT_ONCE = 1000
-"""Late calls that get new slots in one transaction: a lease must be renewed and a pause obeyed meanwhile."""
 IDLE_SECONDS = 60
 """`--until-idle` leaves when nothing is due for this long."""
 
@@ -55,7 +55,6 @@ class Dispatcher:
         self._queue = queue
         self._clock = clock
         self._until_idle = limits.until_idle
-        self._reschedule = reschedule
         self._listen = listen
         self._told_waiting = 0
         self._told_paused = False
@@ -81,6 +80,14 @@ class Dispatcher:
             newly_suppressed=newly_suppressed,
             listen=listen,
         )
+        self._rescheduler = Rescheduler(
+            queue=queue,
+            ledger=self._ledger,
+            clock=clock,
+            course=self._course,
+            reschedule=reschedule,
+            listen=listen,
+        )
         self._sender = Sender(
             queue=queue,
             ledger=self._ledger,
@@ -91,6 +98,7 @@ class Dispatcher:
             rate=rate,
             max_in_flight=limits.max_in_flight,
             wishes=self._wishes,
+            rescheduler=self._rescheduler,
             course=self._course,
             listen=listen,
         )
@@ -141,7 +149,7 @@ class Dispatcher:
             if due is None and not self._sender.is_busy and not await self._others_are_sending():
                 return Finish.DONE
             if due is not None:
-                at = max(due, self._sender.not_before)
+                at = max(due, self._sender.not_before, self._sender.held_until)
                 if self._until_idle and at > self._clock.now() + IDLE_SECONDS and not self._sender.is_busy:
                     return Finish.IDLE
                 self._tell_waiting(int(at))
@@ -153,10 +161,10 @@ class Dispatcher:
         """Moves, sends or withdraws calls, and returns how things stand then."""
         outlook = await self._look()
         now = self._clock.now()
-        if outlook.next_due is not None and outlook.next_due <= now:
+        if outlook.next_due is not None and max(outlook.next_due, self._sender.held_until) <= now:
             # Calls are due before they start: while none was due so long ago, none is late.
             if outlook.next_due < now - LATE_SECONDS:
-                await self._move_late_calls()
+                await self._rescheduler.move_late()
             await self._sender.send_what_is_due()
         elif not await self._wishes.withdraw():
             return outlook
@@ -176,19 +184,6 @@ class Dispatcher:
         people = await self._ledger.do(self._queue.waiting_people)
         reasons = {call: "canceled by an operator" for call, _, _ in people}
         await self._ledger.do(self._queue.skip, reasons, self._clock.now())
-
-    async def _move_late_calls(self) -> None:
-        moved = skipped = 0
-        while not self._course.stopping():
-            now = self._clock.now()
-            more_moved, more_skipped = await self._ledger.do(
-                self._queue.reschedule_late, now - LATE_SECONDS, now, LATE_AT_ONCE, self._reschedule
-            )
-            moved, skipped = moved + more_moved, skipped + more_skipped
-            if more_moved + more_skipped < LATE_AT_ONCE:
-                break
-        if moved or skipped:
-            self._listen(CallsMoved(moved=moved, skipped=skipped))
 
     def _tell_waiting(self, until: int) -> None:
         """Only of waits that somebody who watches would wonder about."""

@@ -5,7 +5,7 @@ and records what came of it.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from runner.dispatch.clock import AlarmClock
@@ -17,6 +17,7 @@ from runner.dispatch.ledger_thread import LedgerThread
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.recorder import Recorder
 from runner.dispatch.redaction import redacted
+from runner.dispatch.rescheduler import Rescheduler
 from runner.dispatch.results import Strikes, ending_of
 from runner.dispatch.wishes import Wishes
 from runner.errors import LedgerError, RunnerError, StoppedError
@@ -24,9 +25,8 @@ from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, U
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Claim, Ending, ForgetfulLedgerError, LostClaimError
 from runner.ledger.states import CallState
+from runner.planning.pace_limit import LATE_SECONDS
 
-LATE_SECONDS = 60
-"""A call not sent this long after its start gets a new slot: work that piled up never leaves in a burst."""
 _LONGEST_BACKOFF_SECONDS = 60
 _PAUSES_OF_THE_LEDGER_SECONDS = (0.5, 1.0, 2.0)
 """Waited before an answer is recorded once more: what is not recorded is uncertain for good."""
@@ -54,6 +54,7 @@ class Sender:
         rate: RateLimit,
         max_in_flight: int,
         wishes: Wishes,
+        rescheduler: Rescheduler,
         course: Course,
         listen: Callable[[Event], None],
     ) -> None:
@@ -66,6 +67,7 @@ class Sender:
         self._rate = rate
         self._max_in_flight = max_in_flight
         self._wishes = wishes
+        self._rescheduler = rescheduler
         self._course = course
         self._listen = listen
         self._strikes = Strikes()
@@ -73,6 +75,8 @@ class Sender:
         self._failures_to_reach = 0
         self.not_before = 0.0
         """Nothing is sent before (UTC Unix seconds)."""
+        self.held_until = 0.0
+        """Nothing can be sent before: the pace has no room."""
         self._recorder = Recorder(
             lambda ended: self._ledger.do(self._queue.finish_together, ended, self._clock.now())
         )
@@ -98,13 +102,7 @@ class Sender:
             if self._course.stopping():
                 return
             claims, more = await self._claim()
-            unwanted = self._wishes.against(claims)
-            for claim in claims:
-                if claim.call not in unwanted:
-                    self._start(claim)
-            for claim in claims:
-                if claim.call in unwanted:
-                    await self._give_back(claim, unwanted[claim.call])
+            await self._send_the_wanted(claims)
             if not more:
                 return
 
@@ -117,17 +115,31 @@ class Sender:
         """How many more calls may be under way now."""
         return self._max_in_flight - len(self._in_flight)
 
-    async def _claim(self) -> tuple[list[Claim], bool]:
+    async def _claim(self) -> tuple[Sequence[Claim], bool]:
         """What may leave now, and whether more may be due."""
         if not self._heartbeat.holds():
             await self._heartbeat.renew()
         monotonic, now = time.monotonic(), self._clock.now()
         most = min(self._room(), self._rate.available(monotonic))
-        claims = await self._ledger.do(self._queue.claim_due, now, most, now - LATE_SECONDS)
+        claimed = await self._ledger.do(self._queue.claim_due, now, most, now - LATE_SECONDS)
+        claims = claimed.claims
         self._rate.spend(monotonic, len(claims))
         # Nobody claims from a campaign that is paused.
         self._course.may_send = self._course.may_send or bool(claims)
-        return claims, len(claims) == most
+        if claimed.crowded_out:
+            await self._rescheduler.move(claimed.crowded_out)
+        self.held_until = claimed.held_until or 0.0
+        looked_at = len(claims) + len(claimed.crowded_out)
+        return claims, looked_at == most and claimed.held_until is None
+
+    async def _send_the_wanted(self, claims: Sequence[Claim]) -> None:
+        unwanted = self._wishes.against(claims)
+        for claim in claims:
+            if claim.call not in unwanted:
+                self._start(claim)
+        for claim in claims:
+            if claim.call in unwanted:
+                await self._give_back(claim, unwanted[claim.call])
 
     async def _give_back(self, claim: Claim, reason: str) -> None:
         ending = Ending(state=CallState.SKIPPED, reason=reason)
@@ -168,9 +180,7 @@ class Sender:
 
     def _check_still_allowed(self, claim: Claim) -> None:
         """The last look before the bytes leave. Raises NotAllowedError."""
-        now = self._clock.now()
-        if now > claim.start_timestamp + LATE_SECONDS or now >= claim.end_timestamp:
-            raise NotAllowedError("its time passed before it could be sent")
+        self._check_time(claim)
         if not self._heartbeat.holds():
             raise NotAllowedError("this process stood still, and another may have taken the call over")
         if self._course.error is not None:
@@ -180,6 +190,16 @@ class Sender:
         unwanted = self._wishes.why_not(claim)
         if unwanted:
             raise NotAllowedError(f"it is not wanted any more: {unwanted}")
+
+    def _check_time(self, claim: Claim) -> None:
+        """A pace holds only where the request leaves before its call starts. Raises NotAllowedError."""
+        now, pace = self._clock.now(), self._queue.pace
+        latest = claim.start_timestamp + (LATE_SECONDS if pace is None else 0)
+        if now <= latest and now < claim.end_timestamp:
+            return
+        if pace is not None:
+            pace.ask_for_more_lead()
+        raise NotAllowedError("its time passed before it could be sent")
 
     async def _record(self, claim: Claim, ending: Ending) -> Ending:
         """Tries again where the ledger fails, as while its server starts anew."""

@@ -7,17 +7,30 @@ a compare-and-set on (id, fence, state): whoever lost a claim changes nothing an
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    and_,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from runner.errors import LedgerError
 from runner.ledger import endings, late_calls
-from runner.ledger.claim import Claim, Ending, LostClaimError, forgetful
+from runner.ledger.claim import Claim, Claimed, Ending, LostClaimError, forgetful
 from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignStanding, Halt, halt
 from runner.ledger.rows import call_request, some_at_a_time
+from runner.ledger.sent_starts import SentStarts
 from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, campaigns, runs
 from runner.ledger.trail import Move, give_up, record_transitions
+from runner.planning.pace_limit import PaceLimit
 
 # Statements are made once: building one costs more than running it.
 _MAY_CLAIM = (
@@ -30,6 +43,8 @@ _MAY_CLAIM = (
     .where(campaigns.c.name == bindparam("of_campaign"))
     .with_for_update(read=True, of=campaigns)
 )
+# Claims under a pace take turns, so that each counts what those before it chose.
+_MAY_CLAIM_IN_TURN = _MAY_CLAIM.with_for_update(key_share=True, of=campaigns)
 _WHAT_A_CLAIM_NEEDS = (
     calls.c.id,
     calls.c.fence,
@@ -78,7 +93,8 @@ class CallQueue:
     These are the calls of the plan that it shares with the runs beside it; with `only_own`, as `--limit`
     asks, those that it entered itself. A call of an older plan that an operator settles as not queued waits
     for the next: windows, lists and contacts may have changed since its own. `intended` hears the number of
-    the newest attempt whenever intents are committed, before anything is sent.
+    the newest attempt whenever intents are committed, before anything is sent. With a `pace`, a call is only
+    claimed with a start that it allows, given all that any run of the campaign has sent.
     """
 
     def __init__(
@@ -88,9 +104,12 @@ class CallQueue:
         run: int,
         *,
         only_own: bool = False,
+        pace: PaceLimit | None = None,
         intended: Callable[[int], None] = lambda _attempt: None,
     ) -> None:
         self._engine = engine
+        self.pace = pace
+        self._starts = None if pace is None else SentStarts(pace, campaign, run)
         self._intended = intended
         self._campaign = campaign
         self._run = run
@@ -113,28 +132,40 @@ class CallQueue:
             campaigns.c.name == self._campaign
         )
 
-    def claim_due(self, now: float, most: int, start_after: float) -> list[Claim]:
+    def claim_due(self, now: float, most: int, start_after: float) -> Claimed:
         """Claims up to `most` calls that are due and commits the intent to send them, all in one commit.
 
         A call that should have started before `start_after` is late: it is left for `late`. Raises
         CampaignHeldError when this run was declared dead.
         """
-        with self._engine.begin() as connection:
-            # Asked in the transaction that claims, so that a pause holds from the moment it is made.
-            campaign = connection.execute(
-                _MAY_CLAIM, {"mine": self._run, "of_campaign": self._campaign}
-            ).one()
-            if campaign.ended_at is not None:
-                raise declared_dead()
-            if campaign.standing != CampaignStanding.ACTIVE:
-                return []
-            due = connection.execute(self._due, {"moment": now, "start_after": start_after, "most": most})
-            claims = [_claim(row, campaign.survey_id, campaign.instance_id) for row in due.mappings()]
-            if not claims:
-                return []
-            newest = self._intend(connection, claims, now)
-        self._intended(newest)
-        return claims
+        try:
+            with self._engine.begin() as connection:
+                claimed = self._choose(connection, now, most, start_after)
+                newest = self._intend(connection, claimed.claims, now) if claimed.claims else None
+        except BaseException:
+            if self._starts is not None:
+                self._starts.forget()
+            raise
+        if newest is not None:
+            self._intended(newest)
+            if self._starts is not None:
+                self._starts.saw(newest)
+        return claimed
+
+    def _choose(self, connection: Connection, now: float, most: int, start_after: float) -> Claimed:
+        """The calls to claim now; none where the campaign is not active."""
+        # Asked in the transaction that claims, so that a pause holds from the moment it is made.
+        ask = _MAY_CLAIM if self._starts is None else _MAY_CLAIM_IN_TURN
+        campaign = connection.execute(ask, {"mine": self._run, "of_campaign": self._campaign}).one()
+        if campaign.ended_at is not None:
+            raise declared_dead()
+        if campaign.standing != CampaignStanding.ACTIVE:
+            return Claimed()
+        due = connection.execute(self._due, {"moment": now, "start_after": start_after, "most": most})
+        claims = [_claim(row, campaign.survey_id, campaign.instance_id) for row in due.mappings()]
+        if self._starts is None or not claims:
+            return Claimed(claims=claims)
+        return self._starts.choose(connection, claims, now)
 
     def finish(self, claim: Claim, ending: Ending, now: float) -> Ending:
         """Records how the attempt ended, and returns the ending as recorded. Recording it again does nothing.
@@ -146,6 +177,7 @@ class CallQueue:
             recorded, forgotten = endings.record(connection, self._run, claim, ending, now)
         if forgotten:
             raise forgetful()
+        self._release_unsent([(claim, recorded)])
         return recorded
 
     def finish_together(
@@ -161,6 +193,7 @@ class CallQueue:
         except LedgerError:
             # What one of them broke for all is found when each is tried alone.
             return [self._finish_alone(claim, ending, now) for claim, ending in ended]
+        self._release_unsent(ended)
         return [ending for _, ending in ended]
 
     def reschedule_late(
@@ -168,14 +201,27 @@ class CallQueue:
     ) -> tuple[int, int]:
         """Gives new slots to up to `most` planned calls whose start has passed; skips those that fit nowhere.
 
-        Returns how many were moved and how many skipped. Runs that share the campaign take turns, so that
-        none counts a slot that another is just giving away.
+        Returns how many were moved and how many skipped.
         """
+        # A request goes out before its call starts; saying so lets the index on queue_at serve.
+        late = and_(calls.c.queue_at < start_before, calls.c.start_timestamp < start_before)
+        return self._reschedule(late, now, most, reschedule)
+
+    def reschedule_crowded_out(
+        self, crowded_out: Sequence[int], now: float, reschedule: late_calls.Reschedule
+    ) -> tuple[int, int]:
+        """Does the same for planned calls for which the pace has no start near their slot."""
+        return self._reschedule(calls.c.id.in_(crowded_out), now, len(crowded_out), reschedule)
+
+    def _reschedule(
+        self, which: ColumnElement[bool], now: float, most: int, reschedule: late_calls.Reschedule
+    ) -> tuple[int, int]:
+        """Runs that share the campaign take turns, so that none counts a slot that another is giving away."""
         with self._engine.begin() as connection:
             mine = campaigns.c.name == self._campaign
             connection.execute(select(campaigns.c.name).where(mine).with_for_update(key_share=True))
             late = late_calls.LateCalls(connection, self._campaign, self._run, now)
-            return late.reschedule(self._open, start_before, most, reschedule)
+            return late.reschedule((*self._open, which), most, reschedule)
 
     def skip(self, reasons: Mapping[int, str], now: float) -> None:
         """Gives up planned calls, each with its reason, all or none."""
@@ -212,6 +258,14 @@ class CallQueue:
         )
         with self._engine.begin() as connection:
             return not self._only_own and connection.scalar(query.limit(1)) is not None
+
+    def _release_unsent(self, ended: Sequence[tuple[Claim, Ending]]) -> None:
+        """Their starts are free again for other calls."""
+        if self._starts is None:
+            return
+        for claim, ending in ended:
+            if ending.state in {CallState.PLANNED, CallState.SKIPPED}:
+                self._starts.release(claim)
 
     def _finish_alone(self, claim: Claim, ending: Ending, now: float) -> Ending | LedgerError:
         try:

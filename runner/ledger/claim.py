@@ -1,5 +1,6 @@
 """The right to send one call once, and what its holder learns when it is over."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.errors import LedgerError
@@ -21,6 +22,17 @@ class Claim:
     survey_id: str
     instance_id: str
     request: CallRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What one look at the due calls gave."""
+
+    claims: Sequence[Claim] = ()
+    crowded_out: Sequence[int] = ()
+    """Calls for which the pace has no start near their slot: they need new slots."""
+    held_until: float | None = None
+    """When the next due call may leave, where the pace makes it wait; UTC Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

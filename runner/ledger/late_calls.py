@@ -1,8 +1,8 @@
 """New slots for calls whose start has passed, given inside the caller's transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
 from runner.ledger.states import CallState
 from runner.ledger.tables import calls, transitions
@@ -23,17 +23,13 @@ class LateCalls:
         self._now = now
 
     def reschedule(
-        self,
-        waiting: tuple[ColumnElement[bool], ...],
-        start_before: float,
-        most: int,
-        reschedule: Reschedule,
+        self, which: tuple[ColumnElement[bool], ...], most: int, reschedule: Reschedule
     ) -> tuple[int, int]:
-        """How many of up to `most` late calls among those that are `waiting` were moved, and skipped."""
-        late = self._late(waiting, start_before, most)
+        """How many of up to `most` of these calls were moved, and how many skipped."""
+        late = self._late(which, most)
         if not late:
             return 0, 0
-        slots = reschedule(late, self._occupied_starts(), self._now)
+        slots = reschedule(late, self._occupied_starts({call.id for call in late}), self._now)
         moved = {call: slot for call, slot in slots.items() if slot is not None}
         lost = [call for call, slot in slots.items() if slot is None]
         self._move(moved)
@@ -41,13 +37,10 @@ class LateCalls:
         give_up(self._connection, run=self._run, reasons=reasons, at=self._now)
         return len(moved), len(lost)
 
-    def _late(
-        self, waiting: tuple[ColumnElement[bool], ...], start_before: float, most: int
-    ) -> list[WaitingCall]:
+    def _late(self, which: tuple[ColumnElement[bool], ...], most: int) -> list[WaitingCall]:
         query = (
             select(calls.c.id, calls.c.timezones, calls.c.earliest, calls.c.latest)
-            # A request goes out before its call starts; saying so lets the index on queue_at serve.
-            .where(*waiting, calls.c.queue_at < start_before, calls.c.start_timestamp < start_before)
+            .where(*which)
             .order_by(calls.c.start_timestamp, calls.c.id)
             .limit(most)
             .with_for_update(skip_locked=True)
@@ -57,14 +50,17 @@ class LateCalls:
             for row in self._connection.execute(query)
         ]
 
-    def _occupied_starts(self) -> list[int]:
-        """The starts, from now on, of all calls, sent or not: they count against the pace."""
-        query = select(calls.c.start_timestamp).where(
+    def _occupied_starts(self, without: Collection[int]) -> list[int]:
+        """The starts that count against the pace: of the other calls from now on, sent or not, and of those
+        that were sent for the last minute.
+        """
+        query = select(calls.c.id, calls.c.start_timestamp).where(
             calls.c.campaign == self._campaign,
             calls.c.state != CallState.SKIPPED,
-            calls.c.start_timestamp >= self._now,
+            calls.c.start_timestamp > self._now - 60,
+            or_(calls.c.start_timestamp >= self._now, calls.c.state != CallState.PLANNED),
         )
-        return list(self._connection.scalars(query))
+        return [row.start_timestamp for row in self._connection.execute(query) if row.id not in without]
 
     def _move(self, slots: Mapping[int, Slot]) -> None:
         if not slots:

@@ -71,10 +71,10 @@ class Placement:
         )
 
     def occupy(self, start: int) -> bool:
-        """Counts a call that is already placed or sent, and tells whether the pace has room for it; one in
-        the past has no more weight.
+        """Counts a call that is already placed or sent, and tells whether the pace has room for it. A start
+        of the last 60 seconds still counts, an older one does not.
         """
-        return start < self._now or self._slots.occupy(start)
+        return start <= self._now - 60 or self._slots.occupy(start)
 
     def still_fits(self, start: int, end: int, windows: tuple[Window, ...]) -> bool:
         """Whether a slot that was given earlier is still good: in the future, and in the same window."""

@@ -6,6 +6,12 @@ import pytest
 from runner.ledger.ledger import Ledger
 
 
+@pytest.fixture
+def sqlite_ledger(tmp_path) -> Iterator[Ledger]:
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")) as ledger:
+        yield ledger
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def ledger(request, tmp_path) -> Iterator[Ledger]:
     sqlite = request.param == "sqlite"

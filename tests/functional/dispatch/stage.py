@@ -15,6 +15,7 @@ from runner.insight.outcome import Exchange
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.plan_entry import Binding
+from runner.planning.pace_limit import PaceLimit
 from runner.planning.plan import DataVersions, Plan, PlannedCall
 from runner.planning.tally import Tallying
 
@@ -116,6 +117,7 @@ class Stage:
     """Awaited with each claim before its last look, as while waiting for a connection."""
     requests_per_second: float = 100_000
     max_in_flight: int = 1
+    pace: PaceLimit = None
     until_idle: bool = False
     reschedule: Callable = lambda late, _taken, _now: dict.fromkeys([each.id for each in late])
     newly_suppressed: Callable = lambda: None
@@ -136,7 +138,7 @@ class Stage:
     async def _run(self):
         plan = _plan(self.planned, self.ledger.history(CAMPAIGN).stamp)
         run = self.ledger.begin_run(BINDING, plan, Runner(host="here", pid=1), NOW)
-        queue = CallQueue(self.ledger.engine, CAMPAIGN, run)
+        queue = CallQueue(self.ledger.engine, CAMPAIGN, run, pace=self.pace)
         self.dispatcher = Dispatcher(
             queue=queue,
             lease=self.ledger.lease(CAMPAIGN, run),

@@ -26,6 +26,7 @@ from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, Runner
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.plan_entry import Binding
+from runner.planning.pace_limit import PaceLimit
 from runner.planning.placement import reschedule
 
 NAME = "follow-up"
@@ -50,6 +51,7 @@ CHANGES = [
     "somebody is written down", "somebody is struck off", "somebody opts out", "somebody opts in",
     "it is worded anew",
 ]  # fmt: skip
+PACE, QUEUE_AHEAD = 1, 30
 MAY_HAVE_BEEN_ACCEPTED = {"queued", "uncertain", "sending"}
 
 
@@ -68,6 +70,7 @@ class Story(RuleBasedStateMachine):
         self.suppressed = set()
         self.wording = 1
         self.accepted = []
+        self.starts = []
         self.begun = False
 
     def teardown(self):
@@ -115,7 +118,9 @@ class Story(RuleBasedStateMachine):
         self.ledger.bury_dead_runs(NAME)
         if self.begun and resumed:
             self.ann.resume(NAME, self.clock.time)
-        loaded = campaign(to="2026-12-24", more=f'metadata: {{wording: "{self.wording}"}}')
+        pacing = f"pacing: {{calls_per_minute: {PACE}, queue_ahead: {QUEUE_AHEAD}}}"
+        wording = f'metadata: {{wording: "{self.wording}"}}'
+        loaded = campaign(to="2026-12-24", more=f"{wording}\n{pacing}")
         plan = plan_of(
             loaded,
             list(self.rows.values()),
@@ -135,7 +140,9 @@ class Story(RuleBasedStateMachine):
 
     async def dispatch(self, loaded, run, server, *, limited):
         dispatcher = Dispatcher(
-            queue=CallQueue(self.ledger.engine, NAME, run, only_own=limited),
+            queue=CallQueue(
+                self.ledger.engine, NAME, run, only_own=limited, pace=PaceLimit(PACE, QUEUE_AHEAD)
+            ),
             lease=self.ledger.lease(NAME, run),
             post=lambda claim, before_send: self.post(next(server), claim, before_send),
             clock=self.clock,
@@ -165,6 +172,7 @@ class Story(RuleBasedStateMachine):
             return DOES_NOT[behaviour]
         assert claim.phone not in {sent.phone for sent in self.accepted}, "somebody is called twice"
         self.accepted.append(claim)
+        self.starts.append(max(claim.start_timestamp, self.clock.time))
         if behaviour == "is paused meanwhile":
             self.ann.pause(NAME, self.clock.time)
         if behaviour == "dies after sending":
@@ -178,6 +186,11 @@ class Story(RuleBasedStateMachine):
     def nobody_is_called_twice(self):
         for many in (Counter(c.phone for c in self.accepted), Counter(c.key for c in self.accepted)):
             assert not [who for who, times in many.items() if times > 1]
+
+    @invariant()
+    def the_pace_is_kept(self):
+        starts = sorted(self.starts)
+        assert all(later - first >= 60 for first, later in zip(starts, starts[PACE:], strict=False))
 
     @invariant()
     def nobody_is_lost(self):

@@ -124,7 +124,7 @@ def begin(ledger, *calls, withdrawals=(), now=NOW, limited=False):
 
 
 def claim_all(queue, now=NOW, most=100):
-    return queue.claim_due(now, most, now - 60)
+    return queue.claim_due(now, most, now - 60).claims
 
 
 def rows(ledger, query, **values):

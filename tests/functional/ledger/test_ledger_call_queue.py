@@ -108,7 +108,7 @@ def test_two_processes_never_claim_the_same_call(ledger, url):
 
 def test_a_late_call_is_left_for_a_new_slot(ledger):
     _, queue = begin(ledger, call("late", phone(1), start=NOW - 61), call("due", phone(2), start=NOW - 60))
-    assert [claim.key for claim in queue.claim_due(NOW, 10, NOW - 60)] == ["due"]
+    assert [claim.key for claim in queue.claim_due(NOW, 10, NOW - 60).claims] == ["due"]
     late, _ = new_slots(queue, [None])
     assert len(late) == 1
 
@@ -292,7 +292,7 @@ def test_the_starts_of_sent_calls_and_of_calls_beyond_the_limit_count_against_th
         call("past", phone(4), start=NOW - 70),
         withdrawals=[("gone", "in no source")],
     )
-    claim = only(queue.claim_due(NOW, 10, NOW))
+    claim = only(queue.claim_due(NOW, 10, NOW).claims)
     queue.finish(claim, replace(QUEUED, call_id=claim.key), NOW)
     _, taken = new_slots(queue, [None])
     assert sorted(taken) == [NOW + 300, NOW + 400]

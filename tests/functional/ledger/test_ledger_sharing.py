@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from itertools import chain
 from threading import Barrier
 
 import pytest
@@ -33,6 +34,7 @@ from runner.ledger.lease import LEASE_SECONDS
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import CampaignStanding, Operators, Resolution
 from runner.ledger.states import CallState
+from runner.planning.pace_limit import PaceLimit
 from runner.planning.plan import Change, Slot
 
 QUEUED = Ending(state=CallState.QUEUED, http_status=200, call_id="155761")
@@ -76,6 +78,27 @@ def test_runs_that_claim_at_the_same_moment_never_get_the_same_call(ledger):
     with ThreadPoolExecutor(len(queues)) as threads:
         claimed = [key for keys in threads.map(claim_until_none_is_left, queues) for key in keys]
     assert sorted(claimed) == sorted(call.key for call in planned)
+
+
+def test_runs_that_share_a_campaign_keep_its_pace_together(ledger):
+    planned = [call(f"c{n}", phone(n), start=NOW + 2 * n, queue_at=NOW + 2 * n) for n in range(60)]
+    first, _ = begin(ledger, *planned)
+    runs = [first, *[join(ledger, *planned)[0] for _ in range(2)]]
+    together = Barrier(len(runs))
+
+    def claim_as_time_passes(number):
+        queue = CallQueue(ledger.engine, CAMPAIGN, runs[number], pace=PaceLimit(30, 0))
+        together.wait()
+        found = []
+        for now in range(NOW, NOW + 150, 3):
+            found += [claim.start_timestamp for claim in queue.claim_due(now, 2, now - 60).claims]
+        return found
+
+    with ThreadPoolExecutor(len(runs)) as threads:
+        found = list(threads.map(claim_as_time_passes, range(len(runs))))
+    starts = sorted(chain.from_iterable(found))
+    assert len(starts) == len(set(starts)) == 60
+    assert all(later - earlier >= 60 for earlier, later in zip(starts, starts[30:], strict=False))
 
 
 def test_runs_that_begin_at_the_same_moment_enter_the_plan_once(ledger):

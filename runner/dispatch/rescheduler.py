@@ -1,0 +1,59 @@
+"""Gives new slots to the calls that cannot start at theirs any more."""
+
+from collections.abc import Callable, Sequence
+
+from runner.dispatch.clock import AlarmClock
+from runner.dispatch.course import Course
+from runner.dispatch.events import CallsMoved, Event
+from runner.dispatch.ledger_thread import LedgerThread
+from runner.ledger.call_queue import CallQueue
+from runner.ledger.late_calls import Reschedule
+from runner.planning.pace_limit import LATE_SECONDS
+
+LATE_AT_ONCE = 1000
+"""Late calls that get new slots in one transaction: a lease must be renewed and a pause obeyed meanwhile."""
+
+
+class Rescheduler:
+    """Of one run."""
+
+    def __init__(
+        self,
+        *,
+        queue: CallQueue,
+        ledger: LedgerThread,
+        clock: AlarmClock,
+        course: Course,
+        reschedule: Reschedule,
+        listen: Callable[[Event], None],
+    ) -> None:
+        self._queue = queue
+        self._ledger = ledger
+        self._clock = clock
+        self._course = course
+        self._reschedule = reschedule
+        self._listen = listen
+
+    async def move_late(self) -> None:
+        """The planned calls whose start lies LATE_SECONDS back."""
+        moved = skipped = 0
+        while not self._course.stopping():
+            now = self._clock.now()
+            more_moved, more_skipped = await self._ledger.do(
+                self._queue.reschedule_late, now - LATE_SECONDS, now, LATE_AT_ONCE, self._reschedule
+            )
+            moved, skipped = moved + more_moved, skipped + more_skipped
+            if more_moved + more_skipped < LATE_AT_ONCE:
+                break
+        self._report(moved, skipped)
+
+    async def move(self, crowded_out: Sequence[int]) -> None:
+        """These calls: the pace has no start for them near their slots."""
+        moved, skipped = await self._ledger.do(
+            self._queue.reschedule_crowded_out, crowded_out, self._clock.now(), self._reschedule
+        )
+        self._report(moved, skipped)
+
+    def _report(self, moved: int, skipped: int) -> None:
+        if moved or skipped:
+            self._listen(CallsMoved(moved=moved, skipped=skipped))
