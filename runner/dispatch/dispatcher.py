@@ -106,8 +106,8 @@ class Dispatcher:
     async def run(self) -> Finish:
         """Sends until nothing is left, and returns why it ended.
 
-        Raises StoppedError when going on could not succeed, or whatever the ledger or a suppression list
-        raised. Requests under way are always finished and recorded first.
+        Raises StoppedError when going on could not succeed, or whatever the ledger raised. Requests under way
+        are always finished and recorded first.
         """
         self._clock.start(self._course.wake.set)
         heartbeat = asyncio.create_task(self._heartbeat.keep())
@@ -153,7 +153,7 @@ class Dispatcher:
                 if self._until_idle and at > self._clock.now() + IDLE_SECONDS and not self._sender.is_busy:
                     return Finish.IDLE
                 self._tell_waiting(int(at))
-                self._clock.set_alarm(at, idle=not self._sender.is_busy)
+                self._clock.set_alarm(at, idle=not self._sender.is_busy and not self._wishes.on_hold)
             await self._course.wake.wait()
         return Finish.INTERRUPTED
 

@@ -40,6 +40,18 @@ class CallsWithdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListUnreadable:
+    """A suppression list cannot be read; sending is on hold until it can."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListsReadAgain:
+    """All suppression lists can be read again; sending goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackingOff:
     """Insight cannot be reached; nothing was sent. The next try is in `seconds`."""
 
@@ -92,6 +104,8 @@ Event = (
     | CallEnded
     | CallsMoved
     | CallsWithdrawn
+    | ListUnreadable
+    | ListsReadAgain
     | BackingOff
     | ClockIsOff
     | Waiting

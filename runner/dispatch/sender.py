@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from runner.dispatch.clock import AlarmClock
+from runner.dispatch.clock import RECHECK_SECONDS, AlarmClock
 from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.course import Course
 from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn, Event
@@ -76,7 +76,7 @@ class Sender:
         self.not_before = 0.0
         """Nothing is sent before (UTC Unix seconds)."""
         self.held_until = 0.0
-        """Nothing can be sent before: the pace has no room."""
+        """Nothing can be sent before: the pace has no room, or a suppression list cannot be read."""
         self._recorder = Recorder(
             lambda ended: self._ledger.do(self._queue.finish_together, ended, self._clock.now())
         )
@@ -98,6 +98,9 @@ class Sender:
                 await self._pause(pause)
                 continue
             await self._wishes.withdraw()
+            if self._wishes.on_hold:
+                self.held_until = self._clock.now() + RECHECK_SECONDS
+                return
             # Reading long lists takes a while, in which the run may have been told to stop.
             if self._course.stopping():
                 return
@@ -190,6 +193,8 @@ class Sender:
         unwanted = self._wishes.why_not(claim)
         if unwanted:
             raise NotAllowedError(f"it is not wanted any more: {unwanted}")
+        if self._wishes.on_hold:
+            raise NotAllowedError("a suppression list cannot be read")
 
     def _check_time(self, claim: Claim) -> None:
         """A pace holds only where the request leaves before its call starts. Raises NotAllowedError."""

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from runner.dispatch.clock import AlarmClock
-from runner.dispatch.events import CallsWithdrawn, Event
+from runner.dispatch.events import CallsWithdrawn, Event, ListsReadAgain, ListUnreadable
 from runner.dispatch.ledger_thread import LedgerThread
+from runner.errors import SourceError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Claim
 
@@ -34,13 +35,24 @@ class Wishes:
         self._unwanted = unwanted
         self._newly_suppressed = newly_suppressed
         self._listen = listen
+        self._problem = ""
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether a list could not be read when it was read last: nobody may be called until it can."""
+        return bool(self._problem)
 
     async def withdraw(self) -> bool:
         """Gives up the calls to people whom a list names since it was read last; whether there were any.
 
-        Raises SourceError where a list cannot be read.
+        Where a list cannot be read, sending is on hold until this is asked again and it can.
         """
-        suppressed = await asyncio.to_thread(self._newly_suppressed)
+        try:
+            suppressed = await asyncio.to_thread(self._newly_suppressed)
+        except SourceError as error:
+            self._hold(error.message)
+            return False
+        self._go_on()
         if suppressed is None:
             return False
         people = await self._ledger.do(self._queue.waiting_people)
@@ -49,6 +61,16 @@ class Wishes:
             await self._ledger.do(self._queue.skip, reasons, self._clock.now())
             self._listen(CallsWithdrawn(count=len(reasons)))
         return bool(reasons)
+
+    def _hold(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            self._listen(ListUnreadable(problem=problem))
+
+    def _go_on(self) -> None:
+        if self.on_hold:
+            self._problem = ""
+            self._listen(ListsReadAgain())
 
     def why_not(self, claim: Claim) -> str | None:
         """Why this call is not wanted; None where it is."""

@@ -27,6 +27,8 @@ from runner.dispatch.events import (
     CallsWithdrawn,
     ClockIsOff,
     Event,
+    ListsReadAgain,
+    ListUnreadable,
     Paused,
     Resumed,
     RunsShare,
@@ -108,7 +110,7 @@ class _Log:
         sys.stderr.write(f"{clock_time(self._now())} {_words(event, self._identity)}{count}\n")
 
 
-def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911 - one for each kind of event
+def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
     match event:
         case Began():
             return ""
@@ -119,6 +121,11 @@ def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911 - on
             return f"{count(event.moved, 'late call')} moved to later slots{lost}"
         case CallsWithdrawn():
             return f"{count(event.count, 'call')} withdrawn: a suppression list now names them"
+        case ListUnreadable():
+            problem = event.problem.replace("\n", "; ")
+            return f"sending is on hold until every suppression list can be read: {problem}"
+        case ListsReadAgain():
+            return "every suppression list can be read again: sending goes on"
         case BackingOff():
             again = f"trying again in {event.seconds:.0f} s"
             return f"cannot reach Insight ({event.reason}); nothing was sent; {again}"

@@ -140,6 +140,14 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
+def said(process: subprocess.Popen[str], words: str) -> str:
+    """Reads the log up to the line that holds `words`; what comes later stays to be read."""
+    for line in process.stderr:
+        if words in line:
+            return line
+    raise AssertionError(f"never said: {words}")
+
+
 def end(process: subprocess.Popen[str], signal_number: int = signal.SIGKILL) -> tuple[str, str]:
     """Sends the signal and returns what the process had said, once it is gone."""
     process.send_signal(signal_number)

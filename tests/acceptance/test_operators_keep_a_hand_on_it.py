@@ -4,7 +4,7 @@ import json
 import re
 import signal
 
-from shell import end, wait_until
+from shell import end, said, wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 
@@ -13,14 +13,6 @@ def prepare(customer, count=200):
     customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "5"
     customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
     customer.write("contacts.csv", contacts_csv(count))
-
-
-def said(process, words):
-    """Reads the log up to the line that holds `words`; what comes later stays to be read."""
-    for line in process.stderr:
-        if words in line:
-            return line
-    raise AssertionError(f"never said: {words}")
 
 
 def test_pause_and_resume_take_effect_on_a_running_apply(customer, sandbox):

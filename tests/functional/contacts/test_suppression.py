@@ -286,7 +286,27 @@ def test_a_list_that_was_replaced_by_another_file_of_the_same_size_and_time_is_r
     assert loaded.match("7", BOSTON) == "on no.csv:2"
 
 
-@pytest.mark.parametrize("content", [None, "phone\n", "phone\n555\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"",
+        b"phone\n",
+        b"phone\n555\n",
+        b'phone\n6175551234\n"61755',
+        b"phone\n\0\0\0",
+        b"\xff\xfep\0h\0o",
+    ],
+    ids=[
+        "missing",
+        "truncated",
+        "no rows",
+        "half a number",
+        "half a line",
+        "preallocated",
+        "half a character",
+    ],
+)
 def test_a_list_that_cannot_be_read_any_more_raises_each_time_and_keeps_who_was_on_it(
     lists, tmp_path, content
 ):
@@ -295,7 +315,7 @@ def test_a_list_that_cannot_be_read_any_more_raises_each_time_and_keeps_who_was_
     loaded = lists(csv_list())
     path.unlink()
     if content is not None:
-        path.write_text(content)
+        path.write_bytes(content)
     for _ in range(2):
         with pytest.raises(SourceError):
             loaded.refresh()

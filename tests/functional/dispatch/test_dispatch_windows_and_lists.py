@@ -1,7 +1,6 @@
 """Nobody is called at a wrong time, and nobody who is on a list by now."""
 
 import asyncio
-import itertools
 
 import pytest
 from stage import (
@@ -9,14 +8,22 @@ from stage import (
     NOW,
     LeapingClock,
     Stage,
+    StoppedClock,
     accepted,
     call,
     calls,
 )
 
-from runner.dispatch.events import CallsMoved, CallsWithdrawn, Finish
-from runner.dispatch.sender import LATE_SECONDS
+from runner.dispatch.events import (
+    CallEnded,
+    CallsMoved,
+    CallsWithdrawn,
+    Finish,
+    ListsReadAgain,
+    ListUnreadable,
+)
 from runner.errors import SourceError
+from runner.planning.pace_limit import LATE_SECONDS
 from runner.planning.plan import Slot
 
 NEXT_DAY = NOW + 86_400
@@ -162,48 +169,101 @@ def test_whoever_was_put_on_a_list_while_under_way_is_not_tried_again(ledger):
     assert stage.states() == {"c0": "skipped", "c1": "queued"}
 
 
-def test_a_list_that_cannot_be_read_stops_the_sending_and_leaves_the_rest_planned(ledger):
+class RingingClock(LeapingClock):
+    """Leaps to the next alarm also while a list cannot be read, or a request is under way."""
+
+    def set_alarm(self, at, *, idle):  # noqa: ARG002
+        super().set_alarm(at, idle=True)
+
+
+class List:
+    """A suppression list that cannot be read while `broken` says so; `looks` counts the tries."""
+
+    def __init__(self, broken):
+        self.broken = broken
+        self.looks = 0
+
+    def __call__(self):
+        self.looks += 1
+        if self.broken():
+            raise SourceError("do-not-call.csv:3: it has 1 field, the header 2")
+
+
+def test_a_list_that_cannot_be_read_holds_sending_until_it_can_and_says_both(ledger):
+    never_call = List(lambda: len(stage.sent) >= 2 and never_call.looks < 6)
+    stage = Stage(ledger, calls(6), newly_suppressed=never_call, clock=RingingClock())
+    looks_at_sending = []
+    stage.answer = lambda claim: looks_at_sending.append(never_call.looks) or accepted(f"1{claim.key[1:]}")
+    assert stage.run() is Finish.DONE
+    assert stage.sent_keys == ["c0", "c1", "c2", "c3", "c4", "c5"]
+    assert looks_at_sending[2] == 6, "nothing is sent while the list cannot be read"
+    told = [event for event in stage.events if isinstance(event, ListUnreadable | ListsReadAgain)]
+    assert told == [
+        ListUnreadable(problem="do-not-call.csv:3: it has 1 field, the header 2"),
+        ListsReadAgain(),
+    ]
+
+
+def test_a_person_whom_the_list_names_when_it_can_be_read_again_is_not_called(ledger):
     def read():
-        if len(stage.sent) >= 2:
-            raise SourceError("do-not-call.csv: it cannot be read")
+        never_call()
+        return lambda key, _phone: "on do-not-call.csv:3" if key == "c1" else None
 
-    stage = Stage(ledger, calls(6), newly_suppressed=read)
-    with pytest.raises(SourceError):
-        stage.run()
-    assert stage.sent_keys == ["c0", "c1"]
-    assert sorted(stage.states().values()) == ["planned"] * 4 + ["queued"] * 2
+    never_call = List(lambda: never_call.looks < 4)
+    stage = Stage(ledger, calls(3), newly_suppressed=read, clock=RingingClock())
+    assert stage.run() is Finish.DONE
+    assert stage.sent_keys == ["c0", "c2"]
 
 
-def test_a_list_that_cannot_be_read_lets_what_is_under_way_be_recorded(ledger):
-    list_failed = asyncio.Event()
+def test_a_request_that_has_not_left_when_a_list_cannot_be_read_does_not_leave(ledger):
+    """It was claimed before, and waits for its connection."""
+    cannot_be_read = asyncio.Event()
 
-    async def answer(_claim):
-        await list_failed.wait()
-        return accepted("1")
+    async def wait_for_a_connection(claim):
+        if claim.key == "c0" and not cannot_be_read.is_set():
+            await cannot_be_read.wait()
 
-    def read():
-        if next(readings) == 0:
-            return
-        loop.call_soon_threadsafe(list_failed.set)
-        raise SourceError("do-not-call.csv: it cannot be read")
+    def listen(event):
+        if isinstance(event, ListUnreadable):
+            cannot_be_read.set()
 
-    async def run():
-        nonlocal loop
-        loop = asyncio.get_running_loop()
-        await stage._run()  # noqa: SLF001 - the list's thread needs its loop
-
-    loop, readings = None, itertools.count()
+    never_call = List(lambda: 1 < never_call.looks < 5)
     stage = Stage(
         ledger,
-        calls(3),
-        answer=answer,
-        newly_suppressed=read,
+        calls(2),
+        before=wait_for_a_connection,
+        newly_suppressed=never_call,
+        listen=listen,
         max_in_flight=2,
         requests_per_second=20,
+        clock=RingingClock(),
     )
-    with pytest.raises(SourceError):
-        asyncio.run(run())
-    assert stage.states() == {"c0": "queued", "c1": "planned", "c2": "planned"}
+    assert stage.run() is Finish.DONE
+    (held,) = [event for event in stage.heard(CallEnded) if event.reason]
+    assert (held.key, held.state, held.reason) == ("c0", "planned", "a suppression list cannot be read")
+    assert sorted(stage.sent_keys) == ["c0", "c1"]
+
+
+def test_calls_whose_window_passes_while_a_list_cannot_be_read_get_new_slots_or_none(ledger):
+    class SlowClock(RingingClock):
+        def set_alarm(self, at, *, idle):
+            super().set_alarm(at + (200 if self.time < NOW + 400 else 0), idle=idle)
+
+    never_call = List(lambda: stage.clock.time < NOW + 400)
+    planned = [call("c0"), call("c1", start=NOW + 90_000)]
+    stage = Stage(ledger, planned, newly_suppressed=never_call, clock=SlowClock())
+    assert stage.run() is Finish.DONE
+    assert stage.states() == {"c0": "skipped", "c1": "queued"}
+    assert stage.heard(CallsMoved) == [CallsMoved(moved=0, skipped=1)]
+
+
+def test_a_run_that_is_held_by_a_list_can_be_ended(ledger):
+    never_call = List(lambda: True)
+    stage = Stage(ledger, calls(3), newly_suppressed=never_call, clock=StoppedClock())
+    stage.listen = lambda event: stage.dispatcher.stop() if isinstance(event, ListUnreadable) else None
+    assert stage.run() is Finish.INTERRUPTED
+    assert stage.sent == []
+    assert set(stage.states().values()) == {"planned"}
 
 
 def test_a_clock_that_leaps_forward_by_days_sends_nothing_outside_its_window(ledger):
