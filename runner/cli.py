@@ -391,6 +391,14 @@ def retry(
 
 
 @app.command()
+def acknowledge(campaign: KnownCampaign) -> int:
+    """Note that you have seen the refused and uncertain calls: apply no longer exits with 6 for them."""
+    from runner.commands import settle  # noqa: PLC0415 - see the module's docstring
+
+    return settle.acknowledge(campaign)
+
+
+@app.command()
 def history(
     campaign: KnownCampaign,
     contact: Annotated[

@@ -131,7 +131,7 @@ def _apply(
     seen = _summarize(console, order, identity, finish)
     if finish is Finish.INTERRUPTED:
         return ExitStatus.INTERRUPTED
-    return ExitStatus.FINISHED_WITH_PROBLEMS if seen.problem_count else ExitStatus.DONE
+    return ExitStatus.FINISHED_WITH_PROBLEMS if seen.unacknowledged else ExitStatus.DONE
 
 
 def _summarize(console: Console, order: _Order, identity: Identity, finish: Finish | None) -> Overview:

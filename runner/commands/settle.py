@@ -1,4 +1,4 @@
-"""`runner resolve` and `retry`: an operator decides what becomes of uncertain and refused calls."""
+"""`runner resolve`, `retry` and `acknowledge`: an operator decides on uncertain and refused calls."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -51,6 +51,19 @@ def retry(campaign: str, contact: str | None, *, everybody: bool) -> int:
             say(f"{count(len(retried), 'call')} planned again: the next `runner apply` sends what is due")
         else:
             say("no call is refused: there is nothing to retry")
+    return ExitStatus.DONE
+
+
+def acknowledge(campaign: str) -> int:
+    """From now on these calls do not count as problems that nobody has seen; nothing is sent."""
+    with acting_desk(campaign) as desk:
+        seen = desk.operators.acknowledge(desk.campaign, time.time())
+        say(
+            f"{count(seen, 'refused or uncertain call')} of {desk.campaign} acknowledged: apply no longer "
+            "exits with 6 for them, and does not send them"
+            if seen
+            else "no refused or uncertain call is left to acknowledge"
+        )
     return ExitStatus.DONE
 
 

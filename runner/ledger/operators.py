@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, Engine, Insert, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Insert, and_, func, insert, literal, select, update
 
 from runner.errors import LedgerError
 from runner.ledger.decided_calls import RESOLVE, RETRY, Rows, all_calls, named_calls
-from runner.ledger.states import CallState
-from runner.ledger.tables import actions, calls, campaigns, transitions
+from runner.ledger.rows import some_at_a_time
+from runner.ledger.states import PROBLEMS, CallState
+from runner.ledger.tables import actions, attempts, calls, campaigns, transitions
 from runner.ledger.trail import record_transition
 
 
@@ -184,6 +185,28 @@ class Operators:
             if rows:
                 self._keep(connection, campaign, "retry", _refs(rows), now)
         return decided
+
+    def acknowledge(self, campaign: str, now: float) -> int:
+        """Notes that somebody has seen the refused and uncertain calls; returns how many were new to them."""
+        query = (
+            select(attempts.c.id)
+            .select_from(
+                calls.join(attempts, and_(attempts.c.call == calls.c.id, attempts.c.fence == calls.c.fence))
+            )
+            .where(
+                calls.c.campaign == campaign,
+                calls.c.state.in_(PROBLEMS),
+                attempts.c.acknowledged_at.is_(None),
+            )
+        )
+        with self._engine.begin() as connection:
+            found = connection.scalars(query).all()
+            for some in some_at_a_time(found):
+                seen = update(attempts).where(attempts.c.id.in_(some)).values(acknowledged_at=now)
+                connection.execute(seen)
+            if found:
+                self._keep(connection, campaign, "acknowledge", f"{len(found)} calls", now)
+        return len(found)
 
     def _decide(
         self,

@@ -27,6 +27,8 @@ class Problem:
     """Of an uncertain call: the one that its contradictory answer held."""
     sender: str
     """The process that sent it."""
+    acknowledged: bool
+    """Whether an operator has seen to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +50,19 @@ class Overview:
     repository: Mapping[str, str] = field(default_factory=dict)
     """Where its file came from at the last apply, as keyed hashes; empty where unknown."""
 
+    unacknowledged: int
+    """Refused and uncertain calls that no operator has acknowledged."""
+
     @property
     def problems_left(self) -> int:
         """Those that `problems` does not hold."""
-        return self.problem_count - len(self.problems)
-
-    @property
-    def problem_count(self) -> int:
-        return sum(self.states[state] for state in PROBLEMS)
+        return sum(self.states[state] for state in PROBLEMS) - len(self.problems)
 
 
 def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> Overview:
-    """The state of `campaign` as of `now`, with up to `most_problems` problems, newest first."""
+    """The state of `campaign` as of `now`, with up to `most_problems` problems: those that nobody has
+    acknowledged first, then the newest.
+    """
     mine = calls.c.campaign == campaign
     with engine.begin() as connection:
         halted = halt(connection, campaign)
@@ -79,6 +82,12 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
             .select_from(calls)
             .where(mine, calls.c.state == CallState.QUEUED, calls.c.updated_at > now - 60)
         )
+        of_attempt = and_(attempts.c.call == calls.c.id, attempts.c.fence == calls.c.fence)
+        unacknowledged = connection.scalar(
+            select(func.count())
+            .select_from(calls.outerjoin(attempts, of_attempt))
+            .where(mine, calls.c.state.in_(PROBLEMS), attempts.c.acknowledged_at.is_(None))
+        )
         problems = connection.execute(
             select(
                 calls.c.contact,
@@ -88,17 +97,14 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
                 calls.c.updated_at,
                 attempts.c.intended_at,
                 attempts.c.http_status,
+                attempts.c.acknowledged_at,
                 calls.c.call_id,
                 runs.c.pid,
                 runs.c.host,
             )
-            .select_from(
-                calls.join(
-                    attempts, and_(attempts.c.call == calls.c.id, attempts.c.fence == calls.c.fence)
-                ).join(runs, attempts.c.run == runs.c.id)
-            )
+            .select_from(calls.join(attempts, of_attempt).join(runs, attempts.c.run == runs.c.id))
             .where(mine, calls.c.state.in_(PROBLEMS))
-            .order_by(calls.c.updated_at.desc(), calls.c.id)
+            .order_by(attempts.c.acknowledged_at.is_not(None), calls.c.updated_at.desc(), calls.c.id)
             .limit(most_problems)
         ).all()
     found = {CallState(state): count for state, count in counted}
@@ -119,9 +125,11 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
                 http_status=row.http_status,
                 call_id=row.call_id,
                 sender=f"process {row.pid} on {row.host}",
+                acknowledged=row.acknowledged_at is not None,
             )
             for row in problems
         ),
+        unacknowledged=unacknowledged or 0,
         halt=halted,
         origin=bound.origin if bound else "",
         account=bound.account if bound else "",

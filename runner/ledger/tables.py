@@ -129,6 +129,7 @@ calls = Table(
     Column("call_id", Text),
     Column("link", Text),
     Column("updated_at", Float, nullable=False),
+    Column("opted_out", Text, comment="Why nobody is to call them any more, found after the call was sent."),
     CheckConstraint(_IS_KNOWN_STATE, name="known_state"),
     CheckConstraint("start_timestamp < end_timestamp", name="dials_before_it_ends"),
 )
@@ -178,6 +179,7 @@ attempts = Table(
     Column("outcome", Text),
     Column("http_status", Integer),
     Column("detail", Text, comment="What the wire or Insight said, for people."),
+    Column("acknowledged_at", Float, comment="When an operator had seen how it ended; null before."),
     comment="One POST, or the intent of one.",
 )
 _UNFINISHED = text("finished_at IS NULL")
@@ -218,5 +220,5 @@ actions = Table(
     Column("actor", Text, nullable=False, comment="user@host"),
     Column("verb", Text, nullable=False),
     Column("detail", Text, nullable=False),
-    comment="What operators did: pause, resume, cancel, resolve.",
+    comment="What operators did: pause, resume, cancel, resolve, retry, acknowledge.",
 )

@@ -32,6 +32,7 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
         "next_due": seen.next_due,
         "holder": status.holder,
         "queued_last_minute": seen.queued_last_minute,
+        "unacknowledged": seen.unacknowledged,
         "problems": [
             {
                 "contact": identity.label(problem.key),
@@ -43,6 +44,7 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
                 "http_status": problem.http_status,
                 "call_id": problem.call_id,
                 "sender": problem.sender,
+                "acknowledged": problem.acknowledged,
             }
             for problem in seen.problems
         ],
@@ -79,6 +81,7 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     for problem in seen.problems:
         yield Text.assemble(
             f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}) ",
+            "acknowledged, " if problem.acknowledged else "",
             (f"sent {machine_time(problem.sent_at)} by {problem.sender}: {problem.reason}", "dim"),
         )
     if seen.problems_left:

@@ -54,10 +54,14 @@ def print_summary(
     lines += [
         Text(f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}): {problem.reason}")
         for problem in seen.problems
+        if not problem.acknowledged
     ]
-    if seen.problems_left:
+    left = seen.unacknowledged - sum(not problem.acknowledged for problem in seen.problems)
+    if left:
         rest = "" if rehearsal else f": runner status {seen.campaign} lists them"
-        lines.append(Text(f"  and {seen.problems_left:,} more{rest}"))
+        lines.append(Text(f"  and {left:,} more{rest}"))
+    if seen.unacknowledged and not rehearsal:
+        lines.append(Text(f"  To settle them: runner resolve, retry or acknowledge {seen.campaign}"))
     if rehearsal:
         lines.append(Text("This was a rehearsal: nobody was called, and its ledger is gone."))
     elif seen.halt is not None:

@@ -188,6 +188,14 @@ def test_a_refused_call_has_its_own_count_and_is_sent_again_after_a_retry(custom
     text = customer.run("plan", "campaign.yaml").stdout
     assert text.startswith("Plan: 0 to call, 1 already queued, 2 refused before")
     assert "runner retry five-zones" in " ".join(text.split())
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 6
+    acknowledged = customer.run("acknowledge", "five-zones")
+    assert acknowledged.stdout.startswith("2 refused or uncertain calls of five-zones acknowledged")
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
+    assert customer.status("five-zones")["unacknowledged"] == 0
+    again = customer.run("acknowledge", "campaign.yaml")
+    assert again.stdout == "no refused or uncertain call is left to acknowledge\n"
+    assert "acknowledge" in customer.run("history", "five-zones").stdout
     neither = customer.run("retry", "five-zones")
     assert neither.returncode == 64
 

@@ -360,7 +360,7 @@ def test_the_overview_counts_every_state_and_names_the_problems(ledger):
     assert set(seen.states) == set(CallState)
     assert seen.next_due == NOW + 600
     assert seen.queued_last_minute == 1
-    assert seen.problem_count == 2
+    assert seen.unacknowledged == 2
     assert [(p.key, p.ref, p.state, p.reason, p.at) for p in seen.problems] == [
         ("c2", "ref-c2", CallState.UNCERTAIN, "Insight answered 500", NOW + 2),
         ("c1", "ref-c1", CallState.REFUSED, "bad number", NOW + 1),

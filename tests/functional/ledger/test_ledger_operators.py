@@ -132,6 +132,22 @@ def test_only_refused_calls_are_retried_and_none_of_a_canceled_campaign(ledger, 
         ann.retry(CAMPAIGN, None, NOW + 5)
 
 
+def test_an_acknowledged_call_is_no_new_problem_until_it_is_sent_again(ledger, ann):
+    leave_refused(ledger, *people(2))
+    assert overview(ledger.engine, CAMPAIGN, NOW, 5).unacknowledged == 2
+    assert ann.acknowledge(CAMPAIGN, NOW + 3) == 2
+    assert ann.acknowledge(CAMPAIGN, NOW + 4) == 0
+    seen = overview(ledger.engine, CAMPAIGN, NOW, 5)
+    assert (seen.unacknowledged, [problem.acknowledged for problem in seen.problems]) == (0, [True, True])
+    assert states(ledger) == {"c0": "refused", "c1": "refused"}
+
+    ann.retry(CAMPAIGN, ["c1"], NOW + 5)
+    leave_refused(ledger, people(2)[1])
+    seen = overview(ledger.engine, CAMPAIGN, NOW, 5)
+    assert seen.unacknowledged == 1
+    assert [(problem.key, problem.acknowledged) for problem in seen.problems] == [("c1", False), ("c0", True)]
+
+
 def test_an_abandoned_call_may_be_resolved_again_but_only_by_name(ledger, ann):
     leave_uncertain(ledger, *people(3))
     ann.resolve(CAMPAIGN, ["c0", "c1", "c2"], Resolution.ABANDONED, None, NOW + 3)

@@ -118,6 +118,12 @@ def upgrade() -> None:
         sa.Column("call_id", sa.Text(), nullable=True),
         sa.Column("link", sa.Text(), nullable=True),
         sa.Column("updated_at", sa.Float(), nullable=False),
+        sa.Column(
+            "opted_out",
+            sa.Text(),
+            nullable=True,
+            comment="Why nobody is to call them any more, found after the call was sent.",
+        ),
         sa.CheckConstraint(
             "state = 'planned' OR state = 'sending' OR state = 'queued' OR state = 'refused' OR state = 'uncertain' OR state = 'skipped' OR state = 'completed' OR state = 'failed' OR state = 'canceled' OR state = 'rejected' OR state = 'abandoned'",
             name=op.f("ck_calls_known_state"),
@@ -167,6 +173,12 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("http_status", sa.Integer(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True, comment="What the wire or Insight said, for people."),
+        sa.Column(
+            "acknowledged_at",
+            sa.Float(),
+            nullable=True,
+            comment="When an operator had seen how it ended; null before.",
+        ),
         sa.ForeignKeyConstraint(["call"], ["calls.id"], name=op.f("fk_attempts_call")),
         sa.ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_attempts_run")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
@@ -215,5 +227,5 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["campaign"], ["campaigns.name"], name=op.f("fk_actions_campaign")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_actions")),
-        comment="What operators did: pause, resume, cancel, resolve.",
+        comment="What operators did: pause, resume, cancel, resolve, retry, acknowledge.",
     )
