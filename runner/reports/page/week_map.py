@@ -1,7 +1,7 @@
 """The map of the week: when calls start, hour by hour and weekday by weekday, over the declared windows."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, gcd
 
@@ -22,6 +22,8 @@ _LEVELS = 5
 _FINEST_STEP = 15
 _NUMBERS_AT = 14
 _WIDEST_NUMBER = 100_000
+_DIGIT_WIDTH = 6.5
+"""Of the numbers above the cells, in units of the drawing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +92,12 @@ def week_map(declared: HoursView, starts: LocalStarts) -> WeekMap:
         by_cell[day, minute // step] += number
         by_hour[day, minute // 60] += number
     hours = sorted({hour for _, hour in by_hour})
+    spans = {(day, index): _cell_span(weekly, day, index * step, step) for day, index in by_cell}
     return WeekMap(
         clock=_clock(declared),
         step=step,
-        cells=_cells(by_cell, step),
-        totals=_totals(by_hour, by_cell, step),
+        cells=_cells(by_cell, spans),
+        totals=_totals(by_hour, spans),
         windows=list(_windows(weekly)),
         days=[
             DayRow(
@@ -125,45 +128,69 @@ def _by_minute(starts: LocalStarts) -> Counter[tuple[int, int]]:
     return counted
 
 
-def _cells(by_cell: Counter[tuple[int, int]], step: int) -> list[Cell]:
-    fullest = max(by_cell.values(), default=1)
-    return [
-        Cell(
-            x=_across(index * step),
-            y=_row(day) + CELLS_FROM,
-            width=round(step / 60 * HOUR_WIDTH, 2),
-            level=ceil(_LEVELS * number / fullest),
-            number=number,
-            tip=f"{DAYS[day]} {_span(index * step, (index + 1) * step)}: {count(number, 'start')}",
-        )
-        for (day, index), number in sorted(by_cell.items())
+def _cell_span(weekly: WeeklyHours, day: int, begin: int, step: int) -> tuple[int, int]:
+    """What of a step lies in windows: one that opens at 17:10 has no start before that."""
+    end = begin + step
+    inside = [
+        (max(begin, opens), min(end, closes))
+        for on, opens, closes, _ in _open_stretches(weekly)
+        if on == day and opens < end and begin < closes
     ]
+    if not inside:
+        return begin, end
+    return min(opens for opens, _ in inside), max(closes for _, closes in inside)
+
+
+def _cells(by_cell: Counter[tuple[int, int]], spans: Mapping[tuple[int, int], tuple[int, int]]) -> list[Cell]:
+    fullest = max(by_cell.values(), default=1)
+    cells = []
+    for (day, index), number in sorted(by_cell.items()):
+        begin, end = spans[day, index]
+        cells.append(
+            Cell(
+                x=_across(begin),
+                y=_row(day) + CELLS_FROM,
+                width=round(_across(end) - _across(begin), 2),
+                level=ceil(_LEVELS * number / fullest),
+                number=number,
+                tip=f"{DAYS[day]} {_span(begin, end)}: {count(number, 'start')}",
+            )
+        )
+    return cells
 
 
 def _totals(
-    by_hour: Counter[tuple[int, int]], by_cell: Counter[tuple[int, int]], step: int
+    by_hour: Counter[tuple[int, int]], spans: Mapping[tuple[int, int], tuple[int, int]]
 ) -> list[HourTotal]:
-    """Each stands over the middle of the hour's cells: a window may open at a quarter past."""
-    middles: dict[tuple[int, int], list[float]] = {}
-    for day, index in by_cell:
-        middles.setdefault((day, index * step // 60), []).append((index + 0.5) * step)
-    return [
-        HourTotal(
-            x=_across((min(middles[day, hour]) + max(middles[day, hour])) / 2),
-            y=_row(day) + _NUMBERS_AT,
-            text=_short(number),
-        )
-        for (day, hour), number in sorted(by_hour.items())
-    ]
+    """Each stands over the middle of the hour's cells: a window may open at a quarter past. Where two would
+    overlap, the later one moves to the right.
+    """
+    of_hour: dict[tuple[int, int], list[int]] = {}
+    for (day, _), (begin, end) in spans.items():
+        of_hour.setdefault((day, begin // 60), []).extend((begin, end))
+    totals: list[HourTotal] = []
+    for (day, hour), number in sorted(by_hour.items()):
+        bounds, y, text = of_hour[day, hour], _row(day) + _NUMBERS_AT, _short(number)
+        x = _across((min(bounds) + max(bounds)) / 2)
+        if totals and totals[-1].y == y:
+            x = max(x, totals[-1].x + (len(totals[-1].text) + len(text) + 1) / 2 * _DIGIT_WIDTH)
+        totals.append(HourTotal(x=round(x, 2), y=y, text=text))
+    return totals
 
 
-def _windows(weekly: WeeklyHours) -> Iterable[OpenStretch]:
+def _open_stretches(weekly: WeeklyHours) -> Iterator[tuple[int, int, int, str]]:
+    """(day, start, end, words) of each declared window, cut at midnight; minutes of that day."""
     for day, windows in enumerate(weekly):
         for start, end in windows:
-            tip = f"{DAYS[day]} {_span(start, end)}: declared calling window"
-            yield _stretch(day, start, min(end, MINUTES_A_DAY), tip)
+            words = f"{DAYS[day]} {_span(start, end)}"
+            yield day, start, min(end, MINUTES_A_DAY), words
             if end > MINUTES_A_DAY:
-                yield _stretch((day + 1) % 7, 0, end - MINUTES_A_DAY, tip)
+                yield (day + 1) % 7, 0, end - MINUTES_A_DAY, words
+
+
+def _windows(weekly: WeeklyHours) -> Iterator[OpenStretch]:
+    for day, start, end, words in _open_stretches(weekly):
+        yield _stretch(day, start, end, f"{words}: declared calling window")
 
 
 def _stretch(day: int, start: int, end: int, tip: str) -> OpenStretch:

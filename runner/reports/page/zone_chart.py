@@ -19,6 +19,7 @@ HOURS_AT, DAYS_AT = 97, 109
 _MOST_DAYS = 14
 _MOST_ZONES = 4
 _DAY_LABEL_WIDTH = 64
+_HOUR_LABEL_WIDTH = 34
 _WIDEST_BAR = 48
 _HOURS_ARE_LABELLED_UP_TO = 2
 _ALL = "All calls"
@@ -157,7 +158,10 @@ class _Axis:
         self._first, self._last = min(of_day), max(of_day)
         self._day_width = (RIGHT - LEFT) / max(1, len(self._days))
         gap = min(10.0, self._day_width / 6) if len(self._days) > 1 else 0.0
-        self._hour_width = min(_WIDEST_BAR, (self._day_width - gap) / (self._last - self._first + 1))
+        hours_a_day = self._last - self._first + 1
+        # The labels of the first and the last hour stand side by side, also where there is one hour only.
+        widest = max(_WIDEST_BAR, 2 * _HOUR_LABEL_WIDTH / hours_a_day)
+        self._hour_width = min(widest, (self._day_width - gap) / hours_a_day)
 
     def span(self) -> str:
         return f"{self._first:02}:00 to {self._last + 1:02}:00"

@@ -1,11 +1,13 @@
 """The plan's page as people see it: opened from disk in a real browser."""
 
 from datetime import datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from open_page import CONTRASTS, FAULTS
 from plan_views import (
+    DAY,
     EVENINGS,
     HOUR,
     MINUTE,
@@ -119,6 +121,48 @@ def test_every_start_lies_inside_a_window_of_the_map(show):
             for window in windows
         )
     assert page.page.locator("svg.week .total").all_text_contents() == ["9", "12", "9"]
+
+
+def ten_past_five(*, calls=40):
+    weekly = (((1030, 1230),),) * 5 + ((), ())
+    opens = NINE_IN_NEW_YORK + 8 * HOUR + 10 * MINUTE
+    return plan_view(
+        [call(n, start=opens + n * MINUTE // 2) for n in range(calls)],
+        hours=HoursView(timezone="contact", weekly=weekly, calls_per_minute=20),
+    )
+
+
+def test_a_start_at_ten_past_five_is_drawn_inside_a_window_from_ten_past_five(show):
+    page = show(ten_past_five())
+    window = next(iter(page.boxes("svg.week .window")[1:]))
+    cells = page.boxes("svg.week .cell")
+    assert min(cell["x"] for cell in cells) == pytest.approx(window["x"], abs=0.5)
+
+
+def overlapping(boxes):
+    """Pairs of boxes in one line of which the right one begins before the left one ends."""
+    rows = {}
+    for box in boxes:
+        rows.setdefault(round(box["y"]), []).append((box["x"], box["x"] + box["width"]))
+    lines = [sorted(row) for row in rows.values()]
+    return [(one, other) for line in lines for one, other in pairwise(line) if one[1] > other[0]]
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_the_labels_of_a_single_hour_do_not_overlap(show, days):
+    page = show(plan_view([call(n, start=NINE_IN_NEW_YORK + n % days * DAY) for n in range(4)]))
+    assert overlapping(page.boxes("#hours svg .axis")) == []
+
+
+def test_the_numbers_of_neighboring_hours_do_not_overlap(show):
+    """Between 17:55 and 18:05 the middles of both hours are five minutes apart."""
+    weekly = (((1075, 1085),),) * 7
+    opens = NINE_IN_NEW_YORK + 8 * HOUR + 55 * MINUTE
+    calls = [call(n, start=opens + n % 10 * MINUTE) for n in range(4000)]
+    hours = HoursView(timezone="contact", weekly=weekly, calls_per_minute=20)
+    page = show(plan_view(calls, hours=hours))
+    assert page.page.locator("svg.week .total").all_text_contents() == ["2,000", "2,000"]
+    assert overlapping(page.boxes("svg.week .total")) == []
 
 
 def test_the_page_has_the_headline_and_all_its_sections(show):
