@@ -39,6 +39,7 @@ def engine(url: URL) -> Engine:
             "a PostgreSQL ledger needs the psycopg driver, which is not installed",
             hint=install_command(*packages_of("postgres")),
         )
+    _refuse_unknown_parameters(url)
     asked = asked_settings(str(url.query.get("options", "")))
     made = create_engine(
         # The options do not travel: a pooler refuses them or drops them. Each transaction makes them.
@@ -57,6 +58,19 @@ def engine(url: URL) -> Engine:
     )
     prepare_transactions(made, asked)
     return made
+
+
+def _refuse_unknown_parameters(url: URL) -> None:
+    """The driver takes them for arguments of its own, such as one that ends the use of transactions."""
+    from psycopg.pq import Conninfo  # noqa: PLC0415 - an extra
+
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    unknown = sorted(url.query.keys() - known)
+    if unknown:
+        raise SettingsError(
+            f"RUNNER_LEDGER_URL has a parameter that PostgreSQL does not know: {', '.join(unknown)}",
+            hint="see Parameter Key Words in the documentation of PostgreSQL's libpq",
+        )
 
 
 def end_overdue_transactions(connection: Connection) -> None:

@@ -183,6 +183,12 @@ def test_a_timeout_for_connecting_that_the_url_names_is_kept(postgres_url):
         assert connection.connection.dbapi_connection.info.get_parameters()["connect_timeout"] == "3"
 
 
+@pytest.mark.parametrize("parameter", ["autocommit=true", "row_factory=x", "uri=true"])
+def test_a_url_with_a_parameter_that_postgresql_does_not_know_is_refused(postgres_url, parameter):
+    with pytest.raises(SettingsError, match=f"does not know: {parameter.partition('=')[0]}"):
+        Ledger.open(f"{postgres_url}&{parameter}")
+
+
 def test_without_the_driver_the_error_names_a_command_that_installs_it_here(monkeypatch):
     monkeypatch.setattr(postgresql, "find_spec", lambda _name: None)
     with pytest.raises(SettingsError, match="needs the psycopg driver") as caught:
