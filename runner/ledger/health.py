@@ -16,11 +16,10 @@ def findings(ledger: Ledger) -> Iterator[str]:
     """What is well, one line each. Raises LedgerError at the first thing that is not."""
     known = len(ledger.campaigns())
     yield f"ledger {ledger.place}: opens, {known} {'campaign' if known == 1 else 'campaigns'}"
-    if ledger.path is None:
-        with ledger.engine.begin() as connection:
-            yield from postgresql.findings(connection)
-    else:
-        yield sqlite.library()
+    database = postgresql if ledger.path is None else sqlite
+    with ledger.engine.begin() as connection:
+        yield from database.findings(connection)
+    if ledger.path is not None:
         yield _mode(ledger.path)
         yield _free_space(ledger.path)
 

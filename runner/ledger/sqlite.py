@@ -10,29 +10,36 @@ and a lost intent is a second call.
 import filecmp
 import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from runner.errors import LedgerError, SettingsError
 
 BUSY_TIMEOUT_SECONDS = 30
+_SYNCHRONOUS = {"FULL": 2, "EXTRA": 3}
+"""As SQLite answers it."""
 _CACHE_KIB = 16_000
 """Sorting the entries of a million calls into an index takes as much again."""
 
 
 def path_of(url: URL) -> Path:
-    """Where the file lies. Raises SettingsError for a ledger in memory."""
-    if not url.database or url.database == ":memory:":
+    """Where the file lies. Raises SettingsError for whatever is not the plain path of a file.
+
+    In memory, through a URI or through another driver, a ledger would have no private file and no lock.
+    """
+    problem = _problem_with(url)
+    if problem:
         raise SettingsError(
-            "RUNNER_LEDGER_URL names no file: a ledger in memory would forget who was called",
-            hint="write sqlite:////absolute/path/ledger.sqlite3",
+            f"RUNNER_LEDGER_URL {problem}", hint="write sqlite:////absolute/path/ledger.sqlite3"
         )
-    return Path(url.database)
+    # SQLite takes no absolute path for a URI or for a name with a special meaning.
+    return Path(str(url.database)).absolute()
 
 
 def engine(url: URL) -> Engine:
@@ -48,8 +55,12 @@ def engine(url: URL) -> Engine:
             f"the ledger {path} cannot be opened: {error.strerror}",
             hint="set RUNNER_LEDGER_URL to a place where you may write, such as sqlite:////srv/runner.sqlite3",
         ) from error
-    # Without hide_parameters an error would quote numbers and metadata.
-    made = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, hide_parameters=True)
+    made = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        # Without hide_parameters an error would quote numbers and metadata.
+        hide_parameters=True,
+    )
     _prepare_connections(made)
     return made
 
@@ -86,31 +97,75 @@ def journal_mode(library: tuple[int, int, int]) -> tuple[str, str]:
     return ("WAL", "FULL") if wal_is_sound else ("TRUNCATE", "EXTRA")
 
 
-def library() -> str:
-    """The SQLite library of this machine and what it is trusted with, for people."""
-    journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
-    return f"SQLite {sqlite3.sqlite_version}: journal {journal}, synchronous {synchronous}"
+def findings(connection: Connection) -> Iterator[str]:
+    """The SQLite library, and how this connection is set, as read back from it, for people."""
+    yield f"SQLite {sqlite3.sqlite_version}"
+    found = ((name, connection.exec_driver_sql(f"PRAGMA {name}").scalar()) for name in _settings())
+    yield "read back from the database: " + ", ".join(f"{name} = {value}" for name, value in found)
+
+
+def _problem_with(url: URL) -> str:
+    """What keeps the URL from naming a file by its path; empty for nothing."""
+    if url.drivername not in {"sqlite", "sqlite+pysqlite"}:
+        return f"names the driver {url.get_driver_name()}, which is not supported"
+    if url.host:
+        return f"names a host ({url.host}), and an SQLite ledger is a file on this machine"
+    if url.query:
+        return "has parameters after a question mark, which an SQLite ledger does not take"
+    if not url.database or url.database == ":memory:":
+        return "names no file: a ledger in memory would forget who was called"
+    if url.database.startswith("file:"):
+        return "names a file by a URI (file:), not by its path"
+    return "holds the character NUL (%00)" if "\0" in url.database else ""
 
 
 def _create_private(path: Path) -> None:
     """The file, its journal and its folder are for their owner alone: they hold people's numbers."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        raise LedgerError(
+            f"the ledger {path} is not a regular file, and could not keep who was called",
+            hint="set RUNNER_LEDGER_URL to the path of a file, such as sqlite:////srv/runner.sqlite3",
+        )
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    if path.stat().st_nlink > 1:
+        raise LedgerError(
+            f"the ledger {path} has a second name (a hard link): "
+            "two processes that use different names would not see each other's locks",
+            hint=f"remove the other name; this finds it on the same disk: find / -xdev -samefile {path}",
+        )
+
+
+def _settings() -> dict[str, tuple[str, object]]:
+    """For each setting of a connection: what it is set to, and what SQLite then answers."""
+    journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
+    return {
+        "journal_mode": (journal, journal.lower()),
+        "synchronous": (synchronous, _SYNCHRONOUS[synchronous]),
+        "foreign_keys": ("ON", 1),
+    }
+
+
+def _configure(cursor: DBAPICursor) -> None:
+    """Makes the settings of a connection. Raises LedgerError for one that did not take."""
+    for name, (value, wanted) in _settings().items():
+        cursor.execute(f"PRAGMA {name}={value}")
+        found = cursor.execute(f"PRAGMA {name}").fetchone()
+        if found != (wanted,):
+            raise LedgerError(
+                f"SQLite has {name} = {found[0] if found else 'nothing'}, and the ledger needs {value}",
+                hint="put the ledger on a local disk: on a network drive it could forget who was called",
+            )
+    cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
 
 
 def _prepare_connections(engine: Engine) -> None:
-    journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
-
     @event.listens_for(engine, "connect")
-    def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    def _connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         # The driver must not begin transactions by itself: `_begin` below decides how they begin.
         connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA journal_mode={journal}")
-        cursor.execute(f"PRAGMA synchronous={synchronous}")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-        cursor.close()
+        with closing(connection.cursor()) as cursor:
+            _configure(cursor)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: object) -> None:

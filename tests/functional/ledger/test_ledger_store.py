@@ -29,7 +29,7 @@ from ledger_values import (
 from sqlalchemy import CheckConstraint, text
 
 from runner.errors import LedgerError, SettingsError
-from runner.ledger import migrations
+from runner.ledger import health, migrations, sqlite
 from runner.ledger.ledger import Ledger
 from runner.ledger.sqlite import journal_mode
 from runner.ledger.tables import metadata
@@ -223,13 +223,67 @@ def test_processes_that_open_a_new_ledger_at_once_agree_on_its_privacy_key(url):
     [
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
+        ("sqlite:///:memory:?cache=shared", "parameters after a question mark"),
+        ("sqlite:///file:ledger?mode=memory&cache=shared&uri=true", "parameters after a question mark"),
+        ("sqlite:///ledger.sqlite3?timeout=0", "parameters after a question mark"),
+        ("sqlite:///file:ledger.sqlite3", "by a URI"),
+        ("sqlite:///ledger%00.sqlite3", "NUL"),
+        ("sqlite://server/ledger.sqlite3", "names a host"),
+        ("sqlite+pysqlcipher:///ledger.sqlite3", "the driver pysqlcipher"),
         ("nonsense", "no database URL"),
         ("mysql://host/db", "mysql"),
     ],
 )
-def test_a_url_that_cannot_hold_a_ledger_is_refused(wrong, words):
+def test_a_url_that_cannot_hold_a_ledger_is_refused(wrong, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match=words):
         Ledger.open(wrong)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("special", ["/dev/null", "pipe", "folder", "link to /dev/null"])
+def test_a_place_that_keeps_nothing_is_refused_before_it_is_opened(special, tmp_path):
+    path = tmp_path / special
+    if special == "pipe":
+        os.mkfifo(path)
+    elif special == "folder":
+        path.mkdir()
+    elif special.startswith("link"):
+        path = tmp_path / "link"
+        path.symlink_to("/dev/null")
+    with pytest.raises(LedgerError, match="not a regular file"):
+        Ledger.open(f"sqlite:///{path}")
+
+
+def test_a_ledger_with_a_second_name_is_refused(sqlite_ledger, tmp_path):
+    """SQLite keeps its journal, and runner its lock, beside the name that a process uses."""
+    (tmp_path / "other.sqlite3").hardlink_to(sqlite_ledger.path)
+    with pytest.raises(LedgerError, match="hard link"):
+        Ledger.open(f"sqlite:///{tmp_path / 'other.sqlite3'}")
+
+
+def test_a_relative_path_stays_one_ledger_wherever_the_process_goes(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with closing(Ledger.open("sqlite:///ledger.sqlite3")) as ledger:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        begin(ledger, call("a", phone(1)))
+        assert ledger.path == tmp_path / "ledger.sqlite3"
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_setting_that_does_not_take_is_refused(tmp_path, monkeypatch):
+    """As on a network drive, where SQLite cannot keep its write-ahead log and says so only when asked."""
+    monkeypatch.setattr(sqlite, "journal_mode", lambda _library: ("NO_SUCH_MODE", "EXTRA"))
+    with pytest.raises(LedgerError, match="SQLite has journal_mode = delete, and the ledger needs NO_SUCH"):
+        Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+
+
+def test_the_doctor_is_told_what_was_read_back(sqlite_ledger):
+    journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
+    number = {"FULL": 2, "EXTRA": 3}[synchronous]
+    settings = f"journal_mode = {journal.lower()}, synchronous = {number}, foreign_keys = 1"
+    assert f"read back from the database: {settings}" in list(health.findings(sqlite_ledger))
 
 
 def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path):
