@@ -155,6 +155,21 @@ def test_a_plan_as_of_a_later_day_does_not_age_the_lists(plan):
     assert "old_suppression_list" not in plan("", "--as-of", "2099-01-01T00:00:00Z")
 
 
+@pytest.fixture(params=["America/New_York", "Asia/Tokyo"])
+def machine_zone(request):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("machine_zone")
+def test_a_plan_as_of_a_date_is_as_of_its_first_moment_in_utc(plan):
+    planned = json.loads(plan("", "--as-of", "2026-12-01", "--output", "json"))
+    assert planned["as_of"] == "2026-12-01T00:00:00Z"
+
+
 def _apply_elsewhere(ledger, settings, name, now):
     binding = Binding(
         campaign=name,
