@@ -58,7 +58,7 @@ def csv_rows(
                 "`allow_empty: true`",
             )
         body.raise_if_ragged()
-        if body.rows == 0:
+        if not body.has_rows:
             notices.append(
                 Notice(name, WarningCode.EMPTY_SOURCE, f"{name} has a header and no rows", EMPTY_HINT)
             )
@@ -68,35 +68,43 @@ class _Body:
     """The records below a header. All have as many fields as the first; those without a name are empty."""
 
     def __init__(self, header: Header, name: str) -> None:
-        self._header = header
+        self._names = header.names
+        self._repeated = header.repeated
         self._named = len(header.names)
         self._name = name
         self._width: int | None = None
         self._bad = BadLines(name)
         self._bad_widths: set[int] = set()
-        self.rows = 0
+
+    @property
+    def has_rows(self) -> bool:
+        return self._width is not None
 
     def values(self, line: int, fields: Sequence[str]) -> Columns | None:
         """What stands in each column; None where the record does not fit."""
         width = len(fields)
-        # Most files have a name for each field.
-        fits = width == self._named or (
-            width > self._named and not any(map(str.strip, fields[self._named :]))
-        )
-        if not fits or width != (self._width or width):
-            self._bad_widths.add(width)
-            self._bad.add(line, self._problem(width))
-            return None
-        self._width = width
-        self.rows += 1
-        values = Columns(zip(self._header.names, fields, strict=False))
-        for name in self._header.repeated:
+        # Most files have a name for each field, and there may be a million rows.
+        if width != self._width or width != self._named:
+            if not self._fits(fields):
+                self._bad_widths.add(width)
+                self._bad.add(line, self._problem(width))
+                return None
+            self._width = width
+        values = Columns(zip(self._names, fields, strict=False))
+        for name in self._repeated:
             del values[name]
         return values
 
+    def _fits(self, fields: Sequence[str]) -> bool:
+        return (
+            len(fields) >= self._named
+            and len(fields) == (self._width or len(fields))
+            and not any(map(str.strip, fields[self._named :]))
+        )
+
     def raise_if_ragged(self) -> None:
         """Raises SourceContentError."""
-        if self.rows == 0 and self._bad.count > 1 and len(self._bad_widths) == 1:
+        if not self.has_rows and self._bad.count > 1 and len(self._bad_widths) == 1:
             (width,) = self._bad_widths
             raise SourceContentError(
                 f"{self._name}: every row has {_fields(width)}, the header has {self._named}",

@@ -9,6 +9,8 @@ import re
 from runner.campaign.characters import plain_spelling
 
 _WHOLE_NUMBER = re.compile(r"\+?([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0*)?")
+_PUNCTUATED = re.compile(r"\+?[(]?[0-9][-()/ 0-9]{6,}")
+_BETWEEN_DIGITS = re.compile(r"[^0-9]")
 _QUANTITY = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
 _MARKS_OF_TEXT = "='\""
 """Spreadsheets mark text that looks like a number: '0002 or ="0002"."""
@@ -16,15 +18,16 @@ _MARKS_OF_TEXT = "='\""
 
 def folded_key(key: str) -> str:
     """The same for all keys that other programs make of one: they change the case, the blanks, dashes and
-    digits, add invisible characters, drop a plus sign or leading zeros, or write 1001 as 1001.0 or 1,001.
-    Empty where nothing visible is left.
+    digits, add invisible characters, drop a plus sign or leading zeros, or write 1001 as 1001.0 or 1,001,
+    and phone numbers with other hyphens and brackets. Empty where nothing visible is left.
     """
     if not (key.isascii() and key.isprintable() and " " not in key):
         key = plain_spelling(key)
     key = key.strip(_MARKS_OF_TEXT).casefold()
     number = _WHOLE_NUMBER.fullmatch(key)
-    if number is not None:
-        return number[1].replace(",", "").lstrip("0") or "0"
+    if number is not None or _PUNCTUATED.fullmatch(key):
+        digits = number[1] if number else key
+        return _BETWEEN_DIGITS.sub("", digits).lstrip("0") or "0"
     return key if key.isascii() else plain_spelling(key)
 
 

@@ -24,6 +24,8 @@ def normal_key(text: str) -> str:
 
 
 _KEY = ("contacts", "key")
+_LONGEST_KEY = 500
+"""An index of PostgreSQL takes 2,704 bytes; in UTF-8 these are at most 2,000."""
 _WHERE = ("contacts", "where")
 
 
@@ -147,6 +149,12 @@ class _Roster:
         key = normal_key(self._render("key", template, row))
         if not key:
             raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.key: it is empty", template=_KEY)
+        if len(key) > _LONGEST_KEY:
+            raise _ExcludedError(
+                Reason.TEMPLATE_ERROR,
+                f"contacts.key: it is longer than {_LONGEST_KEY} characters",
+                template=_KEY,
+            )
         if not key.isprintable() and any(unicodedata.category(character) == "Cc" for character in key):
             raise _ExcludedError(
                 Reason.TEMPLATE_ERROR, "contacts.key: it holds control characters", template=_KEY

@@ -34,7 +34,8 @@ INVISIBLE = st.characters(categories=["Cc", "Cf", "Zs"]) | st.sampled_from(
         ("o'neil", "O\u2019Neil"),
         ("stra\u00dfe", "STRASSE"),
         ("zo\u00eb", "Zoe\u0308", "Zoe\u034f\u0308"),
-        ("+16175551234", "16175551234"),
+        ("+16175551234", "16175551234", "+1 (617) 555-1234"),
+        ("6175551234", "617-555-1234", "(617) 555 1234", "617/555-1234"),
     ],
 )
 def test_the_ways_in_which_programs_write_one_key_are_folded_together(others):
@@ -49,6 +50,7 @@ def test_the_ways_in_which_programs_write_one_key_are_folded_together(others):
         ("10.0.0", "10.0"),
         ("A002", "A2"),
         ("zoe", "zo\u00eb"),
+        ("12-34", "1234"),
         ("1,00", "100"),
     ],
 )

@@ -114,6 +114,7 @@ def test_a_filtered_row_without_a_usable_key_is_filtered_all_the_same():
         ("timezone", "{{ row.nowhere }}", "contacts.timezone, line 1: there is no column `nowhere`"),
         ("key", "{{ row.empty }}", "contacts.key: it is empty"),
         ("key", "a{{ row.bell }}b", "contacts.key: it holds control characters"),
+        ("key", "{{ row.bell ~ '" + "x" * 500 + "' }}", "contacts.key: it is longer than 500 characters"),
         ("priority", "{{ row.phone }}", "contacts.priority: the result is no number"),
         ("priority", "nan", "contacts.priority: the result is no number"),
         ("priority", "1e999", "contacts.priority: the result is no number"),
