@@ -27,6 +27,7 @@ from runner.ledger.overview import Overview, overview
 from runner.ledger.plan_entry import Binding
 from runner.ledger.used_plans import UsedPlans
 from runner.planning.plan import Plan
+from runner.reports.late_opt_outs import late_words
 from runner.reports.live import live
 from runner.reports.plan_text import print_plan
 from runner.reports.summary import print_summary
@@ -161,6 +162,9 @@ def _planned(order: _Order, used: UsedPlans, console: Console) -> Work:
     if prepared.is_first and not target.is_rehearsal:
         sys.stderr.write(NO_HISTORY)
     print_plan(console, prepared.view(show_contacts=options.show_contacts))
+    late = ledger.note_late_opt_outs(loaded.campaign.name, prepared.suppressed.match, now)
+    if late:
+        sys.stderr.write(f"{late_words(late, prepared.identity)}\n")
     _refuse_empty_sources(prepared.plan)
     # Not before: where Insight cannot be reached, say, nothing is entered and the plan is not used up.
     note = (lambda: None) if saved is None else partial(used.note, saved.saved.view.plan_id)

@@ -9,9 +9,13 @@ from runner.ledger.ledger import Ledger
 
 def campaign_name(given: str, ledger: Ledger) -> str:
     """The name that is given, or that of the campaign file; the ledger may not know it yet."""
-    if not ledger.knows(given) and Path(given).exists():
-        return load_campaign(Path(given)).campaign.name
-    return given
+    file = campaign_file(given, ledger)
+    return given if file is None else load_campaign(file).campaign.name
+
+
+def campaign_file(given: str, ledger: Ledger) -> Path | None:
+    """The campaign file that is given; None for a name."""
+    return Path(given) if not ledger.knows(given) and Path(given).exists() else None
 
 
 def known_campaign(given: str, ledger: Ledger) -> str:

@@ -1,18 +1,22 @@
-"""`runner status`: how far campaigns are, from the ledger alone."""
+"""`runner status`: how far campaigns are, from the ledger, and the lists where a file is given."""
 
 import json
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
 from rich.console import Console
 
+from runner.campaign.loader import load_campaign
 from runner.commands.binding import bound_elsewhere
-from runner.commands.campaign_name import campaign_name, known_campaign
-from runner.commands.planning import privacy_key
+from runner.commands.campaign_name import campaign_file, campaign_name, known_campaign
+from runner.commands.planning import privacy_key, read_lists, source_folder
+from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
-from runner.errors import ExitStatus
+from runner.contacts.sources import SourceReader
+from runner.errors import ExitStatus, RunnerError
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
 from runner.reports.status import CampaignStatus, print_status, status_json
@@ -31,7 +35,8 @@ def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
             _wait_for_first_apply(campaign, ledger)
         while True:
             names = [known_campaign(campaign, ledger)] if campaign is not None else ledger.campaigns()
-            found = [_status(name, ledger, settings, identity) for name in names]
+            file = campaign_file(campaign, ledger) if campaign is not None else None
+            found = [_status(name, file, ledger, settings, identity) for name in names]
             if as_json:
                 _write_json(found, identity, one=campaign is not None)
             else:
@@ -58,8 +63,29 @@ def _write_json(found: Sequence[CampaignStatus], identity: Identity, *, one: boo
     sys.stdout.write(json.dumps(entries[0] if one else entries, ensure_ascii=False) + "\n")
 
 
-def _status(name: str, ledger: Ledger, settings: Settings, identity: Identity) -> CampaignStatus:
-    seen = overview(ledger.engine, name, time.time(), _MOST_PROBLEMS)
+def _status(
+    name: str, file: Path | None, ledger: Ledger, settings: Settings, identity: Identity
+) -> CampaignStatus:
+    now = time.time()
+    seen = overview(ledger.engine, name, now, _MOST_PROBLEMS)
+    late, problem = seen.late_opt_outs, ""
+    if file is not None:
+        try:
+            late = ledger.late_opt_outs_now(name, _suppressed(file, settings, ledger), now)
+        except RunnerError as error:
+            problem = error.message
     return CampaignStatus(
-        seen=seen, holder=ledger.holder(name), warning=bound_elsewhere(seen, settings, identity)
+        seen=seen,
+        holder=ledger.holder(name),
+        warning=bound_elsewhere(seen, settings, identity),
+        late_opt_outs=late,
+        lists_read=file is not None and not problem,
+        lists_problem=problem,
     )
+
+
+def _suppressed(file: Path, settings: Settings, ledger: Ledger) -> Match:
+    """Whom the lists of this campaign file name now. Raises RunnerError where they cannot be read."""
+    loaded = load_campaign(file)
+    reader = SourceReader(source_folder(loaded, settings, ledger), notices=[])
+    return read_lists(loaded, reader).match

@@ -1,8 +1,10 @@
 """What happens while a campaign is applied, as values, for whoever tells people about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import Halt
 from runner.ledger.states import CallState
 
@@ -49,6 +51,13 @@ class ListUnreadable:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListsReadAgain:
     """All suppression lists can be read again; sending goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptedOutTooLate:
+    """A list now names people whose calls Insight has, and may dial."""
+
+    found: Sequence[LateOptOut]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +115,7 @@ Event = (
     | CallsWithdrawn
     | ListUnreadable
     | ListsReadAgain
+    | OptedOutTooLate
     | BackingOff
     | ClockIsOff
     | Waiting

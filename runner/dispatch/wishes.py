@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from runner.dispatch.clock import AlarmClock
-from runner.dispatch.events import CallsWithdrawn, Event, ListsReadAgain, ListUnreadable
+from runner.dispatch.events import CallsWithdrawn, Event, ListsReadAgain, ListUnreadable, OptedOutTooLate
 from runner.dispatch.ledger_thread import LedgerThread
 from runner.errors import SourceError
 from runner.ledger.call_queue import CallQueue
@@ -55,6 +55,9 @@ class Wishes:
         self._go_on()
         if suppressed is None:
             return False
+        late = await self._ledger.do(self._queue.note_late_opt_outs, suppressed, self._clock.now())
+        if late:
+            self._listen(OptedOutTooLate(found=late))
         people = await self._ledger.do(self._queue.waiting_people)
         reasons = {call: reason for call, key, phone in people if (reason := suppressed(key, phone))}
         if reasons:

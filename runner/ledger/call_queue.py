@@ -21,8 +21,9 @@ from sqlalchemy import (
 )
 
 from runner.errors import LedgerError
-from runner.ledger import endings, late_calls
+from runner.ledger import endings, late_calls, late_opt_outs
 from runner.ledger.claim import Claim, Claimed, Ending, LostClaimError, forgetful
+from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignStanding, Halt, halt
 from runner.ledger.rows import call_request, some_at_a_time
@@ -243,6 +244,11 @@ class CallQueue:
         """What operators allow at this moment."""
         with self._engine.begin() as connection:
             return CampaignStanding(connection.execute(self._standing).scalar_one())
+
+    def note_late_opt_outs(self, match: late_opt_outs.Match, now: float) -> list[LateOptOut]:
+        """Keeps and returns the calls to people whom `match` names that Insight may dial yet."""
+        with self._engine.begin() as connection:
+            return late_opt_outs.note(connection, self._campaign, match, now)
 
     def halt(self) -> Halt | None:
         """What holds the campaign up, and since when; None where nothing does."""

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import Self
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from runner.errors import LedgerError
-from runner.ledger import recovery, store
+from runner.ledger import late_opt_outs, recovery, store
 from runner.ledger.holder import hold, holder
 from runner.ledger.known_calls import LedgerCalls
+from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.lease import LEASE_SECONDS, Lease, database_now
 from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
@@ -170,6 +171,18 @@ class Ledger:
         with self.engine.begin() as connection:
             entered_at: float | None = connection.scalar(query)
         return entered_at
+
+    def note_late_opt_outs(self, campaign: str, match: late_opt_outs.Match, now: float) -> list[LateOptOut]:
+        """Keeps and returns the calls to people whom `match` names that Insight may dial yet."""
+        with self.engine.begin() as connection:
+            return late_opt_outs.note(connection, campaign, match, now)
+
+    def late_opt_outs_now(
+        self, campaign: str, match: late_opt_outs.Match, now: float
+    ) -> Sequence[LateOptOut]:
+        """Those that were kept, and those whom `match` names now; keeps nothing."""
+        with self.engine.begin() as connection:
+            return late_opt_outs.matching(connection, campaign, match, now)
 
     def end_run(self, run: int, ending: str, now: float) -> None:
         with self.engine.begin() as connection:

@@ -1,10 +1,12 @@
 """What the ledger knows of a campaign, counted, for people who ask how far it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, and_, func, select
 
+from runner.ledger import late_opt_outs
+from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import Halt, halt
 from runner.ledger.states import PROBLEMS, CallState
 from runner.ledger.tables import attempts, calls, campaigns, runs
@@ -50,6 +52,8 @@ class Overview:
     repository: Mapping[str, str] = field(default_factory=dict)
     """Where its file came from at the last apply, as keyed hashes; empty where unknown."""
 
+    late_opt_outs: Sequence[LateOptOut]
+    """Calls to people on a list that Insight may dial yet, as the last apply found them."""
     unacknowledged: int
     """Refused and uncertain calls that no operator has acknowledged."""
 
@@ -83,6 +87,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
             .where(mine, calls.c.state == CallState.QUEUED, calls.c.updated_at > now - 60)
         )
         of_attempt = and_(attempts.c.call == calls.c.id, attempts.c.fence == calls.c.fence)
+        opted_out = late_opt_outs.noted(connection, campaign, now)
         unacknowledged = connection.scalar(
             select(func.count())
             .select_from(calls.outerjoin(attempts, of_attempt))
@@ -129,6 +134,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
             )
             for row in problems
         ),
+        late_opt_outs=opted_out,
         unacknowledged=unacknowledged or 0,
         halt=halted,
         origin=bound.origin if bound else "",

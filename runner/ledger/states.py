@@ -86,6 +86,9 @@ _STANDINGS = {
     CallState.SKIPPED: Standing.OPEN,
 }
 
+MAY_BE_DIALLED = frozenset({CallState.SENDING, CallState.QUEUED, CallState.UNCERTAIN, CallState.ABANDONED})
+"""States of calls that Insight has or may have, and that may not have ended."""
+
 PROBLEMS = frozenset({CallState.REFUSED, CallState.UNCERTAIN})
 """States that a person should look at; they decide exit status 6."""
 

@@ -32,7 +32,7 @@ _CANNOT_BE_CALLED = frozenset({Reason.TEMPLATE_ERROR, Reason.UNKNOWN_TIMEZONE, R
 """Reasons for which a row gets no call, so that another with the same key or number may."""
 
 _OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
-_WAITS_AT_INSIGHT = frozenset({"queued", "sending", "uncertain"})
+_WAITS_AT_INSIGHT = frozenset({"queued", "sending", "uncertain", "abandoned"})
 """The ledger's words for a call that Insight may dial yet."""
 
 
@@ -67,8 +67,8 @@ class Eligibility:
         self.filtered = 0
         self.unclear = 0
         """Of those filtered, rows for which `contacts.where` is neither yes nor no."""
-        self.still_dialled: list[str] = []
-        """Labels of contacts who may be dialled for a call of before, though this plan would not."""
+        self.still_dialled: list[tuple[str, int]] = []
+        """Who may be dialled for an earlier call, though this plan would not: label, and until when."""
         self.dates_over = 0
         """Contacts left out because the campaign's dates are over."""
 
@@ -127,12 +127,15 @@ class Eligibility:
         """Says so where a call of before may yet be dialled: nothing here can take it back."""
         known = self._staging.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
         if known is not None and self._may_be_dialled(known):
-            self.still_dialled.append(self._given.identity.label(exclusion.key))
+            self._note_still_dialled(known)
             detail = f"{exclusion.detail}, but an earlier call to it is {known.state}"
             exclusion = replace(exclusion, detail=detail, cause=Cause.EARLIER_CALL)
         self.dates_over += exclusion.cause is Cause.DATES_OVER
         self._failures.note(number, exclusion)
         self._exclude_row(number, exclusion)
+
+    def _note_still_dialled(self, known: KnownCall) -> None:
+        self.still_dialled.append((self._given.identity.label(known.key), known.end_timestamp))
 
     def _may_be_dialled(self, known: KnownCall) -> bool:
         return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now
@@ -163,7 +166,7 @@ class Eligibility:
         if taken.key == prospect.key and taken.phone != prospect.phone:
             number = ", to another number"
             if self._may_be_dialled(taken):
-                self.still_dialled.append(self._given.identity.label(prospect.key))
+                self._note_still_dialled(taken)
         return f"a call to {whose} is {taken.state}{number}"
 
     def _is_as_refused(self, prospect: Prospect, refused: KnownCall) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
@@ -43,8 +44,8 @@ class Findings:
     crowded: int
     """Calls planned or sent before for whose starts the pace has no room."""
     tallying: Tallying
-    still_dialled: Sequence[str]
-    """Labels of contacts who may be dialled for a call of before, though the plan would not call them so."""
+    still_dialled: Sequence[tuple[str, int]]
+    """Who may be dialled for an earlier call, though the plan would not: label, and until when."""
     survey_before: tuple[str, str] | None = None
     """The survey_id and instance_id that calls wait for, where the campaign now names others."""
     rows: int
@@ -86,7 +87,10 @@ def _still_dialled(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     """Insight's API cannot withdraw a single call, so whoever reads the plan must know."""
     number = len(found.still_dialled)
     if number:
-        first = ", ".join(found.still_dialled[:_NAMED])
+        first = ", ".join(
+            f"{label} until {datetime.fromtimestamp(until, UTC):%Y-%m-%dT%H:%M:%SZ}"
+            for label, until in found.still_dialled[:_NAMED]
+        )
         more = f" and {number - _NAMED:,} more" if number > _NAMED else ""
         have = (
             "1 contact who is left out now, or has another number, has"

@@ -29,6 +29,7 @@ from runner.dispatch.events import (
     Event,
     ListsReadAgain,
     ListUnreadable,
+    OptedOutTooLate,
     Paused,
     Resumed,
     RunsShare,
@@ -36,6 +37,7 @@ from runner.dispatch.events import (
 )
 from runner.ledger.states import CallState
 from runner.reports.halt import halt_words
+from runner.reports.late_opt_outs import late_words
 from runner.reports.plan_facts import count
 from runner.reports.times import clock_time, rfc3339
 
@@ -126,6 +128,8 @@ def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911, PLR
             return f"sending is on hold until every suppression list can be read: {problem}"
         case ListsReadAgain():
             return "every suppression list can be read again: sending goes on"
+        case OptedOutTooLate():
+            return late_words(event.found, identity)
         case BackingOff():
             again = f"trying again in {event.seconds:.0f} s"
             return f"cannot reach Insight ({event.reason}); nothing was sent; {again}"

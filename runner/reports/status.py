@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.text import Text
 
 from runner.contacts.identity import Identity
+from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.overview import Overview
-from runner.ledger.states import PROBLEMS, CallState
+from runner.ledger.states import MAY_BE_DIALLED, PROBLEMS, CallState
 from runner.reports.halt import halt_words
+from runner.reports.late_opt_outs import late_words
 from runner.reports.lines import columns, tell
 from runner.reports.times import due_words, machine_time
 
@@ -22,6 +24,11 @@ class CampaignStatus:
     seen: Overview
     holder: str | None
     warning: str
+    late_opt_outs: Sequence[LateOptOut]
+    lists_read: bool
+    """Whether the suppression lists were read for it; else these are what the last apply found."""
+    lists_problem: str
+    """Why they could not be read; empty otherwise."""
 
 
 def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
@@ -32,6 +39,17 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
         "next_due": seen.next_due,
         "holder": status.holder,
         "queued_last_minute": seen.queued_last_minute,
+        "late_opt_outs": [
+            {
+                "contact": identity.label(late.key),
+                "ref": late.ref,
+                "state": late.state.value,
+                "reason": late.reason,
+                "dialled_until": late.until,
+            }
+            for late in status.late_opt_outs
+        ],
+        "lists_read": status.lists_read,
         "unacknowledged": seen.unacknowledged,
         "problems": [
             {
@@ -62,6 +80,15 @@ def print_status(console: Console, found: Sequence[CampaignStatus], identity: Id
         tell(console, _lines(status, identity))
 
 
+def _late_lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
+    if status.lists_problem:
+        yield Text(f"  warning: the suppression lists cannot be read: {status.lists_problem}", style="yellow")
+    if status.late_opt_outs:
+        yield Text(f"  {late_words(status.late_opt_outs, identity)}", style="yellow")
+    if not status.lists_read and any(status.seen.states[state] for state in MAY_BE_DIALLED):
+        yield Text("  opt-outs as the last apply found them; to read the lists now: runner status FILE")
+
+
 def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     seen = status.seen
     yield Text(seen.campaign, style="bold")
@@ -78,6 +105,7 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     yield Text(f"  applied now by {status.holder}" if status.holder else "  nobody applies it now")
     if status.warning:
         yield Text(f"  warning: {status.warning}", style="yellow")
+    yield from _late_lines(status, identity)
     for problem in seen.problems:
         yield Text.assemble(
             f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}) ",

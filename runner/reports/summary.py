@@ -10,6 +10,7 @@ from runner.dispatch.events import Finish
 from runner.ledger.overview import Overview
 from runner.ledger.states import CallState
 from runner.reports.halt import halt_words
+from runner.reports.late_opt_outs import late_words
 from runner.reports.lines import tell
 from runner.reports.times import due_words
 
@@ -62,6 +63,8 @@ def print_summary(
         lines.append(Text(f"  and {left:,} more{rest}"))
     if seen.unacknowledged and not rehearsal:
         lines.append(Text(f"  To settle them: runner resolve, retry or acknowledge {seen.campaign}"))
+    if seen.late_opt_outs:
+        lines.append(Text(f"  {late_words(seen.late_opt_outs, identity)}"))
     if rehearsal:
         lines.append(Text("This was a rehearsal: nobody was called, and its ledger is gone."))
     elif seen.halt is not None:

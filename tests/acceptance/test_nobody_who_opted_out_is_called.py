@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 
 import pytest
 from shell import end, said, wait_until
@@ -196,3 +197,33 @@ def test_who_opted_out_before_a_run_is_not_called_by_it_when_an_operator_settles
     assert process.returncode == 0, err
     assert len(sandbox.calls()) == 29
     assert not [call for call in sandbox.calls() if call["phone_number"].startswith("tel:+12125552000")]
+
+
+def test_apply_and_status_report_at_once_who_opted_out_after_their_call_was_queued(customer):
+    """Also where the contact is in no source any more."""
+    prepare(customer, ["(212) 555-9999,"])
+    customer.run("apply", "campaign.yaml", "--yes")
+    assert customer.status("five-zones")["late_opt_outs"] == []
+    contacts = (customer.folder / "contacts.csv").read_text().replace("c-0001,", "c-9999,")
+    customer.write("contacts.csv", contacts)
+    customer.write("do-not-call.csv", "phone,id\n(212) 555-2000,\n,c-0001\n")
+
+    by_name = customer.status("five-zones")
+    assert (by_name["late_opt_outs"], by_name["lists_read"]) == ([], False)
+    by_file = customer.status("campaign.yaml")
+    assert by_file["lists_read"] is True
+    late = {each["contact"]: each for each in by_file["late_opt_outs"]}
+    assert set(late) == {"c-0000", "c-0001"}
+    assert late["c-0001"]["state"] == "queued"
+    assert late["c-0001"]["reason"] == "on do-not-call.csv:3"
+    assert late["c-0001"]["dialled_until"] > time.time()
+
+    applied = customer.run("apply", "campaign.yaml", "--yes")
+    until = r"c-0001 \[\w+\] until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \(queued, on do-not-call.csv:3\)"
+    assert re.search(rf"2 people are suppressed too late.*{until}", applied.stderr)
+    assert re.search(until, applied.stdout)
+    assert re.search(until, customer.run("status", "five-zones").stdout)
+    customer.write("do-not-call.csv", "")
+    unread = customer.run("status", "campaign.yaml")
+    assert "warning: the suppression lists cannot be read" in unread.stdout
+    assert re.search(until, unread.stdout)

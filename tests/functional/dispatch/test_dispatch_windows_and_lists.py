@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from stage import (
+    CAMPAIGN,
     NOT_SENT,
     NOW,
     LeapingClock,
@@ -21,8 +22,10 @@ from runner.dispatch.events import (
     Finish,
     ListsReadAgain,
     ListUnreadable,
+    OptedOutTooLate,
 )
 from runner.errors import SourceError
+from runner.ledger.overview import overview
 from runner.planning.pace_limit import LATE_SECONDS
 from runner.planning.plan import Slot
 
@@ -271,3 +274,20 @@ def test_a_clock_that_leaps_forward_by_days_sends_nothing_outside_its_window(led
     assert stage.run() is Finish.DONE
     assert stage.sent == []
     assert set(stage.states().values()) == {"skipped"}
+
+
+def test_who_was_put_on_a_list_after_their_call_was_sent_is_reported_once_with_until_when(ledger):
+    def lists():
+        # Before each of the batches: unchanged, then changed twice.
+        return next(found, None)
+
+    found = iter([None, lambda key, _: "on stop.csv:2" if key == "c0" else None] * 2)
+    stage = Stage(ledger, calls(4), newly_suppressed=lists, requests_per_second=20)
+    stage.run()
+    (event,) = stage.heard(OptedOutTooLate)
+    (late,) = event.found
+    assert (late.key, late.reason, late.until) == ("c0", "on stop.csv:2", NOW + 3900)
+    assert stage.value("c0", "opted_out") == "on stop.csv:2"
+    seen = overview(ledger.engine, CAMPAIGN, NOW, 0).late_opt_outs
+    assert [(each.key, each.state) for each in seen] == [("c0", "queued")]
+    assert overview(ledger.engine, CAMPAIGN, NOW + 3900, 0).late_opt_outs == []

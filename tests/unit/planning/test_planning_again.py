@@ -1,5 +1,7 @@
 """A plan over what earlier runs did: nobody twice, slots that stay, and calls that are withdrawn."""
 
+from datetime import UTC, datetime
+
 import pytest
 from small_campaign import (
     BOSTON,
@@ -286,7 +288,8 @@ def test_a_call_that_waits_at_insight_against_the_plan_is_warned_of(rows, suppre
     (exclusion,) = plan.exclusions
     assert exclusion.detail == detail
     (warning,) = [found for found in plan.diagnostics if found.code == "still_dialled"]
-    assert warning.message.endswith("a call from before that Insight may still dial: p1")
+    until = datetime.fromtimestamp(history[0].end_timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert warning.message.endswith(f"a call from before that Insight may still dial: p1 until {until}")
     assert "--pending-at-insight" in warning.hint
 
 

@@ -1,0 +1,80 @@
+"""Opt-outs that came too late: calls that Insight may dial yet to people who are not to be called any more.
+
+Nothing can take back a single call that Insight has, so people are told who is concerned and until when.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select, update
+
+from runner.ledger.states import MAY_BE_DIALLED, CallState
+from runner.ledger.tables import calls
+
+Match = Callable[[str, str], str | None]
+"""(key, number) → why this contact is not to be called, or None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateOptOut:
+    """One call that may be dialled until `until` (UTC Unix seconds), though `reason` forbids it."""
+
+    key: str
+    ref: str
+    state: CallState
+    reason: str
+    until: int
+
+
+def note(connection: Connection, campaign: str, match: Match, now: float) -> list[LateOptOut]:
+    """Keeps the late opt-outs that `match` finds and nobody has found before, and returns them."""
+    found = []
+    for row in connection.execute(_dialled(campaign, now).where(calls.c.opted_out.is_(None))).all():
+        reason = match(row.contact, row.phone)
+        if reason:
+            mine = calls.c.id == row.id
+            connection.execute(update(calls).where(mine).values(opted_out=reason))
+            found.append(_late(row, reason))
+    return found
+
+
+def noted(connection: Connection, campaign: str, now: float) -> Sequence[LateOptOut]:
+    """Those that were found before."""
+    query = _dialled(campaign, now).where(calls.c.opted_out.is_not(None))
+    return [_late(row, row.opted_out) for row in connection.execute(query)]
+
+
+def matching(connection: Connection, campaign: str, match: Match, now: float) -> Sequence[LateOptOut]:
+    """Those that were found before, and those that `match` finds now. Nothing is kept."""
+    return [
+        _late(row, reason)
+        for row in connection.execute(_dialled(campaign, now))
+        if (reason := row.opted_out or match(row.contact, row.phone))
+    ]
+
+
+def _dialled(campaign: str, now: float) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            calls.c.id,
+            calls.c.contact,
+            calls.c.ref,
+            calls.c.phone,
+            calls.c.state,
+            calls.c.end_timestamp,
+            calls.c.opted_out,
+        )
+        .where(
+            calls.c.campaign == campaign,
+            calls.c.state.in_(MAY_BE_DIALLED),
+            calls.c.end_timestamp > now,
+        )
+        .order_by(calls.c.id)
+    )
+
+
+def _late(row: Row[*tuple[Any, ...]], reason: str) -> LateOptOut:
+    return LateOptOut(
+        key=row.contact, ref=row.ref, state=CallState(row.state), reason=reason, until=row.end_timestamp
+    )
