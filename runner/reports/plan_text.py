@@ -47,11 +47,10 @@ def print_plan(console: Console, plan: PlanView, *, every_row: bool = False) -> 
             *_section(_requests_title(plan), _requests(plan.calls)),
             Text(),
             Text(
-                f"tzdata {plan.versions.tzdata} · phonenumbers {plan.versions.phonenumbers} · holidays "
-                f"{plan.versions.holidays}",
+                f"as of {machine_time(plan.as_of)} ({rfc3339(plan.as_of)}) · tzdata {plan.versions.tzdata} "
+                f"· phonenumbers {plan.versions.phonenumbers} · holidays {plan.versions.holidays}",
                 style="dim",
             ),
-            Text(f"as of {machine_time(plan.as_of)} ({rfc3339(plan.as_of)})", style="dim"),
             Text(f"plan {plan.plan_id}", style="dim"),
         ],
     )
