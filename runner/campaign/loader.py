@@ -5,7 +5,7 @@ aliases, tags), before anything is built of them.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import dropwhile
@@ -44,6 +44,7 @@ from runner.campaign.document import (
     row_lines,
 )
 from runner.campaign.model import Campaign
+from runner.campaign.place import find_campaign_file
 from runner.campaign.templates import Template
 from runner.errors import RunnerError
 
@@ -86,25 +87,27 @@ class LoadedCampaign:
         return self._document.diagnostic(severity, code, message, loc, hint)
 
 
-def load_campaign(path: Path) -> LoadedCampaign:
-    """Reads and checks a campaign file.
+def load_campaign(path: Path, data_roots: Callable[[], Iterable[Path]] = tuple) -> LoadedCampaign:
+    """Reads and checks a campaign file. A link may lead to one in its work tree or in `data_roots`.
 
     Raises CampaignInvalidError with every error at once, and RunnerError when the file cannot be read.
     """
-    return parse_campaign(_read(path), str(path))
+    found = find_campaign_file(path, data_roots)
+    return parse_campaign(_read(found.path, str(path)), str(path), quotes_lines=not found.linked)
 
 
-def parse_campaign(text: str, name: str) -> LoadedCampaign:
+def parse_campaign(text: str, name: str, *, quotes_lines: bool = True) -> LoadedCampaign:
     """Checks the text of a campaign file; `name` is what diagnostics call it.
 
     Raises CampaignInvalidError with every error at once.
     """
     composer = _Composer(text.removeprefix("\N{BYTE ORDER MARK}"))
     root = composer.compose()
-    if root is None:
-        document = Document(name, composer.lines, _NOTHING, _lines_after_rows(composer.lines))
+    if not quotes_lines:
+        private_lines = frozenset(range(1, len(composer.lines) + 1))
     else:
-        document = Document(name, composer.lines, root, row_lines(root))
+        private_lines = _lines_after_rows(composer.lines) if root is None else row_lines(root)
+    document = Document(name, composer.lines, _NOTHING if root is None else root, private_lines)
     errors = [document.diagnostic_at(Severity.ERROR, *problem) for problem in composer.problems]
     if root is None:
         raise CampaignInvalidError(_in_file_order(errors))
@@ -133,29 +136,30 @@ def _lines_after_rows(lines: Iterable[str]) -> frozenset[int]:
     )
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, name: str) -> str:
+    """`name` is what errors call the file."""
     try:
         if path.is_dir():
-            raise RunnerError(f"{path} is a folder, not a campaign file")
+            raise RunnerError(f"{name} is a folder, not a campaign file")
         if path.exists() and not path.is_file():
-            raise RunnerError(f"{path} is not a regular file")
+            raise RunnerError(f"{name} is not a regular file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise RunnerError(
-            f"there is no file {path}", hint="`runner init` makes a campaign to start from"
+            f"there is no file {name}", hint="`runner init` makes a campaign to start from"
         ) from None
     except OSError as error:
-        raise RunnerError(f"{path} cannot be read: {error.strerror}") from None
+        raise RunnerError(f"{name} cannot be read: {error.strerror}") from None
     if len(content) > MAX_BYTES:
         raise RunnerError(
-            f"{path} is larger than 1 MiB", hint="put contacts into a CSV file and name it as a source"
+            f"{name} is larger than 1 MiB", hint="put contacts into a CSV file and name it as a source"
         )
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise RunnerError(f"{path} is not UTF-8 text (line {line})", hint="save it as UTF-8") from None
+        raise RunnerError(f"{name} is not UTF-8 text (line {line})", hint="save it as UTF-8") from None
 
 
 class _Problem(NamedTuple):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from runner.campaign.loader import LoadedCampaign, load_campaign
+from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
-from runner.commands import saved_plans
+from runner.commands import campaign_file, saved_plans
 from runner.commands.binding import account_digest, api_name
 from runner.commands.carry_out import carry_out, signals_kept
 from runner.commands.planning import NO_HISTORY, prepare_plan, privacy_key
@@ -70,7 +70,7 @@ def apply(path: Path, options: ApplyOptions) -> int:
     saved = saved_plans.load(path) if path.suffix == saved_plans.SUFFIX else None
     if saved is not None:
         options = _as_saved(saved, options)
-    loaded = load_campaign(path if saved is None else saved.campaign)
+    loaded = campaign_file.load(path if saved is None else saved.campaign)
     if not options.yes and not sys.stdin.isatty():
         raise UsageError(
             "apply asks before it queues calls, and there is no terminal to ask on",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from runner.campaign.loader import load_campaign
+from runner.commands.campaign_file import load
 from runner.errors import RunnerError
 from runner.ledger.ledger import Ledger
 
@@ -10,7 +10,7 @@ from runner.ledger.ledger import Ledger
 def campaign_name(given: str, ledger: Ledger) -> str:
     """The name that is given, or that of the campaign file; the ledger may not know it yet."""
     file = campaign_file(given, ledger)
-    return given if file is None else load_campaign(file).campaign.name
+    return given if file is None else load(file).campaign.name
 
 
 def campaign_file(given: str, ledger: Ledger) -> Path | None:

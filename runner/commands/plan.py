@@ -6,8 +6,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.campaign.loader import LoadedCampaign, load_campaign
-from runner.commands import saved_plans
+from runner.campaign.loader import LoadedCampaign
+from runner.commands import campaign_file, saved_plans
 from runner.commands.forms import Form, write_plan
 from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan
 from runner.errors import ExitStatus, UsageError
@@ -51,7 +51,7 @@ def plan(path: Path, options: PlanOptions) -> int:
     saved = saved_plans.load(path) if path.suffix == saved_plans.SUFFIX else None
     if saved is not None:
         options = replace(options, limit=saved.limit_beside(options.limit))
-    loaded = load_campaign(path if saved is None else saved.campaign)
+    loaded = campaign_file.load(path if saved is None else saved.campaign)
     settings = load_settings()
     now = _now(options)
     with closing(Ledger.open(settings.ledger_url)) as ledger:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from runner.campaign.loader import load_campaign
+from runner.commands import campaign_file
 from runner.commands.campaign_files import campaign_files
 from runner.commands.planning import prepare_plan
 from runner.errors import ExitStatus, RunnerError
@@ -37,7 +37,7 @@ def plan_folder(folder: Path, *, now: float, limit: int | None) -> tuple[ExitSta
 
 
 def _view(file: Path, settings: Settings, ledger: Ledger, now: float, limit: int | None) -> PlanView:
-    prepared = prepare_plan(load_campaign(file), settings, ledger, now=now, limit=limit)
+    prepared = prepare_plan(campaign_file.load(file), settings, ledger, now=now, limit=limit)
     return prepared.view(show_contacts=False)
 
 

@@ -109,6 +109,8 @@ def load(path: Path) -> PlanFile:
     from runner.reports.saved_plan_json import NoPlanError, read_saved_plan  # noqa: PLC0415
 
     try:
+        if path.exists() and not path.is_file():
+            raise RunnerError(f"{path} is not a regular file")
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES)
         with at_work(f"reading {path}", at_once=len(content) > _LARGE_BYTES):

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
-from runner.campaign.loader import LoadedCampaign, load_campaign
+from runner.campaign.loader import LoadedCampaign
 from runner.campaign.silence import Silenced, in_a_line, part, with_reasons
 from runner.campaign.warning_codes import WarningCode
+from runner.commands import campaign_file
 from runner.commands.campaign_files import campaign_files
 from runner.commands.checks import all_closed, check_holidays, source_places
 from runner.errors import ExitStatus
@@ -50,7 +51,7 @@ def validate(paths: Sequence[Path], *, output: str, contacts: bool = False) -> i
 def check(file: Path, *, contacts: bool = False) -> Checked:
     """Everything there is to say about one campaign file and, where asked to, its `contacts`."""
     try:
-        loaded = load_campaign(file)
+        loaded = campaign_file.load(file)
         check_holidays(loaded)
     except CampaignInvalidError as error:
         return Checked(file, None, error.diagnostics)

@@ -4,6 +4,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.campaign.place import work_tree
 from runner.errors import MissingSourceError, SourceError
 
 
@@ -17,7 +18,10 @@ class SourceFolder:
         self, campaign_file: Path, *, data_roots: Sequence[Path] = (), forbidden: Sequence[Path] = ()
     ) -> None:
         self._folder = campaign_file.resolve().parent
-        self._roots = (_work_tree(self._folder), *(root.resolve() for root in data_roots))
+        self._roots = (
+            work_tree(self._folder) or self._folder,
+            *(root.resolve() for root in data_roots),
+        )
         self._forbidden = tuple(path.resolve() for path in forbidden)
 
     def find(self, path: str) -> Path:
@@ -43,11 +47,6 @@ class SourceFolder:
         if any(found == path or found.name.startswith(f"{path.name}-") for path in self._forbidden):
             raise SourceError(f"{path}: that is the ledger, not a source")
         return found
-
-
-def _work_tree(folder: Path) -> Path:
-    """The nearest folder around `folder` that git manages, else the folder itself."""
-    return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), folder)
 
 
 def _mode(found: Path, path: str) -> int:
