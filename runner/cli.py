@@ -10,7 +10,6 @@ import signal
 import sys
 from datetime import datetime
 from enum import StrEnum
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ import typer
 from typer.core import TyperCommand
 
 from runner.errors import ExitStatus, RunnerError, UsageError
+from runner.reports.streams import guard_output
 
 # Typer keeps the base class of its usage errors to itself.
 _CommandLineError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
@@ -103,10 +103,7 @@ def main() -> None:
     """The console script."""
     # Imports and rows make many things that stay, and hardly a cycle: looking for those often is in vain.
     gc.set_threshold(10_000)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A terminal that lacks a character shows a question mark rather than a traceback.
-            stream.reconfigure(errors="replace")
+    guard_output()
     for name in (signal.SIGTERM, signal.SIGHUP):
         # As Ctrl-C does, they end a command in order: what it keeps for a while is put away.
         if signal.getsignal(name) is signal.SIG_DFL:
@@ -150,7 +147,8 @@ def _run_command(arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except _CommandLineError as error:
-        error.show()
+        # Of its own accord it looks for a stream behind ours.
+        error.show(file=sys.stderr)
         return ExitStatus.WRONG_USAGE
     # Newer releases of Typer keep Ctrl-C to themselves, and return a bare number for it.
     if status == ExitStatus.INTERRUPTED and not isinstance(status, ExitStatus):
@@ -498,11 +496,6 @@ def _print_error(error: RunnerError) -> None:
     if isinstance(error, CampaignInvalidError):
         for diagnostic in error.diagnostics:
             sys.stderr.write(f"{render(diagnostic)}\n")
-    sys.stderr.write(_harmless(f"error: {error.message}\n"))
+    sys.stderr.write(f"error: {error.message}\n")
     if error.hint:
-        sys.stderr.write(_harmless(f"hint: {error.hint}\n"))
-
-
-def _harmless(text: str) -> str:
-    """Names of files may hold line breaks, and GitHub takes a line that begins with :: for a command."""
-    return re.sub(r"(?m)^(\s*)::", r"\1: :", text)
+        sys.stderr.write(f"hint: {error.hint}\n")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from unicodedata import east_asian_width
 
+from runner.characters import on_one_line
 from runner.errors import ExitStatus, RunnerError
 
 
@@ -30,7 +31,7 @@ class Diagnostic:
     source_line: str = ""
 
     def __str__(self) -> str:
-        file = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.file)
+        file = on_one_line(self.file)
         place = f"{file}:{self.line}:{self.col}" if self.line else file
         return f"{place}: {self.severity}[{self.code}]: {self.message}"
 
@@ -53,7 +54,7 @@ def _excerpt(line: str, position: int) -> tuple[str, int]:
     """The part of the line around a position, fit for a terminal, and the position's column in it."""
     start = max(0, position - _WIDEST_LINE // 2) if len(line) > _WIDEST_LINE else 0
     part = line[start : start + _WIDEST_LINE]
-    shown = "".join(character if character.isprintable() else " " for character in part)
+    shown = on_one_line(part.replace("\t", " "))
     before, after = shown[: position - start], shown[position - start :]
     left = "…" if start else ""
     width = sum(2 if east_asian_width(character) in "WF" else 1 for character in left + before)

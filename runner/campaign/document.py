@@ -6,6 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from runner.campaign.diagnostics import Diagnostic, Severity
+from runner.characters import on_one_line
 
 Location = tuple[str | int, ...]
 """Keys and list positions from the root to a value."""
@@ -104,11 +105,11 @@ class Document:
         return Diagnostic(
             severity=severity,
             code=code,
-            message=_printable(message),
+            message=_shortened(message),
             file=self.name,
             line=place.line,
             col=place.col,
-            hint=_printable(hint),
+            hint=_shortened(hint),
             source_line=self.lines[place.line - 1] if shown else "",
         )
 
@@ -156,9 +157,6 @@ def _child(node: Node, part: str | int) -> Node | None:
     return None
 
 
-def _printable(text: str) -> str:
-    """Without what could steer a terminal: keys and values of a file may hold anything."""
-    shown = text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown
-    )
+def _shortened(text: str) -> str:
+    """On one line and not too long: keys and values of a file may hold anything."""
+    return on_one_line(text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…")

@@ -27,6 +27,7 @@ from runner.ledger.overview import Overview, overview
 from runner.ledger.plan_entry import Binding
 from runner.ledger.used_plans import UsedPlans
 from runner.planning.plan import Plan
+from runner.reports.console import standard_console
 from runner.reports.late_opt_outs import late_words
 from runner.reports.live import live
 from runner.reports.plan_text import print_plan
@@ -114,7 +115,7 @@ def _apply(
             f"{recovered} calls were being sent when the last run died: "
             "they are uncertain, and not sent again\n"
         )
-    console = Console()
+    console = standard_console()
     order = _Order(loaded=loaded, saved=saved, target=target, binding=binding, options=options)
     work = _planned(order, used, console)
     if work.has_any:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import version
 
-from rich.console import Console
 from rich.text import Text
 
 from runner.campaign.timezones import names
@@ -18,6 +17,7 @@ from runner.insight.client import InsightClient
 from runner.ledger.health import findings
 from runner.ledger.ledger import Ledger
 from runner.ledger.mark import Mark
+from runner.reports.console import standard_console
 from runner.reports.lines import tell
 from runner.settings import Settings, load_settings, marks_folder, require_credentials
 
@@ -27,7 +27,7 @@ _PACKAGES = ("plum-runner", "tzdata", "phonenumbers", "holidays", "sqlalchemy", 
 
 def doctor() -> int:
     """Prints a line for each look, and what to do where it found something. Exit status 1 if it did."""
-    console = Console()
+    console = standard_console()
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     tell(console, [Text(f"Python {sys.version.split()[0]}; {packages}")])
     settings = load_settings()

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from rich.console import Console
-
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Source
 from runner.commands.planning import PreparedPlan
@@ -15,6 +13,7 @@ from runner.errors import RunnerError
 from runner.planning.explanation import Circumstances, Subject, explain
 from runner.planning.plan import PlannedCall
 from runner.reports.at_work import at_work
+from runner.reports.console import standard_console
 from runner.reports.explanation_text import print_explanation
 from runner.reports.times import local_time
 from runner.settings import Settings
@@ -42,7 +41,7 @@ def print_explanations(
         place=loaded.place,
         show_contacts=show_contacts,
     )
-    console = Console()
+    console = standard_console()
     for each in withdrawn if not found else ():
         when = local_time(each.start_timestamp, each.timezones)
         console.print(f"withdrawn: {each.reason}. The call was planned for {when}.", soft_wrap=True)

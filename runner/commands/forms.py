@@ -11,6 +11,7 @@ from runner.errors import RunnerError
 from runner.planning.plan_view import PlanView
 from runner.reports.at_work import at_work
 from runner.reports.progress import progress
+from runner.reports.streams import write_commands
 from runner.settings import job_summary
 
 _SUMMARY_BYTES = 500_000
@@ -38,11 +39,10 @@ def write_plan(
         _keep_to_ourselves()
     match form:
         case Form.TEXT:
-            from rich.console import Console
-
+            from runner.reports.console import standard_console
             from runner.reports.plan_text import print_plan
 
-            print_plan(Console(), plan, every_row=every_row)
+            print_plan(standard_console(), plan, every_row=every_row)
         case Form.JSON:
             from runner.reports.plan_json import plan_json
 
@@ -71,7 +71,8 @@ def _report_to_github(plan: PlanView, most_bytes: int) -> None:
     from runner.reports.plan_facts import headline
     from runner.reports.plan_markdown import plan_markdown
 
-    sys.stdout.write(f"{github.annotations(plan.diagnostics)}{headline(plan)}\n")
+    write_commands(github.annotations(plan.diagnostics))
+    sys.stdout.write(f"{headline(plan)}\n")
     summary = job_summary()
     if summary is not None:
         github.append_job_summary(summary, plan_markdown(plan, most_bytes))

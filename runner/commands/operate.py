@@ -4,8 +4,6 @@ import asyncio
 import time
 from contextlib import closing
 
-from rich.console import Console
-
 from runner.commands.desk import Desk, acting_desk, actor, ask_to_type, reading_desk, say
 from runner.errors import ExitStatus
 from runner.ledger.chronicle import chronicle
@@ -14,6 +12,7 @@ from runner.ledger.mark import Mark
 from runner.ledger.overview import overview
 from runner.ledger.states import CallState
 from runner.reports.at_work import at_work
+from runner.reports.console import standard_console
 from runner.reports.halt import halt_words
 from runner.reports.history import print_history
 from runner.reports.plan_facts import count
@@ -60,7 +59,8 @@ def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
 def history(campaign: str, contact: str | None) -> int:
     """Everything that happened to a campaign, or to one contact of it."""
     with reading_desk(campaign) as desk:
-        print_history(Console(), chronicle(desk.ledger.engine, desk.campaign, contact), desk.identity)
+        entries = chronicle(desk.ledger.engine, desk.campaign, contact)
+        print_history(standard_console(), entries, desk.identity)
     return ExitStatus.DONE
 
 

@@ -1,16 +1,13 @@
 """`runner status`: how far campaigns are, from the ledger, and the lists where a file is given."""
 
-import json
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from rich.console import Console
-
-from runner.campaign.loader import load_campaign
 from runner.commands.binding import bound_elsewhere
+from runner.commands.campaign_file import load
 from runner.commands.campaign_name import campaign_file, campaign_name, known_campaign
 from runner.commands.planning import privacy_key, read_lists, source_folder
 from runner.contacts.contact import Match
@@ -19,6 +16,8 @@ from runner.contacts.sources import SourceReader
 from runner.errors import ExitStatus, RunnerError
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
+from runner.reports.console import standard_console
+from runner.reports.json_text import json_text
 from runner.reports.status import CampaignStatus, print_status, status_json
 from runner.settings import Settings, load_settings
 
@@ -28,7 +27,7 @@ _MOST_PROBLEMS = 100
 
 def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
     settings = load_settings()
-    console = Console()
+    console = standard_console()
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         identity = Identity(privacy_key(settings, ledger))
         if watch and campaign is not None:
@@ -60,7 +59,7 @@ def _wait_for_first_apply(campaign: str, ledger: Ledger) -> None:
 
 def _write_json(found: Sequence[CampaignStatus], identity: Identity, *, one: bool) -> None:
     entries = [status_json(each, identity) for each in found]
-    sys.stdout.write(json.dumps(entries[0] if one else entries, ensure_ascii=False) + "\n")
+    sys.stdout.write(f"{json_text(entries[0] if one else entries)}\n")
 
 
 def _status(
@@ -86,6 +85,6 @@ def _status(
 
 def _suppressed(file: Path, settings: Settings, ledger: Ledger) -> Match:
     """Whom the lists of this campaign file name now. Raises RunnerError where they cannot be read."""
-    loaded = load_campaign(file)
+    loaded = load(file)
     reader = SourceReader(source_folder(loaded, settings, ledger), notices=[])
     return read_lists(loaded, reader).match

@@ -1,6 +1,5 @@
 """`runner validate`: reads campaign files and reports everything that is wrong with them."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,8 @@ from runner.commands.campaign_files import campaign_files
 from runner.commands.checks import all_closed, check_holidays, source_places
 from runner.errors import ExitStatus
 from runner.reports.diagnostic_json import diagnostic_json
+from runner.reports.json_text import json_text
+from runner.reports.streams import write_commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def validate(paths: Sequence[Path], *, output: str, contacts: bool = False) -> i
     match output:
         case "json":
             found = [diagnostic_json(finding) for finding in findings]
-            sys.stdout.write(f"{json.dumps(found, ensure_ascii=False, indent=1)}\n")
+            sys.stdout.write(f"{json_text(found, indented=True)}\n")
         case "github":
             _report_to_github(findings, _verdict(findings, len(files)))
         case "sarif":
@@ -146,7 +147,8 @@ def _report_to_github(findings: Sequence[Diagnostic], verdict: str) -> None:
     from runner.reports import github  # noqa: PLC0415 - see above
     from runner.settings import job_summary  # noqa: PLC0415 - see above
 
-    sys.stdout.write(f"{github.annotations(findings)}{verdict}\n")
+    write_commands(github.annotations(findings))
+    sys.stdout.write(f"{verdict}\n")
     summary = job_summary()
     if summary is not None:
         github.append_job_summary(summary, github.findings_table(findings, f"runner validate: {verdict}"))

@@ -87,14 +87,15 @@ class _Pulse:
 
     def _show(self) -> "Progress":
         # Rich takes a while to import, and most work is done before anybody wonders.
-        from rich.console import Console  # noqa: PLC0415
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
+        from runner.reports.console import standard_console  # noqa: PLC0415
+
         shown = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=standard_console(stderr=True),
             get_time=lambda: time.monotonic() - self._began,
             redirect_stdout=False,
             redirect_stderr=False,

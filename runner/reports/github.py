@@ -5,11 +5,11 @@ Markdown of its own.
 """
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from runner.campaign.diagnostics import Diagnostic, Severity
+from runner.characters import visible
 from runner.errors import RunnerError
 from runner.reports.markdown import plain, table
 
@@ -68,13 +68,6 @@ def append_job_summary(path: Path, markdown: str) -> None:
         ) from None
 
 
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-"""Control characters (a terminal's escapes among them), those that turn the direction of text, and halves of
-pairs, which cannot be written as UTF-8. Line breaks that GitHub knows are not among them."""
-
-
 def _annotation(finding: Diagnostic) -> str:
     place = {"file": os.path.normpath(finding.file)}
     if finding.line:
@@ -86,8 +79,7 @@ def _annotation(finding: Diagnostic) -> str:
 
 
 def _data(text: str) -> str:
-    visible = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
-    return visible.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return "%0D".join(visible(part).replace("%", "%25").replace("\n", "%0A") for part in text.split("\r"))
 
 
 def _property(text: str) -> str:

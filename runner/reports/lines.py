@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from runner.characters import on_one_line
+
 _GAP = "  "
 _HANG = 2
 """A wrapped line goes on so much further right than it began."""
@@ -40,11 +42,9 @@ def indented(lines: Iterable[Text], by: int = 2) -> list[Text]:
 
 
 def _printable(line: Text) -> Text:
-    """Without what could steer a terminal, or begin a line of its own: names of files may hold anything."""
-    if line.plain.isprintable():
-        return line
-    shown = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line.plain)
-    return Text("".join(shown), style=line.style)
+    """Without what could begin a line of its own: names of files may hold anything."""
+    shown = on_one_line(line.plain)
+    return line if shown == line.plain else Text(shown, style=line.style)
 
 
 def _wrapped(console: Console, line: Text) -> Iterable[Text]:

@@ -36,6 +36,7 @@ from runner.dispatch.events import (
     Waiting,
 )
 from runner.ledger.states import CallState
+from runner.reports.console import standard_console
 from runner.reports.halt import halt_words
 from runner.reports.late_opt_outs import late_words
 from runner.reports.plan_facts import count
@@ -47,7 +48,7 @@ Listen = Callable[[Event], None]
 @contextmanager
 def live(total: int, identity: Identity, now: Callable[[], float]) -> Iterator[Listen]:
     """A listener for the events of one run of `total` calls, on stderr. A bar appears when the run begins."""
-    console = Console(stderr=True)
+    console = standard_console(stderr=True)
     if console.is_terminal:
         progress = _bar(console)
         task = progress.add_task("queueing", total=total)
@@ -69,7 +70,7 @@ class _Rate(ProgressColumn):
 
 def _bar(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
@@ -90,7 +91,7 @@ def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) ->
             progress.update(task, description="paused" if isinstance(event, Paused) else "queueing")
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             progress.update(task, advance=1)
-        progress.console.print(_words(event, identity), soft_wrap=True, highlight=False, markup=False)
+        progress.console.print(_words(event, identity), soft_wrap=True)
 
 
 class _Log:

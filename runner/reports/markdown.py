@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from runner.characters import visible
+
 
 def plain(text: str) -> str:
     """The text as it is, on one line: nothing in it formats, links, mentions somebody or ends a table's cell.
@@ -44,11 +46,4 @@ def folded(summary: str, lines: Iterable[str]) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", re.sub(r"\s+", " ", text).strip())
-
-
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-"""Control characters (a terminal's escapes among them), those that turn the direction of text, and halves of
-pairs, which cannot be written as UTF-8."""
+    return visible(re.sub(r"\s+", " ", text).strip())

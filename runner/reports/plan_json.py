@@ -1,7 +1,6 @@
 """The plan as JSON, format version 1. The same plan gives the same bytes."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from itertools import repeat
@@ -10,6 +9,7 @@ from typing import Any
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, WithdrawalView
 from runner.planning.saved_plan import Pins
 from runner.reports.diagnostic_json import diagnostic_json
+from runner.reports.json_text import json_text
 from runner.reports.times import rfc3339
 
 FORMAT_VERSION = 1
@@ -31,7 +31,7 @@ def saved_plan_json(plan: PlanView, pins: Pins, seal: Callable[[str], str]) -> I
         digest.update(piece.encode())
         yield piece
     checksum = digest.hexdigest()
-    yield f",\n {_dump('checksum')}: {_dump(checksum)},\n {_dump('seal')}: {_dump(seal(checksum))}{_END}"
+    yield f',\n "checksum": {json_text(checksum)},\n "seal": {json_text(seal(checksum))}{_END}'
 
 
 def checksum_of(plan: PlanView, pins: Pins) -> str:
@@ -66,9 +66,9 @@ def _open_object(plan: PlanView, pins: Pins | None) -> Iterator[str]:
         "diagnostics": map(diagnostic_json, plan.diagnostics),
         "silenced": (silenced._asdict() for silenced in plan.silenced),
     }
-    yield "{\n" + ",\n".join(f" {_dump(name)}: {_dump(value)}" for name, value in head.items())
+    yield "{\n" + ",\n".join(f" {json_text(name)}: {json_text(value)}" for name, value in head.items())
     for name, values in lists.items():
-        yield f",\n {_dump(name)}: "
+        yield f",\n {json_text(name)}: "
         yield from _lines(values)
 
 
@@ -86,12 +86,9 @@ def _fields(view: CallView | ExclusionView | WithdrawalView) -> dict[str, Any]:
     return {name: getattr(view, name) for name in view.__slots__}
 
 
-_dump = json.JSONEncoder(ensure_ascii=False).encode
-
-
 def _lines(values: Iterable[dict[str, Any]]) -> Iterator[str]:
     before = "[\n  "
     for value in values:
-        yield before + _dump(value)
+        yield before + json_text(value)
         before = ",\n  "
     yield "\n ]" if before.startswith(",") else "[]"

@@ -125,16 +125,17 @@ class _Bar:
 
 def _start(what: str, total: int, now: Callable[[], float]) -> "tuple[Progress, TaskID]":
     # Rich takes a while to import, and most plans are made before anybody needs a bar.
-    from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
+    from runner.reports.console import standard_console  # noqa: PLC0415
+
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[rows]}"),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[rows]}", markup=False),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=standard_console(stderr=True),
         # No thread of its own: the bar moves when rows do.
         auto_refresh=False,
         get_time=now,

@@ -1,0 +1,15 @@
+"""Values as JSON that a terminal may show: the data is the same, hidden characters are escapes."""
+
+import json
+
+from runner.characters import escaped
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+_ENCODE_INDENTED = json.JSONEncoder(ensure_ascii=False, indent=1).encode
+
+
+def json_text(value: object, *, indented: bool = False) -> str:
+    """On one line, or with a line for each value."""
+    text = _ENCODE_INDENTED(value) if indented else _ENCODE(value)
+    # GitHub reads ##[ in the log of a job as a command.
+    return escaped(text).replace("##[", "#\\u0023[")
