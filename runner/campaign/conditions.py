@@ -35,6 +35,7 @@ def read_condition(tree: nodes.Template) -> None:
     for compare in tree.find_all(nodes.Compare):
         _check_parts_of_text(compare)
     _rewrite(tree.body)
+    _rewrite_choices(tree)
 
 
 def _printed(statements: Sequence[nodes.Node]) -> int:
@@ -77,6 +78,25 @@ def _rewrite(statements: Sequence[nodes.Node]) -> None:
             _rewrite(statement.else_)
         elif isinstance(statement, nodes.Output):
             statement.nodes = [_result(node) for node in statement.nodes]
+
+
+def _rewrite_choices(tree: nodes.Template) -> None:
+    """Decisions inside of comparisons and filters, such as `('a' if row.x else 'b') == 'a'`.
+
+    An `or` there mostly stands for the first value that is given, such as a number, and stays.
+    """
+    for choice in tree.find_all(nodes.CondExpr):
+        choice.test = _decided(choice.test)
+    for both in tree.find_all(nodes.And):
+        both.left, both.right = _decided(both.left), _decided(both.right)
+    for negation in tree.find_all(nodes.Not):
+        negation.node = _decided(negation.node)
+
+
+def _decided(expression: nodes.Expr) -> nodes.Expr:
+    """The same, where it was not rewritten before."""
+    is_rewritten = isinstance(expression, nodes.Filter) and expression.name == TRUTH
+    return expression if is_rewritten else _operand(expression)
 
 
 def _result(expression: nodes.Expr) -> nodes.Expr:

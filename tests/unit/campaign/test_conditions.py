@@ -125,6 +125,23 @@ def test_a_word_for_no_is_no_next_to_and_or_not_and_if(no):
     assert result("{% if row.consent %}{{ row.active }}{% endif %}", consent=no, active="Y") is False
 
 
+@pytest.mark.parametrize("no", ["N", "no", "false", "0", "off", "NULL", "", None, False, 0])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ('yes' if row.consent else 'no') == 'yes' }}",
+        "{{ ('yes' if row.consent else 'no') | upper }}",
+        "{{ 'y' if ('a' if row.consent else 'b') in ['a'] else 'n' }}",
+        "{{ (row.consent and row.active) == 'Y' }}",
+        "{{ (row.consent and row.active) != false }}",
+        "{{ (row.consent and row.active) | string }}",
+        "{{ (not row.consent) == false }}",
+    ],
+)
+def test_a_word_for_no_is_no_inside_of_comparisons_and_filters_too(source, no):
+    assert result(source, consent=no, active="Y") is not True
+
+
 @pytest.mark.parametrize("source", ["{{ row.consent and row.active }}", "{{ not row.consent }}"])
 def test_a_word_that_is_neither_yes_nor_no_fails_next_to_them_without_being_shown(source):
     with pytest.raises(TemplateRenderError, match="neither yes nor no") as raised:
