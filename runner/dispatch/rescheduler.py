@@ -1,6 +1,6 @@
 """Gives new slots to the calls that cannot start at theirs any more."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from runner.dispatch.clock import AlarmClock
 from runner.dispatch.course import Course
@@ -47,8 +47,8 @@ class Rescheduler:
                 break
         self._report(moved, skipped)
 
-    async def move(self, crowded_out: Sequence[int]) -> None:
-        """These calls: the pace has no start for them near their slots."""
+    async def move(self, crowded_out: Mapping[int, int]) -> None:
+        """These calls: the pace has no start for them near their slots, but one from the given time on."""
         moved, skipped = await self._ledger.do(
             self._queue.reschedule_crowded_out, crowded_out, self._clock.now(), self._reschedule
         )

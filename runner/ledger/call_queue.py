@@ -6,6 +6,7 @@ a compare-and-set on (id, fence, state): whoever lost a claim changes nothing an
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import (
     ColumnElement,
@@ -209,20 +210,28 @@ class CallQueue:
         return self._reschedule(late, now, most, reschedule)
 
     def reschedule_crowded_out(
-        self, crowded_out: Sequence[int], now: float, reschedule: late_calls.Reschedule
+        self, crowded_out: Mapping[int, int], now: float, reschedule: late_calls.Reschedule
     ) -> tuple[int, int]:
-        """Does the same for planned calls for which the pace has no start near their slot."""
-        return self._reschedule(calls.c.id.in_(crowded_out), now, len(crowded_out), reschedule)
+        """Does the same for planned calls for which the pace has no start near their slot, but one from the
+        given time on. An earlier slot would be moved again and again.
+        """
+        which = calls.c.id.in_(crowded_out)
+        return self._reschedule(which, now, len(crowded_out), reschedule, crowded_out)
 
     def _reschedule(
-        self, which: ColumnElement[bool], now: float, most: int, reschedule: late_calls.Reschedule
+        self,
+        which: ColumnElement[bool],
+        now: float,
+        most: int,
+        reschedule: late_calls.Reschedule,
+        not_before: Mapping[int, int] = MappingProxyType({}),
     ) -> tuple[int, int]:
         """Runs that share the campaign take turns, so that none counts a slot that another is giving away."""
         with self._engine.begin() as connection:
             mine = campaigns.c.name == self._campaign
             connection.execute(select(campaigns.c.name).where(mine).with_for_update(key_share=True))
             late = late_calls.LateCalls(connection, self._campaign, self._run, now)
-            return late.reschedule((*self._open, which), most, reschedule)
+            return late.reschedule((*self._open, which), most, reschedule, not_before)
 
     def skip(self, reasons: Mapping[int, str], now: float) -> None:
         """Gives up planned calls, each with its reason, all or none."""

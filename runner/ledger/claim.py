@@ -1,7 +1,7 @@
 """The right to send one call once, and what its holder learns when it is over."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from runner.errors import LedgerError
 from runner.ledger.states import CallState
@@ -29,8 +29,10 @@ class Claimed:
     """What one look at the due calls gave."""
 
     claims: Sequence[Claim] = ()
-    crowded_out: Sequence[int] = ()
-    """Calls for which the pace has no start near their slot: they need new slots."""
+    crowded_out: Mapping[int, int] = field(default_factory=dict)
+    """Calls for which the pace has no start near their slot: they need new slots. Each with the first start
+    that it has for them.
+    """
     held_until: float | None = None
     """When the next due call may leave, where the pace makes it wait; UTC Unix seconds."""
 

@@ -1,6 +1,7 @@
 """New slots for calls whose start has passed, given inside the caller's transaction."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
@@ -23,13 +24,24 @@ class LateCalls:
         self._now = now
 
     def reschedule(
-        self, which: tuple[ColumnElement[bool], ...], most: int, reschedule: Reschedule
+        self,
+        which: tuple[ColumnElement[bool], ...],
+        most: int,
+        reschedule: Reschedule,
+        not_before: Mapping[int, int],
     ) -> tuple[int, int]:
-        """How many of up to `most` of these calls were moved, and how many skipped."""
+        """How many of up to `most` of these calls were moved, and how many skipped. `not_before` gives the
+        earliest new start for some of them, which holds where their windows last as long.
+        """
         late = self._late(which, most)
         if not late:
             return 0, 0
-        slots = reschedule(late, self._occupied_starts({call.id for call in late}), self._now)
+        taken = self._occupied_starts({call.id for call in late})
+        slots = reschedule([_from(call, not_before.get(call.id)) for call in late], taken, self._now)
+        again = [call for call in late if slots[call.id] is None and call.id in not_before]
+        if again:
+            found = [slot.start_timestamp for slot in slots.values() if slot is not None]
+            slots = {**slots, **reschedule(again, [*taken, *found], self._now)}
         moved = {call: slot for call, slot in slots.items() if slot is not None}
         lost = [call for call, slot in slots.items() if slot is None]
         self._move(moved)
@@ -98,3 +110,9 @@ class LateCalls:
                 for call in slots
             ],
         )
+
+
+def _from(call: WaitingCall, not_before: int | None) -> WaitingCall:
+    if not_before is None:
+        return call
+    return replace(call, earliest=max(call.earliest or not_before, not_before))

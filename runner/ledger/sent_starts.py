@@ -65,12 +65,12 @@ class SentStarts:
         self._read(connection, now)
         claims: list[Claim] = []
         moved: list[Claim] = []
-        crowded_out: list[int] = []
+        crowded_out: dict[int, int] = {}
         held_until: float | None = None
         for claim in due:
             start = self._limit.take(claim.start_timestamp, claim.end_timestamp, now)
             if start is None:
-                crowded_out.append(claim.call)
+                crowded_out[claim.call] = self._limit.first_free(claim.start_timestamp, now)
                 continue
             if self._limit.leaves_at(start) > now:
                 self._limit.release(start)

@@ -5,7 +5,6 @@ Any 60 seconds so hold at most N starts, and a slot does not depend on when the 
 """
 
 from collections.abc import Iterator, Sequence
-from math import ceil, floor
 
 from runner.planning.windows import Window
 
@@ -37,21 +36,6 @@ class Slots:
             self._use(slot)
         return has_room
 
-    def block_around(self, start: float) -> None:
-        """Counts an existing call that starts at this moment, more strictly than `occupy`: whatever is taken
-        later, every 60 seconds keep the pace.
-
-        A start without a free slot of its own blocks the free slots before and after it. Each 60 seconds that
-        hold the start and a free slot hold one of these two.
-        """
-        slot = self._at_or_after(ceil(start))
-        is_on_grid = self._second(self._first_free(slot)) == start
-        if not is_on_grid:
-            before = self._last_free(slot - 1, self._at_or_after(floor(start) - 59))
-            if before is not None:
-                self._use(before)
-        self.occupy(ceil(start))
-
     def release(self, second: int) -> None:
         """Frees a slot that was taken at this second: its call was not sent."""
         slot = self._at_or_after(second)
@@ -72,6 +56,10 @@ class Slots:
             return None
         self._use(slot)
         return second
+
+    def first_free(self, not_before: int) -> int:
+        """The second of the first free slot from this second on."""
+        return self._second(self._first_free(self._at_or_after(not_before)))
 
     def count(self, window: Window) -> int:
         """How many free slots have their second inside the window."""
@@ -102,19 +90,6 @@ class Slots:
         used = self._used.get(block)
         free = place if used is None else used.find(0, place)
         return block * _BLOCK + free if free >= 0 else self._first_free_after(block, place)
-
-    def _last_free(self, slot: int, lowest: int) -> int | None:
-        """The last free slot from `lowest` to `slot`."""
-        while slot >= lowest:
-            block, place = divmod(slot, _BLOCK)
-            used = self._used.get(block)
-            if used is None:
-                return slot
-            free = used.rfind(0, max(0, lowest - block * _BLOCK), place + 1)
-            if free >= 0:
-                return block * _BLOCK + free
-            slot = block * _BLOCK - 1
-        return None
 
     def _first_free_after(self, block: int, place: int) -> int:
         """Where nothing in the block is free from `place` on."""

@@ -190,3 +190,34 @@ def test_calls_that_could_not_be_sent_use_up_nothing_of_the_pace(sqlite_ledger):
 
     assert apply.run(before=fail_at_first) is Finish.DONE
     assert sorted(apply.starts) == [NOW + 2 + 2 * number for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("planned", "latest", "starts"),
+    [(0, None, 120), (600, None, 720), (600, 600 + 610, 0)],
+    ids=["the slot after", "the slot after, long ahead", "an earlier one, where its window closes"],
+)
+def test_a_call_beside_a_start_of_another_pace_is_moved_once_to_where_it_can_start(
+    sqlite_ledger, planned, latest, starts
+):
+    """One call a minute, and Insight has one for the half of a minute, from when the pace was two. The slot
+    before it is free on the grid, and yet too near.
+    """
+    sent = call("c1", start=NOW + planned + 30)._replace(queue_at=NOW - 30)
+    Stage(sqlite_ledger, [sent], clock=LeapingClock(NOW - 30), pace=PaceLimit(2, 660)).run()
+
+    def place(late, taken, now):
+        declared = campaign(hours="09:00-20:00", to="2026-12-24", more="pacing: {calls_per_minute: 1}")
+        return reschedule(declared.campaign, late, taken, now=now, requests_per_second=5)
+
+    waiting = call("c2", start=NOW + planned)._replace(queue_at=NOW - 30, latest=latest and NOW + latest)
+    run = Stage(
+        sqlite_ledger,
+        [waiting],
+        clock=LeapingClock(NOW - 30),
+        pace=PaceLimit(1, 660),
+        reschedule=place,
+    )
+    assert run.run() is Finish.DONE
+    assert run.heard(CallsMoved) == [CallsMoved(moved=1, skipped=0)]
+    assert [claim.start_timestamp - NOW for claim in run.sent] == [starts]

@@ -50,12 +50,6 @@ def test_a_call_off_the_grid_uses_the_next_slot():
     assert [slots.take(BEGIN, BEGIN + 60) for _ in range(4)] == [BEGIN, BEGIN + 30, BEGIN + 45, BEGIN + 60]
 
 
-def test_a_call_off_the_grid_that_was_sent_blocks_the_slots_before_and_after_it():
-    slots = Slots(4)
-    slots.block_around(BEGIN + 1)
-    assert [slots.take(BEGIN, BEGIN + 60) for _ in range(3)] == [BEGIN + 30, BEGIN + 45, BEGIN + 60]
-
-
 @given(st.sampled_from([1, 20, 60, 300]), st.data())
 def test_an_even_spread_finds_a_slot_for_everybody_who_fits(pace, data):
     windows = [Window(BEGIN, BEGIN + 600), Window(BEGIN + 90_000, BEGIN + 90_900)]

@@ -29,13 +29,42 @@ def most_in_a_minute(starts, around):
 
 @settings(deadline=None)
 @given(paces, st.lists(moments, max_size=120), st.lists(st.integers(-90, 260), max_size=120))
-def test_no_slot_is_taken_where_any_sixty_seconds_would_hold_more_than_the_pace(pace, existing, wanted):
-    slots, starts = Slots(pace), [BEGIN + moment for moment in existing]
+def test_no_start_is_given_where_any_sixty_seconds_would_hold_more_than_the_pace(pace, existing, wanted):
+    limit, starts = PaceLimit(pace, 0), [BEGIN + moment for moment in existing]
     for start in starts:
-        slots.block_around(start)
-    taken = [slots.take(BEGIN + second, BEGIN + second + 90) for second in wanted]
+        limit.count(start)
+    taken = [limit.take(BEGIN + second, BEGIN + 10_000, BEGIN - 1000) for second in wanted]
     taken = [start for start in taken if start is not None]
     assert all(most_in_a_minute([*starts, *taken], start) <= pace for start in taken)
+
+
+@pytest.mark.parametrize(("before", "now"), [(20, 30), (12, 30), (20, 60), (40, 60)])
+def test_a_higher_pace_holds_at_once_for_calls_beside_those_sent_at_the_lower(before, now):
+    """As the plan counts them: what Insight has for the next minutes leaves the difference free."""
+    limit = PaceLimit(now, 600)
+    starts = [BEGIN + number * 60 // before for number in range(10 * before)]
+    for start in starts:
+        limit.count(start)
+    for minute in range(9):
+        for _ in range(now - before):
+            taken = limit.take(BEGIN + 60 * minute, BEGIN + 10_000, BEGIN - 600)
+            assert taken is not None
+            starts.append(taken)
+    assert keep_the_pace(starts, now)
+    assert max(starts) < BEGIN + 600
+
+
+@settings(deadline=None)
+@given(paces, st.lists(moments, max_size=120), st.integers(-90, 260))
+def test_where_no_start_is_near_the_first_one_later_can_be_taken(pace, existing, second):
+    limit, planned = PaceLimit(pace, 0), BEGIN + second
+    for moment in existing:
+        limit.count(BEGIN + moment)
+    first = limit.first_free(planned, BEGIN - 1000)
+    near = limit.take(planned, BEGIN + 10_000, BEGIN - 1000)
+    assert near == (first if first <= planned + LATE_SECONDS else None)
+    if near is None:
+        assert limit.take(first, BEGIN + 10_000, BEGIN - 1000) == first
 
 
 @given(paces, st.lists(st.integers(0, 130), max_size=60), st.data())
@@ -47,17 +76,6 @@ def test_a_released_slot_is_free_again_and_no_other(pace, wanted, data):
         slots.release(start)
         assert slots.take(start, start) == start
     assert keep_the_pace(taken, pace)
-
-
-@settings(deadline=None)
-@given(paces, st.integers(0, 59), st.integers(0, 20))
-def test_a_start_between_two_slots_costs_at_most_two_of_them(pace, second, fraction):
-    slots = Slots(pace)
-    slots.block_around(BEGIN + second + fraction / 20)
-    free = 0
-    while slots.take(BEGIN - 120, BEGIN + 179) is not None:
-        free += 1
-    assert 5 * pace - 2 <= free <= 5 * pace - 1
 
 
 events = st.lists(
