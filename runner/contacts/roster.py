@@ -10,7 +10,7 @@ from runner.campaign.template_language import Constants
 from runner.campaign.templates import Template, TemplateRenderError, compile_condition, compile_template
 from runner.campaign.truth import truth
 from runner.contacts.contact import Contact, Exclusion, Reason, Row
-from runner.contacts.phone import PhoneError, parse_phone
+from runner.contacts.phone import PhoneError, parse_main_number, parse_phone
 
 
 def roster(campaign: Campaign, rows: Iterable[tuple[Source, Row]]) -> Iterator[Contact | Exclusion]:
@@ -132,7 +132,7 @@ class _Roster:
                 return self._key(row, fields.key), ""
             phone, key = self._phone_and_key(row, fields)
         except _ExcludedError as excluded:
-            return excluded.key, ""
+            return excluded.key, excluded.phone
         else:
             return key, phone
 
@@ -142,8 +142,20 @@ class _Roster:
         try:
             phone = parse_phone(text, self._contacts.region)
         except PhoneError as error:
-            raise _ExcludedError(Reason.INVALID_PHONE, str(error), key) from None
+            unfit = _ExcludedError(Reason.INVALID_PHONE, str(error), key)
+            unfit.phone = self._main_number(text)
+            raise unfit from None
         return phone, key or phone
+
+    def _main_number(self, text: str) -> str:
+        """Of a number that cannot be called as it stands, such as one with an extension; empty for no number.
+
+        As in the lists: who opted out is not called at it for another row.
+        """
+        try:
+            return parse_main_number(text, self._contacts.region) if self._lists_name_keys else ""
+        except PhoneError:
+            return ""
 
     def _key(self, row: Row, template: Template) -> str:
         key = normal_key(self._render("key", template, row))

@@ -48,6 +48,19 @@ def test_a_row_that_cannot_be_called_itself_keeps_its_number_from_being_called(c
     assert excluded(plan)["b"] == (Reason.SUPPRESSED, BY_ANOTHER_ROW)
 
 
+@pytest.mark.parametrize("consent", ["yes", "no"])
+@pytest.mark.parametrize("extension", [" x5", " ext. 12", "#"])
+def test_a_number_with_an_extension_in_the_row_of_a_listed_key_is_not_called_for_another(extension, consent):
+    rows = [
+        person("b", BOSTON, consent="yes"),
+        person("out", BOSTON + extension, consent=consent),
+        person("d", CHICAGO, consent="yes"),
+    ]
+    plan = plan_without_out(rows, '  where: "{{ row.consent }}"\n')
+    assert [call.key for call in plan.calls] == ["d"]
+    assert excluded(plan)["b"] == (Reason.SUPPRESSED, BY_ANOTHER_ROW)
+
+
 def test_a_planned_call_to_the_number_of_a_key_that_is_listed_since_is_withdrawn():
     rows = [person("b"), person("out")]
     history = remembered(plan_of(campaign(contacts=LIST), rows))
