@@ -22,8 +22,8 @@ from rich.text import Text
 from runner.campaign.loader import load_campaign
 from runner.commands.planning import prepare_plan
 from runner.insight.address import origin
-from runner.ledger.call_queue import CallQueue, Ending
-from runner.ledger.ledger import Ledger, Runner
+from runner.ledger.call_queue import AttemptResult, CallQueue
+from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.plan_entry import Binding
 from runner.ledger.states import CallState
 from runner.settings import load_settings
@@ -66,11 +66,11 @@ def _play_a_morning(campaign: Path) -> int:
             account="nobody's",
             origin=origin(settings.insight_base_url),
         )
-        run = ledger.begin_run(binding, prepared.plan, Runner(host="demo", pid=1), MORNING)
+        run = ledger.begin_run(binding, prepared.plan, RunProcess(host="demo", pid=1), MORNING)
         queue = CallQueue(ledger.engine, name, run)
         starts = sorted(call.start_timestamp for call in prepared.plan.calls)
         for number, claim in enumerate(queue.claim_due(starts[QUEUED], QUEUED, 0).claims):
-            queue.finish(claim, Ending(state=CallState.QUEUED, call_id=str(number)), MORNING)
+            queue.finish(claim, AttemptResult(state=CallState.QUEUED, call_id=str(number)), MORNING)
         ledger.end_run(run, "interrupted", MORNING)
     return starts[QUEUED + LATE]
 

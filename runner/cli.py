@@ -219,14 +219,14 @@ def plan(  # noqa: PLR0913 - each is an option of the command
     ] = False,
 ) -> int:
     """Show what apply would do: who is called when, who is not and why. Calls nobody."""
-    from runner.commands.forms import Form  # noqa: PLC0415 - see the module's docstring
     from runner.commands.plan import PlanOptions, plan  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.plan_formats import PlanFormat  # noqa: PLC0415 - see the module's docstring
 
     return plan(
         campaign,
         PlanOptions(
             as_of=_instant(as_of),
-            form=Form(output),
+            form=PlanFormat(output),
             limit=limit,
             show_contacts=show_contacts,
             save_to=save_to,
@@ -247,10 +247,10 @@ def show(
     every_row: EveryRow = False,
 ) -> int:
     """Show a saved plan in any form."""
-    from runner.commands.forms import Form  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.plan_formats import PlanFormat  # noqa: PLC0415 - see the module's docstring
     from runner.commands.show import show  # noqa: PLC0415 - see the module's docstring
 
-    return show(plan, Form(output), most_bytes=max_bytes, every_row=every_row)
+    return show(plan, PlanFormat(output), most_bytes=max_bytes, every_row=every_row)
 
 
 @app.command()

@@ -6,11 +6,11 @@ from runner.campaign.diagnostics import Severity
 from runner.campaign.loader import parse_campaign
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
-from runner.planning.plan import DataVersions, History, KnownCall, Standing
+from runner.planning.plan import Availability, DataVersions, History, KnownCall
 from runner.planning.plan_input import PlanInput
 from runner.planning.planner import build_plan
 from runner.planning.screening import Screening
-from runner.staging import SqliteStaging
+from runner.working_file import WorkingFile
 
 NOW = int(datetime(2026, 12, 1, 13, tzinfo=UTC).timestamp())
 """Tuesday, 8:00 in New York: an hour before the windows open."""
@@ -77,7 +77,7 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
             campaign=declared,
             rows=Screening(declared, Identity(key)).screen(numbered),
             suppressed=lambda who, _phone: "on stop.csv:2" if who in suppressed else None,
-            staging=SqliteStaging(),
+            working_set=WorkingFile(),
             history=history if isinstance(history, History) else History(tuple(history)),
             identity=Identity(key),
             versions=VERSIONS,
@@ -93,14 +93,14 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
     )
 
 
-def remembered(plan, standing=Standing.PLANNED, state="planned"):
+def remembered(plan, availability=Availability.PLANNED, state="planned"):
     """The plan's calls as a ledger would give them back."""
     return [
         KnownCall(
             key=call.key,
             phone=call.phone,
             round=call.round,
-            standing=standing,
+            availability=availability,
             timezones=call.timezones,
             start_timestamp=call.start_timestamp,
             end_timestamp=call.end_timestamp,

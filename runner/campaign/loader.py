@@ -29,7 +29,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.tokens import ScalarToken
 
-from runner.campaign import mistakes, silence, suspicions
+from runner.campaign import lint, validation_errors, warning_filter
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.document import (
     Document,
@@ -72,7 +72,7 @@ class LoadedCampaign:
 
     def templates(self) -> Iterator[tuple[Location, Template]]:
         """Every template of the file, with its place."""
-        return suspicions.templates(self._document)
+        return lint.templates(self._document)
 
     def columns_used(self) -> frozenset[str]:
         """The names of all columns that a template mentions."""
@@ -111,16 +111,16 @@ def parse_campaign(text: str, name: str, *, quotes_lines: bool = True) -> Loaded
     errors = [document.diagnostic_at(Severity.ERROR, *problem) for problem in composer.problems]
     if root is None:
         raise CampaignInvalidError(_in_file_order(errors))
-    errors += mistakes.in_values(document)
+    errors += validation_errors.in_values(document)
     try:
         # Keys count as the file format spells them, never by the models' own names (`from_`).
         campaign = Campaign.model_validate(plain_data(document.root), by_alias=True, by_name=False)
     except ValidationError as error:
-        errors += mistakes.in_model(document, error)
+        errors += validation_errors.in_model(document, error)
         campaign = None
     if errors or campaign is None:
         raise CampaignInvalidError(_in_file_order(errors))
-    told, silenced = silence.part(_in_file_order(suspicions.of(document, campaign)), campaign.silence)
+    told, silenced = warning_filter.part(_in_file_order(lint.of(document, campaign)), campaign.silence)
     return LoadedCampaign(campaign, Path(name), told, silenced, document)
 
 
@@ -251,7 +251,7 @@ class _Composer:
         begins = _place(error.context_mark)
         if begins is not None and self._has_bare_template(begins.line):
             place = begins
-        message, hint = mistakes.in_syntax(str(error.problem), str(error.context or ""))
+        message, hint = validation_errors.in_syntax(str(error.problem), str(error.context or ""))
         self._unreadable(place, message, hint)
 
     def _unreadable(self, place: Place, message: str, hint: str) -> NoReturn:

@@ -25,7 +25,6 @@ from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours
 from runner.campaign.literal_text import is_meant_as_template
-from runner.campaign.silence import Silence
 from runner.campaign.values import (
     Cell,
     Condition,
@@ -48,6 +47,7 @@ from runner.campaign.values import (
     known_zone,
     refuse_same_for_every_row,
 )
+from runner.campaign.warning_filter import Silence
 
 MIN_REATTEMPT_WAIT = 60
 MAX_REATTEMPT_WAIT = 24 * 3600

@@ -142,13 +142,13 @@ def refuse_same_for_every_row(source: str, field: str) -> None:
 def _if_constant(check: Callable[[str], object]) -> AfterValidator:
     """Judges the template now when it holds no {{ }}, and so will be the same for every row."""
 
-    def judge(source: str) -> str:
+    def classify(source: str) -> str:
         text = source.removesuffix("\n")
         if text and compile_template(source).is_constant:
             check(text)
         return source
 
-    return AfterValidator(judge)
+    return AfterValidator(classify)
 
 
 def known_zone(name: str, *, also: str = "") -> str:

@@ -21,13 +21,13 @@ class WarningCode(StrEnum):
     """
 
     meaning: str
-    always_told: str
+    always_shown: str
 
-    def __new__(cls, code: str, meaning: str, always_told: str = "") -> Self:
+    def __new__(cls, code: str, meaning: str, always_shown: str = "") -> Self:
         member = str.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning
-        member.always_told = always_told
+        member.always_shown = always_shown
         return member
 
     # Of the file alone.
@@ -108,4 +108,4 @@ class WarningCode(StrEnum):
 URGENT = frozenset({WarningCode.SURVEY_CHANGED, WarningCode.OTHER_REPOSITORY})
 """Warnings that stand at the top of a plan, in every form: all its calls may be a mistake."""
 
-SILENCEABLE = tuple(code for code in WarningCode if not code.always_told)
+SILENCEABLE = tuple(code for code in WarningCode if not code.always_shown)

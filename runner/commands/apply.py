@@ -13,18 +13,18 @@ from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
 from runner.commands import campaign_file, saved_plans
 from runner.commands.binding import account_digest, api_name
-from runner.commands.carry_out import carry_out, signals_kept
+from runner.commands.environment import Environment, insight, rehearsal
+from runner.commands.execution import execute, signals_kept
+from runner.commands.planned_run import PlannedRun, to_enter
 from runner.commands.planning import NO_HISTORY, prepare_plan, privacy_key
 from runner.commands.repository import repository_of
-from runner.commands.target import Target, insight, rehearsal
-from runner.commands.work import Work, to_enter
 from runner.contacts.identity import Identity
-from runner.dispatch.events import Finish
+from runner.dispatch.events import RunEnd
 from runner.errors import ExitStatus, LedgerError, RunnerError, SourceContentError, UsageError
 from runner.insight.address import origin
-from runner.ledger.mark import Mark
 from runner.ledger.overview import Overview, overview
 from runner.ledger.plan_entry import Binding
+from runner.ledger.rollback_guard import RollbackGuard
 from runner.ledger.used_plans import UsedPlans
 from runner.planning.plan import Plan
 from runner.reports.console import standard_console
@@ -54,7 +54,7 @@ class _Order:
 
     loaded: LoadedCampaign
     saved: saved_plans.PlanFile | None
-    target: Target
+    target: Environment
     binding: Binding
     options: ApplyOptions
 
@@ -91,25 +91,25 @@ def _as_saved(saved: saved_plans.PlanFile, options: ApplyOptions) -> ApplyOption
     return replace(options, limit=saved.limit_beside(options.limit))
 
 
-def _target(options: ApplyOptions) -> AbstractContextManager[Target]:
+def _target(options: ApplyOptions) -> AbstractContextManager[Environment]:
     settings = load_settings()
     return rehearsal(settings) if options.sandbox else insight(settings)
 
 
 def _apply(
-    loaded: LoadedCampaign, saved: saved_plans.PlanFile | None, target: Target, options: ApplyOptions
+    loaded: LoadedCampaign, saved: saved_plans.PlanFile | None, target: Environment, options: ApplyOptions
 ) -> int:
     name, ledger = loaded.campaign.name, target.ledger
     identity = Identity(privacy_key(target.settings, ledger))
     binding = _binding(loaded, target, identity)
     # A rehearsal leaves no trace.
     marks = ledger.path.parent if target.is_rehearsal and ledger.path is not None else marks_folder()
-    mark = Mark(ledger, marks)
+    mark = RollbackGuard(ledger, marks)
     mark.check()
     used = UsedPlans(marks, mark.ledger_id)
     ledger.check_binding(binding)
     ledger.check_not_canceled(name)
-    recovered = ledger.bury_dead_runs(name)
+    recovered = ledger.mark_orphaned_calls(name)
     if recovered:
         sys.stderr.write(
             f"{recovered} calls were being sent when the last run died: "
@@ -120,23 +120,23 @@ def _apply(
     work = _planned(order, used, console)
     if work.has_any:
         _ask(work, options)
-    finish = Finish.DONE
+    finish = RunEnd.DONE
     try:
         # What a run beside this one has under way may come back unsent, or be lost with it.
         if work.has_any or ledger.is_sending(name):
-            finish = _carry_out(loaded, work, target, mark, identity, until_idle=options.until_idle)
+            finish = _execute(loaded, work, target, mark, identity, until_idle=options.until_idle)
     except RunnerError:
         # The ledger itself may be what failed, or nobody reads what is said; the error is told in any case.
         with suppress(LedgerError, OSError):
             _summarize(console, order, identity, None)
         raise
     seen = _summarize(console, order, identity, finish)
-    if finish is Finish.INTERRUPTED:
+    if finish is RunEnd.INTERRUPTED:
         return ExitStatus.INTERRUPTED
     return ExitStatus.FINISHED_WITH_PROBLEMS if seen.unacknowledged else ExitStatus.DONE
 
 
-def _summarize(console: Console, order: _Order, identity: Identity, finish: Finish | None) -> Overview:
+def _summarize(console: Console, order: _Order, identity: Identity, finish: RunEnd | None) -> Overview:
     """Says how the run ended and what is left, as the ledger has it."""
     target, saved = order.target, order.saved
     seen = overview(target.ledger.engine, order.loaded.campaign.name, target.clock.now(), _PROBLEMS_SHOWN)
@@ -152,7 +152,7 @@ def _summarize(console: Console, order: _Order, identity: Identity, finish: Fini
     return seen
 
 
-def _planned(order: _Order, used: UsedPlans, console: Console) -> Work:
+def _planned(order: _Order, used: UsedPlans, console: Console) -> PlannedRun:
     """A new plan, shown."""
     loaded, saved, target, options = order.loaded, order.saved, order.target, order.options
     ledger, now = target.ledger, float(int(target.clock.now()))
@@ -172,7 +172,7 @@ def _planned(order: _Order, used: UsedPlans, console: Console) -> Work:
     return to_enter(prepared, ledger, order.binding, entered=note)
 
 
-def _binding(loaded: LoadedCampaign, target: Target, identity: Identity) -> Binding:
+def _binding(loaded: LoadedCampaign, target: Environment, identity: Identity) -> Binding:
     settings, survey = target.settings, loaded.campaign.survey
     return Binding(
         campaign=loaded.campaign.name,
@@ -194,7 +194,7 @@ def _refuse_empty_sources(plan: Plan) -> None:
         )
 
 
-def _ask(work: Work, options: ApplyOptions) -> None:
+def _ask(work: PlannedRun, options: ApplyOptions) -> None:
     """Asks for the number of calls: a thing nobody types by accident. Raises DeclinedError."""
     if options.yes:
         return
@@ -204,8 +204,14 @@ def _ask(work: Work, options: ApplyOptions) -> None:
         raise DeclinedError("nothing was queued")
 
 
-def _carry_out(
-    loaded: LoadedCampaign, work: Work, target: Target, mark: Mark, identity: Identity, *, until_idle: bool
-) -> Finish:
-    with signals_kept(), live(work.calls, identity, target.clock.now) as listen:
-        return asyncio.run(carry_out(loaded, work, target, mark, until_idle=until_idle, listen=listen))
+def _execute(
+    loaded: LoadedCampaign,
+    work: PlannedRun,
+    target: Environment,
+    mark: RollbackGuard,
+    identity: Identity,
+    *,
+    until_idle: bool,
+) -> RunEnd:
+    with signals_kept(), live(work.calls, identity, target.clock.now) as on_event:
+        return asyncio.run(execute(loaded, work, target, mark, until_idle=until_idle, on_event=on_event))

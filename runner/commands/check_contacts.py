@@ -70,7 +70,9 @@ def _bad_source(loaded: LoadedCampaign, error: SourceError, place: tuple[str | i
 
 
 def _faulty_rows(loaded: LoadedCampaign, plan: Plan) -> Iterator[Diagnostic]:
-    counts = {reason: plan.tally.excluded[reason] for reason in _FAULTS if reason in plan.tally.excluded}
+    counts = {
+        reason: plan.statistics.excluded[reason] for reason in _FAULTS if reason in plan.statistics.excluded
+    }
     if counts:
         first = next(exclusion for exclusion in plan.exclusions if exclusion.reason in counts)
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in counts.items())

@@ -7,8 +7,8 @@ from runner.campaign.document import Location
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import InlineSource, InlineSuppression
 from runner.campaign.warning_codes import WarningCode
-from runner.campaign.window_suspicions import WEEKLY
-from runner.contacts.places import SourceFolder
+from runner.campaign.window_lint import WEEKLY
+from runner.contacts.source_folder import SourceFolder
 from runner.errors import MissingSourceError, SourceError
 from runner.planning.public_holidays import UnknownPlaceError, public_holidays
 from runner.planning.unused_windows import ALL_CLOSED, ALL_CLOSED_HINT, closed_windows

@@ -12,8 +12,8 @@ from runner.commands.planning import privacy_key
 from runner.contacts.identity import Identity
 from runner.errors import RunnerError, UsageError
 from runner.ledger.ledger import Ledger
-from runner.ledger.mark import Mark
 from runner.ledger.operators import Operators
+from runner.ledger.rollback_guard import RollbackGuard
 from runner.settings import load_settings, marks_folder
 
 
@@ -44,7 +44,7 @@ def reading_desk(campaign: str) -> Iterator[Desk]:
 def acting_desk(campaign: str) -> Iterator[Desk]:
     """For acts that the ledger must not forget. Raises LedgerError where it forgot something already."""
     with reading_desk(campaign) as desk:
-        mark = Mark(desk.ledger, marks_folder())
+        mark = RollbackGuard(desk.ledger, marks_folder())
         mark.check()
         try:
             yield desk

@@ -16,9 +16,9 @@ from runner.insight.address import validate_base_url
 from runner.insight.client import InsightClient
 from runner.ledger.health import findings
 from runner.ledger.ledger import Ledger
-from runner.ledger.mark import Mark
+from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.console import standard_console
-from runner.reports.lines import tell
+from runner.reports.lines import print_lines
 from runner.settings import Settings, load_settings, marks_folder, require_credentials
 
 _CLOCK_WARNING_SECONDS = 30
@@ -29,26 +29,26 @@ def doctor() -> int:
     """Prints a line for each look, and what to do where it found something. Exit status 1 if it did."""
     console = standard_console()
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    tell(console, [Text(f"Python {sys.version.split()[0]}; {packages}")])
+    print_lines(console, [Text(f"Python {sys.version.split()[0]}; {packages}")])
     settings = load_settings()
     looks: tuple[Callable[[Settings], Iterator[str]], ...] = (_ledger, _zones, _credentials, _insight)
     healthy = True
     for look in looks:
         try:
             for finding in look(settings):
-                tell(console, [Text(f"ok       {finding}")])
+                print_lines(console, [Text(f"ok       {finding}")])
         except RunnerError as error:
             healthy = False
-            tell(console, [Text(f"problem  {line}") for line in error.message.split("\n")])
+            print_lines(console, [Text(f"problem  {line}") for line in error.message.split("\n")])
             if error.hint:
-                tell(console, [Text(f"         {error.hint}")])
+                print_lines(console, [Text(f"         {error.hint}")])
     return ExitStatus.DONE if healthy else ExitStatus.FAILED
 
 
 def _ledger(settings: Settings) -> Iterator[str]:
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         yield from findings(ledger)
-        Mark(ledger, marks_folder()).check()
+        RollbackGuard(ledger, marks_folder()).check()
         yield "the ledger is the one that was used last on this machine"
 
 

@@ -10,9 +10,9 @@ from runner.contacts.contact import Exclusion, Row
 from runner.contacts.phone import PhoneError, parse_phone
 from runner.contacts.sources import SourceReader
 from runner.errors import RunnerError
-from runner.planning.explanation import Circumstances, Subject, explain
+from runner.planning.explanation import ExplainInput, Subject, explain
 from runner.planning.plan import PlannedCall
-from runner.reports.at_work import at_work
+from runner.reports.activity import activity
 from runner.reports.console import standard_console
 from runner.reports.explanation_text import print_explanation
 from runner.reports.times import local_time
@@ -26,12 +26,12 @@ def print_explanations(
 ) -> None:
     """`contact` is a key, a ref, a number, or a row as `visits.csv:17`. Raises RunnerError where none is."""
     plan = prepared.plan
-    with at_work("looking for the contact"):
+    with activity("looking for the contact"):
         found = list(_entries(contact, loaded, prepared))
     withdrawn = [each for each in plan.withdrawals if contact in {each.key, prepared.identity.ref(each.key)}]
     if not found and not withdrawn:
-        raise _nobody()
-    circumstances = Circumstances(
+        raise _not_found()
+    preflight_warnings = ExplainInput(
         campaign=loaded.campaign,
         plan=plan,
         identity=prepared.identity,
@@ -47,8 +47,8 @@ def print_explanations(
         console.print(f"withdrawn: {each.reason}. The call was planned for {when}.", soft_wrap=True)
     for entry in found[:_MOST_ROWS]:
         source, row = _row(entry, loaded, SourceReader(prepared.folder, [], loaded.columns_used()))
-        subject = Subject(source=source, row=row, entry=entry, known=prepared.staging.earlier(entry.key))
-        print_explanation(console, explain(subject, circumstances))
+        subject = Subject(source=source, row=row, entry=entry, known=prepared.working_set.earlier(entry.key))
+        print_explanation(console, explain(subject, preflight_warnings))
         console.print()
     if len(found) > _MOST_ROWS:
         console.print(f"and {len(found) - _MOST_ROWS} more rows of this contact")
@@ -62,7 +62,7 @@ def _entries(
     with suppress(PhoneError):
         number = parse_phone(contact, loaded.campaign.contacts.region)
         names.add(number)
-        names |= {call.key for call in prepared.staging.remembered() if call.phone == number}
+        names |= {call.key for call in prepared.working_set.remembered() if call.phone == number}
     for call in prepared.plan.calls:
         if names & {call.key, call.ref, call.phone, f"{call.source}:{call.line}"}:
             yield call
@@ -81,7 +81,7 @@ def _row(entry: PlannedCall | Exclusion, loaded: LoadedCampaign, reader: SourceR
     raise RunnerError("the sources changed while the plan was made", hint="run the command again")
 
 
-def _nobody() -> RunnerError:
+def _not_found() -> RunnerError:
     return RunnerError(
         "no row of this campaign's sources is that contact",
         hint="name it by its key, its ref, its number, or its row, such as visits.csv:17",

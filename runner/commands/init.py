@@ -29,7 +29,7 @@ def init(folder: Path) -> int:
                 file.write(text)
     except OSError as error:
         raise RunnerError(f"the starter cannot be written to {folder}: {error.strerror}") from None
-    _say_what_is_next(folder, list(texts))
+    _print_next_steps(folder, list(texts))
     return ExitStatus.DONE
 
 
@@ -45,7 +45,7 @@ def _starter() -> dict[str, str]:
     return {**texts, "campaign.schema.json": schema_text()}
 
 
-def _say_what_is_next(folder: Path, names: list[str]) -> None:
+def _print_next_steps(folder: Path, names: list[str]) -> None:
     campaign = shlex.quote(str(folder / "campaign.yaml"))
     sys.stdout.write(
         f"Wrote {', '.join(names)} to {folder}.\n\nNext:\n\n"

@@ -6,15 +6,15 @@ from contextlib import closing
 
 from runner.commands.desk import Desk, acting_desk, actor, ask_to_type, reading_desk, say
 from runner.errors import ExitStatus
-from runner.ledger.chronicle import chronicle
+from runner.ledger.history import read_history
 from runner.ledger.ledger import Ledger
-from runner.ledger.mark import Mark
 from runner.ledger.overview import overview
+from runner.ledger.rollback_guard import RollbackGuard
 from runner.ledger.states import CallState
-from runner.reports.at_work import at_work
+from runner.reports.activity import activity
 from runner.reports.console import standard_console
-from runner.reports.halt import halt_words
 from runner.reports.history import print_history
+from runner.reports.pause_text import pause_text
 from runner.reports.plan_facts import count
 from runner.settings import load_settings, marks_folder
 
@@ -23,7 +23,7 @@ def pause(campaign: str) -> int:
     with acting_desk(campaign) as desk:
         earlier = desk.operators.pause(desk.campaign, time.time())
         say(
-            f"{desk.campaign} was paused already: {halt_words(earlier)}"
+            f"{desk.campaign} was paused already: {pause_text(earlier)}"
             if earlier
             else f"{desk.campaign} is paused: nothing more is sent. To go on: runner resume {desk.campaign}"
         )
@@ -48,7 +48,7 @@ def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
             _warn_of_instance(desk)
         if not yes:
             _ask_to_cancel(desk)
-        with at_work("withdrawing calls"):
+        with activity("withdrawing calls"):
             withdrawn = desk.operators.cancel(desk.campaign, time.time())
         say(f"{desk.campaign} is canceled for good: {count(withdrawn, 'call')} withdrawn unsent")
         if pending_at_insight:
@@ -59,7 +59,7 @@ def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
 def history(campaign: str, contact: str | None) -> int:
     """Everything that happened to a campaign, or to one contact of it."""
     with reading_desk(campaign) as desk:
-        entries = chronicle(desk.ledger.engine, desk.campaign, contact)
+        entries = read_history(desk.ledger.engine, desk.campaign, contact)
         print_history(standard_console(), entries, desk.identity)
     return ExitStatus.DONE
 
@@ -74,7 +74,7 @@ def trust_ledger(*, yes: bool) -> int:
         )
         if not yes:
             ask_to_type("trust", "trust-ledger")
-        Mark(ledger, marks_folder()).trust(actor(), time.time())
+        RollbackGuard(ledger, marks_folder()).trust(actor(), time.time())
         say("the ledger is trusted as it stands")
     return ExitStatus.DONE
 
@@ -98,7 +98,7 @@ def _ask_to_cancel(desk: Desk) -> None:
 
 def _cancel_at_insight(desk: Desk) -> None:
     # The client, which no other command of these needs: a pause is often urgent.
-    from runner.commands.target import insight  # noqa: PLC0415
+    from runner.commands.environment import insight  # noqa: PLC0415
 
     survey_id, instance_id = desk.ledger.survey(desk.campaign)
 

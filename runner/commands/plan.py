@@ -8,11 +8,11 @@ from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign
 from runner.commands import campaign_file, saved_plans
-from runner.commands.forms import Form, write_plan
+from runner.commands.plan_formats import PlanFormat, write_plan
 from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan
 from runner.errors import ExitStatus, UsageError
 from runner.ledger.ledger import Ledger
-from runner.ledger.mark import Mark
+from runner.ledger.rollback_guard import RollbackGuard
 from runner.ledger.used_plans import UsedPlans
 from runner.reports.plan_facts import refusal
 from runner.settings import load_settings, marks_folder
@@ -23,7 +23,7 @@ class PlanOptions:
     """What the command line says beside the campaign. `as_of` is UTC Unix seconds; None for now."""
 
     as_of: float | None = None
-    form: Form = Form.TEXT
+    form: PlanFormat = PlanFormat.TEXT
     limit: int | None = None
     show_contacts: bool = False
     save_to: Path | None = None
@@ -46,7 +46,7 @@ def plan(path: Path, options: PlanOptions) -> int:
         return _plan_folder(path, options)
     if options.save_to is not None:
         saved_plans.check_name(options.save_to)
-    if options.explain is not None and (options.form is not Form.TEXT or options.save_to is not None):
+    if options.explain is not None and (options.form is not PlanFormat.TEXT or options.save_to is not None):
         raise UsageError("--explain tells of one contact, as text", hint="leave out --output and -o")
     saved = saved_plans.load(path) if path.suffix == saved_plans.SUFFIX else None
     if saved is not None:
@@ -59,7 +59,9 @@ def plan(path: Path, options: PlanOptions) -> int:
         if saved is not None:
             prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
             marks = marks_folder()
-            saved_plans.refuse_if_entered_elsewhere(saved, UsedPlans(marks, Mark(ledger, marks).ledger_id))
+            saved_plans.refuse_if_entered_elsewhere(
+                saved, UsedPlans(marks, RollbackGuard(ledger, marks).ledger_id)
+            )
     if options.explain is not None:
         # A plan is made far more often than explained.
         from runner.commands.explain import print_explanations  # noqa: PLC0415
@@ -75,7 +77,7 @@ def plan(path: Path, options: PlanOptions) -> int:
 
 
 def _plan_folder(folder: Path, options: PlanOptions) -> int:
-    if options.explain is not None or options.save_to is not None or options.form is not Form.TEXT:
+    if options.explain is not None or options.save_to is not None or options.form is not PlanFormat.TEXT:
         raise UsageError(
             f"{folder} is a folder, of which plan writes a line for each campaign",
             hint="name one campaign file with --explain, --output or -o",

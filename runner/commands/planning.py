@@ -8,14 +8,14 @@ from importlib.metadata import version
 from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Campaign, Source
-from runner.commands import circumstances
+from runner.commands import preflight_warnings
 from runner.commands.checks import check_holidays
 from runner.commands.reading import lines_of
 from runner.commands.screened_rows import screened_rows
 from runner.contacts import phone
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
-from runner.contacts.places import SourceFolder
+from runner.contacts.source_folder import SourceFolder
 from runner.contacts.sources import SourceReader
 from runner.contacts.suppression import ListTemplateError, Suppressed, SuppressionLists
 from runner.ledger.ledger import Ledger
@@ -25,10 +25,10 @@ from runner.planning.plan import DataVersions, Plan
 from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import build_plan
-from runner.reports.at_work import at_work
+from runner.reports.activity import activity
 from runner.reports.progress import progress, row_progress
 from runner.settings import Settings
-from runner.staging import SqliteStaging
+from runner.working_file import WorkingFile
 
 NO_HISTORY = (
     "This is the first plan: the ledger holds no calls of this campaign yet.\n"
@@ -48,7 +48,7 @@ class PreparedPlan:
     limit: int | None
     """The bound of `--limit`. With one, apply sends the calls of this plan alone."""
     campaign: Campaign
-    staging: SqliteStaging
+    working_set: WorkingFile
     folder: SourceFolder
 
     def view(self, *, show_contacts: bool) -> PlanView:
@@ -71,16 +71,16 @@ def prepare_plan(
     suppression = read_lists(loaded, reader)
     key = privacy_key(settings, ledger)
     identity = Identity(key)
-    staging = SqliteStaging()
-    with at_work("planning"), _at_their_template(loaded):
-        of_ledger = list(circumstances.of_ledger(loaded, settings, ledger, identity, now))
+    working_set = WorkingFile()
+    with activity("planning"), _at_their_template(loaded):
+        of_ledger = list(preflight_warnings.of_ledger(loaded, settings, ledger, identity, now))
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
                 rows=screened_rows(campaign, key, _rows(campaign.contacts.sources, reader)),
                 suppressed=suppression.match,
                 history=ledger.history(campaign.name),
-                staging=staging,
+                working_set=working_set,
                 identity=identity,
                 versions=data_versions(),
                 now=now,
@@ -94,18 +94,18 @@ def prepare_plan(
                     *loaded.warnings,
                     *loaded.silenced,
                     *of_ledger,
-                    *circumstances.of_rows(loaded, reader, suppression, now),
+                    *preflight_warnings.of_rows(loaded, reader, suppression, now),
                 ),
             )
         )
     return PreparedPlan(
         plan,
         identity,
-        Suppressed(suppression, staging.shared_numbers),
+        Suppressed(suppression, working_set.shared_numbers),
         is_first=not ledger.knows(campaign.name),
         limit=limit,
         campaign=campaign,
-        staging=staging,
+        working_set=working_set,
         folder=folder,
     )
 

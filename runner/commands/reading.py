@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from runner.campaign.model import InlineSource, InlineSuppression
-from runner.contacts.places import SourceFolder
+from runner.contacts.source_folder import SourceFolder
 from runner.contacts.sources import AnySource
 from runner.errors import SourceError
 

@@ -16,7 +16,7 @@ from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.used_plans import UsedPlans
 from runner.planning.saved_plan import Comparison, SavedPlan, compare, made_with, pin_plan, seal_of
-from runner.reports.at_work import at_work
+from runner.reports.activity import activity
 from runner.reports.plan_json import checksum_of, saved_plan_json
 from runner.reports.progress import progress
 from runner.reports.times import rfc3339
@@ -83,7 +83,7 @@ def _refuse_elsewhere(campaign: Path) -> None:
 
 def save(path: Path, loaded: LoadedCampaign, prepared: PreparedPlan) -> None:
     """Writes the plan to `path`, masked, and never half of it. Raises RunnerError."""
-    with at_work(f"writing {path}"):
+    with activity(f"writing {path}"):
         saved = pinned(loaded, prepared)
         _refuse_elsewhere(Path(saved.pins.campaign_file))
         _write(path, saved, prepared.identity)
@@ -113,7 +113,7 @@ def load(path: Path) -> PlanFile:
             raise RunnerError(f"{path} is not a regular file")
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES)
-        with at_work(f"reading {path}", at_once=len(content) > _LARGE_BYTES):
+        with activity(f"reading {path}", at_once=len(content) > _LARGE_BYTES):
             return PlanFile(path, read_saved_plan(content.decode()))
     except OSError as error:
         raise RunnerError(f"{path} cannot be read: {error.strerror}") from None
@@ -129,7 +129,7 @@ def pinned(loaded: LoadedCampaign, prepared: PreparedPlan) -> SavedPlan:
         prepared.plan,
         loaded.campaign,
         prepared.identity,
-        prepared.staging.remembered(),
+        prepared.working_set.remembered(),
         campaign_file=Path(os.path.relpath(loaded.path)).as_posix(),
         files={path: _digest(prepared.folder.find(path)) for path in source_paths(loaded.campaign)},
         ledger_knew=not prepared.is_first,
@@ -145,7 +145,7 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
     plan must not be carried out.
     """
     plan_id = file.saved.view.plan_id
-    with at_work("comparing with the saved plan"):
+    with activity("comparing with the saved plan"):
         _refuse_changed(file, prepared.identity)
         now = pinned(loaded, prepared)
         before = ledger.entered(loaded.campaign.name, plan_id)

@@ -13,7 +13,7 @@ from runner.campaign.model import Campaign, Source
 from runner.commands.screening_process import ScreeningProcess, question_of
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.identity import Identity
-from runner.planning.prospect import Prospect
+from runner.planning.candidate import Candidate
 from runner.planning.screening import Screening
 
 _FEW = 10_000
@@ -25,7 +25,7 @@ _MOST_PROCESSES = 8
 
 def screened_rows(
     campaign: Campaign, privacy_key: bytes, rows: Iterator[tuple[Source, Row]]
-) -> Iterator[Prospect | Exclusion]:
+) -> Iterator[Candidate | Exclusion]:
     """What each row comes to, in their order. Raises RunnerError where a process beside this one fails."""
     yield from Screening(campaign, Identity(privacy_key)).screen(islice(rows, _FEW))
     first = next(rows, None)
@@ -46,7 +46,7 @@ def _processors() -> int:
 
 def _screened_elsewhere(
     campaign: Campaign, privacy_key: bytes, rows: Iterator[tuple[Source, Row]], number: int
-) -> Iterator[Prospect | Exclusion]:
+) -> Iterator[Candidate | Exclusion]:
     positions = {id(source): position for position, source in enumerate(campaign.contacts.sources)}
     with ExitStack() as stack:
         processes = cycle(

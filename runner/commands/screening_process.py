@@ -20,7 +20,7 @@ from runner.campaign.template_language import Columns
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.identity import Identity
 from runner.errors import RunnerError
-from runner.planning.prospect import Prospect
+from runner.planning.candidate import Candidate
 from runner.planning.screening import Screening
 
 _PIPE_BYTES = 1 << 20
@@ -30,7 +30,7 @@ _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 Given = list[tuple[int, str, int, dict[str, object]]]
 """(position of the source, its name, line, values) of some rows."""
-Found = list[Prospect | Exclusion]
+Found = list[Candidate | Exclusion]
 _Plain = list[tuple[object, ...] | Exclusion]
 """The same on its way: a bare tuple takes half the time of a named one."""
 
@@ -83,7 +83,7 @@ class ScreeningProcess:
             found: _Plain = pickle.load(_open(self._process.stdout))  # noqa: S301 - from our own process
         except (EOFError, pickle.UnpicklingError):
             raise _ended() from None
-        return [entry if isinstance(entry, Exclusion) else Prospect._make(entry) for entry in found]
+        return [entry if isinstance(entry, Exclusion) else Candidate._make(entry) for entry in found]
 
     def _send(self, message: bytes) -> None:
         try:
@@ -151,7 +151,7 @@ def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
             _write(_packed([_plain(entry) for entry in screening.screen(rows)]), answers)
 
 
-def _plain(entry: Prospect | Exclusion) -> tuple[object, ...] | Exclusion:
+def _plain(entry: Candidate | Exclusion) -> tuple[object, ...] | Exclusion:
     return entry if isinstance(entry, Exclusion) else tuple(entry)
 
 

@@ -110,7 +110,7 @@ def _contacts_in(file: Path) -> list[str]:
 def _settle_dead_runs(desk: Desk) -> None:
     """A call that a dead run was sending becomes uncertain here too, not only with the next apply."""
     with suppress(CampaignHeldError), desk.ledger.hold(desk.campaign):
-        desk.ledger.bury_dead_runs(desk.campaign)
+        desk.ledger.mark_orphaned_calls(desk.campaign)
 
 
 def _report(desk: Desk, decided: Iterable[Decided]) -> None:

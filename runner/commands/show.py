@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from runner.commands import saved_plans
-from runner.commands.forms import Form, write_plan
+from runner.commands.plan_formats import PlanFormat, write_plan
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus, LedgerError, SettingsError
 from runner.settings import Settings, load_settings
@@ -16,7 +16,7 @@ _UNPROVEN = (
 )
 
 
-def show(path: Path, form: Form, *, most_bytes: int | None, every_row: bool = False) -> int:
+def show(path: Path, form: PlanFormat, *, most_bytes: int | None, every_row: bool = False) -> int:
     """`most_bytes` bounds the Markdown form; with `every_row` the text form cuts no list.
 
     Raises RunnerError when there is no saved plan at `path`, and PlanStaleError when it was edited.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.silence import Silenced, in_a_line, part, with_reasons
 from runner.campaign.warning_codes import WarningCode
+from runner.campaign.warning_filter import SuppressedWarning, in_a_line, part, with_reasons
 from runner.commands import campaign_file
 from runner.commands.campaign_files import campaign_files
 from runner.commands.checks import all_closed, check_holidays, source_places
@@ -25,7 +25,7 @@ class Checked:
     file: Path
     loaded: LoadedCampaign | None
     findings: tuple[Diagnostic, ...]
-    silenced: tuple[Silenced, ...] = ()
+    silenced: tuple[SuppressedWarning, ...] = ()
 
 
 def validate(paths: Sequence[Path], *, output: str, contacts: bool = False) -> int:

@@ -18,7 +18,7 @@ from runner.contacts.contact import Row
 from runner.contacts.csv_header import MOST_COLUMNS
 from runner.contacts.csv_rows import csv_rows
 from runner.contacts.jsonl_rows import jsonl_rows
-from runner.contacts.places import SourceFolder
+from runner.contacts.source_folder import SourceFolder
 from runner.contacts.text_file import Notice
 from runner.errors import EmptySourceError, SourceContentError
 

@@ -88,7 +88,7 @@ class _Faults:
 
 
 @dataclass(slots=True)
-class _People:
+class _ListedKeys:
     """Whom one list names, each with the line that does."""
 
     phones: dict[str, int] = field(default_factory=dict)
@@ -175,14 +175,14 @@ class SuppressionLists:
             if not isinstance(declared, InlineSuppression)
         }
 
-    def _read_all(self, watch: _Watch = iter) -> list[_People]:
+    def _read_all(self, watch: _Watch = iter) -> list[_ListedKeys]:
         return [
             self._read(declared, position, watch(self._reader.rows(declared)))
             for position, declared in enumerate(self._declared)
         ]
 
-    def _read(self, declared: Suppression, position: int, rows_of_list: Iterator[Row]) -> _People:
-        people = _People()
+    def _read(self, declared: Suppression, position: int, rows_of_list: Iterator[Row]) -> _ListedKeys:
+        people = _ListedKeys()
         phone, key = _compile(declared.phone), _compile(declared.key)
         rows = 0
         for row in rows_of_list:
@@ -203,7 +203,7 @@ class SuppressionLists:
         return people
 
     def _enter(
-        self, people: _People, row: Row, phone: Template | None, key: Template | None
+        self, people: _ListedKeys, row: Row, phone: Template | None, key: Template | None
     ) -> _Fault | None:
         """Adds whom the row names; returns what is wrong with it, or None.
 

@@ -13,9 +13,9 @@ STOP_SECONDS = 300
 class ClockCheck:
     """Looks at the `Date` of every answer. `now` gives UTC Unix seconds."""
 
-    def __init__(self, now: Callable[[], float], listen: Callable[[Event], None]) -> None:
+    def __init__(self, now: Callable[[], float], on_event: Callable[[Event], None]) -> None:
         self._now = now
-        self._listen = listen
+        self._on_event = on_event
         self._warned = False
 
     def compare_database(self, ahead: float) -> None:
@@ -44,4 +44,4 @@ class ClockCheck:
             )
         if abs(ahead) > WARNING_SECONDS and not self._warned:
             self._warned = True
-            self._listen(ClockIsOff(seconds=ahead))
+            self._on_event(ClockIsOff(seconds=ahead))

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from runner.ledger.late_opt_outs import LateOptOut
-from runner.ledger.operators import Halt
+from runner.ledger.operators import PauseInfo
 from runner.ledger.states import CallState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Began:
+class RunBegan:
     """The ledger holds the plan, and calls go out from now on."""
 
 
@@ -86,7 +86,7 @@ class Waiting:
 class Paused:
     """An operator paused the campaign; nothing is sent until somebody resumes it, and the run waits."""
 
-    halt: Halt
+    pause_info: PauseInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class CallsLost:
 
 
 Event = (
-    Began
+    RunBegan
     | CallEnded
     | CallsMoved
     | CallsWithdrawn
@@ -126,7 +126,7 @@ Event = (
 )
 
 
-class Finish(StrEnum):
+class RunEnd(StrEnum):
     """Why an apply came to its end."""
 
     DONE = "done"

@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Callable
 
-from runner.dispatch.clock import AlarmClock
 from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.course import Course
 from runner.dispatch.events import CallsLost, Event, RunsShare
 from runner.dispatch.ledger_thread import LedgerThread
 from runner.dispatch.rate_limit import RateLimit
+from runner.dispatch.run_state import RunState
+from runner.dispatch.timer import Timer
 from runner.errors import CampaignHeldError, LedgerError, StoppedError
 from runner.ledger.call_queue import CallQueue
-from runner.ledger.claim import ForgetfulLedgerError
+from runner.ledger.claim import LedgerRolledBackError
 from runner.ledger.lease import RENEW_SECONDS, Lease, Renewal
-from runner.ledger.reach import Reach
+from runner.ledger.revision import LedgerRevision
 
 LOOK_SECONDS = 1
 """How often a run looks whether an operator forbids to send, also while requests are under way."""
@@ -28,12 +28,12 @@ class Heartbeat:
         queue: CallQueue,
         lease: Lease,
         ledger: LedgerThread,
-        clock: AlarmClock,
+        clock: Timer,
         clock_check: ClockCheck,
         rate: RateLimit,
-        noted: Callable[[Reach], None],
-        course: Course,
-        listen: Callable[[Event], None],
+        noted: Callable[[LedgerRevision], None],
+        run_state: RunState,
+        on_event: Callable[[Event], None],
     ) -> None:
         self._queue = queue
         self._lease = lease
@@ -42,8 +42,8 @@ class Heartbeat:
         self._clock_check = clock_check
         self._rate = rate
         self._noted = noted
-        self._course = course
-        self._listen = listen
+        self._run_state = run_state
+        self._on_event = on_event
         self.sharers = 1
         """The runs that send now, this one included."""
 
@@ -58,19 +58,19 @@ class Heartbeat:
         connection.
         """
         looks = 0
-        while self._course.error is None:
+        while self._run_state.error is None:
             await asyncio.sleep(LOOK_SECONDS)
             looks += 1
             try:
-                self._course.heed(await self._ledger.do(self._queue.standing))
+                self._run_state.update(await self._ledger.do(self._queue.campaign_state))
                 if looks * LOOK_SECONDS >= RENEW_SECONDS:
                     looks = 0
                     await self.renew()
-            except (CampaignHeldError, ForgetfulLedgerError, StoppedError) as error:
-                self._course.fail(error)
+            except (CampaignHeldError, LedgerRolledBackError, StoppedError) as error:
+                self._run_state.fail(error)
             except LedgerError as error:
                 if not self.holds():
-                    self._course.fail(error)
+                    self._run_state.fail(error)
 
     async def renew(self) -> None:
         """Raises LedgerError, and StoppedError where the clocks are too far apart."""
@@ -79,13 +79,13 @@ class Heartbeat:
         self._clock.follow(renewal.clock_ahead)
         self._rate.share(renewal.sharers)
         if renewal.buried:
-            self._listen(CallsLost(count=renewal.buried))
+            self._on_event(CallsLost(count=renewal.buried))
         if renewal.sharers != self.sharers:
             self.sharers = renewal.sharers
-            self._listen(RunsShare(runs=renewal.sharers))
+            self._on_event(RunsShare(runs=renewal.sharers))
 
     def _renew_and_note(self) -> Renewal:
         # In one go: a claim between the two would know of later attempts than the renewal did.
         renewal = self._lease.renew()
-        self._noted(renewal.reach)
+        self._noted(renewal.ledger_revision)
         return renewal

@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import unquote_plus
 
 from runner.insight.answers import MOST_SHOWN, one_line
-from runner.insight.outcome import Outcome, Refused, Stop, Uncertain
+from runner.insight.outcome import CampaignBlocked, Outcome, Refused, Uncertain
 from runner.planning.plan import CallRequest
 
 HIDDEN = "•••"
@@ -23,7 +23,7 @@ def redacted(outcome: Outcome, request: CallRequest) -> Outcome:
     Servers like to quote what they dislike; an error text must not carry numbers and names into logs.
     """
     match outcome:
-        case Refused() | Stop():
+        case Refused() | CampaignBlocked():
             return replace(outcome, error=redact(outcome.error, request))
         case Uncertain():
             return replace(

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-from runner.dispatch.clock import AlarmClock
-from runner.dispatch.course import Course
 from runner.dispatch.events import CallsMoved, Event
 from runner.dispatch.ledger_thread import LedgerThread
+from runner.dispatch.run_state import RunState
+from runner.dispatch.timer import Timer
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.late_calls import Reschedule
 from runner.planning.pace_limit import LATE_SECONDS
@@ -22,22 +22,22 @@ class Rescheduler:
         *,
         queue: CallQueue,
         ledger: LedgerThread,
-        clock: AlarmClock,
-        course: Course,
+        clock: Timer,
+        run_state: RunState,
         reschedule: Reschedule,
-        listen: Callable[[Event], None],
+        on_event: Callable[[Event], None],
     ) -> None:
         self._queue = queue
         self._ledger = ledger
         self._clock = clock
-        self._course = course
+        self._run_state = run_state
         self._reschedule = reschedule
-        self._listen = listen
+        self._on_event = on_event
 
     async def move_late(self) -> None:
         """The planned calls whose start lies LATE_SECONDS back."""
         moved = skipped = 0
-        while not self._course.stopping():
+        while not self._run_state.stopping():
             now = self._clock.now()
             more_moved, more_skipped = await self._ledger.do(
                 self._queue.reschedule_late, now - LATE_SECONDS, now, LATE_AT_ONCE, self._reschedule
@@ -56,4 +56,4 @@ class Rescheduler:
 
     def _report(self, moved: int, skipped: int) -> None:
         if moved or skipped:
-            self._listen(CallsMoved(moved=moved, skipped=skipped))
+            self._on_event(CallsMoved(moved=moved, skipped=skipped))

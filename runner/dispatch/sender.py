@@ -8,22 +8,22 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from runner.dispatch.clock import RECHECK_SECONDS, AlarmClock
+from runner.dispatch.attempt_results import FailureStreak, attempt_result
 from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.course import Course
 from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn, Event
+from runner.dispatch.exclusion_check import ExclusionCheck
 from runner.dispatch.heartbeat import Heartbeat
 from runner.dispatch.ledger_thread import LedgerThread
 from runner.dispatch.rate_limit import RateLimit
-from runner.dispatch.recorder import Recorder
 from runner.dispatch.redaction import redacted
 from runner.dispatch.rescheduler import Rescheduler
-from runner.dispatch.results import Strikes, ending_of
-from runner.dispatch.wishes import Wishes
+from runner.dispatch.result_batches import ResultBatches
+from runner.dispatch.run_state import RunState
+from runner.dispatch.timer import RECHECK_SECONDS, Timer
 from runner.errors import LedgerError, RunnerError, StoppedError
-from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Stop, Uncertain, judge
+from runner.insight.outcome import Accepted, CampaignBlocked, Exchange, NotSent, Outcome, Uncertain, classify
 from runner.ledger.call_queue import CallQueue
-from runner.ledger.claim import Claim, Ending, ForgetfulLedgerError, LostClaimError
+from runner.ledger.claim import AttemptResult, Claim, LedgerRolledBackError, LostClaimError
 from runner.ledger.states import CallState
 from runner.planning.pace_limit import LATE_SECONDS
 
@@ -49,14 +49,14 @@ class Sender:
         ledger: LedgerThread,
         heartbeat: Heartbeat,
         post: Post,
-        clock: AlarmClock,
+        clock: Timer,
         clock_check: ClockCheck,
         rate: RateLimit,
         max_in_flight: int,
-        wishes: Wishes,
+        exclusion_check: ExclusionCheck,
         rescheduler: Rescheduler,
-        course: Course,
-        listen: Callable[[Event], None],
+        run_state: RunState,
+        on_event: Callable[[Event], None],
     ) -> None:
         self._queue = queue
         self._ledger = ledger
@@ -66,18 +66,18 @@ class Sender:
         self._clock_check = clock_check
         self._rate = rate
         self._max_in_flight = max_in_flight
-        self._wishes = wishes
+        self._exclusion_check = exclusion_check
         self._rescheduler = rescheduler
-        self._course = course
-        self._listen = listen
-        self._strikes = Strikes()
+        self._run_state = run_state
+        self._on_event = on_event
+        self._failure_streak = FailureStreak()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._failures_to_reach = 0
         self.not_before = 0.0
         """Nothing is sent before (UTC Unix seconds)."""
         self.held_until = 0.0
         """Nothing can be sent before: the pace has no room, or a suppression list cannot be read."""
-        self._recorder = Recorder(
+        self._result_batches = ResultBatches(
             lambda ended: self._ledger.do(self._queue.finish_together, ended, self._clock.now())
         )
 
@@ -88,21 +88,21 @@ class Sender:
 
     async def send_what_is_due(self) -> None:
         """Claims and sends until nothing is due, the limit is reached or the run is to stop."""
-        while not self._course.stopping() and self._clock.now() >= self.not_before:
+        while not self._run_state.stopping() and self._clock.now() >= self.not_before:
             if self._room() == 0:
-                self._course.wake.clear()
-                await self._course.wake.wait()
+                self._run_state.wake.clear()
+                await self._run_state.wake.wait()
                 continue
             pause = self._rate.wait(time.monotonic())
             if pause:
                 await self._pause(pause)
                 continue
-            await self._wishes.withdraw()
-            if self._wishes.on_hold:
+            await self._exclusion_check.withdraw()
+            if self._exclusion_check.on_hold:
                 self.held_until = self._clock.now() + RECHECK_SECONDS
                 return
             # Reading long lists takes a while, in which the run may have been told to stop.
-            if self._course.stopping():
+            if self._run_state.stopping():
                 return
             claims, more = await self._claim()
             await self._send_the_wanted(claims)
@@ -128,7 +128,7 @@ class Sender:
         claims = claimed.claims
         self._rate.spend(monotonic, len(claims))
         # Nobody claims from a campaign that is paused.
-        self._course.may_send = self._course.may_send or bool(claims)
+        self._run_state.may_send = self._run_state.may_send or bool(claims)
         if claimed.crowded_out:
             await self._rescheduler.move(claimed.crowded_out)
         self.held_until = claimed.held_until or 0.0
@@ -136,18 +136,18 @@ class Sender:
         return claims, looked_at == most and claimed.held_until is None
 
     async def _send_the_wanted(self, claims: Sequence[Claim]) -> None:
-        unwanted = self._wishes.against(claims)
+        excluded_now = self._exclusion_check.against(claims)
         for claim in claims:
-            if claim.call not in unwanted:
+            if claim.call not in excluded_now:
                 self._start(claim)
         for claim in claims:
-            if claim.call in unwanted:
-                await self._give_back(claim, unwanted[claim.call])
+            if claim.call in excluded_now:
+                await self._give_back(claim, excluded_now[claim.call])
 
     async def _give_back(self, claim: Claim, reason: str) -> None:
-        ending = Ending(state=CallState.SKIPPED, reason=reason)
+        ending = AttemptResult(state=CallState.SKIPPED, reason=reason)
         await self._ledger.do(self._queue.finish, claim, ending, self._clock.now())
-        self._listen(CallsWithdrawn(count=1))
+        self._on_event(CallsWithdrawn(count=1))
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._send(claim))
@@ -157,18 +157,18 @@ class Sender:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._course.fail(error)
+            self._run_state.fail(error)
         # What lands in between changes nothing: the loop waits for room, for the last one or for its alarm.
         if self._room() == 1 or not self._in_flight:
-            self._course.wake.set()
+            self._run_state.wake.set()
 
     async def _send(self, claim: Claim) -> None:
         exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
-        outcome = redacted(judge(exchange), claim.request)
-        ending = await self._record(claim, ending_of(outcome))
+        outcome = redacted(classify(exchange), claim.request)
+        ending = await self._record(claim, attempt_result(outcome))
         if isinstance(outcome, Accepted) and ending.state is CallState.UNCERTAIN:
             outcome = Uncertain(reason=ending.reason, status=ending.http_status, body="")
-        self._listen(
+        self._on_event(
             CallEnded(
                 key=claim.key,
                 ref=claim.ref,
@@ -186,14 +186,14 @@ class Sender:
         self._check_time(claim)
         if not self._heartbeat.holds():
             raise NotAllowedError("this process stood still, and another may have taken the call over")
-        if self._course.error is not None:
+        if self._run_state.error is not None:
             raise NotAllowedError("the run was stopped before it could be sent")
-        if not self._course.may_send:
+        if not self._run_state.may_send:
             raise NotAllowedError("an operator paused or canceled the campaign before it could be sent")
-        unwanted = self._wishes.why_not(claim)
-        if unwanted:
-            raise NotAllowedError(f"it is not wanted any more: {unwanted}")
-        if self._wishes.on_hold:
+        excluded_now = self._exclusion_check.why_not(claim)
+        if excluded_now:
+            raise NotAllowedError(f"it is not wanted any more: {excluded_now}")
+        if self._exclusion_check.on_hold:
             raise NotAllowedError("a suppression list cannot be read")
 
     def _check_time(self, claim: Claim) -> None:
@@ -206,31 +206,31 @@ class Sender:
             pace.ask_for_more_lead()
         raise NotAllowedError("its time passed before it could be sent")
 
-    async def _record(self, claim: Claim, ending: Ending) -> Ending:
+    async def _record(self, claim: Claim, ending: AttemptResult) -> AttemptResult:
         """Tries again where the ledger fails, as while its server starts anew."""
         for pause in _PAUSES_OF_THE_LEDGER_SECONDS:
             try:
-                return await self._recorder.record(claim, ending)
-            except (LostClaimError, ForgetfulLedgerError):
+                return await self._result_batches.record(claim, ending)
+            except (LostClaimError, LedgerRolledBackError):
                 raise
             except LedgerError:
                 await asyncio.sleep(pause)
-        return await self._recorder.record(claim, ending)
+        return await self._result_batches.record(claim, ending)
 
     def _react(self, outcome: Outcome) -> None:
-        if isinstance(outcome, Stop):
+        if isinstance(outcome, CampaignBlocked):
             raise StoppedError(
                 f"Insight answered {outcome.status} and the campaign cannot go on: {outcome.error}",
                 hint=outcome.advice,
             )
-        self._strikes.count(outcome)
+        self._failure_streak.count(outcome)
         if not isinstance(outcome, NotSent):
             self._failures_to_reach = 0
             return
         if not outcome.prevented:
             self._back_off(outcome.reason)
         # It is due again.
-        self._course.wake.set()
+        self._run_state.wake.set()
 
     def _back_off(self, reason: str) -> None:
         """Waits longer after each failure to reach Insight, with jitter against marching in step."""
@@ -241,12 +241,12 @@ class Sender:
         self._failures_to_reach += 1
         seconds = longest * random.uniform(0.5, 1)  # noqa: S311 - spreads load; guards no secret
         self.not_before = now + seconds
-        self._listen(BackingOff(reason=reason, seconds=seconds))
+        self._on_event(BackingOff(reason=reason, seconds=seconds))
 
     async def _pause(self, seconds: float) -> None:
         """Sleeps, but not through a request to stop."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not self._course.stopping():
-                    self._course.wake.clear()
-                    await self._course.wake.wait()
+                while not self._run_state.stopping():
+                    self._run_state.wake.clear()
+                    await self._run_state.wake.wait()

@@ -58,7 +58,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class CampaignBlocked:
     """Nothing in this campaign can succeed until a person acts; this call was not queued."""
 
     status: int
@@ -84,10 +84,10 @@ class Uncertain:
     call_ids: tuple[str, ...] = ()
 
 
-Outcome = Accepted | Refused | Stop | NotSent | Uncertain
+Outcome = Accepted | Refused | CampaignBlocked | NotSent | Uncertain
 
 
-def judge(exchange: Exchange) -> Outcome:
+def classify(exchange: Exchange) -> Outcome:
     """The one meaning of an exchange; what is not documented is uncertain, and so is what contradicts itself.
 
     An answer that holds a call_id never counts as "not queued", whatever its status.
@@ -95,13 +95,13 @@ def judge(exchange: Exchange) -> Outcome:
     if not exchange.sent:
         return NotSent(reason=exchange.problem, prevented=exchange.prevented)
     call_ids = call_ids_in(exchange.headers, exchange.body, is_whole=exchange.status is not None)
-    outcome = _judge_answer(exchange)
+    outcome = _classify_answer(exchange)
     match outcome:
         case Accepted() if len(call_ids) == 1:
             return outcome
         case Uncertain():
             return replace(outcome, call_ids=call_ids)
-        case Refused() | Stop() if not call_ids:
+        case Refused() | CampaignBlocked() if not call_ids:
             return outcome
     what = "several call_ids" if isinstance(outcome, Accepted) else "a call_id, as if the call were queued"
     return Uncertain(
@@ -112,17 +112,17 @@ def judge(exchange: Exchange) -> Outcome:
     )
 
 
-def _judge_answer(exchange: Exchange) -> Outcome:
+def _classify_answer(exchange: Exchange) -> Outcome:
     """What the status and the form of the answer say."""
     if exchange.status is None:
         return Uncertain(reason=exchange.problem, status=None, body=excerpt(exchange.body))
     if exchange.status == OK:
-        return _judge_success(exchange)
+        return _classify_success(exchange)
     error = error_text(exchange.headers, exchange.body)
     if exchange.status == BAD_REQUEST:
         return Refused(error=error or "Insight gave no reason")
     if exchange.status in _ADVICE:
-        return Stop(
+        return CampaignBlocked(
             status=exchange.status,
             error=error or "Insight gave no reason",
             advice=_ADVICE[exchange.status],
@@ -134,7 +134,7 @@ def _judge_answer(exchange: Exchange) -> Outcome:
     )
 
 
-def _judge_success(exchange: Exchange) -> Accepted | Uncertain:
+def _classify_success(exchange: Exchange) -> Accepted | Uncertain:
     try:
         answer = read_queue_answer(exchange.headers, exchange.body)
     except UnreadableError as error:

@@ -22,22 +22,22 @@ from sqlalchemy import (
 )
 
 from runner.errors import LedgerError
-from runner.ledger import endings, late_calls, late_opt_outs
-from runner.ledger.claim import Claim, Claimed, Ending, LostClaimError, forgetful
+from runner.ledger import attempt_results, late_calls, late_opt_outs
+from runner.ledger.claim import AttemptResult, Claim, Claimed, LostClaimError, ledger_rolled_back
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.lease import declared_dead
-from runner.ledger.operators import CampaignStanding, Halt, halt
+from runner.ledger.operators import CampaignState, PauseInfo, pause_info
 from runner.ledger.rows import call_request, some_at_a_time
 from runner.ledger.sent_starts import SentStarts
 from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, campaigns, runs
-from runner.ledger.trail import Move, give_up, record_transitions
+from runner.ledger.transitions import Transition, record_transitions, skip_calls
 from runner.planning.pace_limit import PaceLimit
 
 # Statements are made once: building one costs more than running it.
 _MAY_CLAIM = (
     select(
-        campaigns.c.standing,
+        campaigns.c.state,
         campaigns.c.survey_id,
         campaigns.c.instance_id,
         select(runs.c.ended_at).where(runs.c.id == bindparam("mine")).scalar_subquery().label("ended_at"),
@@ -82,10 +82,10 @@ _NEWEST_INTENT = select(func.max(attempts.c.id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class QueueStatus:
     """What operators allow at this moment, and when the next planned call is to be sent; None for no call."""
 
-    standing: CampaignStanding
+    state: CampaignState
     next_due: int | None
 
 
@@ -129,8 +129,8 @@ class CallQueue:
             .with_for_update(skip_locked=True)
         )
         next_due = select(calls.c.queue_at).where(*self._open).order_by(calls.c.queue_at).limit(1)
-        self._standing = select(campaigns.c.standing).where(campaigns.c.name == self._campaign)
-        self._outlook = select(campaigns.c.standing, next_due.scalar_subquery().label("next_due")).where(
+        self._campaign_state = select(campaigns.c.state).where(campaigns.c.name == self._campaign)
+        self._queue_status = select(campaigns.c.state, next_due.scalar_subquery().label("next_due")).where(
             campaigns.c.name == self._campaign
         )
 
@@ -161,7 +161,7 @@ class CallQueue:
         campaign = connection.execute(ask, {"mine": self._run, "of_campaign": self._campaign}).one()
         if campaign.ended_at is not None:
             raise declared_dead()
-        if campaign.standing != CampaignStanding.ACTIVE:
+        if campaign.state != CampaignState.ACTIVE:
             return Claimed()
         due = connection.execute(self._due, {"moment": now, "start_after": start_after, "most": most})
         claims = [_claim(row, campaign.survey_id, campaign.instance_id) for row in due.mappings()]
@@ -169,29 +169,29 @@ class CallQueue:
             return Claimed(claims=claims)
         return self._starts.choose(connection, claims, now)
 
-    def finish(self, claim: Claim, ending: Ending, now: float) -> Ending:
+    def finish(self, claim: Claim, ending: AttemptResult, now: float) -> AttemptResult:
         """Records how the attempt ended, and returns the ending as recorded. Recording it again does nothing.
 
         Raises LostClaimError when somebody settled the call meanwhile and the ending proves nothing else, and
         ForgetfulLedgerError, after recording it, when the ledger does not know the claim any more.
         """
         with self._engine.begin() as connection:
-            recorded, forgotten = endings.record(connection, self._run, claim, ending, now)
+            recorded, forgotten = attempt_results.record(connection, self._run, claim, ending, now)
         if forgotten:
-            raise forgetful()
+            raise ledger_rolled_back()
         self._release_unsent([(claim, recorded)])
         return recorded
 
     def finish_together(
-        self, ended: Sequence[tuple[Claim, Ending]], now: float
-    ) -> list[Ending | LedgerError]:
+        self, ended: Sequence[tuple[Claim, AttemptResult]], now: float
+    ) -> list[AttemptResult | LedgerError]:
         """Does for each what `finish` does, in one commit where nothing is special about them.
 
         Returns for each, in order, the ending as recorded, or the error that `finish` raises.
         """
         try:
             with self._engine.begin() as connection:
-                endings.record_together(connection, self._run, ended, now)
+                attempt_results.record_together(connection, self._run, ended, now)
         except LedgerError:
             # What one of them broke for all is found when each is tried alone.
             return [self._finish_alone(claim, ending, now) for claim, ending in ended]
@@ -236,7 +236,7 @@ class CallQueue:
     def skip(self, reasons: Mapping[int, str], now: float) -> None:
         """Gives up planned calls, each with its reason, all or none."""
         with self._engine.begin() as connection:
-            give_up(connection, run=self._run, reasons=reasons, at=now)
+            skip_calls(connection, run=self._run, reasons=reasons, at=now)
 
     def waiting_people(self) -> list[tuple[int, str, str]]:
         """(call, contact key, E.164 number) of every call that is still planned."""
@@ -244,25 +244,25 @@ class CallQueue:
         with self._engine.begin() as connection:
             return [(row.id, row.contact, row.phone) for row in connection.execute(query)]
 
-    def outlook(self) -> Outlook:
+    def queue_status(self) -> QueueStatus:
         with self._engine.begin() as connection:
-            row = connection.execute(self._outlook).one()
-        return Outlook(standing=CampaignStanding(row.standing), next_due=row.next_due)
+            row = connection.execute(self._queue_status).one()
+        return QueueStatus(state=CampaignState(row.state), next_due=row.next_due)
 
-    def standing(self) -> CampaignStanding:
+    def campaign_state(self) -> CampaignState:
         """What operators allow at this moment."""
         with self._engine.begin() as connection:
-            return CampaignStanding(connection.execute(self._standing).scalar_one())
+            return CampaignState(connection.execute(self._campaign_state).scalar_one())
 
     def note_late_opt_outs(self, match: late_opt_outs.Match, now: float) -> list[LateOptOut]:
         """Keeps and returns the calls to people whom `match` names that Insight may dial yet."""
         with self._engine.begin() as connection:
             return late_opt_outs.note(connection, self._campaign, match, now)
 
-    def halt(self) -> Halt | None:
+    def pause_info(self) -> PauseInfo | None:
         """What holds the campaign up, and since when; None where nothing does."""
         with self._engine.begin() as connection:
-            return halt(connection, self._campaign)
+            return pause_info(connection, self._campaign)
 
     def others_are_sending(self) -> bool:
         """Whether a run beside this one has calls under way, which may yet come back unsent."""
@@ -274,7 +274,7 @@ class CallQueue:
         with self._engine.begin() as connection:
             return not self._only_own and connection.scalar(query.limit(1)) is not None
 
-    def _release_unsent(self, ended: Sequence[tuple[Claim, Ending]]) -> None:
+    def _release_unsent(self, ended: Sequence[tuple[Claim, AttemptResult]]) -> None:
         """Their starts are free again for other calls."""
         if self._starts is None:
             return
@@ -282,7 +282,7 @@ class CallQueue:
             if ending.state in {CallState.PLANNED, CallState.SKIPPED}:
                 self._starts.release(claim)
 
-    def _finish_alone(self, claim: Claim, ending: Ending, now: float) -> Ending | LedgerError:
+    def _finish_alone(self, claim: Claim, ending: AttemptResult, now: float) -> AttemptResult | LedgerError:
         try:
             return self.finish(claim, ending, now)
         except LedgerError as error:
@@ -304,7 +304,7 @@ class CallQueue:
             if connection.execute(_CLAIM, mine).rowcount != len(some):
                 raise LostClaimError("a call was claimed by somebody else at the same moment")
             connection.execute(_INTEND, {"of_calls": some})
-        moves = [Move(claim.call, CallState.PLANNED, CallState.SENDING, "claimed") for claim in claims]
+        moves = [Transition(claim.call, CallState.PLANNED, CallState.SENDING, "claimed") for claim in claims]
         record_transitions(connection, moves, run=self._run, at=now)
         newest: int = connection.execute(_NEWEST_INTENT).scalar_one()
         return newest

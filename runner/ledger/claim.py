@@ -38,7 +38,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class AttemptResult:
     """How an attempt ended: the call's next state, and what is known of it."""
 
     state: CallState
@@ -52,12 +52,12 @@ class LostClaimError(LedgerError):
     """Somebody else settled the call since it was claimed; nothing was written."""
 
 
-class ForgetfulLedgerError(LedgerError):
+class LedgerRolledBackError(LedgerError):
     """The ledger does not know what this run committed: it went back in time."""
 
 
-def forgetful() -> ForgetfulLedgerError:
-    return ForgetfulLedgerError(
+def ledger_rolled_back() -> LedgerRolledBackError:
+    return LedgerRolledBackError(
         "the ledger has forgotten what was committed to it: an old copy was put back, or a standby took over",
         hint="bring the newest ledger back before anything is sent again; `runner doctor` looks at it",
     )

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, or_, select
 
 from runner.errors import LedgerError
 from runner.ledger.lease import database_now
-from runner.ledger.recovery import LOST
+from runner.ledger.orphaned_calls import LOST
 from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, runs
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, Text, cast, func, select
 
-from runner.ledger.states import CallState, standing
+from runner.ledger.states import CallState, availability
 from runner.ledger.tables import calls
 from runner.planning.plan import CallRequest, KnownCall, Metadata
 
@@ -70,7 +70,7 @@ def _known_call(row: Sequence[Any]) -> KnownCall:
         key=contact,
         phone=phone,
         round=round_,
-        standing=standing(CallState(state)),
+        availability=availability(CallState(state)),
         timezones=_zones(zones),
         start_timestamp=start,
         end_timestamp=end,

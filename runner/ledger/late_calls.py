@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select
 
 from runner.ledger.states import CallState
 from runner.ledger.tables import calls, transitions
-from runner.ledger.trail import give_up
+from runner.ledger.transitions import skip_calls
 from runner.planning.plan import Slot, WaitingCall
 
 Reschedule = Callable[[Sequence[WaitingCall], Sequence[int], float], Mapping[int, Slot | None]]
@@ -46,7 +46,7 @@ class LateCalls:
         lost = [call for call, slot in slots.items() if slot is None]
         self._move(moved)
         reasons = dict.fromkeys(lost, "late, and no time is left in its windows")
-        give_up(self._connection, run=self._run, reasons=reasons, at=self._now)
+        skip_calls(self._connection, run=self._run, reasons=reasons, at=self._now)
         return len(moved), len(lost)
 
     def _late(self, which: tuple[ColumnElement[bool], ...], most: int) -> list[WaitingCall]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, func, select, update
 
 from runner.errors import CampaignHeldError
-from runner.ledger.reach import Reach, reach
-from runner.ledger.recovery import bury_dead_runs
+from runner.ledger.orphaned_calls import mark_orphaned_calls
+from runner.ledger.revision import LedgerRevision, ledger_revision
 from runner.ledger.tables import campaigns, runs
 
 LEASE_SECONDS = 15
@@ -34,7 +34,7 @@ class Renewal:
     """How many runs send from this ledger for the same account now, this one included."""
     buried: int
     """How many calls were found that a dead run was sending: they are uncertain now."""
-    reach: Reach
+    ledger_revision: LedgerRevision
     """How far the ledger's memory reaches."""
 
 
@@ -65,11 +65,13 @@ class Lease:
             )
             if renewed.rowcount != 1:
                 raise declared_dead()
-            buried = bury_dead_runs(connection, self._campaign, now, alone=self._alone, survivor=self._run)
+            buried = mark_orphaned_calls(
+                connection, self._campaign, now, alone=self._alone, survivor=self._run
+            )
             sharers = self._sharers(connection, now)
-            reached = reach(connection)
+            reached = ledger_revision(connection)
         self._renewed_at = asked_at
-        return Renewal(clock_ahead=now - local, sharers=sharers, buried=buried, reach=reached)
+        return Renewal(clock_ahead=now - local, sharers=sharers, buried=buried, ledger_revision=reached)
 
     def holds(self) -> bool:
         """Whether the run may still send, as far as this process can know by itself."""

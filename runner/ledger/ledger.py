@@ -11,7 +11,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from runner.errors import LedgerError
-from runner.ledger import late_opt_outs, recovery, store
+from runner.ledger import late_opt_outs, orphaned_calls, store
 from runner.ledger.holder import hold, holder
 from runner.ledger.known_calls import LedgerCalls
 from runner.ledger.late_opt_outs import LateOptOut
@@ -26,7 +26,7 @@ from runner.planning.plan import History, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runner:
+class RunProcess:
     """The process that sends."""
 
     host: str
@@ -128,7 +128,7 @@ class Ledger:
         self,
         binding: Binding,
         plan: Plan,
-        runner: Runner,
+        runner: RunProcess,
         now: float,
         *,
         watch: Watch = iter,
@@ -147,7 +147,7 @@ class Ledger:
             self._bind(connection, binding, now)
             before = _stamp(connection, binding.campaign)
             wait_for_renewals(connection, binding.campaign)
-            self._bury_dead_runs(connection, binding.campaign)
+            self._mark_orphaned_calls(connection, binding.campaign)
             others = [] if self.alone else live_runs(connection, binding.campaign)
             if others:
                 check_same_campaign(others, runner.campaign_digest, limited=runner.limited)
@@ -192,13 +192,13 @@ class Ledger:
                 .values(ended_at=now, ending=ending)
             )
 
-    def bury_dead_runs(self, campaign: str) -> int:
+    def mark_orphaned_calls(self, campaign: str) -> int:
         """Marks as uncertain every call that a run was sending when it died; returns how many.
 
         With an SQLite ledger only for the one who holds the campaign: nobody else may be sending.
         """
         with self.engine.begin() as connection:
-            return self._bury_dead_runs(connection, campaign)
+            return self._mark_orphaned_calls(connection, campaign)
 
     def is_sending(self, campaign: str) -> bool:
         """Whether calls are under way whose end is not known yet."""
@@ -226,8 +226,10 @@ class Ledger:
         with self.engine.begin() as connection:
             return describe_runs(live_runs(connection, campaign))
 
-    def _bury_dead_runs(self, connection: Connection, campaign: str) -> int:
-        return recovery.bury_dead_runs(connection, campaign, database_now(connection), alone=self.alone)
+    def _mark_orphaned_calls(self, connection: Connection, campaign: str) -> int:
+        return orphaned_calls.mark_orphaned_calls(
+            connection, campaign, database_now(connection), alone=self.alone
+        )
 
     @staticmethod
     def _bound(connection: Connection, campaign: str) -> RowMapping | None:
@@ -280,7 +282,7 @@ class Ledger:
 
 
 def _insert_run(
-    connection: Connection, campaign: str, plan_id: str, runner: Runner, now: float, session: int | None
+    connection: Connection, campaign: str, plan_id: str, runner: RunProcess, now: float, session: int | None
 ) -> int:
     """Without a session that it joins, the run begins one of its own."""
     run: int = connection.execute(

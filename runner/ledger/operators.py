@@ -14,10 +14,10 @@ from runner.ledger.decided_calls import RESOLVE, RETRY, Rows, all_calls, named_c
 from runner.ledger.rows import some_at_a_time
 from runner.ledger.states import PROBLEMS, CallState
 from runner.ledger.tables import actions, attempts, calls, campaigns, transitions
-from runner.ledger.trail import record_transition
+from runner.ledger.transitions import record_transition
 
 
-class CampaignStanding(StrEnum):
+class CampaignState(StrEnum):
     """What operators allow. It lasts over restarts."""
 
     ACTIVE = "active"
@@ -43,37 +43,37 @@ _RESOLVED_STATE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Halt:
+class PauseInfo:
     """An operator paused or canceled a campaign: `by` whom (user@host), `at` when in UTC Unix seconds."""
 
     campaign: str
-    standing: CampaignStanding
+    state: CampaignState
     at: float
     by: str
 
 
-_HALTED_BY_VERB = {CampaignStanding.PAUSED: "pause", CampaignStanding.CANCELED: "cancel"}
+_HALTED_BY_VERB = {CampaignState.PAUSED: "pause", CampaignState.CANCELED: "cancel"}
 
 
-def halt(connection: Connection, campaign: str) -> Halt | None:
+def pause_info(connection: Connection, campaign: str) -> PauseInfo | None:
     """What holds the campaign up; None where nothing does, or the ledger does not know it."""
-    standing = connection.scalar(select(campaigns.c.standing).where(campaigns.c.name == campaign))
-    if standing is None or standing == CampaignStanding.ACTIVE:
+    state = connection.scalar(select(campaigns.c.state).where(campaigns.c.name == campaign))
+    if state is None or state == CampaignState.ACTIVE:
         return None
-    standing = CampaignStanding(standing)
+    state = CampaignState(state)
     act = connection.execute(
         select(actions.c.at, actions.c.actor)
-        .where(actions.c.campaign == campaign, actions.c.verb == _HALTED_BY_VERB[standing])
+        .where(actions.c.campaign == campaign, actions.c.verb == _HALTED_BY_VERB[state])
         .order_by(actions.c.id.desc())
         .limit(1)
     ).one()
-    return Halt(campaign=campaign, standing=standing, at=act.at, by=act.actor)
+    return PauseInfo(campaign=campaign, state=state, at=act.at, by=act.actor)
 
 
 def refuse_if_canceled(connection: Connection, campaign: str) -> None:
     """Raises LedgerError when an operator canceled the campaign: that is final."""
-    found = halt(connection, campaign)
-    if found is not None and found.standing is CampaignStanding.CANCELED:
+    found = pause_info(connection, campaign)
+    if found is not None and found.state is CampaignState.CANCELED:
         day = datetime.fromtimestamp(found.at, UTC)
         raise LedgerError(
             f"campaign {campaign} was canceled, which is final (by {found.by}, {day:%Y-%m-%d %H:%M} UTC)",
@@ -98,15 +98,15 @@ class Operators:
         self._engine = engine
         self._actor = actor
 
-    def pause(self, campaign: str, now: float) -> Halt | None:
+    def pause(self, campaign: str, now: float) -> PauseInfo | None:
         """Nothing more is claimed from now on. Of a campaign that is paused already nothing changes, and
         that pause is returned. Raises LedgerError for a cancelled campaign.
         """
         with self._engine.begin() as connection:
             refuse_if_canceled(connection, campaign)
-            earlier = halt(connection, campaign)
+            earlier = pause_info(connection, campaign)
             if earlier is None:
-                self._stand(connection, campaign, CampaignStanding.PAUSED, "pause", now)
+                self._stand(connection, campaign, CampaignState.PAUSED, "pause", now)
         return earlier
 
     def resume(self, campaign: str, now: float) -> bool:
@@ -115,9 +115,9 @@ class Operators:
         """
         with self._engine.begin() as connection:
             refuse_if_canceled(connection, campaign)
-            if halt(connection, campaign) is None:
+            if pause_info(connection, campaign) is None:
                 return False
-            self._stand(connection, campaign, CampaignStanding.ACTIVE, "resume", now)
+            self._stand(connection, campaign, CampaignState.ACTIVE, "resume", now)
             return True
 
     def cancel(self, campaign: str, now: float) -> int:
@@ -127,15 +127,15 @@ class Operators:
         """
         reason = f"canceled by {self._actor}"
         with self._engine.begin() as connection:
-            earlier = halt(connection, campaign)
-            if earlier is None or earlier.standing is not CampaignStanding.CANCELED:
-                self._stand(connection, campaign, CampaignStanding.CANCELED, "cancel", now)
+            earlier = pause_info(connection, campaign)
+            if earlier is None or earlier.state is not CampaignState.CANCELED:
+                self._stand(connection, campaign, CampaignState.CANCELED, "cancel", now)
             withdrawn = connection.execute(
                 update(calls)
                 .where(calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
                 .values(state=CallState.SKIPPED, reason=reason, updated_at=now)
             ).rowcount
-            connection.execute(self._trail_of_cancel(campaign, reason, now))
+            connection.execute(self._record_cancel(campaign, reason, now))
         return withdrawn
 
     def note(self, campaign: str, verb: str, detail: str, now: float) -> None:
@@ -238,7 +238,7 @@ class Operators:
             Decided(key=row.contact, ref=row.ref, intended_at=row.intended_at, after=after) for row in rows
         ]
 
-    def _trail_of_cancel(self, campaign: str, reason: str, now: float) -> Insert:
+    def _record_cancel(self, campaign: str, reason: str, now: float) -> Insert:
         """One statement for all: there may be a million, and nobody else may write meanwhile."""
         moved = {
             "call": calls.c.id,
@@ -276,9 +276,9 @@ class Operators:
             )
 
     def _stand(
-        self, connection: Connection, campaign: str, standing: CampaignStanding, verb: str, now: float
+        self, connection: Connection, campaign: str, state: CampaignState, verb: str, now: float
     ) -> None:
-        connection.execute(update(campaigns).where(campaigns.c.name == campaign).values(standing=standing))
+        connection.execute(update(campaigns).where(campaigns.c.name == campaign).values(state=state))
         self._keep(connection, campaign, verb, "", now)
 
     def _keep(self, connection: Connection, campaign: str, verb: str, detail: str, now: float) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, and_, func, select
 
 from runner.ledger import late_opt_outs
 from runner.ledger.late_opt_outs import LateOptOut
-from runner.ledger.operators import Halt, halt
+from runner.ledger.operators import PauseInfo, pause_info
 from runner.ledger.states import PROBLEMS, CallState
 from runner.ledger.tables import attempts, calls, campaigns, runs
 
@@ -43,7 +43,7 @@ class Overview:
     next_due: int | None
     queued_last_minute: int
     problems: tuple[Problem, ...]
-    halt: Halt | None
+    pause_info: PauseInfo | None
     """Whether an operator paused or canceled it."""
     origin: str
     """The API it was first applied at; empty where the ledger does not know the campaign."""
@@ -69,7 +69,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
     """
     mine = calls.c.campaign == campaign
     with engine.begin() as connection:
-        halted = halt(connection, campaign)
+        halted = pause_info(connection, campaign)
         bound = connection.execute(
             select(campaigns.c.origin, campaigns.c.account, campaigns.c.repository).where(
                 campaigns.c.name == campaign
@@ -136,7 +136,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
         ),
         late_opt_outs=opted_out,
         unacknowledged=unacknowledged or 0,
-        halt=halted,
+        pause_info=halted,
         origin=bound.origin if bound else "",
         account=bound.account if bound else "",
         repository=bound.repository if bound else {},

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Text, cast, func, insert, literal, select, update
 
 from runner.errors import CampaignHeldError, LedgerError
-from runner.ledger.first_load import first_load
+from runner.ledger.bulk_load import bulk_load
 from runner.ledger.rows import call_request, some_at_a_time, write_many
 from runner.ledger.states import CallState
 from runner.ledger.tables import LIVE, calls, runs, transitions
-from runner.ledger.trail import Move, record_transitions
+from runner.ledger.transitions import Transition, record_transitions
 from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal
 
 _SAID = PlannedCall._fields.index("change_name")
@@ -74,11 +74,11 @@ class PlanEntry:
             self._free_phones(plan.calls)
             for some in some_at_a_time(self._watch(plan.calls)):
                 self._write_over(some)
-            self._trace_new_calls(newest)
+            self._record_new_calls(newest)
         else:
-            with first_load(self._connection, calls, transitions):
+            with bulk_load(self._connection, calls, transitions):
                 self._insert(self._watch(plan.calls))
-                self._trace_new_calls(newest)
+                self._record_new_calls(newest)
 
     def join(self, plan: Plan, others: str) -> None:
         """Takes away what this plan no longer wants; the rest must be what the `others` carry out already.
@@ -99,7 +99,7 @@ class PlanEntry:
             rows = self._rows([call.key for call in planned])
             different += sum(_differs(call, rows.get((call.key, call.round)), plan.as_of) for call in planned)
             if not different:
-                self._take_over(
+                self._adopt_calls(
                     [call for call in planned if _is_left(rows[call.key, call.round], together)], rows
                 )
         if different:
@@ -122,11 +122,11 @@ class PlanEntry:
         """The newest row of each of these contacts and each round, in whatever state."""
         return self._found(select(calls).where(calls.c.contact.in_(contacts)))
 
-    def _standing_rows(self, contacts: Sequence[str]) -> Mapping[tuple[str, int], RowMapping]:
+    def _replaceable_rows(self, contacts: Sequence[str]) -> Mapping[tuple[str, int], RowMapping]:
         """Those that a plan may write over, less what it says itself."""
-        return self._standing(_PLACE_AND_TIME.where(calls.c.contact.in_(contacts)))
+        return self._replaceable(_PLACE_AND_TIME.where(calls.c.contact.in_(contacts)))
 
-    def _standing(self, query: Select[Any]) -> Mapping[tuple[str, int], RowMapping]:
+    def _replaceable(self, query: Select[Any]) -> Mapping[tuple[str, int], RowMapping]:
         # Chosen here: SQLite would take the state for more telling than the contact, and read all calls.
         return {place: row for place, row in self._found(query).items() if row["state"] in _STANDING}
 
@@ -138,7 +138,7 @@ class PlanEntry:
 
     def _withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
         for some in some_at_a_time(withdrawals):
-            rows = self._standing_rows([withdrawal.key for withdrawal in some])
+            rows = self._replaceable_rows([withdrawal.key for withdrawal in some])
             for withdrawal in some:
                 row = rows.get((withdrawal.key, withdrawal.round))
                 if row is None or row["state"] != CallState.PLANNED:
@@ -151,7 +151,7 @@ class PlanEntry:
         """
         others: dict[tuple[str, int], RowMapping] = {}
         for some in some_at_a_time(call for call in planned if call.change not in _SAME_NUMBER):
-            rows = self._standing_rows([call.key for call in some])
+            rows = self._replaceable_rows([call.key for call in some])
             moving = [
                 row["id"]
                 for call in some
@@ -174,7 +174,7 @@ class PlanEntry:
         """Rows of other contacts that have one of these numbers and are not given up."""
         wanted = {(call.phone, call.round): call.key for call in planned}
         phones = [call.phone for call in planned]
-        rows = self._standing(_PLACE_AND_TIME.where(calls.c.phone.in_(phones), LIVE))
+        rows = self._replaceable(_PLACE_AND_TIME.where(calls.c.phone.in_(phones), LIVE))
         return {
             place: row
             for place, row in rows.items()
@@ -182,7 +182,7 @@ class PlanEntry:
         }
 
     def _write_over(self, planned: Sequence[PlannedCall]) -> None:
-        rows = self._standing_rows([call.key for call in planned])
+        rows = self._replaceable_rows([call.key for call in planned])
         fresh: list[PlannedCall] = []
         kept: list[PlannedCall] = []
         changed: list[PlannedCall] = []
@@ -190,7 +190,7 @@ class PlanEntry:
             row = rows.get((call.key, call.round))
             (fresh if row is None else kept if _is_as_held(call, row) else changed).append(call)
         self._insert(fresh)
-        self._take_over(kept, rows)
+        self._adopt_calls(kept, rows)
         self._update(changed, rows)
 
     def _insert(self, planned: Iterable[PlannedCall]) -> None:
@@ -202,7 +202,7 @@ class PlanEntry:
             (in_common + call[:_SAID] for call in planned),
         )
 
-    def _trace_new_calls(self, newest: int) -> None:
+    def _record_new_calls(self, newest: int) -> None:
         """Of every call that was written after the one with the id `newest`."""
         new = select(
             calls.c.id, calls.c.run, calls.c.updated_at, literal(CallState.PLANNED.value), literal("planned")
@@ -210,7 +210,9 @@ class PlanEntry:
         columns = ["call", "run", "at", "after", "reason"]
         self._connection.execute(insert(transitions).from_select(columns, new))
 
-    def _take_over(self, planned: Sequence[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]) -> None:
+    def _adopt_calls(
+        self, planned: Sequence[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]
+    ) -> None:
         """Calls that stay as they are become those of this run."""
         taken = write_many(
             self._connection,
@@ -224,10 +226,10 @@ class PlanEntry:
             raise changed_meanwhile()
 
     def _update(self, planned: Sequence[PlannedCall], rows: Mapping[tuple[str, int], RowMapping]) -> None:
-        standing = [(call, rows[call.key, call.round]) for call in planned]
+        replaced = [(call, rows[call.key, call.round]) for call in planned]
         moves = [
-            Move(row["id"], CallState(row["state"]), CallState.PLANNED, reason)
-            for call, row in standing
+            Transition(row["id"], CallState(row["state"]), CallState.PLANNED, reason)
+            for call, row in replaced
             if (reason := _why_again(call, row))
         ]
         record_transitions(self._connection, moves, run=self._run, at=self._now)
@@ -243,7 +245,7 @@ class PlanEntry:
                     row["id"],
                     row["state"],
                 )
-                for call, row in standing
+                for call, row in replaced
             ),
         )
         if changed != len(planned):
@@ -261,7 +263,7 @@ class PlanEntry:
         )
         if changed.rowcount != 1:
             raise changed_meanwhile()
-        move = Move(call, before, after, reason)
+        move = Transition(call, before, after, reason)
         record_transitions(self._connection, [move], run=self._run, at=self._now)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select, update
 from runner.ledger.claim import Claim, Claimed
 from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls
-from runner.ledger.trail import Move, record_transitions
+from runner.ledger.transitions import Transition, record_transitions
 from runner.planning.pace_limit import PaceLimit
 
 _COUNTED_SECONDS = 60
@@ -120,5 +120,5 @@ class SentStarts:
         connection.execute(
             _MOVE, [{"of_call": claim.call, "new_start": claim.start_timestamp} for claim in moved]
         )
-        moves = [Move(claim.call, CallState.PLANNED, CallState.PLANNED, _MOVED) for claim in moved]
+        moves = [Transition(claim.call, CallState.PLANNED, CallState.PLANNED, _MOVED) for claim in moved]
         record_transitions(connection, moves, run=self._run, at=now)

@@ -17,7 +17,7 @@ still take one.
 
 from enum import StrEnum
 
-from runner.planning.plan import Standing
+from runner.planning.plan import Availability
 
 
 class CallState(StrEnum):
@@ -81,9 +81,9 @@ _MOVES: dict[CallState, frozenset[CallState]] = {
 }
 
 _STANDINGS = {
-    CallState.PLANNED: Standing.PLANNED,
-    CallState.REFUSED: Standing.REFUSED,
-    CallState.SKIPPED: Standing.OPEN,
+    CallState.PLANNED: Availability.PLANNED,
+    CallState.REFUSED: Availability.REFUSED,
+    CallState.SKIPPED: Availability.OPEN,
 }
 
 MAY_BE_DIALLED = frozenset({CallState.SENDING, CallState.QUEUED, CallState.UNCERTAIN, CallState.ABANDONED})
@@ -112,6 +112,6 @@ def takes_evidence(state: CallState, ending: CallState, *, has_call_id: bool) ->
     return ending is CallState.QUEUED and state in proven_wrong
 
 
-def standing(state: CallState) -> Standing:
+def availability(state: CallState) -> Availability:
     """What a call in this state means for a new plan: whatever may have reached Insight is taken."""
-    return _STANDINGS.get(state, Standing.TAKEN)
+    return _STANDINGS.get(state, Availability.TAKEN)

@@ -53,7 +53,7 @@ campaigns = Table(
         comment="Keyed hashes that tell the campaign file of the last apply from others of the same name.",
     ),
     Column(
-        "standing",
+        "state",
         Text,
         nullable=False,
         server_default="active",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from runner.campaign.model import Survey
-from runner.planning.plan import CallRequest, Change, Difference, KnownCall, Slot, Standing
+from runner.planning.plan import Availability, CallRequest, Change, Difference, KnownCall, Slot
 from runner.planning.windows import Window
 
 
@@ -42,7 +42,7 @@ def difference(
 
     `windows` are those in which the contact may be called now, at `now` (UTC Unix seconds).
     """
-    if earlier.standing is not Standing.PLANNED:
+    if earlier.availability is not Availability.PLANNED:
         return Difference(change=Change.NEW, reason=_why_new(earlier))
     before = earlier.start_timestamp
     if fields:
@@ -56,7 +56,7 @@ def difference(
 
 
 def _why_new(earlier: KnownCall) -> str:
-    if earlier.standing is Standing.REFUSED:
+    if earlier.availability is Availability.REFUSED:
         return "Insight refused the earlier request, which has changed since"
     return "an earlier plan gave it up, and now it can be called"
 

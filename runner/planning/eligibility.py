@@ -9,13 +9,13 @@ from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.contacts.phone import is_toll_free
 from runner.contacts.shared_numbers import numbers_of_listed_keys
 from runner.errors import ExitStatus, RunnerError
+from runner.planning.candidate import Candidate, exclusion_of, faulty, split_zones
 from runner.planning.duplicates import Duplicates
 from runner.planning.placement import Placement
-from runner.planning.plan import KnownCall, Standing
+from runner.planning.plan import Availability, KnownCall
 from runner.planning.plan_input import PlanInput
-from runner.planning.prospect import Prospect, exclusion_of, faulty, split_zones
 from runner.planning.request import request_of
-from runner.planning.staging import Doubt
+from runner.planning.working_set import NeedsCheck
 
 _NO_CONTACT = frozenset(
     {
@@ -57,7 +57,7 @@ class Eligibility:
     def __init__(self, given: PlanInput, placement: Placement, exclude: Exclude) -> None:
         self._given = given
         self._campaign = given.campaign
-        self._staging = given.staging
+        self._working_set = given.working_set
         self._placement = placement
         self._exclude_row = exclude
         self._failures = _Failures()
@@ -75,12 +75,12 @@ class Eligibility:
     def decide(self) -> None:
         """Raises EveryContactFailedError."""
         known = self._given.history.calls
-        self._staging.remember(self._given.progress("reading the ledger", len(known), known))
-        self._enlist()
+        self._working_set.remember(self._given.progress("reading the ledger", len(known), known))
+        self._add_candidate()
         self._exclude()
         self._refuse_if_all_failed()
 
-    def _enlist(self) -> None:
+    def _add_candidate(self) -> None:
         """All rows but those that a row itself or a list leaves out."""
         for number, entry in enumerate(self._given.rows):
             self.rows = number + 1
@@ -90,8 +90,8 @@ class Eligibility:
                 continue
             listed = self._given.suppressed(entry.key, entry.phone)
             if listed is None:
-                doubtful = bool(entry.fault) or not self._placement.windows_of(entry)
-                self._staging.enlist(number, entry, doubtful=doubtful)
+                needing_check = bool(entry.fault) or not self._placement.windows_of(entry)
+                self._working_set.add_candidate(number, entry, needing_check=needing_check)
                 self.candidates += 1
             else:
                 self._leave_out(number, exclusion_of(entry, Reason.SUPPRESSED, listed))
@@ -102,18 +102,18 @@ class Eligibility:
             self.unclear += bool(exclusion.template)
 
     def _exclude(self) -> None:
-        """The prospects of whom no call can be made, or was made already."""
+        """The candidates of whom no call can be made, or was made already."""
         listed = self._numbers_of_listed_keys()
         duplicates = Duplicates()
-        doubtful = self._staging.doubtful()
-        for doubt in self._given.progress("checking contacts", len(doubtful), doubtful):
-            exclusion = _exclusion_by_number(doubt.prospect, listed)
+        needing_check = self._working_set.needing_check()
+        for doubt in self._given.progress("checking contacts", len(needing_check), needing_check):
+            exclusion = _exclusion_by_number(doubt.candidate, listed)
             if exclusion is None and doubt.shares:
-                exclusion = duplicates.check(doubt.prospect)
+                exclusion = duplicates.check(doubt.candidate)
             if exclusion is None:
                 exclusion = self._why_not(doubt)
                 if doubt.shares and (exclusion is None or exclusion.reason not in _CANNOT_BE_CALLED):
-                    duplicates.add(doubt.prospect)
+                    duplicates.add(doubt.candidate)
             if exclusion is not None:
                 self._leave_out(doubt.number, exclusion)
                 self.candidates -= 1
@@ -121,11 +121,11 @@ class Eligibility:
     def _numbers_of_listed_keys(self) -> Mapping[str, str]:
         if all(declared.key is None for declared in self._campaign.contacts.suppress):
             return {}
-        return numbers_of_listed_keys(self._given.suppressed, self._staging.shared_numbers())
+        return numbers_of_listed_keys(self._given.suppressed, self._working_set.shared_numbers())
 
     def _leave_out(self, number: int, exclusion: Exclusion) -> None:
         """Says so where a call of before may yet be dialled: nothing here can take it back."""
-        known = self._staging.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
+        known = self._working_set.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
         if known is not None and self._may_be_dialled(known):
             self._note_still_dialled(known)
             detail = f"{exclusion.detail}, but an earlier call to it is {known.state}"
@@ -140,46 +140,46 @@ class Eligibility:
     def _may_be_dialled(self, known: KnownCall) -> bool:
         return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now
 
-    def _why_not(self, doubt: Doubt) -> Exclusion | None:
-        prospect, earlier, taken = doubt.prospect, doubt.earlier, doubt.taken
-        if earlier is not None and earlier.standing is Standing.TAKEN:
+    def _why_not(self, doubt: NeedsCheck) -> Exclusion | None:
+        candidate, earlier, taken = doubt.candidate, doubt.earlier, doubt.taken
+        if earlier is not None and earlier.availability is Availability.TAKEN:
             taken = earlier
         if taken is not None:
-            return exclusion_of(prospect, Reason.ALREADY_QUEUED, self._why_taken(prospect, taken))
-        if prospect.fault:
-            return faulty(prospect)
+            return exclusion_of(candidate, Reason.ALREADY_QUEUED, self._why_taken(candidate, taken))
+        if candidate.fault:
+            return faulty(candidate)
         if (
             earlier is not None
-            and earlier.standing is Standing.REFUSED
-            and self._is_as_refused(prospect, earlier)
+            and earlier.availability is Availability.REFUSED
+            and self._is_as_refused(candidate, earlier)
         ):
             detail = "Insight refused this request; it is sent again when it changes, or after `runner retry`"
-            return exclusion_of(prospect, Reason.REFUSED, detail)
-        if not self._placement.windows_of(prospect):
-            cause, detail = self._why_no_window(prospect)
-            return exclusion_of(prospect, Reason.NO_WINDOW, detail, cause=cause)
+            return exclusion_of(candidate, Reason.REFUSED, detail)
+        if not self._placement.windows_of(candidate):
+            cause, detail = self._why_no_window(candidate)
+            return exclusion_of(candidate, Reason.NO_WINDOW, detail, cause=cause)
         return None
 
-    def _why_taken(self, prospect: Prospect, taken: KnownCall) -> str:
-        whose = "this contact" if taken.key == prospect.key else "this number"
+    def _why_taken(self, candidate: Candidate, taken: KnownCall) -> str:
+        whose = "this contact" if taken.key == candidate.key else "this number"
         number = ""
-        if taken.key == prospect.key and taken.phone != prospect.phone:
+        if taken.key == candidate.key and taken.phone != candidate.phone:
             number = ", to another number"
             if self._may_be_dialled(taken):
                 self._note_still_dialled(taken)
         return f"a call to {whose} is {taken.state}{number}"
 
-    def _is_as_refused(self, prospect: Prospect, refused: KnownCall) -> bool:
-        return refused.phone == prospect.phone and refused.request == request_of(prospect, self._campaign)
+    def _is_as_refused(self, candidate: Candidate, refused: KnownCall) -> bool:
+        return refused.phone == candidate.phone and refused.request == request_of(candidate, self._campaign)
 
-    def _why_no_window(self, prospect: Prospect) -> tuple[Cause, str]:
-        zones = split_zones(prospect.zones)
+    def _why_no_window(self, candidate: Candidate) -> tuple[Cause, str]:
+        zones = split_zones(candidate.zones)
         if self._placement.windows(zones, None, None):
             return Cause.OWN_DATES, "contacts.not_before and contacts.not_after leave it no calling window"
         closed = next((name for name in zones if not self._placement.windows((name,), None, None)), None)
         if closed is not None:
             return self._why_closed(closed)
-        number = "a toll-free number" if is_toll_free(prospect.phone) else "the number"
+        number = "a toll-free number" if is_toll_free(candidate.phone) else "the number"
         return Cause.NO_COMMON_HOUR, (
             f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no hour lies "
             "inside a window in all of them; give contacts.timezone to say where it is"
@@ -195,7 +195,7 @@ class Eligibility:
 
     def _refuse_if_all_failed(self) -> None:
         first = self._failures.first
-        if first is None or self._failures.others or next(self._staging.candidates(), None) is not None:
+        if first is None or self._failures.others or next(self._working_set.candidates(), None) is not None:
             return
         raise EveryContactFailedError(
             f"no contact gets through the templates; the first, {first.source}:{first.line}: {first.detail}",
@@ -212,10 +212,10 @@ class Eligibility:
         return failed.template
 
 
-def _exclusion_by_number(prospect: Prospect, listed: Mapping[str, str]) -> Exclusion | None:
+def _exclusion_by_number(candidate: Candidate, listed: Mapping[str, str]) -> Exclusion | None:
     """Why it is left out where another row has its number, and a list the key of that row."""
-    reason = listed.get(prospect.phone)
-    return None if reason is None else exclusion_of(prospect, Reason.SUPPRESSED, reason)
+    reason = listed.get(candidate.phone)
+    return None if reason is None else exclusion_of(candidate, Reason.SUPPRESSED, reason)
 
 
 class _Failures:

@@ -9,12 +9,12 @@ from runner.campaign.templates import TemplateRenderError, compile_condition, co
 from runner.campaign.timezones import zone
 from runner.campaign.truth import truth
 from runner.contacts.contact import Cause, Contact, Exclusion, Match, Row
+from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, mask, parse_phone
-from runner.contacts.roster import roster
 from runner.planning import contact_dates
-from runner.planning.advice import Advice, advice
 from runner.planning.day_rules import DayRules, Location, Place, Stretch
+from runner.planning.hints import Advice, advice
 from runner.planning.placement import Placement
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
 from runner.planning.plan_view import MASKED, constant_metadata
@@ -37,7 +37,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldStretch:
+class ShownStretch:
     """Part of a local day. `start` and `end` are minutes from midnight."""
 
     start: int
@@ -52,7 +52,7 @@ class ZoneDays:
     """The next local days in one zone."""
 
     zone: str
-    days: tuple[tuple[date, tuple[ToldStretch, ...]], ...]
+    days: tuple[tuple[date, tuple[ShownStretch, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class ExplainInput:
     """What holds for every contact. `now` is UTC Unix seconds; `place` names places in the campaign file."""
 
     campaign: Campaign
@@ -97,13 +97,13 @@ class Circumstances:
     show_contacts: bool
 
 
-def explain(subject: Subject, circumstances: Circumstances) -> Explanation:
+def explain(subject: Subject, preflight_warnings: ExplainInput) -> Explanation:
     """Follows one row through all that decided about it."""
-    return _Explainer(subject, circumstances).explanation()
+    return _Explainer(subject, preflight_warnings).explanation()
 
 
 class _Explainer:
-    def __init__(self, subject: Subject, given: Circumstances) -> None:
+    def __init__(self, subject: Subject, given: ExplainInput) -> None:
         self._subject = subject
         self._given = given
         self._campaign = given.campaign
@@ -155,7 +155,7 @@ class _Explainer:
     def _contact(self) -> Contact | None:
         """The row as a contact, where it gets that far; duplicates are a matter between rows."""
         rows = [(self._subject.source, self._row)]
-        (found,) = roster(self._campaign, rows)
+        (found,) = build_contacts(self._campaign, rows)
         return found if isinstance(found, Contact) else None
 
     def _who(self, contact: Contact | None) -> Iterator[Step]:
@@ -280,8 +280,8 @@ class _Explainer:
             zone=name, days=tuple((day, tuple(self._told(each) for each in rules.of(day))) for day in days)
         )
 
-    def _told(self, stretch: Stretch) -> ToldStretch:
-        return ToldStretch(
+    def _told(self, stretch: Stretch) -> ShownStretch:
+        return ShownStretch(
             start=stretch.start,
             end=stretch.end,
             is_open=stretch.is_open,

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from runner.campaign.model import Campaign
+from runner.planning.candidate import Candidate, split_zones
 from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
 from runner.planning.plan import Slot, WaitingCall
-from runner.planning.prospect import Prospect, split_zones
 from runner.planning.windows import SLOT_SECONDS, Calendar, Window, clip, dialling_end, last_start
 
 _NOWHERE: Iterator[int] = iter(())
@@ -57,9 +57,9 @@ class Placement:
         """The windows that have room for a slot, within the contact's own dates."""
         return self._known_windows(zones, earliest, latest)
 
-    def windows_of(self, prospect: Prospect) -> tuple[Window, ...]:
+    def windows_of(self, candidate: Candidate) -> tuple[Window, ...]:
         """Those in which it may be called."""
-        return self.windows(split_zones(prospect.zones), prospect.earliest, prospect.latest)
+        return self.windows(split_zones(candidate.zones), candidate.earliest, candidate.latest)
 
     def _windows(
         self, zones: tuple[str, ...], earliest: int | None, latest: int | None

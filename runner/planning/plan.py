@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from runner.campaign.diagnostics import Diagnostic
-from runner.campaign.silence import Silenced
+from runner.campaign.warning_filter import SuppressedWarning
 from runner.contacts.contact import Exclusion, Reason
 from runner.planning.attempts import attempts_that_fit
-from runner.planning.prospect import split_zones
+from runner.planning.candidate import split_zones
 
 
 class Change(StrEnum):
@@ -188,7 +188,7 @@ class WaitingCall:
     latest: int | None
 
 
-class Standing(StrEnum):
+class Availability(StrEnum):
     """What the ledger's memory of a contact means for a new plan."""
 
     PLANNED = "planned"
@@ -207,7 +207,7 @@ class KnownCall(NamedTuple):
     key: str
     phone: str
     round: int
-    standing: Standing
+    availability: Availability
     timezones: tuple[str, ...]
     start_timestamp: int
     end_timestamp: int
@@ -264,7 +264,7 @@ class DataVersions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class PlanStatistics:
     """What a plan comes to. Instants are UTC Unix seconds."""
 
     changes: Mapping[tuple[Change, str], int]
@@ -301,10 +301,10 @@ class Plan:
     calls: Sequence[PlannedCall]
     exclusions: Sequence[Exclusion]
     withdrawals: tuple[Withdrawal, ...]
-    tally: Tally
+    statistics: PlanStatistics
     history_stamp: str
     """Of the history that it was made from."""
     diagnostics: tuple[Diagnostic, ...] = ()
-    silenced: tuple[Silenced, ...] = ()
+    silenced: tuple[SuppressedWarning, ...] = ()
     """Warnings that the campaign silences: not among `diagnostics`."""
     versions: DataVersions

@@ -8,10 +8,10 @@ from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
 from runner.contacts.contact import Exclusion, Match
 from runner.contacts.identity import Identity
+from runner.planning.candidate import Candidate
 from runner.planning.plan import DataVersions, History
 from runner.planning.plan_warnings import Diagnose
-from runner.planning.prospect import Prospect
-from runner.planning.staging import Staging
+from runner.planning.working_set import WorkingSet
 
 _T = TypeVar("_T")
 
@@ -27,11 +27,11 @@ class PlanInput:
     """`now` is UTC Unix seconds; `limit` bounds the number of calls."""
 
     campaign: Campaign
-    rows: Iterable[Prospect | Exclusion]
+    rows: Iterable[Candidate | Exclusion]
     """What each row came to by itself, in their order."""
     suppressed: Match
     history: History
-    staging: Staging
+    working_set: WorkingSet
     """Empty. The plan reads its calls and exclusions from it."""
     identity: Identity
     versions: DataVersions

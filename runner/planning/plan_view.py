@@ -11,15 +11,23 @@ from dataclasses import dataclass
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.hours import WeeklyHours
 from runner.campaign.model import Campaign
-from runner.campaign.silence import Silenced
 from runner.campaign.templates import compile_template
+from runner.campaign.warning_filter import SuppressedWarning
 from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
-from runner.planning.listing import Listing
-from runner.planning.plan import CallRequest, Change, DataVersions, Plan, PlannedCall, Tally, Withdrawal
-from runner.planning.prospect import join_zones
-from runner.planning.tally import Tallying
+from runner.planning.candidate import join_zones
+from runner.planning.lazy_sequence import LazySequence
+from runner.planning.plan import (
+    CallRequest,
+    Change,
+    DataVersions,
+    Plan,
+    PlannedCall,
+    PlanStatistics,
+    Withdrawal,
+)
+from runner.planning.statistics import StatisticsBuilder
 
 MASKED = "•••"
 _COUNTED_APART = frozenset({Reason.ALREADY_QUEUED, Reason.NO_WINDOW, Reason.REFUSED})
@@ -107,9 +115,9 @@ class PlanView:
     exclusions: Sequence[ExclusionView]
     withdrawals: tuple[WithdrawalView, ...]
     diagnostics: tuple[Diagnostic, ...]
-    silenced: tuple[Silenced, ...]
+    silenced: tuple[SuppressedWarning, ...]
     """Warnings that the campaign silences, with its reasons."""
-    tally: Tally | None = None
+    statistics: PlanStatistics | None = None
     """What the plan comes to; None until somebody counts it."""
 
 
@@ -129,12 +137,12 @@ def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contac
             calls_per_minute=plan.calls_per_minute,
         ),
         versions=plan.versions,
-        calls=Listing(plan.calls, viewer.call),
-        exclusions=Listing(plan.exclusions, viewer.exclusion),
+        calls=LazySequence(plan.calls, viewer.call),
+        exclusions=LazySequence(plan.exclusions, viewer.exclusion),
         withdrawals=tuple(viewer.withdrawal(withdrawal) for withdrawal in plan.withdrawals),
         diagnostics=plan.diagnostics,
         silenced=plan.silenced,
-        tally=plan.tally,
+        statistics=plan.statistics,
     )
 
 
@@ -145,18 +153,18 @@ def constant_metadata(campaign: Campaign) -> frozenset[str]:
     )
 
 
-def tally_of(plan: PlanView) -> Tally:
+def statistics_of(plan: PlanView) -> PlanStatistics:
     """What the plan comes to."""
-    if plan.tally is not None:
-        return plan.tally
-    counted = Tallying()
+    if plan.statistics is not None:
+        return plan.statistics
+    counted = StatisticsBuilder()
     for call in plan.calls:
         counted.add_call(call.start_timestamp, join_zones(call.timezones), call.change.value, call.reason)
         if call.attempts_that_fit < call.max_attempts:
             counted.add_short(call.attempts_that_fit)
     for exclusion in plan.exclusions:
         counted.add_exclusion(exclusion.reason)
-    return counted.tally()
+    return counted.statistics()
 
 
 class _Viewer:
@@ -236,9 +244,9 @@ def _summary(plan: Plan) -> Mapping[str, int]:
 
     And planned = new + moved + changed + unchanged.
     """
-    reasons: Counter[Reason] = Counter(plan.tally.excluded)
+    reasons: Counter[Reason] = Counter(plan.statistics.excluded)
     changes: Counter[Change] = Counter()
-    for (change, _), number in plan.tally.changes.items():
+    for (change, _), number in plan.statistics.changes.items():
         changes[change] += number
     apart = sum(reasons[reason] for reason in _COUNTED_APART)
     return {

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
 from runner.campaign.warning_codes import WarningCode
-from runner.campaign.window_suspicions import WEEKLY
+from runner.campaign.window_lint import WEEKLY
+from runner.planning.candidate import split_zones
 from runner.planning.forecast import FASTEST, Demand, sufficient_pace
 from runner.planning.pacing import request_rate_pace
 from runner.planning.placement import effective_pace
-from runner.planning.prospect import split_zones
-from runner.planning.tally import Tallying
+from runner.planning.statistics import StatisticsBuilder
 from runner.planning.unused_windows import (
     ALL_CLOSED,
     ALL_CLOSED_HINT,
@@ -43,7 +43,7 @@ class Findings:
     """Candidates for whom the pace left no slot."""
     crowded: int
     """Calls planned or sent before for whose starts the pace has no room."""
-    tallying: Tallying
+    statistics: StatisticsBuilder
     still_dialled: Sequence[tuple[str, int]]
     """Who may be dialled for an earlier call, though the plan would not: label, and until when."""
     survey_before: tuple[str, str] | None = None
@@ -165,7 +165,7 @@ def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
             "Plum agrees; so would longer windows or dates"
         )
     set_here = campaign.pacing.calls_per_minute is not None
-    total = sum(span.calls for span in found.tallying.dial_spans()) + found.misses
+    total = sum(span.calls for span in found.statistics.dial_spans()) + found.misses
     yield diagnose(
         WarningCode.PACE_TOO_SLOW,
         f"{found.misses:,} of {total:,} contacts get no call: at a pace of {pace} a minute the last "
@@ -194,7 +194,7 @@ def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     fixed = found.campaign.calling_windows.timezone != CONTACT
     spans = [
         (span.calls, latest_at_night(span.first, span.last, split_zones(span.home if fixed else span.zones)))
-        for span in found.tallying.dial_spans()
+        for span in found.statistics.dial_spans()
     ]
     nights = [(calls, night) for calls, night in spans if night is not None]
     if nights:

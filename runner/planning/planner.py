@@ -10,28 +10,28 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, astuple
 from itertools import chain
 
-from runner.campaign import silence
+from runner.campaign import warning_filter
 from runner.campaign.warning_codes import URGENT
 from runner.contacts.contact import Cause, Exclusion, Reason
 from runner.planning import plan_warnings
 from runner.planning.attempts import attempts_that_fit
+from runner.planning.candidate import Assignment, Candidate, exclusion_of, split_zones
 from runner.planning.changes import changed_fields, changed_survey, difference, first_time
 from runner.planning.eligibility import Eligibility
 from runner.planning.forecast import Demand
 from runner.planning.placement import Placement, effective_pace
 from runner.planning.plan import (
     GONE,
+    Availability,
     Difference,
     KnownCall,
     Plan,
     Slot,
-    Standing,
     Withdrawal,
 )
 from runner.planning.plan_input import PlanInput
-from runner.planning.prospect import Assignment, Prospect, exclusion_of, split_zones
 from runner.planning.request import attempts_of, request_of
-from runner.planning.tally import Tallying
+from runner.planning.statistics import StatisticsBuilder
 from runner.planning.windows import Window
 
 ROUND = 1
@@ -46,11 +46,11 @@ class _Planner:
     def __init__(self, given: PlanInput) -> None:
         self._given = given
         self._campaign = given.campaign
-        self._staging = given.staging
+        self._working_set = given.working_set
         self._placement = Placement(
             given.campaign, now=given.now, requests_per_second=given.requests_per_second
         )
-        self._tally = Tallying()
+        self._statistics = StatisticsBuilder()
         self._attempts = attempts_of(given.campaign)
         self._changed_survey = changed_survey(given.history.survey, given.campaign.survey)
         self._eligibility = Eligibility(given, self._placement, self._exclude)
@@ -61,7 +61,7 @@ class _Planner:
         self._eligibility.decide()
         found = self._assign()
         withdrawals = tuple(self._withdrawals())
-        told, silenced = silence.part(
+        told, silenced = warning_filter.part(
             (*self._given.earlier_diagnostics(), *plan_warnings.of(found, self._given.diagnose)),
             self._campaign.silence,
         )
@@ -71,42 +71,42 @@ class _Planner:
             as_of=int(self._given.now),
             rows=self._eligibility.rows,
             calls_per_minute=effective_pace(self._campaign, self._given.requests_per_second),
-            calls=self._staging.calls(ROUND, *self._attempts),
-            exclusions=self._staging.exclusions(),
+            calls=self._working_set.calls(ROUND, *self._attempts),
+            exclusions=self._working_set.exclusions(),
             withdrawals=withdrawals,
-            tally=self._tally.tally(),
+            statistics=self._statistics.statistics(),
             history_stamp=self._given.history.stamp,
             diagnostics=tuple(sorted(told, key=lambda found: found.code not in URGENT)),
-            silenced=silence.with_reasons(silenced, self._campaign.silence),
+            silenced=warning_filter.with_reasons(silenced, self._campaign.silence),
             versions=self._given.versions,
         )
 
     def _assign(self) -> plan_warnings.Findings:
         """Slots that were given earlier stay; the others take what is free, in order of precedence."""
-        taken = array("q", chain(self._staging.taken_starts(), self._kept_starts()))
+        taken = array("q", chain(self._working_set.taken_starts(), self._kept_starts()))
         crowded = sum(not self._placement.occupy(start) for start in taken)
         demand = Demand(taken, _Reread(self._waiting))
         self._placement.expect(demand.waiting)
         zone_sets: dict[str, None] = {}
         misses = 0
         candidates = self._given.progress(
-            "placing calls", self._eligibility.candidates, self._staging.candidates()
+            "placing calls", self._eligibility.candidates, self._working_set.candidates()
         )
-        for position, (number, prospect, earlier) in enumerate(candidates):
-            zone_sets[prospect.zones] = None
+        for position, (number, candidate, earlier) in enumerate(candidates):
+            zone_sets[candidate.zones] = None
             if self._is_beyond_limit(position):
                 detail = f"--limit {self._given.limit} is reached"
-                self._exclude(number, exclusion_of(prospect, Reason.CALL_LIMIT, detail))
+                self._exclude(number, exclusion_of(candidate, Reason.CALL_LIMIT, detail))
                 continue
-            assignment = self._assignment(prospect, earlier)
+            assignment = self._assignment(candidate, earlier)
             if assignment is None:
                 misses += 1
                 detail = "the pace leaves no free start before the last window closes"
-                self._exclude(number, exclusion_of(prospect, Reason.NO_WINDOW, detail, cause=Cause.PACE))
+                self._exclude(number, exclusion_of(candidate, Reason.NO_WINDOW, detail, cause=Cause.PACE))
                 continue
-            self._digest.add((*prospect, *assignment))
-            self._staging.assign(number, assignment)
-            self._count(prospect, assignment)
+            self._digest.add((*candidate, *assignment))
+            self._working_set.assign(number, assignment)
+            self._count(candidate, assignment)
         return plan_warnings.Findings(
             campaign=self._campaign,
             now=self._given.now,
@@ -115,7 +115,7 @@ class _Planner:
             zone_sets=tuple(map(split_zones, zone_sets)),
             misses=misses,
             crowded=crowded,
-            tallying=self._tally,
+            statistics=self._statistics,
             still_dialled=self._eligibility.still_dialled,
             survey_before=self._survey_before(),
             rows=self._eligibility.rows,
@@ -127,57 +127,57 @@ class _Planner:
     def _survey_before(self) -> tuple[str, str] | None:
         """The survey that calls wait for, where the campaign now names another."""
         waits = self._changed_survey and any(
-            earlier.standing is Standing.PLANNED for _, earlier in self._staging.recalled()
+            earlier.availability is Availability.PLANNED for _, earlier in self._working_set.with_history()
         )
         return self._given.history.survey if waits else None
 
-    def _assignment(self, prospect: Prospect, earlier: KnownCall | None) -> Assignment | None:
+    def _assignment(self, candidate: Candidate, earlier: KnownCall | None) -> Assignment | None:
         """The slot of this call, and how it differs from the `earlier` one; None where no slot is left."""
-        windows = self._placement.windows_of(prospect)
+        windows = self._placement.windows_of(candidate)
         if earlier is None:
             slot = self._placement.next_slot(windows)
             return None if slot is None else Assignment._make((*slot, *_UNSEEN))
-        fields = self._changed_fields(prospect, earlier)
+        fields = self._changed_fields(candidate, earlier)
         slot = self._kept_slot(earlier, fields, windows) or self._placement.next_slot(windows)
         if slot is None:
             return None
         changed = difference(earlier, fields, slot, windows=windows, now=self._given.now)
         return Assignment._make((*slot, *_said(changed)))
 
-    def _count(self, prospect: Prospect, assignment: Assignment) -> None:
+    def _count(self, candidate: Candidate, assignment: Assignment) -> None:
         _, start, end, change, reason, *_ = assignment
         most, wait = self._attempts
         attempts = attempts_that_fit(start, end, most, wait)
         redialled_until = end if attempts > 1 else None
-        self._tally.add_call(start, prospect.zones, change, reason, prospect.home, redialled_until)
+        self._statistics.add_call(start, candidate.zones, change, reason, candidate.home, redialled_until)
         if attempts < most:
-            self._tally.add_short(attempts)
+            self._statistics.add_short(attempts)
 
     def _kept_starts(self) -> Iterator[int]:
         """Those beyond the limit too: they stay planned."""
-        recalled = self._given.progress(
-            "keeping slots", self._eligibility.candidates, self._staging.recalled()
+        with_history = self._given.progress(
+            "keeping slots", self._eligibility.candidates, self._working_set.with_history()
         )
-        for prospect, earlier in recalled:
-            if self._keeps_its_slot(prospect, earlier):
+        for candidate, earlier in with_history:
+            if self._keeps_its_slot(candidate, earlier):
                 yield earlier.start_timestamp
 
     def _waiting(self) -> Iterator[tuple[Window, ...]]:
         """The windows of each call that needs a slot."""
-        for position, (_, prospect, earlier) in enumerate(self._staging.candidates()):
+        for position, (_, candidate, earlier) in enumerate(self._working_set.candidates()):
             if self._is_beyond_limit(position):
                 return
-            if earlier is None or not self._keeps_its_slot(prospect, earlier):
-                yield self._placement.windows_of(prospect)
+            if earlier is None or not self._keeps_its_slot(candidate, earlier):
+                yield self._placement.windows_of(candidate)
 
-    def _keeps_its_slot(self, prospect: Prospect, earlier: KnownCall) -> bool:
-        fields = self._changed_fields(prospect, earlier)
-        return self._kept_slot(earlier, fields, self._placement.windows_of(prospect)) is not None
+    def _keeps_its_slot(self, candidate: Candidate, earlier: KnownCall) -> bool:
+        fields = self._changed_fields(candidate, earlier)
+        return self._kept_slot(earlier, fields, self._placement.windows_of(candidate)) is not None
 
     def _kept_slot(
         self, earlier: KnownCall, fields: tuple[str, ...], windows: tuple[Window, ...]
     ) -> Slot | None:
-        if earlier.standing is not Standing.PLANNED or fields:
+        if earlier.availability is not Availability.PLANNED or fields:
             return None
         start, end = earlier.start_timestamp, earlier.end_timestamp
         return (
@@ -187,22 +187,22 @@ class _Planner:
     def _is_beyond_limit(self, position: int) -> bool:
         return self._given.limit is not None and position >= self._given.limit
 
-    def _changed_fields(self, prospect: Prospect, earlier: KnownCall) -> tuple[str, ...]:
+    def _changed_fields(self, candidate: Candidate, earlier: KnownCall) -> tuple[str, ...]:
         """What is otherwise than the ledger has it planned."""
-        if earlier.standing is not Standing.PLANNED:
+        if earlier.availability is not Availability.PLANNED:
             return ()
-        request = request_of(prospect, self._campaign)
-        own = changed_fields(earlier, prospect.phone, split_zones(prospect.zones), request)
+        request = request_of(candidate, self._campaign)
+        own = changed_fields(earlier, candidate.phone, split_zones(candidate.zones), request)
         return (*self._changed_survey, *own) if self._changed_survey else own
 
     def _exclude(self, number: int, exclusion: Exclusion) -> None:
-        self._tally.add_exclusion(exclusion.reason)
+        self._statistics.add_exclusion(exclusion.reason)
         self._digest.add(exclusion.plain())
-        self._staging.exclude(number, exclusion)
+        self._working_set.exclude(number, exclusion)
 
     def _withdrawals(self) -> Iterator[Withdrawal]:
         """Calls that the ledger has planned and this plan does not want, less those beyond --limit."""
-        for known, exclusion in self._staging.unwanted():
+        for known, exclusion in self._working_set.excluded_now():
             if exclusion is not None and exclusion.reason is Reason.CALL_LIMIT:
                 continue
             reason = f"{exclusion.reason.value}: {exclusion.detail}" if exclusion else GONE

@@ -10,8 +10,8 @@ from runner.campaign.template_language import Constants
 from runner.campaign.templates import Template, TemplateRenderError, compile_template
 from runner.contacts.contact import Contact
 from runner.contacts.phone import PhoneError, dial_string, parse_phone
+from runner.planning.candidate import Candidate
 from runner.planning.plan import CallRequest, Metadata
-from runner.planning.prospect import Prospect
 
 # Most campaigns have one caller ID for all, some one for each of a few sites.
 _parse_again = lru_cache(maxsize=256)(parse_phone)
@@ -97,15 +97,15 @@ class RequestTemplates:
         return url
 
 
-def request_of(prospect: Prospect, campaign: Campaign) -> CallRequest:
-    """What a prospect's values mean."""
+def request_of(candidate: Candidate, campaign: Campaign) -> CallRequest:
+    """What a candidate's values mean."""
     most, wait = attempts_of(campaign)
     return CallRequest(
-        phone_number=prospect.phone_number,
+        phone_number=candidate.phone_number,
         max_attempts=most,
         reattempt_wait=wait,
-        metadata=Metadata(prospect.metadata),
-        result_url=prospect.result_url,
+        metadata=Metadata(candidate.metadata),
+        result_url=candidate.result_url,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from runner.campaign.model import Campaign
 from runner.contacts.contact import Cause, Reason
 from runner.contacts.identity import Identity
-from runner.planning.listing import Listing
+from runner.planning.lazy_sequence import LazySequence
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
 from runner.planning.plan_view import CallView, PlanView
 
@@ -100,7 +100,7 @@ def pin_plan(
         history=history.hexadecimal()[:_PIN_LENGTH],
         ledger_knew=ledger_knew,
         limit=limit,
-        calls=Listing(plan.calls, lambda call: _call_pin(identity, call)),
+        calls=LazySequence(plan.calls, lambda call: _call_pin(identity, call)),
     )
 
 

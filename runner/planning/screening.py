@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 
 from runner.campaign.model import Campaign, Source
 from runner.contacts.contact import Contact, Exclusion, Reason, Row
+from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity
-from runner.contacts.roster import roster
 from runner.planning import contact_dates
-from runner.planning.prospect import Prospect, fault_of, join_zones
+from runner.planning.candidate import Candidate, fault_of, join_zones
 from runner.planning.request import RequestTemplates, UnfitError
 from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
 
@@ -25,12 +25,12 @@ class Screening:
         self._identity = identity
         self._templates = RequestTemplates(campaign)
 
-    def screen(self, rows: Iterable[tuple[Source, Row]]) -> Iterator[Prospect | Exclusion]:
+    def screen(self, rows: Iterable[tuple[Source, Row]]) -> Iterator[Candidate | Exclusion]:
         """One for each row, in their order."""
-        for entry in roster(self._campaign, rows):
-            yield entry if isinstance(entry, Exclusion) else self._prospect(entry)
+        for entry in build_contacts(self._campaign, rows):
+            yield entry if isinstance(entry, Exclusion) else self._candidate(entry)
 
-    def _prospect(self, contact: Contact) -> Prospect:
+    def _candidate(self, contact: Contact) -> Candidate:
         zones: tuple[str, ...] = ()
         earliest = latest = None
         phone_number = metadata = result_url = fault = ""
@@ -42,7 +42,7 @@ class Screening:
             fault = fault_of(Reason.UNKNOWN_TIMEZONE, str(error), ())
         except UnfitError as error:
             fault = fault_of(Reason.TEMPLATE_ERROR, str(error), error.template)
-        return Prospect(
+        return Candidate(
             key=contact.key,
             phone=contact.phone,
             priority=contact.priority,

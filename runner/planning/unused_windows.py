@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 from runner.campaign.hours import WeeklyEntry, weekly_entries
 from runner.campaign.model import CallingWindows
-from runner.campaign.window_suspicions import unreachable
+from runner.campaign.window_lint import unreachable
 from runner.planning.windows import FIRST_DATE, Calendar, Window, intersect, last_start
 
 ALL_CLOSED = "nobody can ever be called in this window: holidays and `blackout` close each of its dates"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from runner.planning.advice import Advice, Remedy
+from runner.planning.hints import Advice, Remedy
 
 _SENTENCES: Mapping[Remedy, str] = {
     Remedy.FIX_NUMBER: "fix the number in {place}",

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from runner.planning.explanation import Explanation, ToldStretch, ZoneDays
+from runner.planning.explanation import Explanation, ShownStretch, ZoneDays
 from runner.reports.advice_text import advice_text
-from runner.reports.lines import columns, indented, tell
+from runner.reports.lines import columns, indented, print_lines
 from runner.reports.times import local_time
 
 _MOST_OPENINGS = 5
@@ -28,7 +28,7 @@ def print_explanation(console: Console, explained: Explanation) -> None:
     if explained.advice:
         advice = advice_text(explained.advice)
         lines += [Text(), Text(f"What would make it callable: {advice}.", style="yellow")]
-    tell(console, lines)
+    print_lines(console, lines)
 
 
 def _steps(explained: Explanation) -> list[Text]:
@@ -59,7 +59,7 @@ def _days(there: ZoneDays) -> Iterable[tuple[str, Text, str, Text]]:
             )
 
 
-def _hours(stretch: ToldStretch) -> str:
+def _hours(stretch: ShownStretch) -> str:
     return f"{_clock(stretch.start)}-{_clock(stretch.end)}"
 
 

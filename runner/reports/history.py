@@ -6,13 +6,13 @@ from rich.console import Console
 from rich.text import Text
 
 from runner.contacts.identity import Identity
-from runner.ledger.chronicle import Entry
-from runner.reports.lines import tell
+from runner.ledger.history import Entry
+from runner.reports.lines import print_lines
 from runner.reports.times import machine_time
 
 
 def print_history(console: Console, entries: Iterable[Entry], identity: Identity) -> None:
-    tell(console, (_line(entry, identity) for entry in entries))
+    print_lines(console, (_line(entry, identity) for entry in entries))
 
 
 def _line(entry: Entry, identity: Identity) -> Text:

@@ -13,7 +13,7 @@ _HANG = 2
 _LEAST_WIDTH = 20
 
 
-def tell(console: Console, lines: Iterable[Text]) -> None:
+def print_lines(console: Console, lines: Iterable[Text]) -> None:
     """Prints each line in full. Only a terminal gets line breaks that are not in the text."""
     for line in map(_printable, lines):
         line.rstrip()

@@ -20,7 +20,6 @@ from rich.text import Text
 from runner.contacts.identity import Identity
 from runner.dispatch.events import (
     BackingOff,
-    Began,
     CallEnded,
     CallsLost,
     CallsMoved,
@@ -32,13 +31,14 @@ from runner.dispatch.events import (
     OptedOutTooLate,
     Paused,
     Resumed,
+    RunBegan,
     RunsShare,
     Waiting,
 )
 from runner.ledger.states import CallState
 from runner.reports.console import standard_console
-from runner.reports.halt import halt_words
 from runner.reports.late_opt_outs import late_words
+from runner.reports.pause_text import pause_text
 from runner.reports.plan_facts import count
 from runner.reports.times import clock_time, rfc3339
 
@@ -57,7 +57,7 @@ def live(total: int, identity: Identity, now: Callable[[], float]) -> Iterator[L
         finally:
             progress.stop()
     else:
-        yield _Log(total, identity, now).tell
+        yield _Log(total, identity, now).print_lines
 
 
 class _Rate(ProgressColumn):
@@ -80,7 +80,7 @@ def _bar(console: Console) -> Progress:
 
 
 def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) -> None:
-    if isinstance(event, Began):
+    if isinstance(event, RunBegan):
         progress.start()
     elif isinstance(event, CallEnded) and event.state is CallState.QUEUED:
         progress.update(task, advance=1, description="queueing")
@@ -103,8 +103,8 @@ class _Log:
         self._now = now
         self._ended = 0
 
-    def tell(self, event: Event) -> None:
-        if isinstance(event, Began):
+    def print_lines(self, event: Event) -> None:
+        if isinstance(event, RunBegan):
             return
         count = ""
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
@@ -115,7 +115,7 @@ class _Log:
 
 def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
     match event:
-        case Began():
+        case RunBegan():
             return ""
         case CallEnded():
             return _ended(event, identity)
@@ -138,7 +138,7 @@ def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911, PLR
             side = "ahead of" if event.seconds > 0 else "behind"
             return f"warning: this machine's clock is {abs(event.seconds):.0f} s {side} Insight's"
         case Paused():
-            return f"{halt_words(event.halt)}; this apply waits, Ctrl-C ends it"
+            return f"{pause_text(event.pause_info)}; this apply waits, Ctrl-C ends it"
         case Resumed():
             return "resumed: calls are sent again"
         case RunsShare():

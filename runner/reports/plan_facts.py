@@ -9,7 +9,7 @@ from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_codes import URGENT, WarningCode
 from runner.contacts.contact import Reason
 from runner.planning.plan import Change
-from runner.planning.plan_view import CallView, ExclusionView, PlanView, tally_of
+from runner.planning.plan_view import CallView, ExclusionView, PlanView, statistics_of
 from runner.reports.times import local_time, local_times
 
 _Group = TypeVar("_Group", bound=Hashable)
@@ -89,7 +89,7 @@ def verdict(plan: PlanView) -> str:
         return f"No changes: apply goes on with the {count(counts['planned'], 'call')} that it has planned."
     if not plan.calls:
         return f"apply withdraws {count(counts['withdrawn'], 'call')}, and calls nobody."
-    counted = tally_of(plan)
+    counted = statistics_of(plan)
     first, last = counted.first_start or 0, counted.last_start or 0
     if first == last:
         return f"The call may start {local_time(first, counted.first_zones)}."
@@ -126,7 +126,7 @@ def count(number: int, noun: str) -> str:
 
 def change_groups(plan: PlanView, most_rows: int) -> list[ChangeGroup]:
     """What the plan changes in the ledger, most telling first; of each group at most so many rows."""
-    counted = tally_of(plan).changes
+    counted = statistics_of(plan).changes
     told = {group: number for group, number in counted.items() if group[0] in {Change.MOVED, Change.CHANGED}}
     rows = {
         group: [(call.contact, _from_to(call)) for call in calls]
@@ -154,7 +154,7 @@ def change_groups(plan: PlanView, most_rows: int) -> list[ChangeGroup]:
 
 def exclusion_groups(plan: PlanView, most_rows: int) -> list[tuple[Reason, int, Sequence[ExclusionView]]]:
     """Who is not called: each reason with how many, the most frequent first, and at most so many rows."""
-    counted = tally_of(plan).excluded
+    counted = statistics_of(plan).excluded
     rows = _first(counted, plan.exclusions, lambda exclusion: exclusion.reason, most_rows)
     ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     return [(reason, number, rows[reason]) for reason, number in ranked]
@@ -178,7 +178,7 @@ def _first(
 
 def short_of_attempts(plan: PlanView) -> str:
     """That windows close before all attempts are made; empty where they do not."""
-    counted = tally_of(plan)
+    counted = statistics_of(plan)
     if not counted.short:
         return ""
     has = "has" if counted.short == 1 else "have"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from runner.campaign.silence import in_a_line
+from runner.campaign.warning_filter import in_a_line
 from runner.contacts.contact import Reason
 from runner.planning.plan_view import ExclusionView, PlanView
 from runner.reports.markdown import code, folded, plain, table

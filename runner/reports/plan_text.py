@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.text import Text
 
 from runner.campaign import diagnostics
-from runner.campaign.silence import in_a_line
-from runner.planning.plan_view import CallView, ExclusionView, PlanView, tally_of
-from runner.reports.lines import columns, indented, tell
+from runner.campaign.warning_filter import in_a_line
+from runner.planning.plan_view import CallView, ExclusionView, PlanView, statistics_of
+from runner.reports.lines import columns, indented, print_lines
 from runner.reports.plan_facts import (
     REASONS,
     SIGNS,
@@ -35,7 +35,7 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red", " ": "dim"}
 def print_plan(console: Console, plan: PlanView, *, every_row: bool = False) -> None:
     """With `every_row`, nobody who is left out or changed is left to a count."""
     rows = sys.maxsize if every_row else FIRST_ROWS
-    tell(
+    print_lines(
         console,
         [
             *_headline(plan),
@@ -103,7 +103,7 @@ def _warnings(plan: PlanView) -> list[Text]:
 
 def hours_chart(plan: PlanView) -> list[Text]:
     """A line for each hour of each local day in which calls start; at most 80 columns wide."""
-    days = tally_of(plan).starts
+    days = statistics_of(plan).starts
     if not days:
         return []
     longest = max(number for hours in days.values() for number in hours.values())

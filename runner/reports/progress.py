@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from runner.contacts.contact import Row
-from runner.reports.at_work import bar_begins, bar_ended
+from runner.reports.activity import bar_begins, bar_ended
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

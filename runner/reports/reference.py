@@ -116,7 +116,7 @@ def _warnings() -> list[str]:
     return table(
         ["code", "warns that", "can be suppressed"],
         [
-            [f"`{code}`", code.meaning, f"no: {code.always_told}" if code.always_told else "yes"]
+            [f"`{code}`", code.meaning, f"no: {code.always_shown}" if code.always_shown else "yes"]
             for code in WarningCode
         ],
     )

@@ -9,7 +9,7 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from runner.campaign import timezones
 from runner.errors import RunnerError
-from runner.planning.plan_view import PlanView, tally_of
+from runner.planning.plan_view import PlanView, statistics_of
 from runner.planning.saved_plan import Pins, SavedPlan
 from runner.reports.plan_json import FORMAT_VERSION
 
@@ -34,10 +34,10 @@ def read_saved_plan(text: str) -> SavedPlan:
         pins["calls"] = [call.pop("pin") for call in content["calls"]]
         for call in content["calls"]:
             call.setdefault("result_url", "")
-        view = replace(_VIEW.validate_python(content), tally=None)
+        view = replace(_VIEW.validate_python(content), statistics=None)
         _check_sense(view)
         saved = SavedPlan(
-            view=replace(view, tally=tally_of(view)),
+            view=replace(view, statistics=statistics_of(view)),
             pins=_PINS.validate_python(pins),
             checksum=_HASH.validate_python(checksum),
             seal=_HASH.validate_python(seal),

@@ -11,9 +11,9 @@ from runner.contacts.identity import Identity
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.overview import Overview
 from runner.ledger.states import MAY_BE_DIALLED, PROBLEMS, CallState
-from runner.reports.halt import halt_words
 from runner.reports.late_opt_outs import late_words
-from runner.reports.lines import columns, tell
+from runner.reports.lines import columns, print_lines
+from runner.reports.pause_text import pause_text
 from runner.reports.times import due_words, machine_time
 
 
@@ -66,18 +66,18 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
             }
             for problem in seen.problems
         ],
-        "standing": seen.halt.standing.value if seen.halt else "active",
-        "standing_since": int(seen.halt.at) if seen.halt else None,
-        "standing_by": seen.halt.by if seen.halt else None,
+        "state": seen.pause_info.state.value if seen.pause_info else "active",
+        "state_since": int(seen.pause_info.at) if seen.pause_info else None,
+        "state_by": seen.pause_info.by if seen.pause_info else None,
         "warning": status.warning,
     }
 
 
 def print_status(console: Console, found: Sequence[CampaignStatus], identity: Identity) -> None:
     if not found:
-        tell(console, [Text("no campaign was applied with this ledger yet")])
+        print_lines(console, [Text("no campaign was applied with this ledger yet")])
     for status in found:
-        tell(console, _lines(status, identity))
+        print_lines(console, _lines(status, identity))
 
 
 def _late_lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
@@ -92,8 +92,8 @@ def _late_lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
 def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     seen = status.seen
     yield Text(seen.campaign, style="bold")
-    if seen.halt:
-        yield Text(f"  {halt_words(seen.halt)}", style="bold yellow")
+    if seen.pause_info:
+        yield Text(f"  {pause_text(seen.pause_info)}", style="bold yellow")
     rows = []
     for state, count in seen.states.items():
         if count:

@@ -6,19 +6,19 @@ from rich.console import Console
 from rich.text import Text
 
 from runner.contacts.identity import Identity
-from runner.dispatch.events import Finish
+from runner.dispatch.events import RunEnd
 from runner.ledger.overview import Overview
 from runner.ledger.states import CallState
-from runner.reports.halt import halt_words
 from runner.reports.late_opt_outs import late_words
-from runner.reports.lines import tell
+from runner.reports.lines import print_lines
+from runner.reports.pause_text import pause_text
 from runner.reports.times import due_words
 
 _ENDINGS = {
-    Finish.DONE: "Done",
-    Finish.IDLE: "Nothing is due within a minute",
-    Finish.PAUSED: "The campaign is paused; `runner resume` lets it go on",
-    Finish.INTERRUPTED: "Stopped as asked; what was under way was finished",
+    RunEnd.DONE: "Done",
+    RunEnd.IDLE: "Nothing is due within a minute",
+    RunEnd.PAUSED: "The campaign is paused; `runner resume` lets it go on",
+    RunEnd.INTERRUPTED: "Stopped as asked; what was under way was finished",
     None: "Stopped early",
 }
 _SENT = (
@@ -33,7 +33,7 @@ _SENT = (
 def print_summary(
     console: Console,
     seen: Overview,
-    finish: Finish | None,
+    finish: RunEnd | None,
     identity: Identity,
     *,
     rehearsal: bool,
@@ -67,9 +67,9 @@ def print_summary(
         lines.append(Text(f"  {late_words(seen.late_opt_outs, identity)}"))
     if rehearsal:
         lines.append(Text("This was a rehearsal: nobody was called, and its ledger is gone."))
-    elif seen.halt is not None:
-        lines.append(Text(halt_words(seen.halt)))
+    elif seen.pause_info is not None:
+        lines.append(Text(pause_text(seen.pause_info)))
     elif seen.next_due is not None:
         due = due_words(seen.next_due, seen.as_of)
         lines.append(Text(f"The next call is due {due}. To go on: runner apply {path}"))
-    tell(console, lines)
+    print_lines(console, lines)

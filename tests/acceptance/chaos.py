@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
 
-from reckoning import Hours, Reckoning, read_books, reckon
+from reconciliation import Hours, Reckoning, read_books, reconcile
 from shell import Person, SandboxServer
 
 from campaigns import PLACES, campaign_yaml, contacts_csv
@@ -61,8 +61,8 @@ class Campaign:
             text=True,
         )
 
-    def reckon(self) -> Reckoning:
-        return reckon(self.server.calls(), read_books(self.ledger_url), HOURS, people=self.people)
+    def reconcile(self) -> Reckoning:
+        return reconcile(self.server.calls(), read_books(self.ledger_url), HOURS, people=self.people)
 
     def torment(self, chance: random.Random, runners: int, *, kills: int, longest_stop: float) -> None:
         """Lets `runners` processes apply at once; kills, stops and pauses them at random until through."""

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from chaos import Campaign
 from postgres import PostgresServer, postgres_server
-from reckoning import Reckoning
+from reconciliation import Reckoning
 from shell import PATIENCE_SECONDS, Person, server_on
 
 FAULTS = ("reset-after@5%", "reset-before@3%", "500-after@3%", "garbage@2%", "slow:0.3@30%")
@@ -37,7 +37,7 @@ class Sum:
         self.found = Reckoning()
 
     def add(self, campaign: Campaign, deaths: int) -> None:
-        found = campaign.reckon()
+        found = campaign.reconcile()
         self.campaigns += 1
         self.calls += campaign.people
         self.deaths += deaths

@@ -26,7 +26,7 @@ def campaign(person, sandbox, tmp_path) -> Campaign:
 def uncertain_in_the_end(campaign: Campaign) -> int:
     """Applies to the end, and returns how many calls are uncertain once everything is accounted for."""
     ended = campaign.apply_until_through()
-    found = campaign.reckon()
+    found = campaign.reconcile()
     found.check()
     assert (ended.returncode == 6) == (found.states["uncertain"] > 0)
     return found.states["uncertain"]
@@ -55,7 +55,7 @@ def test_stopped_in_the_middle_it_lets_nobody_in_and_goes_on_where_it_stood(camp
     process.send_signal(signal.SIGCONT)
     _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
-    found = campaign.reckon()
+    found = campaign.reconcile()
     found.check()
     assert found.states == {"queued": PEOPLE}
 
@@ -94,14 +94,14 @@ def test_a_run_that_was_stopped_and_overtaken_sends_nothing_and_its_answer_still
     wait_until(lambda: is_stopped(sleeper.pid), "a stopped process")
     successor = campaign.apply()
     assert successor.returncode == 6, successor.stderr
-    assert campaign.reckon().states["uncertain"] >= 1
+    assert campaign.reconcile().states["uncertain"] >= 1
     requests = len(campaign.server.statuses())
     sleeper.send_signal(signal.SIGCONT)
     _, err = sleeper.communicate(timeout=PATIENCE_SECONDS)
     assert sleeper.returncode == 5, err
     assert "stood still" in err
     assert len(campaign.server.statuses()) == requests
-    found = campaign.reckon()
+    found = campaign.reconcile()
     found.check()
     assert found.states == {"queued": PEOPLE}
 
@@ -112,7 +112,7 @@ def test_a_run_that_was_stopped_before_it_sent_and_was_overtaken_sends_nothing(p
     wait_until(lambda: is_stopped(sleeper.pid), "a stopped process")
     successor = campaign.apply()
     assert successor.returncode == 6, successor.stderr
-    uncertain = campaign.reckon().states["uncertain"]
+    uncertain = campaign.reconcile().states["uncertain"]
     requests = len(campaign.server.statuses())
     assert requests + uncertain == PEOPLE
     sleeper.send_signal(signal.SIGCONT)
@@ -120,7 +120,7 @@ def test_a_run_that_was_stopped_before_it_sent_and_was_overtaken_sends_nothing(p
     assert sleeper.returncode == 5, err
     assert len(campaign.server.statuses()) == requests, "it sent after it was declared dead"
     assert uncertain_in_the_end(campaign) == 0, "it proved itself that nothing had been sent"
-    assert campaign.reckon().states == {"queued": PEOPLE}
+    assert campaign.reconcile().states == {"queued": PEOPLE}
 
 
 def test_tormented_at_random_nobody_is_called_twice_and_nobody_is_lost(person, start_sandbox, tmp_path):

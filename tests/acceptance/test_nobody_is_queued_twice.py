@@ -203,7 +203,7 @@ def test_a_backup_from_before_a_cancel_is_refused_also_by_operators(customer, sa
         result = customer.run(*command)
         assert result.returncode == 1
         assert "lacks the last acts of operators (pause, cancel, resolve …)" in result.stderr
-    assert customer.status("five-zones")["standing"] == "active"
+    assert customer.status("five-zones")["state"] == "active"
     assert len(sandbox.calls()) == 2
 
 

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import httpx
 
-from runner.dispatch.clock import AlarmClock
 from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.dispatcher import Dispatcher, Limits
+from runner.dispatch.timer import Timer
 from runner.insight.client import InsightClient
 from runner.insight.protocol import QueueRequest, queue_request
 from runner.ledger.call_queue import CallQueue
-from runner.ledger.ledger import Ledger, Runner
-from runner.ledger.mark import Mark
+from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.plan_entry import Binding
+from runner.ledger.rollback_guard import RollbackGuard
 from runner.planning.plan import DataVersions, Plan, PlannedCall
-from runner.planning.tally import Tallying
+from runner.planning.statistics import StatisticsBuilder
 
 CAMPAIGN = "benchmark"
 BINDING = Binding(campaign=CAMPAIGN, survey_id="1", instance_id="1", account="account", origin="loopback")
@@ -109,20 +109,22 @@ def enter(ledger: Ledger, calls: list[PlannedCall]) -> int:
         calls_per_minute=60_000,
         calls=tuple(calls),
         exclusions=(),
-        tally=Tallying().tally(),
+        statistics=StatisticsBuilder().statistics(),
         withdrawals=(),
         history_stamp=ledger.history(CAMPAIGN).stamp,
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
     )
-    return ledger.begin_run(BINDING, plan, Runner(host="here", pid=1, campaign_digest="same"), time.time())
+    return ledger.begin_run(
+        BINDING, plan, RunProcess(host="here", pid=1, campaign_digest="same"), time.time()
+    )
 
 
-async def carry_out(
+async def execute(
     ledger: Ledger, run: int, base_url: str, marks: Path, *, rate: float, in_flight: int
 ) -> Sent:
     """What `apply` does once the plan is entered, marks and all."""
     sent = Sent()
-    clock = AlarmClock()
+    clock = Timer()
     async with InsightClient(
         base_url=base_url, username=USER, developer_key=KEY, connections=in_flight
     ) as client:
@@ -142,7 +144,7 @@ async def carry_out(
             )
             return await client.queue(request, before_send=note)
 
-        mark = Mark(ledger, marks)
+        mark = RollbackGuard(ledger, marks)
         dispatcher = Dispatcher(
             queue=CallQueue(ledger.engine, CAMPAIGN, run, intended=mark.advance),
             lease=ledger.lease(CAMPAIGN, run),
@@ -151,10 +153,10 @@ async def carry_out(
             clock_check=ClockCheck(clock.now, lambda _event: None),
             limits=Limits(requests_per_second=rate, max_in_flight=in_flight, until_idle=False),
             reschedule=lambda late, _taken, _now: dict.fromkeys([each.id for each in late]),
-            unwanted=lambda _key, _phone: None,
+            excluded_now=lambda _key, _phone: None,
             newly_suppressed=lambda: None,
             noted=mark.note,
-            listen=lambda _event: None,
+            on_event=lambda _event: None,
         )
         cpu = time.process_time()
         await dispatcher.run()
@@ -171,7 +173,7 @@ def run_once(
     folder.mkdir()
     with closing(Ledger.open(f"sqlite:///{folder / 'ledger.sqlite3'}")) as ledger:
         run = enter(ledger, calls(int(time.time())))
-        sent = asyncio.run(carry_out(ledger, run, base_url, folder / "marks", rate=rate, in_flight=in_flight))
+        sent = asyncio.run(execute(ledger, run, base_url, folder / "marks", rate=rate, in_flight=in_flight))
         for call in ledger.history(CAMPAIGN).calls:
             sent.states[call.state] = sent.states.get(call.state, 0) + 1
     return sent

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import crowd
+import many_contacts
 import pytest
 from table import row
 
@@ -87,8 +87,8 @@ def measured(tmp_path_factory) -> dict[int, Costs]:
     found = {}
     for count in (HARDLY_ANY, FEW, SOME, MANY):
         folder = tmp_path_factory.mktemp(f"crowd-{count}")
-        crowd.write_contacts(folder / "contacts.csv", count)
-        crowd.write_suppressed(folder / "suppressed.csv", count // ON_A_LIST, count)
+        many_contacts.write_contacts(folder / "contacts.csv", count)
+        many_contacts.write_suppressed(folder / "suppressed.csv", count // ON_A_LIST, count)
         (folder / "campaign.yaml").write_text(CAMPAIGN)
         with sandbox(folder) as environment:
             plan = [RUNNER, "plan", "campaign.yaml", "--as-of", AS_OF]
@@ -160,8 +160,8 @@ def test_a_contact_of_a_million_costs_what_one_of_ten_thousand_does(measured, wh
 
 def test_an_apply_that_died_plans_again_about_as_fast_as_the_first_time(tmp_path):
     """Nothing has changed, and a million calls are in the ledger, the first of them due."""
-    crowd.write_contacts(tmp_path / "contacts.csv", MANY)
-    crowd.write_suppressed(tmp_path / "suppressed.csv", MANY // ON_A_LIST, MANY)
+    many_contacts.write_contacts(tmp_path / "contacts.csv", MANY)
+    many_contacts.write_suppressed(tmp_path / "suppressed.csv", MANY // ON_A_LIST, MANY)
     (tmp_path / "campaign.yaml").write_text(DUE_NOW)
     with sandbox(tmp_path) as environment:
         first = until_next_post(tmp_path, environment)
@@ -206,10 +206,10 @@ def posts(environment: dict[str, str]) -> int:
 
 def floor_seconds(folder: Path) -> float:
     """Reading the CSV and inserting the same rows into SQLite with nothing between."""
-    crowd.write_contacts(folder / "contacts.csv", MANY)
+    many_contacts.write_contacts(folder / "contacts.csv", MANY)
     began = time.perf_counter()
     with closing(sqlite3.connect(folder / "floor.sqlite3", isolation_level=None)) as database:
-        names = ", ".join(crowd.COLUMNS)
+        names = ", ".join(many_contacts.COLUMNS)
         database.execute(f"CREATE TABLE contacts ({names})")
         database.execute("BEGIN IMMEDIATE")
         with (folder / "contacts.csv").open(newline="") as file:

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from runner.commands.carry_out import heeding_ctrl_c, signals_kept
+from runner.commands.execution import interruptible, signals_kept
 
 
 @pytest.mark.parametrize("ignored", [False, True])
@@ -16,7 +16,7 @@ def test_ctrl_c_is_heeded_at_once_unless_it_was_ignored_from_the_beginning(ignor
     async def enter():
         before = signal.getsignal(signal.SIGINT)
         try:
-            with heeding_ctrl_c():
+            with interruptible():
                 os.kill(os.getpid(), signal.SIGINT)
                 steps.append("entered")
         finally:

@@ -30,7 +30,7 @@ from starlette.types import Receive
 
 from runner.errors import UsageError
 from runner.insight.protocol import FORM
-from runner.insight.sandbox.book import Book, QueuedCall
+from runner.insight.sandbox.call_store import CallStore, QueuedCall
 from runner.insight.sandbox.checks import first_error
 from runner.insight.sandbox.connections import Connections
 from runner.insight.sandbox.faults import Fault, Faults, Kind, parse_fault
@@ -64,7 +64,7 @@ class Api:
     """The endpoints, over one book."""
 
     def __init__(
-        self, book: Book, faults: Faults, connections: Connections, credentials: Credentials
+        self, book: CallStore, faults: Faults, connections: Connections, credentials: Credentials
     ) -> None:
         self._book = book
         self._faults = faults
@@ -248,7 +248,7 @@ class _Unanswered(Response):
 
 
 def sandbox_app(
-    *, book: Book, faults: Faults, connections: Connections, credentials: Credentials
+    *, book: CallStore, faults: Faults, connections: Connections, credentials: Credentials
 ) -> Starlette:
     return Starlette(routes=Api(book, faults, connections, credentials).routes())
 

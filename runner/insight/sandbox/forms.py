@@ -2,12 +2,12 @@
 
 from urllib.parse import unquote_to_bytes
 
-Form = dict[str, "str | dict[str, str]"]
+PlanFormat = dict[str, "str | dict[str, str]"]
 
 
-def php_form(body: bytes) -> Form:
+def php_form(body: bytes) -> PlanFormat:
     """`a=1&m[x]=2` as {"a": "1", "m": {"x": "2"}}; the last of equal names wins, as in PHP."""
-    form: Form = {}
+    form: PlanFormat = {}
     for pair in body.split(b"&"):
         if not pair:
             continue

@@ -6,13 +6,13 @@ import ipaddress
 from urllib.parse import quote_plus, urlsplit
 
 from runner.insight.protocol import FORM
-from runner.insight.sandbox.book import Book, QueuedCall
+from runner.insight.sandbox.call_store import CallStore, QueuedCall
 
 _LOOK_SECONDS = 0.2
 _TIMEOUT_SECONDS = 5
 
 
-async def report_results(book: Book) -> None:
+async def report_results(book: CallStore) -> None:
     """Runs until cancelled. Only loopback is ever reported to: nobody outside gets mail from a sandbox."""
     while True:
         for call in book.unreported():

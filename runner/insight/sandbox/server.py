@@ -15,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runner.errors import RunnerError
 from runner.insight.sandbox.app import Credentials, sandbox_app
-from runner.insight.sandbox.book import Book
+from runner.insight.sandbox.call_store import CallStore
 from runner.insight.sandbox.connections import Connections
 from runner.insight.sandbox.faults import Fault, Faults
 from runner.insight.sandbox.reports import report_results
@@ -30,7 +30,7 @@ class Sandbox:
     """A running sandbox, for whoever shares its process."""
 
     base_url: str
-    book: Book
+    book: CallStore
 
     def calls(self) -> list[dict[str, Any]]:
         """Every accepted call so far, as `GET /_sandbox/calls` gives them."""
@@ -78,7 +78,7 @@ class _Server:
         set_faults = Faults(tuple(faults))
         connections = Connections(set_faults)
         self._listener = listener
-        self.book = Book(now)
+        self.book = CallStore(now)
         self.base_url = f"http://{_HOST}:{listener.getsockname()[1]}/api"
         app = sandbox_app(
             book=self.book,

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from runner.campaign.model import Campaign
-from runner.contacts.places import SourceFolder
+from runner.contacts.source_folder import SourceFolder
 from runner.contacts.sources import SourceReader
 from runner.contacts.suppression import ListTemplateError, PassedOver, Suppressed, SuppressionLists
 from runner.errors import SourceContentError, SourceError

@@ -9,7 +9,7 @@ from small_campaign import plan_of
 from runner.campaign.loader import parse_campaign
 from runner.contacts.contact import Reason
 from runner.contacts.phone import is_toll_free, zones_of
-from runner.contacts.places import SourceFolder
+from runner.contacts.source_folder import SourceFolder
 from runner.contacts.sources import SourceReader
 
 DATA = Path(__file__).parents[2] / "data"

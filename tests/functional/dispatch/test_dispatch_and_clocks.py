@@ -4,7 +4,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from stage import NOW, LeapingClock, Stage, accepted, call, calls, declare_dead
+from dispatch_harness import NOW, LeapingClock, Stage, accepted, call, calls, declare_dead
 
 from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.events import CallsMoved

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from stage import CAMPAIGN, NO_ANSWER, NOT_SENT, NOW, Stage, StoppedClock, accepted, call, calls
+from dispatch_harness import CAMPAIGN, NO_ANSWER, NOT_SENT, NOW, Stage, StoppedClock, accepted, call, calls
 
-from runner.dispatch.events import Finish, Paused
+from runner.dispatch.events import Paused, RunEnd
 from runner.ledger.operators import Operators, Resolution
 
 SOMEBODY = "ann@desk"
@@ -25,14 +25,14 @@ def test_a_pause_holds_from_the_next_claim_on_and_a_resume_goes_on(ledger):
         if isinstance(event, Paused):
             at_pause.append(dict(stage.states()))
             operators(ledger).resume(CAMPAIGN, NOW)
-            stage.dispatcher._course.wake.set()  # noqa: SLF001 - as the clock does every 30 s
+            stage.dispatcher._run_state.wake.set()  # noqa: SLF001 - as the clock does every 30 s
 
     at_pause = []
-    stage = Stage(ledger, calls(4), answer=answer, listen=on_pause)
-    assert stage.run() is Finish.DONE
+    stage = Stage(ledger, calls(4), answer=answer, on_event=on_pause)
+    assert stage.run() is RunEnd.DONE
     assert at_pause == [{"c0": "queued", "c1": "queued", "c2": "planned", "c3": "planned"}]
     (paused,) = stage.heard(Paused)
-    assert (paused.halt.campaign, paused.halt.by) == (CAMPAIGN, SOMEBODY)
+    assert (paused.pause_info.campaign, paused.pause_info.by) == (CAMPAIGN, SOMEBODY)
     told = [type(event).__name__ for event in stage.events]
     assert told == ["CallEnded"] * 2 + ["Paused", "Resumed"] + ["CallEnded"] * 2
     assert stage.sent_keys == ["c0", "c1", "c2", "c3"]
@@ -44,7 +44,7 @@ def test_a_run_that_is_not_to_wait_leaves_a_paused_campaign(ledger):
         return accepted("1" + claim.key[1:])
 
     stage = Stage(ledger, calls(3), answer=answer, until_idle=True)
-    assert stage.run() is Finish.PAUSED
+    assert stage.run() is RunEnd.PAUSED
     assert stage.states() == {"c0": "queued", "c1": "planned", "c2": "planned"}
 
 
@@ -55,7 +55,7 @@ def test_after_a_cancel_nothing_more_is_sent_and_the_run_ends(ledger):
         return accepted("1" + claim.key[1:])
 
     stage = Stage(ledger, calls(5), answer=answer)
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == ["c0", "c1"]
     assert list(stage.states().values()) == ["queued"] * 2 + ["skipped"] * 3
 
@@ -66,7 +66,7 @@ def test_a_call_that_comes_back_unsent_after_a_cancel_is_withdrawn_too(ledger):
         return NOT_SENT
 
     stage = Stage(ledger, calls(2), answer=answer)
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == ["c0"]
     assert stage.states() == {"c0": "skipped", "c1": "skipped"}
     assert "cancel" in stage.value("c0", "reason")
@@ -81,7 +81,7 @@ def test_a_call_resolved_as_not_queued_is_sent_again_by_the_run_that_made_it_unc
         return accepted("1" + claim.key[1:])
 
     stage = Stage(ledger, calls(3), answer=answer)
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert sorted(stage.sent_keys) == ["c0", "c0", "c1", "c2"]
     assert set(stage.states().values()) == {"queued"}
 
@@ -103,7 +103,7 @@ def test_a_call_resolved_as_not_queued_is_not_sent_to_somebody_who_is_on_a_list_
         newly_suppressed=lambda: next(lists, None),
         requests_per_second=20,
     )
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert sorted(stage.sent_keys) == ["c0", "c1", "c2", "c3"]
     assert stage.states() == {"c0": "skipped", "c1": "queued", "c2": "queued", "c3": "queued"}
     assert stage.value("c0", "reason") == "on list:2"
@@ -114,7 +114,7 @@ def test_nothing_leaves_after_an_operator_forbade_it_while_the_connection_was_ma
     async def before(_claim):
         await asyncio.to_thread(getattr(operators(ledger), act), CAMPAIGN, NOW)
         # The run looks once a second.
-        while stage.dispatcher._course.may_send:  # noqa: ASYNC110, SLF001 - there is no event to wait for
+        while stage.dispatcher._run_state.may_send:  # noqa: ASYNC110, SLF001 - there is no event to wait for
             await asyncio.sleep(0.01)
 
     stage = Stage(ledger, calls(1), before=before, until_idle=True, clock=StoppedClock(NOW))

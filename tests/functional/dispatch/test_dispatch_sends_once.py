@@ -5,7 +5,7 @@ import itertools
 import time
 
 import pytest
-from stage import (
+from dispatch_harness import (
     CAMPAIGN,
     NO_ANSWER,
     NOT_SENT,
@@ -17,8 +17,8 @@ from stage import (
     calls,
 )
 
-from runner.dispatch.clock import AlarmClock
-from runner.dispatch.events import BackingOff, CallEnded, Finish, Waiting
+from runner.dispatch.events import BackingOff, CallEnded, RunEnd, Waiting
+from runner.dispatch.timer import Timer
 from runner.errors import StoppedError
 from runner.insight.outcome import Exchange
 from runner.ledger.states import CallState
@@ -30,7 +30,7 @@ def keys(count):
 
 def test_everything_is_sent_once_and_in_order(ledger):
     stage = Stage(ledger, calls(25))
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == keys(25)
     assert set(stage.states().values()) == {"queued"}
     assert [event.key for event in stage.heard(CallEnded)] == keys(25)
@@ -42,14 +42,14 @@ def test_everything_is_sent_once_with_many_under_way(ledger):
             await asyncio.sleep(0)
 
     stage = Stage(ledger, calls(60), before=unevenly, max_in_flight=8)
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert sorted(stage.sent_keys) == sorted(keys(60))
     assert set(stage.states().values()) == {"queued"}
 
 
 def test_a_plan_without_calls_is_done_at_once(ledger):
     stage = Stage(ledger, [])
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.events == []
 
 
@@ -57,7 +57,7 @@ def test_each_call_waits_for_its_time(ledger):
     at = {}
     stage = Stage(ledger, [call(f"c{n}", start=NOW + 300 + 80 * n) for n in (2, 0, 1)])
     stage.answer = lambda claim: at.setdefault(claim.key, stage.clock.time) and accepted(claim.key[1:] + "1")
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert at == {"c0": NOW, "c1": NOW + 80, "c2": NOW + 160}
     assert stage.heard(Waiting) == [Waiting(until=NOW + 80), Waiting(until=NOW + 160)]
 
@@ -111,7 +111,7 @@ def test_the_request_rate_holds(ledger):
 def test_an_outcome_is_recorded_and_the_others_go_on(ledger, exchange, state, reason):
     stage = Stage(ledger, calls(3))
     stage.answer = lambda claim: exchange if claim.key == "c1" else accepted("9" + claim.key[1:])
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.states() == {"c0": "queued", "c1": state, "c2": "queued"}
     assert reason in stage.value("c1", "reason")
     assert stage.sent_keys == keys(3)
@@ -142,7 +142,7 @@ def test_calls_that_wait_for_a_connection_when_the_campaign_is_stopped_do_not_le
         if claim.key == "c1":
             await stopped.wait()
             # c0's outcome is recorded and reacted to before c1 takes its last look.
-            while stage.dispatcher._course.error is None:  # noqa: ASYNC110, SLF001 - no event tells of it
+            while stage.dispatcher._run_state.error is None:  # noqa: ASYNC110, SLF001 - no event tells of it
                 await asyncio.sleep(0)
 
     def answer(_claim):
@@ -184,8 +184,8 @@ def test_what_was_not_sent_backs_off_and_is_tried_again(ledger):
         return answers.pop() if answers else accepted(claim.key[1:] + "1")
 
     stage = Stage(ledger, calls(2), answer=answer)
-    stage.listen = lambda event: states.append(stage.states()["c0"]) if isinstance(event, BackingOff) else 0
-    assert stage.run() is Finish.DONE
+    stage.on_event = lambda event: states.append(stage.states()["c0"]) if isinstance(event, BackingOff) else 0
+    assert stage.run() is RunEnd.DONE
     assert states == ["planned"] * 3
     backing = stage.heard(BackingOff)
     assert [0.5 <= b.seconds / 2**n <= 1 for n, b in enumerate(backing)] == [True] * 3
@@ -207,7 +207,7 @@ def test_calls_that_fail_together_back_off_once(ledger):
     answers = [NOT_SENT] * 4
     stage = Stage(ledger, calls(4), max_in_flight=4)
     stage.answer = lambda claim: answers.pop() if answers else accepted(claim.key[1:] + "1")
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert len(stage.heard(BackingOff)) == 1
 
 
@@ -219,13 +219,13 @@ def test_an_outage_of_days_is_sat_out(ledger):
 
     stage = Stage(ledger, calls(1), before=after_a_thousand_failures)
     stage.answer = lambda _claim: answers.pop() if answers else accepted("1")
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     (backing,) = stage.heard(BackingOff)
     assert 30 <= backing.seconds <= 60
 
 
 def test_a_run_by_the_real_clock_ends_when_all_is_sent(ledger):
     now = time.time()
-    stage = Stage(ledger, [call("c0", start=int(now) + 300)], clock=AlarmClock())
-    assert stage.run() is Finish.DONE
+    stage = Stage(ledger, [call("c0", start=int(now) + 300)], clock=Timer())
+    assert stage.run() is RunEnd.DONE
     assert [known.state for known in ledger.history(CAMPAIGN).calls] == ["queued"]

@@ -4,9 +4,9 @@ import asyncio
 import threading
 
 import pytest
-from stage import NOW, Stage, StoppedClock, accepted, answered, call, calls, declare_dead
+from dispatch_harness import NOW, Stage, StoppedClock, accepted, answered, call, calls, declare_dead
 
-from runner.dispatch.events import CallEnded, ClockIsOff, Finish, Waiting
+from runner.dispatch.events import CallEnded, ClockIsOff, RunEnd, Waiting
 from runner.errors import CampaignHeldError, StoppedError
 from runner.insight.outcome import Exchange
 
@@ -29,7 +29,7 @@ def stop_after(stage, key):
 def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest_planned(ledger, max_in_flight):
     stage = Stage(ledger, calls(20), max_in_flight=max_in_flight)
     stop_after(stage, "c2")
-    assert stage.run() is Finish.INTERRUPTED
+    assert stage.run() is RunEnd.INTERRUPTED
     states = stage.states()
     assert {key for key, state in states.items() if state == "queued"} == set(stage.sent_keys)
     assert set(states.values()) == {"queued", "planned"}
@@ -38,15 +38,15 @@ def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest_planned(ledger, m
 
 def test_a_stop_ends_a_wait_for_the_next_call(ledger):
     stage = Stage(ledger, [call("c0"), call("c1", start=NOW + 90_000)], clock=StoppedClock())
-    stage.listen = lambda event: stage.dispatcher.stop() if isinstance(event, Waiting) else None
-    assert stage.run() is Finish.INTERRUPTED
+    stage.on_event = lambda event: stage.dispatcher.stop() if isinstance(event, Waiting) else None
+    assert stage.run() is RunEnd.INTERRUPTED
     assert stage.states() == {"c0": "queued", "c1": "planned"}
 
 
 def test_a_stop_ends_a_wait_for_the_request_rate(ledger):
     stage = Stage(ledger, calls(3), requests_per_second=0.001)
-    stage.listen = lambda event: stage.dispatcher.stop() if isinstance(event, CallEnded) else None
-    assert stage.run() is Finish.INTERRUPTED
+    stage.on_event = lambda event: stage.dispatcher.stop() if isinstance(event, CallEnded) else None
+    assert stage.run() is RunEnd.INTERRUPTED
     assert stage.states() == {"c0": "queued", "c1": "planned", "c2": "planned"}
 
 
@@ -57,7 +57,7 @@ def test_after_a_stop_that_comes_while_the_lists_are_read_nothing_is_claimed(led
         stage.dispatcher.stop()
 
     stage.newly_suppressed = read
-    assert stage.run() is Finish.INTERRUPTED
+    assert stage.run() is RunEnd.INTERRUPTED
     assert stage.sent == []
     assert set(stage.states().values()) == {"planned"}
 
@@ -88,14 +88,14 @@ def test_a_cancelled_run_still_records_what_is_under_way(ledger):
 def test_until_idle_sends_what_is_due_within_a_minute_and_leaves_the_rest(ledger):
     soon = [call("c0"), call("c1", start=NOW + 360)]
     stage = Stage(ledger, [*soon, call("c2", start=NOW + 3900)], until_idle=True)
-    assert stage.run() is Finish.IDLE
+    assert stage.run() is RunEnd.IDLE
     assert stage.states() == {"c0": "queued", "c1": "queued", "c2": "planned"}
     assert stage.clock.time == NOW + 60
 
 
 def test_until_idle_is_done_when_nothing_is_left(ledger):
     stage = Stage(ledger, calls(2), until_idle=True)
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
 
 
 def test_until_idle_waits_for_the_answers_under_way(ledger):
@@ -105,7 +105,7 @@ def test_until_idle_waits_for_the_answers_under_way(ledger):
 
     planned = [call("c0"), call("c1"), call("c2", start=NOW + 90_000)]
     stage = Stage(ledger, planned, before=slowly, max_in_flight=2, until_idle=True)
-    assert stage.run() is Finish.IDLE
+    assert stage.run() is RunEnd.IDLE
     assert stage.states() == {"c0": "queued", "c1": "queued", "c2": "planned"}
 
 
@@ -138,7 +138,7 @@ def test_a_call_whose_sending_broke_off_unexpectedly_is_never_sent_again(ledger)
         Stage(ledger, calls(1), answer=answer).run()
     assert declare_dead(ledger) == 1
     stage = Stage(ledger, [])
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.states() == {"c0": "uncertain"}
 
 
@@ -166,7 +166,7 @@ def test_a_listener_that_breaks_ends_the_run_with_the_outcome_recorded(ledger):
         if isinstance(event, CallEnded):
             raise BrokenPipeError
 
-    stage = Stage(ledger, calls(3), listen=break_down)
+    stage = Stage(ledger, calls(3), on_event=break_down)
     with pytest.raises(BrokenPipeError):
         stage.run()
     assert stage.states() == {"c0": "queued", "c1": "planned", "c2": "planned"}
@@ -187,7 +187,7 @@ def dated(stage, ahead):
 def test_a_clock_that_is_off_is_told_of_once_and_the_calls_go_on(ledger):
     stage = Stage(ledger, calls(3))
     dated(stage, 60)
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.heard(ClockIsOff) == [ClockIsOff(seconds=60)]
 
 
@@ -220,6 +220,6 @@ def test_a_run_that_is_stopped_goes_on_where_it_stopped(ledger):
     first.run()
     left = [each for each in calls(6) if first.states()[each.key] == "planned"]
     second = Stage(ledger, left)
-    assert second.run() is Finish.DONE
+    assert second.run() is RunEnd.DONE
     assert sorted(first.sent_keys + second.sent_keys) == [f"c{n}" for n in range(6)]
     assert set(second.states().values()) == {"queued"}

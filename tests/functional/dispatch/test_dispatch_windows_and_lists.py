@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from stage import (
+from dispatch_harness import (
     CAMPAIGN,
     NOT_SENT,
     NOW,
@@ -19,10 +19,10 @@ from runner.dispatch.events import (
     CallEnded,
     CallsMoved,
     CallsWithdrawn,
-    Finish,
     ListsReadAgain,
     ListUnreadable,
     OptedOutTooLate,
+    RunEnd,
 )
 from runner.errors import SourceError
 from runner.ledger.overview import overview
@@ -52,7 +52,7 @@ def test_calls_that_became_late_while_runner_was_down_leave_at_their_new_slots(l
     stage = Stage(ledger, calls(5, start=NOW - 1000), reschedule=slots_from(NEXT_DAY))
     sent_at = []
     stage.answer = lambda claim: sent_at.append(stage.clock.time) or accepted(claim.key[1:] + "1")
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.heard(CallsMoved) == [CallsMoved(moved=5, skipped=0)]
     assert sent_at == [NEXT_DAY + 60 * n for n in range(5)]
     assert [c.start_timestamp for c in stage.sent] == [NEXT_DAY + 60 * n + 300 for n in range(5)]
@@ -61,7 +61,7 @@ def test_calls_that_became_late_while_runner_was_down_leave_at_their_new_slots(l
 
 def test_a_late_call_for_which_no_time_is_left_is_skipped_with_the_reason(ledger):
     stage = Stage(ledger, [call("c0", start=NOW - 1000), call("c1")])
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == ["c1"]
     assert stage.states() == {"c0": "skipped", "c1": "queued"}
     assert "late" in stage.value("c0", "reason")
@@ -98,7 +98,7 @@ def test_a_machine_that_slept_through_a_slot_sends_nothing_late(ledger):
         return accepted(claim.key[1:] + "1")
 
     stage.answer = answer
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == ["c0", "c1", "c2", "c3"]
     assert [c.start_timestamp for c in stage.sent[2:]] == [NEXT_DAY + 300, NEXT_DAY + 360]
 
@@ -111,7 +111,7 @@ def test_a_call_whose_window_closes_between_claim_and_sending_does_not_leave_and
             stage.clock.time = claim.end_timestamp
 
     stage.before = wait_for_a_connection
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.states() == {"c0": "queued", "c1": "queued"}
     assert sorted(stage.sent_keys) == ["c0", "c1"]
     assert min(c.start_timestamp for c in stage.sent) >= NEXT_DAY
@@ -124,7 +124,7 @@ def test_a_call_that_waits_too_long_for_a_connection_and_has_no_other_window_is_
         stage.clock.time = claim.start_timestamp + LATE_SECONDS + 1
 
     stage.before = wait_for_a_connection
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent == []
     assert stage.states() == {"c0": "skipped"}
 
@@ -132,7 +132,7 @@ def test_a_call_that_waits_too_long_for_a_connection_and_has_no_other_window_is_
 def test_whoever_was_put_on_a_list_since_the_plan_is_withdrawn_before_the_next_batch(ledger):
     lists = iter([None, lambda key, _phone: "on do-not-call.csv:7" if key == "c2" else None])
     stage = Stage(ledger, calls(4), newly_suppressed=lambda: next(lists, None), requests_per_second=20)
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == ["c0", "c1", "c3"]
     assert stage.states()["c2"] == "skipped"
     assert stage.value("c2", "reason") == "on do-not-call.csv:7"
@@ -170,7 +170,7 @@ def test_whoever_was_put_on_a_list_while_under_way_is_not_tried_again(ledger):
         max_in_flight=2,
         requests_per_second=20,
     )
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == ["c0", "c1"]
     assert stage.states() == {"c0": "skipped", "c1": "queued"}
 
@@ -200,7 +200,7 @@ def test_a_list_that_cannot_be_read_holds_sending_until_it_can_and_says_both(led
     stage = Stage(ledger, calls(6), newly_suppressed=never_call, clock=RingingClock())
     looks_at_sending = []
     stage.answer = lambda claim: looks_at_sending.append(never_call.looks) or accepted(f"1{claim.key[1:]}")
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == ["c0", "c1", "c2", "c3", "c4", "c5"]
     assert looks_at_sending[2] == 6, "nothing is sent while the list cannot be read"
     told = [event for event in stage.events if isinstance(event, ListUnreadable | ListsReadAgain)]
@@ -217,7 +217,7 @@ def test_a_person_whom_the_list_names_when_it_can_be_read_again_is_not_called(le
 
     never_call = List(lambda: never_call.looks < 4)
     stage = Stage(ledger, calls(3), newly_suppressed=read, clock=RingingClock())
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == ["c0", "c2"]
 
 
@@ -229,7 +229,7 @@ def test_a_request_that_has_not_left_when_a_list_cannot_be_read_does_not_leave(l
         if claim.key == "c0" and not cannot_be_read.is_set():
             await cannot_be_read.wait()
 
-    def listen(event):
+    def on_event(event):
         if isinstance(event, ListUnreadable):
             cannot_be_read.set()
 
@@ -239,12 +239,12 @@ def test_a_request_that_has_not_left_when_a_list_cannot_be_read_does_not_leave(l
         calls(2),
         before=wait_for_a_connection,
         newly_suppressed=never_call,
-        listen=listen,
+        on_event=on_event,
         max_in_flight=2,
         requests_per_second=20,
         clock=RingingClock(),
     )
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     (held,) = [event for event in stage.heard(CallEnded) if event.reason]
     assert (held.key, held.state, held.reason) == ("c0", "planned", "a suppression list cannot be read")
     assert sorted(stage.sent_keys) == ["c0", "c1"]
@@ -258,7 +258,7 @@ def test_calls_whose_window_passes_while_a_list_cannot_be_read_get_new_slots_or_
     never_call = List(lambda: stage.clock.time < NOW + 400)
     planned = [call("c0"), call("c1", start=NOW + 90_000)]
     stage = Stage(ledger, planned, newly_suppressed=never_call, clock=SlowClock())
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.states() == {"c0": "skipped", "c1": "queued"}
     assert stage.heard(CallsMoved) == [CallsMoved(moved=0, skipped=1)]
 
@@ -266,15 +266,15 @@ def test_calls_whose_window_passes_while_a_list_cannot_be_read_get_new_slots_or_
 def test_a_run_that_is_held_by_a_list_can_be_ended(ledger):
     never_call = List(lambda: True)
     stage = Stage(ledger, calls(3), newly_suppressed=never_call, clock=StoppedClock())
-    stage.listen = lambda event: stage.dispatcher.stop() if isinstance(event, ListUnreadable) else None
-    assert stage.run() is Finish.INTERRUPTED
+    stage.on_event = lambda event: stage.dispatcher.stop() if isinstance(event, ListUnreadable) else None
+    assert stage.run() is RunEnd.INTERRUPTED
     assert stage.sent == []
     assert set(stage.states().values()) == {"planned"}
 
 
 def test_a_clock_that_leaps_forward_by_days_sends_nothing_outside_its_window(ledger):
     stage = Stage(ledger, calls(3), clock=LeapingClock(NOW + 10 * 86_400))
-    assert stage.run() is Finish.DONE
+    assert stage.run() is RunEnd.DONE
     assert stage.sent == []
     assert set(stage.states().values()) == {"skipped"}
 

@@ -5,10 +5,10 @@ import time
 from collections import Counter
 
 import pytest
-from stage import CAMPAIGN, NOW, LeapingClock, Stage, call
+from dispatch_harness import CAMPAIGN, NOW, LeapingClock, Stage, call
 
-from runner.dispatch.clock import RehearsalClock
-from runner.dispatch.events import CallEnded, Finish
+from runner.dispatch.events import CallEnded, RunEnd
+from runner.dispatch.timer import RehearsalTimer
 from runner.errors import StoppedError
 from runner.insight.client import InsightClient
 from runner.insight.protocol import queue_request
@@ -56,11 +56,11 @@ def numbers(sandbox):
 
 
 def test_fifty_calls_reach_the_server_once_each_and_the_ledger_knows_their_ids(ledger):
-    clock = RehearsalClock()
+    clock = RehearsalTimer()
     planned = campaign(int(time.time()) + 320)
     with running_sandbox(now=clock.now) as sandbox:
         stage = OnTheWire(ledger, planned, sandbox, clock=clock)
-        assert stage.run() is Finish.DONE
+        assert stage.run() is RunEnd.DONE
         received = {each["phone_number"]: each for each in sandbox.calls()}
         assert numbers(sandbox) == {each.request.phone_number: 1 for each in planned}
     for each in planned:
@@ -90,7 +90,7 @@ def test_whatever_goes_wrong_on_the_wire_nobody_is_queued_twice(ledger, fault):
     planned = campaign(NOW + 320, 20)
     with running_sandbox(now=clock.now, faults=[parse_fault(fault)]) as sandbox:
         stage = OnTheWire(ledger, planned, sandbox, clock=clock)
-        assert stage.run() is Finish.DONE
+        assert stage.run() is RunEnd.DONE
         got = numbers(sandbox)
     states = stage.states()
     assert set(got.values()) == {1}
@@ -119,10 +119,10 @@ def test_a_second_run_after_an_interruption_sends_what_is_left_and_nothing_else(
     planned = campaign(NOW + 320)
     with running_sandbox(now=clock.now) as sandbox:
         first = OnTheWire(ledger, planned, sandbox, clock=clock)
-        first.listen = lambda _event: len(first.heard(CallEnded)) >= 10 and first.dispatcher.stop()
-        assert first.run() is Finish.INTERRUPTED
+        first.on_event = lambda _event: len(first.heard(CallEnded)) >= 10 and first.dispatcher.stop()
+        assert first.run() is RunEnd.INTERRUPTED
         states = first.states()
         left = [each for each in planned if states[each.key] == "planned"]
         assert 0 < COUNT - len(left) < COUNT
-        assert OnTheWire(ledger, left, sandbox, clock=clock).run() is Finish.DONE
+        assert OnTheWire(ledger, left, sandbox, clock=clock).run() is RunEnd.DONE
         assert numbers(sandbox) == {each.request.phone_number: 1 for each in planned}

@@ -5,10 +5,10 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
+from dispatch_harness import CAMPAIGN, NOW, LeapingClock, Stage, accepted, call, declare_dead
 from small_campaign import campaign
-from stage import CAMPAIGN, NOW, LeapingClock, Stage, accepted, call, declare_dead
 
-from runner.dispatch.events import CallsMoved, Finish
+from runner.dispatch.events import CallsMoved, RunEnd
 from runner.ledger.operators import Operators
 from runner.planning.pace_limit import PaceLimit
 from runner.planning.placement import reschedule
@@ -86,7 +86,7 @@ def test_what_piled_up_while_a_run_stood_still_starts_at_the_pace(sqlite_ledger,
     def stand_still(sent):
         apply.clock.time += seconds if sent == 4 else 0
 
-    assert apply.run(after=stand_still) is Finish.DONE
+    assert apply.run(after=stand_still) is RunEnd.DONE
     assert len(apply.starts) == 80
     assert apply.keeps_the_pace()
 
@@ -106,9 +106,9 @@ def test_a_run_after_one_that_was_stopped_or_died_counts_what_that_one_sent(ledg
             apply.run(after=end)
         assert declare_dead(ledger) == 1
     else:
-        assert apply.run(after=end) is Finish.INTERRUPTED
+        assert apply.run(after=end) is RunEnd.INTERRUPTED
     apply.clock.time = NOW + 60
-    assert apply.run() is Finish.DONE
+    assert apply.run() is RunEnd.DONE
     assert len(apply.starts) == 60
     assert apply.keeps_the_pace()
 
@@ -123,7 +123,7 @@ def test_after_a_pause_calls_start_at_the_pace(sqlite_ledger):
     apply.run(after=pause, until_idle=True)
     apply.clock.time += 55
     ann.resume(CAMPAIGN, apply.clock.time)
-    assert apply.run() is Finish.DONE
+    assert apply.run() is RunEnd.DONE
     assert len(apply.starts) == 80
     assert apply.keeps_the_pace()
 
@@ -134,7 +134,7 @@ def test_a_run_without_delays_sustains_its_pace_and_moves_no_call_to_the_end(sql
     async def connect(_claim):
         apply.clock.time += jitter.choice([0.01, 0.1, 1.5])
 
-    assert apply.run(before=connect) is Finish.DONE
+    assert apply.run(before=connect) is RunEnd.DONE
     assert apply.keeps_the_pace()
     assert len(apply.starts) == 120
     assert max(apply.starts) <= NOW + 2 * 120 + 10
@@ -147,7 +147,7 @@ def test_where_connecting_takes_longer_than_the_time_before_a_start_every_call_s
     async def connect(_claim):
         apply.clock.time += 7
 
-    assert apply.run(before=connect) is Finish.DONE
+    assert apply.run(before=connect) is RunEnd.DONE
     assert len(apply.starts) == 50
     assert apply.keeps_the_pace()
 
@@ -185,10 +185,10 @@ def test_calls_that_could_not_be_sent_use_up_nothing_of_the_pace(sqlite_ledger):
         if len(failed) < 60:
             failed.append(1)
             # As where the lease was not renewed in time: the last look keeps the request from leaving.
-            apply.last.dispatcher._course.may_send = False  # noqa: SLF001
+            apply.last.dispatcher._run_state.may_send = False  # noqa: SLF001
             await asyncio.sleep(0)
 
-    assert apply.run(before=fail_at_first) is Finish.DONE
+    assert apply.run(before=fail_at_first) is RunEnd.DONE
     assert sorted(apply.starts) == [NOW + 2 + 2 * number for number in range(40)]
 
 
@@ -218,6 +218,6 @@ def test_a_call_beside_a_start_of_another_pace_is_moved_once_to_where_it_can_sta
         pace=PaceLimit(1, 660),
         reschedule=place,
     )
-    assert run.run() is Finish.DONE
+    assert run.run() is RunEnd.DONE
     assert run.heard(CallsMoved) == [CallsMoved(moved=1, skipped=0)]
     assert [claim.start_timestamp - NOW for claim in run.sent] == [starts]

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from runner.insight.client import InsightClient
-from runner.insight.outcome import Accepted, NotSent, Outcome, Refused, Stop, Uncertain, judge
+from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Outcome, Refused, Uncertain, classify
 from runner.insight.protocol import queue_request
 from runner.insight.sandbox import Sandbox, parse_fault, running_sandbox
 from runner.insight.sandbox.app import Credentials
@@ -351,7 +351,7 @@ def test_calls_and_requests_can_be_looked_at_and_forgotten(sandbox: Sandbox) -> 
 FAULTS: list[tuple[str, type[Outcome] | UnionType, int, int | None]] = [
     # The fault, what the client makes of it, the calls queued, the status noted.
     ("400", Refused, 0, 400),
-    *((str(status), Stop, 0, status) for status in (401, 403, 404, 405, 409, 415)),
+    *((str(status), CampaignBlocked, 0, status) for status in (401, 403, 404, 405, 409, 415)),
     *((str(status), Uncertain, 0, status) for status in (429, 500, 503)),
     # Whether the connection ends before or after the client uses it is up to the system.
     ("refuse", NotSent | Uncertain, 0, None),
@@ -384,7 +384,7 @@ def outcome_of_queueing(sandbox: Sandbox, *, deadline: float, accept="json") -> 
         async with InsightClient(
             base_url=sandbox.base_url, username="me@example.org", developer_key="any-key", deadline=deadline
         ) as insight:
-            return judge(await insight.queue(request, before_send=lambda: None))
+            return classify(await insight.queue(request, before_send=lambda: None))
 
     return asyncio.run(run())
 
@@ -415,7 +415,7 @@ def test_each_fault_does_what_it_says_once_and_then_all_is_well(  # one row of t
 
 @pytest.mark.parametrize("spec", ["400", "409", "garbage", "500-after"])
 def test_faults_answer_in_xml_too(spec: str) -> None:
-    expected = {"400": Refused, "409": Stop, "garbage": Uncertain, "500-after": Uncertain}
+    expected = {"400": Refused, "409": CampaignBlocked, "garbage": Uncertain, "500-after": Uncertain}
     with running_sandbox(now=Clock(), faults=[parse_fault(spec)]) as sandbox:
         assert type(outcome_of_queueing(sandbox, deadline=10, accept="xml")) is expected[spec]
 

@@ -12,7 +12,7 @@ import pytest
 
 from runner.errors import RunnerError
 from runner.insight.client import InsightClient
-from runner.insight.outcome import Accepted, judge
+from runner.insight.outcome import Accepted, classify
 from runner.insight.protocol import QueueRequest
 from runner.insight.sandbox import running_sandbox, serve
 
@@ -62,7 +62,7 @@ def test_a_signal_ends_it_without_an_error_even_under_a_request_that_hangs(
                 # While it answers these it reads the request too.
                 await asyncio.to_thread(ask_for_requests, found[0], times=20)
             else:
-                assert isinstance(judge(await sending), Accepted)
+                assert isinstance(classify(await sending), Accepted)
             process.send_signal(stop)
             await sending
 

@@ -16,7 +16,16 @@ from wire_server import PATIENCE_SECONDS, Behaviour, Connection, WireServer, ans
 
 from runner.errors import RunnerError, StoppedError
 from runner.insight.client import InsightClient
-from runner.insight.outcome import Accepted, Exchange, NotSent, Outcome, Refused, Stop, Uncertain, judge
+from runner.insight.outcome import (
+    Accepted,
+    CampaignBlocked,
+    Exchange,
+    NotSent,
+    Outcome,
+    Refused,
+    Uncertain,
+    classify,
+)
 from runner.insight.protocol import Accept, QueueRequest, queue_request
 from runner.planning.plan import CallRequest
 
@@ -277,7 +286,7 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_way_an_exchange_goes_has_one_meaning_and_one_post(case: Case) -> None:
     exchange, server = exchange_with(case.behave, case.deadline)
-    outcome = judge(exchange)
+    outcome = classify(exchange)
     assert type(outcome) is case.outcome, outcome
     assert exchange.sent
     assert not exchange.prevented
@@ -302,7 +311,7 @@ def test_each_way_an_exchange_goes_has_one_meaning_and_one_post(case: Case) -> N
 )
 def test_what_a_server_says_that_is_no_http_is_not_quoted(said: bytes) -> None:
     exchange, _ = exchange_with(replies(said))
-    assert isinstance(judge(exchange), Uncertain)
+    assert isinstance(classify(exchange), Uncertain)
     assert "no HTTP" in exchange.problem
     assert "anarina" not in exchange.problem
 
@@ -310,7 +319,7 @@ def test_what_a_server_says_that_is_no_http_is_not_quoted(said: bytes) -> None:
 def test_a_connection_reset_unread_is_uncertain_once_the_client_has_used_it() -> None:
     exchange, server = exchange_with(resets_at_once)
     # Whether the reset comes before or after the first byte is up to the system.
-    assert isinstance(judge(exchange), Uncertain if exchange.sent else NotSent)
+    assert isinstance(classify(exchange), Uncertain if exchange.sent else NotSent)
     assert len(server.connections) == 1
 
 
@@ -328,7 +337,16 @@ def test_a_redirect_is_never_followed_even_to_the_same_address() -> None:
     assert server.posts == 1
 
 
-DOCUMENTED = {400: Refused, 401: Stop, 403: Stop, 404: Stop, 405: Stop, 409: Stop, 415: Stop, 500: Uncertain}
+DOCUMENTED = {
+    400: Refused,
+    401: CampaignBlocked,
+    403: CampaignBlocked,
+    404: CampaignBlocked,
+    405: CampaignBlocked,
+    409: CampaignBlocked,
+    415: CampaignBlocked,
+    500: Uncertain,
+}
 
 
 @pytest.mark.parametrize(("status", "kind"), DOCUMENTED.items())
@@ -348,7 +366,7 @@ def test_each_documented_error_is_understood_in_each_form(
     exchange, server = exchange_with(
         replies(answer(body, status=f"{status} Error", content_type=content_type))
     )
-    outcome = judge(exchange)
+    outcome = classify(exchange)
     assert type(outcome) is kind
     assert server.posts == 1
     assert "something is wrong" in repr(outcome)
@@ -358,8 +376,8 @@ def test_each_documented_error_is_understood_in_each_form(
 @pytest.mark.parametrize("status", [400, 401, 404, 409])
 def test_an_error_without_words_keeps_its_meaning(status: int) -> None:
     exchange, _ = exchange_with(replies(answer(b"", status=f"{status} Error")))
-    outcome = judge(exchange)
-    assert isinstance(outcome, Refused | Stop)
+    outcome = classify(exchange)
+    assert isinstance(outcome, Refused | CampaignBlocked)
     assert outcome.error == "Insight gave no reason"
 
 
@@ -374,7 +392,7 @@ def test_an_answer_compressed_twice_takes_no_more_memory_than_its_bytes(status: 
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert isinstance(judge(exchange), Uncertain)
+    assert isinstance(classify(exchange), Uncertain)
     assert len(bomb) < 10_000
     assert peak < 8 << 20
 
@@ -399,14 +417,14 @@ def free_port() -> int:
     ["nowhere.invalid", f"{'a' * 70}.invalid", "bad_host.invalid", "-.invalid", "[::ffff:0:0]:1"],
 )
 def test_a_host_that_cannot_be_found_is_not_sent(host: str) -> None:
-    outcome = judge(asyncio.run(queue_once(f"http://{host}/api", 3)))
+    outcome = classify(asyncio.run(queue_once(f"http://{host}/api", 3)))
     assert isinstance(outcome, NotSent)
     assert not outcome.prevented
     assert outcome.reason
 
 
 def test_a_port_that_refuses_is_not_sent() -> None:
-    outcome = judge(asyncio.run(queue_once(f"http://127.0.0.1:{free_port()}/api", LONG)))
+    outcome = classify(asyncio.run(queue_once(f"http://127.0.0.1:{free_port()}/api", LONG)))
     assert isinstance(outcome, NotSent)
     assert "could not be made" in outcome.reason
 
@@ -429,7 +447,9 @@ def test_a_connection_that_is_not_made_in_time_is_not_sent() -> None:
                 pass
             else:
                 pytest.skip("this system accepts connections beyond the backlog")
-        outcome = judge(asyncio.run(queue_once(f"http://127.0.0.1:{listener.getsockname()[1]}/api", SHORT)))
+        outcome = classify(
+            asyncio.run(queue_once(f"http://127.0.0.1:{listener.getsockname()[1]}/api", SHORT))
+        )
     assert isinstance(outcome, NotSent)
 
 
@@ -456,7 +476,7 @@ def test_a_tls_handshake_that_fails_is_not_sent(behave: Behaviour, deadline: flo
             return await queue_once(server.base_url.replace("http:", "https:"), deadline), server
 
     exchange, server = asyncio.run(run())
-    assert isinstance(judge(exchange), NotSent)
+    assert isinstance(classify(exchange), NotSent)
     assert server.posts == 0
     assert len(server.connections) == 1
 
@@ -493,7 +513,7 @@ def test_a_certificate_nobody_vouches_for_is_not_sent(tls_server) -> None:
         async with server:
             return await queue_once(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/api", LONG)
 
-    outcome = judge(asyncio.run(run()))
+    outcome = classify(asyncio.run(run()))
     assert isinstance(outcome, NotSent)
     assert "certificate" in outcome.reason
     assert not any(seen)
@@ -531,7 +551,7 @@ def test_over_tls_too_what_comes_behind_an_answer_is_never_taken_for_the_next_on
         return found
 
     exchanges = asyncio.run(run())
-    assert [type(judge(exchange)) for exchange in exchanges] == [outcome] * 2
+    assert [type(classify(exchange)) for exchange in exchanges] == [outcome] * 2
     assert len(made) == connections
 
 
@@ -542,7 +562,7 @@ def test_a_request_that_waits_for_a_free_connection_has_its_whole_deadline_yet()
             return list(await asyncio.gather(*both)), server
 
     exchanges, server = asyncio.run(run())
-    assert all(isinstance(judge(exchange), Uncertain) for exchange in exchanges)
+    assert all(isinstance(classify(exchange), Uncertain) for exchange in exchanges)
     assert server.posts == 2
 
 
@@ -554,8 +574,8 @@ def test_a_request_cancelled_while_it_waits_sends_nothing_and_takes_no_connectio
         # All three have begun, and only one has the connection.
         await asyncio.sleep(0)
         second.cancel()
-        assert isinstance(judge(await first), Accepted)
-        assert isinstance(judge(await third), Accepted)
+        assert isinstance(classify(await first), Accepted)
+        assert isinstance(classify(await third), Accepted)
         with pytest.raises(asyncio.CancelledError):
             await second
         assert server.posts == 2
@@ -600,12 +620,12 @@ def forbid() -> None:
 def test_a_last_look_that_objects_lets_no_byte_leave_and_the_client_goes_on(*, warm: bool) -> None:
     async def scenario(insight: InsightClient, server: WireServer) -> None:
         if warm:
-            assert isinstance(judge(await insight.queue(request(), before_send=nothing)), Accepted)
+            assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
         before = server.posts
-        outcome = judge(await insight.queue(request(), before_send=forbid))
+        outcome = classify(await insight.queue(request(), before_send=forbid))
         assert outcome == NotSent(reason="the window has closed", prevented=True)
         assert server.posts == before
-        assert isinstance(judge(await insight.queue(request(), before_send=nothing)), Accepted)
+        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
 
     server = run_with(serves, scenario)
     assert server.posts == 1 + warm
@@ -619,7 +639,7 @@ def test_the_last_look_comes_once_when_the_connection_stands_and_before_any_byte
             exchange = await insight.queue(
                 request(), before_send=lambda: looks.append((len(server.connections), server.posts))
             )
-            assert isinstance(judge(exchange), Accepted)
+            assert isinstance(classify(exchange), Accepted)
 
     run_with(serves, scenario)
     assert [posts for _, posts in looks] == [0, 1, 2]
@@ -632,7 +652,7 @@ def test_the_last_look_is_not_asked_when_there_is_no_connection() -> None:
         async with client(f"http://127.0.0.1:{free_port()}/api") as insight:
             return await insight.queue(request(), before_send=lambda: looks.append(None))
 
-    assert isinstance(judge(asyncio.run(run())), NotSent)
+    assert isinstance(classify(asyncio.run(run())), NotSent)
     assert looks == []
 
 
@@ -653,7 +673,7 @@ def test_an_error_of_the_last_look_that_is_nobody_s_objection_is_raised() -> Non
 def test_requests_share_a_connection_that_stays_open() -> None:
     async def scenario(insight: InsightClient, _server: WireServer) -> None:
         for _ in range(3):
-            assert isinstance(judge(await insight.queue(request(), before_send=nothing)), Accepted)
+            assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
 
     server = run_with(serves, scenario)
     assert (server.posts, len(server.connections)) == (3, 1)
@@ -669,8 +689,8 @@ def test_what_comes_behind_an_answer_is_never_taken_for_the_next_one(stray: byte
     async def run() -> None:
         async with WireServer(behave) as server, client(server.base_url) as insight:
             first, second = [await insight.queue(request(), before_send=nothing) for _ in range(2)]
-            assert judge(first) == judge(second)
-            assert not isinstance(judge(second), Refused)
+            assert classify(first) == classify(second)
+            assert not isinstance(classify(second), Refused)
             assert len(server.connections) == 2
 
     asyncio.run(run())
@@ -679,7 +699,7 @@ def test_what_comes_behind_an_answer_is_never_taken_for_the_next_one(stray: byte
 @pytest.mark.parametrize("end", ["closes", "resets"])
 def test_a_kept_connection_that_ended_meanwhile_is_replaced_before_sending(end: str) -> None:
     async def scenario(insight: InsightClient, server: WireServer) -> None:
-        assert isinstance(judge(await insight.queue(request(), before_send=nothing)), Accepted)
+        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
         kept = server.connections[0]
         if end == "resets":
             kept.reset()
@@ -688,7 +708,7 @@ def test_a_kept_connection_that_ended_meanwhile_is_replaced_before_sending(end: 
         # A reset takes effect in the loop's next turn.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert isinstance(judge(await insight.queue(request(), before_send=nothing)), Accepted)
+        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
 
     server = run_with(serves, scenario)
     assert (server.posts, len(server.connections)) == (2, 2)
@@ -704,8 +724,8 @@ def test_a_kept_connection_that_ends_under_the_next_request_is_uncertain_and_not
             connection.reset()
 
     async def scenario(insight: InsightClient, _server: WireServer) -> None:
-        assert isinstance(judge(await insight.queue(request(), before_send=nothing)), Accepted)
-        assert isinstance(judge(await insight.queue(request(), before_send=nothing)), Uncertain)
+        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
+        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Uncertain)
 
     server = run_with(behave, scenario)
     assert (server.posts, len(server.connections)) == (2, 1)
@@ -714,7 +734,7 @@ def test_a_kept_connection_that_ends_under_the_next_request_is_uncertain_and_not
 def test_many_requests_at_once_are_each_sent_once_over_the_connections_allowed() -> None:
     async def scenario(insight: InsightClient, server: WireServer) -> None:
         exchanges = await asyncio.gather(*(insight.queue(request(), before_send=nothing) for _ in range(60)))
-        assert all(isinstance(judge(exchange), Accepted) for exchange in exchanges)
+        assert all(isinstance(classify(exchange), Accepted) for exchange in exchanges)
         assert len(server.connections) <= 12
 
     assert run_with(serves, scenario, connections=12).posts == 60
@@ -736,7 +756,7 @@ def test_a_cancelled_request_is_not_repeated_and_the_client_goes_on() -> None:
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
-        assert isinstance(judge(await insight.queue(request(), before_send=nothing)), Accepted)
+        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
 
     assert run_with(behave, scenario).posts == 2
 
@@ -763,7 +783,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     exchange, server = exchange_with(replies(answer()))
-    assert isinstance(judge(exchange), Accepted)
+    assert isinstance(classify(exchange), Accepted)
     assert server.posts == 1
 
 

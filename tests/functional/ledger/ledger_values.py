@@ -9,7 +9,7 @@ from sqlalchemy import NullPool, create_engine, text
 
 from runner.ledger import migrations
 from runner.ledger.call_queue import CallQueue
-from runner.ledger.ledger import Runner
+from runner.ledger.ledger import RunProcess
 from runner.ledger.plan_entry import Binding
 from runner.planning.plan import (
     Change,
@@ -18,14 +18,14 @@ from runner.planning.plan import (
     PlannedCall,
     Withdrawal,
 )
-from runner.planning.tally import Tallying
+from runner.planning.statistics import StatisticsBuilder
 
 NOW = 1_796_166_000
 CAMPAIGN = "clinic-followup"
 BINDING = Binding(
     campaign=CAMPAIGN, survey_id="48211", instance_id="3", account="account-hash", origin="loopback"
 )
-THIS = Runner(host="here", pid=4711)
+THIS = RunProcess(host="here", pid=4711)
 
 
 def call(key, phone, *, start=NOW + 300, metadata=None, change=Change.NEW, **changes):
@@ -74,7 +74,7 @@ def plan(*calls, withdrawals=(), stamp="[]"):
         calls_per_minute=300,
         calls=calls,
         exclusions=(),
-        tally=Tallying().tally(),
+        statistics=StatisticsBuilder().statistics(),
         withdrawals=tuple(
             Withdrawal(key=key, round=1, reason=reason, start_timestamp=NOW, timezones=("America/New_York",))
             for key, reason in withdrawals

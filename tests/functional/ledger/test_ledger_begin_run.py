@@ -24,9 +24,9 @@ from ledger_values import (
 )
 
 from runner.errors import CampaignHeldError, LedgerError
-from runner.ledger.claim import Ending
+from runner.ledger.claim import AttemptResult
 from runner.ledger.states import CallState
-from runner.planning.plan import Change, Standing
+from runner.planning.plan import Availability, Change
 
 LATER = NOW + 60
 _INDEXES = {
@@ -43,7 +43,7 @@ def row(ledger, contact):
 
 def refuse(queue, contact):
     (claim,) = [claim for claim in claim_all(queue) if claim.key == contact]
-    queue.finish(claim, Ending(state=CallState.REFUSED, http_status=400, reason="bad number"), NOW)
+    queue.finish(claim, AttemptResult(state=CallState.REFUSED, http_status=400, reason="bad number"), NOW)
 
 
 def test_new_calls_are_planned_and_belong_to_the_run(ledger):
@@ -51,7 +51,7 @@ def test_new_calls_are_planned_and_belong_to_the_run(ledger):
     assert states(ledger) == {"a": "planned", "b": "planned"}
     assert {row["run"] for row in rows(ledger, "SELECT run FROM calls")} == {run}
     assert trail(ledger, "a") == [(None, "planned")]
-    assert queue.outlook().next_due == NOW
+    assert queue.queue_status().next_due == NOW
 
 
 def test_a_plan_of_thousands_enters_as_it_is(ledger):
@@ -236,9 +236,9 @@ def test_a_refused_call_that_the_plan_leaves_alone_stays_refused(ledger):
     refuse(queue, "a")
     begin(ledger, call("b", phone(2)))
     assert states(ledger) == {"a": "refused", "b": "planned"}
-    assert [known.standing for known in ledger.history(CAMPAIGN).calls] == [
-        Standing.REFUSED,
-        Standing.PLANNED,
+    assert [known.availability for known in ledger.history(CAMPAIGN).calls] == [
+        Availability.REFUSED,
+        Availability.PLANNED,
     ]
 
 
@@ -247,7 +247,7 @@ def test_calls_beyond_the_limit_keep_their_old_run_and_are_not_claimed(ledger):
     second, queue = begin(ledger, call("a", phone(1), change=Change.UNCHANGED), limited=True)
     assert (row(ledger, "a")["run"], row(ledger, "b")["run"]) == (second, first)
     assert [claim.key for claim in claim_all(queue)] == ["a"]
-    assert queue.outlook().next_due is None
+    assert queue.queue_status().next_due is None
     assert states(ledger)["b"] == "planned"
 
 
@@ -272,7 +272,7 @@ def test_the_database_itself_refuses_a_second_call_to_a_contact_or_number(ledger
     _, queue = begin(ledger, call("a", phone(1)))
     (claim,) = claim_all(queue)
     if state != "sending":
-        queue.finish(claim, Ending(state=CallState(state), call_id="1"), NOW)
+        queue.finish(claim, AttemptResult(state=CallState(state), call_id="1"), NOW)
     with pytest.raises(LedgerError, match=r"(?i)unique"):
         begin(ledger, call(key, number))
     assert states(ledger) == {"a": state}

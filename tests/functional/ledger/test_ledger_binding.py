@@ -18,7 +18,7 @@ from ledger_values import (
 )
 
 from runner.errors import LedgerError
-from runner.ledger.claim import Ending
+from runner.ledger.claim import AttemptResult
 from runner.ledger.states import CallState
 
 OTHER_SURVEY = ("99999", "3")
@@ -89,7 +89,7 @@ def test_once_a_call_was_sent_another_survey_is_refused(ledger, survey, state):
     _, queue = begin(ledger, call("a", phone(1)))
     (claim,) = claim_all(queue)
     if state != "sending":
-        queue.finish(claim, Ending(state=CallState(state), call_id="1"), NOW)
+        queue.finish(claim, AttemptResult(state=CallState(state), call_id="1"), NOW)
     with pytest.raises(LedgerError, match=survey[0]) as caught:
         ledger.check_survey(CAMPAIGN, *survey)
     assert "new name" in caught.value.hint
@@ -99,5 +99,5 @@ def test_once_a_call_was_sent_another_survey_is_refused(ledger, survey, state):
 def test_a_call_that_provably_never_left_binds_to_no_survey(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
     (claim,) = claim_all(queue)
-    queue.finish(claim, Ending(state=CallState.PLANNED, reason="no connection"), NOW)
+    queue.finish(claim, AttemptResult(state=CallState.PLANNED, reason="no connection"), NOW)
     ledger.check_survey(CAMPAIGN, *OTHER_SURVEY)

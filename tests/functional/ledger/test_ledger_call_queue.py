@@ -24,19 +24,19 @@ from ledger_values import (
 
 from runner.errors import CampaignHeldError
 from runner.ledger.call_queue import CallQueue
-from runner.ledger.claim import Ending, ForgetfulLedgerError, LostClaimError
+from runner.ledger.claim import AttemptResult, LedgerRolledBackError, LostClaimError
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.overview import overview
 from runner.ledger.states import CallState
-from runner.planning.plan import Change, Slot, Standing
+from runner.planning.plan import Availability, Change, Slot
 
-QUEUED = Ending(
+QUEUED = AttemptResult(
     state=CallState.QUEUED, http_status=200, call_id="155761", link="https://insight.example/155761"
 )
-REFUSED = Ending(state=CallState.REFUSED, http_status=400, reason="bad number")
-UNCERTAIN = Ending(state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500")
-NOT_SENT = Ending(state=CallState.PLANNED, reason="the connection could not be made")
+REFUSED = AttemptResult(state=CallState.REFUSED, http_status=400, reason="bad number")
+UNCERTAIN = AttemptResult(state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500")
+NOT_SENT = AttemptResult(state=CallState.PLANNED, reason="the connection could not be made")
 
 
 def attempts(ledger):
@@ -46,7 +46,7 @@ def attempts(ledger):
 def bury(ledger):
     """As the next apply does, once the one before is dead; returns how many calls became uncertain."""
     let_leases_lapse(ledger)
-    return ledger.bury_dead_runs(CAMPAIGN)
+    return ledger.mark_orphaned_calls(CAMPAIGN)
 
 
 def only(found):
@@ -140,7 +140,7 @@ def test_what_may_have_reached_insight_is_not_claimed_again(ledger, ending):
     _, queue = begin(ledger, call("a", phone(1)))
     queue.finish(only(claim_all(queue)), ending, NOW)
     assert claim_all(queue) == []
-    assert queue.outlook().next_due is None
+    assert queue.queue_status().next_due is None
 
 
 def test_what_was_not_sent_is_claimed_again_under_a_new_fence(ledger):
@@ -300,9 +300,9 @@ def test_the_starts_of_sent_calls_and_of_calls_beyond_the_limit_count_against_th
 
 def test_the_next_call_that_is_due_is_the_earliest_that_is_planned(ledger):
     _, queue = begin(ledger, call("a", phone(1)), call("b", phone(2), start=NOW + 900))
-    assert queue.outlook().next_due == NOW
+    assert queue.queue_status().next_due == NOW
     claim_all(queue)
-    assert queue.outlook().next_due == NOW + 600
+    assert queue.queue_status().next_due == NOW + 600
 
 
 def test_a_process_that_died_leaves_uncertain_calls_and_nothing_else(ledger):
@@ -321,7 +321,7 @@ def test_a_process_that_died_leaves_uncertain_calls_and_nothing_else(ledger):
 def test_recovery_leaves_other_campaigns_alone(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
     claim_all(queue)
-    assert ledger.bury_dead_runs("another") == 0
+    assert ledger.mark_orphaned_calls("another") == 0
     assert states(ledger) == {"a": "sending"}
 
 
@@ -334,13 +334,13 @@ def test_the_history_says_what_each_call_means_for_a_new_plan(ledger):
     for claim in claim_all(queue):
         if claim.key in endings:
             queue.finish(claim, endings[claim.key], NOW)
-    assert {known.key: (known.state, known.standing) for known in ledger.history(CAMPAIGN).calls} == {
-        "planned": ("planned", Standing.PLANNED),
-        "sending": ("sending", Standing.TAKEN),
-        "queued": ("queued", Standing.TAKEN),
-        "refused": ("refused", Standing.REFUSED),
-        "uncertain": ("uncertain", Standing.TAKEN),
-        "skipped": ("skipped", Standing.OPEN),
+    assert {known.key: (known.state, known.availability) for known in ledger.history(CAMPAIGN).calls} == {
+        "planned": ("planned", Availability.PLANNED),
+        "sending": ("sending", Availability.TAKEN),
+        "queued": ("queued", Availability.TAKEN),
+        "refused": ("refused", Availability.REFUSED),
+        "uncertain": ("uncertain", Availability.TAKEN),
+        "skipped": ("skipped", Availability.OPEN),
     }
 
 
@@ -391,7 +391,7 @@ def test_an_answer_to_what_the_ledger_forgot_is_kept_and_stops_the_run(ledger, e
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM attempts")
         connection.exec_driver_sql("UPDATE calls SET state = 'planned', fence = 0")
-    with pytest.raises(ForgetfulLedgerError):
+    with pytest.raises(LedgerRolledBackError):
         queue.finish(claim, ending, NOW)
     assert states(ledger) == {"a": after}
     assert claim_all(queue) == []
@@ -402,7 +402,7 @@ def test_a_late_proof_frees_the_number_from_another_contact(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
     let_leases_lapse(ledger)
-    ledger.bury_dead_runs(CAMPAIGN)
+    ledger.mark_orphaned_calls(CAMPAIGN)
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW + 10**9)
     _, newer = begin(ledger, call("b", phone(1)), withdrawals=[("a", "the contact is in no source any more")])
     queue.finish(claim, QUEUED, NOW)
@@ -410,7 +410,7 @@ def test_a_late_proof_frees_the_number_from_another_contact(ledger):
     assert claim_all(newer) == []
 
 
-CONTRADICTORY = Ending(state=CallState.UNCERTAIN, http_status=404, reason="404", call_id="155761")
+CONTRADICTORY = AttemptResult(state=CallState.UNCERTAIN, http_status=404, reason="404", call_id="155761")
 
 
 def test_a_late_answer_with_a_call_id_keeps_a_call_resolved_as_not_queued_from_being_sent(ledger):

@@ -8,17 +8,17 @@ from ledger_values import CAMPAIGN, NOW, begin, claim_all, let_leases_lapse, peo
 from sqlalchemy import event
 
 from runner.errors import LedgerError
-from runner.ledger import endings
-from runner.ledger.claim import Ending, ForgetfulLedgerError, LostClaimError
+from runner.ledger import attempt_results
+from runner.ledger.claim import AttemptResult, LedgerRolledBackError, LostClaimError
 from runner.ledger.states import CallState
 
-REFUSED = Ending(state=CallState.REFUSED, http_status=400, reason="bad number")
-UNCERTAIN = Ending(state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500")
-NOT_SENT = Ending(state=CallState.PLANNED, reason="the connection could not be made")
+REFUSED = AttemptResult(state=CallState.REFUSED, http_status=400, reason="bad number")
+UNCERTAIN = AttemptResult(state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500")
+NOT_SENT = AttemptResult(state=CallState.PLANNED, reason="the connection could not be made")
 
 
 def queued(call_id):
-    return Ending(state=CallState.QUEUED, http_status=200, call_id=str(call_id), link=f"/{call_id}")
+    return AttemptResult(state=CallState.QUEUED, http_status=200, call_id=str(call_id), link=f"/{call_id}")
 
 
 @contextmanager
@@ -32,8 +32,8 @@ def counted(ledger):
     def note_commit(_connection):
         asked.append("COMMIT")
 
-    event.listen(ledger.engine, "before_cursor_execute", note)
-    event.listen(ledger.engine, "commit", note_commit)
+    event.on_event(ledger.engine, "before_cursor_execute", note)
+    event.on_event(ledger.engine, "commit", note_commit)
     try:
         yield asked
     finally:
@@ -151,7 +151,7 @@ def test_an_ending_that_the_ledger_forgot_is_kept_and_told_and_the_others_are_ke
             f"UPDATE calls SET state = 'planned', fence = 0 WHERE id = {forgotten.call}"
         )
     results = queue.finish_together([(forgotten, queued(1)), (other, queued(2))], NOW)
-    assert isinstance(results[0], ForgetfulLedgerError)
+    assert isinstance(results[0], LedgerRolledBackError)
     assert results[1] == queued(2)
     assert set(states(ledger).values()) == {"queued"}
 
@@ -176,7 +176,7 @@ def test_answers_of_a_run_that_was_declared_dead_settle_their_calls_together_too
     _, queue = begin(ledger, *people(2))
     claims = claim_all(queue)
     let_leases_lapse(ledger)
-    assert ledger.bury_dead_runs(CAMPAIGN) == 2
+    assert ledger.mark_orphaned_calls(CAMPAIGN) == 2
     ended = list(zip(claims, [queued(1), REFUSED], strict=True))
     assert queue.finish_together(ended, NOW) == [queued(1), REFUSED]
     assert states(ledger) == {"c0": "queued", "c1": "refused"}
@@ -195,13 +195,13 @@ def test_endings_that_are_recorded_again_together_change_nothing(ledger):
 def test_when_they_cannot_be_recorded_together_each_is_tried_alone(ledger, monkeypatch):
     _, queue = begin(ledger, *people(3))
     ended = [(claim, queued(number)) for number, claim in enumerate(claim_all(queue))]
-    record_together = endings.record_together
+    record_together = attempt_results.record_together
 
     def break_off_at_the_end(*args):
         record_together(*args)
         raise LedgerError("one of them cannot be written")
 
-    monkeypatch.setattr(endings, "record_together", break_off_at_the_end)
+    monkeypatch.setattr(attempt_results, "record_together", break_off_at_the_end)
     assert queue.finish_together(ended, NOW) == [ending for _, ending in ended]
     assert set(states(ledger).values()) == {"queued"}
     assert len(trail(ledger, "c0")) == 3

@@ -14,15 +14,17 @@ from ledger_values import (
 )
 
 from runner.errors import LedgerError
-from runner.ledger import chronicle as chronicle_module
-from runner.ledger.chronicle import chronicle
-from runner.ledger.claim import Ending
+from runner.ledger import history as chronicle_module
+from runner.ledger.claim import AttemptResult
+from runner.ledger.history import read_history
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.overview import overview
 from runner.ledger.states import CallState
 
-ANSWERED_500 = Ending(state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500: out of order")
-QUEUED = Ending(state=CallState.QUEUED, http_status=200, call_id="155761")
+ANSWERED_500 = AttemptResult(
+    state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500: out of order"
+)
+QUEUED = AttemptResult(state=CallState.QUEUED, http_status=200, call_id="155761")
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def test_the_call_id_of_a_contradictory_answer_is_shown_and_kept_when_it_is_reso
     ledger, ann, resolution, given, kept
 ):
     _, queue = begin(ledger, call("a", phone(1)))
-    contradictory = Ending(state=CallState.UNCERTAIN, http_status=404, reason="404", call_id="155761")
+    contradictory = AttemptResult(state=CallState.UNCERTAIN, http_status=404, reason="404", call_id="155761")
     queue.finish(claim_all(queue)[0], contradictory, NOW)
     (problem,) = overview(ledger.engine, CAMPAIGN, NOW, 5).problems
     assert problem.call_id == "155761"
@@ -97,7 +99,9 @@ def test_a_second_word_finds_nothing_to_resolve(ledger, ann):
     assert states(ledger) == {"a": "queued"}
 
 
-REFUSED = Ending(state=CallState.REFUSED, http_status=400, reason="Insight answered 400: no such field")
+REFUSED = AttemptResult(
+    state=CallState.REFUSED, http_status=400, reason="Insight answered 400: no such field"
+)
 
 
 def leave_refused(ledger, *calls):
@@ -114,7 +118,7 @@ def test_a_retry_plans_the_refused_calls_again_by_name_or_all_of_them(ledger, an
     assert len(ann.retry(CAMPAIGN, None, NOW + 4)) == 2
     assert set(states(ledger).values()) == {"planned"}
     assert ann.retry(CAMPAIGN, None, NOW + 5) == []
-    told = list(chronicle(ledger.engine, CAMPAIGN, "c1"))[-1]
+    told = list(read_history(ledger.engine, CAMPAIGN, "c1"))[-1]
     assert (told.what, told.reason, told.who) == (
         "refused → planned",
         "retried by ann@desk",
@@ -170,17 +174,17 @@ def test_a_second_pause_or_cancel_keeps_the_time_and_the_person_of_the_first(led
     assert ann.pause(CAMPAIGN, NOW + 1) is None
     earlier = bob.pause(CAMPAIGN, NOW + 2)
     assert (earlier.at, earlier.by) == (NOW + 1, "ann@desk")
-    assert overview(ledger.engine, CAMPAIGN, NOW + 3, 0).halt == earlier
+    assert overview(ledger.engine, CAMPAIGN, NOW + 3, 0).pause_info == earlier
     ann.cancel(CAMPAIGN, NOW + 4)
     bob.cancel(CAMPAIGN, NOW + 5)
-    halted = overview(ledger.engine, CAMPAIGN, NOW + 6, 0).halt
-    assert (halted.standing, halted.at, halted.by) == ("canceled", NOW + 4, "ann@desk")
+    halted = overview(ledger.engine, CAMPAIGN, NOW + 6, 0).pause_info
+    assert (halted.state, halted.at, halted.by) == ("canceled", NOW + 4, "ann@desk")
 
 
 def test_the_history_names_the_person_for_what_a_person_did(ledger, ann):
     leave_uncertain(ledger, call("a", phone(1)))
     ann.resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW + 9)
-    told = [(entry.what, entry.who) for entry in chronicle(ledger.engine, CAMPAIGN, "a")]
+    told = [(entry.what, entry.who) for entry in read_history(ledger.engine, CAMPAIGN, "a")]
     assert told[-1] == ("uncertain → planned", "ann@desk")
     assert {who for _, who in told[:-1]} == {"here process 4711"}
 
@@ -193,7 +197,7 @@ def test_the_history_of_a_campaign_is_that_of_all_its_contacts_and_of_what_peopl
     begin(ledger, *people(3))
     ann.pause(CAMPAIGN, NOW + 9)
     ann.resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW + 10)
-    everything = list(chronicle(ledger.engine, CAMPAIGN, None))
+    everything = list(read_history(ledger.engine, CAMPAIGN, None))
     assert [(entry.key, entry.what) for entry in everything][-3:] == [
         ("", "pause"),
         ("a", "uncertain → planned"),
@@ -201,8 +205,8 @@ def test_the_history_of_a_campaign_is_that_of_all_its_contacts_and_of_what_peopl
     ]
     for key in ("a", "c0", "c1", "c2"):
         of_one = [entry for entry in everything if entry.key == key]
-        assert of_one == list(chronicle(ledger.engine, CAMPAIGN, key)) != []
-    assert list(chronicle(ledger.engine, "another", None)) == []
+        assert of_one == list(read_history(ledger.engine, CAMPAIGN, key)) != []
+    assert list(read_history(ledger.engine, "another", None)) == []
 
 
 def test_a_cancel_takes_away_what_is_planned_and_leaves_what_is_under_way(ledger, ann):

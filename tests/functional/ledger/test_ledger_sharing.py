@@ -29,15 +29,15 @@ from sqlalchemy import NullPool, create_engine, text
 
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.call_queue import CallQueue
-from runner.ledger.claim import Ending
+from runner.ledger.claim import AttemptResult
 from runner.ledger.lease import LEASE_SECONDS
 from runner.ledger.ledger import Ledger
-from runner.ledger.operators import CampaignStanding, Operators, Resolution
+from runner.ledger.operators import CampaignState, Operators, Resolution
 from runner.ledger.states import CallState
 from runner.planning.pace_limit import PaceLimit
 from runner.planning.plan import Change, Slot
 
-QUEUED = Ending(state=CallState.QUEUED, http_status=200, call_id="155761")
+QUEUED = AttemptResult(state=CallState.QUEUED, http_status=200, call_id="155761")
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_a_run_whose_lease_holds_is_never_declared_dead(ledger):
     claim_all(first, most=1)
     alive, _ = join(ledger, *people(2))
     assert ledger.lease(CAMPAIGN, alive).renew().buried == 0
-    assert ledger.bury_dead_runs(CAMPAIGN) == 0
+    assert ledger.mark_orphaned_calls(CAMPAIGN) == 0
     assert states(ledger)["c0"] == "sending"
 
 
@@ -264,7 +264,7 @@ def test_an_operator_settles_nothing_while_the_owner_may_still_be_sending(ledger
     with pytest.raises(Exception, match="being sent right now by process 4711 on here"):
         ann.resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW)
     lapse(ledger, dead, seconds_ago=1)
-    ledger.bury_dead_runs(CAMPAIGN)
+    ledger.mark_orphaned_calls(CAMPAIGN)
     with pytest.raises(Exception, match="may still be at it"):
         ann.resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW)
     lapse(ledger, dead, seconds_ago=LEASE_SECONDS * 10)
@@ -374,19 +374,19 @@ def test_a_call_settled_as_not_queued_waits_for_the_next_plan(ledger):
     """Its own plan is an old one: lists, windows and contacts may have changed since."""
     _, first = begin(ledger, *people(2))
     (claim,) = claim_all(first, most=1)
-    first.finish(claim, Ending(state=CallState.UNCERTAIN, reason="no answer"), NOW)
+    first.finish(claim, AttemptResult(state=CallState.UNCERTAIN, reason="no answer"), NOW)
     _, second = begin(ledger, call("c1", phone(1), change=Change.UNCHANGED))
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW + 10**9)
     assert states(ledger)["c0"] == "planned"
     assert [each.key for each in claim_all(second)] == ["c1"]
-    assert second.outlook().next_due is None
+    assert second.queue_status().next_due is None
     _, third = begin(ledger, call("c0", phone(0), change=Change.UNCHANGED))
     assert [each.key for each in claim_all(third)] == ["c0"]
 
 
 def test_a_connection_that_the_server_ended_is_replaced(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
-    queue.standing()
+    queue.campaign_state()
     with create_engine(ledger.engine.url, poolclass=NullPool).begin() as other:
         other.execute(
             text(
@@ -394,4 +394,4 @@ def test_a_connection_that_the_server_ended_is_replaced(ledger):
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
-    assert queue.standing() is CampaignStanding.ACTIVE
+    assert queue.campaign_state() is CampaignState.ACTIVE

@@ -3,8 +3,8 @@ import re
 from a_terminal import shown, terminal
 
 from runner.contacts.identity import Identity
-from runner.dispatch.events import Began, CallEnded, ClockIsOff, Paused, Resumed
-from runner.ledger.operators import CampaignStanding, Halt
+from runner.dispatch.events import CallEnded, ClockIsOff, Paused, Resumed, RunBegan
+from runner.ledger.operators import CampaignState, PauseInfo
 from runner.ledger.states import CallState
 from runner.reports.live import live
 
@@ -21,26 +21,26 @@ def queued(number):
 
 
 def test_a_run_shows_how_many_calls_of_all_at_what_rate_and_how_long_it_will_yet_take(monkeypatch):
-    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as listen:
-        listen(Began())
+    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as on_event:
+        on_event(RunBegan())
         for number in range(3):
-            listen(queued(number))
+            on_event(queued(number))
     assert re.search(r"queueing .* 3/4 +[0-9,.]+ calls/s +[-0-9]+:", shown(sent)), shown(sent)
 
 
 def test_no_bar_stands_there_while_the_plan_is_entered_which_has_its_own(monkeypatch):
-    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as listen:
-        listen(ClockIsOff(seconds=7.0))
+    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as on_event:
+        on_event(ClockIsOff(seconds=7.0))
     assert "7 s ahead" in shown(sent)
     assert "queueing" not in shown(sent)
 
 
 def test_the_bar_says_paused_from_a_pause_to_the_resume_and_no_longer(monkeypatch):
-    halt = Halt(campaign="spring", standing=CampaignStanding.PAUSED, at=0.0, by="ann@desk")
-    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as listen:
-        listen(Began())
-        listen(Paused(halt=halt))
-        listen(Resumed())
+    pause_info = PauseInfo(campaign="spring", state=CampaignState.PAUSED, at=0.0, by="ann@desk")
+    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as on_event:
+        on_event(RunBegan())
+        on_event(Paused(pause_info=pause_info))
+        on_event(Resumed())
     said = " ".join(shown(sent).split())
     assert "PAUSED since 1970-01-01T00:00:00Z by ann@desk" in said
     assert "`runner resume spring`" in said

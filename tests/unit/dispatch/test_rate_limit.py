@@ -20,10 +20,10 @@ def grain_at(per_second):
     return max(1, int(per_second * 0.02))
 
 
-def run(per_second, waits, wishes):
+def run(per_second, waits, exclusion_check):
     """(instant, requests) of a sender that looks again after each of `waits` and wants `wishes` each time."""
     rate, now, sent = RateLimit(per_second), 1000.0, []
-    for wait, wish in zip(waits, itertools.cycle(wishes), strict=False):
+    for wait, wish in zip(waits, itertools.cycle(exclusion_check), strict=False):
         now += wait
         requests = min(wish, rate.available(now))
         rate.spend(now, requests)
@@ -37,8 +37,8 @@ def run(per_second, waits, wishes):
     st.lists(st.one_of(st.floats(0, 0.1), st.floats(0, 30)), max_size=60),
     st.lists(st.integers(0, 100), min_size=1, max_size=10),
 )
-def test_no_interval_holds_more_than_the_rate_and_one_burst(per_second, waits, wishes):
-    sent = run(per_second, waits, wishes)
+def test_no_interval_holds_more_than_the_rate_and_one_burst(per_second, waits, exclusion_check):
+    sent = run(per_second, waits, exclusion_check)
     for first in range(len(sent)):
         total = 0
         for now, requests in sent[first:]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.dispatch.redaction import redact, redacted
 from runner.insight.answers import MOST_SHOWN, one_line
-from runner.insight.outcome import Refused, Stop, Uncertain
+from runner.insight.outcome import CampaignBlocked, Refused, Uncertain
 from runner.planning.plan import CallRequest, Metadata
 
 
@@ -128,6 +128,6 @@ def test_no_value_survives(value, written):
 def test_every_text_of_an_outcome_is_cleaned():
     contact = request(first_name="Ann Marie")
     assert redacted(Refused(error="bad Ann Marie"), contact).error == "bad •••"
-    assert redacted(Stop(status=409, error="bad Ann+Marie", advice=""), contact).error == "bad •••"
+    assert redacted(CampaignBlocked(status=409, error="bad Ann+Marie", advice=""), contact).error == "bad •••"
     uncertain = redacted(Uncertain(reason="odd Ann Marie", status=500, body="bad ANN MARIE"), contact)
     assert (uncertain.reason, uncertain.body) == ("odd •••", "bad •••")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.insight.outcome import Accepted, Exchange, NotSent, Refused, Stop, Uncertain, judge
+from runner.insight.outcome import Accepted, CampaignBlocked, Exchange, NotSent, Refused, Uncertain, classify
 
 GOOD = b'{"success": true, "call_id": 155761}'
 BAD = b'{"success": false, "error": "no such thing"}'
@@ -13,14 +13,17 @@ def answered(status: int, body: bytes = BAD, **headers: str) -> Exchange:
 
 
 def test_200_with_success_and_call_id_is_accepted() -> None:
-    assert judge(answered(200, GOOD)) == Accepted(call_id="155761", link="")
+    assert classify(answered(200, GOOD)) == Accepted(call_id="155761", link="")
 
 
 def test_only_200_accepts_and_only_400_refuses_and_the_documented_six_stop() -> None:
     kinds = {
-        status: type(judge(answered(status, GOOD if status == 200 else BAD))) for status in range(100, 1000)
+        status: type(classify(answered(status, GOOD if status == 200 else BAD)))
+        for status in range(100, 1000)
     }
-    documented = {200: Accepted, 400: Refused} | dict.fromkeys((401, 403, 404, 405, 409, 415), Stop)
+    documented = {200: Accepted, 400: Refused} | dict.fromkeys(
+        (401, 403, 404, 405, 409, 415), CampaignBlocked
+    )
     assert {status: kind for status, kind in kinds.items() if kind is not Uncertain} == documented
 
 
@@ -54,7 +57,7 @@ NOT_QUEUED = [400, 401, 403, 404, 405, 409, 415]
 @pytest.mark.parametrize("body", HELD_IN_A_BODY)
 @pytest.mark.parametrize("status", NOT_QUEUED)
 def test_an_answer_with_a_call_id_in_its_body_is_uncertain_and_keeps_it(status: int, body: bytes) -> None:
-    outcome = judge(answered(status, body))
+    outcome = classify(answered(status, body))
     assert isinstance(outcome, Uncertain)
     assert (outcome.status, outcome.call_ids[-1]) == (status, "155761")
     assert f"Insight answered {status} with a call_id" in outcome.reason
@@ -70,7 +73,7 @@ def test_an_answer_with_a_call_id_in_its_body_is_uncertain_and_keeps_it(status: 
 )
 @pytest.mark.parametrize("status", NOT_QUEUED)
 def test_an_answer_with_a_call_id_in_its_link_is_uncertain_and_keeps_it(status: int, link: str) -> None:
-    outcome = judge(answered(status, link=link))
+    outcome = classify(answered(status, link=link))
     assert isinstance(outcome, Uncertain)
     assert outcome.call_ids == ("155761",)
     assert outcome.body == "no such thing"
@@ -78,52 +81,52 @@ def test_an_answer_with_a_call_id_in_its_link_is_uncertain_and_keeps_it(status: 
 
 @pytest.mark.parametrize("body", WITHOUT_ONE)
 def test_an_answer_whose_call_id_is_nothing_keeps_its_meaning(body: bytes) -> None:
-    assert isinstance(judge(answered(400, body)), Refused)
-    assert isinstance(judge(answered(404, body)), Stop)
+    assert isinstance(classify(answered(400, body)), Refused)
+    assert isinstance(classify(answered(404, body)), CampaignBlocked)
 
 
 @pytest.mark.parametrize("call_id", [b"0", b"null", b'""', b"false"])
 def test_success_with_a_call_id_that_is_nothing_is_uncertain(call_id: bytes) -> None:
-    outcome = judge(answered(200, b'{"success": true, "call_id": ' + call_id + b"}"))
+    outcome = classify(answered(200, b'{"success": true, "call_id": ' + call_id + b"}"))
     assert isinstance(outcome, Uncertain)
     assert "without a call_id" in outcome.reason
 
 
 def test_several_call_ids_in_one_answer_are_uncertain_and_all_kept() -> None:
     link = "https://insight.plumvoice.com/api/outbound/155762"
-    outcome = judge(answered(200, GOOD, link=link))
+    outcome = classify(answered(200, GOOD, link=link))
     assert isinstance(outcome, Uncertain)
     assert outcome.call_ids == ("155761", "155762")
     assert "several call_ids" in outcome.reason
-    twice = judge(answered(200, b'{"success": true, "call_id": 1, "call": {"call_id": 2}}'))
+    twice = classify(answered(200, b'{"success": true, "call_id": 1, "call": {"call_id": 2}}'))
     assert isinstance(twice, Uncertain)
     assert twice.call_ids == ("1", "2")
 
 
 @pytest.mark.parametrize("status", [200, 201, 429, 500])
 def test_what_is_uncertain_anyway_keeps_the_call_id_too(status: int) -> None:
-    outcome = judge(answered(status, b'{"success": false, "call_id": 155761}'))
+    outcome = classify(answered(status, b'{"success": false, "call_id": 155761}'))
     assert isinstance(outcome, Uncertain)
     assert outcome.call_ids == ("155761",)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 409, 415])
 def test_each_stop_says_what_insight_said_and_what_to_do(status: int) -> None:
-    outcome = judge(answered(status))
-    assert isinstance(outcome, Stop)
+    outcome = classify(answered(status))
+    assert isinstance(outcome, CampaignBlocked)
     assert (outcome.status, outcome.error) == (status, "no such thing")
     assert len(outcome.advice) > 20
 
 
 def test_the_advice_differs_from_status_to_status() -> None:
-    advice = {getattr(judge(answered(status)), "advice", "") for status in (401, 403, 404, 405, 409, 415)}
+    advice = {getattr(classify(answered(status)), "advice", "") for status in (401, 403, 404, 405, 409, 415)}
     assert len(advice) == 6
 
 
 def test_a_refusal_says_why() -> None:
-    assert judge(answered(400)) == Refused(error="no such thing")
-    assert judge(answered(400, b"")) == Refused(error="Insight gave no reason")
-    assert judge(answered(400, b"<html>\n<b>Bad</b>")) == Refused(error="<html> <b>Bad</b>")
+    assert classify(answered(400)) == Refused(error="no such thing")
+    assert classify(answered(400, b"")) == Refused(error="Insight gave no reason")
+    assert classify(answered(400, b"<html>\n<b>Bad</b>")) == Refused(error="<html> <b>Bad</b>")
 
 
 @pytest.mark.parametrize(
@@ -137,26 +140,26 @@ def test_a_refusal_says_why() -> None:
     ],
 )
 def test_a_200_that_does_not_say_yes_is_uncertain_and_kept(body: bytes, why: str) -> None:
-    outcome = judge(answered(200, body))
+    outcome = classify(answered(200, body))
     assert isinstance(outcome, Uncertain)
     assert why in outcome.reason
     assert (outcome.status, outcome.body) == (200, body.decode())
 
 
 def test_an_undocumented_status_is_uncertain_and_keeps_the_words() -> None:
-    outcome = judge(answered(500))
+    outcome = classify(answered(500))
     assert isinstance(outcome, Uncertain)
     assert (outcome.status, outcome.body) == (500, "no such thing")
     assert "500" in outcome.reason
 
 
 def test_a_lost_answer_is_uncertain_whatever_came_of_it() -> None:
-    outcome = judge(Exchange(sent=True, problem="it broke", body=GOOD))
+    outcome = classify(Exchange(sent=True, problem="it broke", body=GOOD))
     assert outcome == Uncertain(reason="it broke", status=None, body=GOOD.decode(), call_ids=("155761",))
 
 
 def test_a_call_id_that_may_be_cut_off_is_not_kept() -> None:
-    outcome = judge(Exchange(sent=True, problem="it broke", body=b'{"success": true, "call_id": 1557'))
+    outcome = classify(Exchange(sent=True, problem="it broke", body=b'{"success": true, "call_id": 1557'))
     assert isinstance(outcome, Uncertain)
     assert outcome.call_ids == ()
 
@@ -164,4 +167,4 @@ def test_a_call_id_that_may_be_cut_off_is_not_kept() -> None:
 @pytest.mark.parametrize("prevented", [True, False])
 def test_what_never_left_is_not_sent(*, prevented: bool) -> None:
     exchange = Exchange(sent=False, prevented=prevented, problem="no connection")
-    assert judge(exchange) == NotSent(reason="no connection", prevented=prevented)
+    assert classify(exchange) == NotSent(reason="no connection", prevented=prevented)

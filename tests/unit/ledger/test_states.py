@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.ledger.states import PROBLEMS, CallState, may_move, standing, takes_evidence
-from runner.planning.plan import Standing
+from runner.ledger.states import PROBLEMS, CallState, availability, may_move, takes_evidence
+from runner.planning.plan import Availability
 
 MOVES = {
     "planned": {"sending", "skipped", "queued", "uncertain"},
@@ -38,11 +38,11 @@ def test_a_call_may_move_as_the_table_says_and_not_otherwise(before, after):
 @pytest.mark.parametrize("state", CallState)
 def test_whatever_may_have_reached_insight_is_taken(state):
     expected = {
-        "planned": Standing.PLANNED,
-        "refused": Standing.REFUSED,
-        "skipped": Standing.OPEN,
-    }.get(state, Standing.TAKEN)
-    assert standing(state) is expected
+        "planned": Availability.PLANNED,
+        "refused": Availability.REFUSED,
+        "skipped": Availability.OPEN,
+    }.get(state, Availability.TAKEN)
+    assert availability(state) is expected
 
 
 def test_refused_and_uncertain_calls_need_a_person():

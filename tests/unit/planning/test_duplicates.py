@@ -4,7 +4,7 @@ import pytest
 from small_campaign import BOSTON, CHICAGO, NEW_YORK, campaign, person, plan_of, remembered
 
 from runner.contacts.contact import Reason
-from runner.planning.plan import Standing
+from runner.planning.plan import Availability
 
 
 def fates(plan):
@@ -99,6 +99,6 @@ def test_a_row_that_cannot_be_called_makes_no_other_a_duplicate(first, reason):
 
 
 def test_a_row_whose_call_was_sent_is_still_the_first():
-    sent = remembered(plan_of(campaign(), [person("1", BOSTON)]), Standing.TAKEN, "queued")
+    sent = remembered(plan_of(campaign(), [person("1", BOSTON)]), Availability.TAKEN, "queued")
     plan = plan_of(campaign(), [person("1", BOSTON), person("2", BOSTON)], history=sent)
     assert fates(plan) == {2: Reason.ALREADY_QUEUED, 3: Reason.DUPLICATE_PHONE}

@@ -16,9 +16,9 @@ from small_campaign import (
 
 from runner.contacts.contact import Cause, Row
 from runner.contacts.identity import Identity
-from runner.planning.advice import Advice, Remedy
-from runner.planning.explanation import Circumstances, Subject, explain
-from runner.planning.plan import Standing
+from runner.planning.explanation import ExplainInput, Subject, explain
+from runner.planning.hints import Advice, Remedy
+from runner.planning.plan import Availability
 from runner.planning.plan_view import plan_view
 from runner.reports.advice_text import advice_text
 from runner.reports.explanation_text import print_explanation
@@ -34,7 +34,7 @@ def explained(key, rows, *, loaded=None, history=(), show=False, suppressed=(), 
     loaded = loaded or campaign(more=MORE)
     plan = plan_of(loaded, rows, history=history, suppressed=suppressed, now=now, **kwargs)
     entry = next(each for each in (*plan.calls, *plan.exclusions) if each.key == key)
-    circumstances = Circumstances(
+    preflight_warnings = ExplainInput(
         campaign=loaded.campaign,
         plan=plan,
         identity=Identity(b"privacy"),
@@ -47,7 +47,7 @@ def explained(key, rows, *, loaded=None, history=(), show=False, suppressed=(), 
     row = Row(source="visits.csv", line=entry.line, values=rows[entry.line - 2])
     (source,) = loaded.campaign.contacts.sources
     known = next((call for call in history if call.key == key), None)
-    return explain(Subject(source=source, row=row, entry=entry, known=known), circumstances)
+    return explain(Subject(source=source, row=row, entry=entry, known=known), preflight_warnings)
 
 
 def steps(explanation):
@@ -193,7 +193,7 @@ def test_who_is_not_called_learns_why_and_what_would_help(rows, kwargs, verdict,
     ],
 )
 def test_a_call_that_was_made_or_may_have_been_is_explained(state, advice):
-    history = remembered(plan_of(campaign(more=MORE), people(1)), Standing.TAKEN, state)
+    history = remembered(plan_of(campaign(more=MORE), people(1)), Availability.TAKEN, state)
     found = explained("p1", people(1), history=history)
     assert advice_text(found.advice).startswith(advice)
 

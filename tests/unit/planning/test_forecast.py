@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from small_campaign import BOSTON, SAN_FRANCISCO, campaign, people, person, plan_of, remembered
 
 from runner.contacts.contact import Reason
-from runner.planning.plan import Standing
+from runner.planning.plan import Availability
 
 
 def too_slow(plan):
@@ -54,7 +54,7 @@ def test_the_pace_that_is_advised_places_everybody(pace, counts, spread, hours, 
         more = f"pacing: {{calls_per_minute: {pace}, spread: {spread}}}"
         return plan_of(campaign(hours=hours, to="2026-12-01", more=more), rows, history=history)
 
-    history = remembered(plan_at(pace), Standing.TAKEN, "queued")[:sent]
+    history = remembered(plan_at(pace), Availability.TAKEN, "queued")[:sent]
     slow = plan_at(pace, history)
     if too_slow(slow) is None:
         assert all(exclusion.reason is not Reason.NO_WINDOW for exclusion in slow.exclusions)

@@ -126,7 +126,7 @@ def test_calls_that_stand_already_count_against_the_pace(taken, pace):
 
 @given(st.lists(st.integers(-90, 90), max_size=40), st.sampled_from([1, 2, 7, 30]), st.integers(1, 30))
 def test_calls_that_started_in_the_last_minute_count_against_the_pace(sent, pace, count):
-    existing = [MORNING + 60 * (second * pace // 60) // pace for second in set(sent)]
+    existing = sorted({MORNING + 60 * (second * pace // 60) // pace for second in sent})
     calls = [late(number) for number in range(count)]
     found = [
         slot.start_timestamp for slot in new_slots(campaign(calls_per_minute=pace), calls, existing).values()

@@ -2,7 +2,7 @@
 
 from small_campaign import DAY, HOUR, NOW, SAN_FRANCISCO, campaign, person, plan_of
 
-from runner.campaign.silence import Silenced
+from runner.campaign.warning_filter import SuppressedWarning
 
 THREE_DAYS = '{from: "2026-12-01", to: "2026-12-03"}'
 
@@ -63,4 +63,4 @@ def test_a_silenced_warning_of_the_plan_is_kept_with_its_reason():
     loaded = campaign(hours="10:00-05:00", more=silence)
     plan = plan_of(loaded, [person("east"), person("west", SAN_FRANCISCO)], now=at_night)
     assert plan.diagnostics == ()
-    assert plan.silenced == (Silenced("asleep", "They work at night"),)
+    assert plan.silenced == (SuppressedWarning("asleep", "They work at night"),)

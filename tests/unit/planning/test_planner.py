@@ -30,7 +30,7 @@ from runner.contacts.contact import Reason
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus
 from runner.planning.eligibility import EveryContactFailedError
-from runner.planning.plan import Change, Standing
+from runner.planning.plan import Availability, Change
 
 # One call
 
@@ -287,7 +287,7 @@ def test_a_template_that_fails_for_every_contact_stops_the_plan(others):
 def test_contacts_that_were_queued_are_proof_that_the_templates_work():
     loaded = campaign(more='metadata: {x: "{{ row.x }}"}')
     first = plan_of(loaded, [person("a", x="1")])
-    history = remembered(first, Standing.TAKEN, "queued")
+    history = remembered(first, Availability.TAKEN, "queued")
     plan = plan_of(loaded, [person("a", x="1"), person("b", NEW_YORK)], history=history)
     assert reasons(plan) == {"a": Reason.ALREADY_QUEUED, "b": Reason.TEMPLATE_ERROR}
 

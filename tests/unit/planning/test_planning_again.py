@@ -23,7 +23,7 @@ from small_campaign import (
 )
 
 from runner.contacts.contact import Reason
-from runner.planning.plan import Change, History, Standing
+from runner.planning.plan import Availability, Change, History
 
 # Another survey
 
@@ -68,7 +68,7 @@ def test_the_same_survey_changes_nothing(survey):
 
 
 def test_where_no_call_waits_another_survey_is_no_warning():
-    given_up = tuple(remembered(plan_of(campaign(), people(1)), Standing.OPEN, "skipped"))
+    given_up = tuple(remembered(plan_of(campaign(), people(1)), Availability.OPEN, "skipped"))
     plan = plan_of(campaign(), people(1, 2), history=History(given_up, survey=("48212", "3")))
     assert set(changes(plan).values()) == {Change.NEW}
     assert "survey_changed" not in {found.code for found in plan.diagnostics}
@@ -96,7 +96,7 @@ def test_every_step_that_grows_with_what_is_known_says_how_far_it_is():
 
 
 def test_nobody_is_planned_again_once_a_call_was_sent():
-    history = remembered(plan_of(campaign(), [person("a")]), Standing.TAKEN, "uncertain")
+    history = remembered(plan_of(campaign(), [person("a")]), Availability.TAKEN, "uncertain")
     plan = plan_of(campaign(), [person("a", NEW_YORK)], history=history)
     assert reasons(plan) == {"a": Reason.ALREADY_QUEUED}
     assert detail(plan) == "a call to this contact is uncertain, to another number"
@@ -104,7 +104,7 @@ def test_nobody_is_planned_again_once_a_call_was_sent():
 
 
 def test_no_number_is_planned_again_whatever_row_carries_it_now():
-    history = remembered(plan_of(campaign(), [person("a")]), Standing.TAKEN, "queued")
+    history = remembered(plan_of(campaign(), [person("a")]), Availability.TAKEN, "queued")
     plan = plan_of(campaign(), [person("renamed")], history=history)
     assert reasons(plan) == {"renamed": Reason.ALREADY_QUEUED}
     assert detail(plan) == "a call to this number is queued"
@@ -112,7 +112,7 @@ def test_no_number_is_planned_again_whatever_row_carries_it_now():
 
 def test_a_planned_call_is_withdrawn_where_its_new_number_was_called_already():
     a, b = remembered(plan_of(campaign(), [person("a"), person("b", NEW_YORK)]))
-    history = [a._replace(standing=Standing.TAKEN, state="queued"), b]
+    history = [a._replace(availability=Availability.TAKEN, state="queued"), b]
     plan = plan_of(campaign(), [person("b", BOSTON)], history=history)
     assert not plan.calls
     assert withdrawn(plan) == {"b": "already_queued: a call to this number is queued"}
@@ -120,7 +120,7 @@ def test_a_planned_call_is_withdrawn_where_its_new_number_was_called_already():
 
 def test_a_refused_call_is_planned_again_only_when_it_changed():
     loaded = campaign(more='metadata: {name: "{{ row.name }}"}')
-    history = remembered(plan_of(loaded, people(1)), Standing.REFUSED, "refused")
+    history = remembered(plan_of(loaded, people(1)), Availability.REFUSED, "refused")
     same = plan_of(loaded, people(1), history=history)
     assert reasons(same) == {"p1": Reason.REFUSED}
     assert "after `runner retry`" in detail(same)
@@ -132,7 +132,7 @@ def test_a_refused_call_is_planned_again_only_when_it_changed():
 
 
 def test_a_skipped_call_may_be_planned_as_if_new():
-    history = remembered(plan_of(campaign(), people(1)), Standing.OPEN, "skipped")
+    history = remembered(plan_of(campaign(), people(1)), Availability.OPEN, "skipped")
     plan = plan_of(campaign(), people(1), history=history)
     assert changes(plan) == {"p1": Change.NEW}
     assert told(plan) == {"p1": "an earlier plan gave it up, and now it can be called"}
@@ -214,7 +214,7 @@ def test_a_window_that_closes_earlier_moves_the_end_of_its_calls_alone():
 
 def test_calls_that_were_sent_count_against_the_pace():
     loaded = campaign(more="pacing: {calls_per_minute: 1}")
-    history = remembered(plan_of(loaded, people(1, 2)), Standing.TAKEN, "queued")
+    history = remembered(plan_of(loaded, people(1, 2)), Availability.TAKEN, "queued")
     plan = plan_of(loaded, people(3), history=history)
     assert slots(plan)["p3"][0] == NINE + 120
 
@@ -283,7 +283,7 @@ def test_the_limit_counts_by_priority():
     ids=["opted out", "uncertain", "another number"],
 )
 def test_a_call_that_waits_at_insight_against_the_plan_is_warned_of(rows, suppressed, state, detail):
-    history = remembered(plan_of(campaign(), people(1)), Standing.TAKEN, state)
+    history = remembered(plan_of(campaign(), people(1)), Availability.TAKEN, state)
     plan = plan_of(campaign(), rows, history=history, suppressed=suppressed)
     (exclusion,) = plan.exclusions
     assert exclusion.detail == detail
@@ -299,8 +299,8 @@ def test_a_call_that_waits_at_insight_against_the_plan_is_warned_of(rows, suppre
     ids=["over", "past", "ours"],
 )
 def test_a_call_that_cannot_be_dialled_any_more_is_no_matter(state, now):
-    standing = Standing.PLANNED if state == "planned" else Standing.TAKEN
-    history = remembered(plan_of(campaign(), people(1)), standing, state)
+    availability = Availability.PLANNED if state == "planned" else Availability.TAKEN
+    history = remembered(plan_of(campaign(), people(1)), availability, state)
     plan = plan_of(campaign(), people(1), history=history, suppressed={"p1"}, now=now)
     assert "still_dialled" not in {found.code for found in plan.diagnostics}
 

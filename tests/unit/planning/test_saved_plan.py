@@ -5,7 +5,7 @@ from saved_plans import saved
 from small_campaign import BOSTON, HOUR, NEW_YORK, NINE, NOW, campaign, people, person, plan_of, remembered
 
 from runner.contacts.identity import Identity
-from runner.planning.plan import DataVersions, Standing
+from runner.planning.plan import Availability, DataVersions
 from runner.planning.saved_plan import compare, made_with
 
 MORE = 'metadata: {name: "{{ row.name }}"}'
@@ -69,7 +69,7 @@ def test_calls_that_fall_away_are_left_out_and_told(rows, suppressed, note):
 def test_what_was_queued_meanwhile_is_left_out_and_told():
     before = planned(*ONE_TWO)
     loaded = campaign(contacts=FILTER, more=MORE)
-    sent = remembered(plan_of(loaded, ONE_TWO[:1]), Standing.TAKEN, "queued")
+    sent = remembered(plan_of(loaded, ONE_TWO[:1]), Availability.TAKEN, "queued")
     found = compared(before, planned(*ONE_TWO, history=sent, ledger_knew=True))
     assert found.faults == ()
     assert found.notes[0].startswith("1 call is left out, as already_queued: p1")
@@ -130,7 +130,7 @@ def test_a_ledger_that_forgot_the_campaign_makes_it_stale():
 def test_an_applied_plan_goes_on_with_its_own_calls_even_in_a_later_window():
     loaded = campaign(contacts=FILTER, more=MORE)
     first = plan_of(loaded, ONE_TWO)
-    left = [remembered(first, Standing.TAKEN, "queued")[0], remembered(first)[1]]
+    left = [remembered(first, Availability.TAKEN, "queued")[0], remembered(first)[1]]
     after = planned(*ONE_TWO, history=left, now=NINE + 4 * HOUR, ledger_knew=True)
     found = compared(planned(*ONE_TWO), after, consumed=True)
     assert found.faults == ()

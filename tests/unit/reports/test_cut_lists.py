@@ -7,7 +7,7 @@ from plan_views import call, exclusion, plan_view, withdrawal
 from rich.console import Console
 
 from runner.contacts.identity import Identity
-from runner.dispatch.events import Finish
+from runner.dispatch.events import RunEnd
 from runner.ledger.overview import Overview, Problem
 from runner.ledger.states import CallState
 from runner.reports.plan_text import print_plan
@@ -35,6 +35,7 @@ def seen(uncertain, shown):
             http_status=None,
             call_id=None,
             sender="process 1 on desk",
+            acknowledged=False,
         )
         for number in range(shown)
     )
@@ -45,9 +46,11 @@ def seen(uncertain, shown):
         next_due=None,
         queued_last_minute=0,
         problems=problems,
-        halt=None,
+        pause_info=None,
         origin="",
         account="",
+        late_opt_outs=(),
+        unacknowledged=uncertain,
     )
 
 
@@ -56,7 +59,7 @@ def summary(overview):
     print_summary(
         Console(file=out, width=120),
         overview,
-        Finish.DONE,
+        RunEnd.DONE,
         IDENTITY,
         rehearsal=False,
         where="Insight",

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from runner.reports.lines import columns, indented, tell
+from runner.reports.lines import columns, indented, print_lines
 
 
 def told(lines, *, terminal, width=80):
     console = Console(file=StringIO(), force_terminal=terminal, no_color=True, width=width, _environ={})
-    tell(console, lines)
+    print_lines(console, lines)
     return console.file.getvalue()
 
 

@@ -8,7 +8,7 @@ from saved_plans import saved
 from small_campaign import campaign, people, plan_of, remembered
 
 from runner.campaign.diagnostics import Diagnostic, Severity
-from runner.planning.plan_view import tally_of
+from runner.planning.plan_view import statistics_of
 from runner.reports.markdown import code, plain
 from runner.reports.plan_markdown import LEAST_BYTES, marker, plan_markdown
 
@@ -38,8 +38,8 @@ def test_what_fits_is_told_whole():
 def test_it_is_never_longer_than_it_may_be_and_says_what_was_cut(most, excluded):
     (gone,) = VIEW.exclusions
     gone = replace(gone, detail="wörds " * 20)
-    view = replace(VIEW, calls=CALLS, exclusions=(gone,) * excluded, tally=None)
-    view = replace(view, tally=tally_of(view))
+    view = replace(VIEW, calls=CALLS, exclusions=(gone,) * excluded, statistics=None)
+    view = replace(view, statistics=statistics_of(view))
     text = plan_markdown(view, most)
     assert len(text.encode()) <= most
     shown = text.count("| `visits.csv:9` |")

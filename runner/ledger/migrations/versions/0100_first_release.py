@@ -29,7 +29,7 @@ def upgrade() -> None:
             comment="Keyed hashes that tell the campaign file of the last apply from others of the same name.",
         ),
         sa.Column(
-            "standing",
+            "state",
             sa.Text(),
             server_default="active",
             nullable=False,

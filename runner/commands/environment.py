@@ -1,0 +1,74 @@
+"""Where an apply goes: to Insight with the lasting ledger, or to the sandbox with a throw-away one."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from runner.dispatch.timer import RehearsalTimer, Timer
+from runner.insight.address import validate_base_url
+from runner.insight.client import InsightClient
+from runner.ledger.ledger import Ledger
+from runner.settings import Settings, require_credentials
+
+_REHEARSED_PER_SECOND = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An API, a ledger and a clock that belong together."""
+
+    settings: Settings
+    ledger: Ledger
+    clock: Timer
+    is_rehearsal: bool
+
+    @property
+    def requests_per_second(self) -> float:
+        """How fast requests go out. The sandbox needs no mercy, and nobody waits for a rehearsal's pace."""
+        return _REHEARSED_PER_SECOND if self.is_rehearsal else self.settings.requests_per_second
+
+    def client(self) -> InsightClient:
+        return InsightClient(
+            base_url=self.settings.insight_base_url,
+            username=self.settings.insight_username,
+            developer_key=self.settings.insight_developer_key.get_secret_value(),
+            accept=self.settings.accept,
+            connections=self.settings.max_in_flight,
+        )
+
+
+@contextmanager
+def insight(settings: Settings) -> Iterator[Environment]:
+    """The real API. Raises SettingsError for a wrong address or missing credentials."""
+    base_url = validate_base_url(settings.insight_base_url)
+    require_credentials(settings)
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        real = settings.model_copy(update={"insight_base_url": base_url})
+        yield Environment(real, ledger, Timer(), is_rehearsal=False)
+
+
+@contextmanager
+def rehearsal(settings: Settings) -> Iterator[Environment]:
+    """The sandbox on a free port, a ledger that is thrown away, and a clock that leaps over waiting times."""
+    # A whole web server, which real calls do not need.
+    from runner.insight.sandbox import running_sandbox  # noqa: PLC0415
+
+    clock = RehearsalTimer()
+    with (
+        tempfile.TemporaryDirectory(prefix="runner-rehearsal-") as folder,
+        running_sandbox(now=clock.now) as api,
+    ):
+        rehearsed = settings.model_copy(
+            update={
+                "insight_base_url": api.base_url,
+                "insight_username": "rehearsal@example.org",
+                "insight_developer_key": SecretStr("rehearsal"),
+                "ledger_url": f"sqlite:///{Path(folder) / 'ledger.sqlite3'}",
+            }
+        )
+        with closing(Ledger.open(rehearsed.ledger_url)) as ledger:
+            yield Environment(rehearsed, ledger, clock, is_rehearsal=True)

@@ -1,0 +1,202 @@
+"""Warnings about what lies around a campaign file: the ledger, the suppression lists, the rows' columns."""
+
+import time
+from collections.abc import Iterator
+
+from runner.campaign.diagnostics import Diagnostic, Severity
+from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.document import Location
+from runner.campaign.literal_text import right_form
+from runner.campaign.loader import LoadedCampaign
+from runner.campaign.warning_codes import WarningCode
+from runner.commands.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
+from runner.commands.repository import is_other, repository_of
+from runner.contacts.identity import Identity
+from runner.contacts.sources import AnySource, SourceReader
+from runner.contacts.suppression import SuppressionLists
+from runner.insight.address import origin
+from runner.ledger.ledger import Ledger
+from runner.ledger.overview import overview
+from runner.ledger.shared_instances import shared_instances
+from runner.reports.pause_text import pause_text
+from runner.settings import Settings
+
+OLDEST_LIST_DAYS = 30
+"""As an example, US telemarketers may use the national registry for 31 days (47 CFR 64.1200(c)(2)(i)(D))."""
+
+_DAY = 86_400
+_MOST_NAMED = 3
+"""Other campaigns that a warning names."""
+
+
+def of_ledger(
+    loaded: LoadedCampaign, settings: Settings, ledger: Ledger, identity: Identity, now: float
+) -> Iterator[Diagnostic]:
+    """What the ledger holds against carrying out any plan of this campaign. `now` is UTC Unix seconds."""
+    seen = overview(ledger.engine, loaded.campaign.name, now, most_problems=0)
+    if seen.pause_info:
+        halted = {"paused": WarningCode.PAUSED, "canceled": WarningCode.CANCELED}[seen.pause_info.state.value]
+        yield _warning(loaded, halted, pause_text(seen.pause_info), ("name",))
+    if seen.repository and is_other(seen.repository, repository_of(loaded.path, identity)):
+        yield _warning(
+            loaded,
+            WarningCode.OTHER_REPOSITORY,
+            f"this ledger holds calls of {seen.campaign} from another repository, or from another file: "
+            "apply changes and withdraws them as this file says",
+            ("name",),
+            "two campaigns need two names; where the file was only moved, apply takes note of its new place",
+        )
+    elsewhere = bound_elsewhere(seen, settings, identity)
+    if elsewhere:
+        yield _warning(loaded, WarningCode.BOUND_ELSEWHERE, elsewhere, ("name",), BOUND_ELSEWHERE_HINT)
+    yield from _shared_instance(loaded, settings, ledger, now)
+
+
+def _shared_instance(
+    loaded: LoadedCampaign, settings: Settings, ledger: Ledger, now: float
+) -> Iterator[Diagnostic]:
+    survey = loaded.campaign.survey
+    here = origin(settings.insight_base_url)
+    others = shared_instances(
+        ledger.engine, loaded.campaign.name, survey.survey_id, survey.instance_id, here, now
+    )
+    if not others:
+        return
+    # Those with calls to come matter most.
+    others.sort(key=lambda other: -other.waiting)
+    named = [
+        f"{other.campaign} ({other.waiting:,} call{'' if other.waiting == 1 else 's'} waiting, "
+        f"{other.sent:,} sent in the last 30 days)"
+        for other in others[:_MOST_NAMED]
+    ]
+    if len(others) > _MOST_NAMED:
+        named.append(f"and {len(others) - _MOST_NAMED:,} more")
+    have = "another campaign" if len(others) == 1 else f"{len(others):,} other campaigns"
+    yield _warning(
+        loaded,
+        WarningCode.SHARED_INSTANCE,
+        f"{have} of this ledger used the same survey instance lately: {', '.join(named)}",
+        ("survey", "instance_id"),
+        "nobody is called twice by one campaign, but somebody on the lists of two is; and "
+        "`cancel --pending-at-insight` of one takes the others' calls too",
+    )
+
+
+def of_rows(
+    loaded: LoadedCampaign, reader: SourceReader, suppression: SuppressionLists, now: float
+) -> Iterator[Diagnostic]:
+    """What reading all sources and lists has shown. `now` is UTC Unix seconds."""
+    yield from _notices(loaded, reader)
+    yield from _lists(loaded, suppression, now)
+    yield from _skipped_rows(loaded, suppression)
+    yield from _unknown_columns(loaded, reader)
+    yield from _columns_as_text(loaded, reader)
+
+
+def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
+    """What was odd about the files, at the place where the campaign file names them."""
+    contacts = loaded.campaign.contacts
+    places: dict[str, Location] = {}
+    for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
+        for index, source in enumerate(declared):
+            if hasattr(source, "path"):
+                places.setdefault(source.path, ("contacts", field, index, "path"))
+    # That a list names nobody is worth a warning of its own.
+    must_have_rows = {
+        source.path for source in contacts.sources if hasattr(source, "path") and not source.allow_empty
+    }
+    for notice in reader.notices:
+        place = places[notice.source]
+        if notice.code is not WarningCode.EMPTY_SOURCE or notice.source in must_have_rows:
+            yield _warning(loaded, notice.code, notice.message, place, notice.hint)
+
+
+def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) -> Iterator[Diagnostic]:
+    for found in suppression.files():
+        place = ("contacts", "suppress", found.position, "path")
+        if found.entries == 0:
+            yield _warning(
+                loaded,
+                WarningCode.EMPTY_SUPPRESSION_LIST,
+                f"{found.name} names nobody, so it keeps nobody from being called",
+                place,
+                "is it the right file, and was it exported to the end?",
+            )
+        # A plan as of a later day cannot know how often the list will have been exported by then.
+        days = int((min(now, time.time()) - found.changed_at) // _DAY)
+        if days > OLDEST_LIST_DAYS:
+            yield _warning(
+                loaded,
+                WarningCode.OLD_SUPPRESSION_LIST,
+                f"{found.name} was last changed {days} days ago: whoever opted out since is called",
+                place,
+                "export it again; a fresh git checkout makes files look new, so the list may be older yet",
+            )
+
+
+def _skipped_rows(loaded: LoadedCampaign, suppression: SuppressionLists) -> Iterator[Diagnostic]:
+    for found in suppression.passed_over():
+        rows = "1 row" if found.rows == 1 else f"{found.rows:,} rows"
+        yield _warning(
+            loaded,
+            WarningCode.UNREADABLE_SUPPRESSION_ROWS,
+            f"{rows} of {found.name} cannot be read and were skipped, so the people they mean may be called; "
+            f"the first, in line {found.first_line}: {found.first_problem}",
+            ("contacts", "suppress", found.position, "allow_invalid"),
+            "correct the list",
+        )
+
+
+def _unknown_columns(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
+    """Columns that no row has, though `default` or a branch keeps the template from failing."""
+    columns: dict[tuple[int, ...], frozenset[str]] = {}
+    for location, template in loaded.templates():
+        sources = _read_by(loaded, location)
+        # Most templates read the same sources, and JSON lines may have very many columns.
+        which = tuple(map(id, sources))
+        if which not in columns:
+            columns[which] = frozenset[str]().union(*map(reader.columns, sources))
+        known = columns[which]
+        # Without a row nobody knows the columns, and that the source is empty was said already.
+        for name in sorted(template.columns_used - known) if known else ():
+            yield _warning(
+                loaded,
+                WarningCode.UNKNOWN_COLUMN,
+                f"no row has a column `{name}`",
+                location,
+                did_you_mean(name, known) or "look at the names in the source; upper and lower case differ",
+            )
+
+
+def _columns_as_text(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
+    """`first_name: first_name`, where the content of the column was meant."""
+    known = frozenset[str]().union(*map(reader.columns, loaded.campaign.contacts.sources))
+    for location, template in loaded.templates():
+        name = template.source.strip()
+        if location[0] == "metadata" and template.is_constant and name in known:
+            yield _warning(
+                loaded,
+                WarningCode.COLUMN_AS_TEXT,
+                f"every contact gets the text {name!r}, which is the name of a column",
+                location,
+                f'for the content of the column write "{{{{ {right_form(name)} }}}}"',
+            )
+
+
+def _read_by(loaded: LoadedCampaign, location: Location) -> list[AnySource]:
+    """The sources whose rows fill in the template at this place of the campaign file."""
+    contacts = loaded.campaign.contacts
+    match location:
+        case ("contacts", "sources", int(position), *_):
+            return [contacts.sources[position]]
+        case ("contacts", "suppress", int(position), *_):
+            return [contacts.suppress[position]]
+        case ("contacts", ("phone" | "key" | "timezone") as field):
+            return [source for source in contacts.sources if getattr(source, field) is None]
+    return list(contacts.sources)
+
+
+def _warning(
+    loaded: LoadedCampaign, code: WarningCode, message: str, location: Location, hint: str = ""
+) -> Diagnostic:
+    return loaded.diagnostic(Severity.WARNING, code, message, location, hint)

@@ -1,0 +1,92 @@
+"""The trail of a call: every change of its state is kept, with when, by which run, and why."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from runner.ledger.rows import some_at_a_time
+from runner.ledger.states import CallState, may_move
+from runner.ledger.tables import calls, transitions
+
+# Made once: building a statement costs more than running it.
+_RECORD = insert(transitions)
+# At each statement another thread may go first, and this one then waits for its turn: so one for all.
+_RECORD_ALIKE = insert(transitions).from_select(
+    ["call", "run", "at", "before", "after", "reason", "actor"],
+    select(
+        calls.c.id,
+        *(bindparam(name, type_=transitions.c[name].type) for name in ("run", "at", "before", "after")),
+        *(bindparam(name, type_=transitions.c[name].type) for name in ("reason", "actor")),
+    ).where(calls.c.id.in_(bindparam("of_calls", expanding=True))),
+)
+_SKIP = (
+    update(calls)
+    .where(calls.c.id == bindparam("of_call"), calls.c.state == CallState.PLANNED)
+    .values(state=CallState.SKIPPED, reason=bindparam("why"), updated_at=bindparam("moment"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of the state of a call, and why."""
+
+    call: int
+    before: CallState
+    after: CallState
+    reason: str
+
+
+def record_transition(
+    connection: Connection,
+    *,
+    call: int,
+    run: int,
+    at: float,
+    before: CallState,
+    after: CallState,
+    reason: str,
+    actor: str = "",
+) -> None:
+    """Keeps one change of state, as `record_transitions` does."""
+    record_transitions(connection, [Transition(call, before, after, reason)], run=run, at=at, actor=actor)
+
+
+def record_transitions(
+    connection: Connection, moves: Sequence[Transition], *, run: int, at: float, actor: str = ""
+) -> None:
+    """Keeps changes of state, in the transaction that makes them. `at` is UTC Unix seconds.
+
+    `actor` is the person (user@host) who did it, or empty when `run` did.
+
+    Raises ValueError for a move that no call may make: a defect, which must not be committed.
+    """
+    if not moves:
+        return
+    for move in moves:
+        if move.before is not move.after and not may_move(move.before, move.after):
+            raise ValueError(f"a call cannot move from {move.before} to {move.after}")
+    alike: defaultdict[tuple[CallState, CallState, str], list[int]] = defaultdict(list)
+    for move in moves:
+        alike[move.before, move.after, move.reason].append(move.call)
+    alone = []
+    for (before, after, reason), moved in alike.items():
+        said = {"run": run, "at": at, "before": before, "after": after, "reason": reason, "actor": actor}
+        if len(moved) == 1:
+            alone.append({"call": moved[0], **said})
+            continue
+        for some in some_at_a_time(moved):
+            connection.execute(_RECORD_ALIKE, {"of_calls": some, **said})
+    if alone:
+        connection.execute(_RECORD, alone)
+
+
+def skip_calls(connection: Connection, *, run: int, reasons: Mapping[int, str], at: float) -> None:
+    """Skips calls that are still planned, each with its reason. `at` is UTC Unix seconds."""
+    skipped = []
+    for call, reason in reasons.items():
+        changed = connection.execute(_SKIP, {"of_call": call, "why": reason, "moment": at})
+        if changed.rowcount == 1:
+            skipped.append(Transition(call, CallState.PLANNED, CallState.SKIPPED, reason))
+    record_transitions(connection, skipped, run=run, at=at)

@@ -1,0 +1,113 @@
+"""Counts what a plan comes to while it is made: reports need it, and there may be a million calls. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import date
+from typing import NamedTuple
+
+from runner.contacts.contact import Reason
+from runner.planning.candidate import split_zones
+from runner.planning.plan import Change, PlanStatistics
+from runner.planning.zones import westernmost
+
+_STEP = 900
+"""Seconds. Since 2012 local hours begin with quarters of an hour, counted from the Unix epoch, everywhere."""
+
+
+class _Group(NamedTuple):
+    """What is counted together. `redialled_until` is None for calls with a single attempt."""
+
+    step: int
+    """The quarter of an hour in which they start."""
+    redialled_until: int | None
+    zones: str
+    home: str
+    change: str
+    reason: str
+
+
+class DialSpan(NamedTuple):
+    """Calls that may be dialled between two instants, both inclusive, in UTC Unix seconds."""
+
+    first: int
+    """To the quarter of an hour."""
+    last: int
+    zones: str
+    home: str
+    calls: int
+
+
+class StatisticsBuilder:
+    """Counts one by one, in memory that grows with the days of a plan and not with its calls."""
+
+    def __init__(self) -> None:
+        self._calls: Counter[_Group] = Counter()
+        self._latest_starts: dict[_Group, int] = {}
+        self._first: tuple[int, str] | None = None
+        self._last: tuple[int, str] | None = None
+        """(start, zones). Of those at the same moment the zones decide, so that the order does not."""
+        self._short = 0
+        self._fewest = 0
+        self._excluded: Counter[Reason] = Counter()
+
+    def add_call(
+        self,
+        start: int,
+        zones: str,
+        change: str,
+        reason: str,
+        home: str = "",
+        redialled_until: int | None = None,
+    ) -> None:
+        """A call that starts at `start` (UTC Unix seconds); `zones` and `home` are as in a candidate.
+
+        `redialled_until` is its last moment to dial, where there is time for more than one attempt.
+        """
+        group = _Group(start // _STEP, redialled_until, zones, home, change, reason)
+        self._calls[group] += 1
+        self._latest_starts[group] = max(start, self._latest_starts.get(group, start))
+        moment = start, zones
+        self._first = moment if self._first is None or moment < self._first else self._first
+        self._last = moment if self._last is None or moment > self._last else self._last
+
+    def add_short(self, attempts: int) -> None:
+        """That one of the calls has time for so many attempts only."""
+        self._fewest = min(attempts, self._fewest) if self._short else attempts
+        self._short += 1
+
+    def add_exclusion(self, reason: Reason) -> None:
+        self._excluded[reason] += 1
+
+    def dial_spans(self) -> Iterator[DialSpan]:
+        """When the calls may be dialled. Insight places a first attempt at the start of a call, and each
+        further one after the wait, or as much later as its lines are busy, until the end of the call.
+        """
+        for group, number in self._calls.items():
+            last = group.redialled_until or self._latest_starts[group]
+            yield DialSpan(group.step * _STEP, last, group.zones, group.home, number)
+
+    def statistics(self) -> PlanStatistics:
+        changes: Counter[tuple[Change, str]] = Counter()
+        for group, number in self._calls.items():
+            changes[Change(group.change), group.reason] += number
+        return PlanStatistics(
+            changes=dict(changes),
+            starts=self._local_starts(),
+            first_start=self._first[0] if self._first else None,
+            first_zones=split_zones(self._first[1]) if self._first else (),
+            last_start=self._last[0] if self._last else None,
+            last_zones=split_zones(self._last[1]) if self._last else (),
+            short=self._short,
+            fewest_attempts=self._fewest,
+            excluded=dict(self._excluded),
+        )
+
+    def _local_starts(self) -> dict[date, dict[int, int]]:
+        counted: Counter[tuple[date, int]] = Counter()
+        for group, number in self._calls.items():
+            local = westernmost(group.step * _STEP, split_zones(group.zones))
+            counted[local.date(), local.hour] += number
+        starts: defaultdict[date, dict[int, int]] = defaultdict(dict)
+        for day, hour in sorted(counted):
+            starts[day][hour] = counted[day, hour]
+        return dict(starts)

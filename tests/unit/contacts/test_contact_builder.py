@@ -1,0 +1,178 @@
+import pytest
+
+from runner.campaign.model import Campaign
+from runner.contacts.contact import Contact, Exclusion, Reason, Row
+from runner.contacts.contact_builder import build_contacts
+
+
+def campaign(*, sources=None, **contacts):
+    return Campaign.model_validate(
+        {
+            "version": 1,
+            "name": "follow-up",
+            "survey": {"survey_id": "48211", "instance_id": "3"},
+            "contacts": {
+                "sources": sources or [{"type": "csv", "path": "visits.csv"}],
+                "phone": "{{ row.phone }}",
+                "region": "US",
+                **contacts,
+            },
+            "calling_windows": {"weekly": {"daily": "09:00-17:00"}},
+            "vars": {"site": "Boston"},
+        }
+    )
+
+
+def entries(declared, *rows):
+    """The roster of rows that all come from the first source; the first row is line 2."""
+    source = declared.contacts.sources[0]
+    numbered = enumerate(rows, start=2)
+    return list(
+        build_contacts(
+            declared,
+            ((source, Row(source="visits.csv", line=line, values=values)) for line, values in numbered),
+        )
+    )
+
+
+def reasons(found):
+    return [entry.reason if isinstance(entry, Exclusion) else entry.key for entry in found]
+
+
+def test_a_row_becomes_a_contact_with_all_that_was_declared():
+    declared = campaign(
+        key="{{ row.id }}",
+        timezone="{{ row.tz }}",
+        priority="{{ row.risk }}",
+        not_before="{{ row.earliest }}",
+        not_after="2026-12-24",
+    )
+    row = {
+        "id": " 7 ",
+        "phone": "617 555 1234",
+        "tz": " America/New_York ",
+        "risk": "1.5",
+        "earliest": "2026-12-01",
+    }
+    (contact,) = entries(declared, row)
+    assert contact == Contact(
+        key="7",
+        phone="+16175551234",
+        timezone="America/New_York",
+        priority=1.5,
+        not_before="2026-12-01",
+        not_after="2026-12-24",
+        row=Row(source="visits.csv", line=2, values=row),
+    )
+
+
+def test_without_a_key_the_number_is_the_key():
+    (contact,) = entries(campaign(), {"phone": "617 555 1234"})
+    assert contact.key == contact.phone == "+16175551234"
+
+
+def test_an_invalid_number_excludes_with_the_reason_and_the_key():
+    (excluded,) = entries(campaign(key="{{ row.id }}"), {"id": "7", "phone": "555-1234"})
+    assert excluded == Exclusion(
+        key="7",
+        reason=Reason.INVALID_PHONE,
+        source="visits.csv",
+        line=2,
+        detail="it is too short for a number in US",
+    )
+
+
+def test_one_key_however_it_is_composed_or_padded_is_one_key():
+    found = entries(
+        campaign(key="{{ row.id }}"),
+        {"id": "Zo\u00eb", "phone": "617 555 1234"},
+        {"id": " Zoe\u0308 ", "phone": "617 555 1235"},
+    )
+    assert reasons(found) == ["Zo\u00eb", "Zo\u00eb"]
+
+
+def test_the_filter_comes_first_and_still_tells_who_was_filtered():
+    declared = campaign(key="{{ row.id }}", where="{{ row.consent == 'Y' }}")
+    (excluded,) = entries(declared, {"id": "7", "phone": "no number", "consent": "N"})
+    assert (excluded.reason, excluded.key) == (Reason.FILTERED, "7")
+
+
+def test_a_filtered_row_without_a_usable_key_is_filtered_all_the_same():
+    where = "{{ row.id != '' }}"
+    for declared in (campaign(where=where), campaign(where=where, key="{{ row.id }}")):
+        (excluded,) = entries(declared, {"id": "", "phone": "no number"})
+        assert (excluded.reason, excluded.key) == (Reason.FILTERED, "")
+
+
+@pytest.mark.parametrize(
+    ("field", "template", "detail"),
+    [
+        ("key", "{{ row.nowhere }}", "contacts.key, line 1: there is no column `nowhere`"),
+        ("key", "\n{{ row.nowhere }}", "contacts.key, line 2: there is no column `nowhere`"),
+        ("phone", "{{ row.nowhere }}", "contacts.phone, line 1: there is no column `nowhere`"),
+        ("where", "{{ row.nowhere }}", "contacts.where, line 1: there is no column `nowhere`"),
+        ("timezone", "{{ row.nowhere }}", "contacts.timezone, line 1: there is no column `nowhere`"),
+        ("key", "{{ row.empty }}", "contacts.key: it is empty"),
+        ("key", "a{{ row.bell }}b", "contacts.key: it holds control characters"),
+        ("key", "{{ row.bell ~ '" + "x" * 500 + "' }}", "contacts.key: it is longer than 500 characters"),
+        ("priority", "{{ row.phone }}", "contacts.priority: the result is no number"),
+        ("priority", "nan", "contacts.priority: the result is no number"),
+        ("priority", "1e999", "contacts.priority: the result is no number"),
+    ],
+)
+def test_a_template_that_fails_excludes_its_row_alone_and_says_where(field, template, detail):
+    row = {"phone": "617 555 1234", "empty": " ", "bell": "\a"}
+    (excluded,) = entries(campaign(**{field: template}), row)
+    assert excluded.reason is Reason.TEMPLATE_ERROR
+    assert excluded.detail.startswith(detail)
+    assert "555" not in excluded.detail
+
+
+def test_an_empty_priority_is_zero():
+    (contact,) = entries(campaign(priority=" {{ row.risk }} "), {"phone": "617 555 1234", "risk": ""})
+    assert contact.priority == 0
+
+
+def test_a_source_may_override_phone_key_and_timezone():
+    declared = campaign(
+        sources=[
+            {"type": "csv", "path": "a.csv"},
+            {
+                "type": "csv",
+                "path": "b.csv",
+                "phone": "{{ row.tel }}",
+                "key": "b-{{ row.id }}",
+                "timezone": "America/Denver",
+            },
+        ],
+        key="{{ row.id }}",
+    )
+    a, b = declared.contacts.sources
+    found = list(
+        build_contacts(
+            declared,
+            [
+                (a, Row(source="a.csv", line=2, values={"id": "1", "phone": "617 555 1234"})),
+                (b, Row(source="b.csv", line=2, values={"id": "1", "tel": "617 555 1235"})),
+                (b, Row(source="b.csv", line=3, values={"id": "2", "tel": "617 555 1234"})),
+            ],
+        )
+    )
+    assert [(entry.key, getattr(entry, "timezone", None)) for entry in found] == [
+        ("1", ""),
+        ("b-1", "America/Denver"),
+        ("b-2", "America/Denver"),
+    ]
+
+
+def test_rows_are_taken_one_at_a_time():
+    source = campaign().contacts.sources[0]
+    taken = []
+
+    def rows():
+        for line in (2, 3):
+            taken.append(line)
+            yield source, Row(source="visits.csv", line=line, values={"phone": f"617 555 123{line}"})
+
+    next(build_contacts(campaign(), rows()))
+    assert taken == [2]

@@ -1,0 +1,117 @@
+"""Outcomes that come in while the ledger is busy are written together, each for whoever waits for it."""
+
+import asyncio
+
+import pytest
+
+from runner.dispatch.result_batches import ResultBatches
+from runner.errors import LedgerError
+from runner.ledger.claim import AttemptResult, Claim
+from runner.ledger.states import CallState
+from runner.planning.plan import CallRequest
+
+REQUEST = CallRequest(
+    phone_number="tel:+16175550000", max_attempts=1, reattempt_wait=None, metadata={}, result_url=""
+)
+ENDING = AttemptResult(state=CallState.QUEUED, call_id="1")
+
+
+def claim(number):
+    return Claim(
+        call=number,
+        fence=1,
+        key=f"c{number}",
+        ref="",
+        phone="",
+        start_timestamp=0,
+        end_timestamp=0,
+        survey_id="",
+        instance_id="",
+        request=REQUEST,
+    )
+
+
+class Paper:
+    """Keeps the batches it was given; a write lasts until it is let go, and none begins before."""
+
+    def __init__(self, result=lambda _claim, ending: ending):
+        self.batches = []
+        self.let_go = asyncio.Event()
+        self._result = result
+        self._busy = False
+
+    async def write(self, ended):
+        assert not self._busy, "a write began before the last one was through"
+        self._busy = True
+        self.batches.append([claim.call for claim, _ in ended])
+        await self.let_go.wait()
+        self._busy = False
+        return [self._result(claim, ending) for claim, ending in ended]
+
+
+async def record(paper, *waves):
+    """Records the calls of each wave when the one before is being written; what each of them got."""
+    recorder, tasks = ResultBatches(paper.write), []
+    for wave in waves:
+        tasks += [asyncio.create_task(recorder.record(claim(number), ENDING)) for number in wave]
+        for _ in range(5):
+            await asyncio.sleep(0)
+    paper.let_go.set()
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_what_comes_in_during_a_write_is_written_together_next():
+    async def run():
+        paper = Paper()
+        assert await record(paper, [1], [2, 3], [4]) == [ENDING] * 4
+        return paper.batches
+
+    assert asyncio.run(run()) == [[1], [2, 3, 4]]
+
+
+def test_each_gets_its_own_result():
+    def result(claim, ending):
+        return LedgerError("lost") if claim.call == 2 else ending
+
+    first, second, third = asyncio.run(_record_with(result))
+    assert [first, third] == [ENDING, ENDING]
+    assert isinstance(second, LedgerError)
+
+
+async def _record_with(result):
+    return await record(Paper(result), [1, 2, 3])
+
+
+def test_a_defect_reaches_everybody_who_waits_and_the_next_are_written_all_the_same():
+    async def run():
+        failures = [ValueError("a defect")]
+
+        async def write(ended):
+            if failures:
+                raise failures.pop()
+            return [ending for _, ending in ended]
+
+        recorder = ResultBatches(write)
+        first = await asyncio.gather(
+            *[recorder.record(claim(number), ENDING) for number in (1, 2)], return_exceptions=True
+        )
+        assert [type(each) for each in first] == [ValueError, ValueError]
+        return await recorder.record(claim(3), ENDING)
+
+    assert asyncio.run(run()) == ENDING
+
+
+def test_whoever_stops_waiting_takes_nothing_from_the_others():
+    async def run():
+        paper = Paper()
+        recorder = ResultBatches(paper.write)
+        tasks = [asyncio.create_task(recorder.record(claim(number), ENDING)) for number in (1, 2)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        paper.let_go.set()
+        assert await tasks[1] == ENDING
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+        return paper.batches
+
+    assert asyncio.run(run()) == [[1, 2]]

@@ -1,0 +1,72 @@
+"""Counting in quarters of an hour gives what reckoning each local time gives."""
+
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.contacts.contact import Reason
+from runner.planning.candidate import join_zones
+from runner.planning.plan import Change
+from runner.planning.statistics import StatisticsBuilder
+from runner.planning.zones import westernmost
+
+ZONES = [
+    ("America/New_York",),
+    ("Asia/Kathmandu",),
+    ("Australia/Lord_Howe",),
+    ("Pacific/Chatham",),
+    ("America/St_Johns",),
+    ("Antarctica/Troll",),
+    ("America/Boise", "America/Denver", "America/Los_Angeles", "America/Phoenix"),
+    ("Pacific/Apia", "Pacific/Pago_Pago"),
+]
+CHANGES_OF_CLOCKS = [
+    datetime(2026, 11, 1, 6, tzinfo=UTC),
+    datetime(2027, 3, 14, 10, tzinfo=UTC),
+    datetime(2027, 4, 3, 15, tzinfo=UTC),
+    datetime(2027, 10, 2, 15, 30, tzinfo=UTC),
+]
+instants = st.one_of(
+    st.integers(1_780_000_000, 1_860_000_000),
+    st.builds(
+        lambda change, seconds: int(change.timestamp()) + seconds,
+        st.sampled_from(CHANGES_OF_CLOCKS),
+        st.integers(-7200, 7200),
+    ),
+)
+calls = st.lists(
+    st.tuples(instants, st.sampled_from(ZONES), st.sampled_from(Change), st.sampled_from(["one", "other"])),
+    max_size=60,
+)
+
+
+@given(calls)
+def test_it_counts_what_the_calls_are(made):
+    counted = StatisticsBuilder()
+    for start, zones, change, reason in made:
+        counted.add_call(start, join_zones(zones), change.value, reason)
+    found = counted.statistics()
+    expected = defaultdict(Counter)
+    for start, zones, _, _ in made:
+        local = westernmost(start, zones)
+        expected[local.date()][local.hour] += 1
+    assert found.starts == expected
+    assert list(found.starts) == sorted(found.starts)
+    assert all(list(hours) == sorted(hours) for hours in found.starts.values())
+    assert found.changes == Counter((change, reason) for _, _, change, reason in made)
+    assert found.first_start == min((start for start, *_ in made), default=None)
+    assert found.last_start == max((start for start, *_ in made), default=None)
+
+
+def test_it_counts_who_has_time_for_fewer_attempts_and_who_is_not_called():
+    counted = StatisticsBuilder()
+    assert (counted.statistics().short, counted.statistics().excluded) == (0, {})
+    for attempts in (3, 1, 2):
+        counted.add_short(attempts)
+    for reason in (Reason.SUPPRESSED, Reason.FILTERED, Reason.SUPPRESSED):
+        counted.add_exclusion(reason)
+    found = counted.statistics()
+    assert (found.short, found.fewest_attempts) == (3, 1)
+    assert found.excluded == {Reason.SUPPRESSED: 2, Reason.FILTERED: 1}
