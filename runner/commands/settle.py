@@ -48,10 +48,13 @@ def retry(campaign: str, contact: str | None, *, everybody: bool) -> int:
         retried = desk.operators.retry(desk.campaign, named, time.time())
         _report(desk, retried)
         if retried:
-            say(f"{count(len(retried), 'call')} planned again: the next `runner apply` sends what is due")
+            say(f"{count(len(retried), 'call')} planned again: {_WHO_SENDS}")
         else:
             say("no call is refused: there is nothing to retry")
     return ExitStatus.DONE
+
+
+_WHO_SENDS = "the apply that had them sends them now if it still runs, else the next `runner apply`"
 
 
 def acknowledge(campaign: str) -> int:
