@@ -34,7 +34,6 @@ app = typer.Typer(
     help="Voice-survey campaigns on Plum Insight, declared in YAML: each contact queued once, "
     "at the right time.",
     no_args_is_help=True,
-    add_completion=False,
     # Rich would double the time that `--help` takes.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -160,7 +159,10 @@ def _run_command(arguments: list[str]) -> int:
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")] = Path(),
 ) -> int:
-    """Write a starter campaign with its contacts, valid as it stands."""
+    """Write a starter campaign with its contacts.
+
+    It is valid as it stands, and can be rehearsed with `runner apply campaign.yaml --sandbox`.
+    """
     from runner.commands.init import init  # noqa: PLC0415 - see the module's docstring
 
     return init(folder)
@@ -175,7 +177,10 @@ def validate(
         bool, typer.Option("--contacts", help="Also read the contacts and suppression lists.")
     ] = False,
 ) -> int:
-    """Check campaign files: every error at once, each with its line and what to do."""
+    """Check campaign files and report every error at once.
+
+    Each error names its line and says what to do. Contacts are not read without --contacts.
+    """
     from runner.commands.validate import validate  # noqa: PLC0415 - see the module's docstring
 
     return validate(paths, output=output, contacts=contacts)
@@ -187,7 +192,7 @@ def schema(
         str | None, typer.Argument(metavar="[KEY]", help="One key, such as calling_windows.weekly.")
     ] = None,
 ) -> int:
-    """Print the campaign file's JSON Schema, or describe one key of it."""
+    """Print the campaign file's JSON Schema, or explain a key."""
     from runner.commands.schema import schema  # noqa: PLC0415 - see the module's docstring
 
     return schema(key)
@@ -218,7 +223,10 @@ def plan(  # noqa: PLR0913 - each is an option of the command
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are calls to queue.")
     ] = False,
 ) -> int:
-    """Show what apply would do: who is called when, who is not and why. Calls nobody."""
+    """Show what apply would do. Calls nobody.
+
+    Who is called when, who is not and why, and what changed since the last apply.
+    """
     from runner.commands.plan import PlanOptions, plan  # noqa: PLC0415 - see the module's docstring
     from runner.commands.plan_formats import PlanFormat  # noqa: PLC0415 - see the module's docstring
 
@@ -275,7 +283,10 @@ def apply(
     ] = False,
     show_contacts: ShowContacts = False,
 ) -> int:
-    """Queue every call of the campaign at its time, and stay until the last one is queued."""
+    """Queue every call of the campaign at its time.
+
+    It shows the plan, asks, and runs until the last call is queued.
+    """
     from runner.commands.apply import ApplyOptions, apply  # noqa: PLC0415 - see the module's docstring
     from runner.commands.plan import PlanOptions, plan  # noqa: PLC0415 - see the module's docstring
 
@@ -298,7 +309,7 @@ def status(
     output: StatusOutput = StatusOutput.TEXT,
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds.")] = False,
 ) -> int:
-    """How far a campaign is: counts per state, what is due next, what needs a person."""
+    """Show how far a campaign is and what needs a person."""
     from runner.commands.status import status  # noqa: PLC0415 - see the module's docstring
 
     return status(campaign, as_json=output is StatusOutput.JSON, watch=watch)
@@ -306,7 +317,10 @@ def status(
 
 @app.command()
 def pause(campaign: KnownCampaign) -> int:
-    """Send nothing more of a campaign until it is resumed; a running apply obeys at once."""
+    """Stop sending until the campaign is resumed.
+
+    A running apply stops within two seconds. The pause lasts over restarts.
+    """
     from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
 
     return operate.pause(campaign)
@@ -314,7 +328,7 @@ def pause(campaign: KnownCampaign) -> int:
 
 @app.command()
 def resume(campaign: KnownCampaign) -> int:
-    """Let a paused campaign go on."""
+    """Let a paused campaign continue."""
     from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
 
     return operate.resume(campaign)
@@ -333,7 +347,7 @@ def cancel(
     ] = False,
     yes: Yes = False,
 ) -> int:
-    """Withdraw, for good, every call of a campaign that is not queued yet."""
+    """Withdraw for good every call that is not queued yet."""
     from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
 
     return operate.cancel(campaign, pending_at_insight=pending_at_insight, yes=yes)
@@ -358,7 +372,10 @@ def resolve(
     ] = None,
     yes: Yes = False,
 ) -> int:
-    """Settle an uncertain call: not-queued calls are planned again by the next apply."""
+    """Decide on an uncertain call.
+
+    A call that is resolved as not-queued is planned again by the next apply.
+    """
     from runner.commands import settle  # noqa: PLC0415 - see the module's docstring
     from runner.ledger.operators import Resolution  # noqa: PLC0415 - see the module's docstring
 
@@ -382,7 +399,10 @@ def retry(
     *,
     everybody: Annotated[bool, typer.Option("--all", help="Every refused call of the campaign.")] = False,
 ) -> int:
-    """Plan refused calls again though nothing of them changed, as when the cause lay at Insight."""
+    """Plan refused calls again although nothing changed.
+
+    Use it when the cause of the refusal lay at Insight.
+    """
     from runner.commands import settle  # noqa: PLC0415 - see the module's docstring
 
     return settle.retry(campaign, contact, everybody=everybody)
@@ -390,7 +410,10 @@ def retry(
 
 @app.command()
 def acknowledge(campaign: KnownCampaign) -> int:
-    """Note that you have seen the refused and uncertain calls: apply no longer exits with 6 for them."""
+    """Mark refused and uncertain calls as seen.
+
+    Afterwards apply no longer exits with 6 because of them.
+    """
     from runner.commands import settle  # noqa: PLC0415 - see the module's docstring
 
     return settle.acknowledge(campaign)
@@ -403,7 +426,10 @@ def history(
         str | None, typer.Argument(metavar="[CONTACT]", help="Only this contact, by key or ref.")
     ] = None,
 ) -> int:
-    """Everything that happened to a campaign: when, what, why, and by which process or person."""
+    """Show every change of every call.
+
+    When, what, why, and by which process or person.
+    """
     from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
 
     return operate.history(campaign, contact)
@@ -414,7 +440,10 @@ def trust_ledger(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> int:
-    """Take a ledger that was copied or restored for the truth, after you made sure that it is."""
+    """Accept a ledger that was moved, copied or restored.
+
+    Make sure first that it is the newest one: calls that it does not know are made again.
+    """
     from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
 
     return operate.trust_ledger(yes=yes)
@@ -422,7 +451,7 @@ def trust_ledger(
 
 @app.command()
 def doctor() -> int:
-    """What this machine has: versions, ledger, free space, credentials, and Insight's clock."""
+    """Check this machine, the ledger, and Insight's clock."""
     from runner.commands.doctor import doctor  # noqa: PLC0415 - see the module's docstring
 
     return doctor()
@@ -446,7 +475,10 @@ def sandbox(
         typer.Option(metavar="SPEC", help="Misbehave on queue requests, such as 500*3 or reset-after@10%."),
     ] = None,
 ) -> int:
-    """Run a local Insight stand-in as a server, to try campaigns without calling anybody."""
+    """Run a local stand-in for Insight as a server.
+
+    Campaigns can be tried against it without calling anybody.
+    """
     from runner.commands.sandbox import sandbox  # noqa: PLC0415 - see the module's docstring
 
     return sandbox(port=port, faults=fault or [])
