@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """What the process tells the shell. The numbers are part of the contract with pipelines."""
+    """What the process tells the shell. Pipelines rely on the numbers: they do not change."""
 
     DONE = 0
     FAILED = 1

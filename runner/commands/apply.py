@@ -64,7 +64,7 @@ class DeclinedError(RunnerError):
 
 
 def apply(path: Path, options: ApplyOptions) -> int:
-    """Carries out a campaign file or a saved plan. Returns the exit status of the contract.
+    """Carries out a campaign file or a saved plan. Returns the exit status.
 
     Raises RunnerError before and during the run.
     """

@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 
 class Reason(StrEnum):
-    """Why a contact gets no call in this plan. The codes are part of the contract."""
+    """Why a contact gets no call in this plan. Programs rely on the codes: they do not change."""
 
     INVALID_PHONE = "invalid_phone"
     DUPLICATE_KEY = "duplicate_key"

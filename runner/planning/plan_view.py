@@ -101,7 +101,7 @@ class HoursView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """The whole plan. `as_of` is UTC Unix seconds; `summary` has the counts of the contract's section 4."""
+    """The whole plan. `as_of` is UTC Unix seconds; `summary` counts rows by what becomes of them."""
 
     plan_id: str
     campaign: str
