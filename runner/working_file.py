@@ -12,18 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
-from runner.contacts.contact import Cause, Exclusion, Reason
+from runner.calls import CallRequest, Cause, Metadata, Reason, metadata_json
+from runner.contacts.contact import Exclusion
 from runner.errors import RunnerError
 from runner.planning.candidate import Assignment, Candidate, join_zones, split_zones
-from runner.planning.plan import (
-    GONE,
-    Availability,
-    CallRequest,
-    KnownCall,
-    Metadata,
-    PlannedCall,
-    metadata_json,
-)
+from runner.planning.plan import GONE, Availability, KnownCall, PlannedCall
 from runner.planning.working_set import NeedsCheck
 
 _T = TypeVar("_T")

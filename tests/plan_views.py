@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from runner.calls import Reason
 from runner.campaign.diagnostics import Diagnostic, Severity
-from runner.contacts.contact import Reason
 from runner.planning.plan import Change, DataVersions
 from runner.planning.plan_view import CallView, ExclusionView, HoursView, PlanView, WithdrawalView
 

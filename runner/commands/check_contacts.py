@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from runner.calls import Reason
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
 from runner.commands.planning import prepare_plan, source_folder
-from runner.contacts.contact import Reason
 from runner.contacts.sources import AnySource, SourceReader
 from runner.errors import SourceError
 from runner.ledger.ledger import Ledger

@@ -4,13 +4,13 @@ import asyncio
 import time
 from contextlib import closing
 
+from runner.calls import CallState
 from runner.commands.desk import Desk, acting_desk, actor, ask_to_type, reading_desk, say
 from runner.errors import ExitStatus
 from runner.ledger.history import read_history
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.ledger.states import CallState
 from runner.reports.activity import activity
 from runner.reports.console import standard_console
 from runner.reports.history import print_history

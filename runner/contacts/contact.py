@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
+
+from runner.calls import Cause, Reason
 
 Match = Callable[[str, str], str | None]
 """(key, E.164 number) → which suppression list names them, or None. Either may be empty."""
@@ -19,40 +20,6 @@ class Row(NamedTuple):
     source: str
     line: int
     values: Mapping[str, object]
-
-
-class Reason(StrEnum):
-    """Why a contact gets no call in this plan. Programs rely on the codes: they do not change."""
-
-    INVALID_PHONE = "invalid_phone"
-    DUPLICATE_KEY = "duplicate_key"
-    DUPLICATE_PHONE = "duplicate_phone"
-    SUPPRESSED = "suppressed"
-    FILTERED = "filtered"
-    UNKNOWN_TIMEZONE = "unknown_timezone"
-    NO_WINDOW = "no_window"
-    TEMPLATE_ERROR = "template_error"
-    ALREADY_QUEUED = "already_queued"
-    REFUSED = "refused"
-    CALL_LIMIT = "call_limit"
-
-
-class Cause(StrEnum):
-    """What exactly led to a reason, where advice or a comparison depends on it."""
-
-    NONE = ""
-    DATES_OVER = "dates_over"
-    """The campaign's last calling window has closed where the contact is."""
-    CLOSED = "closed"
-    """No calling window opens in one of the contact's zones."""
-    NO_COMMON_HOUR = "no_common_hour"
-    """Windows open in each of the contact's zones, but never in all at once."""
-    OWN_DATES = "own_dates"
-    """The contact's `not_before` and `not_after` leave no calling window."""
-    PACE = "pace"
-    """The pace leaves no free start."""
-    EARLIER_CALL = "earlier_call"
-    """A call was queued before the contact was left out, and may still be dialled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

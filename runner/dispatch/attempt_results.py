@@ -1,9 +1,9 @@
 """What an answer of Insight, or the lack of one, means for the call and for the campaign. Pure."""
 
+from runner.calls import CallState
 from runner.errors import StoppedError
 from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Outcome, Refused, Uncertain
 from runner.ledger.claim import AttemptResult
-from runner.ledger.states import CallState
 
 MOST_STRIKES = 10
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from runner.calls import CallState
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import PauseInfo
-from runner.ledger.states import CallState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import unquote_plus
 
+from runner.calls import CallRequest
 from runner.insight.answers import MOST_SHOWN, one_line
 from runner.insight.outcome import CampaignBlocked, Outcome, Refused, Uncertain
-from runner.planning.plan import CallRequest
 
 HIDDEN = "•••"
 _SHORTEST_VALUE = 3

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from runner.calls import CallState
 from runner.dispatch.attempt_results import FailureStreak, attempt_result
 from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn, Event
@@ -24,7 +25,6 @@ from runner.errors import LedgerError, RunnerError, StoppedError
 from runner.insight.outcome import Accepted, CampaignBlocked, Exchange, NotSent, Outcome, Uncertain, classify
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult, Claim, LedgerRolledBackError, LostClaimError
-from runner.ledger.states import CallState
 from runner.planning.pace_limit import LATE_SECONDS
 
 _LONGEST_BACKOFF_SECONDS = 60

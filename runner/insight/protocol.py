@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote_plus
 
-from runner.planning.plan import CallRequest
+from runner.calls import CallRequest
 
 Accept = Literal["json", "xml"]
 FORM = "application/x-www-form-urlencoded"

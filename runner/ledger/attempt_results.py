@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
+from runner.calls import CallState
 from runner.ledger.claim import AttemptResult, Claim, LostClaimError
 from runner.ledger.rows import execute_plain, some_at_a_time
-from runner.ledger.states import CallState, takes_evidence
+from runner.ledger.states import takes_evidence
 from runner.ledger.tables import attempts, calls
 from runner.ledger.transitions import Transition, record_transition, record_transitions, skip_calls
 

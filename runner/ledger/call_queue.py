@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger import attempt_results, late_calls, late_opt_outs
 from runner.ledger.claim import AttemptResult, Claim, Claimed, LostClaimError, ledger_rolled_back
@@ -29,7 +30,6 @@ from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignState, PauseInfo, pause_info
 from runner.ledger.rows import call_request, some_at_a_time
 from runner.ledger.sent_starts import SentStarts
-from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, campaigns, runs
 from runner.ledger.transitions import Transition, record_transitions, skip_calls
 from runner.planning.pace_limit import PaceLimit

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from runner.calls import CallRequest, CallState
 from runner.errors import LedgerError
-from runner.ledger.states import CallState
-from runner.planning.plan import CallRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

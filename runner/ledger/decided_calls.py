@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, or_, select
 
+from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger.lease import database_now
 from runner.ledger.orphaned_calls import LOST
-from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, runs
 
 Rows = Sequence[Row[*tuple[Any, ...]]]

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, Text, cast, func, select
 
-from runner.ledger.states import CallState, availability
+from runner.calls import CallRequest, CallState, Metadata
+from runner.ledger.states import availability
 from runner.ledger.tables import calls
-from runner.planning.plan import CallRequest, KnownCall, Metadata
+from runner.planning.plan import KnownCall
 
 _ROWS_AT_ONCE = 900
 """Old releases of SQLite take 999 values in a statement."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
-from runner.ledger.states import CallState
+from runner.calls import CallState
 from runner.ledger.tables import calls, transitions
 from runner.ledger.transitions import skip_calls
 from runner.planning.plan import Slot, WaitingCall

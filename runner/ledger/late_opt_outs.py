@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select, update
 
-from runner.ledger.states import MAY_BE_DIALLED, CallState
+from runner.calls import CallState
+from runner.ledger.states import MAY_BE_DIALLED
 from runner.ledger.tables import calls
 
 Match = Callable[[str, str], str | None]

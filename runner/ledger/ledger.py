@@ -10,6 +10,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
+from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger import late_opt_outs, orphaned_calls, store
 from runner.ledger.holder import hold, holder
@@ -20,7 +21,6 @@ from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
 from runner.ledger.rows import insert_once
 from runner.ledger.sharing import check_same_campaign, describe_runs, live_runs, wait_for_renewals
-from runner.ledger.states import CallState
 from runner.ledger.tables import calls, campaigns, facts, runs
 from runner.planning.plan import History, Plan
 

@@ -9,10 +9,11 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Engine, Insert, and_, func, insert, literal, select, update
 
+from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger.decided_calls import RESOLVE, RETRY, Rows, all_calls, named_calls
 from runner.ledger.rows import some_at_a_time
-from runner.ledger.states import PROBLEMS, CallState
+from runner.ledger.states import PROBLEMS
 from runner.ledger.tables import actions, attempts, calls, campaigns, transitions
 from runner.ledger.transitions import record_transition
 

@@ -2,8 +2,8 @@
 
 from sqlalchemy import ColumnElement, Connection, select, true, update
 
+from runner.calls import CallState
 from runner.ledger import postgresql
-from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls, runs
 from runner.ledger.transitions import record_transition
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Text, cast, func, insert, literal, select, update
 
+from runner.calls import CallState
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.bulk_load import bulk_load
 from runner.ledger.rows import call_request, some_at_a_time, write_many
-from runner.ledger.states import CallState
 from runner.ledger.tables import LIVE, calls, runs, transitions
 from runner.ledger.transitions import Transition, record_transitions
 from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal

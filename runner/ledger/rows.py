@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, RowMapping, Table
 
-from runner.planning.plan import CallRequest
+from runner.calls import CallRequest
 
 _ROWS_AT_ONCE = 5_000
 """Enough that the steps between them do not count, few enough that they take little memory."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 
+from runner.calls import CallState
 from runner.ledger.claim import Claim, Claimed
-from runner.ledger.states import CallState
 from runner.ledger.tables import attempts, calls
 from runner.ledger.transitions import Transition, record_transitions
 from runner.planning.pace_limit import PaceLimit

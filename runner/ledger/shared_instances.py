@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, and_, case, func, or_, select
 
-from runner.ledger.states import CallState
+from runner.calls import CallState
 from runner.ledger.tables import calls, campaigns
 
 RECENT_SECONDS = 30 * 86_400

@@ -15,32 +15,8 @@ A process that stood still and was declared dead may yet bring its answer: `take
 still take one.
 """
 
-from enum import StrEnum
-
+from runner.calls import CallState
 from runner.planning.plan import Availability
-
-
-class CallState(StrEnum):
-    PLANNED = "planned"
-    """Has a slot; nothing was sent."""
-    SENDING = "sending"
-    """The intent to send is committed; the request may be on its way."""
-    QUEUED = "queued"
-    """Insight accepted it and gave a call_id."""
-    REFUSED = "refused"
-    """Insight refused it with 400, which is documented as not queued."""
-    UNCERTAIN = "uncertain"
-    """Insight may or may not have queued it. Never sent again by itself."""
-    SKIPPED = "skipped"
-    """Not sent: no window was left, or the campaign no longer wants it."""
-    COMPLETED = "completed"
-    FAILED = "failed"
-    """Insight dialled as often as it was asked to; nobody answered."""
-    CANCELED = "canceled"
-    REJECTED = "rejected"
-    ABANDONED = "abandoned"
-    """Uncertain, and given up by an operator."""
-
 
 _MOVES: dict[CallState, frozenset[CallState]] = {
     CallState.PLANNED: frozenset(

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from runner.ledger.states import CallState
+from runner.calls import CallState
 
 metadata = MetaData(
     naming_convention={

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from runner.calls import CallState
 from runner.ledger.rows import some_at_a_time
-from runner.ledger.states import CallState, may_move
+from runner.ledger.states import may_move
 from runner.ledger.tables import calls, transitions
 
 # Made once: building a statement costs more than running it.

@@ -8,7 +8,8 @@ import json
 from functools import lru_cache
 from typing import NamedTuple
 
-from runner.contacts.contact import Cause, Exclusion, Reason
+from runner.calls import Cause, Reason
+from runner.contacts.contact import Exclusion
 
 
 class Candidate(NamedTuple):

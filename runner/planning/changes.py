@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from runner.calls import CallRequest
 from runner.campaign.model import Survey
-from runner.planning.plan import Availability, CallRequest, Change, Difference, KnownCall, Slot
+from runner.planning.plan import Availability, Change, Difference, KnownCall, Slot
 from runner.planning.windows import Window
 
 

@@ -3,7 +3,8 @@
 Pure.
 """
 
-from runner.contacts.contact import Exclusion, Reason
+from runner.calls import Reason
+from runner.contacts.contact import Exclusion
 from runner.planning.candidate import Candidate, exclusion_of
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
+from runner.calls import Cause, Reason
 from runner.campaign.timezones import zone
-from runner.contacts.contact import Cause, Exclusion, Reason
+from runner.contacts.contact import Exclusion
 from runner.contacts.phone import is_toll_free
 from runner.contacts.shared_numbers import numbers_of_listed_keys
 from runner.errors import ExitStatus, RunnerError

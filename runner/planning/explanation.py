@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from runner.calls import Cause
 from runner.campaign.model import Campaign, Source
 from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
 from runner.campaign.timezones import zone
 from runner.campaign.truth import truth
-from runner.contacts.contact import Cause, Contact, Exclusion, Match, Row
+from runner.contacts.contact import Contact, Exclusion, Match, Row
 from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, mask, parse_phone

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
+from runner.calls import Cause, Reason
 from runner.campaign.model import Campaign
-from runner.contacts.contact import Cause, Exclusion, Reason
+from runner.contacts.contact import Exclusion
 from runner.planning.day_rules import Place
 from runner.planning.plan import KnownCall
 

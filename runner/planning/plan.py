@@ -11,9 +11,10 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+from runner.calls import CallRequest, Metadata, Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_filter import SuppressedWarning
-from runner.contacts.contact import Exclusion, Reason
+from runner.contacts.contact import Exclusion
 from runner.planning.attempts import attempts_that_fit
 from runner.planning.candidate import split_zones
 
@@ -40,60 +41,6 @@ class Difference:
     """What changed, by the names of the campaign file, such as `metadata[site]`."""
     start_before: int | None = None
     """The start that the ledger holds; None for a new call."""
-
-
-class Metadata(Mapping[str, str]):
-    """The metadata of one call, read from its JSON when somebody looks: of a million, few are looked at."""
-
-    __slots__ = ("_values", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        """The JSON object."""
-        self._values: Mapping[str, str] | None = None
-
-    def __getitem__(self, name: str) -> str:
-        return self._read()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
-
-    def __len__(self) -> int:
-        return len(self._read())
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Metadata) and other.text == self.text:
-            return True
-        return isinstance(other, Mapping) and dict(self) == dict(other)
-
-    __hash__ = None  # type: ignore[assignment]  # as of any mapping that compares by content
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-    def _read(self) -> Mapping[str, str]:
-        if self._values is None:
-            self._values = json.loads(self.text)
-        return self._values
-
-
-def metadata_json(metadata: Mapping[str, str]) -> str:
-    """As one text, to be stored."""
-    return metadata.text if isinstance(metadata, Metadata) else json.dumps(dict(metadata))
-
-
-class CallRequest(NamedTuple):
-    """What Insight is asked to do, less the two timestamps. Names and units are the API's own.
-
-    `phone_number` is the canonical dial string, `tel:+E164[;ani=…][;postd=…]`. `reattempt_wait` is in
-    seconds, and None with a single attempt. `result_url` is empty when no callback is wanted.
-    """
-
-    phone_number: str
-    max_attempts: int
-    reattempt_wait: int | None
-    metadata: Mapping[str, str]
-    result_url: str
 
 
 class PlannedCall(NamedTuple):

@@ -8,25 +8,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from runner.calls import CallRequest, Cause, Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.hours import WeeklyHours
 from runner.campaign.model import Campaign
 from runner.campaign.templates import compile_template
 from runner.campaign.warning_filter import SuppressedWarning
-from runner.contacts.contact import Cause, Exclusion, Reason
+from runner.contacts.contact import Exclusion
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
 from runner.planning.candidate import join_zones
 from runner.planning.lazy_sequence import LazySequence
-from runner.planning.plan import (
-    CallRequest,
-    Change,
-    DataVersions,
-    Plan,
-    PlannedCall,
-    PlanStatistics,
-    Withdrawal,
-)
+from runner.planning.plan import Change, DataVersions, Plan, PlannedCall, PlanStatistics, Withdrawal
 from runner.planning.statistics import StatisticsBuilder
 
 MASKED = "•••"

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, astuple
 from itertools import chain
 
+from runner.calls import Cause, Reason
 from runner.campaign import warning_filter
 from runner.campaign.warning_codes import URGENT
-from runner.contacts.contact import Cause, Exclusion, Reason
+from runner.contacts.contact import Exclusion
 from runner.planning import plan_warnings
 from runner.planning.attempts import attempts_that_fit
 from runner.planning.candidate import Assignment, Candidate, exclusion_of, split_zones

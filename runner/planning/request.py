@@ -5,13 +5,13 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from urllib.parse import urlsplit
 
+from runner.calls import CallRequest, Metadata
 from runner.campaign.model import Campaign
 from runner.campaign.template_language import Constants
 from runner.campaign.templates import Template, TemplateRenderError, compile_template
 from runner.contacts.contact import Contact
 from runner.contacts.phone import PhoneError, dial_string, parse_phone
 from runner.planning.candidate import Candidate
-from runner.planning.plan import CallRequest, Metadata
 
 # Most campaigns have one caller ID for all, some one for each of a few sites.
 _parse_again = lru_cache(maxsize=256)(parse_phone)

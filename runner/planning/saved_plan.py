@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from runner.calls import Cause, Reason
 from runner.campaign.model import Campaign
-from runner.contacts.contact import Cause, Reason
 from runner.contacts.identity import Identity
 from runner.planning.lazy_sequence import LazySequence
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall

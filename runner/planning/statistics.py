@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
-from runner.contacts.contact import Reason
+from runner.calls import Reason
 from runner.planning.candidate import split_zones
 from runner.planning.plan import Change, PlanStatistics
 from runner.planning.zones import westernmost

@@ -17,6 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from runner.calls import CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import (
     BackingOff,
@@ -35,7 +36,6 @@ from runner.dispatch.events import (
     RunsShare,
     Waiting,
 )
-from runner.ledger.states import CallState
 from runner.reports.console import standard_console
 from runner.reports.late_opt_outs import late_words
 from runner.reports.pause_text import pause_text

@@ -5,9 +5,9 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from runner.calls import Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_codes import URGENT, WarningCode
-from runner.contacts.contact import Reason
 from runner.planning.plan import Change
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, statistics_of
 from runner.reports.times import local_time, local_times

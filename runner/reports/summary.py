@@ -5,10 +5,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from runner.calls import CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import RunEnd
 from runner.ledger.overview import Overview
-from runner.ledger.states import CallState
 from runner.reports.late_opt_outs import late_words
 from runner.reports.lines import print_lines
 from runner.reports.pause_text import pause_text

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from small_campaign import BOSTON, CHICAGO, campaign, person, plan_of, reasons, remembered, slots
 
-from runner.contacts.contact import Exclusion, Reason
+from runner.calls import Reason
+from runner.contacts.contact import Exclusion
 from runner.errors import RunnerError
 from runner.planning.candidate import Assignment, Candidate
 from runner.planning.plan import Availability

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from small_campaign import plan_of
 
+from runner.calls import Reason
 from runner.campaign.loader import parse_campaign
-from runner.contacts.contact import Reason
 from runner.contacts.phone import is_toll_free, zones_of
 from runner.contacts.source_folder import SourceFolder
 from runner.contacts.sources import SourceReader

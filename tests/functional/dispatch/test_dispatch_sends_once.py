@@ -17,11 +17,11 @@ from dispatch_harness import (
     calls,
 )
 
+from runner.calls import CallState
 from runner.dispatch.events import BackingOff, CallEnded, RunEnd, Waiting
 from runner.dispatch.timer import Timer
 from runner.errors import StoppedError
 from runner.insight.outcome import Exchange
-from runner.ledger.states import CallState
 
 
 def keys(count):

@@ -14,12 +14,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from runner.calls import CallRequest
 from runner.insight.client import InsightClient
 from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Outcome, Refused, Uncertain, classify
 from runner.insight.protocol import queue_request
 from runner.insight.sandbox import Sandbox, parse_fault, running_sandbox
 from runner.insight.sandbox.app import Credentials
-from runner.planning.plan import CallRequest
 
 NOW = 1_796_166_000
 QUEUE = "/api/surveys/1001/2002/queue"

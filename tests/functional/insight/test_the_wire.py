@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 from wire_server import PATIENCE_SECONDS, Behaviour, Connection, WireServer, answer
 
+from runner.calls import CallRequest
 from runner.errors import RunnerError, StoppedError
 from runner.insight.client import InsightClient
 from runner.insight.outcome import (
@@ -27,7 +28,6 @@ from runner.insight.outcome import (
     classify,
 )
 from runner.insight.protocol import Accept, QueueRequest, queue_request
-from runner.planning.plan import CallRequest
 
 KEY = "a-developer-key"
 LONG = 10.0

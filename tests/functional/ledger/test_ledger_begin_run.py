@@ -23,9 +23,9 @@ from ledger_values import (
     trail,
 )
 
+from runner.calls import CallState
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.claim import AttemptResult
-from runner.ledger.states import CallState
 from runner.planning.plan import Availability, Change
 
 LATER = NOW + 60

@@ -17,9 +17,9 @@ from ledger_values import (
     rows,
 )
 
+from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger.claim import AttemptResult
-from runner.ledger.states import CallState
 
 OTHER_SURVEY = ("99999", "3")
 OTHER_INSTANCE = ("48211", "4")

@@ -22,13 +22,13 @@ from ledger_values import (
     trail,
 )
 
+from runner.calls import CallState
 from runner.errors import CampaignHeldError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult, LedgerRolledBackError, LostClaimError
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.overview import overview
-from runner.ledger.states import CallState
 from runner.planning.plan import Availability, Change, Slot
 
 QUEUED = AttemptResult(

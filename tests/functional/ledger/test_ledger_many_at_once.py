@@ -7,10 +7,10 @@ import pytest
 from ledger_values import CAMPAIGN, NOW, begin, claim_all, let_leases_lapse, people, rows, states, trail
 from sqlalchemy import event
 
+from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger import attempt_results
 from runner.ledger.claim import AttemptResult, LedgerRolledBackError, LostClaimError
-from runner.ledger.states import CallState
 
 REFUSED = AttemptResult(state=CallState.REFUSED, http_status=400, reason="bad number")
 UNCERTAIN = AttemptResult(state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500")

@@ -12,10 +12,10 @@ import pytest
 from ledger_values import BINDING, CAMPAIGN, NOW, rows
 from sqlalchemy import NullPool, create_engine, text
 
+from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger import migrations, store
 from runner.ledger.ledger import Ledger
-from runner.ledger.states import CallState
 
 THIS = migrations.HEAD
 NEXT = "0101"

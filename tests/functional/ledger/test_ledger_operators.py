@@ -13,13 +13,13 @@ from ledger_values import (
     states,
 )
 
+from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger import history as chronicle_module
 from runner.ledger.claim import AttemptResult
 from runner.ledger.history import read_history
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.overview import overview
-from runner.ledger.states import CallState
 
 ANSWERED_500 = AttemptResult(
     state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500: out of order"

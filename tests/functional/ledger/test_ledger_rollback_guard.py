@@ -8,6 +8,7 @@ import pytest
 from ledger_values import CAMPAIGN, NOW, begin, call, claim_all, people, phone, rows
 from sqlalchemy import make_url, text
 
+from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger import postgresql
 from runner.ledger.call_queue import CallQueue
@@ -16,7 +17,6 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.revision import LedgerRevision
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.ledger.states import CallState
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from ledger_values import BINDING, NOW, THIS, begin, call, claim_all, phone, plan
 
+from runner.calls import CallState
 from runner.ledger.claim import AttemptResult
 from runner.ledger.shared_instances import RECENT_SECONDS, SharedInstance, shared_instances
-from runner.ledger.states import CallState
 
 
 def found(ledger, campaign="new-wave", now=NOW, **changed):

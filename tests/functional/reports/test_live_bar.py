@@ -2,10 +2,10 @@ import re
 
 from a_terminal import shown, terminal
 
+from runner.calls import CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import CallEnded, ClockIsOff, Paused, Resumed, RunBegan
 from runner.ledger.operators import CampaignState, PauseInfo
-from runner.ledger.states import CallState
 from runner.reports.live import live
 
 

@@ -1,7 +1,8 @@
 import pytest
 
+from runner.calls import Reason
 from runner.campaign.model import Campaign
-from runner.contacts.contact import Contact, Exclusion, Reason, Row
+from runner.contacts.contact import Contact, Exclusion, Row
 from runner.contacts.contact_builder import build_contacts
 
 

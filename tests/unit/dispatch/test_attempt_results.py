@@ -2,11 +2,12 @@
 
 import pytest
 
+from runner.calls import CallState
 from runner.dispatch.attempt_results import MOST_STRIKES, FailureStreak, attempt_result
 from runner.errors import StoppedError
 from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Refused, Uncertain
 from runner.ledger.claim import AttemptResult
-from runner.ledger.states import CallState, may_move
+from runner.ledger.states import may_move
 
 ACCEPTED = Accepted(call_id="155761", link="https://insight.example/api/outbound/155761")
 REFUSED = Refused(error="phone_number is invalid")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from runner.calls import CallRequest, Metadata
 from runner.dispatch.redaction import redact, redacted
 from runner.insight.answers import MOST_SHOWN, one_line
 from runner.insight.outcome import CampaignBlocked, Refused, Uncertain
-from runner.planning.plan import CallRequest, Metadata
 
 
 def request(**metadata):

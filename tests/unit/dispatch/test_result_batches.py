@@ -4,11 +4,10 @@ import asyncio
 
 import pytest
 
+from runner.calls import CallRequest, CallState
 from runner.dispatch.result_batches import ResultBatches
 from runner.errors import LedgerError
 from runner.ledger.claim import AttemptResult, Claim
-from runner.ledger.states import CallState
-from runner.planning.plan import CallRequest
 
 REQUEST = CallRequest(
     phone_number="tel:+16175550000", max_attempts=1, reattempt_wait=None, metadata={}, result_url=""

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.ledger.states import PROBLEMS, CallState, availability, may_move, takes_evidence
+from runner.calls import CallState
+from runner.ledger.states import PROBLEMS, availability, may_move, takes_evidence
 from runner.planning.plan import Availability
 
 MOVES = {

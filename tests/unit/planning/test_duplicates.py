@@ -3,7 +3,7 @@
 import pytest
 from small_campaign import BOSTON, CHICAGO, NEW_YORK, campaign, person, plan_of, remembered
 
-from runner.contacts.contact import Reason
+from runner.calls import Reason
 from runner.planning.plan import Availability
 
 

@@ -14,7 +14,8 @@ from small_campaign import (
     remembered,
 )
 
-from runner.contacts.contact import Cause, Row
+from runner.calls import Cause
+from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
 from runner.planning.explanation import ExplainInput, Subject, explain
 from runner.planning.hints import Advice, Remedy

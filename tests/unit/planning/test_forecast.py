@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_campaign import BOSTON, SAN_FRANCISCO, campaign, people, person, plan_of, remembered
 
-from runner.contacts.contact import Reason
+from runner.calls import Reason
 from runner.planning.plan import Availability
 
 

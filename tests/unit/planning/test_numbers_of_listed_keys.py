@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_campaign import BOSTON, CHICAGO, campaign, person, plan_of, remembered
 
-from runner.contacts.contact import Reason
+from runner.calls import Reason
 
 LIST = '  suppress: [{type: inline, key: "{{ row.id }}", rows: [{id: out}]}]\n'
 BY_ANOTHER_ROW = "on stop.csv:2, with the key of another row that has this number"

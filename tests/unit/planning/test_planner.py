@@ -25,8 +25,8 @@ from small_campaign import (
     slots,
 )
 
+from runner.calls import Reason
 from runner.campaign.diagnostics import Severity
-from runner.contacts.contact import Reason
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus
 from runner.planning.eligibility import EveryContactFailedError

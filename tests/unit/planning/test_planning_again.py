@@ -22,7 +22,7 @@ from small_campaign import (
     withdrawn,
 )
 
-from runner.contacts.contact import Reason
+from runner.calls import Reason
 from runner.planning.plan import Availability, Change, History
 
 # Another survey

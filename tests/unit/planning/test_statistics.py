@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.contacts.contact import Reason
+from runner.calls import Reason
 from runner.planning.candidate import join_zones
 from runner.planning.plan import Change
 from runner.planning.statistics import StatisticsBuilder

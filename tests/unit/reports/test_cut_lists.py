@@ -6,10 +6,10 @@ from pathlib import Path
 from plan_views import call, exclusion, plan_view, withdrawal
 from rich.console import Console
 
+from runner.calls import CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import RunEnd
 from runner.ledger.overview import Overview, Problem
-from runner.ledger.states import CallState
 from runner.reports.plan_text import print_plan
 from runner.reports.status import CampaignStatus, print_status
 from runner.reports.summary import print_summary
@@ -70,9 +70,10 @@ def summary(overview):
 
 def status(overview):
     out = StringIO()
-    print_status(
-        Console(file=out, width=120), [CampaignStatus(seen=overview, holder=None, warning="")], IDENTITY
+    found = CampaignStatus(
+        seen=overview, holder=None, warning="", late_opt_outs=(), lists_read=True, lists_problem=""
     )
+    print_status(Console(file=out, width=120), [found], IDENTITY)
     return out.getvalue()
 
 

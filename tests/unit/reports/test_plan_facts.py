@@ -2,7 +2,7 @@
 
 from plan_views import call, exclusion, plan_view, warning
 
-from runner.contacts.contact import Reason
+from runner.calls import Reason
 from runner.reports.plan_facts import headline, verdict
 
 
