@@ -62,7 +62,7 @@ def load_settings() -> Settings:
         return Settings(_env_file=env_file, _secrets_dir=secrets)  # type: ignore[call-arg]  # pydantic-settings' own arguments
     except ValidationError as error:
         problems = [f"{PREFIX}{str(e['loc'][0]).upper()}: {_plain(e)}" for e in error.errors()]
-        raise SettingsError("\n".join(problems), hint="see `Settings` in README.md") from None
+        raise SettingsError("\n".join(problems), hint="see 'Settings' in README.md") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the settings cannot be read: {error}") from None
 

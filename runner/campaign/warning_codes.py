@@ -1,6 +1,6 @@
 """Every warning there is: its code, what it says, and whether a campaign file may silence it. Pure.
 
-The schema, the checks of `silence:` and the README's table are made of this list, so that a code stands in
+The schema, the checks of `silence:` and the reference's table are made of this list, so that a code stands in
 one place. Codes are stable: campaign files name them.
 """
 

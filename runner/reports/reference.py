@@ -29,6 +29,22 @@ Rules for the whole file:
 - *template* marks values that may be [templates](#templates).
 """
 
+_ROWS = """\
+## How rows are read
+
+CSV files are UTF-8 with a header line. Another encoding is read as Latin-1, with a warning. Commas, semicolons, tabs and
+bars are recognised as delimiters, and so is a `sep=` line. A row with too many or too few fields stops the run, because
+shifted columns would call the wrong number. A record has at most a million characters and 16,384 columns.
+
+Each row passes, in this order: `where`, the number, suppression lists, duplicates. Of rows with the same key or number,
+the first that can be called is called. The plan names every row that gets no call, with its reason code.
+
+Numbers on suppression lists match in any spelling, and an extension on a list's number suppresses the number. Keys match
+without regard to case, invisible characters, leading zeros (`0002` and `2`) and what spreadsheets make of them
+(`1001.0`). A listed key also keeps its number from being called for other rows. An empty list, a row that gives neither
+number nor key, and a list without a header line are errors; `allow_empty` and `allow_invalid` permit the first two.
+"""
+
 _TEMPLATES = """\
 ## Templates
 
@@ -54,7 +70,8 @@ texts, and slices such as `row.zip[:3]`. Tests follow `is`: `defined`, `none`, `
 a campaign.
 
 A template that fails for a row excludes that row with `template_error` and names the field, never the content. If it
-fails for every row, that is an error of the campaign.
+fails for every row, that is an error of the campaign. Text that looks like a template but is none (`{row.x}`, `row.x`) is
+an error; to send it as it is, write it as text in a template: `{{ '{row.x}' }}`.
 """
 
 _WARNINGS = """\
@@ -82,7 +99,7 @@ def reference_markdown(keys: Sequence[Key]) -> str:
     for section, members in sections.items():
         title = f"`{section}`" if section else "At the top"
         parts.append("\n".join([f"## {title}", "", *_table(members), ""]))
-    parts += [_TEMPLATES, "\n".join([_WARNINGS, *_warnings(), ""])]
+    parts += [_ROWS, _TEMPLATES, "\n".join([_WARNINGS, *_warnings(), ""])]
     return "\n".join(parts)
 
 

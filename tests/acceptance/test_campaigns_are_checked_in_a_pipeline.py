@@ -238,7 +238,12 @@ def test_another_yaml_file_that_is_passed_all_the_same_fails_for_what_it_lacks(p
 
 
 def test_the_recipe_for_pre_commit_names_a_hook_and_a_revision_that_exist():
-    recipe = (ROOT / "README.md").read_text().partition("# .pre-commit-config.yaml\n")[2].partition("```")[0]
+    recipe = (
+        (ROOT / "examples" / "README.md")
+        .read_text()
+        .partition("# .pre-commit-config.yaml\n")[2]
+        .partition("```")[0]
+    )
     (named,) = YAML(typ="safe").load(recipe)["repos"]
     assert [hook["id"] for hook in named["hooks"]] == [HOOK["id"]]
     tags = subprocess.run(["git", "tag"], cwd=ROOT, capture_output=True, text=True, check=False).stdout

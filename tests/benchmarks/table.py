@@ -9,7 +9,7 @@ def row(what: str, measured: str, wanted: str, holds: bool) -> None:  # noqa: FB
 
 
 def lines() -> list[str]:
-    """The table in Markdown, as README keeps it, aligned for a terminal."""
+    """The table in Markdown, as tests/README.md keeps it, aligned for a terminal."""
     heading = ("what", "measured", "wanted", "holds")
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
     rule = tuple("-" * width for width in widths)
