@@ -163,7 +163,10 @@ class WorkingFile:
             "UNION ALL SELECT exclusion.key, exclusion.phone FROM exclusion "
             "LEFT JOIN screened AS same ON same.number = exclusion.number "
             "WHERE same.number IS NULL AND exclusion.key <> '' "
-            "AND exclusion.phone IN (SELECT phone FROM screened)"
+            "AND exclusion.phone IN (SELECT phone FROM screened) "
+            # Who was on the list of contacts earlier is known to the ledger alone.
+            "UNION ALL SELECT known.key, known.phone FROM known "
+            "JOIN screened ON screened.phone = known.phone WHERE screened.key <> known.key"
         )
 
     def needing_check(self) -> Sequence[NeedsCheck]:
@@ -207,7 +210,8 @@ class WorkingFile:
         )
         self._do(
             "INSERT OR IGNORE INTO doubt SELECT screened.number, FALSE FROM known "
-            "JOIN screened ON screened.phone = known.phone WHERE known.availability = 'taken'"
+            "JOIN screened ON screened.phone = known.phone "
+            "WHERE known.availability = 'taken' OR known.key <> screened.key"
         )
 
     def candidates(self) -> Iterator[tuple[int, Candidate, KnownCall | None]]:

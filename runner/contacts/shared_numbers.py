@@ -11,5 +11,5 @@ def numbers_of_listed_keys(match: Match, rows: Iterable[tuple[str, str]]) -> Map
     for key, phone in rows:
         listed = match(key, "")
         if listed is not None:
-            found.setdefault(phone, f"{listed}, with the key of another row that has this number")
+            found.setdefault(phone, f"{listed}, with the key of another contact that has this number")
     return found

@@ -47,7 +47,9 @@ class WorkingSet(Protocol):
         """When the calls that were sent, or may have been, start: UTC Unix seconds."""
 
     def shared_numbers(self) -> Iterator[tuple[str, str]]:
-        """Key and number of each row, called or not, whose number a candidate of another row has, too."""
+        """Key and number of each row, called or not, and of each call that the ledger holds, whose number a
+        candidate of another row has, too.
+        """
 
     def needing_check(self) -> Sequence[NeedsCheck]:
         """The candidates who perhaps are not called, in the order of the rows: those enlisted so, those who

@@ -327,7 +327,9 @@ def test_the_number_of_a_row_whose_key_is_listed_is_not_called_for_another_row(l
     path.write_text("id\n7\n")
     rows = [("7", BOSTON), ("8", BOSTON), ("9", "+12125551234"), ("10", "+12125551234")]
     suppressed = Suppressed(lists(csv_list(phone=None, key="{{ row.id }}")), lambda: rows)
-    assert suppressed.match("8", BOSTON) == "on no.csv:2, with the key of another row that has this number"
+    assert (
+        suppressed.match("8", BOSTON) == "on no.csv:2, with the key of another contact that has this number"
+    )
     assert suppressed.match("9", "+12125551234") is None
     path.write_text("id\n7\n10\n")
     assert suppressed.refresh() is True

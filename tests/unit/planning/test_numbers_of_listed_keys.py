@@ -8,7 +8,7 @@ from small_campaign import BOSTON, CHICAGO, campaign, person, plan_of, remembere
 from runner.calls import Reason
 
 LIST = '  suppress: [{type: inline, key: "{{ row.id }}", rows: [{id: out}]}]\n'
-BY_ANOTHER_ROW = "on stop.csv:2, with the key of another row that has this number"
+BY_ANOTHER_ROW = "on stop.csv:2, with the key of another contact that has this number"
 
 
 def plan_without_out(rows, contacts="", **given):
@@ -88,3 +88,11 @@ def test_rows_that_share_a_number_are_called_once_where_no_list_has_their_keys()
     plan = plan_without_out([person("a", BOSTON), person("b", BOSTON)])
     assert [call.key for call in plan.calls] == ["a"]
     assert excluded(plan)["b"][0] is Reason.DUPLICATE_PHONE
+
+
+def test_the_number_that_the_ledger_knows_of_a_listed_key_is_not_called_for_another_contact():
+    """The row of the listed key left the source meanwhile."""
+    before = plan_of(campaign(contacts=LIST), [person("out"), person("d", CHICAGO)])
+    plan = plan_without_out([person("b"), person("d", CHICAGO)], history=remembered(before))
+    assert [call.key for call in plan.calls] == ["d"]
+    assert excluded(plan)["b"] == (Reason.SUPPRESSED, BY_ANOTHER_ROW)
