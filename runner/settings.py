@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     accept: Literal["json", "xml"] = "json"
     privacy_key: SecretStr = SecretStr("")
     data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    log: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("data_roots", mode="before")
     @classmethod

@@ -29,7 +29,7 @@ from runner.ledger.used_plans import UsedPlans
 from runner.planning.plan import Plan
 from runner.reports.console import standard_console
 from runner.reports.late_opt_outs import late_words
-from runner.reports.live import live
+from runner.reports.live import LogOptions, live
 from runner.reports.plan_text import print_plan
 from runner.reports.summary import print_summary
 from runner.settings import load_settings, marks_folder
@@ -213,5 +213,7 @@ def _execute(
     *,
     until_idle: bool,
 ) -> RunEnd:
-    with signals_kept(), live(work.calls, identity, target.clock.now) as on_event:
+    settings = target.settings
+    log = LogOptions(loaded.campaign.name, settings.log, settings.log_level)
+    with signals_kept(), live(work.calls, identity, target.clock.now, log) as on_event:
         return asyncio.run(execute(loaded, work, target, mark, until_idle=until_idle, on_event=on_event))

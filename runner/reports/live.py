@@ -1,8 +1,8 @@
 """What happens while a campaign is applied: a progress bar on a terminal, plain log lines elsewhere."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import (
@@ -40,13 +40,23 @@ from runner.reports.console import standard_console
 from runner.reports.late_opt_outs import late_words
 from runner.reports.pause_text import pause_text
 from runner.reports.plan_facts import count
-from runner.reports.times import clock_time, rfc3339
+from runner.reports.run_log import LogForm, Write, run_log
+from runner.reports.times import rfc3339
 
 Listen = Callable[[Event], None]
 
 
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """How a run is logged where there is no terminal."""
+
+    campaign: str
+    form: LogForm = "text"
+    level: str = "info"
+
+
 @contextmanager
-def live(total: int, identity: Identity, now: Callable[[], float]) -> Iterator[Listen]:
+def live(total: int, identity: Identity, now: Callable[[], float], log: LogOptions) -> Iterator[Listen]:
     """A listener for the events of one run of `total` calls, on stderr. A bar appears when the run begins."""
     console = standard_console(stderr=True)
     if console.is_terminal:
@@ -57,7 +67,8 @@ def live(total: int, identity: Identity, now: Callable[[], float]) -> Iterator[L
         finally:
             progress.stop()
     else:
-        yield _Log(total, identity, now).print_lines
+        with run_log(log.campaign, log.form, log.level) as write:
+            yield _Log(total, identity, now, write).log
 
 
 class _Rate(ProgressColumn):
@@ -97,20 +108,21 @@ def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) ->
 class _Log:
     """One line for each event, each with its time, fit for a file or a pipeline."""
 
-    def __init__(self, total: int, identity: Identity, now: Callable[[], float]) -> None:
+    def __init__(self, total: int, identity: Identity, now: Callable[[], float], write: Write) -> None:
         self._total = total
         self._identity = identity
         self._now = now
+        self._write = write
         self._ended = 0
 
-    def print_lines(self, event: Event) -> None:
+    def log(self, event: Event) -> None:
         if isinstance(event, RunBegan):
             return
         count = ""
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             self._ended += 1
             count = f" ({self._ended} of {self._total})"
-        sys.stderr.write(f"{clock_time(self._now())} {_words(event, self._identity)}{count}\n")
+        self._write(event, f"{_words(event, self._identity)}{count}", self._now())
 
 
 def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each kind of event

@@ -6,7 +6,10 @@ from runner.calls import CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import CallEnded, ClockIsOff, Paused, Resumed, RunBegan
 from runner.ledger.operators import CampaignState, PauseInfo
-from runner.reports.live import live
+from runner.reports.live import LogOptions, live
+
+IDENTITY = Identity(b"k" * 16)
+LOG = LogOptions("spring")
 
 
 def queued(number):
@@ -21,7 +24,10 @@ def queued(number):
 
 
 def test_a_run_shows_how_many_calls_of_all_at_what_rate_and_how_long_it_will_yet_take(monkeypatch):
-    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as on_event:
+    with (
+        terminal(monkeypatch) as sent,
+        live(4, Identity(b"k" * 16), lambda: 0.0, LogOptions("spring")) as on_event,
+    ):
         on_event(RunBegan())
         for number in range(3):
             on_event(queued(number))
@@ -29,7 +35,10 @@ def test_a_run_shows_how_many_calls_of_all_at_what_rate_and_how_long_it_will_yet
 
 
 def test_no_bar_stands_there_while_the_plan_is_entered_which_has_its_own(monkeypatch):
-    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as on_event:
+    with (
+        terminal(monkeypatch) as sent,
+        live(4, Identity(b"k" * 16), lambda: 0.0, LogOptions("spring")) as on_event,
+    ):
         on_event(ClockIsOff(seconds=7.0))
     assert "7 s ahead" in shown(sent)
     assert "queueing" not in shown(sent)
@@ -37,7 +46,10 @@ def test_no_bar_stands_there_while_the_plan_is_entered_which_has_its_own(monkeyp
 
 def test_the_bar_says_paused_from_a_pause_to_the_resume_and_no_longer(monkeypatch):
     pause_info = PauseInfo(campaign="spring", state=CampaignState.PAUSED, at=0.0, by="ann@desk")
-    with terminal(monkeypatch) as sent, live(4, Identity(b"k" * 16), lambda: 0.0) as on_event:
+    with (
+        terminal(monkeypatch) as sent,
+        live(4, Identity(b"k" * 16), lambda: 0.0, LogOptions("spring")) as on_event,
+    ):
         on_event(RunBegan())
         on_event(Paused(pause_info=pause_info))
         on_event(Resumed())

@@ -1,0 +1,63 @@
+"""The log of a run without a terminal: text or JSON lines, with context and without personal data."""
+
+import json
+
+import pytest
+
+from runner.calls import CallState
+from runner.contacts.identity import Identity
+from runner.dispatch.events import BackingOff, CallEnded, RunBegan
+from runner.reports.live import LogOptions, live
+
+IDENTITY = Identity(b"k" * 16)
+NOW = 1_796_166_000.0
+
+
+def ended(state):
+    return CallEnded(
+        key="+16175550123",
+        ref="a6qdtbhfqj",
+        state=state,
+        reason="busy",
+        call_id="7",
+        start_timestamp=int(NOW),
+    )
+
+
+def logged(capsys, *events, **options):
+    with live(2, IDENTITY, lambda: NOW, LogOptions("spring", **options)) as on_event:
+        for event in events:
+            on_event(event)
+    return capsys.readouterr().err.splitlines()
+
+
+def test_text_lines_begin_with_the_time_and_count_the_calls(capsys):
+    lines = logged(capsys, RunBegan(), ended(CallState.QUEUED), ended(CallState.REFUSED))
+    assert [line.split()[1] for line in lines] == ["queued", "refused"]
+    assert [line.rpartition("(")[2] for line in lines] == ["1 of 2)", "2 of 2)"]
+
+
+def test_json_lines_name_campaign_event_contact_and_state_and_no_number(capsys):
+    (line,) = logged(capsys, ended(CallState.UNCERTAIN), form="json")
+    found = json.loads(line)
+    assert found.pop("message")
+    assert found == {
+        "time": "2026-12-01T23:00:00Z",
+        "level": "warning",
+        "campaign": "spring",
+        "event": "CallEnded",
+        "contact": "a6qdtbhfqj",
+        "state": "uncertain",
+    }
+    assert "6175550123" not in line
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 2), ("info", 2), ("warning", 1), ("error", 0)])
+def test_what_is_below_the_level_is_not_written(capsys, level, lines):
+    events = [ended(CallState.QUEUED), BackingOff(reason="no route", seconds=2)]
+    assert len(logged(capsys, *events, level=level)) == lines
+
+
+def test_two_runs_one_after_the_other_write_each_line_once(capsys):
+    logged(capsys, ended(CallState.QUEUED))
+    assert len(logged(capsys, ended(CallState.QUEUED))) == 1
