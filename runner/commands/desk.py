@@ -3,14 +3,14 @@
 import getpass
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from runner.commands.campaign_name import known_campaign
 from runner.commands.planning import privacy_key
 from runner.contacts.identity import Identity
-from runner.errors import RunnerError, UsageError
+from runner.errors import LedgerError, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators
 from runner.ledger.rollback_guard import RollbackGuard
@@ -29,9 +29,27 @@ class Desk:
 
 @contextmanager
 def reading_desk(campaign: str) -> Iterator[Desk]:
-    """For commands that only read."""
+    """For commands that only read: they work on any ledger, and say when apply would refuse it."""
+    with _opened_desk(campaign, warn_of_lost_ledger) as desk:
+        yield desk
+
+
+@contextmanager
+def acting_desk(campaign: str) -> Iterator[Desk]:
+    """For acts that the ledger must not forget. Raises LedgerError where it forgot something already."""
+    with _opened_desk(campaign, _refuse_lost_ledger) as desk:
+        try:
+            yield desk
+        finally:
+            _refuse_lost_ledger(desk.ledger)
+
+
+@contextmanager
+def _opened_desk(campaign: str, check: Callable[[Ledger], None]) -> Iterator[Desk]:
     settings = load_settings()
     with closing(Ledger.open(settings.ledger_url)) as ledger:
+        # First: a ledger that was lost may not know the campaign either.
+        check(ledger)
         yield Desk(
             ledger,
             known_campaign(campaign, ledger),
@@ -40,16 +58,16 @@ def reading_desk(campaign: str) -> Iterator[Desk]:
         )
 
 
-@contextmanager
-def acting_desk(campaign: str) -> Iterator[Desk]:
-    """For acts that the ledger must not forget. Raises LedgerError where it forgot something already."""
-    with reading_desk(campaign) as desk:
-        mark = RollbackGuard(desk.ledger, marks_folder())
-        mark.check()
-        try:
-            yield desk
-        finally:
-            mark.check()
+def warn_of_lost_ledger(ledger: Ledger) -> None:
+    """Says first when what follows comes from a ledger that apply would refuse."""
+    try:
+        RollbackGuard(ledger, marks_folder()).verify()
+    except LedgerError as error:
+        sys.stderr.write(f"warning: {error.message}\n  {error.hint}\n")
+
+
+def _refuse_lost_ledger(ledger: Ledger) -> None:
+    RollbackGuard(ledger, marks_folder()).check()
 
 
 def ask_to_type(word: str, command: str) -> None:

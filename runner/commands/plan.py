@@ -55,13 +55,13 @@ def plan(path: Path, options: PlanOptions) -> int:
     settings = load_settings()
     now = _now(options)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
+        marks = marks_folder()
+        guard = RollbackGuard(ledger, marks)
+        guard.verify()
         prepared = prepare_plan(loaded, settings, ledger, now=now, limit=options.limit)
         if saved is not None:
             prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
-            marks = marks_folder()
-            saved_plans.refuse_if_entered_elsewhere(
-                saved, UsedPlans(marks, RollbackGuard(ledger, marks).ledger_id)
-            )
+            saved_plans.refuse_if_entered_elsewhere(saved, UsedPlans(marks, guard.ledger_id))
     if options.explain is not None:
         # A plan is made far more often than explained.
         from runner.commands.explain import print_explanations  # noqa: PLC0415

@@ -10,9 +10,10 @@ from runner.commands.campaign_files import campaign_files
 from runner.commands.planning import prepare_plan
 from runner.errors import ExitStatus, RunnerError
 from runner.ledger.ledger import Ledger
+from runner.ledger.rollback_guard import RollbackGuard
 from runner.planning.plan_view import PlanView
 from runner.reports.plan_facts import count, refusal, totals
-from runner.settings import Settings, load_settings
+from runner.settings import Settings, load_settings, marks_folder
 
 
 def plan_folder(folder: Path, *, now: float, limit: int | None) -> tuple[ExitStatus, bool]:
@@ -24,6 +25,7 @@ def plan_folder(folder: Path, *, now: float, limit: int | None) -> tuple[ExitSta
     settings = load_settings()
     files = campaign_files(folder)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
+        RollbackGuard(ledger, marks_folder()).verify()
         for file in files:
             try:
                 view = _view(file, settings, ledger, now, limit)

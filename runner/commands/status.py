@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.commands.binding import bound_elsewhere
 from runner.commands.campaign_file import load
 from runner.commands.campaign_name import campaign_file, campaign_name, known_campaign
+from runner.commands.desk import warn_of_lost_ledger
 from runner.commands.planning import privacy_key, read_lists, source_folder
 from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
@@ -29,6 +30,7 @@ def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
     settings = load_settings()
     console = standard_console()
     with closing(Ledger.open(settings.ledger_url)) as ledger:
+        warn_of_lost_ledger(ledger)
         identity = Identity(privacy_key(settings, ledger))
         if watch and campaign is not None:
             _wait_for_first_apply(campaign, ledger)

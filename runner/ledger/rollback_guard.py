@@ -47,32 +47,39 @@ class RollbackGuard:
         return self._ledger_id
 
     def check(self) -> None:
-        """Raises LedgerError when the ledger is a copy, or older than what was done with it; else takes note
-        of how far it reaches.
+        """Raises LedgerError as `verify` does; else takes note of how far the ledger reaches."""
+        has_runs, newest = self.verify()
+        if not has_runs:
+            self._adopt()
+        self.note(newest)
+
+    def verify(self) -> tuple[bool, LedgerRevision]:
+        """Whether the ledger has runs, and how far it reaches. Writes no mark.
+
+        Raises LedgerError when the ledger is a copy, or older than what was done with it.
         """
         # Read first: a run at work moves them, and only after the ledger.
         marks = [_read(file) for file in self._files]
         with self._ledger.engine.begin() as connection:
             has_runs = connection.scalar(select(runs.c.id).limit(1)) is not None
             newest = ledger_revision(connection)
-        if not has_runs:
-            self._adopt()
-        elif any(_fact(self._ledger, name, number) != number for name, number in self._identity().items()):
+        identity = self._identity() if has_runs else {}
+        if any(_fact(self._ledger, name, number) != number for name, number in identity.items()):
             raise self._refusal("is a copy, and the original may know of calls that it does not")
         for marked_id, marked in marks:
             if any(marked) and marked_id != self._ledger_id:
-                raise self._refusal(f"is not the one that was used here: that one had {_words(marked)}")
+                raise self._refusal(f"is not the one that was used here: {_words(marked)}")
             if marked.attempt > newest.attempt:
                 raise self._refusal(
-                    f"knows of {newest.attempt:,} attempts, but {marked.attempt:,} were made: "
+                    f"knows of {newest.attempt:,} calls that were sent, but there were {marked.attempt:,}: "
                     "it was restored from an old copy"
                 )
             if marked.act > newest.act:
                 raise self._refusal(
-                    "lacks the last acts of operators (pause, cancel, resolve …): "
+                    "lacks the last decisions of operators (pause, cancel, resolve …): "
                     "it was restored from an old copy"
                 )
-        self.note(newest)
+        return has_runs, newest
 
     def advance(self, attempt: int) -> None:
         """Takes note that the attempt with this number is about to be made.
@@ -178,8 +185,12 @@ def _parse(record: bytes) -> tuple[str, int]:
 
 def _words(marked: LedgerRevision) -> str:
     if marked.attempt:
-        return f"{marked.attempt:,} attempt{'' if marked.attempt == 1 else 's'}"
-    return f"{marked.act:,} act{'' if marked.act == 1 else 's'} of operators"
+        return (
+            "1 call was sent from that one"
+            if marked.attempt == 1
+            else f"{marked.attempt:,} calls were sent from that one"
+        )
+    return f"operators made {marked.act:,} decision{'' if marked.act == 1 else 's'} in that one"
 
 
 def _fact(ledger: Ledger, name: str, first: str) -> str:

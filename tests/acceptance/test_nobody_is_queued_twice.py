@@ -202,7 +202,7 @@ def test_a_backup_from_before_a_cancel_is_refused_also_by_operators(customer, sa
     for command in (("apply", "campaign.yaml", "--yes"), ("pause", "five-zones"), ("resume", "five-zones")):
         result = customer.run(*command)
         assert result.returncode == 1
-        assert "lacks the last acts of operators (pause, cancel, resolve …)" in result.stderr
+        assert "lacks the last decisions of operators (pause, cancel, resolve …)" in result.stderr
     assert customer.status("five-zones")["state"] == "active"
     assert len(sandbox.calls()) == 2
 
@@ -214,7 +214,22 @@ def test_a_new_ledger_where_the_old_one_was_deleted_is_refused(customer, sandbox
     assert not [path for path in customer.home.rglob("*") if path.suffix in {".mark", ".plan"}]
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
     shutil.rmtree(next(customer.home.rglob("ledger.sqlite3")).parent)
-    result = customer.run("apply", "campaign.yaml", "--yes")
-    assert result.returncode == 1
-    assert "is not the one that was used here: that one had 6 attempts" in result.stderr
+    for command in (("plan", "campaign.yaml"), ("plan", "."), ("apply", "campaign.yaml", "--yes")):
+        result = customer.run(*command)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert "is not the one that was used here: 6 calls were sent from that one" in result.stderr
+        assert "runner trust-ledger" in result.stderr
     assert len(sandbox.calls()) == 6
+
+
+def test_status_and_history_warn_of_a_new_ledger_where_the_old_one_was_deleted(customer):
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(2))
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
+    shutil.rmtree(next(customer.home.rglob("ledger.sqlite3")).parent)
+    for command in (("status",), ("status", "five-zones"), ("history", "five-zones")):
+        warned = customer.run(*command).stderr.splitlines()[0]
+        assert "warning: the ledger" in warned
+        assert "is not the one that was used here: 2 calls were sent from that one" in warned
+    assert customer.run("trust-ledger", "--yes").returncode == 0
+    assert "warning" not in customer.run("status").stderr

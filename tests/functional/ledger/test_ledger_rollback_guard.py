@@ -42,7 +42,7 @@ def test_a_ledger_that_knows_of_fewer_attempts_than_were_made_is_refused(ledger,
     send(ledger, folder, *people(3))
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM attempts WHERE id = (SELECT max(id) FROM attempts)")
-    with pytest.raises(LedgerError, match="knows of 2 attempts, but 3 were made") as caught:
+    with pytest.raises(LedgerError, match="knows of 2 calls that were sent, but there were 3") as caught:
         RollbackGuard(ledger, folder).check()
     assert "runner trust-ledger" in caught.value.hint
 
@@ -164,7 +164,7 @@ def test_a_backup_from_before_an_operator_s_act_is_refused(sqlite_url, folder, a
         path = ledger.path
     shutil.copy(backup, path)
     with closing(Ledger.open(sqlite_url)) as ledger:
-        with pytest.raises(LedgerError, match="lacks the last acts of operators"):
+        with pytest.raises(LedgerError, match="lacks the last decisions of operators"):
             RollbackGuard(ledger, folder).check()
         RollbackGuard(ledger, folder).trust("ann@desk", NOW)
         RollbackGuard(ledger, folder).check()
@@ -178,7 +178,7 @@ def test_an_act_leaves_alone_what_a_run_beside_it_marked(sqlite_ledger, folder):
     desk.note(LedgerRevision(attempt=0, act=1))
     with sqlite_ledger.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM attempts")
-    with pytest.raises(LedgerError, match="knows of 0 attempts, but 2 were made"):
+    with pytest.raises(LedgerError, match="knows of 0 calls that were sent, but there were 2"):
         RollbackGuard(sqlite_ledger, folder).check()
 
 
@@ -190,7 +190,9 @@ def test_a_new_ledger_in_the_place_of_one_whose_campaign_was_canceled_is_refused
         ledger.path.unlink()
     with (
         closing(Ledger.open(sqlite_url)) as ledger,
-        pytest.raises(LedgerError, match="not the one that was used here: that one had 1 act of operators"),
+        pytest.raises(
+            LedgerError, match="not the one that was used here: operators made 1 decision in that one"
+        ),
     ):
         RollbackGuard(ledger, folder).check()
 
@@ -245,7 +247,7 @@ def test_a_backup_that_holds_the_mark_beside_the_ledger_too_is_refused(sqlite_ur
     shutil.copytree(backup, data, dirs_exist_ok=True)
     with (
         closing(Ledger.open(sqlite_url)) as ledger,
-        pytest.raises(LedgerError, match="knows of 1 attempts, but 2 were made"),
+        pytest.raises(LedgerError, match="knows of 1 calls that were sent, but there were 2"),
     ):
         RollbackGuard(ledger, folder).check()
 
@@ -257,7 +259,7 @@ def test_a_machine_that_only_renewed_its_lease_knows_what_the_others_sent(ledger
     there.note(ledger.lease(CAMPAIGN, run).renew().ledger_revision)
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM attempts WHERE id = (SELECT max(id) FROM attempts)")
-    with pytest.raises(LedgerError, match="knows of 2 attempts, but 3 were made"):
+    with pytest.raises(LedgerError, match="knows of 2 calls that were sent, but there were 3"):
         RollbackGuard(ledger, tmp_path / "there").check()
 
 
@@ -288,3 +290,9 @@ def test_a_run_that_sends_while_somebody_checks_is_no_reason_for_doubt(ledger, f
 
     monkeypatch.setattr(desk, "_identity", identity_while_it_sends)
     desk.check()
+
+
+def test_verifying_a_ledger_writes_no_mark(sqlite_ledger, folder):
+    begin(sqlite_ledger, *people(2))
+    RollbackGuard(sqlite_ledger, folder).verify()
+    assert not folder.exists()
