@@ -12,12 +12,10 @@ from rich.console import Console
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
 from runner.commands import campaign_file, saved_plans
-from runner.commands.binding import account_digest, api_name
 from runner.commands.environment import Environment, insight, rehearsal
 from runner.commands.execution import execute, signals_kept
 from runner.commands.planned_run import PlannedRun, to_enter
-from runner.commands.planning import NO_HISTORY, prepare_plan, privacy_key
-from runner.commands.repository import repository_of
+from runner.commands.terminal_progress import TERMINAL_PROGRESS
 from runner.contacts.identity import Identity
 from runner.dispatch.events import RunEnd
 from runner.errors import ExitStatus, LedgerError, RunnerError, SourceContentError, UsageError
@@ -30,8 +28,12 @@ from runner.planning.plan import Plan
 from runner.reports.console import standard_console
 from runner.reports.late_opt_outs import late_words
 from runner.reports.live import LogOptions, live
+from runner.reports.plan_facts import FIRST_PLAN
 from runner.reports.plan_text import print_plan
 from runner.reports.summary import print_summary
+from runner.services.binding import account_digest, api_name
+from runner.services.planning import prepare_plan, privacy_key
+from runner.services.repository import repository_of
 from runner.settings import load_settings, marks_folder
 
 _PROBLEMS_SHOWN = 5
@@ -156,12 +158,14 @@ def _planned(order: _Order, used: UsedPlans, console: Console) -> PlannedRun:
     """A new plan, shown."""
     loaded, saved, target, options = order.loaded, order.saved, order.target, order.options
     ledger, now = target.ledger, float(int(target.clock.now()))
-    prepared = prepare_plan(loaded, target.settings, ledger, now=now, limit=options.limit)
+    prepared = prepare_plan(
+        loaded, target.settings, ledger, now=now, limit=options.limit, progress=TERMINAL_PROGRESS
+    )
     if saved is not None:
         prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
         saved_plans.refuse_if_entered_elsewhere(saved, used)
     if prepared.is_first and not target.is_rehearsal:
-        sys.stderr.write(NO_HISTORY)
+        sys.stderr.write(FIRST_PLAN)
     print_plan(console, prepared.view(show_contacts=options.show_contacts))
     late = ledger.note_late_opt_outs(loaded.campaign.name, prepared.suppressed.match, now)
     if late:

@@ -8,11 +8,11 @@ from runner.campaign.loader import LoadedCampaign, load_campaign
 
 def load(path: Path) -> LoadedCampaign:
     """Raises CampaignInvalidError with every error at once, and RunnerError when the file cannot be read."""
-    return load_campaign(path, data_roots=_data_roots)
+    return load_campaign(path, data_roots=data_roots)
 
 
-def _data_roots() -> Iterable[Path]:
-    # Hardly any campaign file is a link, and settings take a while to import.
+def data_roots() -> Iterable[Path]:
+    """The folders of RUNNER_DATA_ROOTS. Settings take a while to import, and few campaigns need them."""
     from runner.settings import load_settings  # noqa: PLC0415 - see above
 
     return load_settings().data_roots

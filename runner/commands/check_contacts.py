@@ -10,11 +10,12 @@ from runner.calls import Reason
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
-from runner.commands.planning import prepare_plan, source_folder
+from runner.commands.terminal_progress import TERMINAL_PROGRESS
 from runner.contacts.sources import AnySource, SourceReader
 from runner.errors import SourceError
 from runner.ledger.ledger import Ledger
 from runner.planning.plan import Plan
+from runner.services.planning import prepare_plan, source_folder
 from runner.settings import load_settings
 
 _FAULTS = (Reason.INVALID_PHONE, Reason.UNKNOWN_TIMEZONE, Reason.TEMPLATE_ERROR)
@@ -39,7 +40,9 @@ def check_contacts(loaded: LoadedCampaign, known: Collection[Diagnostic]) -> Ite
             yield from broken
             return
         try:
-            prepared = prepare_plan(loaded, settings, ledger, now=float(int(time.time())), limit=None)
+            prepared = prepare_plan(
+                loaded, settings, ledger, now=float(int(time.time())), limit=None, progress=TERMINAL_PROGRESS
+            )
         except CampaignInvalidError as error:
             yield from error.diagnostics
         except SourceError as error:

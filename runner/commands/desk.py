@@ -8,12 +8,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from runner.commands.campaign_name import known_campaign
-from runner.commands.planning import privacy_key
 from runner.contacts.identity import Identity
 from runner.errors import LedgerError, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators
 from runner.ledger.rollback_guard import RollbackGuard
+from runner.services.planning import privacy_key
 from runner.settings import load_settings, marks_folder
 
 

@@ -5,7 +5,6 @@ from contextlib import suppress
 
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Source
-from runner.commands.planning import PreparedPlan
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.phone import PhoneError, parse_phone
 from runner.contacts.sources import SourceReader
@@ -16,6 +15,7 @@ from runner.reports.activity import activity
 from runner.reports.console import standard_console
 from runner.reports.explanation_text import print_explanation
 from runner.reports.times import local_time
+from runner.services.planning import PreparedPlan
 from runner.settings import Settings
 
 _MOST_ROWS = 5

@@ -9,12 +9,13 @@ from pathlib import Path
 from runner.campaign.loader import LoadedCampaign
 from runner.commands import campaign_file, saved_plans
 from runner.commands.plan_formats import PlanFormat, write_plan
-from runner.commands.planning import NO_HISTORY, PreparedPlan, prepare_plan
+from runner.commands.terminal_progress import TERMINAL_PROGRESS
 from runner.errors import ExitStatus, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.ledger.used_plans import UsedPlans
-from runner.reports.plan_facts import refusal
+from runner.reports.plan_facts import FIRST_PLAN, refusal
+from runner.services.planning import PreparedPlan, prepare_plan
 from runner.settings import load_settings, marks_folder
 
 
@@ -58,7 +59,9 @@ def plan(path: Path, options: PlanOptions) -> int:
         marks = marks_folder()
         guard = RollbackGuard(ledger, marks)
         guard.verify()
-        prepared = prepare_plan(loaded, settings, ledger, now=now, limit=options.limit)
+        prepared = prepare_plan(
+            loaded, settings, ledger, now=now, limit=options.limit, progress=TERMINAL_PROGRESS
+        )
         if saved is not None:
             prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
             saved_plans.refuse_if_entered_elsewhere(saved, UsedPlans(marks, guard.ledger_id))
@@ -97,7 +100,7 @@ def _now(options: PlanOptions) -> float:
 
 def _write(loaded: LoadedCampaign, prepared: PreparedPlan, options: PlanOptions) -> None:
     if prepared.is_first:
-        sys.stderr.write(NO_HISTORY)
+        sys.stderr.write(FIRST_PLAN)
     if options.save_to is not None:
         saved_plans.save(options.save_to, loaded, prepared)
     shown = prepared.view(show_contacts=options.show_contacts)

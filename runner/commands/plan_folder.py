@@ -7,12 +7,13 @@ from pathlib import Path
 
 from runner.commands import campaign_file
 from runner.commands.campaign_files import campaign_files
-from runner.commands.planning import prepare_plan
+from runner.commands.terminal_progress import TERMINAL_PROGRESS
 from runner.errors import ExitStatus, RunnerError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.planning.plan_view import PlanView
 from runner.reports.plan_facts import count, refusal, totals
+from runner.services.planning import prepare_plan
 from runner.settings import Settings, load_settings, marks_folder
 
 
@@ -39,7 +40,9 @@ def plan_folder(folder: Path, *, now: float, limit: int | None) -> tuple[ExitSta
 
 
 def _view(file: Path, settings: Settings, ledger: Ledger, now: float, limit: int | None) -> PlanView:
-    prepared = prepare_plan(campaign_file.load(file), settings, ledger, now=now, limit=limit)
+    prepared = prepare_plan(
+        campaign_file.load(file), settings, ledger, now=now, limit=limit, progress=TERMINAL_PROGRESS
+    )
     return prepared.view(show_contacts=False)
 
 

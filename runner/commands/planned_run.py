@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from runner.commands.planning import PreparedPlan
 from runner.contacts.suppression import Suppressed
 from runner.dispatch.exclusion_check import NewlySuppressed, Unwanted
 from runner.ledger.ledger import Ledger, RunProcess
@@ -11,6 +10,7 @@ from runner.ledger.plan_entry import Binding
 from runner.planning.plan import PlannedCall
 from runner.reports.activity import activity
 from runner.reports.progress import progress
+from runner.services.planning import PreparedPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

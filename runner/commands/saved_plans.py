@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign
-from runner.commands.planning import PreparedPlan
 from runner.contacts.identity import Identity
 from runner.contacts.sources import source_paths
 from runner.errors import ExitStatus, RunnerError, UsageError
@@ -20,6 +19,7 @@ from runner.reports.activity import activity
 from runner.reports.plan_json import checksum_of, saved_plan_json
 from runner.reports.progress import progress
 from runner.reports.times import rfc3339
+from runner.services.planning import PreparedPlan
 
 SUFFIX = ".json"
 """By this `apply` tells a saved plan from a campaign file."""

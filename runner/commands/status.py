@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from runner.commands.binding import bound_elsewhere
 from runner.commands.campaign_file import load
 from runner.commands.campaign_name import campaign_file, campaign_name, known_campaign
 from runner.commands.desk import warn_of_lost_ledger
-from runner.commands.planning import privacy_key, read_lists, source_folder
+from runner.commands.terminal_progress import TERMINAL_PROGRESS
 from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
 from runner.contacts.sources import SourceReader
@@ -20,6 +19,8 @@ from runner.ledger.overview import overview
 from runner.reports.console import standard_console
 from runner.reports.json_text import json_text
 from runner.reports.status import CampaignStatus, print_status, status_json
+from runner.services.binding import bound_elsewhere
+from runner.services.planning import privacy_key, read_lists, source_folder
 from runner.settings import Settings, load_settings
 
 _WATCH_SECONDS = 2
@@ -89,4 +90,4 @@ def _suppressed(file: Path, settings: Settings, ledger: Ledger) -> Match:
     """Whom the lists of this campaign file name now. Raises RunnerError where they cannot be read."""
     loaded = load(file)
     reader = SourceReader(source_folder(loaded, settings, ledger), notices=[])
-    return read_lists(loaded, reader).match
+    return read_lists(loaded, reader, TERMINAL_PROGRESS).match

@@ -11,11 +11,11 @@ from runner.campaign.warning_codes import WarningCode
 from runner.campaign.warning_filter import SuppressedWarning, in_a_line, part, with_reasons
 from runner.commands import campaign_file
 from runner.commands.campaign_files import campaign_files
-from runner.commands.checks import all_closed, check_holidays, source_places
 from runner.errors import ExitStatus
 from runner.reports.diagnostic_json import diagnostic_json
 from runner.reports.json_text import json_text
 from runner.reports.streams import write_commands
+from runner.services.campaign_checks import all_closed, check_holidays, source_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def check(file: Path, *, contacts: bool = False) -> Checked:
         check_holidays(loaded)
     except CampaignInvalidError as error:
         return Checked(file, None, error.diagnostics)
-    places = tuple(source_places(loaded))
+    places = tuple(source_places(loaded, campaign_file.data_roots))
     found = (*loaded.warnings, *loaded.silenced, *all_closed(loaded), *places)
     if contacts and not places:
         # It plans, which nothing else here needs.

@@ -15,6 +15,11 @@ from runner.reports.times import local_time, local_times
 _Group = TypeVar("_Group", bound=Hashable)
 _T = TypeVar("_T")
 
+FIRST_PLAN = (
+    "This is the first plan: the ledger holds no calls of this campaign yet.\n"
+    "If the campaign was applied before, check RUNNER_LEDGER_URL.\n"
+)
+
 REASONS: Mapping[Reason, str] = {
     Reason.INVALID_PHONE: "the number cannot be called",
     Reason.DUPLICATE_KEY: "an earlier row is the same contact",

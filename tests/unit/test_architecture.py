@@ -1,5 +1,6 @@
 """The walls between the rooms, as [tool.importlinter] in pyproject.toml draws them."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,18 @@ def test_every_import_keeps_to_the_walls():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 broken" in done.stdout
+
+
+def test_no_service_prints_prompts_or_starts_an_event_loop():
+    """The rest of what a service must not do is forbidden as an import."""
+    found = [
+        f"{path.name}: {called}"
+        for path in (ROOT / "runner/services").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and (called := ast.unparse(node.func)) in {"print", "input", "asyncio.run"}
+    ]
+    assert found == []
 
 
 # A command must not pay for what it does not use. Timings differ from machine to machine; imports do not.

@@ -9,8 +9,6 @@ from runner.campaign.document import Location
 from runner.campaign.literal_text import right_form
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
-from runner.commands.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
-from runner.commands.repository import is_other, repository_of
 from runner.contacts.identity import Identity
 from runner.contacts.sources import AnySource, SourceReader
 from runner.contacts.suppression import SuppressionLists
@@ -19,6 +17,8 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
 from runner.ledger.shared_instances import shared_instances
 from runner.reports.pause_text import pause_text
+from runner.services.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
+from runner.services.repository import is_other, repository_of
 from runner.settings import Settings
 
 OLDEST_LIST_DAYS = 30

@@ -8,10 +8,6 @@ from importlib.metadata import version
 from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Campaign, Source
-from runner.commands import preflight_warnings
-from runner.commands.checks import check_holidays
-from runner.commands.reading import lines_of
-from runner.commands.screened_rows import screened_rows
 from runner.contacts import phone
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
@@ -25,15 +21,13 @@ from runner.planning.plan import DataVersions, Plan
 from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import build_plan
-from runner.reports.activity import activity
-from runner.reports.progress import progress, row_progress
+from runner.services import preflight_warnings
+from runner.services.campaign_checks import check_holidays
+from runner.services.progress import NO_PROGRESS, Progress
+from runner.services.screened_rows import screened_rows
+from runner.services.source_lines import lines_of
 from runner.settings import Settings
 from runner.working_file import WorkingFile
-
-NO_HISTORY = (
-    "This is the first plan: the ledger holds no calls of this campaign yet.\n"
-    "If the campaign was applied before, check RUNNER_LEDGER_URL.\n"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,13 @@ class PreparedPlan:
 
 
 def prepare_plan(
-    loaded: LoadedCampaign, settings: Settings, ledger: Ledger, *, now: float, limit: int | None
+    loaded: LoadedCampaign,
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    now: float,
+    limit: int | None,
+    progress: Progress = NO_PROGRESS,
 ) -> PreparedPlan:
     """Reads sources, lists and history, and plans as of `now` (UTC Unix seconds).
 
@@ -68,16 +68,16 @@ def prepare_plan(
     ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
     folder = source_folder(loaded, settings, ledger)
     reader = SourceReader(folder, [], loaded.columns_used())
-    suppression = read_lists(loaded, reader)
+    suppression = read_lists(loaded, reader, progress)
     key = privacy_key(settings, ledger)
     identity = Identity(key)
     working_set = WorkingFile()
-    with activity("planning"), _at_their_template(loaded):
+    with progress.activity("planning"), _at_their_template(loaded):
         of_ledger = list(preflight_warnings.of_ledger(loaded, settings, ledger, identity, now))
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
-                rows=screened_rows(campaign, key, _rows(campaign.contacts.sources, reader)),
+                rows=screened_rows(campaign, key, _rows(campaign.contacts.sources, reader, progress)),
                 suppressed=suppression.match,
                 history=ledger.history(campaign.name),
                 working_set=working_set,
@@ -89,7 +89,7 @@ def prepare_plan(
                 diagnose=lambda code, message, loc, hint: loaded.diagnostic(
                     Severity.WARNING, code, message, loc, hint
                 ),
-                progress=progress,
+                progress=progress.bar,
                 earlier_diagnostics=lambda: (
                     *loaded.warnings,
                     *loaded.silenced,
@@ -119,12 +119,14 @@ def source_folder(loaded: LoadedCampaign, settings: Settings, ledger: Ledger) ->
     )
 
 
-def read_lists(loaded: LoadedCampaign, reader: SourceReader) -> SuppressionLists:
-    """Whom the campaign never calls. Raises SourceError and CampaignInvalidError."""
+def read_lists(
+    loaded: LoadedCampaign, reader: SourceReader, progress: Progress = NO_PROGRESS
+) -> SuppressionLists:
+    """The suppression lists of the campaign. Raises SourceError and CampaignInvalidError."""
     lists = loaded.campaign.contacts.suppress
     with (
         _at_their_template(loaded),
-        row_progress("reading suppression lists", lambda: lines_of(lists, reader.folder)) as watch,
+        progress.rows("reading suppression lists", lambda: lines_of(lists, reader.folder)) as watch,
     ):
         return SuppressionLists(loaded.campaign, reader, watch)
 
@@ -143,9 +145,9 @@ def data_versions() -> DataVersions:
     )
 
 
-def _rows(sources: list[Source], reader: SourceReader) -> Iterator[tuple[Source, Row]]:
+def _rows(sources: list[Source], reader: SourceReader, progress: Progress) -> Iterator[tuple[Source, Row]]:
     # The bar ends with the rows: the steps after it have bars of their own.
-    with row_progress("reading contacts", lambda: lines_of(sources, reader.folder)) as watch:
+    with progress.rows("reading contacts", lambda: lines_of(sources, reader.folder)) as watch:
         for source in sources:
             for row in watch(reader.rows(source)):
                 yield source, row

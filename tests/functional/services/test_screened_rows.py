@@ -7,13 +7,13 @@ import subprocess
 import pytest
 from small_campaign import campaign, person
 
-from runner.commands import screened_rows as module
-from runner.commands import screening_process
-from runner.commands.screened_rows import screened_rows
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.identity import Identity
 from runner.errors import RunnerError
 from runner.planning.screening import Screening
+from runner.services import screened_rows as module
+from runner.services import screening_process
+from runner.services.screened_rows import screened_rows
 
 KEY = b"privacy"
 LOADED = campaign(

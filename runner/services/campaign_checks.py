@@ -1,6 +1,7 @@
 """What can be wrong with a campaign file beyond the file itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.document import Location
@@ -12,6 +13,11 @@ from runner.contacts.source_folder import SourceFolder
 from runner.errors import MissingSourceError, SourceError
 from runner.planning.public_holidays import UnknownPlaceError, public_holidays
 from runner.planning.unused_windows import ALL_CLOSED, ALL_CLOSED_HINT, closed_windows
+
+DataRoots = Callable[[], Iterable[Path]]
+"""Reads the folders of RUNNER_DATA_ROOTS. Called only where a source lies outside of the campaign's folder:
+reading the settings takes longer than all other checks.
+"""
 
 
 def check_holidays(loaded: LoadedCampaign) -> None:
@@ -35,18 +41,21 @@ def all_closed(loaded: LoadedCampaign) -> Iterator[Diagnostic]:
             )
 
 
-def source_places(loaded: LoadedCampaign) -> Iterator[Diagnostic]:
+def source_places(loaded: LoadedCampaign, data_roots: DataRoots) -> Iterator[Diagnostic]:
     """Errors about sources and lists that may not be read, warnings about those that do not exist."""
     contacts = loaded.campaign.contacts
     for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
         for position, source in enumerate(declared):
             if not isinstance(source, InlineSource | InlineSuppression):
-                yield from _source_place(loaded, source.path, ("contacts", field, position, "path"))
+                place = ("contacts", field, position, "path")
+                yield from _source_place(loaded, source.path, place, data_roots)
 
 
-def _source_place(loaded: LoadedCampaign, path: str, place: Location) -> Iterator[Diagnostic]:
+def _source_place(
+    loaded: LoadedCampaign, path: str, place: Location, data_roots: DataRoots
+) -> Iterator[Diagnostic]:
     try:
-        _find(loaded, path)
+        _find(loaded, path, data_roots)
     except MissingSourceError as error:
         code = WarningCode.MISSING_SOURCE
         yield loaded.diagnostic(Severity.WARNING, code, error.message, place, error.hint)
@@ -54,14 +63,11 @@ def _source_place(loaded: LoadedCampaign, path: str, place: Location) -> Iterato
         yield loaded.diagnostic(Severity.ERROR, "bad_source", error.message, place, error.hint)
 
 
-def _find(loaded: LoadedCampaign, path: str) -> None:
+def _find(loaded: LoadedCampaign, path: str, data_roots: DataRoots) -> None:
     """Raises SourceError."""
     try:
         SourceFolder(loaded.path).find(path)
     except MissingSourceError:
         raise
     except SourceError:
-        # Reading the settings takes longer than all other checks, and most campaigns do without.
-        from runner.settings import load_settings  # noqa: PLC0415
-
-        SourceFolder(loaded.path, data_roots=load_settings().data_roots).find(path)
+        SourceFolder(loaded.path, data_roots=tuple(data_roots())).find(path)

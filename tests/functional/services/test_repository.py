@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from runner.commands.repository import is_other, repository_of
 from runner.contacts.identity import Identity
+from runner.services.repository import is_other, repository_of
 
 IDENTITY = Identity(b"privacy key of the tests")
 

@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from itertools import chain, cycle, islice
 
 from runner.campaign.model import Campaign, Source
-from runner.commands.screening_process import ScreeningProcess, question_of
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.identity import Identity
 from runner.planning.candidate import Candidate
 from runner.planning.screening import Screening
+from runner.services.screening_process import ScreeningProcess, question_of
 
 _FEW = 10_000
 """So many rows are screened before other processes could have begun."""
