@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from runner.errors import LedgerError
 from runner.ledger import postgresql, sqlite
@@ -27,19 +27,19 @@ _FIELDS = range(len(LedgerRevision._fields))
 _WIDTH = 64
 """Bytes of a field's record in the file of a mark: whoever moves one field leaves the other alone."""
 
+_LEDGER_ID = "ledger_id"
+
 
 class RollbackGuard:
     """The mark of one ledger: in `folder`, which no backup of the ledger should hold, and beside a file."""
 
     def __init__(self, ledger: Ledger, folder: Path) -> None:
         self._ledger = ledger
-        self._ledger_id = _fact(ledger, "ledger_id", os.urandom(8).hex())
-        self._files = [folder / f"{self._ledger_id}.mark"]
-        if ledger.path is not None:
-            # By its place: when the whole folder is deleted, the next ledger there has another id.
-            place = hashlib.sha256(str(ledger.path.resolve()).encode()).hexdigest()[:16]
-            self._files.append(folder / f"at-{place}.mark")
-            self._files.append(ledger.path.with_name(f"{ledger.path.name}.mark"))
+        self._folder = folder
+        with ledger.engine.begin() as connection:
+            # Stored by `check`: a process that only reads may have no right to store it.
+            self._ledger_id = _fact(connection, _LEDGER_ID) or os.urandom(8).hex()
+        self._files = self._mark_files()
         self._known = LedgerRevision(0, 0)
 
     @property
@@ -48,13 +48,17 @@ class RollbackGuard:
 
     def check(self) -> None:
         """Raises LedgerError as `verify` does; else takes note of how far the ledger reaches."""
+        self._store_id()
         has_runs, newest = self.verify()
-        if not has_runs:
+        if has_runs:
+            for name, number in self._identity().items():
+                _stored_fact(self._ledger, name, number)
+        else:
             self._adopt()
         self.note(newest)
 
     def verify(self) -> tuple[bool, LedgerRevision]:
-        """Whether the ledger has runs, and how far it reaches. Writes no mark.
+        """Whether the ledger has runs, and how far it reaches. Writes neither a mark nor to the ledger.
 
         Raises LedgerError when the ledger is a copy, or older than what was done with it.
         """
@@ -63,8 +67,7 @@ class RollbackGuard:
         with self._ledger.engine.begin() as connection:
             has_runs = connection.scalar(select(runs.c.id).limit(1)) is not None
             newest = ledger_revision(connection)
-        identity = self._identity() if has_runs else {}
-        if any(_fact(self._ledger, name, number) != number for name, number in identity.items()):
+        if has_runs and self._is_copy():
             raise self._refusal("is a copy, and the original may know of calls that it does not")
         for marked_id, marked in marks:
             if any(marked) and marked_id != self._ledger_id:
@@ -100,6 +103,7 @@ class RollbackGuard:
 
     def trust(self, actor: str, now: float) -> None:
         """Takes the ledger as it stands for the truth, on a person's word, which is kept."""
+        self._store_id()
         self._adopt()
         with self._ledger.engine.begin() as connection:
             for campaign in connection.scalars(select(campaigns.c.name)).all():
@@ -111,10 +115,29 @@ class RollbackGuard:
             trusted = ledger_revision(connection)
         self._write(trusted, _FIELDS)
 
+    def _store_id(self) -> None:
+        """Another process may have stored one first."""
+        self._ledger_id = _stored_fact(self._ledger, _LEDGER_ID, self._ledger_id)
+        self._files = self._mark_files()
+
+    def _mark_files(self) -> list[Path]:
+        files = [self._folder / f"{self._ledger_id}.mark"]
+        path = self._ledger.path
+        if path is not None:
+            # By its place: when the whole folder is deleted, the next ledger there has another id.
+            place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+            files += [self._folder / f"at-{place}.mark", path.with_name(f"{path.name}.mark")]
+        return files
+
+    def _is_copy(self) -> bool:
+        identity = self._identity()
+        with self._ledger.engine.begin() as connection:
+            return any(_fact(connection, name) not in {None, number} for name, number in identity.items())
+
     def _adopt(self) -> None:
         """From now on this file or database is the ledger, and any other with its contents a copy."""
         for name, number in self._identity().items():
-            _fact(self._ledger, name, number)
+            _stored_fact(self._ledger, name, number)
             with self._ledger.engine.begin() as connection:
                 connection.execute(update(facts).where(facts.c.name == name).values(value=number))
 
@@ -193,9 +216,14 @@ def _words(marked: LedgerRevision) -> str:
     return f"operators made {marked.act:,} decision{'' if marked.act == 1 else 's'} in that one"
 
 
-def _fact(ledger: Ledger, name: str, first: str) -> str:
-    """What the ledger knows under this name, which is `first` from the first question on."""
+def _fact(connection: Connection, name: str) -> str | None:
+    return connection.scalar(select(facts.c.value).where(facts.c.name == name))
+
+
+def _stored_fact(ledger: Ledger, name: str, first: str) -> str:
+    """What the ledger holds under this name; stores `first` where it holds nothing."""
     with ledger.engine.begin() as connection:
-        insert_once(connection, facts, name=name, value=first)
-        known: str = connection.execute(select(facts.c.value).where(facts.c.name == name)).scalar_one()
-    return known
+        if _fact(connection, name) is None:
+            insert_once(connection, facts, name=name, value=first)
+        # Another process may have stored it first.
+        return _fact(connection, name) or first

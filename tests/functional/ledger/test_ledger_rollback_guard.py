@@ -254,6 +254,8 @@ def test_a_backup_that_holds_the_mark_beside_the_ledger_too_is_refused(sqlite_ur
 
 def test_a_machine_that_only_renewed_its_lease_knows_what_the_others_sent(ledger, tmp_path):
     here, there = RollbackGuard(ledger, tmp_path / "here"), RollbackGuard(ledger, tmp_path / "there")
+    here.check()
+    there.check()
     run, _ = begin(ledger, *people(3))
     claim_all(CallQueue(ledger.engine, CAMPAIGN, run, intended=here.advance))
     there.note(ledger.lease(CAMPAIGN, run).renew().ledger_revision)

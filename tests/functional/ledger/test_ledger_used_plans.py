@@ -1,9 +1,14 @@
 """Into which ledger a saved plan went, as this machine remembers it."""
 
+from contextlib import closing
+
 import pytest
-from ledger_values import BINDING, NOW, THIS, call, phone, plan
+from ledger_values import BINDING, NOW, THIS, begin, call, phone, plan
+from sqlalchemy import make_url
 
 from runner.errors import LedgerError
+from runner.ledger.ledger import Ledger
+from runner.ledger.rollback_guard import RollbackGuard
 from runner.ledger.used_plans import UsedPlans
 
 
@@ -15,6 +20,30 @@ def test_a_plan_went_elsewhere_only_after_it_was_noted_there(tmp_path):
     assert there.entered_elsewhere("sha256:1")
     assert not here.entered_elsewhere("sha256:1")
     assert len(list((tmp_path / "marks").iterdir())) == 1
+
+
+def test_a_role_that_may_only_read_sees_whether_a_plan_went_into_another_ledger(
+    postgres, postgres_ledger, tmp_path
+):
+    owned = postgres_ledger.engine.url
+    role = f"reader_of_{owned.database}"
+    postgres.execute(f"CREATE ROLE {role} LOGIN IN ROLE pg_read_all_data")
+    url = make_url(owned).set(username=role).render_as_string(hide_password=False)
+    with closing(Ledger.open(url)) as read_only:
+        UsedPlans(tmp_path, "another").note("sha256:1")
+        assert _used_plans(read_only, tmp_path).entered_elsewhere("sha256:1")
+
+        RollbackGuard(postgres_ledger, tmp_path).check()
+        begin(postgres_ledger, call("a", phone(1)))
+        _used_plans(postgres_ledger, tmp_path).note("sha256:2")
+        assert not _used_plans(read_only, tmp_path).entered_elsewhere("sha256:2")
+
+
+def _used_plans(ledger, folder):
+    """As plan asks for them."""
+    guard = RollbackGuard(ledger, folder)
+    guard.verify()
+    return UsedPlans(folder, guard.ledger_id)
 
 
 def test_of_two_who_enter_it_at_the_same_moment_one_is_refused(tmp_path):
