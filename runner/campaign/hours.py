@@ -6,7 +6,7 @@ Pure. Every mistake raises `PydanticCustomError` with a stable code; where only 
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from operator import itemgetter
 from typing import NamedTuple
@@ -135,6 +135,24 @@ def weekly_entries(weekly: Mapping[str, str | list[str]]) -> list[WeeklyEntry]:
     return found
 
 
+def cut_at_midnight(start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The parts of a window on each local day: days later, start and end in minutes of that day."""
+    yield 0, start, min(end, MINUTES_A_DAY)
+    if end > MINUTES_A_DAY:
+        yield 1, 0, end - MINUTES_A_DAY
+
+
+def joined(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sorted, with those that touch or overlap joined."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(intervals):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((start, end))
+    return found
+
+
 def longest_window(hours: WeeklyHours) -> int:
     """Minutes of the longest stretch without a break. Windows that touch or overlap count as one."""
     # A second week, so that a stretch over Sunday's midnight is seen whole.
@@ -158,19 +176,12 @@ class Stretches:
 
 def _stretches(hours: WeeklyHours, *, weeks: int) -> list[tuple[int, int]]:
     """Windows that touch or overlap joined, as minutes from the first Monday's midnight."""
-    windows = sorted(
+    return joined(
         ((week * 7 + day) * MINUTES_A_DAY + start, (week * 7 + day) * MINUTES_A_DAY + end)
         for week in range(weeks)
         for day, opens in enumerate(hours)
         for start, end in opens
     )
-    joined: list[tuple[int, int]] = []
-    for start, end in windows:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(joined[-1][1], end)
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def day_names(days: Iterable[int]) -> str:

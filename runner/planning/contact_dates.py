@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from runner.campaign.timezones import zone
 from runner.errors import RunnerError
-from runner.planning.windows import FIRST_DATE, LAST_DATE
+from runner.planning.calendar import FIRST_DATE, LAST_DATE
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, datetime
 
 from runner.calls import Cause, Reason
-from runner.campaign.timezones import zone
 from runner.contacts.contact import Exclusion
 from runner.contacts.phone import is_toll_free
 from runner.contacts.shared_numbers import numbers_of_listed_keys
 from runner.errors import ExitStatus, RunnerError
+from runner.planning.calendar import RuleKind
 from runner.planning.candidate import Candidate, exclusion_of, faulty, split_zones
 from runner.planning.duplicates import Duplicates
 from runner.planning.placement import Placement
@@ -187,11 +186,10 @@ class Eligibility:
         )
 
     def _why_closed(self, name: str) -> tuple[Cause, str]:
-        last = self._campaign.calling_windows.dates.to
-        today = datetime.fromtimestamp(self._given.now, zone(name)).date()
         detail = f"no calling window opens in {name} within the campaign's dates"
-        if last is not None and today >= date.fromisoformat(last):
-            return Cause.DATES_OVER, f"{detail}: the last one is over, the dates end on {last}"
+        _, (_, (tomorrow, *_)) = self._placement.calendar.days(name, 2)
+        if tomorrow.rule.kind is RuleKind.AFTER_DATES:
+            return Cause.DATES_OVER, f"{detail}: the last one is over, the dates end on {tomorrow.rule.name}"
         return Cause.CLOSED, detail
 
     def _refuse_if_all_failed(self) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from runner.calls import Cause
+from runner.campaign.document import Location
 from runner.campaign.model import Campaign, Source
 from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
 from runner.campaign.timezones import zone
@@ -14,15 +15,15 @@ from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, mask, parse_phone
 from runner.planning import contact_dates
-from runner.planning.day_rules import DayRules, Location, Place, Stretch
-from runner.planning.hints import Advice, advice
+from runner.planning.calendar import Interval
+from runner.planning.hints import Advice, Place, advice
 from runner.planning.placement import Placement
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
 from runner.planning.plan_view import MASKED, constant_metadata
 from runner.planning.windows import Window
 from runner.planning.zones import Origin, UnknownTimezoneError, ZoneSet, zones_for
 
-DAYS_TOLD = 7
+DAYS_SHOWN = 7
 _MOST_ZONES = 2
 """Of a large set of zones the first and the last are told: they bound the others."""
 
@@ -38,22 +39,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownStretch:
-    """Part of a local day. `start` and `end` are minutes from midnight."""
-
-    start: int
-    end: int
-    is_open: bool
-    words: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneDays:
-    """The next local days in one zone."""
+    """The next local days in one zone. Each interval comes with the place of its rule: `campaign.yaml:12`."""
 
     zone: str
-    days: tuple[tuple[date, tuple[ShownStretch, ...]], ...]
+    days: tuple[tuple[date, tuple[tuple[Interval, str], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,20 +264,13 @@ class _Explainer:
         return (bounds[0], bounds[1]), steps
 
     def _days_in(self, name: str) -> ZoneDays:
-        today = datetime.fromtimestamp(self._given.now, zone(name)).date()
-        rules = DayRules(self._campaign.calling_windows, today)
-        days = [today + timedelta(days=step) for step in range(DAYS_TOLD)]
+        days = self._placement.calendar.days(name, DAYS_SHOWN)
         return ZoneDays(
-            zone=name, days=tuple((day, tuple(self._told(each) for each in rules.of(day))) for day in days)
-        )
-
-    def _told(self, stretch: Stretch) -> ShownStretch:
-        return ShownStretch(
-            start=stretch.start,
-            end=stretch.end,
-            is_open=stretch.is_open,
-            words=stretch.words,
-            place=self._place(*stretch.rule),
+            zone=name,
+            days=tuple(
+                (day, tuple((interval, self._place(*interval.rule.location)) for interval in intervals))
+                for day, intervals in days
+            ),
         )
 
     def _slot(self, call: PlannedCall, windows: Sequence[Window]) -> Iterator[Step]:

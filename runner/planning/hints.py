@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 
 from runner.calls import Cause, Reason
+from runner.campaign.document import Location
 from runner.campaign.model import Campaign
 from runner.contacts.contact import Exclusion
-from runner.planning.day_rules import Place
 from runner.planning.plan import KnownCall
+
+Place = Callable[[Location], str]
+"""`campaign.yaml:12` for a value of the campaign file."""
 
 
 class Remedy(StrEnum):

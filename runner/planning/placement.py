@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from runner.campaign.model import Campaign
+from runner.planning.calendar import Calendar
 from runner.planning.candidate import Candidate, split_zones
 from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
 from runner.planning.plan import Slot, WaitingCall
-from runner.planning.windows import SLOT_SECONDS, Calendar, Window, clip, dialling_end, last_start
+from runner.planning.windows import SLOT_SECONDS, Window, clip, dialling_end, last_start
 
 _NOWHERE: Iterator[int] = iter(())
 _MOST_SEARCHES = 4096
@@ -45,7 +46,7 @@ class Placement:
         self._margin = campaign.calling_windows.close_margin
         self._queue_ahead = campaign.pacing.queue_ahead
         self._spread = campaign.pacing.spread
-        self._calendar = Calendar(campaign.calling_windows, now)
+        self.calendar = Calendar(campaign.calling_windows, now)
         self._slots = Slots(effective_pace(campaign, requests_per_second))
         self._searches: dict[int, _Search] = {}
         """By the identity of their windows: to hash all windows would take longer than the search."""
@@ -66,7 +67,7 @@ class Placement:
     ) -> tuple[Window, ...]:
         return tuple(
             window
-            for window in clip(self._calendar.windows(zones), earliest, latest)
+            for window in clip(self.calendar.windows(zones), earliest, latest)
             if last_start(window, self._margin) >= window.start
         )
 

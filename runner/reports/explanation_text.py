@@ -1,11 +1,13 @@
 """Why one contact is called when it is, or not at all, as text."""
 
 from collections.abc import Iterable
+from datetime import date, timedelta
 
 from rich.console import Console
 from rich.text import Text
 
-from runner.planning.explanation import Explanation, ShownStretch, ZoneDays
+from runner.planning.calendar import Rule, RuleKind
+from runner.planning.explanation import Explanation, ZoneDays
 from runner.reports.advice_text import advice_text
 from runner.reports.lines import columns, indented, print_lines
 from runner.reports.times import local_time
@@ -47,20 +49,30 @@ def _joined(because: str, place: str) -> str:
 
 
 def _days(there: ZoneDays) -> Iterable[tuple[str, Text, str, Text]]:
-    for day, stretches in there.days:
-        opened = [stretch for stretch in stretches if stretch.is_open]
-        # Where a day has hours, what lies between them needs no line of its own.
-        for index, stretch in enumerate(opened or stretches[:1]):
+    for day, intervals in there.days:
+        opened = [(interval, place) for interval, place in intervals if interval.is_open]
+        # If a day has open hours, the time between them needs no line of its own.
+        for index, (interval, place) in enumerate(opened or intervals[:1]):
             yield (
                 f"{day:%a %Y-%m-%d}" if index == 0 else "",
-                Text("open", style="green") if stretch.is_open else Text("closed", style="red"),
-                _hours(stretch) if stretch.is_open else "",
-                Text(_joined(stretch.words, stretch.place), style="dim"),
+                Text("open", style="green") if interval.is_open else Text("closed", style="red"),
+                f"{_clock(interval.start)}-{_clock(interval.end)}" if interval.is_open else "",
+                Text(_joined(_rule(interval.rule, day), place), style="dim"),
             )
 
 
-def _hours(stretch: ShownStretch) -> str:
-    return f"{_clock(stretch.start)}-{_clock(stretch.end)}"
+def _rule(rule: Rule, day: date) -> str:
+    return {
+        RuleKind.HOURS: "",
+        RuleKind.OVERNIGHT: f"since {day - timedelta(days=1):%a}",
+        RuleKind.OUTSIDE_HOURS: "outside the hours",
+        RuleKind.NO_HOURS: "no hours on this weekday",
+        RuleKind.BEFORE_DATES: f"the campaign begins on {rule.name}",
+        RuleKind.AFTER_DATES: f"the campaign ends on {rule.name}",
+        RuleKind.PAST: "in the past",
+        RuleKind.BLACKOUT: "blackout",
+        RuleKind.HOLIDAY: rule.name,
+    }[rule.kind]
 
 
 def _clock(minutes: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, gcd
 
-from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours
+from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours, cut_at_midnight
 from runner.planning.plan_view import HoursView
 from runner.planning.zones import CONTACT
 from runner.reports.page.starts import LocalStarts
@@ -183,9 +183,8 @@ def _open_stretches(weekly: WeeklyHours) -> Iterator[tuple[int, int, int, str]]:
     for day, windows in enumerate(weekly):
         for start, end in windows:
             words = f"{DAYS[day]} {_span(start, end)}"
-            yield day, start, min(end, MINUTES_A_DAY), words
-            if end > MINUTES_A_DAY:
-                yield (day + 1) % 7, 0, end - MINUTES_A_DAY, words
+            for days_later, begin, close in cut_at_midnight(start, end):
+                yield (day + days_later) % 7, begin, close, words
 
 
 def _windows(weekly: WeeklyHours) -> Iterator[OpenStretch]:

@@ -17,6 +17,7 @@ from small_campaign import (
 from runner.calls import Cause
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
+from runner.planning.calendar import RuleKind
 from runner.planning.explanation import ExplainInput, Subject, explain
 from runner.planning.hints import Advice, Remedy
 from runner.planning.plan import Availability
@@ -102,10 +103,10 @@ def test_each_day_names_the_line_that_opens_or_closes_it():
     loaded = campaign(more='  blackout: ["2026-12-02"]\n' + MORE)
     (new_york,) = explained("p1", people(1), loaded=loaded).hours
     first, second, _, fourth = new_york.days[:4]
-    opened = [(s.start, s.end, s.place) for s in first[1] if s.is_open]
+    opened = [(i.start, i.end, place) for i, place in first[1] if i.is_open]
     assert opened == [(9 * 60, 12 * 60, "campaign.yaml:14")]
-    assert [(s.words, s.place) for s in second[1]] == [("blackout", "campaign.yaml:15")]
-    assert [s.words for s in fourth[1]] == ["the campaign ends on 2026-12-03"]
+    assert [(i.rule.kind, place) for i, place in second[1]] == [(RuleKind.BLACKOUT, "campaign.yaml:15")]
+    assert [(i.rule.kind, i.rule.name) for i, _ in fourth[1]] == [(RuleKind.AFTER_DATES, "2026-12-03")]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Calling windows, against an oracle that walks UTC minute by minute and shares no code with them."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from math import ceil
 from zoneinfo import ZoneInfo
 
@@ -8,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.campaign.hours import weekly_entries
 from runner.campaign.model import CallingWindows
-from runner.planning.day_rules import DayRules
+from runner.planning.calendar import Calendar, Rule, RuleKind
 from runner.planning.public_holidays import UnknownPlaceError
-from runner.planning.windows import Calendar, Window, clip, dialling_end, intersect, last_start
+from runner.planning.windows import Window, clip, dialling_end, intersect, join, last_start
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ZONES = (
@@ -334,19 +336,62 @@ def test_a_slot_ends_before_the_margin_and_starts_five_minutes_earlier():
     assert (dialling_end(window, 600), last_start(window, 600)) == (19_400, 19_100)
 
 
+def holds(rule, spec, day, minute):
+    """Whether the rule opens (or closes) this minute of this local date, as `spec` alone tells."""
+    time, text = f"{minute // 60:02}:{minute % 60:02}", day.isoformat()
+    before, own = (spec["hours"][date_.weekday()] for date_ in (day - timedelta(days=1), day))
+    in_hours = any(opens <= time and (time < closes or closes < opens) for opens, closes in own)
+    overnight = any(closes < opens and time < closes for opens, closes in before)
+    starts, stops = spec["blackout"][rule.location[-1]] if rule.kind is RuleKind.BLACKOUT else ("", "")
+    return {
+        RuleKind.HOURS: in_hours,
+        RuleKind.OVERNIGHT: overnight,
+        RuleKind.OUTSIDE_HOURS: not in_hours,
+        RuleKind.BEFORE_DATES: text < (spec["from"] or "") == rule.name,
+        RuleKind.AFTER_DATES: text > spec["to"] == rule.name,
+        RuleKind.BLACKOUT: starts <= text <= stops,
+        RuleKind.HOLIDAY: spec["holidays"] and text in US_HOLIDAYS and rule.name != "",
+    }[rule.kind]
+
+
 @given(cases())
 @settings(max_examples=100, deadline=None)
-def test_the_rules_told_for_each_day_are_those_of_the_calendar(case):
+def test_each_minute_of_a_day_names_a_rule_that_opens_or_closes_it(case):
+    spec, now, (name, *_) = case
+    for day, intervals in Calendar(declared(spec), now).days(name, 8):
+        minutes = [(i.rule, minute) for i in intervals for minute in range(i.start, i.end)]
+        assert {minute for _, minute in minutes} == set(range(24 * 60))
+        for rule, minute in minutes:
+            assert holds(rule, spec, day, minute), (rule, day, minute)
+        closed = {minute for i in intervals if not i.is_open for minute in range(i.start, i.end)}
+        assert not closed.intersection(m for i in intervals if i.is_open for m in range(i.start, i.end))
+
+
+@given(cases())
+@settings(max_examples=100, deadline=None)
+def test_the_open_minutes_of_local_days_are_the_windows(case):
     spec, now, _ = case
-    today = datetime.fromtimestamp(ceil(now), UTC).date()
-    rules, told = DayRules(declared(spec), today), []
-    for day in (today + timedelta(days=n) for n in range(8)):
+    calendar, opened = Calendar(declared(spec), now), []
+    for day, intervals in calendar.days("UTC", 8):
         midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-        stretches = rules.of(day)
-        assert stretches[0].start == 0
-        assert max(stretch.end for stretch in stretches) == 24 * 60
-        told += [(midnight + s.start * 60, midnight + s.end * 60) for s in stretches if s.is_open]
+        opened += [(midnight + i.start * 60, midnight + i.end * 60) for i in intervals if i.is_open]
     week = Window(ceil(now), midnight + 86_400)
-    minutes = {m for start, end in told for m in range(start, end, 60) if m + 60 > week.start}
-    calendar = intersect(Calendar(declared(spec), now).windows(("UTC",)), (week,))
-    assert {m for start, end in calendar for m in range(start - start % 60, end, 60)} == minutes
+    minutes = {m for start, end in opened for m in range(start, end, 60) if m + 60 > week.start}
+    windows = intersect(calendar.windows(("UTC",)), (week,))
+    assert {m for start, end in windows for m in range(start - start % 60, end, 60)} == minutes
+
+
+@given(cases())
+@settings(max_examples=50, deadline=None)
+def test_the_windows_of_all_entries_together_are_the_windows_of_the_zone(case):
+    spec, now, (name, *_) = case
+    window = declared(spec)
+    calendar = Calendar(window, now)
+    by_entry = [calendar.opened_by(entry, name) for entry in weekly_entries(window.weekly)]
+    assert join(chain.from_iterable(by_entry)) == calendar.windows((name,))
+
+
+def test_a_weekday_that_weekly_does_not_name_has_no_hours():
+    window = CallingWindows.model_validate({"weekly": {"mon-sat": "09:00-17:00"}})
+    ((day, (interval,)),) = Calendar(window, instant("2026-12-06T12:00:00Z")).days("UTC", 1)
+    assert (f"{day:%a}", interval.rule) == ("Sun", Rule(RuleKind.NO_HOURS, ("calling_windows", "weekly")))

@@ -1,0 +1,230 @@
+"""When the campaign's `calling_windows` allow calls, and which rule opens or closes each interval. Pure.
+
+Every local day is divided into intervals, each with its rule. The UTC windows of the planner, the hours that
+`plan --explain` shows, and the warnings about windows all come from these intervals.
+"""
+
+import math
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from enum import StrEnum, auto
+from functools import cache, reduce
+from typing import NamedTuple
+
+from runner.campaign.document import Location
+from runner.campaign.hours import (
+    MINUTES_A_DAY,
+    WeeklyEntry,
+    cut_at_midnight,
+    parse_days,
+    weekly_entries,
+)
+from runner.campaign.model import CallingWindows
+from runner.campaign.timezones import zone
+from runner.campaign.window_lint import WEEKLY
+from runner.planning.public_holidays import public_holidays
+from runner.planning.windows import DAY, Window, clip, intersect, join, to_utc
+
+DEFAULT_DAYS = 30
+FURTHEST_DAYS = 731
+"""No window is computed later than this after the campaign's first date (or today, if later): zone rules and
+holidays are not reliable that far ahead, and `to: "9999-12-31"` must not take long.
+"""
+FIRST_DATE, LAST_DATE = date(1971, 1, 1), date(9000, 1, 1)
+"""Before and after any campaign. Databases write 0001-01-01 and 9999-12-31 for "no bound", and instants near
+these cannot be expressed in every zone.
+"""
+
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_DAYS_A_WEEK = 7
+
+
+class RuleKind(StrEnum):
+    """What a rule says about an interval. `HOURS` and `OVERNIGHT` open it, the others close it."""
+
+    HOURS = auto()
+    """An entry of `weekly`."""
+    OVERNIGHT = auto()
+    """An entry of `weekly` for the day before that runs past midnight."""
+    OUTSIDE_HOURS = auto()
+    NO_HOURS = auto()
+    """No entry of `weekly` names this weekday."""
+    BEFORE_DATES = auto()
+    AFTER_DATES = auto()
+    PAST = auto()
+    BLACKOUT = auto()
+    HOLIDAY = auto()
+
+
+class Rule(NamedTuple):
+    """One value of the campaign file, and what it does."""
+
+    kind: RuleKind
+    location: Location
+    name: str = ""
+    """The name of the holiday, or the first or last date."""
+
+
+class Interval(NamedTuple):
+    """Part of a local day, in minutes from midnight, and the rule that opens or closes it."""
+
+    start: int
+    end: int
+    rule: Rule
+
+    @property
+    def is_open(self) -> bool:
+        return self.rule.kind in {RuleKind.HOURS, RuleKind.OVERNIGHT}
+
+
+class Calendar:
+    """The calling windows as of `now` (UTC Unix seconds). Raises UnknownPlaceError for `holidays`."""
+
+    def __init__(self, declared: CallingWindows, now: float) -> None:
+        self._dates = declared.dates
+        self._blackout = [
+            range(first.toordinal(), last.toordinal() + 1) for first, last in declared.closed_ranges
+        ]
+        self._holiday = public_holidays(declared.holidays)
+        self._now = math.ceil(now)
+        entries = weekly_entries(declared.weekly)
+        self._opened = [tuple(_opened(entries, weekday)) for weekday in range(_DAYS_A_WEEK)]
+        self._gaps = [_gap_rule(declared, weekday) for weekday in range(_DAYS_A_WEEK)]
+        self._closed_date = cache(self._find_closed_date)
+        # Zones share their dates, and contacts their zones.
+        self._open_intervals = cache(self._find_open_intervals)
+        self._local_windows = cache(self._join_open_intervals)
+        self._windows_in = cache(self._find_windows_in)
+        self._windows_by_zones: dict[tuple[str, ...], tuple[Window, ...]] = {}
+
+    def windows(self, zones: tuple[str, ...]) -> tuple[Window, ...]:
+        """The intervals, sorted and apart, in which every one of `zones` is inside a window.
+
+        Raises KeyError for a zone that does not exist.
+        """
+        found = self._windows_by_zones.get(zones)
+        if found is None:
+            found = self._windows_by_zones[zones] = reduce(intersect, map(self._windows_in, zones))
+        return found
+
+    def opened_by(self, entry: WeeklyEntry, name: str) -> tuple[Window, ...]:
+        """The windows that this entry of `weekly` opens in the zone `name`, alone or with others."""
+        location = _location(entry)
+        opened = self._open_intervals(self._dates_in(name))
+        return self._in_utc(
+            join((start, end) for start, end, rule in opened if rule.location == location), name
+        )
+
+    def days(self, name: str, number: int) -> list[tuple[date, list[Interval]]]:
+        """This `number` of local days in the zone `name`, from today on. The intervals cover each day;
+        open ones may overlap.
+        """
+        dates, today = self._dates_in(name), self._today(name)
+        return [
+            (day, self._day(day.toordinal(), dates))
+            for day in (today + timedelta(days=step) for step in range(number))
+        ]
+
+    # --- UTC
+
+    def _find_windows_in(self, name: str) -> tuple[Window, ...]:
+        return self._in_utc(self._local_windows(self._dates_in(name)), name)
+
+    def _in_utc(self, local: tuple[Window, ...], name: str) -> tuple[Window, ...]:
+        return clip(to_utc(local, zone(name)), self._now, None)
+
+    def _today(self, name: str) -> date:
+        return datetime.fromtimestamp(self._now, zone(name)).date()
+
+    def _dates_in(self, name: str) -> range:
+        """The local dates of the campaign in one zone, as ordinals, without those that have passed.
+
+        Yesterday has not passed: its window may run past midnight. Without `from` nothing closes it.
+        """
+        today = self._today(name).toordinal()
+        first = _ordinal(self._dates.from_, today - 1)
+        last = _ordinal(self._dates.to, max(today, first) + DEFAULT_DAYS)
+        furthest = min(max(today, first) + FURTHEST_DAYS, LAST_DATE.toordinal())
+        return range(max(first, today - 1), min(last, furthest) + 1)
+
+    # --- Local time
+
+    def _join_open_intervals(self, dates: range) -> tuple[Window, ...]:
+        return join((start, end) for start, end, _ in self._open_intervals(dates))
+
+    def _find_open_intervals(self, dates: range) -> list[tuple[int, int, Rule]]:
+        """In seconds since 1970-01-01 00:00 of a local clock that never changes."""
+        found = []
+        for day in dates:
+            midnight = (day - _EPOCH_ORDINAL) * DAY
+            found += [
+                (midnight + interval.start * 60, midnight + interval.end * 60, interval.rule)
+                for interval in self._day(day, dates)
+                if interval.is_open
+            ]
+        return found
+
+    def _day(self, day: int, dates: range) -> list[Interval]:
+        closed = self._closed_by(day, dates)
+        if closed is not None:
+            return [Interval(0, MINUTES_A_DAY, closed)]
+        weekday = (day - 1) % _DAYS_A_WEEK
+        opened = self._opened[weekday]
+        if self._closed_by(day - 1, dates) is not None:
+            opened = tuple(interval for interval in opened if interval.rule.kind is not RuleKind.OVERNIGHT)
+        return list(_with_gaps(opened, self._gaps[weekday]))
+
+    def _closed_by(self, day: int, dates: range) -> Rule | None:
+        """The rule that closes the whole date, on any weekday; None if there is none."""
+        if day < dates.start:
+            kind = RuleKind.BEFORE_DATES if day < _ordinal(self._dates.from_, 0) else RuleKind.PAST
+            return Rule(kind, ("calling_windows", "dates", "from"), self._dates.from_ or "")
+        if day >= dates.stop:
+            last = date.fromordinal(dates.stop - 1).isoformat()
+            return Rule(RuleKind.AFTER_DATES, ("calling_windows", "dates", "to"), last)
+        return self._closed_date(day)
+
+    def _find_closed_date(self, day: int) -> Rule | None:
+        for position, closed in enumerate(self._blackout):
+            if day in closed:
+                return Rule(RuleKind.BLACKOUT, ("calling_windows", "blackout", position))
+        holiday = self._holiday(date.fromordinal(day))
+        return Rule(RuleKind.HOLIDAY, ("calling_windows", "holidays"), holiday) if holiday else None
+
+
+def _opened(entries: list[WeeklyEntry], weekday: int) -> list[Interval]:
+    """What `weekly` opens on this weekday, by start."""
+    kinds = (RuleKind.HOURS, RuleKind.OVERNIGHT)
+    return sorted(
+        Interval(start, end, Rule(kinds[days_later], _location(entry)))
+        for entry in entries
+        for days_later, start, end in cut_at_midnight(entry.start, entry.end)
+        if (weekday - days_later) % _DAYS_A_WEEK in entry.days
+    )
+
+
+def _gap_rule(declared: CallingWindows, weekday: int) -> Rule:
+    for spec in declared.weekly:
+        if weekday in parse_days(spec):
+            return Rule(RuleKind.OUTSIDE_HOURS, (*WEEKLY, spec))
+    return Rule(RuleKind.NO_HOURS, WEEKLY)
+
+
+def _with_gaps(opened: tuple[Interval, ...], gap: Rule) -> Iterator[Interval]:
+    """The open intervals, and closed ones between them."""
+    end = 0
+    for interval in opened:
+        if interval.start > end:
+            yield Interval(end, interval.start, gap)
+        yield interval
+        end = max(end, interval.end)
+    if end < MINUTES_A_DAY:
+        yield Interval(end, MINUTES_A_DAY, gap)
+
+
+def _location(entry: WeeklyEntry) -> Location:
+    return (*WEEKLY, *entry.location)
+
+
+def _ordinal(text: str | None, default: int) -> int:
+    return default if text is None else date.fromisoformat(text).toordinal()
