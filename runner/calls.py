@@ -63,6 +63,8 @@ class Cause(StrEnum):
     """The pace leaves no free start."""
     EARLIER_CALL = "earlier_call"
     """A call was queued before the contact was left out, and may still be dialled."""
+    UNCERTAIN = "uncertain"
+    """Insight may have queued the earlier call: nobody has settled yet whether it did."""
 
 
 class Metadata(Mapping[str, str]):

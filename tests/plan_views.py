@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from runner.calls import Reason
+from runner.calls import Cause, Reason
 from runner.campaign.diagnostics import Diagnostic, Severity
 from runner.planning.plan import Change, DataVersions
 from runner.planning.plan_view import CallView, ExclusionView, HoursView, PlanView, WithdrawalView
@@ -110,6 +110,7 @@ def plan_view(calls=(), exclusions=(), withdrawals=(), diagnostics=(), **values)
                 "planned": len(calls),
                 "excluded": len(exclusions) - apart,
                 "already_queued": reasons.count(Reason.ALREADY_QUEUED),
+                "uncertain": [found.cause for found in exclusions].count(Cause.UNCERTAIN),
                 "new": changes.count(Change.NEW),
                 "moved": changes.count(Change.MOVED),
                 "changed": changes.count(Change.CHANGED),

@@ -9,6 +9,7 @@ from runner.commands.desk import Desk, acting_desk, actor, ask_to_type, reading_
 from runner.errors import ExitStatus
 from runner.ledger.history import read_history
 from runner.ledger.ledger import Ledger
+from runner.ledger.operators import CampaignState, PauseInfo
 from runner.ledger.overview import overview
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.activity import activity
@@ -46,14 +47,25 @@ def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
     with acting_desk(campaign) as desk:
         if pending_at_insight:
             _warn_of_instance(desk)
-        if not yes:
+        earlier = _earlier_cancel(desk)
+        # Calls at Insight are canceled again each time, which is asked each time.
+        if not yes and (earlier is None or pending_at_insight):
             _ask_to_cancel(desk)
         with activity("withdrawing calls"):
             withdrawn = desk.operators.cancel(desk.campaign, time.time())
-        say(f"{desk.campaign} is canceled for good: {count(withdrawn, 'call')} withdrawn unsent")
+        say(
+            f"{desk.campaign} is canceled for good: {count(withdrawn, 'call')} withdrawn unsent"
+            if earlier is None
+            else f"{desk.campaign} was canceled already: {pause_text(earlier)}"
+        )
         if pending_at_insight:
             _cancel_at_insight(desk)
     return ExitStatus.DONE
+
+
+def _earlier_cancel(desk: Desk) -> PauseInfo | None:
+    found = overview(desk.ledger.engine, desk.campaign, time.time(), 0).pause_info
+    return found if found is not None and found.state is CampaignState.CANCELED else None
 
 
 def history(campaign: str, contact: str | None) -> int:

@@ -145,7 +145,9 @@ class Eligibility:
         if earlier is not None and earlier.availability is Availability.TAKEN:
             taken = earlier
         if taken is not None:
-            return exclusion_of(candidate, Reason.ALREADY_QUEUED, self._why_taken(candidate, taken))
+            cause = Cause.UNCERTAIN if taken.state == "uncertain" else Cause.NONE
+            detail = self._why_taken(candidate, taken)
+            return exclusion_of(candidate, Reason.ALREADY_QUEUED, detail, cause=cause)
         if candidate.fault:
             return faulty(candidate)
         if (

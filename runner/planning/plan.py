@@ -228,6 +228,8 @@ class PlanStatistics:
     fewest_attempts: int
     """That one of these has time for."""
     excluded: Mapping[Reason, int]
+    uncertain: int
+    """Of those already queued, calls of which nobody knows yet whether Insight has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,7 +156,7 @@ def statistics_of(plan: PlanView) -> PlanStatistics:
         if call.attempts_that_fit < call.max_attempts:
             counted.add_short(call.attempts_that_fit)
     for exclusion in plan.exclusions:
-        counted.add_exclusion(exclusion.reason)
+        counted.add_exclusion(exclusion.reason, exclusion.cause)
     return counted.statistics()
 
 
@@ -235,7 +235,7 @@ def _masked_dial_string(masked_phone: str, request: CallRequest) -> str:
 def _summary(plan: Plan) -> Mapping[str, int]:
     """Rows = planned + excluded + already_queued + refused + no_window.
 
-    And planned = new + moved + changed + unchanged.
+    And planned = new + moved + changed + unchanged; already_queued includes uncertain.
     """
     reasons: Counter[Reason] = Counter(plan.statistics.excluded)
     changes: Counter[Change] = Counter()
@@ -247,6 +247,7 @@ def _summary(plan: Plan) -> Mapping[str, int]:
         "planned": len(plan.calls),
         "excluded": len(plan.exclusions) - apart,
         "already_queued": reasons[Reason.ALREADY_QUEUED],
+        "uncertain": plan.statistics.uncertain,
         "new": changes[Change.NEW],
         "moved": changes[Change.MOVED],
         "changed": changes[Change.CHANGED],

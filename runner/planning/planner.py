@@ -197,7 +197,7 @@ class _Planner:
         return (*self._changed_survey, *own) if self._changed_survey else own
 
     def _exclude(self, number: int, exclusion: Exclusion) -> None:
-        self._statistics.add_exclusion(exclusion.reason)
+        self._statistics.add_exclusion(exclusion.reason, exclusion.cause)
         self._digest.add(exclusion.plain())
         self._working_set.exclude(number, exclusion)
 

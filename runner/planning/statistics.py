@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
-from runner.calls import Reason
+from runner.calls import Cause, Reason
 from runner.planning.candidate import split_zones
 from runner.planning.plan import Change, PlanStatistics
 from runner.planning.zones import westernmost
@@ -49,6 +49,7 @@ class StatisticsBuilder:
         self._short = 0
         self._fewest = 0
         self._excluded: Counter[Reason] = Counter()
+        self._uncertain = 0
 
     def add_call(
         self,
@@ -75,8 +76,9 @@ class StatisticsBuilder:
         self._fewest = min(attempts, self._fewest) if self._short else attempts
         self._short += 1
 
-    def add_exclusion(self, reason: Reason) -> None:
+    def add_exclusion(self, reason: Reason, cause: Cause = Cause.NONE) -> None:
         self._excluded[reason] += 1
+        self._uncertain += cause is Cause.UNCERTAIN
 
     def dial_spans(self) -> Iterator[DialSpan]:
         """When the calls may be dialled. Insight places a first attempt at the start of a call, and each
@@ -100,6 +102,7 @@ class StatisticsBuilder:
             short=self._short,
             fewest_attempts=self._fewest,
             excluded=dict(self._excluded),
+            uncertain=self._uncertain,
         )
 
     def _local_starts(self) -> dict[date, dict[int, int]]:

@@ -1,8 +1,8 @@
 """What every form of a plan tells, counted and grouped once."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from runner.calls import Reason
@@ -29,7 +29,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.UNKNOWN_TIMEZONE: "nobody knows what time it is there",
     Reason.NO_WINDOW: "never inside a calling window",
     Reason.TEMPLATE_ERROR: "a template cannot be filled in",
-    Reason.ALREADY_QUEUED: "queued before, or it may have been",
+    Reason.ALREADY_QUEUED: "queued before",
     Reason.REFUSED: "Insight refused the request, and nothing of it changed",
     Reason.CALL_LIMIT: "beyond --limit: a later apply may call them",
 }
@@ -56,18 +56,44 @@ class ChangeGroup:
     """(contact, what becomes of its call) of the first; none where the reason says it all."""
 
 
+def for_readers(plan: PlanView) -> PlanView:
+    """The plan as people read it: of a canceled campaign nothing is called, moved or withdrawn."""
+    if not _is_canceled(plan):
+        return plan
+    none = dict.fromkeys(("planned", "new", "moved", "changed", "unchanged", "withdrawn"), 0)
+    statistics = replace(
+        statistics_of(plan), changes={}, starts={}, first_start=None, last_start=None, short=0
+    )
+    return replace(plan, calls=(), withdrawals=(), summary={**plan.summary, **none}, statistics=statistics)
+
+
+def _is_canceled(plan: PlanView) -> bool:
+    return any(finding.code == WarningCode.CANCELED for finding in plan.diagnostics)
+
+
+def reason_words(plan: PlanView, reason: Reason) -> str:
+    """What a reason means for the rows that this plan leaves out for it."""
+    uncertain = plan.summary["uncertain"] if reason is Reason.ALREADY_QUEUED else 0
+    if not uncertain:
+        return REASONS[reason]
+    queued = plan.summary["already_queued"] - uncertain
+    them = "it" if uncertain == 1 else "them"
+    return f"{queued:,} queued before, {uncertain:,} uncertain: Insight may have queued {them}"
+
+
 def headline(plan: PlanView) -> str:
     """`Plan: 1,204 to call, 12 moved, 87 excluded, 903 already queued`."""
     return f"Plan: {totals(plan)}"
 
 
 def totals(plan: PlanView) -> str:
-    """`1,204 to call, 12 moved, 87 excluded, 903 already queued`."""
-    if any(finding.code == WarningCode.CANCELED for finding in plan.diagnostics):
+    """`1,204 to call, 12 moved, 87 excluded, 903 already queued, 3 uncertain`."""
+    if _is_canceled(plan):
         return "nobody to call, the campaign is canceled"
+    counts = {**plan.summary, "already_queued": plan.summary["already_queued"] - plan.summary["uncertain"]}
     parts = [f"{plan.summary['planned']:,} to call"]
     parts += [
-        f"{plan.summary[name]:,} {words}"
+        f"{counts[name]:,} {words}"
         for name, words in (
             ("moved", "moved"),
             ("changed", "changed"),
@@ -75,9 +101,10 @@ def totals(plan: PlanView) -> str:
             ("excluded", "excluded"),
             ("no_window", "without a window"),
             ("already_queued", "already queued"),
+            ("uncertain", "uncertain"),
             ("refused", "refused before"),
         )
-        if plan.summary[name]
+        if counts[name]
     ]
     return ", ".join(parts)
 
@@ -109,14 +136,26 @@ def refusal(diagnostics: Iterable[Diagnostic]) -> str:
 
 
 def _why_nothing(plan: PlanView) -> str:
-    queued = plan.summary["already_queued"]
+    refused, uncertain = plan.summary["refused"], plan.summary["uncertain"]
+    queued = plan.summary["already_queued"] - uncertain
     whom = "everybody who can be called is queued already" if queued else "nobody to call"
-    refused = plan.summary["refused"]
-    if not refused:
+    if not refused and not uncertain:
         return whom
-    others = "all others are queued" if queued else whom
+    others = "all others are queued" if queued else "nobody else to call"
+    return "; ".join(
+        [others, *([_refused_before(plan, refused)] if refused else []), *_uncertain_before(plan, uncertain)]
+    )
+
+
+def _uncertain_before(plan: PlanView, uncertain: int) -> Iterator[str]:
+    if uncertain:
+        settles = f"`runner resolve {plan.campaign}` settles that"
+        yield f"{count(uncertain, 'call')} may be queued or not, {settles}"
+
+
+def _refused_before(plan: PlanView, refused: int) -> str:
     again = f"`runner retry {plan.campaign} --all` plans {'it' if refused == 1 else 'them'} again"
-    return f"{others}; Insight refused {count(refused, 'call')}, {again}"
+    return f"Insight refused {count(refused, 'call')}, {again}"
 
 
 def urgent(plan: PlanView) -> list[str]:

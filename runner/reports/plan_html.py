@@ -35,6 +35,7 @@ class Sample:
 
 def plan_html(plan: PlanView) -> str:
     """The same plan gives the same bytes. Every value is escaped, wherever it stands in the page."""
+    plan = plan_facts.for_readers(plan)
     style, script = _shipped("plan.css"), _shipped("plan.js")
     page = _read(plan)
     local = page.starts.local()

@@ -8,13 +8,14 @@ from runner.campaign.warning_filter import in_a_line
 from runner.planning.plan_view import ExclusionView, PlanView
 from runner.reports.markdown import code, folded, plain, table
 from runner.reports.plan_facts import (
-    REASONS,
     SIGNS,
     ChangeGroup,
     change_groups,
     count,
     exclusion_groups,
+    for_readers,
     headline,
+    reason_words,
     short_of_attempts,
     urgent,
     verdict,
@@ -41,6 +42,7 @@ def plan_markdown(plan: PlanView, most_bytes: int = DEFAULT_BYTES) -> str:
     The first line is a comment that readers do not see: `marker(campaign)` and the plan's id. A workflow
     finds its last comment by it.
     """
+    plan = for_readers(plan)
     changes, exclusions = change_groups(plan, max(_ROWS)), exclusion_groups(plan, max(_ROWS))
     for rows in _ROWS:
         text = _Page(plan, changes, exclusions, rows).text()
@@ -151,7 +153,8 @@ class _Page:
                 (code(f"{each.source}:{each.row}"), code(each.contact), plain(each.detail))
                 for each in found[: self._rows]
             ]
-            title = f"{number:,} {reason.value}: {REASONS[reason].replace('`', '')}"
+            words = reason_words(self._plan, reason)
+            title = f"{number:,} {reason.value}: {words.replace('`', '')}"
             body = table(("row", "contact", "why"), rows) if rows else ["(the rows were cut)"]
             lines += folded(title, body)
         return ["", "#### Not called", "", *lines] if lines else []

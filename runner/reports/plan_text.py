@@ -11,13 +11,14 @@ from runner.campaign.warning_filter import in_a_line
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, statistics_of
 from runner.reports.lines import columns, indented, print_lines
 from runner.reports.plan_facts import (
-    REASONS,
     SIGNS,
     ChangeGroup,
     change_groups,
     count,
     exclusion_groups,
+    for_readers,
     headline,
+    reason_words,
     short_of_attempts,
     urgent,
     verdict,
@@ -34,6 +35,7 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red", " ": "dim"}
 
 def print_plan(console: Console, plan: PlanView, *, every_row: bool = False) -> None:
     """With `every_row`, nobody who is left out or changed is left to a count."""
+    plan = for_readers(plan)
     rows = sys.maxsize if every_row else FIRST_ROWS
     print_lines(
         console,
@@ -131,7 +133,9 @@ def hours_chart(plan: PlanView) -> list[Text]:
 def _exclusions(plan: PlanView, rows: int) -> list[Text]:
     lines: list[Text] = []
     for reason, number, found in exclusion_groups(plan, rows):
-        lines.append(Text.assemble(f"{number:,} ", (reason.value, "yellow"), f"  {REASONS[reason]}"))
+        lines.append(
+            Text.assemble(f"{number:,} ", (reason.value, "yellow"), f"  {reason_words(plan, reason)}")
+        )
         lines += indented(_excluded_rows(found) + _more(number - len(found)))
     return lines
 

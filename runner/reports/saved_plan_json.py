@@ -79,6 +79,7 @@ _SUMMARY = {
     "planned",
     "excluded",
     "already_queued",
+    "uncertain",
     "new",
     "moved",
     "changed",

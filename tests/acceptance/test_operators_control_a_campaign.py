@@ -79,6 +79,8 @@ def test_status_plan_and_apply_say_that_a_campaign_is_paused_or_canceled_since_w
     assert "@" in seen["state_by"]
     assert seen["state_since"] > 0
     customer.run("cancel", "five-zones", "--yes")
+    again = customer.run("cancel", "five-zones", "--yes").stdout
+    assert re.search(f"^five-zones was canceled already: CANCELED {since} ever sent again", again)
     for command in (("status",), ("plan", "campaign.yaml")):
         assert re.search(f"CANCELED {since} ever sent again", customer.run(*command).stdout)
     canceled = customer.run("plan", "campaign.yaml", "--detailed-exitcode")
