@@ -18,7 +18,7 @@ from runner.planning.saved_plan import Comparison, SavedPlan, compare, made_with
 from runner.reports.activity import activity
 from runner.reports.plan_json import checksum_of, saved_plan_json
 from runner.reports.progress import progress
-from runner.reports.times import rfc3339
+from runner.reports.times import machine_time
 from runner.services.planning import PreparedPlan
 
 SUFFIX = ".json"
@@ -156,7 +156,9 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
             hint=f"have a new plan reviewed: runner plan {file.campaign} -o {file.path}",
         )
     if before is not None:
-        sys.stderr.write(f"{file.path} was applied {rfc3339(before)}: this goes on with what is left of it\n")
+        sys.stderr.write(
+            f"{file.path} was applied {machine_time(before)}: this goes on with what is left of it\n"
+        )
     for note in found.notes:
         sys.stderr.write(f"{note}\n")
     return replace(prepared, plan=replace(prepared.plan, plan_id=plan_id))

@@ -4,7 +4,7 @@ kept.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Engine, Insert, and_, func, insert, literal, select, update
@@ -75,9 +75,9 @@ def refuse_if_canceled(connection: Connection, campaign: str) -> None:
     """Raises LedgerError when an operator canceled the campaign: that is final."""
     found = pause_info(connection, campaign)
     if found is not None and found.state is CampaignState.CANCELED:
-        day = datetime.fromtimestamp(found.at, UTC)
+        since = datetime.fromtimestamp(found.at).astimezone()
         raise LedgerError(
-            f"campaign {campaign} was canceled, which is final (by {found.by}, {day:%Y-%m-%d %H:%M} UTC)",
+            f"campaign {campaign} was canceled, which is final (by {found.by}, {since:%Y-%m-%d %H:%M %Z})",
             hint="a new wave is a new campaign: give the file a new name",
         )
 

@@ -41,7 +41,7 @@ from runner.reports.late_opt_outs import late_words
 from runner.reports.pause_text import pause_text
 from runner.reports.plan_facts import count
 from runner.reports.run_log import LogForm, Write, run_log
-from runner.reports.times import rfc3339
+from runner.reports.times import Moment, machine_time, rfc3339
 
 Listen = Callable[[Event], None]
 
@@ -68,7 +68,8 @@ def live(total: int, identity: Identity, now: Callable[[], float], log: LogOptio
             progress.stop()
     else:
         with run_log(log.campaign, log.form, log.level) as write:
-            yield _Log(total, identity, now, write).log
+            moment = rfc3339 if log.form == "json" else machine_time
+            yield _Log(total, identity, now, write, moment).log
 
 
 class _Rate(ProgressColumn):
@@ -96,23 +97,26 @@ def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) ->
     elif isinstance(event, CallEnded) and event.state is CallState.QUEUED:
         progress.update(task, advance=1, description="queueing")
     elif isinstance(event, Waiting):
-        progress.update(task, description=f"next call leaves {rfc3339(event.until)}")
+        progress.update(task, description=f"next call leaves {machine_time(event.until)}")
     else:
         if isinstance(event, Paused | Resumed):
             progress.update(task, description="paused" if isinstance(event, Paused) else "queueing")
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             progress.update(task, advance=1)
-        progress.console.print(_words(event, identity), soft_wrap=True)
+        progress.console.print(_words(event, identity, machine_time), soft_wrap=True)
 
 
 class _Log:
     """One line for each event, each with its time, fit for a file or a pipeline."""
 
-    def __init__(self, total: int, identity: Identity, now: Callable[[], float], write: Write) -> None:
+    def __init__(
+        self, total: int, identity: Identity, now: Callable[[], float], write: Write, moment: Moment
+    ) -> None:
         self._total = total
         self._identity = identity
         self._now = now
         self._write = write
+        self._moment = moment
         self._ended = 0
 
     def log(self, event: Event) -> None:
@@ -122,15 +126,17 @@ class _Log:
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             self._ended += 1
             count = f" ({self._ended} of {self._total})"
-        self._write(event, f"{_words(event, self._identity)}{count}", self._now())
+        self._write(event, f"{_words(event, self._identity, self._moment)}{count}", self._now())
 
 
-def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
+def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
+    event: Event, identity: Identity, moment: Moment
+) -> str:
     match event:
         case RunBegan():
             return ""
         case CallEnded():
-            return _ended(event, identity)
+            return _ended(event, identity, moment)
         case CallsMoved():
             lost = f", {event.skipped:,} skipped: no time is left in their windows" if event.skipped else ""
             return f"{count(event.moved, 'late call')} moved to later slots{lost}"
@@ -142,7 +148,7 @@ def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911, PLR
         case ListsReadAgain():
             return "every suppression list can be read again: sending goes on"
         case OptedOutTooLate():
-            return late_words(event.found, identity)
+            return late_words(event.found, identity, moment)
         case BackingOff():
             again = f"trying again in {event.seconds:.0f} s"
             return f"cannot reach Insight ({event.reason}); nothing was sent; {again}"
@@ -150,7 +156,7 @@ def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911, PLR
             side = "ahead of" if event.seconds > 0 else "behind"
             return f"warning: this machine's clock is {abs(event.seconds):.0f} s {side} Insight's"
         case Paused():
-            return f"{pause_text(event.pause_info)}; this apply waits, Ctrl-C ends it"
+            return f"{pause_text(event.pause_info, moment)}; this apply waits, Ctrl-C ends it"
         case Resumed():
             return "resumed: calls are sent again"
         case RunsShare():
@@ -163,14 +169,14 @@ def _words(event: Event, identity: Identity) -> str:  # noqa: C901, PLR0911, PLR
             are = "is" if event.count == 1 else "are"
             return f"{count(event.count, 'call')} {are} uncertain: the run that was sending died"
         case Waiting():
-            return f"waiting: the next call leaves {rfc3339(event.until)}"
+            return f"waiting: the next call leaves {moment(event.until)}"
 
 
-def _ended(event: CallEnded, identity: Identity) -> str:
+def _ended(event: CallEnded, identity: Identity, moment: Moment) -> str:
     who = f"{identity.label(event.key)} [{event.ref}]"
     match event.state:
         case CallState.QUEUED:
-            return f"queued {who} as call {event.call_id}, from {rfc3339(event.start_timestamp)}"
+            return f"queued {who} as call {event.call_id}, from {moment(event.start_timestamp)}"
         case CallState.PLANNED:
             return f"not sent {who}: {event.reason}"
         case _:

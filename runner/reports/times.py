@@ -1,8 +1,12 @@
 """Instants as text."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from runner.planning.zones import westernmost
+
+Moment = Callable[[float], str]
+"""Writes an instant (UTC Unix seconds): `machine_time` for people, `rfc3339` for programs."""
 
 
 def rfc3339(instant: float) -> str:
@@ -16,8 +20,8 @@ def machine_time(instant: float) -> str:
 
 
 def clock_time(instant: float) -> str:
-    """`16:00:05Z`, for log lines."""
-    return datetime.fromtimestamp(int(instant), UTC).strftime("%H:%M:%SZ")
+    """`11:00:05 EST`: the time of this machine, for log lines."""
+    return f"{datetime.fromtimestamp(int(instant)).astimezone():%H:%M:%S %Z}"
 
 
 def local_time(instant: int, zones: tuple[str, ...], *, seconds: bool = False) -> str:

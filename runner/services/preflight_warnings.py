@@ -17,6 +17,7 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
 from runner.ledger.shared_instances import shared_instances
 from runner.reports.pause_text import pause_text
+from runner.reports.times import rfc3339
 from runner.services.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
 from runner.services.repository import is_other, repository_of
 from runner.settings import Settings
@@ -36,7 +37,7 @@ def of_ledger(
     seen = overview(ledger.engine, loaded.campaign.name, now, most_problems=0)
     if seen.pause_info:
         halted = {"paused": WarningCode.PAUSED, "canceled": WarningCode.CANCELED}[seen.pause_info.state.value]
-        yield _warning(loaded, halted, pause_text(seen.pause_info), ("name",))
+        yield _warning(loaded, halted, pause_text(seen.pause_info, rfc3339), ("name",))
     if seen.repository and is_other(seen.repository, repository_of(loaded.path, identity)):
         yield _warning(
             loaded,

@@ -1,6 +1,7 @@
 """The log of a run without a terminal: text or JSON lines, with context and without personal data."""
 
 import json
+import time
 
 import pytest
 
@@ -33,8 +34,22 @@ def logged(capsys, *events, **options):
 
 def test_text_lines_begin_with_the_time_and_count_the_calls(capsys):
     lines = logged(capsys, RunBegan(), ended(CallState.QUEUED), ended(CallState.REFUSED))
-    assert [line.split()[1] for line in lines] == ["queued", "refused"]
+    assert [line.split()[2] for line in lines] == ["queued", "refused"]
     assert [line.rpartition("(")[2] for line in lines] == ["1 of 2)", "2 of 2)"]
+
+
+def test_text_lines_have_the_time_of_this_machine_and_json_lines_utc(capsys, monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        (text,) = logged(capsys, ended(CallState.QUEUED))
+        (line,) = logged(capsys, ended(CallState.QUEUED), form="json")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert text.startswith("18:00:00 EST queued ")
+    assert "from 2026-12-01 18:00:00 EST" in text
+    assert "from 2026-12-01T23:00:00Z" in line
 
 
 def test_json_lines_name_campaign_event_contact_and_state_and_no_number(capsys):
