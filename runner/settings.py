@@ -87,9 +87,9 @@ def require_credentials(settings: Settings) -> None:
         )
 
 
-def marks_folder() -> Path:
-    """Where this machine keeps the marks of ledgers: not with the ledgers, so that no backup holds both."""
-    return user_state_path("runner") / "marks"
+def ledger_states_folder() -> Path:
+    """Where this machine keeps the state files of ledgers: apart from them, so that no backup holds both."""
+    return user_state_path("runner") / "ledgers"
 
 
 def job_summary() -> Path | None:

@@ -23,7 +23,6 @@ from runner.insight.address import origin
 from runner.ledger.overview import Overview, overview
 from runner.ledger.plan_entry import Binding
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.ledger.used_plans import UsedPlans
 from runner.planning.plan import Plan
 from runner.reports.console import standard_console
 from runner.reports.late_opt_outs import late_words
@@ -34,7 +33,7 @@ from runner.reports.summary import print_summary
 from runner.services.binding import account_digest, api_name
 from runner.services.planning import prepare_plan, privacy_key
 from runner.services.repository import repository_of
-from runner.settings import load_settings, marks_folder
+from runner.settings import ledger_states_folder, load_settings
 
 _PROBLEMS_SHOWN = 5
 
@@ -105,10 +104,9 @@ def _apply(
     identity = Identity(privacy_key(target.settings, ledger))
     binding = _binding(loaded, target, identity)
     # A rehearsal leaves no trace.
-    marks = ledger.path.parent if target.is_rehearsal and ledger.path is not None else marks_folder()
-    mark = RollbackGuard(ledger, marks)
-    mark.check()
-    used = UsedPlans(marks, mark.ledger_id)
+    states = ledger.path.parent if target.is_rehearsal and ledger.path is not None else ledger_states_folder()
+    guard = RollbackGuard(ledger, states)
+    guard.check()
     ledger.check_binding(binding)
     ledger.check_not_canceled(name)
     recovered = ledger.mark_orphaned_calls(name)
@@ -119,14 +117,14 @@ def _apply(
         )
     console = standard_console()
     order = _Order(loaded=loaded, saved=saved, target=target, binding=binding, options=options)
-    work = _planned(order, used, console)
+    work = _planned(order, guard, console)
     if work.has_any:
         _ask(work, options)
     finish = RunEnd.DONE
     try:
         # What a run beside this one has under way may come back unsent, or be lost with it.
         if work.has_any or ledger.is_sending(name):
-            finish = _execute(loaded, work, target, mark, identity, until_idle=options.until_idle)
+            finish = _execute(loaded, work, target, guard, identity, until_idle=options.until_idle)
     except RunnerError:
         # The ledger itself may be what failed, or nobody reads what is said; the error is told in any case.
         with suppress(LedgerError, OSError):
@@ -154,7 +152,7 @@ def _summarize(console: Console, order: _Order, identity: Identity, finish: RunE
     return seen
 
 
-def _planned(order: _Order, used: UsedPlans, console: Console) -> PlannedRun:
+def _planned(order: _Order, guard: RollbackGuard, console: Console) -> PlannedRun:
     """A new plan, shown."""
     loaded, saved, target, options = order.loaded, order.saved, order.target, order.options
     ledger, now = target.ledger, float(int(target.clock.now()))
@@ -163,7 +161,7 @@ def _planned(order: _Order, used: UsedPlans, console: Console) -> PlannedRun:
     )
     if saved is not None:
         prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
-        saved_plans.refuse_if_entered_elsewhere(saved, used)
+        saved_plans.refuse_if_applied_elsewhere(saved, guard)
     if prepared.is_first and not target.is_rehearsal:
         sys.stderr.write(FIRST_PLAN)
     print_plan(console, prepared.view(show_contacts=options.show_contacts))
@@ -172,7 +170,7 @@ def _planned(order: _Order, used: UsedPlans, console: Console) -> PlannedRun:
         sys.stderr.write(f"{late_words(late, prepared.identity)}\n")
     _refuse_empty_sources(prepared.plan)
     # Not before: where Insight cannot be reached, say, nothing is entered and the plan is not used up.
-    note = (lambda: None) if saved is None else partial(used.note, saved.saved.view.plan_id)
+    note = (lambda: None) if saved is None else partial(guard.note_plan, saved.saved.view.plan_id)
     return to_enter(prepared, ledger, order.binding, entered=note)
 
 
@@ -212,7 +210,7 @@ def _execute(
     loaded: LoadedCampaign,
     work: PlannedRun,
     target: Environment,
-    mark: RollbackGuard,
+    guard: RollbackGuard,
     identity: Identity,
     *,
     until_idle: bool,
@@ -220,4 +218,4 @@ def _execute(
     settings = target.settings
     log = LogOptions(loaded.campaign.name, settings.log, settings.log_level)
     with signals_kept(), live(work.calls, identity, target.clock.now, log) as on_event:
-        return asyncio.run(execute(loaded, work, target, mark, until_idle=until_idle, on_event=on_event))
+        return asyncio.run(execute(loaded, work, target, guard, until_idle=until_idle, on_event=on_event))

@@ -14,7 +14,7 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.services.planning import privacy_key
-from runner.settings import load_settings, marks_folder
+from runner.settings import ledger_states_folder, load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,13 @@ def _opened_desk(campaign: str, check: Callable[[Ledger], None]) -> Iterator[Des
 def warn_of_lost_ledger(ledger: Ledger) -> None:
     """Says first when what follows comes from a ledger that apply would refuse."""
     try:
-        RollbackGuard(ledger, marks_folder()).verify()
+        RollbackGuard(ledger, ledger_states_folder()).verify()
     except LedgerError as error:
         sys.stderr.write(f"warning: {error.message}\n  {error.hint}\n")
 
 
 def _refuse_lost_ledger(ledger: Ledger) -> None:
-    RollbackGuard(ledger, marks_folder()).check()
+    RollbackGuard(ledger, ledger_states_folder()).check()
 
 
 def ask_to_type(word: str, command: str) -> None:

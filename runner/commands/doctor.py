@@ -19,7 +19,7 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.console import standard_console
 from runner.reports.lines import print_lines
-from runner.settings import Settings, load_settings, marks_folder, require_credentials
+from runner.settings import Settings, ledger_states_folder, load_settings, require_credentials
 
 _CLOCK_WARNING_SECONDS = 30
 _PACKAGES = ("plum-runner", "tzdata", "phonenumbers", "holidays", "sqlalchemy", "httpx", "apscheduler")
@@ -48,7 +48,7 @@ def doctor() -> int:
 def _ledger(settings: Settings) -> Iterator[str]:
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         yield from findings(ledger)
-        RollbackGuard(ledger, marks_folder()).check()
+        RollbackGuard(ledger, ledger_states_folder()).check()
         yield "the ledger is the one that was used last on this machine"
 
 

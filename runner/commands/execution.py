@@ -39,7 +39,7 @@ async def execute(
     loaded: LoadedCampaign,
     work: PlannedRun,
     target: Environment,
-    mark: RollbackGuard,
+    guard: RollbackGuard,
     *,
     until_idle: bool,
     on_event: Callable[[Event], None],
@@ -65,7 +65,7 @@ async def execute(
                     run,
                     only_own=work.is_limited,
                     pace=_pace(loaded, target),
-                    intended=mark.advance,
+                    intended=guard.advance,
                 ),
                 lease=ledger.lease(loaded.campaign.name, run),
                 post=_post(client, target),
@@ -79,7 +79,7 @@ async def execute(
                 reschedule=_reschedule(loaded, target),
                 excluded_now=work.excluded_now,
                 newly_suppressed=work.newly_suppressed,
-                noted=mark.note,
+                noted=guard.note,
                 on_event=on_event,
             )
             _stop_on_signals(dispatcher.stop)

@@ -17,7 +17,7 @@ from runner.reports.console import standard_console
 from runner.reports.history import print_history
 from runner.reports.pause_text import pause_text
 from runner.reports.plan_facts import count
-from runner.settings import load_settings, marks_folder
+from runner.settings import ledger_states_folder, load_settings
 
 
 def pause(campaign: str) -> int:
@@ -86,7 +86,7 @@ def trust_ledger(*, yes: bool) -> int:
         )
         if not yes:
             ask_to_type("trust", "trust-ledger")
-        RollbackGuard(ledger, marks_folder()).trust(actor(), time.time())
+        RollbackGuard(ledger, ledger_states_folder()).trust(actor(), time.time())
         say("the ledger is trusted as it stands")
     return ExitStatus.DONE
 

@@ -13,10 +13,9 @@ from runner.commands.terminal_progress import TERMINAL_PROGRESS
 from runner.errors import ExitStatus, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.ledger.used_plans import UsedPlans
 from runner.reports.plan_facts import FIRST_PLAN, refusal
 from runner.services.planning import PreparedPlan, prepare_plan
-from runner.settings import load_settings, marks_folder
+from runner.settings import ledger_states_folder, load_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +55,14 @@ def plan(path: Path, options: PlanOptions) -> int:
     settings = load_settings()
     now = _now(options)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
-        marks = marks_folder()
-        guard = RollbackGuard(ledger, marks)
+        guard = RollbackGuard(ledger, ledger_states_folder())
         guard.verify()
         prepared = prepare_plan(
             loaded, settings, ledger, now=now, limit=options.limit, progress=TERMINAL_PROGRESS
         )
         if saved is not None:
             prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
-            saved_plans.refuse_if_entered_elsewhere(saved, UsedPlans(marks, guard.ledger_id))
+            saved_plans.refuse_if_applied_elsewhere(saved, guard)
     if options.explain is not None:
         # A plan is made far more often than explained.
         from runner.commands.explain import print_explanations  # noqa: PLC0415

@@ -14,7 +14,7 @@ from runner.ledger.rollback_guard import RollbackGuard
 from runner.planning.plan_view import PlanView
 from runner.reports.plan_facts import count, refusal, totals
 from runner.services.planning import prepare_plan
-from runner.settings import Settings, load_settings, marks_folder
+from runner.settings import Settings, ledger_states_folder, load_settings
 
 
 def plan_folder(folder: Path, *, now: float, limit: int | None) -> tuple[ExitStatus, bool]:
@@ -26,7 +26,7 @@ def plan_folder(folder: Path, *, now: float, limit: int | None) -> tuple[ExitSta
     settings = load_settings()
     files = campaign_files(folder)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
-        RollbackGuard(ledger, marks_folder()).verify()
+        RollbackGuard(ledger, ledger_states_folder()).verify()
         for file in files:
             try:
                 view = _view(file, settings, ledger, now, limit)

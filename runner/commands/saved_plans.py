@@ -13,7 +13,7 @@ from runner.contacts.identity import Identity
 from runner.contacts.sources import source_paths
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
-from runner.ledger.used_plans import UsedPlans
+from runner.ledger.rollback_guard import RollbackGuard
 from runner.planning.saved_plan import Comparison, SavedPlan, compare, made_with, pin_plan, seal_of
 from runner.reports.activity import activity
 from runner.reports.plan_json import checksum_of, saved_plan_json
@@ -193,11 +193,11 @@ def _refuse_changed(file: PlanFile, identity: Identity) -> None:
     check_unedited(file, identity)
 
 
-def refuse_if_entered_elsewhere(file: PlanFile, used: UsedPlans) -> None:
-    """Raises PlanStaleError when the plan went into another ledger from this machine."""
-    if used.entered_elsewhere(file.saved.view.plan_id):
+def refuse_if_applied_elsewhere(file: PlanFile, guard: RollbackGuard) -> None:
+    """Raises PlanStaleError when the plan was applied with another ledger from this machine."""
+    if guard.applied_elsewhere(file.saved.view.plan_id):
         raise PlanStaleError(
-            f"{file.path} was applied before, into another ledger: the same people would be called again",
+            f"{file.path} was applied before with another ledger: the same people would be called again",
             hint="set RUNNER_LEDGER_URL to the ledger that it was applied with",
         )
 

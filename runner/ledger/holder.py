@@ -30,7 +30,8 @@ def hold(ledger: Path, campaign: str, now: float) -> Iterator[None]:
     path = _lock_path(ledger, campaign)
     with open(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+") as file:  # noqa: PTH123 - Path.open takes no descriptor
         try:
-            _lock(file.fileno())
+            # `holder` takes the lock for a moment to look: a single refusal proves nothing.
+            lock(file.fileno(), _TRIES)
         except BlockingIOError:
             raise CampaignHeldError(
                 f"campaign {campaign} is being applied by {_describe(file.read())}",
@@ -55,12 +56,9 @@ def holder(ledger: Path, campaign: str) -> str | None:
     return None
 
 
-def _lock(descriptor: int) -> None:
-    """Takes the lock. Raises BlockingIOError when another process keeps it.
-
-    `holder` looks by taking it for a moment, so that a single refusal proves nothing.
-    """
-    for tries_left in reversed(range(_TRIES)):
+def lock(descriptor: int, tries: int) -> None:
+    """Takes the lock until the descriptor is closed. Raises BlockingIOError when another process keeps it."""
+    for tries_left in reversed(range(tries)):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

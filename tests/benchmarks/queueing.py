@@ -120,9 +120,9 @@ def enter(ledger: Ledger, calls: list[PlannedCall]) -> int:
 
 
 async def execute(
-    ledger: Ledger, run: int, base_url: str, marks: Path, *, rate: float, in_flight: int
+    ledger: Ledger, run: int, base_url: str, states: Path, *, rate: float, in_flight: int
 ) -> Sent:
-    """What `apply` does once the plan is entered, marks and all."""
+    """What `apply` does once the plan is entered, with the rollback guard."""
     sent = Sent()
     clock = Timer()
     async with InsightClient(
@@ -144,9 +144,9 @@ async def execute(
             )
             return await client.queue(request, before_send=note)
 
-        mark = RollbackGuard(ledger, marks)
+        guard = RollbackGuard(ledger, states)
         dispatcher = Dispatcher(
-            queue=CallQueue(ledger.engine, CAMPAIGN, run, intended=mark.advance),
+            queue=CallQueue(ledger.engine, CAMPAIGN, run, intended=guard.advance),
             lease=ledger.lease(CAMPAIGN, run),
             post=post,
             clock=clock,
@@ -155,7 +155,7 @@ async def execute(
             reschedule=lambda late, _taken, _now: dict.fromkeys([each.id for each in late]),
             excluded_now=lambda _key, _phone: None,
             newly_suppressed=lambda: None,
-            noted=mark.note,
+            noted=guard.note,
             on_event=lambda _event: None,
         )
         cpu = time.process_time()
@@ -173,7 +173,7 @@ def run_once(
     folder.mkdir()
     with closing(Ledger.open(f"sqlite:///{folder / 'ledger.sqlite3'}")) as ledger:
         run = enter(ledger, calls(int(time.time())))
-        sent = asyncio.run(execute(ledger, run, base_url, folder / "marks", rate=rate, in_flight=in_flight))
+        sent = asyncio.run(execute(ledger, run, base_url, folder / "states", rate=rate, in_flight=in_flight))
         for call in ledger.history(CAMPAIGN).calls:
             sent.states[call.state] = sent.states.get(call.state, 0) + 1
     return sent

@@ -35,13 +35,13 @@ APPLY = """
 import asyncio, json, sys
 from contextlib import closing
 from pathlib import Path
-from queueing import carry_out
+from queueing import execute
 from runner.ledger.ledger import Ledger
 
-url, run, base_url, marks, in_flight = sys.argv[1:]
+url, run, base_url, states, in_flight = sys.argv[1:]
 with closing(Ledger.open(url)) as ledger:
     sent = asyncio.run(
-        carry_out(ledger, int(run), base_url, Path(marks), rate=1e6, in_flight=int(in_flight))
+        execute(ledger, int(run), base_url, Path(states), rate=1e6, in_flight=int(in_flight))
     )
 print(json.dumps(list(sent.left_at.values())))
 """

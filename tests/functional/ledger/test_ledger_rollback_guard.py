@@ -1,38 +1,49 @@
-"""A ledger that forgot what was sent is noticed before anybody is called again."""
+"""A ledger that lost calls is refused before anybody is called again, and so is a plan applied elsewhere."""
 
 import shutil
+import signal
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from ledger_values import CAMPAIGN, NOW, begin, call, claim_all, people, phone, rows
+from ledger_values import BINDING, CAMPAIGN, NOW, THIS, begin, call, claim_all, people, phone, plan, rows
 from sqlalchemy import make_url, text
 
 from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger import postgresql
+from runner.ledger import state_file as state_file_module
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.revision import LedgerRevision
 from runner.ledger.rollback_guard import RollbackGuard
+from runner.ledger.state_file import StateFolder
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return tmp_path / "marks"
+    return tmp_path / "states"
 
 
 def send(ledger, folder, *calls):
     """Claims these calls as an apply does."""
-    mark = RollbackGuard(ledger, folder)
-    mark.check()
+    guard = RollbackGuard(ledger, folder)
+    guard.check()
     run, _ = begin(ledger, *calls)
-    return claim_all(CallQueue(ledger.engine, CAMPAIGN, run, intended=mark.advance))
+    return claim_all(CallQueue(ledger.engine, CAMPAIGN, run, intended=guard.advance))
 
 
-def test_a_new_ledger_and_one_that_is_as_it_was_left_are_fine(ledger, folder):
+def state_file(folder):
+    (file,) = folder.glob("*.json")
+    return file
+
+
+def test_a_new_ledger_and_an_unchanged_one_pass(ledger, folder):
     send(ledger, folder, call("a", phone(1)))
     send(ledger, folder, call("b", phone(2)))
     RollbackGuard(ledger, folder).check()
@@ -47,7 +58,7 @@ def test_a_ledger_that_knows_of_fewer_attempts_than_were_made_is_refused(ledger,
     assert "runner trust-ledger" in caught.value.hint
 
 
-def test_a_ledger_that_a_person_trusts_is_used_again_and_the_act_is_kept(ledger, folder):
+def test_a_ledger_that_a_person_trusts_is_used_again_and_the_act_is_recorded(ledger, folder):
     send(ledger, folder, *people(3))
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM attempts")
@@ -71,7 +82,7 @@ def test_a_backup_copied_over_the_ledger_is_refused(sqlite_url, folder):
         RollbackGuard(ledger, folder).check()
 
 
-def test_a_copy_beside_the_original_is_refused(sqlite_ledger, folder, tmp_path):
+def test_a_copy_next_to_the_original_is_refused(sqlite_ledger, folder, tmp_path):
     send(sqlite_ledger, folder, call("a", phone(1)))
     shutil.copy(sqlite_ledger.path, tmp_path / "copy.sqlite3")
     with (
@@ -81,16 +92,16 @@ def test_a_copy_beside_the_original_is_refused(sqlite_ledger, folder, tmp_path):
         RollbackGuard(copy, folder).check()
 
 
-def test_a_copy_that_holds_no_plan_yet_is_as_good_as_new_and_stays_so(sqlite_ledger, folder, tmp_path):
+def test_a_copy_of_a_ledger_without_runs_is_accepted_and_stays_accepted(sqlite_ledger, folder, tmp_path):
     sqlite_ledger.privacy_key()
     RollbackGuard(sqlite_ledger, folder).check()
     shutil.copy(sqlite_ledger.path, tmp_path / "copy.sqlite3")
     with closing(Ledger.open(f"sqlite:///{tmp_path / 'copy.sqlite3'}")) as copy:
-        send(copy, tmp_path / "marks elsewhere", call("a", phone(1)))
-        RollbackGuard(copy, tmp_path / "marks elsewhere").check()
+        send(copy, tmp_path / "states of another machine", call("a", phone(1)))
+        RollbackGuard(copy, tmp_path / "states of another machine").check()
 
 
-def test_a_copy_with_a_plan_of_which_nothing_was_sent_is_refused_on_any_machine(
+def test_a_copy_with_a_plan_is_refused_on_any_machine_even_if_nothing_was_sent(
     sqlite_ledger, folder, tmp_path
 ):
     """Both would call the same people."""
@@ -98,7 +109,7 @@ def test_a_copy_with_a_plan_of_which_nothing_was_sent_is_refused_on_any_machine(
     begin(sqlite_ledger, call("a", phone(1)))
     shutil.copy(sqlite_ledger.path, tmp_path / "copy.sqlite3")
     with closing(Ledger.open(f"sqlite:///{tmp_path / 'copy.sqlite3'}")) as copy:
-        elsewhere = RollbackGuard(copy, tmp_path / "marks elsewhere")
+        elsewhere = RollbackGuard(copy, tmp_path / "states of another machine")
         with pytest.raises(LedgerError, match="is a copy"):
             elsewhere.check()
         elsewhere.trust("ann@desk", NOW)
@@ -118,15 +129,17 @@ def test_a_copied_database_is_refused(postgres, tmp_path):
         RollbackGuard(ledger, tmp_path / "here").check()
 
 
-def test_a_server_may_hide_its_number_from_some(postgres_ledger, folder, monkeypatch):
-    """Whoever runs the campaigns may have more rights than whoever looks after them."""
+def test_a_ledger_is_accepted_whether_or_not_the_server_s_number_may_be_read(
+    postgres_ledger, folder, monkeypatch
+):
+    """The role that runs campaigns may have more rights than the role that inspects them."""
     with postgres_ledger.engine.begin() as connection:
-        connection.execute(text("CREATE ROLE nobody_in_particular"))
+        connection.execute(text("CREATE ROLE limited_role"))
         connection.execute(text("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC"))
     try:
         with postgres_ledger.engine.begin() as connection:
             allowed = postgresql.identity(connection)
-            connection.execute(text("SET LOCAL ROLE nobody_in_particular"))
+            connection.execute(text("SET LOCAL ROLE limited_role"))
             hidden = postgresql.identity(connection)
         assert set(allowed) == {"database", "server"}
         assert hidden == {"database": allowed["database"]}
@@ -138,7 +151,7 @@ def test_a_server_may_hide_its_number_from_some(postgres_ledger, folder, monkeyp
     finally:
         with postgres_ledger.engine.begin() as connection:
             connection.execute(text("GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC"))
-            connection.execute(text("DROP ROLE nobody_in_particular"))
+            connection.execute(text("DROP ROLE limited_role"))
 
 
 @pytest.mark.parametrize(
@@ -152,15 +165,15 @@ def test_a_server_may_hide_its_number_from_some(postgres_ledger, folder, monkeyp
 def test_a_backup_from_before_an_operator_s_act_is_refused(sqlite_url, folder, act):
     """Put back, it would send what was canceled, or send again what was given up."""
     with closing(Ledger.open(sqlite_url)) as ledger:
-        mark = RollbackGuard(ledger, folder)
-        mark.check()
+        guard = RollbackGuard(ledger, folder)
+        guard.check()
         run, _ = begin(ledger, *people(2))
-        queue = CallQueue(ledger.engine, CAMPAIGN, run, intended=mark.advance)
+        queue = CallQueue(ledger.engine, CAMPAIGN, run, intended=guard.advance)
         (claim,) = claim_all(queue, most=1)
         queue.finish(claim, AttemptResult(state=CallState.UNCERTAIN, reason="no answer"), NOW)
         backup = shutil.copy(ledger.path, ledger.path.with_name("backup"))
         act(Operators(ledger.engine, "ann@desk"))
-        mark.check()
+        guard.check()
         path = ledger.path
     shutil.copy(backup, path)
     with closing(Ledger.open(sqlite_url)) as ledger:
@@ -170,7 +183,7 @@ def test_a_backup_from_before_an_operator_s_act_is_refused(sqlite_url, folder, a
         RollbackGuard(ledger, folder).check()
 
 
-def test_an_act_leaves_alone_what_a_run_beside_it_marked(sqlite_ledger, folder):
+def test_an_act_does_not_lower_what_a_run_stored_at_the_same_time(sqlite_ledger, folder):
     desk = RollbackGuard(sqlite_ledger, folder)
     desk.check()
     send(sqlite_ledger, folder, *people(2))
@@ -190,9 +203,7 @@ def test_a_new_ledger_in_the_place_of_one_whose_campaign_was_canceled_is_refused
         ledger.path.unlink()
     with (
         closing(Ledger.open(sqlite_url)) as ledger,
-        pytest.raises(
-            LedgerError, match="not the one that was used here: operators made 1 decision in that one"
-        ),
+        pytest.raises(LedgerError, match="was used here: operators made 1 decision in that one"),
     ):
         RollbackGuard(ledger, folder).check()
 
@@ -208,18 +219,74 @@ def test_a_new_ledger_in_the_place_of_one_that_was_used_is_refused(sqlite_url, f
         RollbackGuard(ledger, folder).check()
 
 
-def test_the_mark_is_private_and_moves_before_the_claims_are_handed_out(sqlite_ledger, folder):
-    claims = send(sqlite_ledger, folder, *people(2))
-    file = sqlite_ledger.path.with_name("ledger.sqlite3.mark")
-    assert file.read_text().split()[1] == str(len(claims))
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+def test_a_new_ledger_is_refused_where_a_moved_one_was_used_before(sqlite_url, folder, tmp_path):
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        send(ledger, folder, call("a", phone(1)))
+        ledger.path.rename(tmp_path / "moved.sqlite3")
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'moved.sqlite3'}")) as moved:
+        RollbackGuard(moved, folder).check()
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        with pytest.raises(LedgerError, match="was used here: 1 call was sent from that one"):
+            RollbackGuard(ledger, folder).check()
+        RollbackGuard(ledger, folder).trust("ann@desk", NOW)
+        RollbackGuard(ledger, folder).check()
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'moved.sqlite3'}")) as moved:
+        RollbackGuard(moved, folder).check()
 
 
-@pytest.mark.parametrize("content", [b"garbled", b"\xff" * 64, b"0123456789abcdef twelve".ljust(64)])
-def test_a_damaged_mark_is_refused_until_a_person_says_otherwise(ledger, folder, content):
+def test_the_state_file_is_private_and_advances_before_the_claims_are_handed_out(ledger, folder):
+    claims = send(ledger, folder, *people(2))
+    (state,) = StateFolder(folder).read().values()
+    assert state.revision == LedgerRevision(attempt=len(claims), act=0)
+    assert stat.S_IMODE(state_file(folder).stat().st_mode) == 0o600
+    assert list(folder.iterdir()) == [state_file(folder)]
+
+
+_WRITE_UNTIL_KILLED = """
+import sys
+from pathlib import Path
+from runner.ledger.revision import LedgerRevision
+from runner.ledger.state_file import LedgerState, StateFolder
+folder = StateFolder(Path(sys.argv[1]))
+for number in range(1, 10**9):
+    with folder.locked():
+        folder.write("one", LedgerState(revision=LedgerRevision(number, 0)))
+    print(number, flush=True)
+"""
+
+
+def test_a_state_file_is_whole_and_up_to_date_after_a_kill(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WRITE_UNTIL_KILLED, tmp_path], stdout=subprocess.PIPE, text=True
+    )
+    for _ in range(20):
+        process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    written = int(["20", *process.communicate()[0].split()][-1])
+    assert StateFolder(tmp_path).read()["one"].revision.attempt in {written, written + 1}
+
+
+def test_two_processes_do_not_overwrite_each_other_s_state(ledger, folder):
+    """Each writes what it read and changed; without the lock one change would be lost."""
+    RollbackGuard(ledger, folder).check()
+    guards = [RollbackGuard(ledger, folder) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda number: guards[number % 4].note_plan(f"sha256:{number}"), range(40)))
+    (state,) = StateFolder(folder).read().values()
+    assert len(state.plans) == 40
+
+
+def test_a_process_that_keeps_the_state_files_locked_is_reported(ledger, folder, monkeypatch):
+    monkeypatch.setattr(state_file_module, "_TRIES_TO_LOCK", 2)
+    with StateFolder(folder).locked(), pytest.raises(LedgerError, match="another process keeps") as caught:
+        RollbackGuard(ledger, folder).note(LedgerRevision(1, 0))
+    assert "stopped" in caught.value.hint
+
+
+@pytest.mark.parametrize("content", [b"", b"garbled", b"\xff" * 64, b"[]", b'{"revision": "3"}'])
+def test_a_damaged_state_file_is_refused_until_a_person_trusts_the_ledger(ledger, folder, content):
     send(ledger, folder, call("a", phone(1)))
-    for file in folder.glob("*.mark"):
-        file.write_bytes(content)
+    state_file(folder).write_bytes(content)
     with pytest.raises(LedgerError, match="is damaged") as caught:
         RollbackGuard(ledger, folder).check()
     assert "runner trust-ledger" in caught.value.hint
@@ -227,18 +294,13 @@ def test_a_damaged_mark_is_refused_until_a_person_says_otherwise(ledger, folder,
     RollbackGuard(ledger, folder).check()
 
 
-def test_a_mark_that_cannot_be_written_stops_the_run_before_anything_is_sent(ledger, folder):
-    file = ledger.path.with_name("ledger.sqlite3.mark") if ledger.path else folder
-    file.parent.mkdir(exist_ok=True)
-    if ledger.path:
-        file.mkdir()
-    else:
-        file.touch()
-    with pytest.raises(LedgerError, match="cannot be written"):
+def test_a_state_file_that_cannot_be_written_stops_the_run_before_anything_is_sent(ledger, folder):
+    folder.touch()
+    with pytest.raises(LedgerError, match="cannot be used"):
         send(ledger, folder, call("a", phone(1)))
 
 
-def test_a_backup_that_holds_the_mark_beside_the_ledger_too_is_refused(sqlite_url, folder, tmp_path):
+def test_a_backup_of_the_whole_data_folder_is_refused(sqlite_url, folder, tmp_path):
     with closing(Ledger.open(sqlite_url)) as ledger:
         send(ledger, folder, call("a", phone(1)))
         data = ledger.path.parent
@@ -252,7 +314,7 @@ def test_a_backup_that_holds_the_mark_beside_the_ledger_too_is_refused(sqlite_ur
         RollbackGuard(ledger, folder).check()
 
 
-def test_a_machine_that_only_renewed_its_lease_knows_what_the_others_sent(ledger, tmp_path):
+def test_renewing_the_lease_stores_what_other_machines_sent(ledger, tmp_path):
     here, there = RollbackGuard(ledger, tmp_path / "here"), RollbackGuard(ledger, tmp_path / "there")
     here.check()
     there.check()
@@ -265,26 +327,26 @@ def test_a_machine_that_only_renewed_its_lease_knows_what_the_others_sent(ledger
         RollbackGuard(ledger, tmp_path / "there").check()
 
 
-def test_a_ledger_that_goes_back_in_time_during_a_run_is_noticed(ledger, folder):
-    mark = RollbackGuard(ledger, folder)
-    mark.advance(7)
-    mark.note(LedgerRevision(attempt=9, act=1))
-    mark.note(LedgerRevision(attempt=9, act=1))
+def test_a_ledger_that_is_rolled_back_during_a_run_is_noticed(ledger, folder):
+    guard = RollbackGuard(ledger, folder)
+    guard.advance(7)
+    guard.note(LedgerRevision(attempt=9, act=1))
+    guard.note(LedgerRevision(attempt=9, act=1))
     for notice in (
-        lambda: mark.note(LedgerRevision(attempt=8, act=1)),
-        lambda: mark.note(LedgerRevision(attempt=9, act=0)),
-        lambda: mark.advance(9),
+        lambda: guard.note(LedgerRevision(attempt=8, act=1)),
+        lambda: guard.note(LedgerRevision(attempt=9, act=0)),
+        lambda: guard.advance(9),
     ):
         with pytest.raises(LedgerError, match="forgotten what was committed"):
             notice()
-    mark.advance(10)
+    guard.advance(10)
 
 
-def test_a_run_that_sends_while_somebody_checks_is_no_reason_for_doubt(ledger, folder, monkeypatch):
+def test_a_check_passes_while_a_run_is_sending(ledger, folder, monkeypatch):
     run, _ = begin(ledger, *people(2))
     queue = CallQueue(ledger.engine, CAMPAIGN, run, intended=RollbackGuard(ledger, folder).advance)
     desk = RollbackGuard(ledger, folder)
-    identity = desk._identity  # noqa: SLF001 - it is asked for between the two that are compared
+    identity = desk._identity  # noqa: SLF001 - read between the two values that are compared
 
     def identity_while_it_sends():
         assert claim_all(queue, most=1)
@@ -294,7 +356,83 @@ def test_a_run_that_sends_while_somebody_checks_is_no_reason_for_doubt(ledger, f
     desk.check()
 
 
-def test_verifying_a_ledger_writes_no_mark(sqlite_ledger, folder):
+@pytest.fixture
+def other_ledger(tmp_path):
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'other.sqlite3'}")) as ledger:
+        yield ledger
+
+
+def test_a_plan_counts_as_applied_elsewhere_only_after_it_was_applied_there(ledger, other_ledger, folder):
+    here, there = RollbackGuard(ledger, folder), RollbackGuard(other_ledger, folder)
+    here.check()
+    there.check()
+    assert not there.applied_elsewhere("sha256:1")
+    here.note_plan("sha256:1")
+    here.note_plan("sha256:1")
+    assert there.applied_elsewhere("sha256:1")
+    assert not here.applied_elsewhere("sha256:1")
+    assert not there.applied_elsewhere("sha256:2")
+
+
+def test_of_two_ledgers_that_apply_a_plan_at_the_same_moment_one_is_refused(ledger, other_ledger, folder):
+    RollbackGuard(ledger, folder).note_plan("sha256:1")
+    with pytest.raises(LedgerError, match="another ledger at the same moment"):
+        RollbackGuard(other_ledger, folder).note_plan("sha256:1")
+
+
+def test_a_plan_stays_applied_after_the_ledger_is_trusted(ledger, other_ledger, folder):
+    guard = RollbackGuard(ledger, folder)
+    guard.check()
+    guard.note_plan("sha256:1")
+    RollbackGuard(ledger, folder).trust("ann@desk", NOW)
+    assert RollbackGuard(other_ledger, folder).applied_elsewhere("sha256:1")
+
+
+def test_where_the_state_file_cannot_be_written_no_plan_is_written_to_the_ledger(ledger, folder):
+    folder.touch()
+    guard = RollbackGuard(ledger, folder)
+    with pytest.raises(LedgerError, match="cannot be used"):
+        ledger.begin_run(
+            BINDING, plan(call("a", phone(1))), THIS, NOW, entered=lambda: guard.note_plan("sha256:1")
+        )
+    assert not ledger.knows(BINDING.campaign)
+
+
+def test_a_plan_that_is_refused_is_not_stored_as_applied(ledger):
+    stored = []
+    with pytest.raises(LedgerError):
+        ledger.begin_run(
+            BINDING, plan(call("a", phone(1)), stamp="old"), THIS, NOW, entered=lambda: stored.append(1)
+        )
+    assert not stored
+
+
+def test_verifying_a_ledger_writes_no_state_file(sqlite_ledger, folder):
     begin(sqlite_ledger, *people(2))
     RollbackGuard(sqlite_ledger, folder).verify()
     assert not folder.exists()
+
+
+def test_a_role_that_may_only_read_sees_whether_a_plan_was_applied_with_another_ledger(
+    postgres, postgres_ledger, other_ledger, folder
+):
+    owned = postgres_ledger.engine.url
+    role = f"reader_of_{owned.database}"
+    postgres.execute(f"CREATE ROLE {role} LOGIN IN ROLE pg_read_all_data")
+    url = make_url(owned).set(username=role).render_as_string(hide_password=False)
+    with closing(Ledger.open(url)) as read_only:
+        RollbackGuard(other_ledger, folder).note_plan("sha256:1")
+        assert _applied_elsewhere(read_only, folder, "sha256:1")
+
+        guard = RollbackGuard(postgres_ledger, folder)
+        guard.check()
+        begin(postgres_ledger, call("a", phone(1)))
+        guard.note_plan("sha256:2")
+        assert not _applied_elsewhere(read_only, folder, "sha256:2")
+
+
+def _applied_elsewhere(ledger, folder, plan_id):
+    """As `runner plan` checks it."""
+    guard = RollbackGuard(ledger, folder)
+    guard.verify()
+    return guard.applied_elsewhere(plan_id)
