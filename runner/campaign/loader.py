@@ -67,8 +67,11 @@ class LoadedCampaign:
     _document: Document
 
     def place(self, loc: Location) -> str:
-        """`campaign.yaml:12`, for the value under `loc` or the nearest part of the file to it."""
-        return f"{self.path}:{self._document.key_place(self._document.find(loc)[1]).line}"
+        """`campaign.yaml:12`, for the value under `loc` or the nearest part of the file that would hold it;
+        empty where only the whole file would.
+        """
+        _, found = self._document.find(loc)
+        return f"{self.path}:{self._document.key_place(found).line}" if found else ""
 
     def templates(self) -> Iterator[tuple[Location, Template]]:
         """Every template of the file, with its place."""

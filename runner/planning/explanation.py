@@ -19,7 +19,7 @@ from runner.planning.calendar import Interval
 from runner.planning.hints import Advice, Place, advice
 from runner.planning.placement import Placement
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
-from runner.planning.plan_view import MASKED, constant_metadata
+from runner.planning.plan_view import MASKED, constant_fields, constant_metadata, without_query
 from runner.planning.windows import Window
 from runner.planning.zones import Origin, UnknownTimezoneError, ZoneSet, zones_for
 
@@ -294,7 +294,7 @@ class _Explainer:
             name="leaves at",
             value=_moment(call.queue_at, call.timezones),
             because="at once" if at_once else f"{ahead // 60} min before the start",
-            place=self._place("pacing", "queue_ahead"),
+            place="" if at_once else self._place("pacing", "queue_ahead"),
         )
         retry = self._campaign.retry_policy
         if retry.max_attempts > 1:
@@ -328,10 +328,12 @@ class _Explainer:
 
     def _request(self, call: PlannedCall) -> Iterator[Step]:
         request = call.request
+        same_for_all = constant_fields(self._campaign)
         for field, suffix in (("caller_id", ";ani="), ("post_dial", ";postd=")):
             if suffix in request.phone_number:
                 value = request.phone_number.partition(suffix)[2].partition(";")[0]
-                yield Step(name=field, value=self._shown(value), place=self._place(field))
+                shown = value if field in same_for_all else self._shown(value)
+                yield Step(name=field, value=shown, place=self._place(field))
         constant = constant_metadata(self._campaign)
         for name, value in request.metadata.items():
             template = self._campaign.metadata[name]
@@ -342,9 +344,10 @@ class _Explainer:
                 place=self._place("metadata", name),
             )
         if request.result_url:
-            yield Step(
-                name="result_url", value=self._shown(request.result_url), place=self._place("result_url")
-            )
+            url = request.result_url
+            hidden = without_query(url) if "result_url" in same_for_all else MASKED
+            shown = url if self._given.show_contacts else hidden
+            yield Step(name="result_url", value=shown, place=self._place("result_url"))
 
     # --- words
 

@@ -7,6 +7,7 @@ decided here, once. Pure.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
 
 from runner.calls import CallRequest, Cause, Reason
 from runner.campaign.diagnostics import Diagnostic
@@ -25,6 +26,8 @@ from runner.planning.statistics import StatisticsBuilder
 MASKED = "•••"
 _COUNTED_APART = frozenset({Reason.ALREADY_QUEUED, Reason.NO_WINDOW, Reason.REFUSED})
 """Reasons with a count of their own in the summary."""
+_SUFFIXES = {"caller_id": "ani", "post_dial": "postd"}
+"""Where the dial string has these fields of the campaign file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,9 @@ class PlanView:
 
 def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contacts: bool) -> PlanView:
     """Masked unless `show_contacts`; then numbers, keys and metadata are exactly what will be sent."""
-    viewer = _Viewer(identity, constant_metadata(campaign), show_contacts=show_contacts)
+    viewer = _Viewer(
+        identity, constant_metadata(campaign), constant_fields(campaign), show_contacts=show_contacts
+    )
     return PlanView(
         plan_id=plan.plan_id,
         campaign=plan.campaign,
@@ -137,6 +142,26 @@ def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contac
         silenced=plan.silenced,
         statistics=plan.statistics,
     )
+
+
+def constant_fields(campaign: Campaign) -> frozenset[str]:
+    """Those of caller_id, post_dial and result_url that are the same for every contact."""
+    fields = {
+        "caller_id": campaign.caller_id,
+        "post_dial": campaign.post_dial,
+        "result_url": campaign.result_url,
+    }
+    return frozenset(
+        name for name, source in fields.items() if source and not compile_template(source).reads_row
+    )
+
+
+def without_query(url: str) -> str:
+    """The URL of a campaign file as a plan shows it: its query, or a password in it, may be a secret."""
+    parts = urlsplit(url)
+    place = f"{MASKED}@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
+    hidden = MASKED if parts.query else ""
+    return urlunsplit(parts._replace(netloc=place, query=hidden, fragment=""))
 
 
 def constant_metadata(campaign: Campaign) -> frozenset[str]:
@@ -161,9 +186,18 @@ def statistics_of(plan: PlanView) -> PlanStatistics:
 
 
 class _Viewer:
-    def __init__(self, identity: Identity, constant: frozenset[str], *, show_contacts: bool) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        constant: frozenset[str],
+        constant_fields: frozenset[str],
+        *,
+        show_contacts: bool,
+    ) -> None:
         self._identity = identity
         self._constant = constant
+        self._constant_suffixes = {suffix for field, suffix in _SUFFIXES.items() if field in constant_fields}
+        self._url_is_constant = "result_url" in constant_fields
         self._show = show_contacts
 
     def call(self, call: PlannedCall) -> CallView:
@@ -181,9 +215,9 @@ class _Viewer:
             max_attempts=request.max_attempts,
             reattempt_wait=request.reattempt_wait,
             attempts_that_fit=call.attempts_that_fit,
-            phone_number=request.phone_number if self._show else _masked_dial_string(phone, request),
+            phone_number=request.phone_number if self._show else self._dial_string(phone, request),
             metadata={name: self._metadata_value(name, value) for name, value in request.metadata.items()},
-            result_url=self._value(request.result_url),
+            result_url=self._result_url(request.result_url),
             change=difference.change,
             reason=difference.reason,
             changed=difference.fields,
@@ -220,16 +254,19 @@ class _Viewer:
     def _metadata_value(self, name: str, value: str) -> str:
         return value if name in self._constant else self._value(value)
 
+    def _result_url(self, url: str) -> str:
+        return without_query(url) if self._url_is_constant and not self._show else self._value(url)
+
+    def _dial_string(self, masked_phone: str, request: CallRequest) -> str:
+        """`tel:+1•••••••701;ani=6175550100;postd=•••`: what belongs to one contact stays hidden."""
+        _, *suffixes = request.phone_number.split(";")
+        pairs = [suffix.partition("=") for suffix in suffixes]
+        shown = [f"{name}={value if name in self._constant_suffixes else MASKED}" for name, _, value in pairs]
+        return ";".join([f"tel:{masked_phone}", *shown])
+
     def _value(self, value: str) -> str:
         """That a value is empty is worth seeing, and tells nothing of anybody."""
         return value if self._show or not value else MASKED
-
-
-def _masked_dial_string(masked_phone: str, request: CallRequest) -> str:
-    """`tel:+1•••••••701;ani=•••`: who is called and what is dialled after it stay hidden."""
-    _, *suffixes = request.phone_number.split(";")
-    hidden = [f"{suffix.split('=')[0]}={MASKED}" for suffix in suffixes]
-    return ";".join([f"tel:{masked_phone}", *hidden])
 
 
 def _summary(plan: Plan) -> Mapping[str, int]:

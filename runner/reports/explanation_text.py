@@ -82,7 +82,7 @@ def _clock(minutes: int) -> str:
 def _openings(explained: Explanation) -> list[Text]:
     if not explained.zones:
         return []
-    title = "May be dialled, in every zone at once and less close_margin"
+    title = "Opening hours that all its zones share, less close_margin"
     lines = [Text(), Text(title, style="bold")]
     for start, end in explained.callable_in[:_MOST_OPENINGS]:
         span = f"{local_time(start, explained.zones[:1])} to {local_time(end, explained.zones[:1])}"

@@ -306,3 +306,33 @@ def test_a_metadata_value_that_reads_no_row_is_shown_and_one_that_does_is_masked
     assert told["metadata[site]"][0] == "Boston"
     assert told["metadata[wave]"][0] == "3"
     assert told["metadata[name]"][0] == "•••"
+
+
+def test_constants_of_the_campaign_file_are_shown_but_not_the_query_of_its_result_url():
+    more = (
+        'caller_id: "+16175550100"\npost_dial: "1,2#"\n'
+        'result_url: "https://hooks.example.org/insight?token=canary"\n'
+    )
+    loaded = campaign(more=more)
+    view = plan_view(plan_of(loaded, people(1)), loaded.campaign, Identity(b"privacy"), show_contacts=False)
+    (shown,) = view.calls
+    assert shown.phone_number.endswith(";ani=6175550100;postd=1,2#")
+    assert shown.result_url == "https://hooks.example.org/insight?•••"
+    told = steps(explained("p1", people(1), loaded=loaded))
+    assert [told[name][0] for name in ("caller_id", "post_dial", "result_url")] == [
+        "6175550100",
+        "1,2#",
+        "https://hooks.example.org/insight?•••",
+    ]
+
+
+def test_a_caller_id_that_reads_the_row_is_masked():
+    loaded = campaign(more='caller_id: "{{ row.line }}"')
+    rows = [person("a", line="+16175550100")]
+    view = plan_view(plan_of(loaded, rows), loaded.campaign, Identity(b"privacy"), show_contacts=False)
+    assert view.calls[0].phone_number.endswith(";ani=•••")
+    assert steps(explained("a", rows, loaded=loaded))["caller_id"][0] == "•••"
+
+
+def test_a_value_that_the_file_does_not_declare_points_at_no_line_of_it():
+    assert places(explained("p1", people(1), loaded=campaign()))["leaves at"] == ""
