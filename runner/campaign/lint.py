@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from runner.campaign import window_lint
 from runner.campaign.diagnostics import Diagnostic, Severity
 from runner.campaign.did_you_mean import did_you_mean
-from runner.campaign.document import Document, Location, Scalar, in_rows, scalars
-from runner.campaign.model import Campaign, InlineSource, Source
+from runner.campaign.document import Document, Location, Scalar, scalars
+from runner.campaign.model import Campaign
+from runner.campaign.source_models import InlineRows, Source, SourceFields, SuppressionFields
 from runner.campaign.templates import Template, compile_condition, compile_template
 from runner.campaign.warning_codes import WarningCode
 
@@ -19,6 +20,8 @@ word.
 """
 
 WHERE = ("contacts", "where")
+_KEY_OF_CONTACTS = len(WHERE)
+_FIELDS_OF_EVERY_TYPE = SourceFields.model_fields.keys() | SuppressionFields.model_fields.keys()
 
 _IN_THE_CLEAR = re.compile(r"http://(?!(localhost|127\.0\.0\.1|\[::1\])([:/?#]|$))", re.IGNORECASE)
 """An address without TLS, other than on this machine, where a rehearsal may listen."""
@@ -67,7 +70,7 @@ def _same_for_every_row(document: Document, campaign: Campaign) -> Iterator[Diag
 
 def _one_row(sources: list[Source]) -> bool:
     return not sources or (
-        len(sources) == 1 and isinstance(sources[0], InlineSource) and len(sources[0].rows) == 1
+        len(sources) == 1 and isinstance(sources[0], InlineRows) and len(sources[0].rows) == 1
     )
 
 
@@ -121,7 +124,7 @@ def _insecure_result_url(document: Document, campaign: Campaign) -> Iterator[Dia
 def _is_template(location: Location, scalar: Scalar) -> bool:
     """Whether the text is rendered for each row: not a description, a path, a constant or a row's content."""
     if location[0] == "contacts":
-        return (
-            isinstance(scalar.value, str) and not in_rows(location) and location[-1] not in {"type", "path"}
-        )
+        # What a source says about its type, such as `path` or `rows`, is never filled in.
+        is_of_type = len(location) > _KEY_OF_CONTACTS and location[3] not in _FIELDS_OF_EVERY_TYPE
+        return isinstance(scalar.value, str) and not is_of_type
     return location[0] in {"caller_id", "post_dial", "metadata", "result_url"}

@@ -7,12 +7,10 @@ A value that breaks a rule raises `PydanticCustomError` with a stable code; `run
 each into a diagnostic at the line and column where the value stands.
 """
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -24,18 +22,17 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours
+from runner.campaign.declared import Declared, not_supported
 from runner.campaign.literal_text import is_meant_as_template
+from runner.campaign.source_models import Source, Suppression
 from runner.campaign.values import (
-    Cell,
     Condition,
     Constant,
     Country,
-    CsvPath,
     DaySpec,
     Duration,
     HoursSpec,
     Identifier,
-    JsonlPath,
     KeysTemplate,
     LocalDate,
     MetadataName,
@@ -45,7 +42,6 @@ from runner.campaign.values import (
     UrlTemplate,
     ZoneTemplate,
     known_zone,
-    refuse_same_for_every_row,
 )
 from runner.campaign.warning_filter import Silence
 
@@ -55,22 +51,6 @@ MAX_REATTEMPT_WAIT = 24 * 3600
 
 SHORTEST_SLOT = 300
 """Seconds that must lie between `start_timestamp` and `end_timestamp`."""
-
-_TYPES = "csv (a table), jsonl (a JSON object on each line) or inline (rows in this file)."
-
-_NOT_YET_SOURCES = ("xlsx", "parquet", "sql", "http")
-
-
-def _not_supported(what: str) -> PydanticCustomError:
-    return PydanticCustomError("not_supported", "{what} is not supported yet", {"what": what})
-
-
-class Declared(BaseModel):
-    """What all parts of the file share: no unknown keys, no silent conversion, no change after loading."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", strict=True, frozen=True, populate_by_name=True
-    )
 
 
 class Survey(Declared):
@@ -82,150 +62,6 @@ class Survey(Declared):
     instance_id: Identifier = Field(
         description="The instance (deployment) number, in quotes.", examples=["3"]
     )
-
-
-class _Source(Declared):
-    phone: Template | None = Field(
-        None, description="Overrides contacts.phone for this source.", examples=["{{ row.mobile }}"]
-    )
-    key: Template | None = Field(
-        None, description="Overrides contacts.key for this source.", examples=["{{ row.visit_id }}"]
-    )
-    timezone: ZoneTemplate | None = Field(
-        None, description="Overrides contacts.timezone for this source.", examples=["America/Denver"]
-    )
-    allow_empty: bool = Field(
-        default=False,
-        description="A source without rows is fine; otherwise `apply` refuses it.",
-        examples=[True],
-    )
-
-
-class CsvSource(_Source):
-    """A CSV file with a header row. The delimiter is sniffed; UTF-8 is expected."""
-
-    type: Literal["csv"] = Field(description=_TYPES, examples=["csv"])
-    path: CsvPath = Field(
-        min_length=1, description="Relative to the campaign file.", examples=["contacts/visits.csv"]
-    )
-
-
-class JsonlSource(_Source):
-    """A file with one JSON object on each line."""
-
-    type: Literal["jsonl"] = Field(description=_TYPES)
-    path: JsonlPath = Field(
-        min_length=1, description="Relative to the campaign file.", examples=["contacts/visits.jsonl"]
-    )
-
-
-class InlineSource(_Source):
-    """Rows written in the campaign file itself. For tests and examples: people's data is not for git."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"properties": {"rows": {"minItems": 1}}},
-                {"properties": {"allow_empty": {"const": True}}, "required": ["allow_empty"]},
-            ]
-        }
-    )
-
-    type: Literal["inline"] = Field(description=_TYPES)
-    rows: list[dict[str, Cell]] = Field(
-        description="Mappings of column to value.", examples=[[{"id": "A1", "phone": "+16175550101"}]]
-    )
-
-    @model_validator(mode="after")
-    def _has_rows(self) -> Self:
-        if not self.rows and not self.allow_empty:
-            raise PydanticCustomError(
-                "empty_source",
-                "this source has no rows",
-                {"loc": ("rows",), "hint": "write its rows, or `allow_empty: true` if it may be empty"},
-            )
-        return self
-
-
-def _supported_source(value: object) -> object:
-    if isinstance(value, Mapping) and value.get("type") in _NOT_YET_SOURCES:
-        raise _not_supported(f"a source of type {value['type']}")
-    return value
-
-
-Source = Annotated[
-    Annotated[CsvSource | JsonlSource | InlineSource, Field(discriminator="type")],
-    BeforeValidator(_supported_source),
-]
-
-
-class _Suppression(Declared):
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["phone"]}, {"required": ["key"]}]}
-    )
-
-    phone: Template | None = Field(
-        None, description="A number never to call, from each row of the list.", examples=["{{ row.phone }}"]
-    )
-    key: Template | None = Field(
-        None,
-        description="A contact key never to call, from each row of the list.",
-        examples=["{{ row.visit_id }}"],
-    )
-    allow_invalid: bool = Field(
-        default=False,
-        description="Rows that give neither a number nor a key are skipped, not an error.",
-        examples=[True],
-    )
-    allow_empty: bool = Field(
-        default=False, description="A list without rows is not an error.", examples=[True]
-    )
-
-    @field_validator("phone", "key")
-    @classmethod
-    def _depends_on_the_row(cls, template: str | None, info: ValidationInfo) -> str | None:
-        if template is not None:
-            refuse_same_for_every_row(template, str(info.field_name))
-        return template
-
-    @model_validator(mode="after")
-    def _gives_something(self) -> Self:
-        if self.phone is None and self.key is None:
-            raise PydanticCustomError(
-                "missing_key", "a suppression list needs `phone`, `key` or both, to say whom it excludes"
-            )
-        return self
-
-
-class CsvSuppression(_Suppression):
-    """A CSV file of people never to call."""
-
-    type: Literal["csv"] = Field(description=_TYPES, examples=["csv"])
-    path: CsvPath = Field(
-        min_length=1, description="Relative to the campaign file.", examples=["do-not-call.csv"]
-    )
-
-
-class JsonlSuppression(_Suppression):
-    """A JSON-lines file of people never to call."""
-
-    type: Literal["jsonl"] = Field(description=_TYPES)
-    path: JsonlPath = Field(min_length=1, description="Relative to the campaign file.")
-
-
-class InlineSuppression(_Suppression):
-    """People never to call, written in the campaign file itself."""
-
-    type: Literal["inline"] = Field(description=_TYPES)
-    rows: list[dict[str, Cell]] = Field(
-        description="Mappings of column to value.", examples=[[{"phone": "+16175550199"}]]
-    )
-
-
-Suppression = Annotated[
-    Annotated[CsvSuppression | JsonlSuppression | InlineSuppression, Field(discriminator="type")],
-    BeforeValidator(_supported_source),
-]
 
 
 class Contacts(Declared):
@@ -380,7 +216,7 @@ class CallingWindows(Declared):
     @classmethod
     def _no_rules_yet(cls, value: list[str]) -> list[str]:
         if value:
-            raise _not_supported("`rules`")
+            raise not_supported("`rules`")
         return value
 
     @model_validator(mode="after")
@@ -469,14 +305,14 @@ class RetryPolicy(Declared):
     @classmethod
     def _one_round(cls, value: int) -> int:
         if value > 1:
-            raise _not_supported("more than one round")
+            raise not_supported("more than one round")
         return value
 
     @field_validator("round_gap")
     @classmethod
     def _no_gap_yet(cls, value: int | None) -> int | None:
         if value is not None:
-            raise _not_supported("`round_gap`")
+            raise not_supported("`round_gap`")
         return value
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from runner.calls import Reason
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.loader import LoadedCampaign
+from runner.campaign.source_models import AnySource
 from runner.campaign.warning_codes import WarningCode
 from runner.commands.terminal_progress import TERMINAL_PROGRESS
-from runner.contacts.sources import AnySource, SourceReader
+from runner.contacts.sources.reader import SourceReader
 from runner.errors import SourceError
 from runner.ledger.ledger import Ledger
 from runner.planning.plan import Plan
@@ -33,7 +34,7 @@ def check_contacts(loaded: LoadedCampaign, known: Collection[Diagnostic]) -> Ite
     ):
         broken = list(
             _broken_sources(
-                loaded, SourceReader(source_folder(loaded, settings, ledger), [], loaded.columns_used())
+                loaded, SourceReader(source_folder(loaded, settings, ledger), loaded.columns_used())
             )
         )
         if broken:

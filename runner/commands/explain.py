@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.model import Source
+from runner.campaign.source_models import Source
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.phone import PhoneError, parse_phone
-from runner.contacts.sources import SourceReader
+from runner.contacts.sources.reader import SourceReader
 from runner.errors import RunnerError
 from runner.planning.explanation import ExplainInput, Subject, explain
 from runner.planning.plan import PlannedCall
@@ -46,7 +46,7 @@ def print_explanations(
         when = local_time(each.start_timestamp, each.timezones)
         console.print(f"withdrawn: {each.reason}. The call was planned for {when}.", soft_wrap=True)
     for entry in found[:_MOST_ROWS]:
-        source, row = _row(entry, loaded, SourceReader(prepared.folder, [], loaded.columns_used()))
+        source, row = _row(entry, loaded, prepared.reader)
         subject = Subject(source=source, row=row, entry=entry, known=prepared.working_set.earlier(entry.key))
         print_explanation(console, explain(subject, preflight_warnings))
         console.print()
@@ -74,7 +74,7 @@ def _entries(
 
 def _row(entry: PlannedCall | Exclusion, loaded: LoadedCampaign, reader: SourceReader) -> tuple[Source, Row]:
     for source in loaded.campaign.contacts.sources:
-        if getattr(source, "path", "inline") == entry.source:
+        if reader.source(source).name == entry.source:
             for row in reader.rows(source):
                 if row.line == entry.line:
                     return source, row

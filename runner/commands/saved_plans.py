@@ -1,6 +1,5 @@
 """Saved plans as files: written for a review, read again and held against what would be planned now."""
 
-import hashlib
 import hmac
 import os
 import sys
@@ -10,7 +9,6 @@ from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign
 from runner.contacts.identity import Identity
-from runner.contacts.sources import source_paths
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
@@ -131,7 +129,7 @@ def pinned(loaded: LoadedCampaign, prepared: PreparedPlan) -> SavedPlan:
         prepared.identity,
         prepared.working_set.remembered(),
         campaign_file=Path(os.path.relpath(loaded.path)).as_posix(),
-        files={path: _digest(prepared.folder.find(path)) for path in source_paths(loaded.campaign)},
+        files=prepared.reader.digests(loaded.campaign),
         ledger_knew=not prepared.is_first,
         limit=prepared.limit,
     )
@@ -208,8 +206,3 @@ def _explained(found: Comparison) -> list[str]:
 
 def _listed(lines: tuple[str, ...]) -> list[str]:
     return [f"  - {line}" for line in lines]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,7 +12,7 @@ from runner.commands.desk import warn_of_lost_ledger
 from runner.commands.terminal_progress import TERMINAL_PROGRESS
 from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
-from runner.contacts.sources import SourceReader
+from runner.contacts.sources.reader import SourceReader
 from runner.errors import ExitStatus, RunnerError
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
@@ -89,5 +89,5 @@ def _status(
 def _suppressed(file: Path, settings: Settings, ledger: Ledger) -> Match:
     """Whom the lists of this campaign file name now. Raises RunnerError where they cannot be read."""
     loaded = load(file)
-    reader = SourceReader(source_folder(loaded, settings, ledger), notices=[])
+    reader = SourceReader(source_folder(loaded, settings, ledger))
     return read_lists(loaded, reader, TERMINAL_PROGRESS).match

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runner.calls import Reason
-from runner.campaign.model import Campaign, Source
+from runner.campaign.model import Campaign
+from runner.campaign.source_models import Source
 from runner.campaign.template_language import Constants
 from runner.campaign.templates import Template, TemplateRenderError, compile_condition, compile_template
 from runner.campaign.truth import truth

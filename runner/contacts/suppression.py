@@ -2,33 +2,25 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
-from runner.campaign.model import Campaign, CsvSuppression, InlineSuppression, Suppression
+from runner.campaign.model import Campaign
+from runner.campaign.source_models import Suppression
 from runner.campaign.templates import Template, TemplateRenderError, compile_template
 from runner.contacts.contact import Row
 from runner.contacts.folded_key import folded_key, is_rounded
 from runner.contacts.phone import PhoneError, parse_main_number
 from runner.contacts.shared_numbers import numbers_of_listed_keys
-from runner.contacts.sources import SourceReader
-from runner.contacts.text_file import SHOWN_LINES, BadLines
-from runner.errors import SourceContentError, SourceError
+from runner.contacts.sources.reader import SourceReader
+from runner.contacts.sources.source import Version
+from runner.contacts.sources.text_file import SHOWN_LINES, BadLines
+from runner.errors import SourceContentError
 
 _Watch = Callable[[Iterator[Row]], Iterator[Row]]
 
 
-class _Fingerprint(NamedTuple):
-    """Changes when somebody writes to the file or puts another in its place."""
-
-    inode: int
-    size: int
-    changed_ns: int
-    status_changed_ns: int
-
-
-class ListFile(NamedTuple):
-    """A list that is a file. `position` counts in `contacts.suppress` from 0."""
+class ExternalList(NamedTuple):
+    """A list outside of the campaign file. `position` counts in `contacts.suppress` from 0."""
 
     position: int
     name: str
@@ -36,7 +28,7 @@ class ListFile(NamedTuple):
     entries: int
     """Numbers and keys that it names."""
     changed_at: float
-    """When the file was last written to; UTC Unix seconds."""
+    """When its content last changed; UTC Unix seconds."""
 
 
 class PassedOver(NamedTuple):
@@ -127,7 +119,7 @@ class SuppressionLists:
         self._every_key_is_a_number, self._some_are = all(keyless), any(keyless)
         self.names_keys = any(declared.key is not None for declared in self._declared)
         self._reader = reader
-        self._fingerprints = self._look()
+        self._versions = self._current_versions()
         self._people = self._read_all(watch)
 
     def match(self, key: str, phone: str) -> str | None:
@@ -140,7 +132,7 @@ class SuppressionLists:
             if line is None and folded:
                 line = people.keys.get(folded)
             if line is not None:
-                return f"on {_name(declared)}:{line}"
+                return f"on {self._name(declared)}:{line}"
         return None
 
     def passed_over(self) -> Iterator[PassedOver]:
@@ -148,32 +140,32 @@ class SuppressionLists:
         for position, (declared, people) in enumerate(zip(self._declared, self._people, strict=True)):
             if people.faults.count:
                 first = people.faults.first[0]
-                yield PassedOver(position, _name(declared), people.faults.count, first.line, first.message)
-
-    def files(self) -> Iterator[ListFile]:
-        """What is known of each list that is a file, as it was read last."""
-        for position, (declared, people) in enumerate(zip(self._declared, self._people, strict=True)):
-            if not isinstance(declared, InlineSuppression):
-                changed = self._fingerprints[declared.path].changed_ns
-                yield ListFile(
-                    position, declared.path, len(people.phones) + len(people.keys), changed / 10**9
+                yield PassedOver(
+                    position, self._name(declared), people.faults.count, first.line, first.message
                 )
 
+    def external(self) -> Iterator[ExternalList]:
+        """What is known of each list outside of the campaign file, as it was last read."""
+        for position, (declared, people) in enumerate(zip(self._declared, self._people, strict=True)):
+            version = self._versions[position]
+            if version is not None:
+                entries = len(people.phones) + len(people.keys)
+                yield ExternalList(position, self._name(declared), entries, version.changed_at)
+
     def refresh(self) -> bool:
-        """Reads the file lists again if one changed, and tells whether. Raises as construction does."""
-        fingerprints = self._look()
-        if fingerprints == self._fingerprints:
+        """Reads the lists again if one changed, and returns whether. Raises as construction does."""
+        versions = self._current_versions()
+        if versions == self._versions:
             return False
         self._people = self._read_all()
-        self._fingerprints = fingerprints
+        self._versions = versions
         return True
 
-    def _look(self) -> Mapping[str, _Fingerprint]:
-        return {
-            declared.path: _fingerprint(self._reader.folder.find(declared.path), declared.path)
-            for declared in self._declared
-            if not isinstance(declared, InlineSuppression)
-        }
+    def _current_versions(self) -> list[Version | None]:
+        return [self._reader.source(declared).version() for declared in self._declared]
+
+    def _name(self, declared: Suppression) -> str:
+        return self._reader.source(declared).name
 
     def _read_all(self, watch: _Watch = iter) -> list[_ListedKeys]:
         return [
@@ -182,24 +174,25 @@ class SuppressionLists:
         ]
 
     def _read(self, declared: Suppression, position: int, rows_of_list: Iterator[Row]) -> _ListedKeys:
-        people = _ListedKeys()
+        people, name = _ListedKeys(), self._name(declared)
+        has_header = self._reader.source(declared).has_header
         phone, key = _compile(declared.phone), _compile(declared.key)
         rows = 0
         for row in rows_of_list:
             rows += 1
-            if rows == 1 and isinstance(declared, CsvSuppression):
+            if rows == 1 and has_header:
                 _refuse_missing_header(row, (phone, key))
             fault = self._enter(people, row, phone, key)
             if fault is not None:
                 people.faults.add(fault)
         if rows == 0 and not declared.allow_empty:
             raise SourceContentError(
-                f"{_name(declared)}: the suppression list is empty",
+                f"{name}: the suppression list is empty",
                 hint="is it the right file? Say `allow_empty: true` if it may be",
             )
-        _refuse_templates_that_always_fail(declared, position, people.faults, rows)
+        _refuse_templates_that_always_fail(name, position, people.faults, rows)
         if not declared.allow_invalid:
-            _refuse_faults(declared, people.faults, rows)
+            _refuse_faults(name, people.faults, rows)
         return people
 
     def _enter(
@@ -305,19 +298,17 @@ def _form(text: str) -> str:
     return "".join("9" if each.isdigit() else "a" if each.isalpha() else each for each in text)
 
 
-def _refuse_templates_that_always_fail(
-    declared: Suppression, position: int, faults: _Faults, rows: int
-) -> None:
+def _refuse_templates_that_always_fail(name: str, position: int, faults: _Faults, rows: int) -> None:
     first = faults.first_of_template
     if first is not None and faults.of_templates == rows:
         raise ListTemplateError(
-            f"no row of {_name(declared)} gets through this template: {first.message}",
+            f"no row of {name} gets through this template: {first.message}",
             location=("contacts", "suppress", position, first.field),
         )
 
 
-def _refuse_faults(declared: Suppression, faults: _Faults, rows: int) -> None:
-    bad = BadLines(_name(declared))
+def _refuse_faults(name: str, faults: _Faults, rows: int) -> None:
+    bad = BadLines(name)
     for fault in faults.first:
         bad.add(fault.line, fault.message)
     bad.leave_out(faults.count - len(faults.first))
@@ -330,15 +321,3 @@ def _refuse_faults(declared: Suppression, faults: _Faults, rows: int) -> None:
 
 def _compile(source: str | None) -> Template | None:
     return None if source is None else compile_template(source)
-
-
-def _name(declared: Suppression) -> str:
-    return "contacts.suppress" if isinstance(declared, InlineSuppression) else declared.path
-
-
-def _fingerprint(path: Path, name: str) -> _Fingerprint:
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise SourceError(f"{name}: it cannot be read ({error.strerror})") from None
-    return _Fingerprint(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 from runner.calls import Cause
 from runner.campaign.document import Location
-from runner.campaign.model import Campaign, Source
+from runner.campaign.model import Campaign
+from runner.campaign.source_models import Source
 from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
 from runner.campaign.timezones import zone
 from runner.campaign.truth import truth

@@ -7,7 +7,8 @@ in any order; what they come to is put together by the planner.
 from collections.abc import Iterable, Iterator
 
 from runner.calls import Reason
-from runner.campaign.model import Campaign, Source
+from runner.campaign.model import Campaign
+from runner.campaign.source_models import Source
 from runner.contacts.contact import Contact, Exclusion, Row
 from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity

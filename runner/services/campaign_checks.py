@@ -6,10 +6,11 @@ from pathlib import Path
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.document import Location
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.model import InlineSource, InlineSuppression
+from runner.campaign.source_models import AnySource
 from runner.campaign.warning_codes import WarningCode
 from runner.campaign.window_lint import WEEKLY
-from runner.contacts.source_folder import SourceFolder
+from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.reader import SourceReader
 from runner.errors import MissingSourceError, SourceError
 from runner.planning.public_holidays import UnknownPlaceError, public_holidays
 from runner.planning.unused_windows import ALL_CLOSED, ALL_CLOSED_HINT, closed_windows
@@ -46,16 +47,15 @@ def source_places(loaded: LoadedCampaign, data_roots: DataRoots) -> Iterator[Dia
     contacts = loaded.campaign.contacts
     for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
         for position, source in enumerate(declared):
-            if not isinstance(source, InlineSource | InlineSuppression):
-                place = ("contacts", field, position, "path")
-                yield from _source_place(loaded, source.path, place, data_roots)
+            place = ("contacts", field, position, "path")
+            yield from _source_place(loaded, source, place, data_roots)
 
 
 def _source_place(
-    loaded: LoadedCampaign, path: str, place: Location, data_roots: DataRoots
+    loaded: LoadedCampaign, source: AnySource, place: Location, data_roots: DataRoots
 ) -> Iterator[Diagnostic]:
     try:
-        _find(loaded, path, data_roots)
+        _find(loaded, source, data_roots)
     except MissingSourceError as error:
         code = WarningCode.MISSING_SOURCE
         yield loaded.diagnostic(Severity.WARNING, code, error.message, place, error.hint)
@@ -63,11 +63,12 @@ def _source_place(
         yield loaded.diagnostic(Severity.ERROR, "bad_source", error.message, place, error.hint)
 
 
-def _find(loaded: LoadedCampaign, path: str, data_roots: DataRoots) -> None:
+def _find(loaded: LoadedCampaign, source: AnySource, data_roots: DataRoots) -> None:
     """Raises SourceError."""
     try:
-        SourceFolder(loaded.path).find(path)
+        SourceReader(SourceFolder(loaded.path)).source(source).version()
     except MissingSourceError:
         raise
     except SourceError:
-        SourceFolder(loaded.path, data_roots=tuple(data_roots())).find(path)
+        folder = SourceFolder(loaded.path, data_roots=tuple(data_roots()))
+        SourceReader(folder).source(source).version()

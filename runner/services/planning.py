@@ -7,12 +7,13 @@ from importlib.metadata import version
 
 from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.model import Campaign, Source
+from runner.campaign.model import Campaign
+from runner.campaign.source_models import Source
 from runner.contacts import phone
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
-from runner.contacts.source_folder import SourceFolder
-from runner.contacts.sources import SourceReader
+from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import ListTemplateError, Suppressed, SuppressionLists
 from runner.ledger.ledger import Ledger
 from runner.planning import public_holidays
@@ -25,7 +26,6 @@ from runner.services import preflight_warnings
 from runner.services.campaign_checks import check_holidays
 from runner.services.progress import NO_PROGRESS, Progress
 from runner.services.screened_rows import screened_rows
-from runner.services.source_lines import lines_of
 from runner.settings import Settings
 from runner.working_file import WorkingFile
 
@@ -43,7 +43,7 @@ class PreparedPlan:
     """The bound of `--limit`. With one, apply sends the calls of this plan alone."""
     campaign: Campaign
     working_set: WorkingFile
-    folder: SourceFolder
+    reader: SourceReader
 
     def view(self, *, show_contacts: bool) -> PlanView:
         """The plan as people may see it."""
@@ -66,8 +66,7 @@ def prepare_plan(
     campaign = loaded.campaign
     check_holidays(loaded)
     ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
-    folder = source_folder(loaded, settings, ledger)
-    reader = SourceReader(folder, [], loaded.columns_used())
+    reader = SourceReader(source_folder(loaded, settings, ledger), loaded.columns_used())
     suppression = read_lists(loaded, reader, progress)
     key = privacy_key(settings, ledger)
     identity = Identity(key)
@@ -106,7 +105,7 @@ def prepare_plan(
         limit=limit,
         campaign=campaign,
         working_set=working_set,
-        folder=folder,
+        reader=reader,
     )
 
 
@@ -126,7 +125,7 @@ def read_lists(
     lists = loaded.campaign.contacts.suppress
     with (
         _at_their_template(loaded),
-        progress.rows("reading suppression lists", lambda: lines_of(lists, reader.folder)) as watch,
+        progress.rows("reading suppression lists", lambda: reader.size_hints(lists)) as watch,
     ):
         return SuppressionLists(loaded.campaign, reader, watch)
 
@@ -147,7 +146,7 @@ def data_versions() -> DataVersions:
 
 def _rows(sources: list[Source], reader: SourceReader, progress: Progress) -> Iterator[tuple[Source, Row]]:
     # The bar ends with the rows: the steps after it have bars of their own.
-    with progress.rows("reading contacts", lambda: lines_of(sources, reader.folder)) as watch:
+    with progress.rows("reading contacts", lambda: reader.size_hints(sources)) as watch:
         for source in sources:
             for row in watch(reader.rows(source)):
                 yield source, row

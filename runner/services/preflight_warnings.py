@@ -8,9 +8,10 @@ from runner.campaign.did_you_mean import did_you_mean
 from runner.campaign.document import Location
 from runner.campaign.literal_text import right_form
 from runner.campaign.loader import LoadedCampaign
+from runner.campaign.source_models import AnySource
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.identity import Identity
-from runner.contacts.sources import AnySource, SourceReader
+from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import SuppressionLists
 from runner.insight.address import origin
 from runner.ledger.ledger import Ledger
@@ -97,23 +98,18 @@ def of_rows(
 def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
     """What was odd about the files, at the place where the campaign file names them."""
     contacts = loaded.campaign.contacts
-    places: dict[str, Location] = {}
     for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
-        for index, source in enumerate(declared):
-            if hasattr(source, "path"):
-                places.setdefault(source.path, ("contacts", field, index, "path"))
-    # That a list names nobody is worth a warning of its own.
-    must_have_rows = {
-        source.path for source in contacts.sources if hasattr(source, "path") and not source.allow_empty
-    }
-    for notice in reader.notices:
-        place = places[notice.source]
-        if notice.code is not WarningCode.EMPTY_SOURCE or notice.source in must_have_rows:
-            yield _warning(loaded, notice.code, notice.message, place, notice.hint)
+        for position, source in enumerate(declared):
+            # That a list names nobody has a warning of its own.
+            must_have_rows = field == "sources" and not source.allow_empty
+            for notice in reader.source(source).notices:
+                if notice.code is not WarningCode.EMPTY_SOURCE or must_have_rows:
+                    place = ("contacts", field, position, "path")
+                    yield _warning(loaded, notice.code, notice.message, place, notice.hint)
 
 
 def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) -> Iterator[Diagnostic]:
-    for found in suppression.files():
+    for found in suppression.external():
         place = ("contacts", "suppress", found.position, "path")
         if found.entries == 0:
             yield _warning(

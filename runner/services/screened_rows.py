@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain, cycle, islice
 
-from runner.campaign.model import Campaign, Source
+from runner.campaign.model import Campaign
+from runner.campaign.source_models import Source
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.identity import Identity
 from runner.planning.candidate import Candidate

@@ -2,8 +2,8 @@ import tracemalloc
 
 import pytest
 
-from runner.contacts.jsonl_rows import jsonl_rows
 from runner.contacts.phone import PhoneError, parse_phone
+from runner.contacts.sources.jsonl import jsonl_rows
 from runner.errors import SourceContentError
 
 

@@ -4,8 +4,8 @@ import os
 import pytest
 
 from runner.campaign.model import Campaign
-from runner.contacts.source_folder import SourceFolder
-from runner.contacts.sources import SourceReader
+from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import ListTemplateError, PassedOver, Suppressed, SuppressionLists
 from runner.errors import SourceContentError, SourceError
 
@@ -32,7 +32,7 @@ def lists(tmp_path):
                 "calling_windows": {"weekly": {"daily": "09:00-17:00"}},
             }
         )
-        return SuppressionLists(campaign, SourceReader(SourceFolder(tmp_path / "campaign.yaml"), []))
+        return SuppressionLists(campaign, SourceReader(SourceFolder(tmp_path / "campaign.yaml")))
 
     return lists
 

@@ -9,8 +9,8 @@ from small_campaign import plan_of
 from runner.calls import Reason
 from runner.campaign.loader import parse_campaign
 from runner.contacts.phone import is_toll_free, zones_of
-from runner.contacts.source_folder import SourceFolder
-from runner.contacts.sources import SourceReader
+from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.reader import SourceReader
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -29,12 +29,11 @@ calling_windows: {weekly: {daily: "00:00-24:00"}}
 
 @pytest.fixture(scope="module")
 def plan():
-    notices = []
-    reader = SourceReader(SourceFolder(DATA / "campaign.yaml"), notices)
+    reader = SourceReader(SourceFolder(DATA / "campaign.yaml"))
     loaded = parse_campaign(CAMPAIGN, "campaign.yaml")
     (source,) = loaded.campaign.contacts.sources
     found = plan_of(loaded, [row.values for row in reader.rows(source)])
-    assert notices == []
+    assert reader.source(source).notices == []
     return found
 
 

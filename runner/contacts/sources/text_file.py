@@ -4,11 +4,11 @@ import codecs
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from runner.campaign.warning_codes import WarningCode
+from runner.contacts.sources.source import Notice
 from runner.errors import SourceContentError, SourceError
 
 _CHUNK = 1 << 20
@@ -16,17 +16,6 @@ _NO_UTF8 = re.compile("[\udc80-\udcff]")
 SHOWN_LINES = 10
 MOST_CHARACTERS = 1 << 20
 """Of one record."""
-EMPTY_HINT = "was it exported to the end? If it may be empty, say `allow_empty: true` there"
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something odd about a source that does not stop it from being read. `code` is stable."""
-
-    source: str
-    code: WarningCode
-    message: str
-    hint: str
 
 
 class TooLongError(ValueError):
@@ -71,7 +60,6 @@ def open_text(path: Path, name: str, notices: list[Notice]) -> Iterator[Lines]:
         if encoding == "cp1252":
             notices.append(
                 Notice(
-                    name,
                     WarningCode.LATIN1,
                     f"{name} is not UTF-8; it was read as Latin-1 (Windows-1252)",
                     "check names with accents in the plan, or export it again as UTF-8",

@@ -8,16 +8,10 @@ from pathlib import Path
 from runner.campaign.template_language import Columns
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
-from runner.contacts.csv_header import Header, positions, read_header, separator_of
-from runner.contacts.text_file import (
-    EMPTY_HINT,
-    MOST_CHARACTERS,
-    BadLines,
-    Lines,
-    Notice,
-    TooLongError,
-    open_text,
-)
+from runner.contacts.sources.csv_header import Header, positions, read_header, separator_of
+from runner.contacts.sources.file import SourceFile
+from runner.contacts.sources.source import EMPTY_HINT, Notice
+from runner.contacts.sources.text_file import MOST_CHARACTERS, BadLines, Lines, TooLongError, open_text
 from runner.errors import EmptySourceError, SourceContentError
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -26,6 +20,15 @@ _RAGGED_HINT = (
     "a delimiter inside a value needs quotes around the value; "
     "a row whose columns shifted would call the wrong number, so nothing was planned"
 )
+
+
+class CsvSource(SourceFile):
+    """A table with a header."""
+
+    has_header = True
+
+    def rows(self) -> Iterator[Row]:
+        return csv_rows(self.path(), self.name, self.notices, self._used)
 
 
 def csv_rows(
@@ -43,9 +46,7 @@ def csv_rows(
         for line, fields in _records(file, name):
             if body is None:
                 header = read_header(fields, f"{name}:{line}", used)
-                notices += [
-                    _repeated(header, each, f"{name}:{line}", name) for each in sorted(header.repeated)
-                ]
+                notices += [_repeated(header, each, f"{name}:{line}") for each in sorted(header.repeated)]
                 body = _Body(header, name)
                 continue
             values = body.values(line, fields)
@@ -59,9 +60,7 @@ def csv_rows(
             )
         body.raise_if_ragged()
         if not body.has_rows:
-            notices.append(
-                Notice(name, WarningCode.EMPTY_SOURCE, f"{name} has a header and no rows", EMPTY_HINT)
-            )
+            notices.append(Notice(WarningCode.EMPTY_SOURCE, f"{name} has a header and no rows", EMPTY_HINT))
 
 
 class _Body:
@@ -120,9 +119,8 @@ class _Body:
         return f"it has {_fields(width)}, the header has {self._named}"
 
 
-def _repeated(header: Header, repeated: str, place: str, name: str) -> Notice:
+def _repeated(header: Header, repeated: str, place: str) -> Notice:
     return Notice(
-        name,
         WarningCode.DUPLICATE_COLUMN,
         f"{place}: columns {positions(header.names, repeated)} have the same name and are not read",
         "give each a name of its own",

@@ -9,12 +9,23 @@ from typing import NoReturn
 from runner.campaign.characters import column_name
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
-from runner.contacts.csv_header import MOST_COLUMNS
-from runner.contacts.text_file import EMPTY_HINT, BadLines, Notice, TooLongError, open_text
+from runner.contacts.sources.csv_header import MOST_COLUMNS
+from runner.contacts.sources.file import SourceFile
+from runner.contacts.sources.source import EMPTY_HINT, Notice
+from runner.contacts.sources.text_file import BadLines, TooLongError, open_text
 
 _MOST_NESTED = 50
 """Objects and lists inside each other: deeper ones would exhaust the stack of whatever copies a row."""
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class JsonlSource(SourceFile):
+    """JSON objects, each with columns of its own."""
+
+    has_header = False
+
+    def rows(self) -> Iterator[Row]:
+        return jsonl_rows(self.path(), self.name, self.notices)
 
 
 def jsonl_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
@@ -40,7 +51,7 @@ def jsonl_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
             bad.add(line + 1, "it is longer than a million characters")
     bad.raise_if_any("each line must be one JSON object; nothing was planned")
     if count == 0:
-        notices.append(Notice(name, WarningCode.EMPTY_SOURCE, f"{name} has no rows", EMPTY_HINT))
+        notices.append(Notice(WarningCode.EMPTY_SOURCE, f"{name} has no rows", EMPTY_HINT))
 
 
 _TOO_DEEP = "it is nested too deeply"

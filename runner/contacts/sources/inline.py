@@ -1,0 +1,33 @@
+"""Rows that are written in the campaign file itself."""
+
+from collections.abc import Iterator
+
+from runner.campaign.characters import column_name
+from runner.campaign.source_models import InlineRows, SuppressionFields
+from runner.contacts.contact import Row
+from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.source import Notice, Version
+
+
+class InlineSource:
+    """Counts its rows from 1."""
+
+    has_header = False
+
+    def __init__(self, declared: InlineRows, _folder: SourceFolder, _used: frozenset[str] | None) -> None:
+        self.name = "contacts.suppress" if isinstance(declared, SuppressionFields) else "inline"
+        self.notices: list[Notice] = []
+        self._rows = declared.rows
+
+    def rows(self) -> Iterator[Row]:
+        for number, values in enumerate(self._rows, start=1):
+            yield Row(self.name, number, {column_name(name): value for name, value in values.items()})
+
+    def size_hint(self) -> int:
+        return len(self._rows)
+
+    def version(self) -> Version | None:
+        return None
+
+    def digest(self) -> str:
+        return ""

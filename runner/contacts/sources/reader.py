@@ -1,0 +1,80 @@
+"""The sources and suppression lists of one campaign, opened by their types."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from runner.campaign.model import Campaign
+from runner.campaign.source_models import AnySource, SourceFields
+from runner.contacts.contact import Row
+from runner.contacts.sources.csv_header import MOST_COLUMNS
+from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.registry import open_source
+from runner.contacts.sources.source import RowSource
+from runner.errors import EmptySourceError, SourceContentError
+
+
+class SourceReader:
+    """Opens each source once, and keeps the columns that its rows had.
+
+    `used` are the columns that the campaign reads; with None, it may read any.
+    """
+
+    def __init__(self, folder: SourceFolder, used: frozenset[str] | None = None) -> None:
+        self._folder = folder
+        self._used = used
+        # The declaration is kept with its source, so that no other gets its id.
+        self._opened: dict[int, tuple[AnySource, RowSource]] = {}
+        self._columns: dict[int, set[str]] = {}
+
+    def source(self, declared: AnySource) -> RowSource:
+        if id(declared) not in self._opened:
+            self._opened[id(declared)] = declared, open_source(declared, self._folder, self._used)
+        return self._opened[id(declared)][1]
+
+    def columns(self, declared: AnySource) -> frozenset[str]:
+        """Every column that a row of the source had, as far as it was read."""
+        return frozenset(self._columns.get(id(declared), ()))
+
+    def size_hints(self, sources: Iterable[AnySource]) -> list[int]:
+        """About how many rows each source has; 0 where that is unknown."""
+        return [self.source(declared).size_hint() for declared in sources]
+
+    def digests(self, campaign: Campaign) -> dict[str, str]:
+        """By its name, a hash of the content of every source and list outside of the campaign file.
+
+        Raises SourceError.
+        """
+        opened = map(self.source, (*campaign.contacts.sources, *campaign.contacts.suppress))
+        outside = {source.name: source for source in opened if source.version() is not None}
+        return {name: source.digest() for name, source in outside.items()}
+
+    def rows(self, declared: AnySource) -> Iterator[Row]:
+        """Streams the rows. Raises SourceError for what cannot be read, and SourceContentError, after the
+        last row, with every row that makes no sense.
+        """
+        source = self.source(declared)
+        source.notices.clear()
+        rows = source.rows()
+        try:
+            if source.has_header:
+                # The first row has the columns of all.
+                yield from self._noted(declared, islice(rows, 1))
+                yield from rows
+            else:
+                yield from self._noted(declared, rows)
+        except EmptySourceError:
+            # A suppression list must at least have its header.
+            if not (isinstance(declared, SourceFields) and declared.allow_empty):
+                raise
+
+    def _noted(self, declared: AnySource, rows: Iterator[Row]) -> Iterator[Row]:
+        known = self._columns.setdefault(id(declared), set())
+        for row in rows:
+            if not row.values.keys() <= known:
+                known.update(row.values)
+                if len(known) > MOST_COLUMNS:
+                    raise SourceContentError(
+                        f"{row.source}:{row.line}: up to here there are more than {MOST_COLUMNS:,} columns",
+                        hint="names of columns must not be made of the rows' content",
+                    )
+            yield row

@@ -1,0 +1,57 @@
+"""What every type of source provides. Contacts and suppression lists are read the same way."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from runner.campaign.warning_codes import WarningCode
+from runner.contacts.contact import Row
+
+EMPTY_HINT = "was it exported to the end? If it may be empty, say `allow_empty: true` there"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something odd about a source that does not stop it from being read. `code` is stable."""
+
+    code: WarningCode
+    message: str
+    hint: str
+
+
+class Version(NamedTuple):
+    """Differs when the content of a source may have changed."""
+
+    token: tuple[object, ...]
+    changed_at: float
+    """When the content last changed; UTC Unix seconds."""
+
+
+class RowSource(Protocol):
+    """One source or suppression list, as the campaign file declares it."""
+
+    name: str
+    """What messages, plans and rows call it: the path of a file."""
+    notices: list[Notice]
+    """What was odd when the rows were last read."""
+    has_header: bool
+    """All rows have the columns that a header names."""
+
+    def rows(self) -> Iterator[Row]:
+        """Streams the rows. Raises SourceError when they cannot be read."""
+        ...
+
+    def size_hint(self) -> int:
+        """About how many rows there are, for a progress bar; 0 where that is unknown."""
+        ...
+
+    def version(self) -> Version | None:
+        """Of the content as it is now; None where it is part of the campaign file.
+
+        Raises MissingSourceError when there is no such source, SourceError when it may not be read.
+        """
+        ...
+
+    def digest(self) -> str:
+        """A hash of the content. Raises SourceError."""
+        ...
