@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from runner.calls import CallState
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
 from runner.commands import campaign_file, saved_plans
@@ -17,7 +18,7 @@ from runner.commands.execution import execute, signals_kept
 from runner.commands.planned_run import PlannedRun, to_enter
 from runner.commands.terminal_progress import TERMINAL_PROGRESS
 from runner.contacts.identity import Identity
-from runner.dispatch.events import RunEnd
+from runner.dispatch.events import CallEnded, Event, RunEnd
 from runner.errors import ExitStatus, LedgerError, RunnerError, SourceContentError, UsageError
 from runner.insight.address import origin
 from runner.ledger.overview import Overview, overview
@@ -26,7 +27,7 @@ from runner.ledger.rollback_guard import RollbackGuard
 from runner.planning.plan import Plan
 from runner.reports.console import standard_console
 from runner.reports.late_opt_outs import late_words
-from runner.reports.live import LogOptions, live
+from runner.reports.live import Listen, LogOptions, live
 from runner.reports.plan_facts import FIRST_PLAN
 from runner.reports.plan_text import print_plan
 from runner.reports.summary import print_summary
@@ -120,23 +121,41 @@ def _apply(
     work = _planned(order, guard, console)
     if work.has_any:
         _ask(work, options)
-    finish = RunEnd.DONE
+    finish, queued = RunEnd.DONE, _QueuedCalls()
     try:
         # What a run beside this one has under way may come back unsent, or be lost with it.
         if work.has_any or ledger.is_sending(name):
-            finish = _execute(loaded, work, target, guard, identity, until_idle=options.until_idle)
+            finish = _execute(order, work, guard, identity, queued)
     except RunnerError:
         # The ledger itself may be what failed, or nobody reads what is said; the error is told in any case.
         with suppress(LedgerError, OSError):
-            _summarize(console, order, identity, None)
+            _summarize(console, order, identity, queued, None)
         raise
-    seen = _summarize(console, order, identity, finish)
+    seen = _summarize(console, order, identity, queued, finish)
     if finish is RunEnd.INTERRUPTED:
         return ExitStatus.INTERRUPTED
     return ExitStatus.FINISHED_WITH_PROBLEMS if seen.unacknowledged else ExitStatus.DONE
 
 
-def _summarize(console: Console, order: _Order, identity: Identity, finish: RunEnd | None) -> Overview:
+class _QueuedCalls:
+    """Counts the calls that one run queued."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def counted(self, listen: Listen) -> Listen:
+        """Passes events on to `listen`, and counts them."""
+
+        def count(event: Event) -> None:
+            self.number += isinstance(event, CallEnded) and event.state is CallState.QUEUED
+            listen(event)
+
+        return count
+
+
+def _summarize(
+    console: Console, order: _Order, identity: Identity, queued: _QueuedCalls, finish: RunEnd | None
+) -> Overview:
     """Says how the run ended and what is left, as the ledger has it."""
     target, saved = order.target, order.saved
     seen = overview(target.ledger.engine, order.loaded.campaign.name, target.clock.now(), _PROBLEMS_SHOWN)
@@ -145,6 +164,7 @@ def _summarize(console: Console, order: _Order, identity: Identity, finish: RunE
         seen,
         finish,
         identity,
+        queued_now=queued.number,
         rehearsal=target.is_rehearsal,
         where="the sandbox" if target.is_rehearsal else api_name(target.settings),
         path=order.loaded.path if saved is None else saved.path,
@@ -207,15 +227,11 @@ def _ask(work: PlannedRun, options: ApplyOptions) -> None:
 
 
 def _execute(
-    loaded: LoadedCampaign,
-    work: PlannedRun,
-    target: Environment,
-    guard: RollbackGuard,
-    identity: Identity,
-    *,
-    until_idle: bool,
+    order: _Order, work: PlannedRun, guard: RollbackGuard, identity: Identity, queued: _QueuedCalls
 ) -> RunEnd:
+    loaded, target, until_idle = order.loaded, order.target, order.options.until_idle
     settings = target.settings
     log = LogOptions(loaded.campaign.name, settings.log, settings.log_level)
-    with signals_kept(), live(work.calls, identity, target.clock.now, log) as on_event:
+    with signals_kept(), live(work.calls, identity, target.clock.now, log) as listen:
+        on_event = queued.counted(listen)
         return asyncio.run(execute(loaded, work, target, guard, until_idle=until_idle, on_event=on_event))

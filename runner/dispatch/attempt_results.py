@@ -62,8 +62,9 @@ class FailureStreak:
                 if self._refused == MOST_STRIKES:
                     raise StoppedError(
                         f"Insight refused {MOST_STRIKES} calls in a row; its last answer: {outcome.error}",
-                        hint="mend what it names in the campaign file, then run apply again: "
-                        "calls whose request changed are planned again",
+                        hint="correct the field that Insight names, in the campaign file or the contacts; "
+                        "apply plans calls again whose request changed. If the cause lay at Insight: "
+                        "runner retry CAMPAIGN --all",
                     )
             case Uncertain():
                 self._uncertain += 1

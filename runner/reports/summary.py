@@ -1,5 +1,6 @@
 """How an apply ended, and how to go on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from runner.ledger.overview import Overview
 from runner.reports.late_opt_outs import late_words
 from runner.reports.lines import print_lines
 from runner.reports.pause_text import pause_text
+from runner.reports.plan_facts import count
 from runner.reports.times import due_words
 
 _ENDINGS = {
@@ -36,14 +38,15 @@ def print_summary(
     finish: RunEnd | None,
     identity: Identity,
     *,
+    queued_now: int,
     rehearsal: bool,
     where: str,
     path: Path,
 ) -> None:
-    """Without a `finish` an error ended it. `where` is what people call the API that took the calls."""
-    queued = sum(seen.states[state] for state in _SENT)
-    calls = "1 call is" if queued == 1 else f"{queued:,} calls are"
-    lines = [Text(), Text(f"{_ENDINGS[finish]}: {calls} queued at {where}.", style="bold")]
+    """Without a `finish` an error ended it. `queued_now` is how many calls this run queued, `where` what
+    people call the API that took them.
+    """
+    lines = [Text(), Text(f"{_ENDINGS[finish]}: {_queued(seen, queued_now, where)}.", style="bold")]
     for state, words in (
         (CallState.PLANNED, "planned and not sent yet"),
         (CallState.SKIPPED, "skipped: no longer wanted, or no window was left"),
@@ -62,7 +65,7 @@ def print_summary(
         rest = "" if rehearsal else f": runner status {seen.campaign} lists them"
         lines.append(Text(f"  and {left:,} more{rest}"))
     if seen.unacknowledged and not rehearsal:
-        lines.append(Text(f"  To settle them: runner resolve, retry or acknowledge {seen.campaign}"))
+        lines += [Text(f"  {words}") for words in _how_to_settle(seen)]
     if seen.late_opt_outs:
         lines.append(Text(f"  {late_words(seen.late_opt_outs, identity)}"))
     if rehearsal:
@@ -73,3 +76,20 @@ def print_summary(
         due = due_words(seen.next_due, seen.as_of)
         lines.append(Text(f"The next call is due {due}. To go on: runner apply {path}"))
     print_lines(console, lines)
+
+
+def _queued(seen: Overview, queued_now: int, where: str) -> str:
+    in_all = sum(seen.states[state] for state in _SENT)
+    calls = "1 call is" if in_all == 1 else f"{in_all:,} calls are"
+    if queued_now == in_all:
+        return f"{calls} queued at {where}"
+    return f"this run queued {count(queued_now, 'call')}; {calls} queued at {where} in all"
+
+
+def _how_to_settle(seen: Overview) -> Iterator[str]:
+    """Names the commands that fit the calls there are."""
+    if seen.states[CallState.REFUSED]:
+        yield f"To plan refused calls again: runner retry {seen.campaign} --all"
+    if seen.states[CallState.UNCERTAIN]:
+        yield f"To settle an uncertain call: runner resolve {seen.campaign} CONTACT --as queued|not-queued"
+    yield f"To leave them as they are: runner acknowledge {seen.campaign}"

@@ -96,7 +96,8 @@ def test_the_error_of_ten_refusals_gives_the_last_answer_and_what_to_do():
     failure_streak = count(*[REFUSED] * 9)
     with pytest.raises(StoppedError, match="phone_number is invalid") as caught:
         failure_streak.count(REFUSED)
-    assert "apply again" in caught.value.hint
+    assert "correct the field that Insight names" in caught.value.hint
+    assert "runner retry CAMPAIGN --all" in caught.value.hint
 
 
 def test_the_error_of_ten_uncertain_calls_says_that_they_are_not_sent_again():

@@ -1,5 +1,6 @@
 """A list that is cut says how many are missing, and where they are."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -54,13 +55,14 @@ def seen(uncertain, shown):
     )
 
 
-def summary(overview):
+def summary(overview, queued_now=0):
     out = StringIO()
     print_summary(
         Console(file=out, width=120),
         overview,
         RunEnd.DONE,
         IDENTITY,
+        queued_now=queued_now,
         rehearsal=False,
         where="Insight",
         path=Path("a.yaml"),
@@ -109,3 +111,20 @@ def test_the_end_of_an_apply_says_how_many_uncertain_calls_it_does_not_list():
 def test_status_says_how_many_uncertain_calls_it_does_not_list():
     assert "and 20 more: runner history follow-up has every call" in status(seen(120, 100))
     assert " more" not in status(seen(5, 5))
+
+
+def test_a_summary_tells_what_this_run_queued_from_what_is_queued_in_all():
+    three = replace(seen(0, 0), states={**dict.fromkeys(CallState, 0), CallState.QUEUED: 3})
+    assert "Done: this run queued 0 calls; 3 calls are queued at Insight in all." in summary(three)
+    assert "Done: 3 calls are queued at Insight." in summary(three, queued_now=3)
+
+
+def test_a_summary_names_the_commands_that_fit_the_calls_there_are():
+    uncertain, refused = seen(1, 1), seen(0, 0)
+    refused = replace(refused, unacknowledged=1, states={**dict.fromkeys(CallState, 0), CallState.REFUSED: 1})
+    assert "runner resolve follow-up CONTACT" in summary(uncertain)
+    assert "runner retry" not in summary(uncertain)
+    assert "runner retry follow-up --all" in summary(refused)
+    assert "runner resolve" not in summary(refused)
+    for found in (uncertain, refused):
+        assert "runner acknowledge follow-up" in summary(found)
