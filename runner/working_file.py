@@ -1,9 +1,9 @@
-"""A plan in the making, in a private database that is gone with the process that made it.
+"""The planner's working set in a private temporary database.
 
-SQLite keeps it in memory as long as it is small, and beyond that in a file without a name: readable by its
-owner alone, and removed as soon as it is opened, so that people's data stay nowhere whatever happens.
+SQLite keeps it in memory while it is small, and beyond that in an unnamed temporary file: readable only by
+its owner and deleted when opened, so no personal data remain on disk, even after a crash.
 """
-# ruff: noqa: S608 - the queries are put together from names that stand in this file; values are bound
+# ruff: noqa: S608 - queries are composed of names from this file; values are bound
 
 import json
 import sqlite3
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 _CACHE_KIB = 16_384
 _ROWS_AT_ONCE = 1_000
-"""Enough that a step in between does not count, few enough to take little memory."""
+"""Large enough to make the cost per batch small, small enough to take little memory."""
 
 _TABLES = """
 CREATE TABLE screened (
@@ -45,16 +45,16 @@ CREATE TABLE earlier (
     zones TEXT, start INTEGER, "end" INTEGER, phone_number TEXT, max_attempts INTEGER, reattempt_wait INTEGER,
     metadata TEXT, result_url TEXT, state TEXT
 );
-CREATE TABLE doubt (number INTEGER PRIMARY KEY, shares INTEGER);
-CREATE TABLE wanted (known INTEGER PRIMARY KEY);
+CREATE TABLE needs_check (number INTEGER PRIMARY KEY, shares INTEGER);
+CREATE TABLE still_planned (known INTEGER PRIMARY KEY);
 CREATE TABLE assigned (
     number INTEGER PRIMARY KEY, rank INTEGER, queue_at INTEGER, start INTEGER, "end" INTEGER, change TEXT,
     reason TEXT, fields TEXT, start_before INTEGER
 );
 """
-_OF_PROSPECT = len(Candidate._fields)
-_OF_KNOWN = 13
-_PROSPECT = ", ".join(f"screened.{name}" for name in Candidate._fields)
+_CANDIDATE_COLUMNS = len(Candidate._fields)
+_KNOWN_COLUMNS = 13
+_CANDIDATE = ", ".join(f"screened.{name}" for name in Candidate._fields)
 _CALL = (
     'screened.key, screened.ref, ?, screened.phone, call.queue_at, call.start, call."end", '
     "screened.earliest, screened.latest, screened.zones, screened.phone_number, ?, ?, screened.metadata, "
@@ -70,34 +70,34 @@ _EXCLUSION = ", ".join(
     f"exclusion.{name}"
     for name in ("key", "reason", "source", "line", "detail", "template", "cause", "phone")
 )
-_LEAST_TELLING = "reason IN ('duplicate_key', 'duplicate_phone')"
-"""Of a contact with several rows, what became of the first says more than that the others are the same."""
-_WANTED_BEFORE = (Reason.ALREADY_QUEUED.value, Reason.REFUSED.value)
-"""Of contacts who have no new call only because they have one already."""
+_DUPLICATES_LAST = "reason IN ('duplicate_key', 'duplicate_phone')"
+"""For a contact with several rows, the exclusion of the first row says more than those of its duplicates."""
+_HAS_A_CALL = (Reason.ALREADY_QUEUED.value, Reason.REFUSED.value)
+"""Reasons of contacts that get no new call because they have one."""
 _TAKEN = "taken.id = (SELECT max(id) FROM known WHERE phone = screened.phone AND availability = 'taken')"
 
 
 class WorkingFile:
-    """The planner's working set, in a file. It lives as long as something reads from it."""
+    """A WorkingSet in SQLite. It exists as long as something reads from it."""
 
     def __init__(self) -> None:
-        # Values that read from it may be let go in any thread.
+        # Values that read from it may be freed in any thread.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         weakref.finalize(self, self._database.close)
-        # Nothing in it outlives the process, so nothing needs to be safe against the process's death.
+        # Its content ends with the process, so it needs no protection against crashes.
         for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
             self._do(f"PRAGMA {setting}")
         self._database.executescript(_TABLES)
         self._do("BEGIN")
         self._candidates = self._writer("screened", 1 + len(Candidate._fields))
         self._exclusions = self._writer("exclusion", 9)
-        self._doubts = self._writer("doubt", 2)
+        self._needing_check = self._writer("needs_check", 2)
         self._assigned = self._writer("assigned", 2 + len(Assignment._fields))
         self._ranks = 0
         self._remembers = False
         self._ranks_differ = False
 
-    # --- what is told
+    # --- writes
 
     def remember(self, calls: Iterable[KnownCall]) -> None:
         known = self._writer("known", 15)
@@ -117,7 +117,7 @@ class WorkingFile:
         self._candidates.add((number, *candidate))
         self._ranks_differ = self._ranks_differ or candidate.priority != 0
         if needing_check:
-            self._doubts.add((number, False))
+            self._needing_check.add((number, False))
 
     def exclude(self, number: int, exclusion: Exclusion) -> None:
         self._exclusions.add(
@@ -138,7 +138,7 @@ class WorkingFile:
         self._assigned.add((number, self._ranks, *assignment))
         self._ranks += 1
 
-    # --- what is asked
+    # --- reads
 
     def earlier(self, key: str) -> KnownCall | None:
         if not self._remembers:
@@ -147,7 +147,7 @@ class WorkingFile:
         return next(map(_known, self._read(query, key)), None)
 
     def remembered(self) -> Iterator[KnownCall]:
-        """Everything that it was told to remember, in that order."""
+        """All remembered calls, in their order."""
         return map(_known, self._ask(f"SELECT {_KNOWN.format('known')} FROM known ORDER BY id"))
 
     def taken_starts(self) -> Iterator[int]:
@@ -174,49 +174,49 @@ class WorkingFile:
         for column in ("key", "phone"):
             self._do(f"CREATE INDEX IF NOT EXISTS screened_{column} ON screened ({column})")
             self._do(
-                f"INSERT OR REPLACE INTO doubt SELECT number, TRUE FROM screened WHERE {column} IN "
+                f"INSERT OR REPLACE INTO needs_check SELECT number, TRUE FROM screened WHERE {column} IN "
                 f"(SELECT {column} FROM screened GROUP BY {column} HAVING count(*) > 1)"
             )
         self._do(
-            "INSERT OR IGNORE INTO doubt SELECT number, FALSE FROM screened "
+            "INSERT OR IGNORE INTO needs_check SELECT number, FALSE FROM screened "
             "WHERE phone IN (SELECT phone FROM exclusion WHERE phone <> '')"
         )
         if self._remembers:
             self._join_history()
-        self._do("CREATE TABLE doubtful AS SELECT number, shares FROM doubt ORDER BY number")
+        self._do("CREATE TABLE to_check AS SELECT number, shares FROM needs_check ORDER BY number")
         return _Rows(
             self._ask,
-            "doubtful",
-            f"SELECT doubtful.number, shares, {_PROSPECT}, {_KNOWN.format('earlier')}, "
-            f"{_KNOWN.format('taken')} FROM doubtful JOIN screened ON screened.number = doubtful.number "
-            "LEFT JOIN earlier ON earlier.number = doubtful.number "
+            "to_check",
+            f"SELECT to_check.number, shares, {_CANDIDATE}, {_KNOWN.format('earlier')}, "
+            f"{_KNOWN.format('taken')} FROM to_check JOIN screened ON screened.number = to_check.number "
+            "LEFT JOIN earlier ON earlier.number = to_check.number "
             f"LEFT JOIN known AS taken ON {_TAKEN} "
-            "WHERE doubtful.rowid BETWEEN ? AND ? ORDER BY doubtful.rowid",
-            _doubt,
+            "WHERE to_check.rowid BETWEEN ? AND ? ORDER BY to_check.rowid",
+            _needs_check,
         )
 
     def _join_history(self) -> None:
-        """Finds the newest call of each screened, and whom such calls make doubtful."""
-        # In the order of the candidates, so that every later step reads both from beginning to end: their
-        # orders differ, and a million rows are not all in memory.
+        """Finds the newest call of each candidate, and the candidates that need a check because of calls."""
+        # In the order of the candidates, so that later steps read both sequentially: the orders differ, and
+        # a million rows do not fit into memory.
         self._do(
             f"INSERT INTO earlier SELECT screened.number, known.id, {_KNOWN.format('known')} "
             "FROM known JOIN screened ON screened.key = known.key WHERE known.is_newest "
             "ORDER BY screened.number"
         )
         self._do(
-            "INSERT OR IGNORE INTO doubt SELECT number, FALSE FROM earlier "
+            "INSERT OR IGNORE INTO needs_check SELECT number, FALSE FROM earlier "
             "WHERE availability IN ('taken', 'refused')"
         )
         self._do(
-            "INSERT OR IGNORE INTO doubt SELECT screened.number, FALSE FROM known "
+            "INSERT OR IGNORE INTO needs_check SELECT screened.number, FALSE FROM known "
             "JOIN screened ON screened.phone = known.phone "
             "WHERE known.availability = 'taken' OR known.key <> screened.key"
         )
 
     def candidates(self) -> Iterator[tuple[int, Candidate, KnownCall | None]]:
         self._flush()
-        # A million need not be sorted where none goes before another.
+        # Without priorities, a million rows need no sort.
         precedence = "-screened.priority, " if self._ranks_differ else ""
         self._do(
             "CREATE TABLE IF NOT EXISTS candidate AS SELECT screened.number FROM screened "
@@ -225,17 +225,17 @@ class WorkingFile:
         )
         if not self._remembers:
             for number, *candidate in self._ask(
-                f"SELECT screened.number, {_PROSPECT} FROM candidate "
+                f"SELECT screened.number, {_CANDIDATE} FROM candidate "
                 "JOIN screened ON screened.number = candidate.number ORDER BY candidate.rowid"
             ):
                 yield number, Candidate._make(candidate), None
             return
         for number, *row in self._ask(
-            f"SELECT screened.number, {_PROSPECT}, {_KNOWN.format('earlier')} FROM candidate "
+            f"SELECT screened.number, {_CANDIDATE}, {_KNOWN.format('earlier')} FROM candidate "
             "JOIN screened ON screened.number = candidate.number "
             "LEFT JOIN earlier ON earlier.number = screened.number ORDER BY candidate.rowid"
         ):
-            yield number, Candidate._make(row[:_OF_PROSPECT]), _known_if_any(row[_OF_PROSPECT:])
+            yield number, Candidate._make(row[:_CANDIDATE_COLUMNS]), _known_if_any(row[_CANDIDATE_COLUMNS:])
 
     def with_history(self) -> Iterator[tuple[Candidate, KnownCall]]:
         if self._remembers:
@@ -249,15 +249,15 @@ class WorkingFile:
         self._flush()
         self._do("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
         self._do(
-            "INSERT OR IGNORE INTO wanted "
+            "INSERT OR IGNORE INTO still_planned "
             "SELECT earlier.known FROM assigned JOIN earlier USING (number) ORDER BY earlier.known"
         )
         for row in self._ask(
             f"SELECT {_KNOWN.format('known')}, {_EXCLUSION} FROM known "
-            "LEFT JOIN wanted ON wanted.known = known.id "
+            "LEFT JOIN still_planned ON still_planned.known = known.id "
             "LEFT JOIN exclusion ON exclusion.number = (SELECT number FROM exclusion "
-            f"WHERE key = known.key ORDER BY {_LEAST_TELLING}, number DESC LIMIT 1) "
-            "WHERE known.availability = 'planned' AND known.is_newest AND wanted.known IS NULL "
+            f"WHERE key = known.key ORDER BY {_DUPLICATES_LAST}, number DESC LIMIT 1) "
+            "WHERE known.availability = 'planned' AND known.is_newest AND still_planned.known IS NULL "
             "ORDER BY known.id"
         ):
             yield _known(row[:13]), None if row[13] is None else _exclusion(row[13:])
@@ -281,7 +281,7 @@ class WorkingFile:
     def exclusions(self) -> Sequence[Exclusion]:
         self._flush()
         self._do(f"CREATE TABLE IF NOT EXISTS excluded AS SELECT {_EXCLUSION} FROM exclusion ORDER BY number")
-        # For `left_out`, which is asked for every call that is about to go.
+        # For `left_out`, which is called for each call before it is sent.
         self._do("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
         return _Rows(
             self._ask,
@@ -291,8 +291,8 @@ class WorkingFile:
         )
 
     def left_out(self, key: str, phone: str) -> str | None:
-        """Why the plan has no call for this contact at this number; None where it has one, or one was queued
-        or refused before, which an operator may have planned again meanwhile.
+        """Why the plan has no call for this contact at this number. None if it has one, or one was queued or
+        refused earlier, which an operator may have planned again since.
         """
         held = self._ask(
             "SELECT 1 FROM screened LEFT JOIN assigned USING (number) LEFT JOIN exclusion USING (number) "
@@ -300,25 +300,25 @@ class WorkingFile:
             "AND (assigned.number IS NOT NULL OR exclusion.reason IN (?, ?)) LIMIT 1",
             key,
             phone,
-            *_WANTED_BEFORE,
+            *_HAS_A_CALL,
         )
         if any(held):
             return None
         excluded = self._ask(
             f"SELECT {_EXCLUSION} FROM exclusion WHERE key = ? AND reason NOT IN (?, ?) "
-            f"ORDER BY {_LEAST_TELLING}, number DESC LIMIT 1",
+            f"ORDER BY {_DUPLICATES_LAST}, number DESC LIMIT 1",
             key,
-            *_WANTED_BEFORE,
+            *_HAS_A_CALL,
         )
         for exclusion in map(_exclusion, excluded):
             return f"{exclusion.reason}: {exclusion.detail}"
         known = any(self._ask("SELECT 1 FROM screened WHERE key = ? LIMIT 1", key))
         return "the contact has another number now" if known else GONE
 
-    # --- how
+    # --- database
 
     def _do(self, statement: str) -> None:
-        with _in_words():
+        with _storage_errors():
             self._database.execute(statement)
 
     def _ask(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
@@ -326,8 +326,8 @@ class WorkingFile:
         return self._read(query, *values)
 
     def _read(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """Without what waits to be written: nothing of `known` does, and it is asked while rows come in."""
-        with _in_words():
+        """Does not flush pending rows first: `known` has none, and it is read while rows are added."""
+        with _storage_errors():
             cursor = self._database.execute(query, values)
             cursor.arraysize = _ROWS_AT_ONCE
             while rows := cursor.fetchmany():
@@ -337,12 +337,12 @@ class WorkingFile:
         return _Writer(self._database, f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})")
 
     def _flush(self) -> None:
-        for writer in (self._candidates, self._exclusions, self._doubts, self._assigned):
+        for writer in (self._candidates, self._exclusions, self._needing_check, self._assigned):
             writer.flush()
 
 
 class _Writer:
-    """Writes rows some at a time."""
+    """Writes rows in batches."""
 
     def __init__(self, database: sqlite3.Connection, statement: str) -> None:
         self._database = database
@@ -356,7 +356,7 @@ class _Writer:
 
     def flush(self) -> None:
         if self._rows:
-            with _in_words():
+            with _storage_errors():
                 self._database.executemany(self._statement, self._rows)
             self._rows.clear()
 
@@ -394,10 +394,10 @@ class _Rows(Sequence[_T]):
     def __getitem__(self, index: slice) -> Sequence[_T]: ...
     def __getitem__(self, index: int | slice) -> _T | Sequence[_T]:
         if isinstance(index, slice):
-            wanted = range(*index.indices(self._count))
-            if wanted.step == 1:
-                return tuple(self._between(wanted.start + 1, wanted.stop))
-            return tuple(self[number] for number in wanted)
+            selected = range(*index.indices(self._count))
+            if selected.step == 1:
+                return tuple(self._between(selected.start + 1, selected.stop))
+            return tuple(self[number] for number in selected)
         number = range(self._count)[index]
         (value,) = self._between(number + 1, number + 1)
         return value
@@ -407,20 +407,24 @@ class _Rows(Sequence[_T]):
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
-    """Turns what SQLite says, such as that the disk is full, into an error for people."""
+def _storage_errors() -> Iterator[None]:
+    """Turns SQLite's errors, such as a full disk, into a message with a hint."""
     try:
         yield
     except sqlite3.Error as error:
         raise RunnerError(
-            f"the plan cannot be made: its working file fails ({error}); nothing was changed",
-            hint="make room where temporary files go, or set TMPDIR to a folder with more",
+            f"cannot make the plan: its temporary file failed ({error}); nothing was changed",
+            hint="free disk space for temporary files, or set TMPDIR to a folder with more space",
         ) from None
 
 
-def _doubt(row: tuple[Any, ...]) -> NeedsCheck:
+def _needs_check(row: tuple[Any, ...]) -> NeedsCheck:
     number, shares, *rest = row
-    candidate, earlier, taken = rest[:_OF_PROSPECT], rest[_OF_PROSPECT:-_OF_KNOWN], rest[-_OF_KNOWN:]
+    candidate, earlier, taken = (
+        rest[:_CANDIDATE_COLUMNS],
+        rest[_CANDIDATE_COLUMNS:-_KNOWN_COLUMNS],
+        rest[-_KNOWN_COLUMNS:],
+    )
     return NeedsCheck(
         number, Candidate(*candidate), bool(shares), _known_if_any(earlier), _known_if_any(taken)
     )

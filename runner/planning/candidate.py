@@ -1,7 +1,7 @@
-"""A row with all that its call needs but a slot, and what a plan gives it. Plain values only. Pure.
+"""A screened row that may be called, and the slot a plan assigns to it. Plain values only. Pure.
 
-There may be millions, and they pass between processes and through tables: so they are tuples of texts and
-numbers, and what is made of several parts (zones, metadata) is one text.
+There may be millions, and they pass between processes and through tables: so they are tuples of strings and
+numbers, and compound values (zones, metadata) are encoded as strings.
 """
 
 import json
@@ -13,7 +13,7 @@ from runner.contacts.contact import Exclusion
 
 
 class Candidate(NamedTuple):
-    """Everything that follows from the row and the campaign alone. Instants are UTC Unix seconds."""
+    """All values that depend on the row and the campaign alone. Instants are UTC Unix seconds."""
 
     key: str
     phone: str
@@ -22,9 +22,9 @@ class Candidate(NamedTuple):
     source: str
     line: int
     zones: str
-    """Where the campaign's hours hold for it, as `join_zones` writes them; empty where `fault` says why."""
+    """The zones in which its hours apply, encoded by `join_zones`; empty if `fault` says why."""
     home: str
-    """Where it really is, where the campaign has one zone for all."""
+    """The contact's own zones, if the campaign has one zone for all."""
     earliest: int | None
     latest: int | None
     """Its own dates; the latter exclusive."""
@@ -35,11 +35,11 @@ class Candidate(NamedTuple):
     result_url: str
     ref: str
     fault: str
-    """Why no request can be made of it, as `fault_of` writes it; empty for most."""
+    """Why it cannot be called, encoded by `fault_of`; empty for most."""
 
 
 class Assignment(NamedTuple):
-    """When a candidate is called, and how that differs from what the ledger holds. UTC Unix seconds."""
+    """When a candidate is called, and how that differs from the ledger. UTC Unix seconds."""
 
     queue_at: int
     start_timestamp: int
@@ -67,7 +67,7 @@ def fault_of(reason: Reason, detail: str, template: tuple[str, ...]) -> str:
 
 
 def faulty(candidate: Candidate) -> Exclusion:
-    """The exclusion that its fault means."""
+    """The exclusion encoded in its fault."""
     reason, detail, template = json.loads(candidate.fault)
     return exclusion_of(candidate, Reason(reason), detail, tuple(template))
 

@@ -11,14 +11,14 @@ from runner.planning.windows import Window
 def changed_fields(
     known: KnownCall, phone: str, zones: tuple[str, ...], request: CallRequest
 ) -> tuple[str, ...]:
-    """What is otherwise than the ledger holds it, by the names of the campaign file."""
+    """The fields that differ from the ledger, by their names in the campaign file."""
     if (known.phone, known.timezones, known.request) == (phone, zones, request):
         return ()
     return tuple(_changed(known, phone, zones, request))
 
 
 def changed_survey(before: tuple[str, str] | None, now: Survey) -> tuple[str, ...]:
-    """What the campaign says otherwise of where all its calls go, given what they were planned for."""
+    """Which of survey_id and instance_id differ from those that the waiting calls were planned for."""
     if before is None:
         return ()
     names, after = ("survey_id", "instance_id"), (now.survey_id, now.instance_id)
@@ -26,7 +26,7 @@ def changed_survey(before: tuple[str, str] | None, now: Survey) -> tuple[str, ..
 
 
 def first_time() -> Difference:
-    """That of a call for a contact whom the ledger does not know."""
+    """For a contact without a call in the ledger."""
     return Difference(change=Change.NEW, reason="the ledger holds no such call yet")
 
 

@@ -1,4 +1,4 @@
-"""A contact's own first and last moment: `contacts.not_before` and `not_after`. Pure."""
+"""A contact's own first and last instant: `contacts.not_before` and `not_after`. Pure."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -56,7 +56,7 @@ def _parse(text: str) -> date | timedelta | None:
         if instant and instant["offset"]:
             return min(max(datetime.fromisoformat(text.upper()) - _EPOCH, _FIRST), _LAST)
     except ValueError:
-        raise WrongDateError("there is no such date or time of day") from None
+        raise WrongDateError("this date or time of day does not exist") from None
     if instant:
         raise WrongDateError("an instant needs its offset from UTC, as in 2026-12-01T16:00:00Z")
     raise WrongDateError(
@@ -70,6 +70,6 @@ def _parse(text: str) -> date | timedelta | None:
 def _midnights(day: date, zones: tuple[str, ...]) -> tuple[int, ...]:
     """When the local date begins in each zone.
 
-    Where clocks jump over midnight, that is the moment of the jump; where midnight comes twice, the first.
+    If a clock change skips midnight, that is the moment of the change; if midnight comes twice, the first.
     """
     return tuple(int(datetime(day.year, day.month, day.day, tzinfo=zone(name)).timestamp()) for name in zones)

@@ -1,4 +1,4 @@
-"""Who may be called, and why the others may not. Pure."""
+"""Which contacts may be called, and why the others are excluded. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,7 +10,6 @@ from runner.contacts.shared_numbers import numbers_of_listed_keys
 from runner.errors import ExitStatus, RunnerError
 from runner.planning.calendar import RuleKind
 from runner.planning.candidate import Candidate, exclusion_of, faulty, split_zones
-from runner.planning.duplicates import Duplicates
 from runner.planning.placement import Placement
 from runner.planning.plan import Availability, KnownCall
 from runner.planning.plan_input import PlanInput
@@ -26,22 +25,22 @@ _NO_CONTACT = frozenset(
         Reason.DUPLICATE_PHONE,
     }
 )
-"""Reasons for which a row never got as far as the templates of its call."""
+"""Reasons that exclude a row before its call templates are rendered."""
 
 _CANNOT_BE_CALLED = frozenset({Reason.TEMPLATE_ERROR, Reason.UNKNOWN_TIMEZONE, Reason.NO_WINDOW})
-"""Reasons for which a row gets no call, so that another with the same key or number may."""
+"""Reasons that leave the key and the number free for another row."""
 
 _OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
 _WAITS_AT_INSIGHT = frozenset({"queued", "sending", "uncertain", "abandoned"})
-"""The ledger's words for a call that Insight may dial yet."""
+"""States of calls that Insight may still dial."""
 
 
 Exclude = Callable[[int, Exclusion], None]
-"""Takes the row with this number out of the plan."""
+"""Excludes the row with this number from the plan."""
 
 
 class EveryContactFailedError(RunnerError):
-    """Not one contact got through the templates: the campaign is wrong, not a row."""
+    """The templates fail for every contact: the error is in the campaign, not in a row."""
 
     exit_status = ExitStatus.CAMPAIGN_INVALID
 
@@ -52,7 +51,7 @@ class EveryContactFailedError(RunnerError):
 
 
 class Eligibility:
-    """Reads all rows into the staging, and leaves out there whom nobody may or can call."""
+    """Reads all rows into the working set and excludes those that must not or cannot be called."""
 
     def __init__(self, given: PlanInput, placement: Placement, exclude: Exclude) -> None:
         self._given = given
@@ -63,14 +62,14 @@ class Eligibility:
         self._failures = _Failures()
         self.rows = 0
         self.candidates = 0
-        """Whom nothing has left out so far."""
+        """Rows not excluded so far."""
         self.filtered = 0
         self.unclear = 0
-        """Of those filtered, rows for which `contacts.where` is neither yes nor no."""
+        """Filtered rows for which `contacts.where` is neither yes nor no."""
         self.still_dialled: list[tuple[str, int]] = []
-        """Who may be dialled for an earlier call, though this plan would not: label, and until when."""
+        """Excluded contacts with an earlier call that may still be dialled: label, and until when."""
         self.dates_over = 0
-        """Contacts left out because the campaign's dates are over."""
+        """Contacts excluded because the campaign's dates are over."""
 
     def decide(self) -> None:
         """Raises EveryContactFailedError."""
@@ -81,7 +80,7 @@ class Eligibility:
         self._refuse_if_all_failed()
 
     def _add_candidate(self) -> None:
-        """All rows but those that a row itself or a list leaves out."""
+        """Adds all rows, except those excluded by their own values or by a list."""
         for number, entry in enumerate(self._given.rows):
             self.rows = number + 1
             if isinstance(entry, Exclusion):
@@ -102,20 +101,20 @@ class Eligibility:
             self.unclear += bool(exclusion.template)
 
     def _exclude(self) -> None:
-        """The candidates of whom no call can be made, or was made already."""
+        """Excludes candidates that cannot be called, or have been called already."""
         listed = self._numbers_of_listed_keys()
-        duplicates = Duplicates()
+        duplicates = _Duplicates()
         needing_check = self._working_set.needing_check()
-        for doubt in self._given.progress("checking contacts", len(needing_check), needing_check):
-            exclusion = _exclusion_by_number(doubt.candidate, listed)
-            if exclusion is None and doubt.shares:
-                exclusion = duplicates.check(doubt.candidate)
+        for check in self._given.progress("checking contacts", len(needing_check), needing_check):
+            exclusion = _exclusion_by_number(check.candidate, listed)
+            if exclusion is None and check.shares:
+                exclusion = duplicates.check(check.candidate)
             if exclusion is None:
-                exclusion = self._why_not(doubt)
-                if doubt.shares and (exclusion is None or exclusion.reason not in _CANNOT_BE_CALLED):
-                    duplicates.add(doubt.candidate)
+                exclusion = self._why_not(check)
+                if check.shares and (exclusion is None or exclusion.reason not in _CANNOT_BE_CALLED):
+                    duplicates.add(check.candidate)
             if exclusion is not None:
-                self._leave_out(doubt.number, exclusion)
+                self._leave_out(check.number, exclusion)
                 self.candidates -= 1
 
     def _numbers_of_listed_keys(self) -> Mapping[str, str]:
@@ -124,7 +123,7 @@ class Eligibility:
         return numbers_of_listed_keys(self._given.suppressed, self._working_set.shared_numbers())
 
     def _leave_out(self, number: int, exclusion: Exclusion) -> None:
-        """Says so where a call of before may yet be dialled: nothing here can take it back."""
+        """Notes earlier calls that may still be dialled: they cannot be withdrawn from here."""
         known = self._working_set.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
         if known is not None and self._may_be_dialled(known):
             self._note_still_dialled(known)
@@ -140,8 +139,8 @@ class Eligibility:
     def _may_be_dialled(self, known: KnownCall) -> bool:
         return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now
 
-    def _why_not(self, doubt: NeedsCheck) -> Exclusion | None:
-        candidate, earlier, taken = doubt.candidate, doubt.earlier, doubt.taken
+    def _why_not(self, check: NeedsCheck) -> Exclusion | None:
+        candidate, earlier, taken = check.candidate, check.earlier, check.taken
         if earlier is not None and earlier.availability is Availability.TAKEN:
             taken = earlier
         if taken is not None:
@@ -199,13 +198,13 @@ class Eligibility:
         if first is None or self._failures.others or next(self._working_set.candidates(), None) is not None:
             return
         raise EveryContactFailedError(
-            f"no contact gets through the templates; the first, {first.source}:{first.line}: {first.detail}",
-            hint="mend the template or the source; nothing was planned",
+            f"the templates fail for every contact; the first, {first.source}:{first.line}: {first.detail}",
+            hint="fix the template or the source; nothing was planned",
             location=self._location(first),
         )
 
     def _location(self, failed: Exclusion) -> tuple[str | int, ...]:
-        """A source may have its own template in place of the common one."""
+        """A source may have its own template instead of the common one."""
         field = failed.template[-1] if failed.template[:1] == ("contacts",) else ""
         for position, source in enumerate(self._campaign.contacts.sources):
             if field and getattr(source, "path", "inline") == failed.source and getattr(source, field, None):
@@ -214,13 +213,13 @@ class Eligibility:
 
 
 def _exclusion_by_number(candidate: Candidate, listed: Mapping[str, str]) -> Exclusion | None:
-    """Why it is left out where another row has its number, and a list the key of that row."""
+    """The exclusion if another row has its number and a list has the key of that row."""
     reason = listed.get(candidate.phone)
     return None if reason is None else exclusion_of(candidate, Reason.SUPPRESSED, reason)
 
 
 class _Failures:
-    """Which contact failed first at a template, and whether any was left out otherwise."""
+    """The first contact whose template failed, and whether any was excluded for another reason."""
 
     def __init__(self) -> None:
         self.first: Exclusion | None = None
@@ -234,3 +233,30 @@ class _Failures:
             self.others = True
         elif self.first is None or number < self._number:
             self.first, self._number = exclusion, number
+
+
+class _Duplicates:
+    """Of rows that share a key or a number, the first that can be called gets the call. Rows are checked in
+    their order.
+    """
+
+    def __init__(self) -> None:
+        self._first_by_key: dict[str, str] = {}
+        self._first_by_phone: dict[str, str] = {}
+
+    def check(self, candidate: Candidate) -> Exclusion | None:
+        """The exclusion if a row that was added has the same key or number."""
+        key, phone = candidate.key, candidate.phone
+        first = self._first_by_key.get(key)
+        # If the key is the number, the message names the number.
+        if first is not None and key != phone:
+            return exclusion_of(candidate, Reason.DUPLICATE_KEY, f"the same contact as {first}")
+        first = self._first_by_phone.get(phone)
+        if first is not None:
+            return exclusion_of(candidate, Reason.DUPLICATE_PHONE, f"the same number as {first}")
+        return None
+
+    def add(self, candidate: Candidate) -> None:
+        """A row that excludes later ones: it is called, or its call was sent."""
+        row = f"{candidate.source}:{candidate.line}"
+        self._first_by_key[candidate.key] = self._first_by_phone[candidate.phone] = row

@@ -1,4 +1,4 @@
-"""How one contact came to its call, or to none: each value, with the row and the rule it comes from. Pure."""
+"""Why one contact is called when it is, or not at all: each value with its row and rule. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,12 +26,12 @@ from runner.planning.zones import Origin, UnknownTimezoneError, ZoneSet, zones_f
 
 DAYS_SHOWN = 7
 _MOST_ZONES = 2
-"""Of a large set of zones the first and the last are told: they bound the others."""
+"""Of a large set of zones the first and the last are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that was found or decided. `place` is where the rule stands, such as `campaign.yaml:12`."""
+    """One value that was read or decided. `place` is the place of its rule, such as `campaign.yaml:12`."""
 
     name: str
     value: str
@@ -58,16 +58,16 @@ class Explanation:
     zones: tuple[str, ...]
     hours: tuple[ZoneDays, ...]
     callable_in: tuple[tuple[int, int], ...]
-    """When it may be dialled: open in every zone at once, less close_margin, within its own dates."""
+    """When it may be dialled: open in every zone, without close_margin, within the contact's own dates."""
     cause: Cause
     """Of its exclusion."""
     advice: Advice | None
-    """What would make it callable; None where it is."""
+    """What would make it callable; None if it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A row and what the plan did with it. `known` is what the ledger remembers of the contact."""
+    """A row and its result in the plan. `known` is the contact's newest call in the ledger."""
 
     source: Source
     row: Row
@@ -77,7 +77,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainInput:
-    """What holds for every contact. `now` is UTC Unix seconds; `place` names places in the campaign file."""
+    """Common to all contacts. `now` is UTC Unix seconds; `place` names places in the campaign file."""
 
     campaign: Campaign
     plan: Plan
@@ -89,9 +89,9 @@ class ExplainInput:
     show_contacts: bool
 
 
-def explain(subject: Subject, preflight_warnings: ExplainInput) -> Explanation:
-    """Follows one row through all that decided about it."""
-    return _Explainer(subject, preflight_warnings).explanation()
+def explain(subject: Subject, given: ExplainInput) -> Explanation:
+    """Explains each decision about one row."""
+    return _Explainer(subject, given).explanation()
 
 
 class _Explainer:
@@ -145,7 +145,7 @@ class _Explainer:
     # --- who
 
     def _contact(self) -> Contact | None:
-        """The row as a contact, where it gets that far; duplicates are a matter between rows."""
+        """The row as a contact; None if the row alone excludes it."""
         rows = [(self._subject.source, self._row)]
         (found,) = build_contacts(self._campaign, rows)
         return found if isinstance(found, Contact) else None
@@ -220,7 +220,7 @@ class _Explainer:
     def _remembered(self) -> Iterator[Step]:
         known = self._subject.known
         if known is None:
-            yield Step(name="ledger", value="nothing", because="no earlier run planned or made this call")
+            yield Step(name="ledger", value="nothing", because="no earlier run planned or sent this call")
         else:
             yield Step(name="ledger", value=known.state, because="as earlier runs left it")
 
@@ -307,7 +307,7 @@ class _Explainer:
             )
 
     def _why_then(self, call: PlannedCall, windows: Sequence[Window]) -> tuple[str, bool]:
-        """Why it starts at that moment, and whether the pace decides that."""
+        """Why it starts at that moment, and whether the pace decided it."""
         if call.change is Change.UNCHANGED:
             return "an earlier plan gave it this slot, which it keeps", False
         index = next((i for i, window in enumerate(windows) if call.start_timestamp < window.end), 0)
@@ -353,7 +353,7 @@ class _Explainer:
     # --- words
 
     def _declared(self, field: str) -> tuple[str | None, str]:
-        """The template of a field of `contacts`, and where it stands: a source may have its own."""
+        """The template of a field of `contacts`, and its place: a source may have its own."""
         own = getattr(self._subject.source, field, None)
         return own or getattr(self._campaign.contacts, field), self._place(*self._location(field))
 
@@ -382,7 +382,7 @@ class _Explainer:
         return value if self._given.show_contacts or not value else MASKED
 
     def _blurred(self, text: str) -> str:
-        """How the number is written, without what it is: the form is what goes wrong."""
+        """The format of the number without its digits: enough to see what is wrong."""
         if self._given.show_contacts:
             return text
         return "".join("•" if character.isalnum() else character for character in text)

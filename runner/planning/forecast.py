@@ -1,4 +1,4 @@
-"""What pace it would take to call everybody before the last window ends. Pure."""
+"""The pace at which all contacts can be called before the last window ends. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,16 @@ from runner.planning.placement import Placement
 from runner.planning.windows import Window
 
 FASTEST = 60_000
-"""Starts a minute: the most that `calls_per_minute` and RUNNER_REQUESTS_PER_SECOND take."""
+"""Starts a minute: the highest value that `calls_per_minute` and RUNNER_REQUESTS_PER_SECOND take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What has to find room: starts that are taken (UTC Unix seconds), and the windows of each new call, in
-    order of precedence.
-    """
+    """Starts that are taken (UTC Unix seconds), and the windows of each new call, in order of precedence."""
 
     taken: Sequence[int]
     waiting: Iterable[tuple[Window, ...]]
-    """May be read any number of times."""
+    """Can be iterated any number of times."""
 
 
 def sufficient_pace(campaign: Campaign, demand: Demand, *, too_slow: int, now: float) -> int | None:

@@ -1,4 +1,4 @@
-"""What would make a contact callable that the plan leaves out. Pure; `reports` has the sentences."""
+"""What would make an excluded contact callable. Pure; `reports` has the sentences."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Place = Callable[[Location], str]
 
 
 class Remedy(StrEnum):
-    """What somebody can do."""
+    """An action that would make the contact callable."""
 
     FIX_NUMBER = auto()
     FIX_NUMBER_OR_SET_REGION = auto()
@@ -66,7 +66,7 @@ _BY_STATE: Mapping[str, Remedy] = {
     "uncertain": Remedy.RESOLVE,
     "refused": Remedy.CHANGE_REQUEST_OR_RETRY,
 }
-"""By the ledger's word for an earlier call."""
+"""By the state of the earlier call."""
 
 
 def advice(
@@ -76,7 +76,7 @@ def advice(
     place: Place,
     label: Callable[[str], str],
 ) -> Advice:
-    """`known` is what the ledger remembers of the contact, `label` how a key is shown."""
+    """`known` is the contact's newest call in the ledger; `label` masks a key."""
     remedy = _remedy(exclusion, known, campaign)
     key = exclusion.key if known is None else known.key
     return Advice(

@@ -1,4 +1,4 @@
-"""A sequence whose elements are made when they are asked for: there may be millions. Pure."""
+"""A sequence that makes its elements on access: there may be millions. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar, overload
@@ -8,7 +8,7 @@ _To = TypeVar("_To")
 
 
 class LazySequence(Sequence[_To], Generic[_From, _To]):
-    """`make` of each element of `of`, made anew each time; a slice is a tuple."""
+    """`make` of each element of `of`, called on each access; a slice is a tuple."""
 
     def __init__(self, of: Sequence[_From], make: Callable[[_From], _To]) -> None:
         self._of = of

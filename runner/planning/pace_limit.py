@@ -29,9 +29,9 @@ class PaceLimit:
         self.clear()
 
     def clear(self) -> None:
-        """Forgets all starts."""
+        """Removes all starts."""
         self._slots = Slots(self._calls_per_minute)
-        # Sorted. Starts that were planned under another pace do not stand on today's slots.
+        # Sorted. Starts planned under another pace may lie between the slots of this pace.
         self._starts: list[float] = []
 
     def count(self, start: float) -> None:
@@ -70,7 +70,7 @@ class PaceLimit:
         return start - max(self._queue_ahead, self._lead + _SLACK_SECONDS)
 
     def ask_for_more_lead(self) -> None:
-        """A request took too long to leave before its call started: the next get more time."""
+        """Gives later requests more time: one left after the start of its call."""
         self._lead = min(2 * self._lead, _LONGEST_LEAD_SECONDS)
 
     def _crowded_until(self, start: int) -> float | None:

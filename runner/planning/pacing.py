@@ -1,6 +1,6 @@
 """How fast calls start: a grid of slots, each used once. Pure.
 
-A pace of N starts a minute is an absolute grid: slot i stands at second floor(i x 60 / N) of the Unix epoch.
+A pace of N starts a minute is an absolute grid: slot i is at second floor(i x 60 / N) of the Unix epoch.
 Any 60 seconds so hold at most N starts, and a slot does not depend on when the plan was made.
 """
 
@@ -15,7 +15,7 @@ _BLOCK = 4096
 class Slots:
     """The free and the used slots of one campaign.
 
-    Takes a byte for each slot near a used one; a call takes the same few steps however full the grid is.
+    Memory: a byte for each slot near a used one. Taking a slot needs few steps, however full the grid is.
     """
 
     def __init__(self, calls_per_minute: int) -> None:
@@ -25,10 +25,10 @@ class Slots:
         self._beyond: dict[int, int] = {}
 
     def occupy(self, start: int) -> bool:
-        """Counts an existing call that starts at this second (UTC), and tells whether there was room for it.
+        """Counts an existing call that starts at this second (UTC); returns whether there was room for it.
 
         Under another pace than today's, the second may have no slot left. Then the next free one within a
-        minute stands for it; where there is none, that minute is full and nothing needs to be kept free.
+        minute is used; if there is none, that minute is full and needs no slot.
         """
         slot = self._first_free(self._at_or_after(start))
         has_room = self._second(slot) < start + 60
@@ -114,8 +114,8 @@ def request_rate_pace(requests_per_second: float) -> int:
 def spread_evenly(windows: Sequence[Window], capacities: Sequence[int], calls: int) -> Iterator[int]:
     """For `calls` calls that share `windows`, the second from which each looks for its slot, in order.
 
-    They stand evenly over the first window; what exceeds its capacity goes evenly over the next, and so on.
-    For what exceeds all windows there is none.
+    They are spread evenly over the first window; those beyond its capacity over the next, and so on.
+    Calls beyond the capacity of all windows get no second.
     """
     left = calls
     for window, capacity in zip(windows, capacities, strict=True):

@@ -16,8 +16,8 @@ _MOST_SEARCHES = 4096
 
 
 class _Search:
-    """How far the search for free slots in the same windows has come. What was taken is never given back, so
-    that nothing before is free, for whoever shares these windows.
+    """The position of the search for free slots in the same windows. Slots are never given back, so nothing
+    before the position is free.
     """
 
     __slots__ = ("ends", "first", "lasts", "not_before", "windows")
@@ -59,7 +59,7 @@ class Placement:
         return self._known_windows(zones, earliest, latest)
 
     def windows_of(self, candidate: Candidate) -> tuple[Window, ...]:
-        """Those in which it may be called."""
+        """The windows in which it may be called."""
         return self.windows(split_zones(candidate.zones), candidate.earliest, candidate.latest)
 
     def _windows(
@@ -72,7 +72,7 @@ class Placement:
         )
 
     def occupy(self, start: int) -> bool:
-        """Counts a call that is already placed or sent, and tells whether the pace has room for it. A start
+        """Counts a call that is already placed or sent, and returns whether the pace has room for it. A start
         of the last 60 seconds still counts, an older one does not.
         """
         return start <= self._now - 60 or self._slots.occupy(start)
@@ -112,7 +112,7 @@ class Placement:
     def _search(self, windows: tuple[Window, ...]) -> _Search:
         search = self._searches.get(id(windows))
         if search is None or search.windows is not windows:
-            # Contacts with dates of their own share their windows with nobody.
+            # Contacts with dates of their own do not share their windows.
             if len(self._searches) >= _MOST_SEARCHES:
                 self._searches.clear()
             search = self._searches[id(windows)] = _Search(windows, self._margin)
@@ -128,7 +128,7 @@ class Placement:
         return None
 
     def _first_slot_from(self, wanted: int, search: _Search) -> Slot | None:
-        """The first at or after this second; in a window that has none there, the first of all."""
+        """The first slot at or after this second; in a window without one, the first of the window."""
         for window, last, end in zip(search.windows, search.lasts, search.ends, strict=True):
             if wanted > last:
                 continue
@@ -160,9 +160,9 @@ def reschedule(
     now: float,
     requests_per_second: float,
 ) -> Mapping[int, Slot | None]:
-    """New slots, by id, for calls that are late; None for those that fit nowhere any more.
+    """New slots, by id, for calls that are late; None for those that no longer fit.
 
-    `taken` are the starts of all other calls. What piled up so leaves at the pace, never in a burst.
+    `taken` are the starts of all other calls, so late calls leave at the pace and never in a burst.
     """
     placement = Placement(campaign, now=now, requests_per_second=requests_per_second)
     for start in taken:

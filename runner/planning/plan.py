@@ -1,6 +1,6 @@
-"""The plan: every call that is to be made, every contact that gets none and why. Values only.
+"""The plan: every planned call, and every excluded contact with the reason. Values only.
 
-What there may be millions of is a named tuple: Python makes those four times as fast as other values.
+Types with millions of instances are named tuples: Python creates those four times as fast.
 """
 
 import json
@@ -15,7 +15,6 @@ from runner.calls import CallRequest, Metadata, Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_filter import SuppressedWarning
 from runner.contacts.contact import Exclusion
-from runner.planning.attempts import attempts_that_fit
 from runner.planning.candidate import split_zones
 
 
@@ -44,7 +43,7 @@ class Difference:
 
 
 class PlannedCall(NamedTuple):
-    """One request for one contact: plain values, as they stand in tables. All times are UTC Unix seconds.
+    """One request for one contact: plain values, as in tables. All times are UTC Unix seconds.
 
     The request leaves at `queue_at` or later; Insight dials between `start_timestamp` and
     `end_timestamp`, an interval that lies inside one calling window in every zone of `timezones`.
@@ -58,7 +57,7 @@ class PlannedCall(NamedTuple):
     start_timestamp: int
     end_timestamp: int
     earliest: int | None
-    """The contact's own `not_before`, as an instant; a new slot for a late call honours it too."""
+    """The contact's own `not_before`, as an instant; it also bounds a new slot for a late call."""
     latest: int | None
     """The contact's own `not_after`, as an exclusive instant."""
     zones: str
@@ -106,6 +105,13 @@ class PlannedCall(NamedTuple):
         )
 
 
+def attempts_that_fit(start: int, end: int, max_attempts: int, reattempt_wait: int | None) -> int:
+    """How many dials, `reattempt_wait` seconds apart, fit between start and end."""
+    if reattempt_wait is None or max_attempts == 1:
+        return 1
+    return min(max_attempts, 1 + (end - start) // reattempt_wait)
+
+
 # Most calls of a plan are new, all for the same reason.
 @lru_cache(maxsize=1024)
 def _difference(change: str, reason: str, fields: str, start_before: int | None) -> Difference:
@@ -127,7 +133,7 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingCall:
-    """A planned call that needs a new slot. `id` is whatever the ledger knows it by."""
+    """A planned call that needs a new slot. `id` is its id in the ledger."""
 
     id: int
     timezones: tuple[str, ...]
@@ -136,12 +142,12 @@ class WaitingCall:
 
 
 class Availability(StrEnum):
-    """What the ledger's memory of a contact means for a new plan."""
+    """What an earlier call to a contact means for a new plan."""
 
     PLANNED = "planned"
-    """Not sent yet: keeps its slot while nothing about it changes."""
+    """Not sent: keeps its slot while nothing of it changes."""
     TAKEN = "taken"
-    """Being sent, sent, or perhaps sent: never planned again."""
+    """Being sent, sent, or possibly sent: never planned again."""
     REFUSED = "refused"
     """Insight refused it (400): planned again only when its request changed."""
     OPEN = "open"
@@ -149,7 +155,7 @@ class Availability(StrEnum):
 
 
 class KnownCall(NamedTuple):
-    """A call the ledger remembers. Times are UTC Unix seconds."""
+    """A call in the ledger. Times are UTC Unix seconds."""
 
     key: str
     phone: str
@@ -164,7 +170,7 @@ class KnownCall(NamedTuple):
 
 
 class KnownCalls(Protocol):
-    """Oldest first; they may be read several times."""
+    """Oldest first; can be iterated several times."""
 
     def __len__(self) -> int: ...
 
@@ -173,7 +179,7 @@ class KnownCalls(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that earlier runs did for this campaign. Empty for a new ledger."""
+    """The calls of earlier runs of this campaign. Empty for a new ledger."""
 
     calls: KnownCalls = ()
     stamp: str = ""
@@ -183,12 +189,12 @@ class History:
 
 
 GONE = "the contact is in no source any more"
-"""Why a call is withdrawn, or not sent, of whom nobody knows more."""
+"""Why a call is withdrawn, or not sent, if its contact has no row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """A call that is planned in the ledger but no longer wanted, with the reason.
+    """A call that is planned in the ledger but not in this plan, with the reason.
 
     `start_timestamp` is when it would have started, in UTC Unix seconds.
     """
@@ -203,7 +209,7 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataVersions:
-    """The releases of the data that decided zones, numbers and holidays."""
+    """The versions of the data used for zones, numbers and holidays."""
 
     tzdata: str
     phonenumbers: str
@@ -212,7 +218,7 @@ class DataVersions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStatistics:
-    """What a plan comes to. Instants are UTC Unix seconds."""
+    """Counts of a plan. Instants are UTC Unix seconds."""
 
     changes: Mapping[tuple[Change, str], int]
     """Calls by what the plan does with them, and why."""
@@ -220,13 +226,13 @@ class PlanStatistics:
     """How many calls start in each hour of each local day of the contacts, in order."""
     first_start: int | None
     first_zones: tuple[str, ...]
-    """Of a contact whose call starts first."""
+    """The zones of a contact whose call starts first."""
     last_start: int | None
     last_zones: tuple[str, ...]
     short: int
     """Calls that have time for fewer attempts than they may have."""
     fewest_attempts: int
-    """That one of these has time for."""
+    """The fewest that one of these has time for."""
     excluded: Mapping[Reason, int]
     uncertain: int
     """Of those already queued, calls of which nobody knows yet whether Insight has them."""
@@ -255,5 +261,5 @@ class Plan:
     """Of the history that it was made from."""
     diagnostics: tuple[Diagnostic, ...] = ()
     silenced: tuple[SuppressedWarning, ...] = ()
-    """Warnings that the campaign silences: not among `diagnostics`."""
+    """Warnings that `silence` suppresses: not among `diagnostics`."""
     versions: DataVersions

@@ -1,4 +1,4 @@
-"""Everything a plan follows from. Values only."""
+"""The inputs of a plan. Values only."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 class Progress(Protocol):
-    """Passes items on, and may show somebody how many of `total` they are; `what` is done with them."""
+    """Passes items on and may show how many of `total` are done; `what` names the step."""
 
     def __call__(self, what: str, total: int, items: Iterable[_T]) -> Iterator[_T]: ...
 
@@ -28,7 +28,7 @@ class PlanInput:
 
     campaign: Campaign
     rows: Iterable[Candidate | Exclusion]
-    """What each row came to by itself, in their order."""
+    """The result of screening each row, in their order."""
     suppressed: Match
     history: History
     working_set: WorkingSet
@@ -41,4 +41,4 @@ class PlanInput:
     diagnose: Diagnose
     progress: Progress
     earlier_diagnostics: Callable[[], Iterable[Diagnostic]]
-    """What loading the campaign and reading its sources found, asked for when all rows were read."""
+    """Findings of loading the campaign and reading its sources; called when all rows were read."""

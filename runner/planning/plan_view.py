@@ -1,4 +1,4 @@
-"""A plan as others may read it: numbers, metadata and telling keys hidden, unless somebody asked for them.
+"""A plan as it is shown: numbers, metadata and personal keys are masked unless requested.
 
 Every form of a plan, and the saved plan, is made from this value and nothing else: what may be shown is
 decided here, once. Pure.
@@ -50,7 +50,7 @@ class CallView:
     result_url: str
     change: Change
     reason: str
-    """Why it is new, moved, changed or as it was."""
+    """Why it is new, moved, changed or unchanged."""
     changed: tuple[str, ...]
     """The fields that changed, by their names in the campaign file."""
     start_before: int | None
@@ -73,7 +73,7 @@ class ExclusionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawalView:
-    """A call that was planned and is not wanted any more. `start_timestamp`: when it would have started."""
+    """A planned call that is withdrawn. `start_timestamp`: when it would have started."""
 
     contact: str
     ref: str
@@ -112,9 +112,9 @@ class PlanView:
     withdrawals: tuple[WithdrawalView, ...]
     diagnostics: tuple[Diagnostic, ...]
     silenced: tuple[SuppressedWarning, ...]
-    """Warnings that the campaign silences, with its reasons."""
+    """Warnings that `silence` suppresses, with the reasons."""
     statistics: PlanStatistics | None = None
-    """What the plan comes to; None until somebody counts it."""
+    """Counts of the plan; None until counted."""
 
 
 def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contacts: bool) -> PlanView:
@@ -165,14 +165,14 @@ def without_query(url: str) -> str:
 
 
 def constant_metadata(campaign: Campaign) -> frozenset[str]:
-    """The names of values that are the same for every contact: they stand in the campaign file."""
+    """The names of values that are constants of the campaign file, the same for every contact."""
     return frozenset(
         name for name, source in campaign.metadata.items() if not compile_template(source).reads_row
     )
 
 
 def statistics_of(plan: PlanView) -> PlanStatistics:
-    """What the plan comes to."""
+    """Counts of the plan."""
     if plan.statistics is not None:
         return plan.statistics
     counted = StatisticsBuilder()
@@ -265,7 +265,7 @@ class _Viewer:
         return ";".join([f"tel:{masked_phone}", *shown])
 
     def _value(self, value: str) -> str:
-        """That a value is empty is worth seeing, and tells nothing of anybody."""
+        """An empty value is shown: it holds no personal data."""
         return value if self._show or not value else MASKED
 
 

@@ -1,4 +1,4 @@
-"""What is suspicious about a plan: warnings that need its contacts, its calls and its time. Pure."""
+"""Warnings that need the contacts, the calls and the time of a plan. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from runner.planning.waking_hours import lateness, latest_at_night
 from runner.planning.zones import CONTACT
 
 _NAMED = 5
-"""So many contacts are named in a warning."""
+"""The most contacts that a warning names."""
 
 Diagnose = Callable[[WarningCode, str, tuple[str | int, ...], str], Diagnostic]
 """(code, message, path in the campaign file, hint) → a warning at its place."""
@@ -31,7 +31,7 @@ Diagnose = Callable[[WarningCode, str, tuple[str | int, ...], str], Diagnostic]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the planner found out, as far as warnings follow from it. `now` is UTC Unix seconds."""
+    """The results of planning that warnings depend on. `now` is UTC Unix seconds."""
 
     campaign: Campaign
     now: float
@@ -40,17 +40,17 @@ class Findings:
     zone_sets: Sequence[tuple[str, ...]]
     """Of all candidates, each set once."""
     misses: int
-    """Candidates for whom the pace left no slot."""
+    """Candidates for which the pace left no slot."""
     crowded: int
-    """Calls planned or sent before for whose starts the pace has no room."""
+    """Calls planned or sent earlier whose starts exceed the pace."""
     statistics: StatisticsBuilder
     still_dialled: Sequence[tuple[str, int]]
-    """Who may be dialled for an earlier call, though the plan would not: label, and until when."""
+    """Excluded contacts with an earlier call that may still be dialled: label, and until when."""
     survey_before: tuple[str, str] | None = None
     """The survey_id and instance_id that calls wait for, where the campaign now names others."""
     rows: int
     filtered: int
-    """Rows that `contacts.where` leaves out."""
+    """Rows that `contacts.where` excludes."""
     unclear: int
     """Those of them for which it is neither yes nor no."""
     dates_over: int
@@ -84,7 +84,7 @@ def _survey_changed(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]
 
 
 def _still_dialled(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
-    """Insight's API cannot withdraw a single call, so whoever reads the plan must know."""
+    """Insight's API cannot withdraw a single call, so the reader of the plan has to."""
     number = len(found.still_dialled)
     if number:
         first = ", ".join(
@@ -176,7 +176,7 @@ def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
 
 
 def _pace_lowered(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
-    """Calls keep their starts, so that what was reviewed holds: a slower pace is for new starts alone."""
+    """Planned calls keep their reviewed starts: a slower pace applies only to new starts."""
     wanted = found.campaign.pacing.calls_per_minute
     if found.crowded and wanted == effective_pace(found.campaign, found.requests_per_second):
         keep = "1 call keeps a start" if found.crowded == 1 else f"{found.crowded:,} calls keep starts"
@@ -190,7 +190,7 @@ def _pace_lowered(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
 
 
 def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
-    """Of every attempt: Insight dials again by itself, and knows nothing of waking hours."""
+    """Checks every attempt: Insight redials on its own, without regard to waking hours."""
     fixed = found.campaign.calling_windows.timezone != CONTACT
     spans = [
         (span.calls, latest_at_night(span.first, span.last, split_zones(span.home if fixed else span.zones)))
@@ -226,5 +226,5 @@ def _windows(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
             "no contact of this plan can be called in this window: it is never open in every zone in which "
             "one of them may be",
             (*WEEKLY, *entry.location),
-            "give contacts.timezone where numbers leave several zones, or take the window out",
+            "give contacts.timezone where numbers leave several zones, or remove the window",
         )

@@ -1,7 +1,7 @@
-"""Makes the plan: one computation for every form in which it is shown, and for what apply carries out.
+"""Makes the plan: one computation for every output format and for `apply`.
 
 Pure: the rows, the history and the time come as values, and the same values give the same plan. There may be
-more rows than fit into memory: what is found out stands in the staging, and every step reads it one by one.
+more rows than fit into memory: results are kept in the working set, and every step reads them one by one.
 """
 
 import json
@@ -15,7 +15,6 @@ from runner.campaign import warning_filter
 from runner.campaign.warning_codes import URGENT
 from runner.contacts.contact import Exclusion
 from runner.planning import plan_warnings
-from runner.planning.attempts import attempts_that_fit
 from runner.planning.candidate import Assignment, Candidate, exclusion_of, split_zones
 from runner.planning.changes import changed_fields, changed_survey, difference, first_time
 from runner.planning.eligibility import Eligibility
@@ -29,6 +28,7 @@ from runner.planning.plan import (
     Plan,
     Slot,
     Withdrawal,
+    attempts_that_fit,
 )
 from runner.planning.plan_input import PlanInput
 from runner.planning.request import attempts_of, request_of
@@ -39,7 +39,7 @@ ROUND = 1
 
 
 def build_plan(given: PlanInput) -> Plan:
-    """The plan. Raises EveryContactFailedError, and UnknownPlaceError for the holidays of nowhere."""
+    """The plan. Raises EveryContactFailedError, and UnknownPlaceError for `holidays` of an unknown place."""
     return _Planner(given).build()
 
 
@@ -56,13 +56,13 @@ class _Planner:
         self._changed_survey = changed_survey(given.history.survey, given.campaign.survey)
         self._eligibility = Eligibility(given, self._placement, self._exclude)
         self._digest = given.identity.digest_of_many()
-        """Of all that the plan says, in the order in which it is found out."""
+        """Over the whole content of the plan, in the order of its computation."""
 
     def build(self) -> Plan:
         self._eligibility.decide()
         found = self._assign()
         withdrawals = tuple(self._withdrawals())
-        told, silenced = warning_filter.part(
+        shown, silenced = warning_filter.part(
             (*self._given.earlier_diagnostics(), *plan_warnings.of(found, self._given.diagnose)),
             self._campaign.silence,
         )
@@ -77,13 +77,13 @@ class _Planner:
             withdrawals=withdrawals,
             statistics=self._statistics.statistics(),
             history_stamp=self._given.history.stamp,
-            diagnostics=tuple(sorted(told, key=lambda found: found.code not in URGENT)),
+            diagnostics=tuple(sorted(shown, key=lambda found: found.code not in URGENT)),
             silenced=warning_filter.with_reasons(silenced, self._campaign.silence),
             versions=self._given.versions,
         )
 
     def _assign(self) -> plan_warnings.Findings:
-        """Slots that were given earlier stay; the others take what is free, in order of precedence."""
+        """Calls keep their earlier slots; the others take free ones, in order of precedence."""
         taken = array("q", chain(self._working_set.taken_starts(), self._kept_starts()))
         crowded = sum(not self._placement.occupy(start) for start in taken)
         demand = Demand(taken, _Reread(self._waiting))
@@ -137,13 +137,13 @@ class _Planner:
         windows = self._placement.windows_of(candidate)
         if earlier is None:
             slot = self._placement.next_slot(windows)
-            return None if slot is None else Assignment._make((*slot, *_UNSEEN))
+            return None if slot is None else Assignment._make((*slot, *_NEW))
         fields = self._changed_fields(candidate, earlier)
         slot = self._kept_slot(earlier, fields, windows) or self._placement.next_slot(windows)
         if slot is None:
             return None
         changed = difference(earlier, fields, slot, windows=windows, now=self._given.now)
-        return Assignment._make((*slot, *_said(changed)))
+        return Assignment._make((*slot, *_difference_fields(changed)))
 
     def _count(self, candidate: Candidate, assignment: Assignment) -> None:
         _, start, end, change, reason, *_ = assignment
@@ -155,7 +155,7 @@ class _Planner:
             self._statistics.add_short(attempts)
 
     def _kept_starts(self) -> Iterator[int]:
-        """Those beyond the limit too: they stay planned."""
+        """Includes calls beyond the limit: they stay planned."""
         with_history = self._given.progress(
             "keeping slots", self._eligibility.candidates, self._working_set.with_history()
         )
@@ -189,7 +189,7 @@ class _Planner:
         return self._given.limit is not None and position >= self._given.limit
 
     def _changed_fields(self, candidate: Candidate, earlier: KnownCall) -> tuple[str, ...]:
-        """What is otherwise than the ledger has it planned."""
+        """The fields that differ from the planned call in the ledger."""
         if earlier.availability is not Availability.PLANNED:
             return ()
         request = request_of(candidate, self._campaign)
@@ -202,7 +202,7 @@ class _Planner:
         self._working_set.exclude(number, exclusion)
 
     def _withdrawals(self) -> Iterator[Withdrawal]:
-        """Calls that the ledger has planned and this plan does not want, less those beyond --limit."""
+        """Calls that are planned in the ledger but not in this plan, except those beyond --limit."""
         for known, exclusion in self._working_set.excluded_now():
             if exclusion is not None and exclusion.reason is Reason.CALL_LIMIT:
                 continue
@@ -216,7 +216,7 @@ class _Planner:
             )
 
     def _plan_id(self, withdrawals: Iterable[Withdrawal]) -> str:
-        """A keyed hash of all that the plan says."""
+        """A keyed hash of the whole content of the plan."""
         head = [int(self._given.now), self._campaign.model_dump(mode="json"), asdict(self._given.versions)]
         self._digest.add(json.dumps(head, sort_keys=True))
         for withdrawal in withdrawals:
@@ -225,7 +225,7 @@ class _Planner:
 
 
 class _Reread(Iterable[tuple[Window, ...]]):
-    """Read anew each time."""
+    """Read again on each iteration."""
 
     def __init__(self, read: Callable[[], Iterator[tuple[Window, ...]]]) -> None:
         self._read = read
@@ -234,11 +234,11 @@ class _Reread(Iterable[tuple[Window, ...]]):
         return self._read()
 
 
-def _said(changed: Difference) -> tuple[str, str, str, int | None]:
-    """As an assignment has it."""
+def _difference_fields(changed: Difference) -> tuple[str, str, str, int | None]:
+    """The fields of an Assignment."""
     fields = json.dumps(changed.fields) if changed.fields else ""
     return changed.change.value, changed.reason, fields, changed.start_before
 
 
-_UNSEEN = _said(first_time())
-"""Of a contact for whom the ledger holds no call: most contacts of most plans."""
+_NEW = _difference_fields(first_time())
+"""For a contact without a call in the ledger: most contacts of most plans."""

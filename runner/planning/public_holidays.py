@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from holidays import HolidayBase
 
 HolidayName = Callable[[date], str]
-"""What is celebrated on a local date; empty on any other."""
+"""The name of the holiday on a local date; empty if there is none."""
 
 
 class UnknownPlaceError(RunnerError):
-    """The package knows no holidays of that country or subdivision. `key` names which of the two."""
+    """The package has no holidays for that country or subdivision. `key` names which of the two."""
 
     exit_status = ExitStatus.CAMPAIGN_INVALID
 
@@ -39,20 +39,20 @@ def public_holidays(place: Holidays | None) -> HolidayName:
 
 @lru_cache(maxsize=8)
 def _calendar(place: Holidays) -> "HolidayBase":
-    # Most campaigns do not ask for it.
+    # Imported only when needed: most campaigns do not use it.
     import holidays  # noqa: PLC0415
 
     try:
         return _country(place.country)(subdiv=place.subdivision, observed=True)
     except NotImplementedError:
-        # Only now, because the list costs an import of every country.
+        # Imported only for the error: the list imports every country.
         raise _unknown_place(place, holidays.list_supported_countries(include_aliases=False)) from None
 
 
 def _country(code: str) -> "type[HolidayBase]":
-    """The class that the package has for a country. Raises NotImplementedError when it has none.
+    """The package's class for a country. Raises NotImplementedError if there is none.
 
-    Its module is loaded by itself: imported in the usual way, it would bring all 250 countries with it.
+    Loads only its own module: a normal import would load all 250 countries.
     """
     import holidays  # noqa: PLC0415 - see above
     from holidays.registry import COUNTRIES  # noqa: PLC0415 - see above
@@ -79,7 +79,8 @@ def _unknown_place(place: Holidays, supported: dict[str, list[str]]) -> UnknownP
         return UnknownPlaceError(
             "country",
             f"no public holidays are known for country {place.country}",
-            hint=did_you_mean(place.country, supported) or "write two capitals of ISO 3166, such as US",
+            hint=did_you_mean(place.country, supported)
+            or "use a two-letter ISO 3166 code in capitals, such as US",
         )
     known = supported[place.country]
     return UnknownPlaceError(

@@ -1,4 +1,4 @@
-"""What Insight is asked to do for one contact: the campaign's templates, filled in. Pure."""
+"""Renders the campaign's templates into the request for one contact. Pure."""
 
 import re
 from functools import lru_cache
@@ -18,7 +18,7 @@ _parse_again = lru_cache(maxsize=256)(parse_phone)
 
 
 class UnfitError(Exception):
-    """This contact's request cannot be made. The message names the field, and nothing of the row.
+    """The request cannot be rendered. The message names the field and holds no data of the row.
 
     `template` is the path of that field in the campaign file.
     """
@@ -45,7 +45,7 @@ class RequestTemplates:
     def fill_in(self, contact: Contact) -> tuple[str, str, str]:
         """The dial string, the metadata as a JSON object, and where results go.
 
-        Raises UnfitError when a template fails, or gives what Insight would not take.
+        Raises UnfitError if a template fails, or its result is invalid for Insight.
         """
         return (
             self._dial_string(contact),
@@ -54,7 +54,7 @@ class RequestTemplates:
         )
 
     def _metadata_json(self, contact: Contact) -> str:
-        """As `json.dumps` writes it, in a quarter of the time: all values are texts."""
+        """The same as `json.dumps`, in a quarter of the time: all values are strings."""
         members = [
             f"{name}: {encode_basestring_ascii(self._render(field, template, contact))}"
             for field, name, template in self._metadata
@@ -93,12 +93,12 @@ class RequestTemplates:
         except ValueError:
             usable = False
         if not usable or re.search(r"[\x00-\x20\x7f]", url):
-            raise UnfitError(("result_url",), ": the result is no http or https address")
+            raise UnfitError(("result_url",), ": the result is not an http or https URL")
         return url
 
 
 def request_of(candidate: Candidate, campaign: Campaign) -> CallRequest:
-    """What a candidate's values mean."""
+    """The request of a candidate."""
     most, wait = attempts_of(campaign)
     return CallRequest(
         phone_number=candidate.phone_number,
@@ -110,7 +110,7 @@ def request_of(candidate: Candidate, campaign: Campaign) -> CallRequest:
 
 
 def attempts_of(campaign: Campaign) -> tuple[int, int | None]:
-    """How often Insight is to dial at most, and after how many seconds again: None with a single attempt."""
+    """max_attempts, and reattempt_wait in seconds: None with a single attempt."""
     retry = campaign.retry_policy
     return retry.max_attempts, retry.reattempt_wait if retry.max_attempts > 1 else None
 

@@ -1,7 +1,7 @@
-"""What one row alone decides: whom it names, where that is, and what Insight would be asked to do. Pure.
+"""Computes what depends on one row alone: contact, time zones, own dates and rendered request. Pure.
 
-A row knows nothing of other rows, of lists, or of what was done before. So rows can be screened anywhere and
-in any order; what they come to is put together by the planner.
+Screening needs no other rows, suppression lists or ledger, so rows can be screened in parallel and in any
+order. The planner combines the results.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zone
 
 
 class Screening:
-    """The campaign's templates and rules, ready for any number of rows."""
+    """The campaign's compiled templates and rules, for any number of rows."""
 
     def __init__(self, campaign: Campaign, identity: Identity) -> None:
         self._campaign = campaign

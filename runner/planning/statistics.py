@@ -1,4 +1,4 @@
-"""Counts what a plan comes to while it is made: reports need it, and there may be a million calls. Pure."""
+"""Counts the calls of a plan while it is made, for reports: there may be a million. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -38,14 +38,14 @@ class DialSpan(NamedTuple):
 
 
 class StatisticsBuilder:
-    """Counts one by one, in memory that grows with the days of a plan and not with its calls."""
+    """Its memory grows with the days of a plan, not with its calls."""
 
     def __init__(self) -> None:
         self._calls: Counter[_Group] = Counter()
         self._latest_starts: dict[_Group, int] = {}
         self._first: tuple[int, str] | None = None
         self._last: tuple[int, str] | None = None
-        """(start, zones). Of those at the same moment the zones decide, so that the order does not."""
+        """(start, zones). Equal starts are compared by zones, so the order of calls does not matter."""
         self._short = 0
         self._fewest = 0
         self._excluded: Counter[Reason] = Counter()
@@ -72,7 +72,7 @@ class StatisticsBuilder:
         self._last = moment if self._last is None or moment > self._last else self._last
 
     def add_short(self, attempts: int) -> None:
-        """That one of the calls has time for so many attempts only."""
+        """Counts a call that has time for only this many attempts."""
         self._fewest = min(attempts, self._fewest) if self._short else attempts
         self._short += 1
 

@@ -14,7 +14,7 @@ _DAY = 24 * 60
 
 def latest_at_night(first: int, last: int, zones: Sequence[str]) -> time | None:
     """The latest local time outside waking hours between two instants (UTC Unix seconds, both inclusive), in
-    any of the zones; None where every instant lies inside waking hours.
+    any of the zones; None if every instant lies inside waking hours.
     """
     nights = [found for name in zones if (found := _latest_in(first, last, name)) is not None]
     return max(nights, key=lateness, default=None)
@@ -34,7 +34,7 @@ def _latest_in(first: int, last: int, name: str) -> time | None:
         woke -= timedelta(days=1)
     if first < woke.timestamp():
         return time(7, 59)
-    # Nothing is dialled in a stretch of no length: 17:15 to 21:00 lies inside waking hours.
+    # An interval that ends at 21:00 lies inside waking hours, unless it is a single instant.
     closes_in_time = first < last and ends.time() == SLEEPS
     is_waking = WAKES <= ends.time() < SLEEPS or closes_in_time
     return None if is_waking else ends.time().replace(second=0)

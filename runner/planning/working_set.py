@@ -1,7 +1,7 @@
-"""Where a plan stands while it is made: there may be more contacts than fit into memory. Pure.
+"""The planner's storage for intermediate results: there may be more contacts than fit into memory. Pure.
 
-The planner says what it needs; `runner.working_file` keeps it. Rows are known by their number, counted from 0
-in the order in which they were read.
+This is the interface; `runner.working_file` implements it. Rows are identified by their number, counted from
+0 in the order in which they were read.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from runner.planning.plan import KnownCall, PlannedCall
 
 
 class NeedsCheck(NamedTuple):
-    """A candidate who perhaps is not called."""
+    """A candidate that may have to be excluded."""
 
     number: int
     candidate: Candidate
@@ -26,22 +26,22 @@ class NeedsCheck(NamedTuple):
 
 
 class WorkingSet(Protocol):
-    """What becomes of each row, step by step. Whatever was told before a question is in its answer."""
+    """The result for each row, step by step. Reads include all earlier writes."""
 
     def remember(self, calls: Iterable[KnownCall]) -> None:
-        """All that the ledger holds of the campaign, oldest first."""
+        """Stores the campaign's calls in the ledger, oldest first."""
 
     def add_candidate(self, number: int, candidate: Candidate, *, needing_check: bool) -> None:
-        """A row that may be called; `doubtful` where something about the row itself speaks against it."""
+        """A row that may be called; `needing_check` if its own values may exclude it."""
 
     def exclude(self, number: int, exclusion: Exclusion) -> None:
-        """A row that is not called; it is no candidate any more."""
+        """A row that is not called, and no longer a candidate."""
 
     def assign(self, number: int, assignment: Assignment) -> None:
-        """A candidate that is called. To be told in the order of precedence."""
+        """A candidate that is called. Calls come in the order of precedence."""
 
     def earlier(self, key: str) -> KnownCall | None:
-        """The newest call for this contact that is remembered."""
+        """The newest stored call for this contact."""
 
     def taken_starts(self) -> Iterator[int]:
         """When the calls that were sent, or may have been, start: UTC Unix seconds."""
@@ -52,18 +52,18 @@ class WorkingSet(Protocol):
         """
 
     def needing_check(self) -> Sequence[NeedsCheck]:
-        """The candidates who perhaps are not called, in the order of the rows: those enlisted so, those who
-        share a key or a number, those whose number a row has that was excluded before, and those for whom or
-        to whose number a call was sent, may have been, or was refused. To be asked once.
+        """The candidates that may have to be excluded, in the order of the rows: those added as such, those
+        that share a key or a number with another, those whose number an excluded row has, and those with a
+        call (to the contact or the number) that was sent, possibly sent, or refused. Can be called once.
         """
 
     def candidates(self) -> Iterator[tuple[int, Candidate, KnownCall | None]]:
-        """The candidates that were not excluded when this was first asked, in the order of precedence: by
+        """The candidates that were not excluded at the first call of this, in the order of precedence: by
         priority, then by row. Each with the newest call for this contact.
         """
 
     def with_history(self) -> Iterator[tuple[Candidate, KnownCall]]:
-        """The candidates for whom a call is remembered, each with the newest one."""
+        """The candidates with stored calls, each with the newest one."""
 
     def excluded_now(self) -> Iterator[tuple[KnownCall, Exclusion | None]]:
         """The newest call of each contact that nothing is assigned to, where it is planned and not sent; with

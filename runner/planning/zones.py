@@ -37,7 +37,7 @@ class ZoneSet(NamedTuple):
 
 
 class UnknownTimezoneError(RunnerError):
-    """Nobody can say what time it is at the contact's. The message is for people and for an exclusion."""
+    """The time zone of the contact is unknown. The message becomes the detail of an exclusion."""
 
 
 def zones_for(contact: Contact, calendar_zone: str) -> ZoneSet:
@@ -56,7 +56,7 @@ def zones_for(contact: Contact, calendar_zone: str) -> ZoneSet:
 
 
 def own_zones(contact: Contact) -> tuple[str, ...]:
-    """Where the contact really is, whatever the campaign's zone; empty when nobody knows."""
+    """The contact's own zones, even if the campaign has one zone for all; empty if unknown."""
     try:
         return zones_for(contact, CONTACT).names
     except UnknownTimezoneError:
@@ -74,18 +74,18 @@ def westernmost(instant: int, zones: tuple[str, ...]) -> datetime:
 def _of_number(phone: str) -> tuple[str, ...]:
     found = zones_of(phone)
     if not found:
-        raise UnknownTimezoneError("the number belongs to no known time zone; give contacts.timezone")
+        raise UnknownTimezoneError("the time zone of the number is unknown; give contacts.timezone")
     return found
 
 
-# A wrong name tends to stand in many rows, and the search for a near one takes milliseconds.
+# A wrong name is often in many rows, and the search for a similar one takes milliseconds.
 @lru_cache(maxsize=1024)
 def _unknown(name: str) -> str:
     hint = zone_hint(name) if "/" in name or usual_zone(name) else ""
     suggestion = f"; {hint}" if hint else ""
     if timezones.is_abbreviation(name):
         return f"{name} is an abbreviation or a fixed offset, not the time zone of a place{suggestion}"
-    # Only what is built like Area/City may be shown: a slip of columns puts somebody's data here.
+    # Only text of the form Area/City is shown: with shifted columns it may be personal data.
     if re.fullmatch(r"[A-Za-z]{2,20}(/[A-Za-z0-9_+-]{1,30}){1,2}", name) and (
         hint or name.partition("/")[0].lower() in _areas()
     ):

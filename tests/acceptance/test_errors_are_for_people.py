@@ -209,7 +209,7 @@ def test_a_wrong_column_is_named_once_where_the_campaign_file_writes_it(ready):
     campaign = ready.folder / "campaign.yaml"
     right = campaign.read_text()
     campaign.write_text(right.replace("{{ row.phone }}", "{{ row.fone }}"))
-    says = "campaign.yaml:6:10: error[template_fails]: no contact gets through the templates; the first, "
+    says = "campaign.yaml:6:10: error[template_fails]: the templates fail for every contact; the first, "
     said = fails(ready, ("plan", "campaign.yaml"), status=3, says=says)
     assert said.count("there is no column `fone`; did you mean `phone`?") == 1
     ready.write("no.csv", "number\n6175550100\n6175550101\n")

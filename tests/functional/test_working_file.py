@@ -1,4 +1,4 @@
-"""Where a plan stands while it is made: private, in order, and gone with its process."""
+"""The working set of a plan: private, ordered, and deleted with its process."""
 
 import gc
 import os
@@ -65,7 +65,7 @@ def open_files_without_a_name():
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="it looks into /proc")
-def test_what_does_not_fit_into_memory_goes_to_a_private_file_without_a_name(tmp_path, monkeypatch):
+def test_a_large_working_set_goes_to_a_private_unnamed_file(tmp_path, monkeypatch):
     monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
     before = len(open_files_without_a_name())
     working_set = filled()
@@ -80,12 +80,12 @@ def test_what_does_not_fit_into_memory_goes_to_a_private_file_without_a_name(tmp
     assert len(open_files_without_a_name()) == before
 
 
-def test_a_full_disk_is_told_in_words_and_tells_nobody_s_data(tmp_path, monkeypatch):
+def test_a_full_disk_gives_an_error_without_personal_data(tmp_path, monkeypatch):
     monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
     try:
-        with pytest.raises(RunnerError, match="its working file fails") as raised:
+        with pytest.raises(RunnerError, match="its temporary file failed") as raised:
             filled()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -93,7 +93,7 @@ def test_a_full_disk_is_told_in_words_and_tells_nobody_s_data(tmp_path, monkeypa
     assert "1617" not in f"{raised.value.message}{raised.value.__cause__}"
 
 
-def test_a_call_that_comes_back_is_held_against_what_the_plan_says_of_its_contact_and_number():
+def test_left_out_names_why_a_contact_and_number_have_no_call():
     working_set = WorkingFile()
     for number, key in enumerate(["planned", "queued", "listed", "planned"]):
         working_set.add_candidate(number, candidate(number, key=key), needing_check=False)
@@ -112,7 +112,7 @@ def test_a_call_that_comes_back_is_held_against_what_the_plan_says_of_its_contac
     assert working_set.left_out("nobody", phones[0]) == "the contact is in no source any more"
 
 
-def test_candidates_come_by_priority_and_then_by_row_whatever_is_left_out_meanwhile():
+def test_candidates_come_by_priority_then_row_despite_later_exclusions():
     working_set = WorkingFile()
     for number, priority in enumerate([1.0, 5.0, -2.5, 5.0, 0.0]):
         working_set.add_candidate(number, candidate(number, priority=priority), needing_check=False)
@@ -129,7 +129,7 @@ def exclusion(key):
     return plan.exclusions[0]
 
 
-def test_calls_are_read_from_any_place():
+def test_calls_can_be_read_by_index_and_slice():
     plan = plan_of(
         campaign(more="pacing: {calls_per_minute: 1}"), [person(f"p{n}", f"617 555 {n:04}") for n in range(9)]
     )
@@ -143,13 +143,13 @@ def test_calls_are_read_from_any_place():
     assert len(plan.calls) == 9
 
 
-def test_the_same_plan_is_read_many_times_at_once():
+def test_a_plan_can_be_read_several_times_at_once():
     plan = plan_of(campaign(), [person("a", BOSTON), person("b", CHICAGO)])
     pairs = [(one.key, other.key) for one in plan.calls for other in plan.calls]
     assert len(pairs) == 4
 
 
-def test_a_call_beyond_the_limit_stays_planned_though_another_row_is_the_same_contact():
+def test_a_call_beyond_the_limit_stays_planned_despite_a_duplicate_row():
     """The other row is left out as a duplicate, which is no reason to take the call away."""
     rows = [person("a", BOSTON), person("b", CHICAGO), person("b", "312 555 0101")]
     before = plan_of(campaign(), rows[:2])
@@ -159,7 +159,7 @@ def test_a_call_beyond_the_limit_stays_planned_though_another_row_is_the_same_co
     assert plan.withdrawals == ()
 
 
-def test_the_newest_call_of_a_contact_is_the_one_that_counts():
+def test_the_newest_call_of_a_contact_counts():
     first = remembered(plan_of(campaign(), [person("a", BOSTON)]))
     given_up = [call._replace(availability=Availability.OPEN, state="skipped") for call in first]
     queued = [call._replace(availability=Availability.TAKEN, state="queued") for call in first]

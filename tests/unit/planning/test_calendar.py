@@ -1,4 +1,4 @@
-"""Calling windows, against an oracle that walks UTC minute by minute and shares no code with them."""
+"""Calling windows and their rules, against an oracle that checks UTC minute by minute without their code."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
@@ -191,7 +191,7 @@ def test_without_dates_it_is_today_and_thirty_days_on(name):
 
 
 @pytest.mark.parametrize("name", ZONES)
-def test_every_change_of_clocks_is_met_to_the_second(name):
+def test_every_clock_change_is_exact_to_the_second(name):
     spec = spec_of([[("00:00", "02:30"), ("23:15", "00:45")]] * 7)
     for change in CHANGES[name]:
         last = (change + timedelta(days=2)).isoformat()
@@ -234,7 +234,7 @@ def in_new_york(weekly, now, **more):
         ),
     ],
 )
-def test_a_day_on_which_american_clocks_change(weekly, day, expected):
+def test_windows_on_a_day_of_a_clock_change(weekly, day, expected):
     assert in_new_york({"daily": weekly}, f"{day}T00:00:00Z", dates={"from": day, "to": day}) == expected
 
 
@@ -247,24 +247,24 @@ def test_a_day_on_which_american_clocks_change(weekly, day, expected):
         ("2026-10-31", "2026-11-01", ("2026-11-01T02:00:00+00:00", "2026-11-01T07:00:00+00:00")),
     ],
 )
-def test_saturday_night_past_midnight_over_a_change_of_clocks(first, last, expected):
+def test_a_window_past_midnight_over_a_clock_change(first, last, expected):
     found = in_new_york({"sat": "22:00-02:00"}, f"{first}T12:00:00Z", dates={"from": first, "to": last})
     assert found == [expected]
 
 
-def test_without_from_the_night_that_began_yesterday_is_still_open():
+def test_without_a_first_date_yesterdays_window_past_midnight_is_open():
     found = in_new_york({"daily": "22:00-02:00"}, "2026-12-02T05:30:00Z", dates={"to": "2026-12-02"})
     assert found[0] == ("2026-12-02T05:30:00+00:00", "2026-12-02T07:00:00+00:00")
 
 
-def test_the_first_date_cuts_the_tail_of_the_night_before_it():
+def test_the_first_date_closes_the_window_past_midnight_of_the_day_before():
     dates = {"from": "2026-12-02", "to": "2026-12-02"}
     assert in_new_york({"daily": "22:00-02:00"}, "2026-12-02T05:30:00Z", dates=dates) == [
         ("2026-12-03T03:00:00+00:00", "2026-12-03T05:00:00+00:00")
     ]
 
 
-def test_a_closed_date_cuts_the_tail_of_the_night_before_and_has_no_night_of_its_own():
+def test_a_closed_date_closes_windows_past_midnight_into_it_and_from_it():
     found = in_new_york(
         {"daily": "22:00-02:00"},
         "2026-12-03T12:00:00Z",
@@ -277,7 +277,7 @@ def test_a_closed_date_cuts_the_tail_of_the_night_before_and_has_no_night_of_its
     ]
 
 
-def test_a_holiday_of_a_state_closes_only_there():
+def test_a_state_holiday_closes_only_that_state():
     patriots_day = {"dates": {"from": "2026-04-20", "to": "2026-04-20"}}
     now = "2026-04-20T00:00:00Z"
     assert in_new_york({"daily": "09:00-17:00"}, now, holidays={"country": "US"}, **patriots_day)
@@ -289,14 +289,14 @@ def test_a_holiday_of_a_state_closes_only_there():
     ("place", "key"),
     [({"country": "TA"}, "country"), ({"country": "US", "subdivision": "Bavaria"}, "subdivision")],
 )
-def test_holidays_of_nowhere_are_an_error(place, key):
+def test_holidays_of_an_unknown_place_are_an_error(place, key):
     window = CallingWindows.model_validate({"weekly": {"daily": "09:00-17:00"}, "holidays": place})
     with pytest.raises(UnknownPlaceError) as raised:
         Calendar(window, 0.0)
     assert raised.value.key == key
 
 
-def test_a_campaign_without_a_last_date_in_sight_is_planned():
+def test_a_very_late_last_date_is_accepted():
     window = CallingWindows.model_validate(
         {"weekly": {"daily": "09:00-17:00"}, "dates": {"to": "9999-12-31"}}
     )
@@ -304,7 +304,7 @@ def test_a_campaign_without_a_last_date_in_sight_is_planned():
     assert first == Window(instant("2026-12-01T14:00:00Z"), instant("2026-12-01T22:00:00Z"))
 
 
-def test_dates_that_have_passed_leave_no_window():
+def test_past_dates_have_no_windows():
     dates = {"from": "2026-11-01", "to": "2026-11-30"}
     assert in_new_york({"daily": "09:00-17:00"}, "2026-12-01T06:00:00Z", dates=dates) == []
 
@@ -321,7 +321,7 @@ def seconds(windows):
 
 
 @given(apart(), apart())
-def test_an_intersection_holds_the_seconds_of_both(one, other):
+def test_an_intersection_has_the_seconds_of_both(one, other):
     assert seconds(intersect(one, other)) == seconds(one) & seconds(other)
 
 

@@ -1,4 +1,4 @@
-"""Rows that share a contact or a number: the first that is left is called, the others name it."""
+"""Rows that share a key or a number: the first that can be called is called, the others name it."""
 
 import pytest
 from small_campaign import BOSTON, CHICAGO, NEW_YORK, campaign, person, plan_of, remembered
@@ -30,22 +30,22 @@ def test_the_first_row_of_a_key_wins_and_the_others_name_it():
     assert details(plan) == {3: "the same contact as visits.csv:2"}
 
 
-def test_a_key_is_the_same_however_its_accents_are_composed():
+def test_keys_with_composed_and_decomposed_accents_are_equal():
     plan = plan_of(campaign(), [person("Zo\u00eb", BOSTON), person(" Zoe\u0308 ", CHICAGO)])
     assert fates(plan) == {2: "Zo\u00eb", 3: Reason.DUPLICATE_KEY}
 
 
-def test_where_the_key_is_the_number_a_duplicate_is_one_of_the_number():
+def test_if_the_key_is_the_number_the_duplicate_is_of_the_number():
     plan = plan_of(campaign(), [person("+16175550100", BOSTON), person("+16175550100", BOSTON)])
     assert fates(plan) == {2: "+16175550100", 3: Reason.DUPLICATE_PHONE}
 
 
-def test_a_duplicate_keeps_nobody_else_out():
+def test_a_duplicate_excludes_no_other_row():
     plan = plan_of(campaign(), [person("1", BOSTON), person("1", CHICAGO), person("3", CHICAGO)])
     assert fates(plan) == {2: "1", 3: Reason.DUPLICATE_KEY, 4: "3"}
 
 
-def test_the_first_row_names_itself_to_all_that_follow():
+def test_all_later_duplicates_name_the_first_row():
     rows = [person("1", BOSTON), person("2", BOSTON), person("1", CHICAGO), person("3", BOSTON)]
     plan = plan_of(campaign(), rows)
     assert fates(plan) == {
@@ -60,19 +60,19 @@ def test_the_first_row_names_itself_to_all_that_follow():
     }
 
 
-def test_a_row_that_is_filtered_makes_no_other_a_duplicate():
+def test_a_filtered_row_makes_no_other_a_duplicate():
     declared = campaign(contacts="  where: \"{{ row.consent == 'Y' }}\"")
     rows = [person("1", BOSTON, consent="N"), person("2", BOSTON, consent="Y")]
     assert fates(plan_of(declared, rows)) == {2: Reason.FILTERED, 3: "2"}
 
 
-def test_a_row_that_is_on_a_list_makes_no_other_a_duplicate():
+def test_a_suppressed_row_makes_no_other_a_duplicate():
     plan = plan_of(campaign(), [person("1", BOSTON), person("2", BOSTON)], suppressed={"1"})
     assert fates(plan) == {2: Reason.SUPPRESSED, 3: "2"}
     assert details(plan) == {2: "on stop.csv:2"}
 
 
-def test_a_row_whose_request_cannot_be_made_makes_no_other_a_duplicate():
+def test_a_row_with_a_template_error_makes_no_other_a_duplicate():
     declared = campaign(more='metadata: {name: "{{ row.surname }}"}')
     rows = [
         person("1", BOSTON),

@@ -60,7 +60,7 @@ def places(explanation):
     return {step.name: step.place for step in explanation.steps}
 
 
-def test_each_value_has_where_it_came_from():
+def test_each_value_has_its_source():
     found = explained("p1", people(1, 2))
     told = steps(found)
     assert told["row"] == ("visits.csv:2", "4 columns")
@@ -181,7 +181,7 @@ def test_each_day_names_the_line_that_opens_or_closes_it():
         "pace",
     ],
 )
-def test_who_is_not_called_learns_why_and_what_would_help(rows, kwargs, verdict, advice):
+def test_an_excluded_contact_has_the_reason_and_a_remedy(rows, kwargs, verdict, advice):
     found = explained("a", rows, **kwargs)
     assert found.verdict.startswith(f"not called, {verdict}")
     assert advice_text(found.advice).startswith(advice)
@@ -194,13 +194,13 @@ def test_who_is_not_called_learns_why_and_what_would_help(rows, kwargs, verdict,
         ("uncertain", "find out at Insight, then: runner resolve follow-up p1 --as not-queued"),
     ],
 )
-def test_a_call_that_was_made_or_may_have_been_is_explained(state, advice):
+def test_a_sent_or_possibly_sent_call_is_explained(state, advice):
     history = remembered(plan_of(campaign(more=MORE), people(1)), Availability.TAKEN, state)
     found = explained("p1", people(1), history=history)
     assert advice_text(found.advice).startswith(advice)
 
 
-def test_what_may_be_dialled_is_what_the_plan_uses():
+def test_the_explained_windows_are_those_of_the_plan():
     found = explained("p1", people(1))
     plan = plan_of(campaign(more=MORE), people(1))
     (call,) = plan.calls
@@ -218,7 +218,7 @@ def test_the_text_names_every_step_and_day():
     assert "Tue 2026-12-01 09:00 EST to Tue 2026-12-01 11:55 EST" in text
 
 
-def test_the_number_of_a_row_that_is_filtered_out_is_read_all_the_same():
+def test_the_number_of_a_filtered_row_is_explained():
     loaded = campaign(contacts="  where: \"{{ row.name == 'Bob' }}\"", more=MORE)
     found = explained("a", [person("a"), person("b", "617 555 0101", name="Bob")], loaded=loaded)
     assert steps(found)["phone"][0] == "+1•••••••100"
@@ -232,7 +232,7 @@ def test_a_number_that_cannot_be_called_is_explained_by_what_is_wrong_with_it():
     )
 
 
-def test_a_campaign_whose_dates_are_over_says_so_by_its_code_in_plan_explanation_and_warnings():
+def test_past_dates_have_their_code_in_plan_explanation_and_warnings():
     loaded = campaign(dates='{from: "2026-11-01", to: "2026-11-20"}')
     plan = plan_of(loaded, people(1, 2))
     assert [exclusion.cause for exclusion in plan.exclusions] == [Cause.DATES_OVER] * 2

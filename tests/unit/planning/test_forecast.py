@@ -1,4 +1,4 @@
-"""The pace that is said to do does do, and one less does not."""
+"""The suggested pace suffices, and one less does not."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ def at_pace(pace, **declared):
     return campaign(more=f"pacing: {{calls_per_minute: {pace}}}", to="2026-12-01", **declared)
 
 
-def test_the_pace_that_is_advised_places_everybody_and_one_less_does_not():
+def test_the_suggested_pace_places_all_calls_and_one_less_does_not():
     rows = people(*range(250))
     slow = plan_of(at_pace(1), rows)
     assert len(slow.calls) == 171
@@ -33,7 +33,7 @@ def test_the_pace_that_is_advised_places_everybody_and_one_less_does_not():
     assert len(plan_of(at_pace(enough - 1), rows).calls) < 250
 
 
-def test_without_a_miss_nothing_is_said():
+def test_no_pace_is_suggested_if_all_calls_fit():
     assert too_slow(plan_of(at_pace(1), people(*range(171)))) is None
 
 
@@ -45,7 +45,7 @@ def test_without_a_miss_nothing_is_said():
     hours=st.sampled_from(["09:00-09:20", "09:07-09:40", "11:00-13:00"]),
     sent=st.integers(0, 10),
 )
-def test_the_pace_that_is_advised_places_everybody(pace, counts, spread, hours, sent):
+def test_the_suggested_pace_places_all_calls(pace, counts, spread, hours, sent):
     here, there = counts
     rows = [person(f"b{n}", f"{BOSTON[:8]}{n:04}") for n in range(here)]
     rows += [person(f"s{n}", f"{SAN_FRANCISCO[:8]}{n:04}") for n in range(there)]
@@ -62,7 +62,7 @@ def test_the_pace_that_is_advised_places_everybody(pace, counts, spread, hours, 
         assert len(plan_at(advised(slow), history).calls) == here + there - len(history)
 
 
-def test_where_requests_are_the_limit_their_rate_is_advised_too():
+def test_if_the_request_rate_is_the_limit_a_rate_is_suggested_too():
     rows = people(*range(3400))
     loaded = campaign(hours="09:00-09:20", to="2026-12-01")
     slow = plan_of(loaded, rows)
@@ -76,7 +76,7 @@ def test_where_requests_are_the_limit_their_rate_is_advised_too():
     assert len(plan_of(faster, rows, requests_per_second=6).calls) == 3400
 
 
-def test_where_no_pace_would_do_longer_windows_are_advised():
+def test_if_no_pace_suffices_longer_windows_are_suggested():
     """All are left with the one last second in which a call may start, and a second has 1,000 slots."""
     rows = [
         person(f"p{n}", f"617 55{n // 10000} {n % 10000:04}", on="2026-12-01T14:55:00Z") for n in range(1002)

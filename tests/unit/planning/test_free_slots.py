@@ -1,4 +1,4 @@
-"""The grid of slots over many calls: what is counted as free is free, and what fits is placed."""
+"""The grid of slots over many calls: slots counted as free are free, and calls that fit are placed."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +36,7 @@ def test_a_grid_full_over_many_blocks_gives_the_next_free_second():
     assert slots.take(BEGIN + 77, BEGIN + 199) is None
 
 
-def test_calls_that_were_sent_faster_than_todays_pace_hold_up_only_their_own_minute():
+def test_calls_sent_at_a_faster_pace_delay_only_their_own_minute():
     slots = Slots(10)
     for second in range(A_MINUTE):
         slots.occupy(BEGIN + second)
@@ -51,7 +51,7 @@ def test_a_call_off_the_grid_uses_the_next_slot():
 
 
 @given(st.sampled_from([1, 20, 60, 300]), st.data())
-def test_an_even_spread_finds_a_slot_for_everybody_who_fits(pace, data):
+def test_an_even_spread_has_a_slot_for_each_call_that_fits(pace, data):
     windows = [Window(BEGIN, BEGIN + 600), Window(BEGIN + 90_000, BEGIN + 90_900)]
     slots = Slots(pace)
     capacities = [slots.count(window) for window in windows]
@@ -66,6 +66,6 @@ def test_an_even_spread_finds_a_slot_for_everybody_who_fits(pace, data):
     assert len(placed) == calls
 
 
-def test_a_few_calls_stand_far_apart():
+def test_an_even_spread_of_few_calls_is_wide():
     window = Window(BEGIN, BEGIN + 600)
     assert list(spread_evenly([window], [600], 4)) == [BEGIN, BEGIN + 150, BEGIN + 300, BEGIN + 450]

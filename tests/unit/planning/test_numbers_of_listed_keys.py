@@ -1,4 +1,4 @@
-"""Whoever opted out by key is not called for another row with the same number either."""
+"""A contact suppressed by key is not called through another row with the same number."""
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ def excluded(plan):
 
 
 @pytest.mark.parametrize("order", [["out", "b", "c"], ["b", "out", "c"], ["b", "c", "out"]])
-def test_no_row_with_the_number_of_a_listed_key_is_called_wherever_it_stands(order):
+def test_no_row_with_the_number_of_a_listed_key_is_called_in_any_order(order):
     plan = plan_without_out([person(key) for key in order] + [person("d", CHICAGO)])
     assert [call.key for call in plan.calls] == ["d"]
     assert excluded(plan) == {
@@ -40,7 +40,7 @@ def test_no_row_with_the_number_of_a_listed_key_is_called_wherever_it_stands(ord
         ("", {"tz": "Nowhere/Atall"}),
     ],
 )
-def test_a_row_that_cannot_be_called_itself_keeps_its_number_from_being_called(contacts, values):
+def test_a_row_of_a_listed_key_that_cannot_be_called_suppresses_its_number(contacts, values):
     out = person("out", **{"consent": "", **values})
     other = person("b", consent="1" if "not_before" not in contacts else "")
     plan = plan_without_out([other, out, {**other, "id": "d", "phone": CHICAGO}], contacts)
@@ -61,7 +61,7 @@ def test_a_number_with_an_extension_in_the_row_of_a_listed_key_is_not_called_for
     assert excluded(plan)["b"] == (Reason.SUPPRESSED, BY_ANOTHER_ROW)
 
 
-def test_a_planned_call_to_the_number_of_a_key_that_is_listed_since_is_withdrawn():
+def test_a_planned_call_to_the_number_of_a_newly_listed_key_is_withdrawn():
     rows = [person("b"), person("out")]
     history = remembered(plan_of(campaign(contacts=LIST), rows))
     plan = plan_without_out(rows, history=history)
@@ -73,7 +73,7 @@ def test_a_planned_call_to_the_number_of_a_key_that_is_listed_since_is_withdrawn
 @given(
     st.lists(st.tuples(st.sampled_from(["out", "a", "b", "c"]), st.integers(0, 3), st.booleans()), max_size=8)
 )
-def test_of_any_rows_nobody_is_called_at_a_number_of_a_listed_key(rows):
+def test_no_rows_lead_to_a_call_to_the_number_of_a_listed_key(rows):
     numbers = [f"617 555 010{number}" for number in range(4)]
     given_rows = [person(key, numbers[number], consent=consent) for key, number, consent in rows]
     plan = plan_without_out(given_rows, '  where: "{{ row.consent }}"\n')

@@ -29,7 +29,7 @@ def most_in_a_minute(starts, around):
 
 @settings(deadline=None)
 @given(paces, st.lists(moments, max_size=120), st.lists(st.integers(-90, 260), max_size=120))
-def test_no_start_is_given_where_any_sixty_seconds_would_hold_more_than_the_pace(pace, existing, wanted):
+def test_no_start_makes_any_sixty_seconds_exceed_the_pace(pace, existing, wanted):
     limit, starts = PaceLimit(pace, 0), [BEGIN + moment for moment in existing]
     for start in starts:
         limit.count(start)
@@ -39,7 +39,7 @@ def test_no_start_is_given_where_any_sixty_seconds_would_hold_more_than_the_pace
 
 
 @pytest.mark.parametrize(("before", "now"), [(20, 30), (12, 30), (20, 60), (40, 60)])
-def test_a_higher_pace_holds_at_once_for_calls_beside_those_sent_at_the_lower(before, now):
+def test_a_higher_pace_applies_at_once_next_to_calls_sent_at_a_lower_one(before, now):
     """As the plan counts them: what Insight has for the next minutes leaves the difference free."""
     limit = PaceLimit(now, 600)
     starts = [BEGIN + number * 60 // before for number in range(10 * before)]
@@ -56,7 +56,7 @@ def test_a_higher_pace_holds_at_once_for_calls_beside_those_sent_at_the_lower(be
 
 @settings(deadline=None)
 @given(paces, st.lists(moments, max_size=120), st.integers(-90, 260))
-def test_where_no_start_is_near_the_first_one_later_can_be_taken(pace, existing, second):
+def test_if_no_start_is_near_the_first_later_one_can_be_taken(pace, existing, second):
     limit, planned = PaceLimit(pace, 0), BEGIN + second
     for moment in existing:
         limit.count(BEGIN + moment)
@@ -122,7 +122,7 @@ def test_small_delays_do_not_add_up():
     assert set(late) == {4}
 
 
-def test_calls_that_piled_up_start_at_the_pace_and_those_too_late_for_it_not_at_all():
+def test_accumulated_calls_start_at_the_pace_or_not_at_all_if_too_late():
     limit = PaceLimit(30, 0)
     planned = [BEGIN + 2 * number for number in range(60)]
     now = BEGIN + 54.0
@@ -151,7 +151,7 @@ def test_a_call_never_starts_when_its_window_has_closed():
     assert limit.take(BEGIN, BEGIN + 12, BEGIN + 10) is None
 
 
-def test_where_requests_need_long_to_leave_the_next_get_more_time():
+def test_after_a_slow_request_the_next_get_more_time():
     limit = PaceLimit(60, 0)
     before = limit.take(BEGIN, BEGIN + 3600, BEGIN)
     for _ in range(9):

@@ -1,4 +1,4 @@
-"""The pace: never more starts a minute than asked for, and nobody waits longer than needed."""
+"""The pace: never more starts a minute than configured, and no call waits longer than needed."""
 
 import itertools
 from collections import Counter
@@ -6,8 +6,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.planning.attempts import attempts_that_fit
 from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
+from runner.planning.plan import attempts_that_fit
 from runner.planning.windows import Window
 
 paces = st.integers(1, 400)

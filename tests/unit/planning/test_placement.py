@@ -54,22 +54,22 @@ def new_slots(declared, calls, taken=(), now=MORNING):
     return reschedule(declared, calls, taken, now=now, requests_per_second=5)
 
 
-def test_calls_stand_as_early_as_the_pace_allows_in_their_order():
+def test_calls_start_as_early_as_the_pace_allows_in_their_order():
     assert starts(campaign(calls_per_minute=2), [EAST] * 4) == [MORNING + 30 * n for n in range(4)]
 
 
-def test_a_call_whose_window_is_not_open_yet_does_not_hold_up_the_next():
+def test_a_call_whose_window_opens_later_does_not_delay_the_next():
     assert starts(campaign(calls_per_minute=1), [WEST, EAST]) == [MORNING + 3 * HOUR, MORNING]
 
 
-def test_what_one_window_cannot_take_goes_into_the_next():
+def test_calls_beyond_one_window_go_into_the_next():
     declared = campaign(weekly="09:00-09:12", calls_per_minute=1)
     # The last start is 10 minutes before the window closes: 5 of margin, 5 that a slot needs.
     today, tomorrow = [MORNING, MORNING + 60, MORNING + 120], MORNING + DAY
     assert starts(declared, [EAST] * 4) == [*today, tomorrow]
 
 
-def test_what_fits_nowhere_has_no_slot():
+def test_a_call_that_does_not_fit_has_no_slot():
     declared = campaign(weekly="09:00-09:12", to="2026-12-01", calls_per_minute=1)
     assert starts(declared, [EAST] * 4)[2:] == [MORNING + 120, None]
 
@@ -95,7 +95,7 @@ def test_a_request_never_goes_out_before_now():
     assert slot.queue_at == MORNING - 60
 
 
-def test_a_window_without_five_minutes_left_takes_no_call():
+def test_a_window_with_less_than_five_minutes_left_takes_no_call():
     declared = campaign(to="2026-12-01")
     closes = MORNING + 3 * HOUR
     assert starts(declared, [EAST], closes - 600) == [closes - 600]
@@ -112,7 +112,7 @@ def test_a_contacts_own_dates_bound_its_slot():
 
 
 @given(st.lists(st.integers(0, 400), max_size=30), st.sampled_from([1, 2, 7, 30]))
-def test_calls_that_stand_already_count_against_the_pace(taken, pace):
+def test_existing_calls_count_against_the_pace(taken, pace):
     placed = placement(campaign(calls_per_minute=pace))
     occupied = {MORNING + 60 * second // pace for second in taken}
     for start in occupied:
@@ -151,7 +151,7 @@ def test_calls_that_started_in_the_last_minute_count_against_the_pace(sent, pace
         (MORNING + 4 * HOUR, MORNING + 5 * HOUR, False),  # no window is open
     ],
 )
-def test_a_slot_stays_good_while_it_lies_ahead_in_the_same_window(start, end, fits):
+def test_a_slot_is_kept_while_it_is_ahead_in_the_same_window(start, end, fits):
     placed = placement(campaign())
     assert placed.still_fits(start, end, placed.windows(EAST, None, None)) is fits
 
@@ -165,7 +165,7 @@ def test_an_even_spread_uses_the_whole_window():
 
 
 @given(st.lists(st.sampled_from([EAST, WEST]), max_size=60), st.sampled_from([1, 2, 3]))
-def test_an_even_spread_places_everybody_whom_the_front_would(zone_sets, pace):
+def test_an_even_spread_places_as_many_calls_as_the_front(zone_sets, pace):
     more = {"weekly": "09:00-09:20", "calls_per_minute": pace}
     even, front = (starts(campaign(spread=spread, **more), zone_sets) for spread in ("even", "front"))
     assert Counter(start is None for start in even) == Counter(start is None for start in front)
@@ -194,7 +194,7 @@ def test_late_calls_leave_at_the_pace_inside_their_windows_and_never_in_a_burst(
     assert all(later - earlier >= 60 for earlier, later in zip(everything, everything[2:], strict=False))
 
 
-def test_a_late_call_that_fits_nowhere_any_more_has_no_slot():
+def test_a_late_call_that_no_longer_fits_has_no_slot():
     assert new_slots(campaign(), [late(7)], now=MORNING + 2 * DAY) == {7: None}
 
 

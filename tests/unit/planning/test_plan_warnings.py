@@ -1,4 +1,4 @@
-"""Windows that no contact of a plan can be called in, and what of a plan's warnings is silenced."""
+"""Windows in which no contact of a plan can be called, and suppressed warnings of a plan."""
 
 from small_campaign import DAY, HOUR, NOW, SAN_FRANCISCO, campaign, person, plan_of
 
@@ -17,11 +17,11 @@ def unused(weekly, rows, *, dates=THREE_DAYS, more="", now=NOW):
     ]
 
 
-def test_a_window_that_somebody_can_be_called_in_is_used():
+def test_a_window_in_which_a_contact_can_be_called_is_not_reported():
     assert unused('{daily: ["09:15-12:00", "13:15-17:00"]}', [person("a")]) == []
 
 
-def test_a_window_whose_every_date_is_a_holiday_is_not():
+def test_a_window_whose_every_date_is_a_holiday_is_reported():
     weekly = '{mon-thu: "09:15-12:00", fri: "10:15-12:00"}'
     dates = '{from: "2026-12-21", to: "2026-12-27"}'
     closed = [("10:15-12:00", "unreachable_window")]
@@ -29,7 +29,7 @@ def test_a_window_whose_every_date_is_a_holiday_is_not():
     assert unused(weekly, [person("a")], dates=dates) == []
 
 
-def test_a_window_that_is_never_open_in_all_zones_of_a_number_is_not():
+def test_a_window_that_is_never_open_in_all_zones_of_a_number_is_reported():
     """Toll-free numbers may be in any of some forty zones: no one hour is a quarter past nine in all."""
     weekly = '{tue: "00:15-24:00", wed: "00:00-24:00", fri: "09:15-10:00"}'
     rows = [person("a", "800 555 0199")]
@@ -38,13 +38,13 @@ def test_a_window_that_is_never_open_in_all_zones_of_a_number_is_not():
     assert unused(weekly, [*rows, person("b", SAN_FRANCISCO)], dates=dates) == []
 
 
-def test_a_window_that_is_over_by_now_was_used_once():
+def test_a_past_window_is_not_reported():
     weekly = '{tue: "09:15-12:00", thu: "10:15-12:00"}'
     assert unused(weekly, [person("a")], now=NOW + 2 * DAY) == []
     assert unused(weekly, [person("a")], dates='{to: "2026-12-03"}', now=NOW + 2 * DAY) == []
 
 
-def test_what_the_file_alone_shows_is_not_said_twice():
+def test_a_window_that_the_file_check_reports_is_not_reported_twice():
     weekly = '{tue: "09:15-12:00", sat: "10:15-12:00"}'
     assert unused(weekly, [person("a")]) == []
     assert [warning.code for warning in campaign(weekly=weekly, dates=THREE_DAYS).warnings] == [
@@ -53,11 +53,11 @@ def test_what_the_file_alone_shows_is_not_said_twice():
     ]
 
 
-def test_a_plan_without_anybody_to_call_says_nothing_of_its_windows():
+def test_a_plan_without_candidates_has_no_warnings_about_windows():
     assert unused('{fri: "09:15-12:00"}', [], dates='{from: "2026-12-25", to: "2026-12-25"}') == []
 
 
-def test_a_silenced_warning_of_the_plan_is_kept_with_its_reason():
+def test_a_suppressed_warning_of_the_plan_is_kept_with_its_reason():
     at_night = NOW + 14 * HOUR
     silence = "silence: {asleep: They work at night}"
     loaded = campaign(hours="10:00-05:00", more=silence)

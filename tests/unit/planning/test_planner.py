@@ -1,4 +1,4 @@
-"""The plan of a small campaign, from text to calls: who is in it, when, and why the others are not."""
+"""The plan of a small campaign: its calls, their times, and the reasons of exclusions."""
 
 import json
 from collections import Counter
@@ -35,7 +35,7 @@ from runner.planning.plan import Availability, Change
 # One call
 
 
-def test_a_planned_call_says_all_that_will_be_sent():
+def test_a_planned_call_has_the_whole_request():
     more = """
 retry_policy: {max_attempts: 3, reattempt_wait: 45m}
 pacing: {queue_ahead: 10m}
@@ -73,7 +73,7 @@ result_url: "https://hooks.example.org/{{ row.id }}"
     assert (plan.campaign, plan.as_of, plan.rows, plan.versions) == ("follow-up", NOW, 1, VERSIONS)
 
 
-def test_what_is_empty_is_left_out_of_the_request():
+def test_empty_values_are_left_out_of_the_request():
     more = 'caller_id: "{{ row.shown }}"\npost_dial: "{{ row.keys }}"\nresult_url: "{{ row.url }}"'
     plan = plan_of(campaign(more=more), [person("a", shown="", keys=" ", url="")])
     (call,) = plan.calls
@@ -158,7 +158,7 @@ def test_calls_are_listed_in_the_order_in_which_they_leave():
     assert [call.key for call in plan.calls] == ["east", "middle", "west"]
 
 
-def test_what_the_pace_leaves_no_room_for_has_no_window():
+def test_a_call_without_room_at_the_pace_has_no_window():
     loaded = campaign(hours="09:00-09:11", to="2026-12-01", more="pacing: {calls_per_minute: 1}")
     plan = plan_of(loaded, people(1, 2, 3))
     assert list(slots(plan)) == ["p1", "p2"]
@@ -169,7 +169,7 @@ def test_what_the_pace_leaves_no_room_for_has_no_window():
 # Who is left out
 
 
-def test_each_row_is_left_out_for_the_first_reason_that_holds():
+def test_each_row_is_excluded_for_the_first_reason_that_applies():
     loaded = campaign(contacts='  where: "{{ row.consent }}"', more='metadata: {first: "{{ row.name }}"}')
     rows = [
         person("a", consent="yes"),
@@ -195,12 +195,12 @@ def test_each_row_is_left_out_for_the_first_reason_that_holds():
     assert plan.rows == len(plan.calls) + len(plan.exclusions) == len(rows)
 
 
-def test_a_row_that_is_suppressed_does_not_make_the_next_one_a_duplicate():
+def test_a_suppressed_row_does_not_make_the_next_one_a_duplicate():
     plan = plan_of(campaign(), [person("a"), person("b")], suppressed={"a"})
     assert list(slots(plan)) == ["b"]
 
 
-def test_a_toll_free_number_has_no_window_and_hears_why():
+def test_a_toll_free_number_has_no_window_and_its_exclusion_says_why():
     plan = plan_of(campaign(), [person("a", TOLL_FREE)])
     assert reasons(plan) == {"a": Reason.NO_WINDOW}
     assert detail(plan).startswith("a toll-free number may be in any of ")
@@ -231,7 +231,7 @@ def test_dates_that_are_over_are_the_cause_whatever_the_number(phone):
         ('result_url: "https://example.org/{{ row.v }}"', {"v": "a secret"}, "result_url: "),
     ],
 )
-def test_a_template_that_fails_for_one_row_leaves_out_that_row_only(more, values, said):
+def test_a_template_that_fails_for_one_row_excludes_only_that_row(more, values, said):
     good = person("good", NEW_YORK, absent="1", tags="1", v="")
     plan = plan_of(campaign(more=more), [person("bad", **values), good])
     assert list(slots(plan)) == ["good"]
@@ -241,7 +241,7 @@ def test_a_template_that_fails_for_one_row_leaves_out_that_row_only(more, values
 
 
 @pytest.mark.parametrize("field", ["not_before", "not_after"])
-def test_a_wrong_date_of_a_contact_leaves_it_out_and_is_not_repeated(field):
+def test_a_contact_with_an_invalid_date_is_excluded_and_the_date_not_shown(field):
     loaded = campaign(contacts=f'  {field}: "{{{{ row.day }}}}"')
     plan = plan_of(loaded, [person("a", day="tomorrow, Ann"), person("b", NEW_YORK, day="")])
     assert reasons(plan) == {"a": Reason.TEMPLATE_ERROR}
@@ -253,7 +253,7 @@ def warned(plan):
     return {found.code: found for found in plan.diagnostics if "where" in found.message}
 
 
-def test_rows_for_which_where_is_neither_yes_nor_no_are_left_out_and_warned_of_with_the_count():
+def test_rows_with_an_unclear_where_are_excluded_and_counted_in_a_warning():
     loaded = campaign(contacts='  where: "{{ row.consent }}"')
     rows = [person("a", consent="Y"), person("b", consent="Annegret"), person("c", consent="maybe")]
     plan = plan_of(loaded, rows)
@@ -263,7 +263,7 @@ def test_rows_for_which_where_is_neither_yes_nor_no_are_left_out_and_warned_of_w
     assert found.message.startswith("2 rows are not called")
 
 
-def test_where_that_leaves_out_every_row_is_warned_of():
+def test_a_where_that_excludes_every_row_is_warned_of():
     loaded = campaign(contacts="  where: \"{{ row.consent == 'yes' }}\"")
     plan = plan_of(loaded, [person("a", consent="Yes"), person("b", consent="No")])
     (found,) = warned(plan).values()
@@ -271,7 +271,7 @@ def test_where_that_leaves_out_every_row_is_warned_of():
     assert "all 2 rows" in found.message
 
 
-def test_where_that_keeps_somebody_is_not_warned_of():
+def test_a_where_that_keeps_a_row_is_not_warned_of():
     loaded = campaign(contacts='  where: "{{ row.consent }}"')
     assert not warned(plan_of(loaded, [person("a", consent="N"), person("b", NEW_YORK, consent="Y")]))
 
@@ -284,7 +284,7 @@ def test_a_template_that_fails_for_every_contact_stops_the_plan(others):
     assert raised.value.exit_status is ExitStatus.CAMPAIGN_INVALID
 
 
-def test_contacts_that_were_queued_are_proof_that_the_templates_work():
+def test_queued_contacts_prove_that_the_templates_work():
     loaded = campaign(more='metadata: {x: "{{ row.x }}"}')
     first = plan_of(loaded, [person("a", x="1")])
     history = remembered(first, Availability.TAKEN, "queued")
@@ -292,7 +292,7 @@ def test_contacts_that_were_queued_are_proof_that_the_templates_work():
     assert reasons(plan) == {"a": Reason.ALREADY_QUEUED, "b": Reason.TEMPLATE_ERROR}
 
 
-def test_a_plan_without_contacts_is_a_plan():
+def test_a_plan_may_have_no_contacts():
     plan = plan_of(campaign(contacts="  where: \"{{ row.name == 'Bob' }}\""), people(1, 2))
     assert (plan.rows, len(plan.calls)) == (2, 0)
     assert Counter(reasons(plan).values()) == {Reason.FILTERED: 2}
@@ -323,7 +323,7 @@ def test_the_same_input_gives_the_same_plan():
     ],
     ids=["time", "order", "fewer", "metadata", "key", "limit", "suppressed"],
 )
-def test_whatever_differs_gives_the_plan_another_id(rows, more):
+def test_any_difference_gives_the_plan_another_id(rows, more):
     loaded = campaign(more='metadata: {name: "{{ row.name }}"}')
     assert plan_of(loaded, rows, **more).plan_id != plan_of(loaded, people(1, 2)).plan_id
 
@@ -373,7 +373,7 @@ def test_hours_at_night_are_warned_of_under_the_contact_s_own_clock_too():
     assert "5 pm is 17:00" in warning.hint
 
 
-def test_the_last_start_before_21_is_no_night_and_21_is():
+def test_a_start_at_21_is_warned_of_and_one_before_is_not():
     for hours, codes in (("20:59-21:45", []), ("21:00-21:45", ["asleep"]), ("08:00-09:00", [])):
         plan = plan_of(campaign(hours=hours), [person("east")], now=NOW)
         assert [warning.code for warning in plan.diagnostics] == codes
@@ -405,7 +405,7 @@ def test_a_call_without_a_redial_at_night_is_not_warned_of(hours, more):
     assert plan_of(campaign(hours=hours, more=more), [person("east")]).diagnostics == ()
 
 
-def test_a_redial_is_judged_by_the_contact_s_own_clock():
+def test_a_redial_is_checked_on_the_contacts_own_clock():
     loaded = campaign(hours="17:15-21:00", more=f"  timezone: America/Chicago\n{THREE_ATTEMPTS}")
     (warning,) = plan_of(loaded, [person("east")]).diagnostics
     assert (warning.code, warning.message[-5:]) == ("asleep", "21:55")

@@ -1,4 +1,4 @@
-"""A plan over what earlier runs did: nobody twice, slots that stay, and calls that are withdrawn."""
+"""A plan after earlier runs: no contact twice, kept slots, and withdrawn calls."""
 
 from datetime import UTC, datetime
 
@@ -45,13 +45,13 @@ def test_another_survey_changes_every_waiting_call_and_is_the_first_warning(befo
     assert len(plan.diagnostics) > 1
 
 
-def test_what_changed_besides_the_survey_is_named_too():
+def test_changes_other_than_the_survey_are_named_too():
     waiting = tuple(remembered(plan_of(campaign(), people(1))))
     plan = plan_of(campaign(), [person("p1", NEW_YORK)], history=History(waiting, survey=("48212", "3")))
     assert plan.calls[0].difference.fields == ("survey_id", "phone")
 
 
-def test_another_survey_is_warned_of_where_a_limit_leaves_its_calls_out():
+def test_another_survey_is_warned_of_even_if_a_limit_excludes_its_calls():
     waiting = tuple(remembered(plan_of(campaign(), people(2))))
     history = History(waiting, survey=("48212", "3"))
     plan = plan_of(campaign(), people(1, 2), history=history, limit=1)
@@ -67,7 +67,7 @@ def test_the_same_survey_changes_nothing(survey):
     assert "survey_changed" not in {found.code for found in plan.diagnostics}
 
 
-def test_where_no_call_waits_another_survey_is_no_warning():
+def test_another_survey_is_not_warned_of_without_waiting_calls():
     given_up = tuple(remembered(plan_of(campaign(), people(1)), Availability.OPEN, "skipped"))
     plan = plan_of(campaign(), people(1, 2), history=History(given_up, survey=("48212", "3")))
     assert set(changes(plan).values()) == {Change.NEW}
@@ -77,7 +77,7 @@ def test_where_no_call_waits_another_survey_is_no_warning():
 # What earlier runs did
 
 
-def test_every_step_that_grows_with_what_is_known_says_how_far_it_is():
+def test_each_step_that_grows_with_the_ledger_reports_progress():
     steps = {}
 
     def progress(what, total, items):
@@ -95,7 +95,7 @@ def test_every_step_that_grows_with_what_is_known_says_how_far_it_is():
     }
 
 
-def test_nobody_is_planned_again_once_a_call_was_sent():
+def test_no_contact_is_planned_again_after_a_call_was_sent():
     history = remembered(plan_of(campaign(), [person("a")]), Availability.TAKEN, "uncertain")
     plan = plan_of(campaign(), [person("a", NEW_YORK)], history=history)
     assert reasons(plan) == {"a": Reason.ALREADY_QUEUED}
@@ -103,14 +103,14 @@ def test_nobody_is_planned_again_once_a_call_was_sent():
     assert plan.withdrawals == ()
 
 
-def test_no_number_is_planned_again_whatever_row_carries_it_now():
+def test_no_called_number_is_planned_again_in_any_row():
     history = remembered(plan_of(campaign(), [person("a")]), Availability.TAKEN, "queued")
     plan = plan_of(campaign(), [person("renamed")], history=history)
     assert reasons(plan) == {"renamed": Reason.ALREADY_QUEUED}
     assert detail(plan) == "a call to this number is queued"
 
 
-def test_a_planned_call_is_withdrawn_where_its_new_number_was_called_already():
+def test_a_planned_call_is_withdrawn_if_its_new_number_was_called():
     a, b = remembered(plan_of(campaign(), [person("a"), person("b", NEW_YORK)]))
     history = [a._replace(availability=Availability.TAKEN, state="queued"), b]
     plan = plan_of(campaign(), [person("b", BOSTON)], history=history)
@@ -142,7 +142,7 @@ def test_a_skipped_call_may_be_planned_as_if_new():
 # Slots are stable
 
 
-def test_planned_calls_keep_their_slots_and_new_ones_take_the_free():
+def test_planned_calls_keep_their_slots_and_new_calls_take_free_ones():
     loaded = campaign(contacts='  priority: "{{ row.risk or 0 }}"', more="pacing: {calls_per_minute: 1}")
     rows = [row | {"risk": ""} for row in people(1, 2, 3)]
     first = plan_of(loaded, rows)
@@ -158,7 +158,7 @@ def test_planned_calls_keep_their_slots_and_new_ones_take_the_free():
 
 
 @pytest.mark.parametrize("later", [1, HOUR, 2 * HOUR])
-def test_a_plan_made_later_keeps_every_slot_that_lies_ahead(later):
+def test_a_later_plan_keeps_every_future_slot(later):
     loaded = campaign(more="pacing: {calls_per_minute: 1}")
     first = plan_of(loaded, people(*range(30)))
     second = plan_of(loaded, people(*range(30)), history=remembered(first), now=NOW + later)
@@ -183,7 +183,7 @@ def test_a_plan_made_later_keeps_every_slot_that_lies_ahead(later):
     ],
     ids=["metadata", "number", "zone", "two, a zone with the same hours among them"],
 )
-def test_a_call_that_changed_gives_its_slot_up_and_says_what_changed(changed, fields):
+def test_a_changed_call_gets_a_new_slot_and_names_the_changes(changed, fields):
     loaded = campaign(more='metadata: {name: "{{ row.name }}"}\npacing: {calls_per_minute: 1}')
     rows = people(1, 2)
     history = remembered(plan_of(loaded, rows))
@@ -230,7 +230,9 @@ def test_calls_that_were_sent_count_against_the_pace():
         ({"phone": "nonsense"}, (), "invalid_phone: it holds letters and no digits"),
     ],
 )
-def test_a_planned_call_that_is_not_wanted_any_more_is_withdrawn_with_the_reason(changed, suppressed, reason):
+def test_a_planned_call_that_is_no_longer_in_the_plan_is_withdrawn_with_the_reason(
+    changed, suppressed, reason
+):
     loaded = campaign(contacts='  where: "{{ row.consent }}"')
     rows = [row | {"consent": "yes"} for row in people(1, 2)]
     history = remembered(plan_of(loaded, rows))
@@ -249,7 +251,7 @@ def test_a_limit_takes_the_first_and_withdraws_nothing():
     assert plan.rows == 3
 
 
-def test_a_call_beyond_the_limit_keeps_its_slot_free_of_others():
+def test_the_slot_of_a_call_beyond_the_limit_stays_reserved():
     loaded = campaign(contacts='  priority: "{{ row.risk }}"', more="pacing: {calls_per_minute: 1}")
     rows = [row | {"risk": "0"} for row in people(1, 2)]
     first = plan_of(loaded, rows)
@@ -282,7 +284,7 @@ def test_the_limit_counts_by_priority():
     ],
     ids=["opted out", "uncertain", "another number"],
 )
-def test_a_call_that_waits_at_insight_against_the_plan_is_warned_of(rows, suppressed, state, detail):
+def test_a_waiting_call_of_an_excluded_contact_is_warned_of(rows, suppressed, state, detail):
     history = remembered(plan_of(campaign(), people(1)), Availability.TAKEN, state)
     plan = plan_of(campaign(), rows, history=history, suppressed=suppressed)
     (exclusion,) = plan.exclusions
@@ -298,14 +300,14 @@ def test_a_call_that_waits_at_insight_against_the_plan_is_warned_of(rows, suppre
     [("completed", NOW), ("queued", NINE + 24 * HOUR), ("planned", NOW)],
     ids=["over", "past", "ours"],
 )
-def test_a_call_that_cannot_be_dialled_any_more_is_no_matter(state, now):
+def test_a_call_that_can_no_longer_be_dialled_is_not_warned_of(state, now):
     availability = Availability.PLANNED if state == "planned" else Availability.TAKEN
     history = remembered(plan_of(campaign(), people(1)), availability, state)
     plan = plan_of(campaign(), people(1), history=history, suppressed={"p1"}, now=now)
     assert "still_dialled" not in {found.code for found in plan.diagnostics}
 
 
-def test_calls_keep_starts_for_which_a_lowered_pace_has_no_room_but_not_without_a_word():
+def test_calls_keep_starts_beyond_a_lowered_pace_with_a_warning():
     everybody = people(*range(1, 301))
     history = remembered(plan_of(campaign(more="pacing: {calls_per_minute: 300}"), everybody))
     plan = plan_of(campaign(more="pacing: {calls_per_minute: 5}"), everybody, history=history)
@@ -317,7 +319,7 @@ def test_calls_keep_starts_for_which_a_lowered_pace_has_no_room_but_not_without_
 
 
 @pytest.mark.parametrize("pace", ["pacing: {calls_per_minute: 30}", "pacing: {calls_per_minute: 600}", ""])
-def test_of_a_pace_that_has_room_for_all_nothing_is_said(pace):
+def test_a_pace_with_room_for_all_calls_is_not_warned_of(pace):
     everybody = people(*range(1, 301))
     history = remembered(plan_of(campaign(more="pacing: {calls_per_minute: 30}"), everybody))
     plan = plan_of(campaign(more=pace), everybody, history=history)

@@ -13,7 +13,7 @@ CODES = sorted(code for _, *codes in COUNTRIES.values() for code in codes if cod
 
 
 @pytest.mark.parametrize("first_letter", sorted({code[0] for code in CODES}))
-def test_a_country_loaded_by_itself_has_the_holidays_that_the_whole_package_gives_it(first_letter):
+def test_a_country_loaded_alone_has_the_holidays_of_the_whole_package(first_letter):
     for code in (code for code in CODES if code[0] == first_letter):
         known = holidays.country_holidays(code, observed=True, years=YEARS)
         ours = public_holidays(Holidays(country=code))
@@ -21,7 +21,7 @@ def test_a_country_loaded_by_itself_has_the_holidays_that_the_whole_package_give
         assert {day: ours(day) for day in days if ours(day)} == dict(known), code
 
 
-def test_the_holidays_of_a_state_are_those_that_the_whole_package_gives_it():
+def test_a_state_has_the_holidays_of_the_whole_package():
     for state in holidays.list_supported_countries()["US"]:
         known = holidays.country_holidays("US", subdiv=state, observed=True, years=2026)
         ours = public_holidays(Holidays(country="US", subdivision=state))
@@ -32,7 +32,7 @@ def test_the_holidays_of_a_state_are_those_that_the_whole_package_gives_it():
     ("place", "key"),
     [({"country": "TA"}, "country"), ({"country": "US", "subdivision": "XX"}, "subdivision")],
 )
-def test_an_unknown_place_is_an_error_each_time_it_is_asked_for(place, key):
+def test_an_unknown_place_is_an_error_each_time(place, key):
     for _ in range(2):
         with pytest.raises(UnknownPlaceError) as caught:
             public_holidays(Holidays(**place))

@@ -1,4 +1,4 @@
-"""Counting in quarters of an hour gives what reckoning each local time gives."""
+"""Counting by quarters of an hour equals counting each local time."""
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ calls = st.lists(
 
 
 @given(calls)
-def test_it_counts_what_the_calls_are(made):
+def test_calls_are_counted_by_kind_and_local_time(made):
     counted = StatisticsBuilder()
     for start, zones, change, reason in made:
         counted.add_call(start, join_zones(zones), change.value, reason)
@@ -60,7 +60,7 @@ def test_it_counts_what_the_calls_are(made):
     assert found.last_start == max((start for start, *_ in made), default=None)
 
 
-def test_it_counts_who_has_time_for_fewer_attempts_and_who_is_not_called():
+def test_calls_with_fewer_attempts_and_exclusions_are_counted():
     counted = StatisticsBuilder()
     assert (counted.statistics().short, counted.statistics().excluded) == (0, {})
     for attempts in (3, 1, 2):

@@ -1,4 +1,4 @@
-"""The latest local time at which somebody may be dialled at night, against going through every minute."""
+"""The latest local time at which a contact may be dialled at night, compared with every minute."""
 
 from datetime import UTC, datetime, time
 
@@ -31,12 +31,12 @@ def test_the_latest_hour_at_night_counts_from_8_in_the_morning(first, last, late
     assert latest_at_night(NOON + first, NOON + last, [NEW_YORK]) == latest
 
 
-def test_of_several_zones_the_latest_hour_holds():
+def test_of_several_zones_the_latest_hour_is_returned():
     assert latest_at_night(NOON, NOON + 9 * HOUR + 30 * MINUTE, [CHICAGO, NEW_YORK]) == time(21, 30)
 
 
 @given(st.integers(0, 40 * 1440), st.integers(1, 1600))
-def test_it_is_what_every_minute_one_by_one_shows(begin, length):
+def test_the_latest_hour_equals_a_check_of_every_minute(begin, length):
     first = NOON + begin * MINUTE
     minutes = [datetime.fromtimestamp(first + step * MINUTE, zone(NEW_YORK)).time() for step in range(length)]
     nights = [local for local in minutes if not time(8) <= local < time(21)]

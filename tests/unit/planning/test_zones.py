@@ -1,4 +1,4 @@
-"""Where a contact may be: the campaign's word, else the row's, else what the number leaves open."""
+"""The time zones of a contact: of the campaign, else of the row, else of the number."""
 
 import pytest
 
@@ -21,13 +21,13 @@ def complaint(timezone):
     return str(raised.value)
 
 
-def test_a_fixed_zone_holds_for_everybody_even_where_the_row_is_wrong():
+def test_a_fixed_zone_applies_to_all_contacts_even_if_the_row_has_an_invalid_zone():
     fixed = ZoneSet(("Europe/Paris",), Origin.CAMPAIGN)
     assert zones_for(somebody(timezone="America/Chicago"), "Europe/Paris") == fixed
     assert zones_for(somebody(timezone="nonsense"), "Europe/Paris") == fixed
 
 
-def test_the_row_knows_better_than_the_number():
+def test_the_zone_of_the_row_overrides_the_number():
     found = zones_for(somebody(timezone=" America/Chicago "), CONTACT)
     assert found == ZoneSet(("America/Chicago",), Origin.ROW)
 
@@ -49,7 +49,7 @@ def test_a_toll_free_number_may_be_anywhere():
     assert list(names) == sorted(set(names))
 
 
-def test_a_number_of_no_known_zone_is_refused_and_says_what_to_do():
+def test_a_number_without_a_known_zone_is_refused_with_advice():
     with pytest.raises(UnknownTimezoneError, match=r"contacts\.timezone"):
         # Satellite phones belong to no country.
         zones_for(somebody("+881612345678"), CONTACT)
@@ -62,7 +62,7 @@ def test_a_mistyped_zone_gets_the_nearest_name():
 
 
 @pytest.mark.parametrize("known_area", ["Europe/Qqqqqqqqqqqqqqq", "america/chicago"])
-def test_what_is_built_like_a_zone_is_named(known_area):
+def test_text_of_the_form_of_a_zone_is_named(known_area):
     assert known_area in complaint(known_area)
 
 
@@ -70,7 +70,7 @@ def test_what_is_built_like_a_zone_is_named(known_area):
     "private",
     ["Smith", "Smith/Jane", "Jane Smith", "Jane/Smith 617", "617-555-0100", "12 Main/St", "a" * 5000, "Ira"],
 )
-def test_a_slip_of_columns_shows_nothing_of_the_row(private):
+def test_with_shifted_columns_no_data_of_the_row_is_shown(private):
     assert complaint(private) == "the row's timezone is not an IANA name, such as America/Chicago"
 
 
@@ -97,6 +97,6 @@ def test_own_zones_are_the_contacts_whatever_the_campaigns_zone():
     assert own_zones(somebody(timezone="Asia/Tokyo")) == ("Asia/Tokyo",)
 
 
-def test_own_zones_are_empty_where_nobody_knows():
+def test_own_zones_are_empty_if_unknown():
     assert own_zones(somebody(timezone="nonsense")) == ()
     assert own_zones(somebody("+881612345678")) == ()
