@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from rich.console import Console
+
 from runner.commands.campaign_file import load
 from runner.commands.campaign_name import campaign_file, campaign_name, known_campaign
 from runner.commands.desk import warn_of_lost_ledger
@@ -19,6 +21,7 @@ from runner.ledger.overview import overview
 from runner.reports.console import standard_console
 from runner.reports.json_text import json_text
 from runner.reports.status import CampaignStatus, print_status, status_json
+from runner.reports.times import machine_time
 from runner.services.binding import bound_elsewhere
 from runner.services.planning import privacy_key, read_lists, source_folder
 from runner.settings import Settings, load_settings
@@ -43,12 +46,20 @@ def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
                 _write_json(found, identity, one=campaign is not None)
             else:
                 if watch:
-                    console.clear()
+                    _begin_block(console)
                 print_status(console, found, identity)
             sys.stdout.flush()
             if not watch:
                 return ExitStatus.DONE
             time.sleep(_WATCH_SECONDS)
+
+
+def _begin_block(console: Console) -> None:
+    """A terminal shows the newest block alone; in a file each begins with its time."""
+    if console.is_terminal:
+        console.clear()
+    else:
+        console.print(f"--- {machine_time(time.time())}", markup=False, highlight=False)
 
 
 def _wait_for_first_apply(campaign: str, ledger: Ledger) -> None:

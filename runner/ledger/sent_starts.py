@@ -44,7 +44,7 @@ _MOVE = (
     .where(calls.c.id == bindparam("of_call"), calls.c.state == CallState.PLANNED)
     .values(start_timestamp=bindparam("new_start"))
 )
-_MOVED = "its start was too near or taken: it got the next start that the pace allows"
+_MOVED = "it starts at the next moment that the pace leaves free"
 
 
 class SentStarts:

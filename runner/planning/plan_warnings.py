@@ -193,17 +193,18 @@ def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     """Checks every attempt: Insight redials on its own, without regard to waking hours."""
     fixed = found.campaign.calling_windows.timezone != CONTACT
     spans = [
-        (span.calls, latest_at_night(span.first, span.last, split_zones(span.home if fixed else span.zones)))
+        (span.calls, latest_at_night(span.first, span.last, zones), zones[0])
         for span in found.statistics.dial_spans()
+        for zones in [split_zones(span.home if fixed else span.zones)]
     ]
-    nights = [(calls, night) for calls, night in spans if night is not None]
+    nights = [(calls, night, zone) for calls, night, zone in spans if night is not None]
     if nights:
-        asleep, calls = (sum(number for number, _ in some) for some in (nights, spans))
-        latest = max((night for _, night in nights), key=lateness)
+        asleep, calls = (sum(number for number, *_ in some) for some in (nights, spans))
+        _, latest, zone = max(nights, key=lambda found: lateness(found[1]))
         yield diagnose(
             WarningCode.ASLEEP,
             f"{asleep:,} of {calls:,} calls may be dialled outside 8:00 to 21:00 where the contact is, the "
-            f"latest at {latest:%H:%M}",
+            f"latest at {latest:%H:%M} in {zone}",
             ("calling_windows", "timezone" if fixed else "weekly"),
             "write `timezone: contact` to use each contact's own time"
             if fixed

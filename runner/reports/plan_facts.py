@@ -16,8 +16,8 @@ _Group = TypeVar("_Group", bound=Hashable)
 _T = TypeVar("_T")
 
 FIRST_PLAN = (
-    "This is the first plan: the ledger holds no calls of this campaign yet.\n"
-    "If the campaign was applied before, check RUNNER_LEDGER_URL.\n"
+    "This is the first plan: as before every first apply, the ledger holds no calls of this campaign.\n"
+    "Only if it was applied before does RUNNER_LEDGER_URL name another ledger than then.\n"
 )
 
 REASONS: Mapping[Reason, str] = {
@@ -124,9 +124,10 @@ def verdict(plan: PlanView) -> str:
     counted = statistics_of(plan)
     first, last = counted.first_start or 0, counted.last_start or 0
     if first == last:
-        return f"The call may start {local_time(first, counted.first_zones)}."
+        calls = "The call" if len(plan.calls) == 1 else f"All {len(plan.calls):,} calls"
+        return f"{calls} may start {local_time(first, counted.first_zones)}."
     since, until = local_times(first, last, counted.first_zones, counted.last_zones)
-    return f"Calls may start from {since} to {until}, by the contacts' own clocks."
+    return f"The first call may start {since}, the last {until}, by the contacts' own clocks."
 
 
 def refusal(diagnostics: Iterable[Diagnostic]) -> str:

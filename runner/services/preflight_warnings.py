@@ -134,10 +134,11 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
 def _skipped_rows(loaded: LoadedCampaign, suppression: SuppressionLists) -> Iterator[Diagnostic]:
     for found in suppression.passed_over():
         rows = "1 row" if found.rows == 1 else f"{found.rows:,} rows"
+        were, people = ("was", "person it means") if found.rows == 1 else ("were", "people they mean")
         yield _warning(
             loaded,
             WarningCode.UNREADABLE_SUPPRESSION_ROWS,
-            f"{rows} of {found.name} cannot be read and were skipped, so the people they mean may be called; "
+            f"{rows} of {found.name} cannot be read and {were} skipped, so the {people} may be called; "
             f"the first, in line {found.first_line}: {found.first_problem}",
             ("contacts", "suppress", found.position, "allow_invalid"),
             "correct the list",

@@ -388,7 +388,7 @@ def test_a_redial_at_night_is_warned_of_with_the_count_and_the_latest_hour():
     (warning,) = plan.diagnostics
     assert warning.code == "asleep"
     assert warning.message.startswith("1 of 1 calls may be dialled outside 8:00 to 21:00")
-    assert warning.message.endswith("the latest at 22:55")
+    assert warning.message.endswith("the latest at 22:55 in America/New_York")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The first two lines of a plan: what it comes to."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from plan_views import call, exclusion, plan_view, warning
@@ -61,3 +62,10 @@ def test_readers_of_a_canceled_plan_see_no_call_change_or_chart(form):
     assert made.reason not in shown
     assert "Calls an hour" not in shown
     assert "x2" in shown
+
+
+def test_calls_that_start_at_one_moment_are_counted_in_words():
+    first, second = call(1), call(2)
+    same = replace(second, start_timestamp=first.start_timestamp)
+    assert verdict(plan_view(calls=[first])).startswith("The call may start ")
+    assert verdict(plan_view(calls=[first, same])).startswith("All 2 calls may start ")

@@ -32,8 +32,8 @@ def test_a_time_without_a_contact_is_the_machine_s_with_its_zone():
 def test_the_verdict_of_a_plan_has_the_first_and_last_start_by_the_contacts_own_clocks():
     first, last = call(1), call(2, start=NINE_IN_NEW_YORK + 3 * HOUR, zones=(LOS_ANGELES,))
     assert verdict(plan_view([first, last])) == (
-        "Calls may start from Tue 2026-12-01 09:00 EST to Tue 2026-12-01 09:00 PST, by the contacts' own "
-        "clocks."
+        "The first call may start Tue 2026-12-01 09:00 EST, the last Tue 2026-12-01 09:00 PST, "
+        "by the contacts' own clocks."
     )
 
 
