@@ -70,10 +70,15 @@ def summary(overview, queued_now=0):
     return out.getvalue()
 
 
-def status(overview):
+def status(overview, lists_problem=""):
     out = StringIO()
     found = CampaignStatus(
-        seen=overview, holder=None, warning="", late_opt_outs=(), lists_read=True, lists_problem=""
+        seen=overview,
+        holder=None,
+        warning="",
+        late_opt_outs=(),
+        lists_read=False,
+        lists_problem=lists_problem,
     )
     print_status(Console(file=out, width=120), [found], IDENTITY)
     return out.getvalue()
@@ -128,3 +133,10 @@ def test_a_summary_names_the_commands_that_fit_the_calls_there_are():
     assert "runner resolve" not in summary(refused)
     for found in (uncertain, refused):
         assert "runner acknowledge follow-up" in summary(found)
+
+
+def test_status_of_a_file_with_an_unreadable_list_does_not_advise_the_same_command():
+    assert "runner status FILE" in status(seen(1, 1))
+    unreadable = status(seen(1, 1), lists_problem="stop.csv does not exist")
+    assert "stop.csv does not exist" in unreadable
+    assert "runner status FILE" not in unreadable
