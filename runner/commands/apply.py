@@ -1,6 +1,7 @@
 """`runner apply`: plans, asks, and queues every call at its time."""
 
 import asyncio
+import shlex
 import sys
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
@@ -184,7 +185,8 @@ def _planned(order: _Order, guard: RollbackGuard, console: Console) -> PlannedRu
         saved_plans.refuse_if_applied_elsewhere(saved, guard)
     if prepared.is_first and not target.is_rehearsal:
         sys.stderr.write(FIRST_PLAN)
-    print_plan(console, prepared.view(show_contacts=options.show_contacts))
+    list_all = f"runner plan {shlex.quote(str(loaded.path))} --all"
+    print_plan(console, prepared.view(show_contacts=options.show_contacts), list_all=list_all)
     late = ledger.note_late_opt_outs(loaded.campaign.name, prepared.suppressed.match, now)
     if late:
         sys.stderr.write(f"{late_words(late, prepared.identity)}\n")

@@ -1,5 +1,6 @@
 """`runner plan`: shows what apply would do, and changes nothing."""
 
+import shlex
 import sys
 import time
 from contextlib import closing
@@ -105,6 +106,7 @@ def _write(loaded: LoadedCampaign, prepared: PreparedPlan, options: PlanOptions)
     write_plan(
         shown,
         options.form,
+        list_all=f"runner plan {shlex.quote(str(loaded.path))} --all",
         private=options.show_contacts,
         most_bytes=options.most_bytes,
         every_row=options.every_row,

@@ -28,10 +28,16 @@ class PlanFormat(StrEnum):
 
 
 def write_plan(
-    plan: PlanView, form: PlanFormat, *, private: bool, most_bytes: int | None = None, every_row: bool = False
+    plan: PlanView,
+    form: PlanFormat,
+    *,
+    list_all: str,
+    private: bool,
+    most_bytes: int | None = None,
+    every_row: bool = False,
 ) -> None:
     """`private`: the plan shows people's data. `most_bytes` bounds the Markdown form, and with `every_row`
-    the text form cuts no list.
+    the text form cuts no list; `list_all` is the command for that.
 
     Raises RunnerError when people's data would lie open for others.
     """
@@ -42,7 +48,7 @@ def write_plan(
             from runner.reports.console import standard_console
             from runner.reports.plan_text import print_plan
 
-            print_plan(standard_console(), plan, every_row=every_row)
+            print_plan(standard_console(), plan, every_row=every_row, list_all=list_all)
         case PlanFormat.JSON:
             from runner.reports.plan_json import plan_json
 

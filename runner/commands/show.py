@@ -1,5 +1,6 @@
 """`runner show`: a saved plan in any form. Needs neither campaign, contacts nor ledger."""
 
+import shlex
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +25,14 @@ def show(path: Path, form: PlanFormat, *, most_bytes: int | None, every_row: boo
     file = saved_plans.load(path)
     if not saved_plans.check_unedited(file, _identity()):
         sys.stderr.write(_UNPROVEN.format(path=path))
-    write_plan(file.saved.view, form, private=False, most_bytes=most_bytes, every_row=every_row)
+    write_plan(
+        file.saved.view,
+        form,
+        list_all=f"runner show {shlex.quote(str(path))} --all",
+        private=False,
+        most_bytes=most_bytes,
+        every_row=every_row,
+    )
     return ExitStatus.DONE
 
 

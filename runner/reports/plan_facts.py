@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 FIRST_PLAN = (
     "This is the first plan: as before every first apply, the ledger holds no calls of this campaign.\n"
-    "Only if it was applied before does RUNNER_LEDGER_URL name another ledger than then.\n"
+    "If it was applied before, RUNNER_LEDGER_URL names another ledger now.\n"
 )
 
 REASONS: Mapping[Reason, str] = {

@@ -33,19 +33,23 @@ _BAR = 40
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", " ": "dim"}
 
 
-def print_plan(console: Console, plan: PlanView, *, every_row: bool = False) -> None:
-    """With `every_row`, nobody who is left out or changed is left to a count."""
+def print_plan(
+    console: Console, plan: PlanView, *, every_row: bool = False, list_all: str = "runner plan --all"
+) -> None:
+    """With `every_row`, nobody who is left out or changed is left to a count; `list_all` is the command
+    for that.
+    """
     plan = for_readers(plan)
     rows = sys.maxsize if every_row else FIRST_ROWS
     print_lines(
         console,
         [
             *_headline(plan),
-            *_section("Changes", _changes(plan, rows)),
+            *_section("Changes", _changes(plan, rows, list_all)),
             *_section("Warnings", _warnings(plan)),
             *([Text(), Text(in_a_line(plan.silenced), style="dim")] if plan.silenced else []),
             *_section("Calls an hour, by the contacts' own clocks", hours_chart(plan)),
-            *_section("Not called", _exclusions(plan, rows)),
+            *_section("Not called", _exclusions(plan, rows, list_all)),
             *_section(_requests_title(plan), _requests(plan.calls)),
             Text(),
             Text(
@@ -75,7 +79,7 @@ def _section(title: str, body: list[Text]) -> list[Text]:
     return [Text(), Text(title, style="bold"), *indented(body)]
 
 
-def _changes(plan: PlanView, rows: int) -> list[Text]:
+def _changes(plan: PlanView, rows: int, list_all: str) -> list[Text]:
     groups = change_groups(plan, rows)
     if not groups:
         return []
@@ -88,13 +92,13 @@ def _changes(plan: PlanView, rows: int) -> list[Text]:
                 (f"{sign} {group.count:>{width},} {group.kind:<9}", _COLOURS[sign]), f"  {group.reason}"
             )
         )
-        lines += indented(_changed_calls(group), by=4)
+        lines += indented(_changed_calls(group, list_all), by=4)
     return lines
 
 
-def _changed_calls(group: ChangeGroup) -> list[Text]:
+def _changed_calls(group: ChangeGroup, list_all: str) -> list[Text]:
     rows = [(who, Text(what, style="dim")) for who, what in group.rows]
-    return columns(rows) + _more(group.count - len(rows)) if rows else []
+    return columns(rows) + _more(group.count - len(rows), list_all) if rows else []
 
 
 def _warnings(plan: PlanView) -> list[Text]:
@@ -130,13 +134,13 @@ def hours_chart(plan: PlanView) -> list[Text]:
     return lines
 
 
-def _exclusions(plan: PlanView, rows: int) -> list[Text]:
+def _exclusions(plan: PlanView, rows: int, list_all: str) -> list[Text]:
     lines: list[Text] = []
     for reason, number, found in exclusion_groups(plan, rows):
         lines.append(
             Text.assemble(f"{number:,} ", (reason.value, "yellow"), f"  {reason_words(plan, reason)}")
         )
-        lines += indented(_excluded_rows(found) + _more(number - len(found)))
+        lines += indented(_excluded_rows(found) + _more(number - len(found), list_all))
     return lines
 
 
@@ -151,9 +155,9 @@ def _excluded_rows(found: Sequence[ExclusionView]) -> list[Text]:
     return columns(rows)
 
 
-def _more(number: int) -> list[Text]:
+def _more(number: int, list_all: str) -> list[Text]:
     """That the list was cut, and where the rest is."""
-    return [Text(f"and {number:,} more: `runner plan --all` lists them", style="dim")] if number else []
+    return [Text(f"and {number:,} more: `{list_all}` lists them", style="dim")] if number else []
 
 
 def _requests_title(plan: PlanView) -> str:

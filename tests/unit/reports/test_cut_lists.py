@@ -85,8 +85,9 @@ def status(overview, lists_problem=""):
 
 
 def test_a_plan_says_how_many_rows_it_leaves_out_and_how_to_list_them():
-    text = plan_text(plan_view(exclusions=[exclusion(number) for number in range(5)]))
-    assert "and 2 more: `runner plan --all` lists them" in text
+    view = plan_view(exclusions=[exclusion(number) for number in range(5)])
+    text = plan_text(view, list_all="runner plan a.yaml --all")
+    assert "and 2 more: `runner plan a.yaml --all` lists them" in text
     assert "visits.csv:5004" not in text
 
 
