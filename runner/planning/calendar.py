@@ -54,6 +54,8 @@ class RuleKind(StrEnum):
     PAST = auto()
     BLACKOUT = auto()
     HOLIDAY = auto()
+    NOT_BEFORE = auto()
+    NOT_AFTER = auto()
 
 
 class Rule(NamedTuple):
@@ -115,15 +117,19 @@ class Calendar:
             join((start, end) for start, end, rule in opened if rule.location == location), name
         )
 
-    def days(self, name: str, number: int) -> list[tuple[date, list[Interval]]]:
+    def days(
+        self, name: str, number: int, earliest: int | None = None, latest: int | None = None
+    ) -> list[tuple[date, list[Interval]]]:
         """This `number` of local days in the zone `name`, from today on. The intervals cover each day;
-        open ones may overlap.
+        open ones may overlap. `earliest` and `latest` are the contact's own dates, as in `clip`.
         """
         dates, today = self._dates_in(name), self._today(name)
-        return [
-            (day, self._day(day.toordinal(), dates))
-            for day in (today + timedelta(days=step) for step in range(number))
-        ]
+        found = []
+        for day in (today + timedelta(days=step) for step in range(number)):
+            opens = 0 if earliest is None else _minute(earliest, day, name, round_up=True)
+            closes = MINUTES_A_DAY if latest is None else _minute(latest, day, name)
+            found.append((day, _bounded(self._day(day.toordinal(), dates), opens, closes)))
+        return found
 
     # --- UTC
 
@@ -220,6 +226,27 @@ def _with_gaps(opened: tuple[Interval, ...], gap: Rule) -> Iterator[Interval]:
         end = max(end, interval.end)
     if end < MINUTES_A_DAY:
         yield Interval(end, MINUTES_A_DAY, gap)
+
+
+def _minute(instant: int, day: date, name: str, *, round_up: bool = False) -> int:
+    """The minute of this local day at which the instant lies; 0 or 1440 if it lies before or after."""
+    local = datetime.fromtimestamp(instant, zone(name))
+    if local.date() != day:
+        return 0 if local.date() < day else MINUTES_A_DAY
+    return local.hour * 60 + local.minute + (round_up and local.second > 0)
+
+
+def _bounded(intervals: list[Interval], opens: int, closes: int) -> list[Interval]:
+    """Closed before the minute `opens` and from the minute `closes` on, by the contact's own dates."""
+    found = [Interval(0, opens, Rule(RuleKind.NOT_BEFORE, ("contacts", "not_before")))] if opens else []
+    for start, end, rule in intervals:
+        if max(start, opens) < min(end, closes):
+            found.append(Interval(max(start, opens), min(end, closes), rule))
+    if max(opens, closes) < MINUTES_A_DAY:
+        found.append(
+            Interval(max(opens, closes), MINUTES_A_DAY, Rule(RuleKind.NOT_AFTER, ("contacts", "not_after")))
+        )
+    return found
 
 
 def _location(entry: WeeklyEntry) -> Location:

@@ -111,6 +111,7 @@ class _Explainer:
         steps = [*self._who(contact), *self._remembered()]
         zones: tuple[str, ...] = ()
         windows: tuple[Window, ...] = ()
+        bounds: tuple[int | None, int | None] = (None, None)
         if contact is not None:
             zone_set, zone_steps = self._zone_set(contact)
             steps += zone_steps
@@ -127,7 +128,7 @@ class _Explainer:
             verdict=self._verdict(),
             steps=tuple(steps),
             zones=zones,
-            hours=tuple(self._days_in(name) for name in _bounds(zones)),
+            hours=tuple(self._days_in(name, bounds) for name in _bounds(zones)),
             callable_in=tuple(
                 (w.start, w.end - self._campaign.calling_windows.close_margin) for w in windows
             ),
@@ -264,8 +265,8 @@ class _Explainer:
             bounds.append(bound)
         return (bounds[0], bounds[1]), steps
 
-    def _days_in(self, name: str) -> ZoneDays:
-        days = self._placement.calendar.days(name, DAYS_SHOWN)
+    def _days_in(self, name: str, bounds: tuple[int | None, int | None]) -> ZoneDays:
+        days = self._placement.calendar.days(name, DAYS_SHOWN, *bounds)
         return ZoneDays(
             zone=name,
             days=tuple(

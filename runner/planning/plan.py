@@ -235,7 +235,7 @@ class PlanStatistics:
     """The fewest that one of these has time for."""
     excluded: Mapping[Reason, int]
     uncertain: int
-    """Of those already queued, calls of which nobody knows yet whether Insight has them."""
+    """Of those already queued, the uncertain calls: Insight may or may not have them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,8 @@ def _rule(rule: Rule, day: date) -> str:
         RuleKind.PAST: "in the past",
         RuleKind.BLACKOUT: "blackout",
         RuleKind.HOLIDAY: rule.name,
+        RuleKind.NOT_BEFORE: "before the contact's not_before",
+        RuleKind.NOT_AFTER: "after the contact's not_after",
     }[rule.kind]
 
 

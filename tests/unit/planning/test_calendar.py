@@ -391,6 +391,27 @@ def test_the_windows_of_all_entries_together_are_the_windows_of_the_zone(case):
     assert join(chain.from_iterable(by_entry)) == calendar.windows((name,))
 
 
+def test_a_contacts_own_dates_close_the_rest_of_its_days():
+    window = CallingWindows.model_validate({"weekly": {"daily": "09:00-17:00"}})
+    calendar = Calendar(window, instant("2026-12-01T12:00:00Z"))
+    days = calendar.days("UTC", 4, instant("2026-12-02T10:00:30Z"), instant("2026-12-03T16:00:00Z"))
+    assert [[(i.start, i.end, i.rule.kind) for i in intervals if i.end > 600] for _, intervals in days] == [
+        [(0, 1440, RuleKind.NOT_BEFORE)],
+        [(0, 601, RuleKind.NOT_BEFORE), (601, 1020, RuleKind.HOURS), (1020, 1440, RuleKind.OUTSIDE_HOURS)],
+        [(540, 960, RuleKind.HOURS), (960, 1440, RuleKind.NOT_AFTER)],
+        [(0, 1440, RuleKind.NOT_AFTER)],
+    ]
+
+
+@given(cases(), st.integers(-2 * 1440, 9 * 1440), st.integers(-2 * 1440, 9 * 1440))
+@settings(max_examples=50, deadline=None)
+def test_the_intervals_of_a_day_cover_it_with_any_own_dates(case, first, last):
+    spec, now, (name, *_) = case
+    bounds = [int(now) + 60 * minutes for minutes in (first, last)]
+    for _, intervals in Calendar(declared(spec), now).days(name, 8, *bounds):
+        assert {m for i in intervals for m in range(i.start, i.end)} == set(range(24 * 60))
+
+
 def test_a_weekday_that_weekly_does_not_name_has_no_hours():
     window = CallingWindows.model_validate({"weekly": {"mon-sat": "09:00-17:00"}})
     ((day, (interval,)),) = Calendar(window, instant("2026-12-06T12:00:00Z")).days("UTC", 1)
