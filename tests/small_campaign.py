@@ -78,7 +78,9 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
             rows=Screening(declared, Identity(key)).screen(numbered),
             suppressed=lambda who, _phone: "on stop.csv:2" if who in suppressed else None,
             working_set=WorkingFile(),
-            history=history if isinstance(history, History) else History(tuple(history)),
+            history=history
+            if isinstance(history, History)
+            else History(tuple(history), revision=str(len(history))),
             identity=Identity(key),
             versions=VERSIONS,
             now=now,

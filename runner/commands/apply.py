@@ -25,6 +25,7 @@ from runner.insight.address import origin
 from runner.ledger.overview import Overview, overview
 from runner.ledger.plan_entry import Binding
 from runner.ledger.rollback_guard import RollbackGuard
+from runner.planning.inputs import campaign_fingerprint
 from runner.planning.plan import Plan
 from runner.reports.console import standard_console
 from runner.reports.late_opt_outs import late_words
@@ -204,6 +205,7 @@ def _binding(loaded: LoadedCampaign, target: Environment, identity: Identity) ->
         instance_id=survey.instance_id,
         account=account_digest(settings, identity),
         origin=origin(settings.insight_base_url),
+        inputs=campaign_fingerprint(loaded.campaign, identity),
         repository=repository_of(loaded.path, identity),
     )
 

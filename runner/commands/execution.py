@@ -1,7 +1,6 @@
 """Carries work out: reaches Insight, begins a run in the ledger, and dispatches its calls."""
 
 import asyncio
-import hashlib
 import os
 import signal
 import socket
@@ -182,7 +181,6 @@ def _this_process(loaded: LoadedCampaign, *, limited: bool) -> RunProcess:
         host=socket.gethostname(),
         pid=os.getpid(),
         git_commit=_git_commit(loaded.path),
-        campaign_digest=hashlib.sha256(loaded.campaign.model_dump_json().encode()).hexdigest(),
         limited=limited,
     )
 

@@ -1,6 +1,5 @@
 """Saved plans as files: written for a review, read again and held against what would be planned now."""
 
-import hmac
 import os
 import sys
 import tempfile
@@ -12,7 +11,8 @@ from runner.contacts.identity import Identity
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.planning.saved_plan import Comparison, SavedPlan, compare, made_with, pin_plan, seal_of
+from runner.planning.inputs import inputs_of
+from runner.planning.saved_plan import Comparison, SavedPlan, compare, is_signed, made_with, sign
 from runner.reports.activity import activity
 from runner.reports.plan_json import checksum_of, saved_plan_json
 from runner.reports.progress import progress
@@ -46,7 +46,7 @@ class PlanFile:
         Raises UsageError for one elsewhere: errors quote lines of it, and a plan in a pull request must not
         show the rest of the disk.
         """
-        campaign = Path(self.saved.pins.campaign_file)
+        campaign = Path(self.saved.inputs.campaign_file)
         _refuse_elsewhere(campaign)
         if not campaign.is_file():
             raise RunnerError(
@@ -62,7 +62,7 @@ class PlanFile:
                 "--limit does not go with a saved plan",
                 hint="save the plan with it: runner plan … --limit N -o plan.json",
             )
-        return self.saved.pins.limit
+        return self.saved.inputs.limit
 
 
 def check_name(path: Path) -> None:
@@ -82,13 +82,13 @@ def _refuse_elsewhere(campaign: Path) -> None:
 def save(path: Path, loaded: LoadedCampaign, prepared: PreparedPlan) -> None:
     """Writes the plan to `path`, masked, and never half of it. Raises RunnerError."""
     with activity(f"writing {path}"):
-        saved = pinned(loaded, prepared)
-        _refuse_elsewhere(Path(saved.pins.campaign_file))
+        saved = made_now(loaded, prepared)
+        _refuse_elsewhere(Path(saved.inputs.campaign_file))
         _write(path, saved, prepared.identity)
 
 
 def _write(path: Path, saved: SavedPlan, identity: Identity) -> None:
-    pieces = saved_plan_json(saved.view, saved.pins, lambda checksum: seal_of(checksum, identity))
+    pieces = saved_plan_json(saved.view, saved.inputs, lambda checksum: sign(checksum, identity))
     number = len(saved.view.calls) + len(saved.view.exclusions)
     try:
         # Beside its place, so that renaming it is one step.
@@ -121,19 +121,18 @@ def load(path: Path) -> PlanFile:
         raise NoPlanError(f"{path} is no saved plan: {error.message}", hint=error.hint) from None
 
 
-def pinned(loaded: LoadedCampaign, prepared: PreparedPlan) -> SavedPlan:
-    """The plan with pins for all that it was made from. Raises SourceError."""
-    pins = pin_plan(
+def made_now(loaded: LoadedCampaign, prepared: PreparedPlan) -> SavedPlan:
+    """The plan as it is saved, with the fingerprint of its inputs. Raises SourceError."""
+    inputs = inputs_of(
         prepared.plan,
         loaded.campaign,
         prepared.identity,
-        prepared.working_set.remembered(),
         campaign_file=Path(os.path.relpath(loaded.path)).as_posix(),
         files=prepared.reader.digests(loaded.campaign),
         ledger_knew=not prepared.is_first,
         limit=prepared.limit,
     )
-    return SavedPlan(view=prepared.view(show_contacts=False), pins=pins)
+    return SavedPlan(view=prepared.view(show_contacts=False), inputs=inputs)
 
 
 def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, ledger: Ledger) -> PreparedPlan:
@@ -145,7 +144,7 @@ def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, le
     plan_id = file.saved.view.plan_id
     with activity("comparing with the saved plan"):
         _refuse_changed(file, prepared.identity)
-        now = pinned(loaded, prepared)
+        now = made_now(loaded, prepared)
         before = ledger.entered(loaded.campaign.name, plan_id)
         found = compare(file.saved, now, consumed=before is not None)
     if found.faults:
@@ -169,10 +168,9 @@ def check_unedited(file: PlanFile, identity: Identity | None) -> bool:
     edit that left the checksum alone is noticed.
     """
     saved = file.saved
-    checksum = checksum_of(saved.view, saved.pins)
     has_key = identity is not None and made_with(saved, identity)
-    sealed = hmac.compare_digest(saved.seal, seal_of(checksum, identity)) if identity and has_key else True
-    if checksum != saved.checksum or not sealed:
+    checksum = checksum_of(saved.view, saved.inputs)
+    if not is_signed(saved.signature, checksum, identity if has_key else None):
         raise PlanStaleError(
             f"{file.path} was changed since it was made: what it shows may not be what was planned",
             hint=f"make it again, and have it reviewed: runner plan CAMPAIGN -o {file.path}",

@@ -36,7 +36,7 @@ class LedgerCalls:
     """The calls of one campaign, oldest first, read anew each time.
 
     They are read some at a time, each in a transaction of its own: whoever stops half-way keeps nobody from
-    writing. What others write meanwhile changes the stamp of the history.
+    writing. What others write meanwhile changes the campaign's revision.
     """
 
     def __init__(self, engine: Engine, campaign: str) -> None:

@@ -19,6 +19,7 @@ from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.lease import LEASE_SECONDS, Lease, database_now
 from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
+from runner.ledger.revision import campaign_revision
 from runner.ledger.rows import insert_once
 from runner.ledger.sharing import check_same_campaign, describe_runs, live_runs, wait_for_renewals
 from runner.ledger.tables import calls, campaigns, facts, runs
@@ -32,8 +33,6 @@ class RunProcess:
     host: str
     pid: int
     git_commit: str = ""
-    campaign_digest: str = ""
-    """Hash of the campaign as it was read."""
     limited: bool = False
     """Whether it sends the calls of its own plan alone (`--limit`)."""
 
@@ -118,11 +117,11 @@ class Ledger:
     def history(self, campaign: str) -> History:
         """Everything earlier runs planned or did for this campaign, read when it is gone through."""
         with self.engine.begin() as connection:
-            # Before the calls: whatever changes from here on makes this stamp an old one.
-            stamp = _stamp(connection, campaign)
+            # Before the calls: what changes from here on gives the campaign another revision.
+            revision = campaign_revision(connection, campaign)
             bound = self._bound(connection, campaign)
         survey = None if bound is None else (bound["survey_id"], bound["instance_id"])
-        return History(LedgerCalls(self.engine, campaign), stamp, survey)
+        return History(LedgerCalls(self.engine, campaign), revision, survey)
 
     def begin_run(
         self,
@@ -145,16 +144,16 @@ class Ledger:
         """
         with self.engine.begin() as connection:
             self._bind(connection, binding, now)
-            before = _stamp(connection, binding.campaign)
+            before = campaign_revision(connection, binding.campaign)
             wait_for_renewals(connection, binding.campaign)
             self._mark_orphaned_calls(connection, binding.campaign)
             others = [] if self.alone else live_runs(connection, binding.campaign)
             if others:
-                check_same_campaign(others, runner.campaign_digest, limited=runner.limited)
-            elif before != plan.history_stamp:
+                check_same_campaign(others, binding.inputs, limited=runner.limited)
+            elif before != plan.ledger_revision:
                 raise changed_meanwhile()
             session = others[0].session if others else None
-            run = _insert_run(connection, binding.campaign, plan.plan_id, runner, now, session)
+            run = _insert_run(connection, binding, plan.plan_id, runner, now, session)
             entry = PlanEntry(connection, binding, run, now, watch)
             if others:
                 entry.join(plan, describe_runs(others) or "")
@@ -282,18 +281,23 @@ class Ledger:
 
 
 def _insert_run(
-    connection: Connection, campaign: str, plan_id: str, runner: RunProcess, now: float, session: int | None
+    connection: Connection,
+    binding: Binding,
+    plan_id: str,
+    runner: RunProcess,
+    now: float,
+    session: int | None,
 ) -> int:
     """Without a session that it joins, the run begins one of its own."""
     run: int = connection.execute(
         insert(runs)
         .values(
-            campaign=campaign,
+            campaign=binding.campaign,
             plan_id=plan_id,
             host=runner.host,
             pid=runner.pid,
             git_commit=runner.git_commit,
-            campaign_digest=runner.campaign_digest,
+            inputs=binding.inputs,
             started_at=now,
             lease_until=database_now(connection) + LEASE_SECONDS,
         )
@@ -303,20 +307,3 @@ def _insert_run(
         update(runs).where(runs.c.id == run).values(session=run if session is None else session)
     )
     return run
-
-
-def _stamp(connection: Connection, campaign: str) -> str:
-    """Differs whenever a call of the campaign was added, claimed, settled, moved or given up."""
-    rows = connection.execute(
-        select(
-            calls.c.state,
-            func.count(),
-            func.sum(calls.c.fence),
-            func.sum(calls.c.start_timestamp),
-            func.max(calls.c.updated_at),
-        )
-        .where(calls.c.campaign == campaign)
-        .group_by(calls.c.state)
-        .order_by(calls.c.state)
-    )
-    return repr([tuple(map(str, row)) for row in rows])

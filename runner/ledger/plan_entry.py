@@ -53,6 +53,8 @@ class Binding:
     instance_id: str
     account: str
     origin: str
+    inputs: str = ""
+    """Fingerprint of the campaign file: runs at the same time must have the same."""
     repository: Mapping[str, str] = field(default_factory=dict)
     """Where the campaign file comes from, as keyed hashes; the newest counts, and none is refused for it."""
 

@@ -1,19 +1,21 @@
-"""How far the memory of a ledger reaches: what a copy that was made earlier has less of."""
+"""Revisions of a ledger: two are equal only where nothing changed in between."""
 
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from runner.ledger.tables import actions, attempts
+from runner.ledger.tables import actions, attempts, runs, transitions
 
 
 class LedgerRevision(NamedTuple):
-    """The numbers of the newest of each; 0 for none. They only grow, as nothing is ever deleted."""
+    """Of the whole ledger: the numbers of its newest rows; 0 for none. They only grow: nothing is deleted.
+    An old copy of the ledger has a lower revision.
+    """
 
     attempt: int
-    """Of any run: whoever it called must not be called again."""
+    """Of any run: without it, somebody who was called would be called again."""
     act: int
-    """Of any operator: a campaign that was canceled stays canceled."""
+    """Of any operator: without it, a canceled campaign would go on."""
 
 
 def ledger_revision(connection: Connection) -> LedgerRevision:
@@ -21,3 +23,18 @@ def ledger_revision(connection: Connection) -> LedgerRevision:
         attempt=connection.scalar(select(func.max(attempts.c.id))) or 0,
         act=connection.scalar(select(func.max(actions.c.id))) or 0,
     )
+
+
+def campaign_revision(connection: Connection, campaign: str) -> str:
+    """Of one campaign: differs once another run began, or a call was added, sent, moved or skipped."""
+    mine = select(runs.c.id).where(runs.c.campaign == campaign)
+    run = connection.scalar(mine.order_by(runs.c.id.desc()).limit(1))
+    if run is None:
+        return NEVER_APPLIED
+    # The newest first: they are mostly of the campaign that runs now.
+    change = select(transitions.c.id).where(transitions.c.run.in_(mine)).order_by(transitions.c.id.desc())
+    return f"{run}.{connection.scalar(change.limit(1)) or 0}"
+
+
+NEVER_APPLIED = "0.0"
+"""The revision of a campaign that has no runs."""

@@ -38,9 +38,9 @@ def describe_runs(found: LiveRuns) -> str | None:
     return "; ".join(_describe(run) for run in found) or None
 
 
-def check_same_campaign(others: LiveRuns, campaign_digest: str, *, limited: bool) -> None:
+def check_same_campaign(others: LiveRuns, inputs: str, *, limited: bool) -> None:
     """Raises CampaignHeldError when a new run does not fit beside those that are at work."""
-    if any(run.campaign_digest != campaign_digest for run in others):
+    if any(run.inputs != inputs for run in others):
         raise CampaignHeldError(
             f"the campaign is being applied from another version of its file by {describe_runs(others)}",
             hint="stop it there with Ctrl-C first, or use the same version here",

@@ -82,11 +82,11 @@ runs = Table(
         comment="Until then the run may be sending, by the database's clock.",
     ),
     Column(
-        "campaign_digest",
+        "inputs",
         Text,
         nullable=False,
         server_default="",
-        comment="Hash of the campaign as it was read: runs at the same time must agree on it.",
+        comment="Fingerprint of the campaign file: runs at the same time must agree on it.",
     ),
     Column(
         "session",

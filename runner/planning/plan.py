@@ -182,8 +182,8 @@ class History:
     """The calls of earlier runs of this campaign. Empty for a new ledger."""
 
     calls: KnownCalls = ()
-    stamp: str = ""
-    """Differs when anything of it differs: a plan is only entered into the ledger that it was made from."""
+    revision: str = ""
+    """Of the campaign in the ledger: a plan is only written to the revision that it was made from."""
     survey: tuple[str, str] | None = None
     """The survey_id and instance_id that the waiting calls were planned for; None for a new campaign."""
 
@@ -257,8 +257,8 @@ class Plan:
     exclusions: Sequence[Exclusion]
     withdrawals: tuple[Withdrawal, ...]
     statistics: PlanStatistics
-    history_stamp: str
-    """Of the history that it was made from."""
+    ledger_revision: str
+    """The revision of the history that it was made from."""
     diagnostics: tuple[Diagnostic, ...] = ()
     silenced: tuple[SuppressedWarning, ...] = ()
     """Warnings that `silence` suppresses: not among `diagnostics`."""

@@ -76,7 +76,7 @@ class _Planner:
             exclusions=self._working_set.exclusions(),
             withdrawals=withdrawals,
             statistics=self._statistics.statistics(),
-            history_stamp=self._given.history.stamp,
+            ledger_revision=self._given.history.revision,
             diagnostics=tuple(sorted(shown, key=lambda found: found.code not in URGENT)),
             silenced=warning_filter.with_reasons(silenced, self._campaign.silence),
             versions=self._given.versions,

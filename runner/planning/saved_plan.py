@@ -1,61 +1,30 @@
-"""A plan that was written down for review: what it was made from, and whether it still holds. Pure.
+"""A plan that was saved for review, and whether it still holds. Pure.
 
-A saved plan carries no orders and no number. It pins each call by a keyed hash of all that decides about it;
-`apply` plans anew from the campaign file and compares the two.
+A saved plan has no phone numbers, only fingerprints of its inputs and calls. `apply` plans again from the
+campaign file and compares the two.
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from hmac import compare_digest
 
 from runner.calls import Cause, Reason
-from runner.campaign.model import Campaign
 from runner.contacts.identity import Identity
-from runner.planning.lazy_sequence import LazySequence
-from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
+from runner.planning.inputs import CALL_PARTS, Inputs, key_fingerprint
+from runner.planning.plan import Change
 from runner.planning.plan_view import CallView, PlanView
 
-_PIN_LENGTH = 32
-"""Hexadecimal digits."""
-_PARTS = ("phone", "timezone or dates", "request", "metadata")
-_PART_LENGTH = 16
-"""Hexadecimal digits of each part: 64 bits, and all parts of two calls together never agree by chance."""
-_UNPLANNED_SECTIONS = frozenset({"description", "silence"})
-"""Parts of the campaign file that change no call."""
 _MAY_GO = frozenset({Reason.SUPPRESSED, Reason.FILTERED, Reason.ALREADY_QUEUED, Reason.REFUSED})
 """For these reasons a call of the plan may be left out. Any other means that the plan no longer fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pins:
-    """What a plan was made from: keyed hashes, so that nobody can try all numbers against them."""
-
-    campaign_file: str
-    """As it was named when the plan was made, relative to the folder it was made in."""
-    key_check: str
-    """Tells whether two plans were made with the same privacy key."""
-    sections: Mapping[str, str]
-    """Of each top-level key of the campaign file."""
-    files: Mapping[str, str]
-    """Of each contact source and suppression list, by the path that the campaign file gives it."""
-    history: str
-    """Of all that the ledger remembered of the campaign."""
-    ledger_knew: bool
-    """Whether it had seen the campaign before."""
-    limit: int | None
-    calls: Sequence[str]
-    """Of each call, in the order of the plan."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
     view: PlanView
-    pins: Pins
-    checksum: str = ""
-    """Of the whole file, as it was written; empty before. Without the privacy key it shows an edit."""
-    seal: str = ""
-    """Keyed hash of the checksum: shows also an edit that corrected the checksum."""
+    inputs: Inputs
+    signature: str = ""
+    """As `sign` made it when the file was written; empty before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,40 +39,6 @@ class Comparison:
     """What is carried out otherwise than written, though it may: calls left out, other times."""
 
 
-def pin_plan(
-    plan: Plan,
-    campaign: Campaign,
-    identity: Identity,
-    remembered: Iterable[KnownCall],
-    *,
-    campaign_file: str,
-    files: Mapping[str, str],
-    ledger_knew: bool,
-    limit: int | None,
-) -> Pins:
-    """`remembered` is all that the ledger holds of the campaign, oldest first; `files` are hashes of
-    contents, which are keyed here.
-    """
-    sections = campaign.model_dump(mode="json")
-    history = identity.digest_of_many()
-    for known in remembered:
-        history.add((known.key, known.round, known.state, known.start_timestamp, known.end_timestamp))
-    return Pins(
-        campaign_file=campaign_file,
-        key_check=_key_check(identity),
-        sections={
-            name: _pin(identity, name, value)
-            for name, value in sections.items()
-            if name not in _UNPLANNED_SECTIONS
-        },
-        files={path: _pin(identity, "file", digest) for path, digest in files.items()},
-        history=history.hexadecimal()[:_PIN_LENGTH],
-        ledger_knew=ledger_knew,
-        limit=limit,
-        calls=LazySequence(plan.calls, lambda call: _call_pin(identity, call)),
-    )
-
-
 def compare(saved: SavedPlan, now: SavedPlan, *, consumed: bool) -> Comparison:
     """Whether `saved` may be carried out, given what would be planned `now`.
 
@@ -115,15 +50,23 @@ def compare(saved: SavedPlan, now: SavedPlan, *, consumed: bool) -> Comparison:
 
 def made_with(saved: SavedPlan, identity: Identity) -> bool:
     """Whether the plan was made with this privacy key; otherwise nothing can be compared."""
-    return saved.pins.key_check == _key_check(identity)
+    return saved.inputs.key == key_fingerprint(identity)
 
 
-def seal_of(checksum: str, identity: Identity) -> str:
-    return identity.digest(f"seal:{checksum}")
+def sign(checksum: str, identity: Identity) -> str:
+    """The signature of a file with this checksum: the checksum, and a keyed hash of it. Everybody can compare
+    the first half with the file; only who has the privacy key can make the second.
+    """
+    return f"{checksum}.{identity.digest(f'signature:{checksum}')}"
 
 
-def _key_check(identity: Identity) -> str:
-    return _pin(identity, "privacy key")
+def is_signed(signature: str, checksum: str, identity: Identity | None) -> bool:
+    """Whether a file with this checksum is as it was signed. Without `identity` only an edit that also
+    corrected the checksum is not noticed.
+    """
+    if identity is None:
+        return signature.partition(".")[0] == checksum
+    return compare_digest(signature, sign(checksum, identity))
 
 
 class _Comparer:
@@ -131,8 +74,8 @@ class _Comparer:
         self._saved = saved
         self._now = now
         self._consumed = consumed
-        self._written = dict(zip(saved.pins.calls, saved.view.calls, strict=True))
-        self._wanted = dict(zip(now.pins.calls, now.view.calls, strict=True))
+        self._written = dict(zip(saved.inputs.calls, saved.view.calls, strict=True))
+        self._wanted = dict(zip(now.inputs.calls, now.view.calls, strict=True))
 
     def comparison(self) -> Comparison:
         gone = self._gone()
@@ -143,24 +86,30 @@ class _Comparer:
         )
 
     def _faults_of_the_whole(self) -> Iterator[str]:
-        sections = list(_differing(self._saved.pins.sections, self._now.pins.sections))
+        sections = list(_differing(self._saved.inputs.sections, self._now.inputs.sections))
         if sections:
             yield f"the campaign file says otherwise under {', '.join(f'`{name}`' for name in sections)}"
         before, after = asdict(self._saved.view.versions), asdict(self._now.view.versions)
         for name in _differing(before, after):
             yield f"{name} is {after[name]} here, the plan was made with {before[name]}"
-        if self._saved.pins.ledger_knew and not self._now.pins.ledger_knew:
+        if self._saved.inputs.ledger_knew and not self._now.inputs.ledger_knew:
             yield "the plan was made with a ledger that knows this campaign, and this one does not"
 
     def _faulty_calls(self) -> Iterator[str]:
-        written = {(call.ref, call.round): pin for pin, call in self._written.items()}
-        beyond = [call for pin, call in self._wanted.items() if pin not in self._written]
+        written = {(call.ref, call.round): fingerprint for fingerprint, call in self._written.items()}
+        beyond = [call for fingerprint, call in self._wanted.items() if fingerprint not in self._written]
         changed = [call for call in beyond if (call.ref, call.round) in written]
         added = [call for call in beyond if (call.ref, call.round) not in written]
-        kept = [(self._written[pin], call) for pin, call in self._wanted.items() if pin in self._written]
+        kept = [
+            (self._written[fingerprint], call)
+            for fingerprint, call in self._wanted.items()
+            if fingerprint in self._written
+        ]
         if changed:
-            pins = {id(call): pin for pin, call in self._wanted.items()}
-            what = Counter(_changed_parts(written[call.ref, call.round], pins[id(call)]) for call in changed)
+            fingerprints = {id(call): fingerprint for fingerprint, call in self._wanted.items()}
+            what = Counter(
+                _changed_parts(written[call.ref, call.round], fingerprints[id(call)]) for call in changed
+            )
             parts = "; ".join(part for part, _ in what.most_common())
             yield f"{_calls(changed)} changed ({parts}): {_places(changed)}"
         if added:
@@ -180,8 +129,8 @@ class _Comparer:
         reasons |= dict.fromkeys(self._entered_before(), Reason.ALREADY_QUEUED)
         present = {(call.ref, call.round) for call in self._wanted.values()}
         gone: dict[str, list[CallView]] = {}
-        for pin, call in self._written.items():
-            if pin not in self._wanted and (call.ref, call.round) not in present:
+        for fingerprint, call in self._written.items():
+            if fingerprint not in self._wanted and (call.ref, call.round) not in present:
                 gone.setdefault(reasons.get(call.ref, ""), []).append(call)
         return gone
 
@@ -199,10 +148,10 @@ class _Comparer:
                 yield f"{_calls(calls)} left out now, as {reason}: {_places(calls)}"
 
     def _causes(self) -> Iterator[str]:
-        before, after = self._saved.pins, self._now.pins
+        before, after = self._saved.inputs, self._now.inputs
         for path in _differing(before.files, after.files):
             yield f"{path} is not what it was"
-        if before.history != after.history:
+        if before.ledger_revision != after.ledger_revision:
             yield "the ledger has moved on"
         paces = self._saved.view.hours.calls_per_minute, self._now.view.hours.calls_per_minute
         if paces[0] != paces[1]:
@@ -215,40 +164,22 @@ class _Comparer:
                 why = f"as {reason}" if reason else "in no source any more"
                 yield f"{_calls(calls)} left out, {why}: {_places(calls)}"
         shifts = [
-            abs(call.start_timestamp - self._written[pin].start_timestamp)
-            for pin, call in self._wanted.items()
-            if pin in self._written and call.start_timestamp != self._written[pin].start_timestamp
+            abs(call.start_timestamp - self._written[fingerprint].start_timestamp)
+            for fingerprint, call in self._wanted.items()
+            if fingerprint in self._written
+            and call.start_timestamp != self._written[fingerprint].start_timestamp
         ]
         if shifts:
             where = "" if self._consumed else ", inside the same windows"
             yield f"{_count(len(shifts))} up to {_span(max(shifts))} from the time written{where}"
 
 
-def _call_pin(identity: Identity, call: PlannedCall) -> str:
-    """One keyed hash for each part of the call, so that a comparison can say which one changed."""
-    request = call.request
-    dialled = [request.phone_number, request.max_attempts, request.reattempt_wait, request.result_url]
-    parts: dict[str, object] = {
-        "phone": call.phone,
-        "timezone or dates": [call.timezones, call.earliest, call.latest],
-        "request": dialled,
-        "metadata": dict(request.metadata),
-    }
-    return "-".join(
-        _pin(identity, "call", call.key, call.round, name, parts[name])[:_PART_LENGTH] for name in _PARTS
-    )
-
-
 def _changed_parts(before: str, after: str) -> str:
-    """Which parts of a call two pins tell apart, in words."""
-    pairs = zip(_PARTS, before.split("-"), after.split("-"), strict=False)
+    """In which parts the fingerprints of two calls differ, in words."""
+    pairs = zip(CALL_PARTS, before.split("-"), after.split("-"), strict=False)
     names = [name for name, one, other in pairs if one != other]
     # The number stands in the request too.
     return ", ".join(name for name in names if name != "request" or "phone" not in names)
-
-
-def _pin(identity: Identity, *what: object) -> str:
-    return identity.digest(f"pin:{json.dumps(what, sort_keys=True)}")[:_PIN_LENGTH]
 
 
 def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:

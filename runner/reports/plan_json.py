@@ -6,8 +6,8 @@ from dataclasses import asdict, fields
 from itertools import repeat
 from typing import Any
 
+from runner.planning.inputs import Inputs
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, WithdrawalView
-from runner.planning.saved_plan import Pins
 from runner.reports.diagnostic_json import diagnostic_json
 from runner.reports.json_text import json_text
 from runner.reports.times import rfc3339
@@ -22,27 +22,26 @@ def plan_json(plan: PlanView) -> Iterator[str]:
     yield _END
 
 
-def saved_plan_json(plan: PlanView, pins: Pins, seal: Callable[[str], str]) -> Iterator[str]:
-    """The same with the pins, and at its end the checksum of all that stands before it, and the `seal` of
-    that checksum.
+def saved_plan_json(plan: PlanView, inputs: Inputs, sign: Callable[[str], str]) -> Iterator[str]:
+    """The same with the fingerprint of its inputs, and at its end the signature of all that precedes it,
+    which `sign` makes from the checksum.
     """
     digest = hashlib.sha256()
-    for piece in _open_object(plan, pins):
+    for piece in _open_object(plan, inputs):
         digest.update(piece.encode())
         yield piece
-    checksum = digest.hexdigest()
-    yield f',\n "checksum": {json_text(checksum)},\n "seal": {json_text(seal(checksum))}{_END}'
+    yield f',\n "signature": {json_text(sign(digest.hexdigest()))}{_END}'
 
 
-def checksum_of(plan: PlanView, pins: Pins) -> str:
-    """The checksum that `saved_plan_json` writes."""
+def checksum_of(plan: PlanView, inputs: Inputs) -> str:
+    """The checksum that `saved_plan_json` has signed."""
     digest = hashlib.sha256()
-    for piece in _open_object(plan, pins):
+    for piece in _open_object(plan, inputs):
         digest.update(piece.encode())
     return digest.hexdigest()
 
 
-def _open_object(plan: PlanView, pins: Pins | None) -> Iterator[str]:
+def _open_object(plan: PlanView, inputs: Inputs | None) -> Iterator[str]:
     """All but its end."""
     head = {
         "format_version": FORMAT_VERSION,
@@ -55,12 +54,14 @@ def _open_object(plan: PlanView, pins: Pins | None) -> Iterator[str]:
         "hours": asdict(plan.hours),
         "versions": asdict(plan.versions),
     }
-    if pins is not None:
-        names = [field.name for field in fields(pins) if field.name != "calls"]
-        head["saved"] = {name: getattr(pins, name) for name in names}
-    call_pins = pins.calls if pins is not None else repeat(None)
+    if inputs is not None:
+        names = [field.name for field in fields(inputs) if field.name != "calls"]
+        head["inputs"] = {name: getattr(inputs, name) for name in names}
+    fingerprints = inputs.calls if inputs is not None else repeat(None)
     lists: dict[str, Iterable[dict[str, Any]]] = {
-        "calls": (_call(call, pin) for call, pin in zip(plan.calls, call_pins, strict=False)),
+        "calls": (
+            _call(call, fingerprint) for call, fingerprint in zip(plan.calls, fingerprints, strict=False)
+        ),
         "exclusions": map(_fields, plan.exclusions),
         "withdrawals": map(_fields, plan.withdrawals),
         "diagnostics": map(diagnostic_json, plan.diagnostics),
@@ -72,10 +73,10 @@ def _open_object(plan: PlanView, pins: Pins | None) -> Iterator[str]:
         yield from _lines(values)
 
 
-def _call(call: CallView, pin: str | None) -> dict[str, Any]:
+def _call(call: CallView, fingerprint: str | None) -> dict[str, Any]:
     found = _fields(call)
-    if pin is not None:
-        found["pin"] = pin
+    if fingerprint is not None:
+        found["fingerprint"] = fingerprint
     if not call.result_url:
         del found["result_url"]
     return found

@@ -9,8 +9,9 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from runner.campaign import timezones
 from runner.errors import RunnerError
+from runner.planning.inputs import Inputs
 from runner.planning.plan_view import PlanView, statistics_of
-from runner.planning.saved_plan import Pins, SavedPlan
+from runner.planning.saved_plan import SavedPlan
 from runner.reports.plan_json import FORMAT_VERSION
 
 
@@ -26,25 +27,24 @@ def read_saved_plan(text: str) -> SavedPlan:
             raise NoPlanError("it is no plan", hint=_MAKE_ONE)
         if content.pop("format_version", None) != FORMAT_VERSION:
             raise NoPlanError("another version of runner made it", hint=_MAKE_ONE)
-        pins = content.pop("saved", None)
-        if pins is None:
+        inputs = content.pop("inputs", None)
+        if inputs is None:
             raise NoPlanError("it is the output of a plan, not a saved plan", hint=_MAKE_ONE)
         content["as_of"] = datetime.fromisoformat(content["as_of"]).timestamp()
-        checksum, seal = content.pop("checksum"), content.pop("seal")
-        pins["calls"] = [call.pop("pin") for call in content["calls"]]
+        signature = content.pop("signature")
+        inputs["calls"] = [call.pop("fingerprint") for call in content["calls"]]
         for call in content["calls"]:
             call.setdefault("result_url", "")
         view = replace(_VIEW.validate_python(content), statistics=None)
         _check_sense(view)
         saved = SavedPlan(
             view=replace(view, statistics=statistics_of(view)),
-            pins=_PINS.validate_python(pins),
-            checksum=_HASH.validate_python(checksum),
-            seal=_HASH.validate_python(seal),
+            inputs=_INPUTS.validate_python(inputs),
+            signature=_SIGNATURE.validate_python(signature),
         )
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
-        raise NoPlanError(f"it is damaged at {place or 'seal'}", hint=_MAKE_ONE) from None
+        raise NoPlanError(f"it is damaged at {place or 'signature'}", hint=_MAKE_ONE) from None
     except json.JSONDecodeError:
         raise NoPlanError("it is no JSON", hint=_MAKE_ONE) from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
@@ -53,8 +53,8 @@ def read_saved_plan(text: str) -> SavedPlan:
 
 
 _MAKE_ONE = "`runner plan campaign.yaml -o plan.json` saves a plan"
-_VIEW, _PINS = TypeAdapter(PlanView), TypeAdapter(Pins)
-_HASH = TypeAdapter(Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")])
+_VIEW, _INPUTS = TypeAdapter(PlanView), TypeAdapter(Inputs)
+_SIGNATURE = TypeAdapter(Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\.[0-9a-f]{64}$")])
 _LATEST = 32_503_680_000
 """The year 3000, in Unix seconds."""
 

@@ -166,11 +166,11 @@ def test_a_plan_that_somebody_edited_is_refused(ready, sandbox, written, instead
 EDITS = [
     ('"planned": 10', '"planned": 1'),
     ('"contact": "c-0003"', '"contact": "c-0004"'),
-    ('"key_check": "', '"key_check": "00'),
+    ('"key": "', '"key": "00'),
 ]
 
 
-@pytest.mark.parametrize(("written", "instead"), EDITS, ids=["count", "contact", "key check"])
+@pytest.mark.parametrize(("written", "instead"), EDITS, ids=["count", "contact", "privacy key"])
 @pytest.mark.parametrize("has_key", [True, False], ids=["with the ledger", "without the ledger"])
 def test_an_edited_plan_is_not_shown(ready, written, instead, has_key):
     plan(ready)
@@ -190,7 +190,9 @@ def test_an_edit_that_corrects_the_checksum_is_noticed_where_the_key_is(ready):
     path = ready.folder / "plan.json"
     path.write_text(path.read_text().replace('"planned": 10', '"planned": 1'))
     saved = read_saved_plan(path.read_text())
-    path.write_text(path.read_text().replace(saved.checksum, checksum_of(saved.view, saved.pins)))
+    path.write_text(
+        path.read_text().replace(saved.signature.partition(".")[0], checksum_of(saved.view, saved.inputs))
+    )
     assert ready.run("show", "plan.json").returncode == 4
     ready.environment["RUNNER_LEDGER_URL"] = f"sqlite:///{ready.home}/none.sqlite3"
     result = ready.run("show", "plan.json")

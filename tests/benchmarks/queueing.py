@@ -111,12 +111,10 @@ def enter(ledger: Ledger, calls: list[PlannedCall]) -> int:
         exclusions=(),
         statistics=StatisticsBuilder().statistics(),
         withdrawals=(),
-        history_stamp=ledger.history(CAMPAIGN).stamp,
+        ledger_revision=ledger.history(CAMPAIGN).revision,
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
     )
-    return ledger.begin_run(
-        BINDING, plan, RunProcess(host="here", pid=1, campaign_digest="same"), time.time()
-    )
+    return ledger.begin_run(BINDING, plan, RunProcess(host="here", pid=1), time.time())
 
 
 async def execute(

@@ -270,6 +270,6 @@ def _plan_of_one_call(campaign, now):
         exclusions=(),
         statistics=StatisticsBuilder().statistics(),
         withdrawals=(),
-        history_stamp="[]",
+        ledger_revision="0.0",
         versions=VERSIONS,
     )

@@ -11,7 +11,7 @@ from runner.campaign.declared import Declared
 from runner.campaign.loader import parse_campaign
 from runner.campaign.model import Campaign, Contacts
 from runner.campaign.source_models import InlineSource, SourceFields, SuppressionFields
-from runner.commands.saved_plans import pinned
+from runner.commands.saved_plans import made_now
 from runner.contacts.contact import Row
 from runner.contacts.sources import registry
 from runner.contacts.sources.source import Notice, Version
@@ -154,10 +154,10 @@ def test_its_notices_become_warnings(prepared):
 
 
 def test_a_saved_plan_notices_that_its_content_changed(prepared, loaded):
-    before = pinned(loaded, prepared).pins.files
+    before = made_now(loaded, prepared).inputs.files
     assert before.keys() == {"directory/members {%", "directory/left"}
     DirectoryRows.revision = 2
-    assert pinned(loaded, prepared).pins.files != before
+    assert made_now(loaded, prepared).inputs.files != before
 
 
 def test_its_size_is_known_for_progress(prepared, loaded):

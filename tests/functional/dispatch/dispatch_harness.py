@@ -136,7 +136,7 @@ class Stage:
         return asyncio.run(self._run())
 
     async def _run(self):
-        plan = _plan(self.planned, self.ledger.history(CAMPAIGN).stamp)
+        plan = _plan(self.planned, self.ledger.history(CAMPAIGN).revision)
         run = self.ledger.begin_run(BINDING, plan, RunProcess(host="here", pid=1), NOW)
         queue = CallQueue(self.ledger.engine, CAMPAIGN, run, pace=self.pace)
         self.dispatcher = Dispatcher(
@@ -225,7 +225,7 @@ def _cancel_everything():
         task.cancel()
 
 
-def _plan(planned, stamp):
+def _plan(planned, revision):
     return Plan(
         plan_id="sha256:test",
         campaign=CAMPAIGN,
@@ -236,6 +236,6 @@ def _plan(planned, stamp):
         exclusions=(),
         statistics=StatisticsBuilder().statistics(),
         withdrawals=(),
-        history_stamp=stamp,
+        ledger_revision=revision,
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
     )

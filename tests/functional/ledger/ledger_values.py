@@ -11,6 +11,7 @@ from runner.ledger import migrations
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import RunProcess
 from runner.ledger.plan_entry import Binding
+from runner.ledger.revision import NEVER_APPLIED
 from runner.planning.plan import (
     Change,
     DataVersions,
@@ -64,8 +65,8 @@ def phone(number):
     return f"+1617555{number:04d}"
 
 
-def plan(*calls, withdrawals=(), stamp="[]"):
-    """As made from a ledger with this stamp; a new one has `[]`."""
+def plan(*calls, withdrawals=(), revision=NEVER_APPLIED):
+    """As made from a ledger with this revision of the campaign."""
     return Plan(
         plan_id="sha256:test",
         campaign=CAMPAIGN,
@@ -79,7 +80,7 @@ def plan(*calls, withdrawals=(), stamp="[]"):
             Withdrawal(key=key, round=1, reason=reason, start_timestamp=NOW, timezones=("America/New_York",))
             for key, reason in withdrawals
         ),
-        history_stamp=stamp,
+        ledger_revision=revision,
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
     )
 
@@ -118,7 +119,7 @@ def let_leases_lapse(ledger):
 def begin(ledger, *calls, withdrawals=(), now=NOW, limited=False):
     """A run of this plan after any before it, and the queue of its calls."""
     let_leases_lapse(ledger)
-    made = plan(*calls, withdrawals=withdrawals, stamp=ledger.history(CAMPAIGN).stamp)
+    made = plan(*calls, withdrawals=withdrawals, revision=ledger.history(CAMPAIGN).revision)
     run = ledger.begin_run(BINDING, made, THIS, now)
     return run, CallQueue(ledger.engine, CAMPAIGN, run, only_own=limited)
 

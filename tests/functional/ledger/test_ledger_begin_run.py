@@ -65,8 +65,8 @@ def test_a_plan_of_thousands_enters_as_it_is(ledger):
 def test_whoever_watches_sees_every_call_of_a_first_and_of_a_later_plan(ledger):
     for change in (Change.NEW, Change.UNCHANGED):
         seen = []
-        stamp = ledger.history(CAMPAIGN).stamp
-        made = plan(*people(900, change=change), stamp=stamp)
+        revision = ledger.history(CAMPAIGN).revision
+        made = plan(*people(900, change=change), revision=revision)
         ledger.begin_run(
             BINDING, made, THIS, NOW, watch=lambda calls, seen=seen: (seen.append(c) or c for c in calls)
         )
@@ -85,7 +85,7 @@ def watch(calls):
         yield call
 
 ledger = Ledger.open(sys.argv[1])
-made = plan(*people(120_001), stamp=ledger.history(CAMPAIGN).stamp)
+made = plan(*people(120_001), revision=ledger.history(CAMPAIGN).revision)
 ledger.begin_run(BINDING, made, THIS, NOW, watch=watch)
 """
 
@@ -116,10 +116,10 @@ def test_a_first_plan_that_would_call_somebody_twice_leaves_nothing_behind(ledge
 def test_the_first_plan_of_another_campaign_leaves_those_before_as_they_are(ledger):
     begin(ledger, *people(30))
     another = replace(BINDING, campaign="another")
-    stamp = ledger.history("another").stamp
+    revision = ledger.history("another").revision
     with pytest.raises(LedgerError, match=r"(?i)unique"):
-        ledger.begin_run(another, plan(*people(40), call("z", phone(7)), stamp=stamp), THIS, NOW)
-    ledger.begin_run(another, plan(*people(40), stamp=stamp), THIS, NOW)
+        ledger.begin_run(another, plan(*people(40), call("z", phone(7)), revision=revision), THIS, NOW)
+    ledger.begin_run(another, plan(*people(40), revision=revision), THIS, NOW)
     found = rows(ledger, "SELECT campaign, count(*) AS held FROM calls GROUP BY campaign ORDER BY campaign")
     assert [(row["campaign"], row["held"]) for row in found] == [("another", 40), (CAMPAIGN, 30)]
 
@@ -302,6 +302,6 @@ def test_a_run_is_kept_with_who_began_it_and_how_it_ended(ledger):
         "ended_at": LATER,
         "ending": "done",
         "lease_until": kept["lease_until"],
-        "campaign_digest": "",
+        "inputs": "",
         "session": run,
     }

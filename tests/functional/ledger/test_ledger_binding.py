@@ -77,8 +77,8 @@ def test_a_corrected_survey_is_the_one_that_counts_from_then_on(ledger):
     begin(ledger, call("a", phone(1)))
     corrected = replace(BINDING, survey_id="99999")
     let_leases_lapse(ledger)
-    stamp = ledger.history(CAMPAIGN).stamp
-    run = ledger.begin_run(corrected, plan(call("b", phone(2)), stamp=stamp), THIS, NOW)
+    revision = ledger.history(CAMPAIGN).revision
+    run = ledger.begin_run(corrected, plan(call("b", phone(2)), revision=revision), THIS, NOW)
     assert run
     assert [row["survey_id"] for row in rows(ledger, "SELECT survey_id FROM campaigns")] == ["99999"]
 

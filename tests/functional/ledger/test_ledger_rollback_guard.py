@@ -402,7 +402,7 @@ def test_a_plan_that_is_refused_is_not_stored_as_applied(ledger):
     stored = []
     with pytest.raises(LedgerError):
         ledger.begin_run(
-            BINDING, plan(call("a", phone(1)), stamp="old"), THIS, NOW, entered=lambda: stored.append(1)
+            BINDING, plan(call("a", phone(1)), revision="old"), THIS, NOW, entered=lambda: stored.append(1)
         )
     assert not stored
 

@@ -46,9 +46,9 @@ def ledger(postgres_url) -> Iterator[Ledger]:
         yield ledger
 
 
-def join(ledger, *calls, withdrawals=(), runner=THIS):
-    """A run beside those that are at work."""
-    run = ledger.begin_run(BINDING, plan(*calls, withdrawals=withdrawals), runner, NOW)
+def join(ledger, *calls, withdrawals=(), runner=THIS, binding=BINDING):
+    """A run that shares the campaign with the active ones."""
+    run = ledger.begin_run(binding, plan(*calls, withdrawals=withdrawals), runner, NOW)
     return run, CallQueue(ledger.engine, CAMPAIGN, run)
 
 
@@ -177,16 +177,16 @@ def test_a_run_that_joins_may_take_calls_away(ledger):
 
 
 @pytest.mark.parametrize(
-    ("runner", "words"),
+    ("changed", "words"),
     [
-        (replace(THIS, campaign_digest="other"), "another version of its file"),
-        (replace(THIS, limited=True), "--limit"),
+        ({"binding": replace(BINDING, inputs="other")}, "another version of its file"),
+        ({"runner": replace(THIS, limited=True)}, "--limit"),
     ],
 )
-def test_a_run_that_does_not_fit_beside_the_others_is_refused(ledger, runner, words):
+def test_a_run_that_differs_from_the_active_ones_is_refused(ledger, changed, words):
     begin(ledger, *people(2))
     with pytest.raises(CampaignHeldError, match=words):
-        join(ledger, *people(2), runner=runner)
+        join(ledger, *people(2), **changed)
 
 
 def test_each_run_learns_how_many_share_the_rate(ledger):
@@ -310,7 +310,7 @@ def test_a_run_joins_though_the_others_have_moved_a_call_meanwhile(ledger):
 def test_a_plan_brings_nobody_back_whom_a_newer_plan_withdrew(ledger):
     run, _ = begin(ledger, *people(2))
     ledger.end_run(run, "idle", NOW)
-    stale = plan(*people(2, change=Change.UNCHANGED), stamp=ledger.history(CAMPAIGN).stamp)
+    stale = plan(*people(2, change=Change.UNCHANGED), revision=ledger.history(CAMPAIGN).revision)
     newer, _ = begin(ledger, call("c1", phone(1), change=Change.UNCHANGED), withdrawals=[("c0", "filtered")])
     ledger.end_run(newer, "done", NOW)
     with pytest.raises(LedgerError, match="changed while the plan was made"):

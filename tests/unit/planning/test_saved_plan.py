@@ -15,8 +15,7 @@ FILTER = "  where: \"{{ row.consent != 'no' }}\""
 def planned(*rows, loaded=None, **kwargs):
     loaded = loaded or campaign(contacts=FILTER, more=MORE)
     told = {name: kwargs.pop(name) for name in ("files", "ledger_knew") if name in kwargs}
-    history = kwargs.get("history", ())
-    return saved(loaded, plan_of(loaded, rows, **kwargs), history=history, **told)
+    return saved(loaded, plan_of(loaded, rows, **kwargs), **told)
 
 
 def compared(before, after, *, consumed=False):
@@ -166,11 +165,11 @@ def test_it_holds_no_number_no_metadata_and_no_hash_that_can_be_tried():
     ours, others = planned(row), saved(campaign(more=MORE), plan_of(campaign(more=MORE), [row]), key=b"other")
     assert made_with(ours, Identity(b"privacy"))
     assert not made_with(others, Identity(b"privacy"))
-    assert set(ours.pins.calls).isdisjoint(others.pins.calls)
+    assert set(ours.inputs.calls).isdisjoint(others.inputs.calls)
 
 
-def test_two_contacts_with_the_same_request_have_different_pins():
+def test_two_contacts_with_the_same_request_have_different_fingerprints():
     loaded = campaign()
     plan = plan_of(loaded, [person("a", BOSTON), person("b", NEW_YORK)])
-    assert len(set(saved(loaded, plan).pins.calls)) == 2
+    assert len(set(saved(loaded, plan).inputs.calls)) == 2
     assert plan.as_of == NOW

@@ -10,7 +10,7 @@ from saved_plans import saved
 from small_campaign import campaign, people, person, plan_of, remembered
 
 from runner.contacts.identity import Identity
-from runner.planning.saved_plan import seal_of
+from runner.planning.saved_plan import sign
 from runner.reports.plan_json import checksum_of, plan_json, saved_plan_json
 from runner.reports.plan_text import print_plan
 from runner.reports.saved_plan_json import NoPlanError, read_saved_plan
@@ -21,12 +21,12 @@ LOADED = campaign(
 )
 HISTORY = remembered(plan_of(LOADED, people(1, 2, 9)))
 PLAN = plan_of(LOADED, [people(1)[0] | {"name": "Bob"}, *people(2, 3), person("out")], history=HISTORY)
-SAVED = saved(LOADED, PLAN, history=HISTORY, ledger_knew=True)
+SAVED = saved(LOADED, PLAN, ledger_knew=True)
 
 
 def written(saved_plan):
     return saved_plan_json(
-        saved_plan.view, saved_plan.pins, lambda checksum: seal_of(checksum, Identity(b"privacy"))
+        saved_plan.view, saved_plan.inputs, lambda checksum: sign(checksum, Identity(b"privacy"))
     )
 
 
@@ -37,8 +37,8 @@ UNSAVED = "".join(plan_json(SAVED.view))
 
 def test_a_saved_plan_is_read_back_as_it_was():
     found = read_saved_plan(TEXT)
-    assert replace(found.pins, calls=()) == replace(SAVED.pins, calls=())
-    assert list(found.pins.calls) == list(SAVED.pins.calls)
+    assert replace(found.inputs, calls=()) == replace(SAVED.inputs, calls=())
+    assert list(found.inputs.calls) == list(SAVED.inputs.calls)
     assert (list(found.view.calls), list(found.view.exclusions)) == (
         list(SAVED.view.calls),
         list(SAVED.view.exclusions),
@@ -89,10 +89,10 @@ def test_each_call_stands_on_its_own_line():
         (TEXT.replace("America/New_York", "Nowhere/Else", 1), "it is damaged"),
         (TEXT.replace('"round": 1', '"round": "one"', 1), "it is damaged at calls.0.round"),
         (TEXT.replace('"start_timestamp": ', '"start_timestamp": 9999999', 1), "it is damaged"),
-        (TEXT.replace('"seal": "', '"seal": "é'), "it is damaged at seal"),
+        (TEXT.replace('"signature": "', '"signature": "é'), "it is damaged at signature"),
         ("[" * 100_000, "it is damaged"),
     ],
-    ids=["empty", "list", "object", "unsaved", "later", "zone", "type", "far future", "seal", "deep"],
+    ids=["empty", "list", "object", "unsaved", "later", "zone", "type", "far future", "signature", "deep"],
 )
 def test_what_is_no_saved_plan_is_refused_in_words(text, why):
     with pytest.raises(NoPlanError) as refused:
@@ -116,7 +116,7 @@ NASTY = st.one_of(
 
 
 @given(place=st.sampled_from(PLACES), value=NASTY)
-def test_an_edited_plan_is_refused_or_shows_in_its_checksum(place, value):
+def test_an_edited_plan_is_refused_or_does_not_match_its_signature(place, value):
     content = json.loads(TEXT)
     *above, last = place
     holder = content
@@ -128,5 +128,5 @@ def test_an_edited_plan_is_refused_or_shows_in_its_checksum(place, value):
     except NoPlanError:
         return
     print_plan(Console(width=80, file=StringIO()), found.view)
-    if checksum_of(found.view, found.pins) == found.checksum:
+    if checksum_of(found.view, found.inputs) == found.signature.partition(".")[0]:
         assert "".join(written(found)) == TEXT

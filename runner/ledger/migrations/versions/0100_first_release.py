@@ -66,11 +66,11 @@ def upgrade() -> None:
             comment="Until then the run may be sending, by the database's clock.",
         ),
         sa.Column(
-            "campaign_digest",
+            "inputs",
             sa.Text(),
             server_default="",
             nullable=False,
-            comment="Hash of the campaign as it was read: runs at the same time must agree on it.",
+            comment="Fingerprint of the campaign file: runs at the same time must agree on it.",
         ),
         sa.Column(
             "session",

@@ -1,0 +1,100 @@
+"""The fingerprint of a plan's inputs: keyed hashes of all that it was made from. Pure.
+
+They are keyed so that nobody can find out a number by hashing all numbers.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.campaign.model import Campaign
+from runner.contacts.identity import Identity
+from runner.planning.lazy_sequence import LazySequence
+from runner.planning.plan import Plan, PlannedCall
+
+CALL_PARTS = ("phone", "timezone or dates", "request", "metadata")
+_LENGTH = 32
+"""Hexadecimal digits."""
+_PART_LENGTH = 16
+"""Hexadecimal digits of each part: 64 bits, and all parts of two calls together never agree by chance."""
+_UNPLANNED_SECTIONS = frozenset({"description", "silence"})
+"""Parts of the campaign file that change no call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a plan was made from."""
+
+    campaign_file: str
+    """As it was named when the plan was made, relative to the folder it was made in."""
+    key: str
+    """Fingerprint of the privacy key: with another key nothing can be compared."""
+    sections: Mapping[str, str]
+    """Fingerprint of each top-level key of the campaign file."""
+    files: Mapping[str, str]
+    """Fingerprint of each contact source and suppression list, by the path in the campaign file."""
+    ledger_revision: str
+    ledger_knew: bool
+    """Whether the ledger had seen the campaign before."""
+    limit: int | None
+    calls: Sequence[str]
+    """Fingerprint of each call, in the order of the plan."""
+
+
+def inputs_of(
+    plan: Plan,
+    campaign: Campaign,
+    identity: Identity,
+    *,
+    campaign_file: str,
+    files: Mapping[str, str],
+    ledger_knew: bool,
+    limit: int | None,
+) -> Inputs:
+    """`files` are hashes of contents, which are keyed here."""
+    return Inputs(
+        campaign_file=campaign_file,
+        key=key_fingerprint(identity),
+        sections=_sections(campaign, identity),
+        files={path: _fingerprint(identity, "file", content) for path, content in files.items()},
+        ledger_revision=plan.ledger_revision,
+        ledger_knew=ledger_knew,
+        limit=limit,
+        calls=LazySequence(plan.calls, lambda call: _call_fingerprint(identity, call)),
+    )
+
+
+def campaign_fingerprint(campaign: Campaign, identity: Identity) -> str:
+    """Of the campaign file as a whole: runs that share a campaign must have the same."""
+    return _fingerprint(identity, "campaign", _sections(campaign, identity))
+
+
+def key_fingerprint(identity: Identity) -> str:
+    return _fingerprint(identity, "privacy key")
+
+
+def _sections(campaign: Campaign, identity: Identity) -> Mapping[str, str]:
+    return {
+        name: _fingerprint(identity, name, value)
+        for name, value in campaign.model_dump(mode="json").items()
+        if name not in _UNPLANNED_SECTIONS
+    }
+
+
+def _call_fingerprint(identity: Identity, call: PlannedCall) -> str:
+    """One keyed hash for each part of the call, so that a comparison can say which one changed."""
+    request = call.request
+    parts: dict[str, object] = {
+        "phone": call.phone,
+        "timezone or dates": [call.timezones, call.earliest, call.latest],
+        "request": [request.phone_number, request.max_attempts, request.reattempt_wait, request.result_url],
+        "metadata": dict(request.metadata),
+    }
+    return "-".join(
+        _fingerprint(identity, "call", call.key, call.round, name, parts[name])[:_PART_LENGTH]
+        for name in CALL_PARTS
+    )
+
+
+def _fingerprint(identity: Identity, *what: object) -> str:
+    return identity.digest(f"input:{json.dumps(what, sort_keys=True)}")[:_LENGTH]
