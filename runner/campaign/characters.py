@@ -1,4 +1,4 @@
-"""Characters that nobody sees, and characters that look alike. Pure.
+"""Invisible characters, and characters that look alike. Pure.
 
 Other programs add such characters when text is copied, exported or corrected.
 """

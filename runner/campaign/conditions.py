@@ -12,20 +12,20 @@ from jinja2 import nodes
 from runner.campaign.template_language import NAMES, TRUTH
 from runner.campaign.template_syntax import TemplateSyntaxError
 
-_FORM = "write the whole condition inside of one pair: \"{{ row.consent == 'Y' }}\""
+_FORM = "write the whole condition inside one {{ }}: \"{{ row.consent == 'Y' }}\""
 
 
 def no_braces(source: str) -> TemplateSyntaxError:
     """What is wrong with a condition that is text alone."""
     written = source.strip()
     hint = f'write "{{{{ {written} }}}}"' if written.startswith(("row", "not row", "vars")) else _FORM
-    return TemplateSyntaxError("a condition needs {{ }}: without, it is the same for every row", 1, hint)
+    return TemplateSyntaxError("a condition needs {{ }}: without them, it is the same for every row", 1, hint)
 
 
 def read_condition(tree: nodes.Template) -> None:
     """Checks the tree of a template and makes a condition of it. Raises TemplateSyntaxError."""
     if _printed(tree.body) != 1:
-        raise TemplateSyntaxError("a condition has one result, so one pair of {{ }}", 1, _FORM)
+        raise TemplateSyntaxError("a condition must have exactly one {{ }}", 1, _FORM)
     if not any(name.name in NAMES for name in tree.find_all(nodes.Name)):
         raise TemplateSyntaxError(
             "this condition reads no column, so it is the same for every row",
@@ -54,7 +54,7 @@ def _is_result(node: nodes.Expr) -> bool:
     if not isinstance(node, nodes.TemplateData):
         return True
     if node.data.strip():
-        raise TemplateSyntaxError("text outside of {{ }} is neither yes nor no", node.lineno, _FORM)
+        raise TemplateSyntaxError("a condition cannot have text outside of {{ }}", node.lineno, _FORM)
     return False
 
 
@@ -63,7 +63,7 @@ def _check_parts_of_text(compare: nodes.Compare) -> None:
     for operand in compare.ops:
         if operand.op in {"in", "notin"} and isinstance(operand.expr, nodes.Const):
             raise TemplateSyntaxError(
-                "`in` with a text looks for a part of it, and an empty cell is a part of every text",
+                "`in` with text looks for a substring, and an empty value is a substring of every text",
                 compare.lineno,
                 f"write a list: `in [{operand.expr.value!r}]`",
             )
@@ -83,7 +83,7 @@ def _rewrite(statements: Sequence[nodes.Node]) -> None:
 def _rewrite_choices(tree: nodes.Template) -> None:
     """Decisions inside of comparisons and filters, such as `('a' if row.x else 'b') == 'a'`.
 
-    An `or` there mostly stands for the first value that is given, such as a number, and stays.
+    An `or` there usually gives the first value that is given, such as a number, and stays.
     """
     for choice in tree.find_all(nodes.CondExpr):
         choice.test = _decided(choice.test)
@@ -130,7 +130,7 @@ def _operand(expression: nodes.Expr) -> nodes.Expr:
 def _stands_alone(constant: nodes.Const) -> TemplateSyntaxError:
     value = repr(constant.value)
     return TemplateSyntaxError(
-        f"{value} is compared with nothing, so it is the same for every row",
+        f"{value} is not compared with anything, so it is the same for every row",
         constant.lineno,
         f"compare each value: `row.x == 'a' or row.x == {value}`, or `row.x in ['a', {value}]`",
     )

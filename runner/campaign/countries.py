@@ -23,4 +23,4 @@ def codes() -> frozenset[str]:
 def country_hint(code: str) -> str:
     """What was probably meant by a code that does not exist."""
     meant = _MEANT.get(code)
-    return f"did you mean `{meant}`?" if meant else "write two capitals of ISO 3166, such as US"
+    return f"did you mean `{meant}`?" if meant else "write two capital letters of ISO 3166, such as US"

@@ -1,4 +1,4 @@
-"""What somebody probably meant by a word that does not exist."""
+"""Suggests a known word for an unknown one."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""A YAML document as a tree in which every value knows where it stands. Pure."""
+"""A YAML document as a tree of values with their places. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Style(Enum):
     PLAIN = "plain"
     QUOTED = "quoted"
     LITERAL = "literal"
-    """A block scalar behind `|`: its lines stand below its place, one for one."""
+    """A block scalar behind `|`: its lines follow its place, one for one."""
     FOLDED = "folded"
 
 
@@ -85,7 +85,7 @@ class Document:
         return node, tuple(found)
 
     def key_place(self, location: Location) -> Place:
-        """Where the key of the value stands; the value's own place when it has no key."""
+        """The place of the value's key, or of the value when it has no key."""
         parent, found = self.find(location[:-1])
         if isinstance(parent, Mapping) and location and found == location[:-1]:
             return parent.keys.get(str(location[-1]), parent.place)

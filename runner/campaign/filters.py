@@ -40,7 +40,7 @@ class RefusedError(Exception):
 
 
 class _Required:
-    """Stands for a default that was not given; None is a default somebody may want."""
+    """Marks a default that was not given; None may be given."""
 
 
 _REQUIRED = _Required()
@@ -49,7 +49,7 @@ _REQUIRED = _Required()
 def plain_text(value: object) -> str:
     """A plain value as the text that is sent: None is empty, booleans are true and false.
 
-    Raises RefusedError for anything that is no plain value, and above MAX_TEXT.
+    Raises RefusedError for anything that is not a single value, and above MAX_TEXT.
     """
     if isinstance(value, str):
         return _bounded(value)
@@ -59,7 +59,7 @@ def plain_text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(_number(value))
-    raise RefusedError("this is a list or a mapping, not one plain value")
+    raise RefusedError("expected a single value, found a list or a mapping")
 
 
 def bounded(value: object) -> object:
@@ -127,7 +127,7 @@ def to_int(value: object, default: object = _REQUIRED) -> object:
     elif isinstance(value, int | float) and math.isfinite(value) and abs(value) <= MAX_INTEGER:
         return int(value)
     if default is _REQUIRED:
-        raise RefusedError("this is no whole number; `int(default=0)` gives those rows a number")
+        raise RefusedError("invalid whole number; `int(default=0)` gives those rows a number")
     return default
 
 
@@ -142,7 +142,7 @@ def to_float(value: object, default: object = _REQUIRED) -> object:
     if math.isfinite(number):
         return number
     if default is _REQUIRED:
-        raise RefusedError("this is no number; `float(default=0)` gives those rows a number")
+        raise RefusedError("invalid number; `float(default=0)` gives those rows a number")
     return default
 
 
@@ -169,29 +169,29 @@ def add_days(value: object, days: object) -> str:
     if match is None:
         raise RefusedError("`add_days` needs a date (2026-12-01) or an instant (2026-12-01T09:00:00Z)")
     if abs(count) > _MAX_DAYS:
-        raise RefusedError("`add_days` goes at most a hundred years")
+        raise RefusedError("`add_days` takes at most a hundred years")
     try:
         datetime.fromisoformat(match[0].upper())
         return f"{date.fromisoformat(match[1]) + timedelta(days=count)}{match[2] or ''}"
     except (ValueError, OverflowError):
-        raise RefusedError("`add_days`: there is no such date") from None
+        raise RefusedError("`add_days`: the date is out of range") from None
 
 
 def read_date(value: object, form: object) -> str:
-    """The date in a text that is written otherwise, as `2026-12-01`; a time of day is left out.
+    """The date in a text of another format, as `2026-12-01`; a time of day is left out.
 
     `form` is as for `strptime`. An empty text stays empty.
     """
     pattern, text = plain_text(form), plain_text(value).strip()
     codes = _DATE_CODE.findall(pattern)
     if not _DATE_FORM.fullmatch(pattern) or len(set(codes)) < len(codes):
-        raise RefusedError("`date` needs a form such as '%m/%d/%Y' (month/day/year), each part once")
+        raise RefusedError("`date` needs a format such as '%m/%d/%Y' (month/day/year), each part once")
     if not text:
         return ""
     try:
         return datetime.strptime(text, pattern).date().isoformat()  # noqa: DTZ007 - a local date has no zone
     except (ValueError, OverflowError):
-        raise RefusedError("`date`: the text is not a date of this form") from None
+        raise RefusedError("`date`: the text is not a date in this format") from None
 
 
 def is_even(value: object) -> bool:

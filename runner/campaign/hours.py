@@ -1,6 +1,6 @@
 """The weekly calling hours: `{"mon-fri": "17:15-20:30", "sat": [...], "sun": "closed"}` as minutes.
 
-Pure. Every mistake raises `PydanticCustomError` with a stable code; where only a part of `weekly` is meant,
+Pure. Every error raises `PydanticCustomError` with a stable code; where only a part of `weekly` is meant,
 `loc` in its context is the path to that part.
 """
 
@@ -68,7 +68,7 @@ def parse_weekly(weekly: Mapping[str, str | list[str]]) -> WeeklyHours:
     if not any(windows):
         raise PydanticCustomError(
             "never_opens",
-            "no day has any hours, so nobody could ever be called",
+            "no day has calling hours, so nobody could be called",
             {"hint": 'open at least one day: mon-fri: "17:15-20:30"'},
         )
     return tuple(windows)
@@ -224,10 +224,10 @@ def _usual(spec: str) -> str:
 
 
 def _typography(text: str) -> str:
-    """What is wrong with dashes and quotes, fit to stand before what to write instead."""
+    """What is wrong with dashes and quotes, to put before what to write instead."""
     if _with_plain_signs(text) == text:
         return ""
-    return "the times are joined by a plain hyphen (-), and quotes are straight: "
+    return "use a plain hyphen (-) between the times, and straight quotes: "
 
 
 def _with_plain_signs(text: str) -> str:
@@ -250,7 +250,7 @@ def _nearest_day(name: str) -> str:
 
 def _bad_day(spec: str, loc: tuple[str | int, ...], *, hint: str) -> PydanticCustomError:
     return PydanticCustomError(
-        "bad_day", "{spec} names no day of the week", {"spec": f"`{spec}`", "loc": loc, "hint": hint}
+        "bad_day", "invalid day {spec}", {"spec": f"`{spec}`", "loc": loc, "hint": hint}
     )
 
 
@@ -259,7 +259,7 @@ def _window(text: str, loc: tuple[str | int, ...]) -> tuple[int, int]:
     if match is None:
         hint = f'{_typography(text) or _why_no_window(text)}write "17:15-20:30", a list of those, or closed'
         raise PydanticCustomError(
-            "bad_hours", "{text} is no calling window", {"text": repr(text), "loc": loc, "hint": hint}
+            "bad_hours", "invalid calling window {text}", {"text": repr(text), "loc": loc, "hint": hint}
         )
     start, end = _minutes(match[1]), _minutes(match[3])
     if start == end:
@@ -272,7 +272,7 @@ def _window(text: str, loc: tuple[str | int, ...]) -> tuple[int, int]:
 
 
 def _why_no_window(text: str) -> str:
-    """The cause, where it can be told, fit to stand before what to write instead."""
+    """The cause, where it can be told, to put before what to write instead."""
     if re.search(r"[0-9] *[ap]\.?m\b", text, re.IGNORECASE):
         return "hours are on a 24-hour clock, so 5 pm is 17:00: "
     times = [time.strip() for time in re.split("-|to", text)]

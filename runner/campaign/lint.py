@@ -1,4 +1,4 @@
-"""What a campaign may declare, but hardly anybody means: warnings. Pure."""
+"""Warnings about valid campaigns that are probably not what was meant. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -12,11 +12,10 @@ from runner.campaign.source_models import InlineRows, Source, SourceFields, Supp
 from runner.campaign.templates import Template, compile_condition, compile_template
 from runner.campaign.warning_codes import WarningCode
 
-LONGEST_WISE_QUEUE_AHEAD = 15 * 60
-"""Seconds. A call that waits at Insight cannot be withdrawn singly, so whoever opts out after their request
-left is called all the same. A quarter of an hour is enough to catch up after a broken connection or a
-restart, even at 5 requests a second (4,500 of them); all beyond it is only more people called against their
-word.
+LONGEST_SAFE_QUEUE_AHEAD = 15 * 60
+"""Seconds. A single call cannot be withdrawn from Insight, so people who opt out after their request was sent
+are still called. 15 minutes are enough to catch up after a lost connection or a restart, even at 5 requests a
+second (4,500 of them); more time only adds people who are called after they opted out.
 """
 
 WHERE = ("contacts", "where")
@@ -24,7 +23,7 @@ _KEY_OF_CONTACTS = len(WHERE)
 _FIELDS_OF_EVERY_TYPE = SourceFields.model_fields.keys() | SuppressionFields.model_fields.keys()
 
 _IN_THE_CLEAR = re.compile(r"http://(?!(localhost|127\.0\.0\.1|\[::1\])([:/?#]|$))", re.IGNORECASE)
-"""An address without TLS, other than on this machine, where a rehearsal may listen."""
+"""An address without TLS, except on this machine, where a rehearsal may listen."""
 
 
 def templates(document: Document) -> Iterator[tuple[Location, Template]]:
@@ -62,7 +61,7 @@ def _same_for_every_row(document: Document, campaign: Campaign) -> Iterator[Diag
                 yield document.diagnostic(
                     Severity.WARNING,
                     WarningCode.CONSTANT_PHONE if field == "phone" else WarningCode.CONSTANT_KEY,
-                    f"every row has the same {field}, so only the first is called",
+                    f"every row has the same {field}, so only the first row is called",
                     location,
                     f'a column is written "{{{{ row.{field} }}}}"',
                 )
@@ -80,7 +79,7 @@ def _unknown_constants(document: Document, campaign: Campaign) -> Iterator[Diagn
             yield document.diagnostic(
                 Severity.WARNING,
                 WarningCode.UNKNOWN_CONSTANT,
-                f"there is no `{name}` under `vars`, so this fails for every row",
+                f"`{name}` is not defined under `vars`, so this fails for every row",
                 location,
                 did_you_mean(name, campaign.vars) or f"add it: vars: {{{name}: …}}",
             )
@@ -99,14 +98,14 @@ def _no_caller_id(document: Document, campaign: Campaign) -> Iterator[Diagnostic
 
 
 def _long_queue_ahead(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
-    if campaign.pacing.queue_ahead > LONGEST_WISE_QUEUE_AHEAD:
+    if campaign.pacing.queue_ahead > LONGEST_SAFE_QUEUE_AHEAD:
         yield document.diagnostic(
             Severity.WARNING,
             WarningCode.LONG_QUEUE_AHEAD,
-            "a call that waits at Insight cannot be withdrawn: whoever opts out after their request left is "
-            "called all the same",
+            "a call that waits at Insight cannot be withdrawn: people who opt out after their request was "
+            "sent are still called",
             ("pacing", "queue_ahead"),
-            f"{LONGEST_WISE_QUEUE_AHEAD // 60}m is enough to catch up after a short failure",
+            f"{LONGEST_SAFE_QUEUE_AHEAD // 60}m is enough to catch up after a short failure",
         )
 
 
@@ -115,7 +114,7 @@ def _insecure_result_url(document: Document, campaign: Campaign) -> Iterator[Dia
         yield document.diagnostic(
             Severity.WARNING,
             WarningCode.INSECURE_RESULT_URL,
-            "results would cross the network in clear text, for anybody to read or forge",
+            "results would be sent unencrypted, so others could read or forge them",
             ("result_url",),
             "write https://",
         )

@@ -1,4 +1,4 @@
-"""Text that was meant as a template but is none: it would be sent to everybody as it is written."""
+"""Finds text that was meant as a template but is not one: it would be sent to everybody as written."""
 
 import re
 
@@ -32,7 +32,7 @@ _QUOTED_COLUMN = re.compile(_COLUMN)
 _CURLY_QUOTED = re.compile("\\s*[“”„‟\u2018\u2019\u201a].*[“”‟\u2018\u2019]\\s*", re.DOTALL)
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _EXPRESSION = "\N{OBJECT REPLACEMENT CHARACTER}"
-"""Stands for what is filled in, where only the text around it is looked at."""
+"""Replaces expressions where only the text around them is checked."""
 
 
 def check_text(text: str, line: int = 1) -> None:
@@ -41,13 +41,13 @@ def check_text(text: str, line: int = 1) -> None:
     if found is not None:
         name = next(filter(None, found.groupdict().values()), found[0])
         raise TemplateSyntaxError(
-            f"`{found[0].strip()}` is not filled in: every row would get this very text",
+            f"`{found[0].strip()}` is not rendered: every row would get this text as written",
             line + text.count("\n", 0, found.start()),
             f'write "{{{{ {right_form(name)} }}}}"',
         )
     if _CURLY_QUOTED.fullmatch(text):
         raise TemplateSyntaxError(
-            "curly quotes around a value are a part of it, and would be sent",
+            "curly quotes are part of the value and would be sent",
             line,
             "use straight quotes (\"); a text with curly quotes is written {{ '“…”' }}",
         )
@@ -66,7 +66,7 @@ def check_literals(tree: nodes.Template) -> None:
                 around += _EXPRESSION
     if around.count("{") != around.count("}"):
         raise TemplateSyntaxError(
-            "a brace is left over next to {{ }}, and would be sent",
+            "unmatched brace next to {{ }}: it would be sent as text",
             1,
             'a value has two braces on either side: "{{ row.x }}"',
         )
@@ -74,12 +74,12 @@ def check_literals(tree: nodes.Template) -> None:
 
 
 def is_meant_as_template(text: str) -> bool:
-    """Whether a text that nobody fills in looks like a template."""
+    """Whether a text that is not rendered looks like a template."""
     return any(mark in text for mark in ("{{", "{%")) or bool(_MARKED.search(text) or _BARE.search(text))
 
 
 def right_form(name: str) -> str:
-    """`row.x` for `x`, `row['First Name']` for what is no identifier."""
+    """`row.x` for `x`, `row['First Name']` for a name that is not an identifier."""
     column, bar, filters = (part.strip() for part in name.partition("|"))
     prefix, dot, rest = column.partition(".")
     if prefix not in {"row", "vars"} and "[" not in column:
@@ -99,7 +99,7 @@ def _check_piece(data: nodes.TemplateData) -> None:
 def _check_no_quoted_column(expression: nodes.Expr) -> None:
     if isinstance(expression, nodes.Const) and _QUOTED_COLUMN.fullmatch(str(expression.value)):
         raise TemplateSyntaxError(
-            f"'{expression.value}' in quotes is text: every row would get this very text",
+            f"'{expression.value}' in quotes is text: every row would get this text as written",
             expression.lineno,
             f'without the quotes it is a column: "{{{{ {expression.value} }}}}"',
         )

@@ -1,4 +1,4 @@
-"""From a campaign file to typed values, every one with its place. The only door to ruamel.yaml.
+"""Loads a campaign file into typed values that know their place. The only module that uses ruamel.yaml.
 
 Files are untrusted: they are checked event by event, for size, depth and what we do not read (anchors,
 aliases, tags), before anything is built of them.
@@ -57,7 +57,7 @@ MAX_LINE = 100_000
 
 @dataclass(frozen=True, slots=True)
 class LoadedCampaign:
-    """A valid campaign, the file it came from, and what is suspicious about it."""
+    """A valid campaign, the file it came from, and its warnings."""
 
     campaign: Campaign
     path: Path
@@ -123,8 +123,8 @@ def parse_campaign(text: str, name: str, *, quotes_lines: bool = True) -> Loaded
         campaign = None
     if errors or campaign is None:
         raise CampaignInvalidError(_in_file_order(errors))
-    told, silenced = warning_filter.part(_in_file_order(lint.of(document, campaign)), campaign.silence)
-    return LoadedCampaign(campaign, Path(name), told, silenced, document)
+    shown, silenced = warning_filter.part(_in_file_order(lint.of(document, campaign)), campaign.silence)
+    return LoadedCampaign(campaign, Path(name), shown, silenced, document)
 
 
 def _in_file_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -132,7 +132,7 @@ def _in_file_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def _lines_after_rows(lines: Iterable[str]) -> frozenset[int]:
-    """In a text that is no YAML nobody knows where the rows end, so all that follows counts as theirs."""
+    """In invalid YAML the end of the rows is unknown, so all lines after their start count as theirs."""
     numbered = enumerate(lines, start=1)
     return frozenset(
         number for number, _ in dropwhile(lambda line: not re.search(r"\brows\b", line[1]), numbered)
@@ -150,7 +150,7 @@ def _read(path: Path, name: str) -> str:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise RunnerError(
-            f"there is no file {name}", hint="`runner init` makes a campaign to start from"
+            f"there is no file {name}", hint="`runner init` creates a starter campaign"
         ) from None
     except OSError as error:
         raise RunnerError(f"{name} cannot be read: {error.strerror}") from None
@@ -173,7 +173,7 @@ class _Problem(NamedTuple):
 
 
 class _UnreadableError(Exception):
-    """The text is no YAML from here on, or too much of it; the problem is on the list."""
+    """The text is invalid YAML from here on, or too large; the problem is on the list."""
 
 
 _LINE_BREAK = re.compile("\r\n|[\n\r]")
@@ -181,7 +181,7 @@ _LINE_BREAK = re.compile("\r\n|[\n\r]")
 
 
 class _Composer:
-    """Builds the tree from ruamel's events, collecting `problems`; gives up where the text is no YAML."""
+    """Builds the tree from ruamel's events, collecting `problems`; stops where the text is invalid YAML."""
 
     def __init__(self, text: str) -> None:
         self.lines = tuple(_LINE_BREAK.split(text))
@@ -201,15 +201,17 @@ class _Composer:
         root: Node | None = None
         for number, line in enumerate(self.lines, start=1):
             if len(line) > MAX_LINE:
-                self._give_up("too_complex", f"a line of more than {MAX_LINE:,} characters", Place(number, 1))
+                self._stop(
+                    "too_complex", f"this line is longer than {MAX_LINE:,} characters", Place(number, 1)
+                )
         for event in self._events:
             match event:
                 case DocumentStartEvent() if root is not None:
                     self._error(
                         "several_documents",
-                        "a second document begins here; a file holds one campaign",
+                        "a second document starts here; a file may contain only one campaign",
                         _start(event),
-                        "remove the line ---, or put the second campaign into its own file",
+                        "remove the --- line, or move the second campaign to its own file",
                     )
                     break
                 case DocumentStartEvent():
@@ -220,8 +222,8 @@ class _Composer:
                 case StreamEndEvent():
                     break
         if root is None or (isinstance(root, Scalar) and root.value is None):
-            self._give_up(
-                "empty_file", "the file is empty", Place(1, 1), "`runner init` makes a campaign to start from"
+            self._stop(
+                "empty_file", "the file is empty", Place(1, 1), "`runner init` creates a starter campaign"
             )
         return root
 
@@ -240,17 +242,17 @@ class _Composer:
             )
         except (YAMLError, ValueError, OverflowError):
             # ruamel lets Python's own errors through, for example for an escape beyond Unicode.
-            self._unreadable(last, "near here something is no YAML, perhaps an escape such as \\U", "")
+            self._unreadable(last, "invalid YAML near here, perhaps an escape sequence such as \\U", "")
 
     def _not_yaml(self, error: MarkedYAMLError, last: Place) -> NoReturn:
-        """The cause may stand far above the place where the text makes no sense any more."""
+        """The cause may be far above the place at which parsing fails."""
         place = _place(error.problem_mark) or _place(error.context_mark) or last
         quoted = _quoted_before(self._text, place)
         if _IN_QUOTES in str(error.context) or (quoted and quoted.end.line > quoted.start.line):
             opening = quoted.start if quoted else _place(error.context_mark) or place
-            self._give_up("yaml_syntax", "this quote is not closed on its line", opening, _CLOSE_IT)
+            self._stop("yaml_syntax", "this quote is not closed on its line", opening, _CLOSE_IT)
         if quoted is not None:
-            self._give_up("yaml_syntax", "this value ends at the next quote", quoted.start, _OTHER_QUOTES)
+            self._stop("yaml_syntax", "this value ends at the next quote", quoted.start, _OTHER_QUOTES)
         begins = _place(error.context_mark)
         if begins is not None and self._has_bare_template(begins.line):
             place = begins
@@ -261,8 +263,8 @@ class _Composer:
         if any(problem.code == "unquoted_template" for problem in self.problems):
             raise _UnreadableError
         if self._has_bare_template(place.line):
-            self._give_up("unquoted_template", _BARE_TEMPLATE, place, _QUOTE_IT)
-        self._give_up("yaml_syntax", message, place, hint)
+            self._stop("unquoted_template", _BARE_TEMPLATE, place, _QUOTE_IT)
+        self._stop("yaml_syntax", message, place, hint)
 
     def _has_bare_template(self, line: int) -> bool:
         return line <= len(self.lines) and bool(_TEMPLATE_WITHOUT_QUOTES.search(self.lines[line - 1]))
@@ -271,9 +273,9 @@ class _Composer:
         self._nodes += 1
         place = _start(event)
         if depth > MAX_DEPTH:
-            self._give_up("too_complex", f"more than {MAX_DEPTH} levels inside each other", place)
+            self._stop("too_complex", f"more than {MAX_DEPTH} levels of nesting", place)
         if self._nodes > MAX_NODES:
-            self._give_up(
+            self._stop(
                 "too_complex",
                 f"more than {MAX_NODES:,} values in one file",
                 place,
@@ -295,7 +297,9 @@ class _Composer:
         scalar.spoiled = event.tag is not None
         if not _is_text(scalar.written):
             scalar.spoiled = True
-            self._error("bad_text", "this holds a character that is no text (NUL, or half of a pair)", place)
+            self._error(
+                "bad_text", "this contains an invalid character (NUL or an unpaired surrogate)", place
+            )
         return scalar
 
     def _sequence(self, place: Place, depth: int) -> Sequence:
@@ -314,12 +318,12 @@ class _Composer:
                 self._complex_key(mapping, key_place, flow=flow)
             elif key.written == "<<" and key.style is Style.PLAIN:
                 mapping.spoiled = True
-                self._error("yaml_feature", "merge keys (<<) are not read", key_place, _USE_VARS)
+                self._error("yaml_feature", "YAML merge keys (<<) are not supported", key_place, _USE_VARS)
             elif key.written in mapping.keys:
                 first = mapping.keys[key.written].line
                 self._error(
                     "duplicate_key",
-                    f"the key `{key.written}` stands here for the second time; the first is in line {first}",
+                    f"duplicate key `{key.written}`; it is first set in line {first}",
                     key_place,
                     "remove one of them",
                 )
@@ -333,15 +337,15 @@ class _Composer:
         if flow and self.lines[place.line - 1][place.col - 2 :].startswith("{{"):
             self._error("unquoted_template", _BARE_TEMPLATE, mapping.place, _QUOTE_IT)
         else:
-            self._error("bad_key", "a key is one piece of text, never a list or mapping", place)
+            self._error("bad_key", "a key must be text, not a list or a mapping", place)
 
     def _feature(self, what: str, event: Event) -> None:
-        self._error("yaml_feature", f"YAML's {what} is not read", _start(event), _USE_VARS)
+        self._error("yaml_feature", f"unsupported YAML feature: {what}", _start(event), _USE_VARS)
 
     def _error(self, code: str, message: str, place: Place, hint: str = "") -> None:
         self.problems.append(_Problem(code, message, place, hint))
 
-    def _give_up(self, code: str, message: str, place: Place, hint: str = "") -> NoReturn:
+    def _stop(self, code: str, message: str, place: Place, hint: str = "") -> NoReturn:
         self._error(code, message, place, hint)
         raise _UnreadableError
 
@@ -386,11 +390,11 @@ def _place(mark: Any) -> Place | None:  # noqa: ANN401 - ruamel's marks are unty
 
 _NOTHING = Scalar(Place(1, 1), "", None, Style.PLAIN)
 
-_BARE_TEMPLATE = "a template must stand in quotes: YAML reads { as the beginning of a mapping"
+_BARE_TEMPLATE = "a template must be in quotes: YAML reads { as the start of a mapping"
 
 _QUOTE_IT = 'write for example phone: "{{ row.phone }}"'
 
-_USE_VARS = "use vars: a constant under `vars` is {{ vars.name }} in every template"
+_USE_VARS = "define a constant under `vars` and write {{ vars.name }} in templates"
 
 
 def _start(event: Event) -> Place:

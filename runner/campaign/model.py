@@ -1,10 +1,10 @@
 """The campaign file as typed values: what may be written, what it means, and its defaults.
 
 Pure: nothing here reads a file or a clock. The JSON Schema (`schemas/campaign.schema.json`) is generated
-from these models, so every description below is what an editor shows beside the key.
+from these models, so every description below is what an editor shows for the key.
 
 A value that breaks a rule raises `PydanticCustomError` with a stable code; `runner.campaign.loader` turns
-each into a diagnostic at the line and column where the value stands.
+each into a diagnostic at the line and column of the value.
 """
 
 from datetime import date
@@ -50,7 +50,7 @@ MAX_REATTEMPT_WAIT = 24 * 3600
 """Seconds. Insight documents no range; its sister product Fuse says 60 to 86,400, so we stay inside it."""
 
 SHORTEST_SLOT = 300
-"""Seconds that must lie between `start_timestamp` and `end_timestamp`."""
+"""Seconds required between `start_timestamp` and `end_timestamp`."""
 
 
 class Survey(Declared):
@@ -229,7 +229,7 @@ class CallingWindows(Declared):
         if not any(self.weekly_hours[day] for day in days):
             raise PydanticCustomError(
                 "never_opens",
-                "between these dates there is no open day outside `blackout`, so nobody could ever be called",
+                "no day between these dates is open outside `blackout`, so nobody could be called",
                 {"loc": ("dates",), "hint": "widen `dates`, or open one of their weekdays"},
             )
         return self
@@ -240,7 +240,7 @@ class CallingWindows(Declared):
         if longest < self.close_margin + SHORTEST_SLOT:
             raise PydanticCustomError(
                 "never_opens",
-                "no window is as long as close_margin and the 5 minutes that a call needs before it",
+                "every window is shorter than close_margin plus the 5 minutes that a call needs",
                 {
                     "loc": ("close_margin",) if "close_margin" in self.model_fields_set else ("weekly",),
                     "hint": "lengthen a window, or shorten close_margin (default 5m)",
@@ -351,7 +351,7 @@ class Campaign(Declared):
     )
     description: str = Field(
         "",
-        description="What the campaign is for, in people's words.",
+        description="What the campaign is for.",
         examples=["Satisfaction survey, two days after the visit"],
     )
     survey: Survey
@@ -385,6 +385,6 @@ class Campaign(Declared):
     )
     silence: Silence = Field(
         default_factory=dict,
-        description="Warnings that are not told, each with the reason why.",
+        description="Warnings that are not shown, each with the reason.",
         examples=[{"on_the_hour": "agreed with Plum"}],
     )

@@ -1,4 +1,4 @@
-"""Where a campaign file may lie: a link that comes with a pull request must not show the rest of the disk."""
+"""Where a campaign file may be: a link that comes with a pull request must not show the rest of the disk."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -29,11 +29,11 @@ def find_campaign_file(path: Path, data_roots: Callable[[], Iterable[Path]]) -> 
     try:
         found = path.resolve()
     except (OSError, ValueError, RuntimeError):
-        raise RunnerError(f"{path} cannot be read: it leads nowhere") from None
+        raise RunnerError(f"{path} cannot be read: invalid path") from None
     if found == around.actual / named.relative_to(around.named):
         return CampaignFile(found, linked=False)
     holder = _holder(found, around.actual, data_roots)
-    # First of all, so that the error does not tell which files exist elsewhere.
+    # Checked first: the error must not reveal which files exist elsewhere.
     if holder is None:
         raise RunnerError(
             f"{path} is reached through a link that leads out of {around.named}",

@@ -117,7 +117,7 @@ def _takes_of_several(origin: Any, inside: tuple[Any, ...]) -> str:  # noqa: ANN
 
 
 def _kind_of(field: FieldInfo) -> Any:  # noqa: ANN401 - any annotation of a field
-    """The annotation as it was written: pydantic keeps what stands in `Annotated` beside it."""
+    """The annotation as it was written: pydantic keeps the metadata of `Annotated` separately."""
     written = _last_of(field.metadata)
     return field.annotation if written is None else Annotated[field.annotation, written]
 
@@ -133,7 +133,7 @@ def _written(kind: Any) -> Written | None:  # noqa: ANN401 - any annotation of a
 
 
 def _last_of(metadata: Iterable[object]) -> Written | None:
-    """A kind that is made from another says more than that one, and stands behind it."""
+    """A kind that is made from another is more specific, and comes after it."""
     return next((each for each in reversed(list(metadata)) if isinstance(each, Written)), None)
 
 

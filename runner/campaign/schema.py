@@ -34,7 +34,7 @@ def _draft_07(schema: dict[str, Any]) -> dict[str, Any]:
     if "patternProperties" in converted:
         converted.setdefault("additionalProperties", False)
     if "$ref" in converted and len(converted) > 1:
-        # Draft-07 reads nothing beside a $ref.
+        # Draft-07 ignores the keys next to a $ref.
         converted["allOf"] = [{"$ref": converted.pop("$ref")}]
     return converted
 

@@ -22,14 +22,14 @@ NAMES = ("row", "vars")
 
 
 class Columns(dict[str, object]):
-    """A row, told apart from mappings inside it: only a row's own names are shown in errors.
+    """A row, as distinct from mappings inside it: only a row's own names are shown in errors.
 
     Any mapping will do as a row; this one is not copied for each template.
     """
 
 
 class Constants(dict[str, object]):
-    """The campaign's `vars`, likewise."""
+    """The campaign's `vars`, as distinct from mappings inside them."""
 
 
 class Names:
@@ -69,7 +69,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = filters.OPERATORS
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """`row.x` and `row['x']`. The name stands in the template, so that an error may show it."""
+        """`row.x` and `row['x']`. The name is part of the template, so an error may show it."""
         if isinstance(obj, dict):
             try:
                 return filters.bounded(obj[attribute])
@@ -77,7 +77,7 @@ class _Environment(ImmutableSandboxedEnvironment):
                 return self.undefined(obj=obj, name=attribute)
         if isinstance(obj, jinja2.Undefined):
             _fail(obj)
-        raise RefusedError(f"`{attribute}` is asked of a plain value; filters change values: `| upper`")
+        raise RefusedError(f"a single value has no `{attribute}`; use a filter to change it: `| upper`")
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """`row[…]` where the name is computed: perhaps the content of a row, so that no error shows it."""
@@ -88,7 +88,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         if isinstance(obj, str | list | tuple) and isinstance(argument, int):
             if -len(obj) <= argument < len(obj):
                 return filters.bounded(obj[argument])
-            raise RefusedError("there is nothing at this position")
+            raise RefusedError("this position is out of range")
         for value in (obj, argument):
             if isinstance(value, jinja2.Undefined):
                 _fail(value)

@@ -1,6 +1,6 @@
 """What may be written in a template: an allow-list of syntax, filters and tests.
 
-Rows and campaign files are untrusted. Jinja's sandbox would let a template loop for ever.
+Rows and campaign files are untrusted. Jinja's sandbox would let a template loop forever.
 """
 
 import inspect
@@ -51,11 +51,11 @@ _ALLOWED = frozenset({
 })  # fmt: skip
 
 
-_SLIPS = (
+_COMMON_MISTAKES = (
     ("[“”„‟«»\u2018\u2019\u201a]", "write straight quotes: ' or \""),
     (r"\{\{[^{}]*\}(?!\})|\{\{[^{}]*$", 'a value ends with two braces: "{{ row.x }}"'),
     (r"\{\{\{", 'a value has two braces on either side: "{{ row.x }}"'),
-    (r"\{%-?\s*(row|vars)\b", 'a value stands between {{ and }}: "{{ row.x }}"'),
+    (r"\{%-?\s*(row|vars)\b", 'a value goes between {{ and }}: "{{ row.x }}"'),
     ("&&", "write `and`"),
     (r"\|\|", "write `or`"),
     ("<>", "write `!=`"),
@@ -71,20 +71,20 @@ _SLIPS = (
         "a column whose name is not of letters, digits and _ alone is written row['Phone Number']",
     ),
 )
-"""What people write that Jinja cannot read, and what it ought to be; the first that is found is the hint."""
+"""Common mistakes that Jinja cannot parse, and their fixes; the first match is the hint."""
 
 
-def _slip(source: str) -> str:
-    return next((hint for slip, hint in _SLIPS if re.search(slip, source, re.DOTALL)), "")
+def _hint_for(source: str) -> str:
+    return next((hint for mistake, hint in _COMMON_MISTAKES if re.search(mistake, source, re.DOTALL)), "")
 
 
 def _parse(source: str) -> nodes.Template:
     try:
         return ENVIRONMENT.parse(source)
     except jinja2.TemplateSyntaxError as error:
-        reason = error.message or "this is no template"
+        reason = error.message or "invalid template"
         raise TemplateSyntaxError(
-            f"the template cannot be read: {reason}", error.lineno, _slip(source)
+            f"the template cannot be read: {reason}", error.lineno, _hint_for(source)
         ) from None
     except RecursionError:
         raise too_deep(1) from None
@@ -120,7 +120,7 @@ def _check(tree: nodes.Template) -> None:
 def _check_name(node: nodes.Name) -> None:
     if node.name not in NAMES:
         raise TemplateSyntaxError(
-            f"there is no `{node.name}` in templates",
+            f"unknown name `{node.name}` in a template",
             node.lineno,
             "an empty value is written `none`"
             if node.name.lower() in {"null", "nil"}
@@ -155,8 +155,8 @@ def _check_number(node: nodes.Const) -> None:
 def _check_use(node: nodes.Filter | nodes.Test, kind: str, known: Mapping[str, Any]) -> None:
     if node.name not in known:
         usable = sorted(name for name in known if name.isidentifier())
-        hint = did_you_mean(node.name, usable) or f"there are: {', '.join(usable)}"
-        raise TemplateSyntaxError(f"there is no {kind} `{node.name}`", node.lineno, hint)
+        hint = did_you_mean(node.name, usable) or f"available: {', '.join(usable)}"
+        raise TemplateSyntaxError(f"unknown {kind} `{node.name}`", node.lineno, hint)
     if node.dyn_args is not None or node.dyn_kwargs is not None:
         raise TemplateSyntaxError("`*` and `**` arguments are not available in templates", node.lineno)
     # Jinja types them as Pair, but the parser makes Keyword.
@@ -171,13 +171,13 @@ def _check_use(node: nodes.Filter | nodes.Test, kind: str, known: Mapping[str, A
 def _not_allowed(node: nodes.Node) -> TemplateSyntaxError:
     if isinstance(node, nodes.Call):
         method = node.node.attr if isinstance(node.node, nodes.Getattr) else ""
-        hint = "filters take the place of calls: `{{ row.name | upper }}`"
+        hint = "use a filter instead of a call: `{{ row.name | upper }}`"
         if method in ENVIRONMENT.filters:
             hint = f"write it as a filter: `| {method}`"
         return TemplateSyntaxError("calls are not available in templates", node.lineno, hint)
     what = _STATEMENTS.get(type(node), "this statement")
     return TemplateSyntaxError(
-        f"{what} is not available in templates", node.lineno, "there are expressions, filters and `{% if %}`"
+        f"{what} is not available in templates", node.lineno, "use expressions, filters and `{% if %}`"
     )
 
 
@@ -199,7 +199,7 @@ _STATEMENTS: Mapping[type[nodes.Node], str] = {
 
 
 class _Rewrite(NodeTransformer):
-    """Puts what Jinja would do by itself into our hands."""
+    """Replaces what Jinja would do without limits."""
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802 - named after the node
         """`row['x']` becomes `row.x`, with the name as the readers of sources spell it."""

@@ -54,7 +54,7 @@ class Template:
     _sole_column: str | None = None
     """The one column from which everything in the template follows."""
     _known: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
-    """What texts in that column come to. Mostly there are few, such as languages, in a million rows."""
+    """Results for the texts in that column. Usually there are few, such as languages, in a million rows."""
 
     def render(self, row: Mapping[str, object], constants: Mapping[str, object]) -> str:
         """The text for this row. `constants` is the campaign's `vars`. Raises TemplateRenderError."""

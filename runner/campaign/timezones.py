@@ -15,8 +15,8 @@ _NOT_PLACES = frozenset({
     "CET", "CST6CDT", "EET", "EST", "EST5EDT", "Factory", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich", "HST",
     "MET", "MST", "MST7MDT", "PST8PDT", "UCT", "Universal", "WET", "Zulu",
 })  # fmt: skip
-"""IANA's abbreviations and fixed offsets, next to all of `Etc/`. `EST` has no summer time, so whoever writes
-it for New York would dial an hour late from March to November.
+"""IANA's abbreviations and fixed offsets, next to all of `Etc/`. `EST` has no summer time, so with
+it for New York calls would be an hour late from March to November.
 """
 
 

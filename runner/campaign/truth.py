@@ -1,6 +1,6 @@
 """What counts as yes and as no in a condition, such as `contacts.where`. Pure.
 
-People who said no must not be called, so a text that is neither is never taken for yes.
+People who said no must not be called, so a text that is neither never counts as yes.
 """
 
 import re

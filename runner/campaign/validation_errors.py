@@ -1,6 +1,6 @@
-"""Everything that can be wrong with a campaign file, in people's words: one stable code for each mistake.
+"""Every error of a campaign file as a message for people, with one stable code for each kind.
 
-Pure. pydantic finds most of them; what it says is never shown, only where it found something and what kind.
+Pure. Pydantic finds most of them; only its place and kind of error are used, never its message.
 """
 
 import re
@@ -36,11 +36,11 @@ def in_syntax(problem: str, context: str) -> tuple[str, str]:
     for sign, message, hint in _SYNTAX:
         if sign in problem or sign in context:
             return message, hint
-    return f"this is no YAML: {problem}", ""
+    return f"invalid YAML: {problem}", ""
 
 
 _SYNTAX = (
-    ("'\\t' that cannot start", "a tab stands here", "indent with spaces"),
+    ("'\\t' that cannot start", "a tab is used for indentation", "indent with spaces"),
     (
         "that cannot start any token",
         "a value cannot begin with this character",
@@ -48,13 +48,21 @@ _SYNTAX = (
     ),
     (
         "mapping values are not allowed",
-        "a second `key:` stands in this line, or the line is indented too far",
+        "this line contains a second `key:`, or is indented too far",
         'put a value that holds ": " in quotes',
     ),
-    ("unknown escape character", "a backslash in double quotes begins an escape", "use single quotes"),
-    ("while scanning a simple key", "this line is no `key: value`", "a key ends with a colon and a space"),
-    ("while parsing a block mapping", "this line does not fit in here", "check how far it is indented"),
-    ("while parsing a block collection", "this line does not fit in here", "items of a list begin with -"),
+    (
+        "unknown escape character",
+        "invalid escape sequence: in double quotes, a backslash starts one",
+        "use single quotes",
+    ),
+    (
+        "while scanning a simple key",
+        "this line is not a `key: value` pair",
+        "a key ends with a colon and a space",
+    ),
+    ("while parsing a block mapping", "this line is not valid here", "check its indentation"),
+    ("while parsing a block collection", "this line is not valid here", "list items start with -"),
     ("while parsing a flow mapping", "this { } mapping is not closed, or lacks a comma", ""),
     ("while parsing a flow sequence", "this [ ] list is not closed, or lacks a comma", ""),
     ("while parsing a flow node", "this [ ] or { } is not closed", ""),
@@ -71,9 +79,7 @@ def in_values(document: Document) -> list[Diagnostic]:
         if scalar.style is not Style.PLAIN or scalar.spoiled:
             continue
         if _DATE.fullmatch(scalar.written):
-            found.append(
-                _unquoted(document, location, scalar, "unquoted_date", "a date must stand in quotes")
-            )
+            found.append(_unquoted(document, location, scalar, "unquoted_date", "a date must be in quotes"))
         elif _takes_any_value(location) and _lost_its_form(scalar):
             found.append(_unquoted(document, location, scalar, "unquoted_number", _LOST))
     return found
@@ -81,7 +87,7 @@ def in_values(document: Document) -> list[Diagnostic]:
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?")
 
-_LOST = "without quotes this is a number, and loses its plus sign, zeros or length"
+_LOST = "without quotes this is a number and loses its plus sign, leading zeros or digits"
 
 
 def _takes_any_value(location: Location) -> bool:
@@ -113,7 +119,7 @@ class _Finding(NamedTuple):
 
 
 def in_model(document: Document, error: ValidationError) -> list[Diagnostic]:
-    """What pydantic found, each mistake once. What follows from a mistake reported before is left out."""
+    """What pydantic found, each error once. Errors that follow from one already reported are left out."""
     findings = [_finding(document, detail) for detail in error.errors(include_url=False, include_input=False)]
     findings = [finding for finding in findings if not finding.node.spoiled]
     expected: dict[Location, list[_Finding]] = {}
@@ -190,7 +196,7 @@ def _wrong_type(document: Document, alternatives: list[_Finding]) -> Diagnostic:
         )
     hint = ""
     if isinstance(node, Scalar) and node.value is None:
-        hint = "write a value, or leave the key out"
+        hint = "set a value, or remove the key"
     elif isinstance(node, Scalar) and node.style is Style.QUOTED and "text" not in expected:
         hint = "without quotes" if re.fullmatch("[0-9]+|true|false", node.written) else ""
     elif isinstance(node, Mapping) and "text" in expected and not in_rows(location):
@@ -309,9 +315,9 @@ def _unknown_type(document: Document, location: Location, context: dict[str, Any
     return document.diagnostic(
         Severity.ERROR,
         "unknown_source_type",
-        f"there is no source of type {context['tag']!r}",
+        f"unknown source type {context['tag']!r}",
         (*location, "type"),
-        did_you_mean(str(context["tag"]), known) or f"there are {_either(known)}",
+        did_you_mean(str(context["tag"]), known) or f"known types: {_either(known)}",
     )
 
 
@@ -324,7 +330,7 @@ def _unknown_key(document: Document, location: Location) -> Diagnostic:
         "unknown_key",
         f"{whose} has no key `{key}`",
         document.key_place(location),
-        did_you_mean(key, known) or f"its keys are {', '.join(known)}",
+        did_you_mean(key, known) or f"known keys: {', '.join(known)}",
     )
 
 

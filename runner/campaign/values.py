@@ -1,4 +1,4 @@
-"""Single values of the campaign file: their forms, their checks, and what editors are told of them.
+"""Single values of the campaign file: their formats, checks and JSON Schemas.
 
 Pure. Every check raises `PydanticCustomError` with a stable code, and a `hint` in its context.
 """
@@ -65,7 +65,7 @@ def _duration(value: object) -> object:
     if match is None:
         raise PydanticCustomError(
             "bad_duration",
-            "{value} is no duration",
+            "invalid duration {value}",
             {"value": repr(value), "hint": "write 90 (seconds), 90s, 45m or 2h"},
         )
     return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
@@ -107,12 +107,12 @@ Condition = Annotated[str, _readable(compile_condition), Written("condition", is
 
 
 def _not_filled_in(what: str, hint: str) -> AfterValidator:
-    """For values that are no templates. Says nothing of the value: it may be somebody's data."""
+    """For values that are not templates. The message does not quote the value: it may be personal data."""
 
     def check(value: object) -> object:
         if isinstance(value, str) and is_meant_as_template(value):
             raise PydanticCustomError(
-                "bad_template", f"this looks like a template, but {what} not filled in", {"hint": hint}
+                "bad_template", f"this looks like a template, but {what} not rendered", {"hint": hint}
             )
         return value
 
@@ -134,13 +134,13 @@ def refuse_same_for_every_row(source: str, field: str) -> None:
     column = source if source.isidentifier() else field
     raise PydanticCustomError(
         "constant_template",
-        "`{field}` is the same for every row, so the list keeps nobody from being called",
+        "`{field}` is the same for every row, so the list would exclude nobody",
         {"field": field, "hint": f'a column is written "{{{{ row.{column} }}}}"'},
     )
 
 
 def _if_constant(check: Callable[[str], object]) -> AfterValidator:
-    """Judges the template now when it holds no {{ }}, and so will be the same for every row."""
+    """Checks a template without {{ }} when it is loaded: it is the same for every row."""
 
     def classify(source: str) -> str:
         text = source.removesuffix("\n")
@@ -152,14 +152,14 @@ def _if_constant(check: Callable[[str], object]) -> AfterValidator:
 
 
 def known_zone(name: str, *, also: str = "") -> str:
-    """The name of an IANA zone, or the one other word that may stand there. Raises `bad_zone`."""
+    """The name of an IANA zone, or the one other word that is allowed. Raises `bad_zone`."""
     if name in timezones.names() or (also and name == also):
         return name
     hint = zone_hint(name) or did_you_mean(name, {also}) or "write an IANA name, such as America/New_York"
     message = (
         "{name} is an abbreviation or a fixed offset, not the time zone of a place"
         if timezones.is_abbreviation(name)
-        else "there is no time zone {name}"
+        else "unknown time zone {name}"
     )
     raise PydanticCustomError("bad_zone", message, {"name": repr(name), "hint": hint})
 
@@ -168,7 +168,7 @@ def _phone(number: str) -> None:
     if re.fullmatch(r"\+[1-9][0-9]{6,14}", number) is None:
         raise PydanticCustomError(
             "bad_phone",
-            "this is no phone number in E.164 form",
+            "invalid phone number: E.164 format is required",
             {"hint": 'write + and the country code, without spaces: "+16175550100"'},
         )
 
@@ -177,7 +177,7 @@ def _keys(keys: str) -> None:
     if re.fullmatch(r"[0-9*#,]*", keys) is None:
         raise PydanticCustomError(
             "bad_post_dial",
-            "post_dial holds something that is no key of a phone",
+            "invalid post_dial: it contains a character that is not a phone key",
             {"hint": "only digits, * and #, and a comma for a pause"},
         )
 
@@ -191,7 +191,7 @@ def _url(text: str) -> None:
     if not good or not text.isprintable() or " " in text:
         raise PydanticCustomError(
             "bad_url",
-            "this is no web address",
+            "invalid URL",
             {"hint": 'write for example "https://hooks.example.org/insight"'},
         )
 
@@ -214,7 +214,7 @@ def _date(value: str) -> str:
         valid = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None
     if not valid:
         raise PydanticCustomError(
-            "bad_date", "{value} is no date", {"value": repr(value), "hint": 'write "2026-12-01"'}
+            "bad_date", "invalid date {value}", {"value": repr(value), "hint": 'write "2026-12-01"'}
         )
     return value
 
@@ -263,7 +263,7 @@ Identifier = Annotated[
     *_matching(
         "[A-Za-z0-9_-]{1,64}",
         "bad_identifier",
-        "this is no ID of Insight",
+        "invalid Insight ID",
         "1 to 64 letters, digits, - or _, as Insight shows it",
     ),
 ]
@@ -273,14 +273,16 @@ Identifier = Annotated[
 def _country(code: str) -> str:
     if code not in countries.codes():
         raise PydanticCustomError(
-            "bad_country", "there is no country {code}", {"code": code, "hint": countries.country_hint(code)}
+            "bad_country", "unknown country {code}", {"code": code, "hint": countries.country_hint(code)}
         )
     return code
 
 
 Country = Annotated[
     str,
-    *_matching("[A-Z]{2}", "bad_country", "this is no country code", "two capitals of ISO 3166, such as US"),
+    *_matching(
+        "[A-Z]{2}", "bad_country", "invalid country code", "two capital letters of ISO 3166, such as US"
+    ),
     AfterValidator(_country),
     Written("country code"),
 ]
@@ -291,7 +293,7 @@ Name = Annotated[
     *_matching(
         "[a-z0-9][a-z0-9-]{0,62}",
         "bad_name",
-        "a campaign cannot have this name",
+        "invalid campaign name",
         "1 to 63 lower-case letters, digits and -, beginning with a letter or digit",
     ),
 ]
@@ -299,7 +301,7 @@ Name = Annotated[
 
 def _constant_text(text: str) -> None:
     if "{{" in text or "{%" in text:
-        raise TemplateSyntaxError("the name of a column is not filled in", 1, "write the name itself")
+        raise TemplateSyntaxError("a column name cannot be a template", 1, "write the name itself")
     check_text(text)
 
 
@@ -308,7 +310,7 @@ MetadataName = Annotated[
     *_matching(
         r"[^\[\]\x00-\x20]([^\[\]\x00-\x1f]*[^\[\]\x00-\x20])?",
         "bad_metadata_name",
-        "a metadatabase column cannot have this name",
+        "invalid metadatabase column name",
         "no square brackets or control characters, and no space at either end",
     ),
     _readable(_constant_text),

@@ -1,4 +1,4 @@
-"""Which keys may stand at a place in the campaign file: read from the models, never listed a second time."""
+"""Which keys are allowed at a place in the campaign file, from the models."""
 
 import types
 from collections.abc import Iterator

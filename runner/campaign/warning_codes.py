@@ -1,23 +1,23 @@
 """Every warning there is: its code, what it says, and whether a campaign file may silence it. Pure.
 
-The schema, the checks of `silence:` and the reference's table are made of this list, so that a code stands in
-one place. Codes are stable: campaign files name them.
+The schema, the checks of `silence:` and the reference's table are made from this list, so that a code is
+defined once. Codes are stable: campaign files name them.
 """
 
 from enum import StrEnum
 from typing import Self
 
-_PASSES = "it tells how things stand at this moment, and goes when they change"
-_SLIP = "no reason makes this right, and mending it is as short as silencing it"
+_TEMPORARY = "it describes the current state and disappears when that changes"
+_MISTAKE = "it is always a mistake, and fixing it is as short as silencing it"
 
 
 class WarningCode(StrEnum):
     """A warning's code. `meaning` says in a few words what it warns of.
 
-    `always_told` says why it cannot be silenced, and is empty where it can. Standing orders and a wrong
-    account decide what the next `apply` does, so a reason written months ago must not hide them. That a
-    suppression list is empty or old may be silenced: whoever says why answers for it in review, and a list
-    that cannot be read is an error in any case.
+    `always_shown` says why it cannot be silenced, and is empty where it can. An operator's pause and a
+    wrong account decide what the next `apply` does, so an old reason must not hide them. That a suppression
+    list is empty or old may be silenced: the reason is reviewed, and a list that cannot be read is always an
+    error.
     """
 
     meaning: str
@@ -35,15 +35,15 @@ class WarningCode(StrEnum):
     NO_CALLER_ID = "no_caller_id", "calls go out without a number to show, and carriers may block them"
     ATTEMPTS_DO_NOT_FIT = "attempts_do_not_fit", "a window has no room for all of `max_attempts`"
     REVERSED_WINDOW = "reversed_window", "a window past midnight lasts longer than 12 hours"
-    UNREACHABLE_WINDOW = "unreachable_window", "nobody can ever be called in a window of `weekly`"
+    UNREACHABLE_WINDOW = "unreachable_window", "nobody can be called in a window of `weekly`"
     LONG_QUEUE_AHEAD = (
         "long_queue_ahead",
-        "requests leave so early that many of those who opt out are called all the same",
+        "requests are sent so early that many people who opt out are still called",
     )
-    INSECURE_RESULT_URL = "insecure_result_url", "results would cross the network in clear text"
-    CONSTANT_PHONE = "constant_phone", "every row has the same number", _SLIP
-    CONSTANT_KEY = "constant_key", "every row has the same key", _SLIP
-    UNKNOWN_CONSTANT = "unknown_constant", "a template uses a constant that `vars` lacks", _SLIP
+    INSECURE_RESULT_URL = "insecure_result_url", "results would be sent unencrypted"
+    CONSTANT_PHONE = "constant_phone", "every row has the same number", _MISTAKE
+    CONSTANT_KEY = "constant_key", "every row has the same key", _MISTAKE
+    UNKNOWN_CONSTANT = "unknown_constant", "a template uses a constant that `vars` lacks", _MISTAKE
 
     # Of the plan.
     PACE_ABOVE_REQUEST_RATE = (
@@ -64,11 +64,11 @@ class WarningCode(StrEnum):
     SURVEY_CHANGED = (
         "survey_changed",
         "waiting calls were planned for another survey or instance",
-        _PASSES,
+        _TEMPORARY,
     )
     UNUSED_WINDOW = "unused_window", "no contact of this plan can be called in a window of `weekly`"
 
-    # Of what lies around it.
+    # Of the files and the ledger.
     MISSING_SOURCE = "missing_source", "there is no file where a source or list should be"
     FAULTY_ROWS = "faulty_rows", "rows of the contacts cannot be called (`validate --contacts`)"
     SAME_NAME = "same_name", "another file of the folder has the same `name`"
@@ -77,7 +77,7 @@ class WarningCode(StrEnum):
     EMPTY_SOURCE = (
         "empty_source",
         "a source has no rows, so `apply` refuses the campaign",
-        "a source that may be empty says `allow_empty: true`",
+        "set `allow_empty: true` for a source that may be empty",
     )
     DUPLICATE_COLUMN = "duplicate_column", "columns that the campaign does not read have the same name"
     LATIN1 = "latin1", "a file is not UTF-8 and was read as Latin-1"
@@ -91,21 +91,21 @@ class WarningCode(StrEnum):
         "the file of such a list has not changed for more than 30 days",
     )
     SHARED_INSTANCE = "shared_instance", "another campaign of this ledger calls for the same survey instance"
-    PAUSED = "paused", "an operator paused the campaign", _PASSES
-    CANCELED = "canceled", "an operator canceled the campaign", _PASSES
+    PAUSED = "paused", "an operator paused the campaign", _TEMPORARY
+    CANCELED = "canceled", "an operator canceled the campaign", _TEMPORARY
     OTHER_REPOSITORY = (
         "other_repository",
         "the ledger holds calls of another repository or file under the same `name`",
-        _PASSES,
+        _TEMPORARY,
     )
     BOUND_ELSEWHERE = (
         "bound_elsewhere",
         "the ledger knows the campaign from another account or address",
-        _PASSES,
+        _TEMPORARY,
     )
 
 
 URGENT = frozenset({WarningCode.SURVEY_CHANGED, WarningCode.OTHER_REPOSITORY})
-"""Warnings that stand at the top of a plan, in every form: all its calls may be a mistake."""
+"""Warnings at the top of a plan, in every form: all its calls may be a mistake."""
 
 SILENCEABLE = tuple(code for code in WarningCode if not code.always_shown)

@@ -1,6 +1,6 @@
 """Warnings that a campaign file silences: `silence: {on_the_hour: "Plum agreed to it"}`. Pure.
 
-What is silenced is left out, but never unsaid: one line names each code and its reason to whoever reviews.
+Silenced warnings are not shown one by one: one line names each code and its reason for the reviewer.
 """
 
 from collections import Counter
@@ -25,18 +25,18 @@ class SuppressedWarning(NamedTuple):
 def part(
     diagnostics: Iterable[Diagnostic], silence: Mapping[str, str]
 ) -> tuple[tuple[Diagnostic, ...], tuple[Diagnostic, ...]]:
-    """What is told, and what is silenced; each in the order given."""
-    told: list[Diagnostic] = []
+    """The shown and the silenced diagnostics, each in the given order."""
+    shown: list[Diagnostic] = []
     silenced: list[Diagnostic] = []
     for found in diagnostics:
-        (silenced if found.code in silence else told).append(found)
-    return tuple(told), tuple(silenced)
+        (silenced if found.code in silence else shown).append(found)
+    return tuple(shown), tuple(silenced)
 
 
 def with_reasons(
     diagnostics: Iterable[Diagnostic], silence: Mapping[str, str]
 ) -> tuple[SuppressedWarning, ...]:
-    """What is to be said of silenced warnings."""
+    """The silenced warnings with their reasons."""
     return tuple(SuppressedWarning(found.code, silence[found.code]) for found in diagnostics)
 
 
@@ -67,7 +67,7 @@ def _code(text: str) -> str:
         )
     if known.always_shown:
         raise PydanticCustomError(
-            "always_told", "`{code}` cannot be silenced: {why}", {"code": text, "why": known.always_shown}
+            "always_shown", "`{code}` cannot be silenced: {why}", {"code": text, "why": known.always_shown}
         )
     return text
 

@@ -1,4 +1,4 @@
-"""What is suspicious about the weekly windows, as far as the campaign file alone can tell. Pure."""
+"""Warnings about the weekly windows that need only the campaign file. Pure."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -35,14 +35,14 @@ def of(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
         yield document.diagnostic(
             Severity.WARNING,
             WarningCode.UNREACHABLE_WINDOW,
-            f"nobody can ever be called in this window: {why}",
+            f"nobody can be called in this window: {why}",
             (*WEEKLY, *entry.location),
-            "widen `dates`, lengthen the window, or take it out",
+            "widen `dates`, lengthen the window, or remove it",
         )
 
 
 def unreachable(windows: CallingWindows) -> dict[WeeklyEntry, str]:
-    """The windows in which nobody can ever be called, as far as the file alone tells, and why."""
+    """The windows in which nobody can be called according to the file alone, and why."""
     needed = windows.close_margin + SHORTEST_SLOT
     too_short = f"a call needs the {_duration(windows.close_margin)} of close_margin, and 5 minutes before it"
     why = {entry: too_short for entry, seconds in _longest_stretches(windows).items() if seconds < needed}
@@ -92,7 +92,7 @@ def _possibly_reversed(document: Document, windows: CallingWindows) -> Iterator[
 
 
 def _attempts_that_do_not_fit(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
-    """Measured from the first moment of a window: whoever is called later in it has room for fewer yet."""
+    """Measured from the first moment of a window: later in it there is room for fewer."""
     attempts, wait = campaign.retry_policy.max_attempts, campaign.retry_policy.reattempt_wait
     if attempts == 1 or wait is None:
         return

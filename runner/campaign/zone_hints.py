@@ -1,4 +1,4 @@
-"""Which IANA zone somebody probably meant by a name that is none. Pure.
+"""Suggests an IANA zone for an unknown name. Pure.
 
 A wrong suggestion is worse than none: somebody takes it, and people are called at the wrong hour. So a name
 is suggested only where it is a usual other name of that zone, or its city is misspelt by a letter or two.

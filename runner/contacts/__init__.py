@@ -1,1 +1,1 @@
-"""WHO is called: rows, phone numbers, suppression lists, and the contacts that come of them."""
+"""WHO is called: rows, phone numbers, suppression lists, and the contacts made from them."""

@@ -1,4 +1,4 @@
-"""A row of a source, and what becomes of it: a contact to call, or an exclusion with its reason."""
+"""A row of a source, and its result: a contact to call, or an exclusion with its reason."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

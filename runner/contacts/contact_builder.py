@@ -1,4 +1,4 @@
-"""From rows to contacts: filter, key, number, in this order. Each row for itself. Pure."""
+"""From rows to contacts: filter, key, number, in this order. Each row on its own. Pure."""
 
 import math
 import unicodedata
@@ -150,7 +150,7 @@ class _ContactBuilder:
         return phone, key or phone
 
     def _main_number(self, text: str) -> str:
-        """Of a number that cannot be called as it stands, such as one with an extension; empty for no number.
+        """Of a number that cannot be called as written, such as one with an extension; else empty.
 
         As in the lists: who opted out is not called at it for another row.
         """
@@ -171,7 +171,7 @@ class _ContactBuilder:
             )
         if not key.isprintable() and any(unicodedata.category(character) == "Cc" for character in key):
             raise _ExcludedError(
-                Reason.TEMPLATE_ERROR, "contacts.key: it holds control characters", template=_KEY
+                Reason.TEMPLATE_ERROR, "contacts.key: it contains control characters", template=_KEY
             )
         return key
 
@@ -186,7 +186,7 @@ class _ContactBuilder:
         if not math.isfinite(priority):
             raise _ExcludedError(
                 Reason.TEMPLATE_ERROR,
-                "contacts.priority: the result is no number",
+                "contacts.priority: the result is not a number",
                 key,
                 ("contacts", "priority"),
             )

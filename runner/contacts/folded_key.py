@@ -1,6 +1,6 @@
-"""Which keys of contacts a suppression list may mean: a list errs towards not calling. Pure.
+"""Which keys of contacts a suppression list may mean: in doubt a contact is not called. Pure.
 
-For matching against lists only: `0002` and `2` are two contacts, and both are left alone where a list has one
+For matching against lists only: `0002` and `2` are two contacts, and neither is called where a list has one
 of them.
 """
 

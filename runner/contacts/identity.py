@@ -21,7 +21,7 @@ Plain = str | int | float | None | tuple["Plain", ...]
 
 
 class Identity:
-    """Names that stand for contacts, from hashes keyed with the ledger's privacy key.
+    """Names for contacts, made from hashes keyed with the ledger's privacy key.
 
     A plain hash would not do: all ten-digit numbers can be hashed in hours.
     """
@@ -31,7 +31,7 @@ class Identity:
         self._keyed = hmac.new(privacy_key, digestmod="sha256")
 
     def ref(self, key: str) -> str:
-        """Ten characters that stand for the contact with this key."""
+        """Ten characters that identify the contact with this key."""
         number = int.from_bytes(self._hmac(f"ref:{key}")) % _REFS
         # Its five digits to the base 961, each as two letters; written out, since there may be a million.
         return (
@@ -59,7 +59,7 @@ class Identity:
 
 
 class Digest:
-    """A keyed hash of all values that it is told, in their order."""
+    """A keyed hash of all added values, in their order."""
 
     def __init__(self, key: bytes) -> None:
         self._whole = hmac.new(key, digestmod="sha256")
@@ -76,14 +76,14 @@ class Digest:
         return self._whole.hexdigest()
 
     def _update(self) -> None:
-        # Tells every value from every other, in half the time of `repr`. Later formats of `marshal` say how
+        # Distinguishes all values, in half the time of `repr`. Later formats of `marshal` say how
         # often a text is in memory, too.
         self._whole.update(marshal.dumps(self._waiting, _MARSHAL_FORMAT))
         self._waiting.clear()
 
 
 def _may_tell_who_it_is(key: str) -> bool:
-    # Whoever numbers contacts writes no blanks and no accents; whoever writes people's names does.
+    # Identifiers have no spaces or accents; names of people do.
     if not key.isascii() or " " in key:
         return True
     if "@" in key or len(key) > _LONGEST_LABEL or not key.isprintable():

@@ -1,4 +1,4 @@
-"""Numbers as people write them, and as they are dialled. Pure; the only door to `phonenumbers`."""
+"""Parses phone numbers as people write them. Pure; the only module that uses `phonenumbers`."""
 
 import re
 import unicodedata
@@ -30,7 +30,7 @@ _EXTENSION = re.compile(
 )
 _TOO_LONG = "it is too long"
 _HAS_EXTENSION = "it has an extension: leave that out here and dial it with post_dial"
-_SEVERAL = "it seems to be more than one number"
+_SEVERAL = "it may be more than one number"
 _BETWEEN_NUMBERS = re.compile(r"[/,|;&\n]")
 _WRITTEN_LIKE_A_DASH = str.maketrans(dict.fromkeys("\u30fc\u2212\u00b7\u2022\u2219", "-"))
 """Next to digits: the long vowel sign of Japanese, a minus sign, and dots in the middle of the line."""
@@ -40,7 +40,7 @@ _LONGEST_AREA_CODE_ABROAD = 8
 _LONGEST_GROUP = 4
 _HARDLY_ANY = 2
 _LEAST_DIGITS = 7
-"""With fewer, what stands before a slash or comma is no number of its own."""
+"""With fewer, the part before a slash or comma is not a separate number."""
 _NORTH_AMERICA = 1
 _MEXICO = 52
 
@@ -61,7 +61,7 @@ _LONGEST_COUNTRY_CODE = 3
 
 
 class PhoneError(ValueError):
-    """The text is no number that can be dialled. The message says why and holds none of its digits."""
+    """The text is not a number that can be dialled. The message says why, without its digits."""
 
 
 def parse_phone(text: str, region: str | None) -> str:
@@ -90,7 +90,7 @@ def parse_main_number(text: str, region: str | None) -> str:
 
 
 def zones_of(e164: str) -> tuple[str, ...]:
-    """The IANA zones in which this number may be, sorted; empty when nobody knows."""
+    """The IANA zones in which this number may be, sorted; empty when unknown."""
     decided = _decided_by(e164[2 : 2 + _DECIDING_DIGITS]) if _is_north_american(e164) else None
     return _zones_of(e164) if decided is None else decided
 
@@ -109,10 +109,10 @@ def dial_string(e164: str, ani: str, post_dial: str) -> str:
     `e164` and `ani` are E.164 numbers; `ani` is sent as the API documents it: ten national digits for +1,
     else all digits. An empty `ani` or `post_dial` is left out.
     `post_dial` are keys pressed after the call connects. Raises PhoneError for anything but 0-9 * # and
-    comma, so that no contact's data can smuggle in a suffix of its own.
+    comma, so that contact data cannot add another suffix.
     """
     if not _E164.fullmatch(e164):
-        raise PhoneError("only a number in E.164 form can be dialled or shown")
+        raise PhoneError("only a number in E.164 format can be dialled or shown")
     return f"tel:{e164}{_suffixes(ani, post_dial)}"
 
 
@@ -120,7 +120,7 @@ def dial_string(e164: str, ani: str, post_dial: str) -> str:
 @lru_cache(maxsize=256)
 def _suffixes(ani: str, post_dial: str) -> str:
     if ani and not _E164.fullmatch(ani):
-        raise PhoneError("only a number in E.164 form can be dialled or shown")
+        raise PhoneError("only a number in E.164 format can be dialled or shown")
     if post_dial and not _KEYS.fullmatch(post_dial):
         raise PhoneError("only digits, * # and , can be dialled after the call connects")
     suffixes = ""
@@ -198,7 +198,7 @@ def _country_code_of(first_digits: str) -> int:
 
 
 def _clean(text: str) -> str:
-    """What spreadsheets and web pages add to a number, taken off again. Raises PhoneError."""
+    """Removes what spreadsheets and web pages add to a number. Raises PhoneError."""
     if len(text) > _LONGEST_TEXT:
         raise PhoneError(_TOO_LONG)
     cleaned = without_invisible(unicodedata.normalize("NFKC", without_invisible(text)))
@@ -244,29 +244,31 @@ def _refuse_what_is_no_number(cleaned: str) -> None:
         raise PhoneError("it is empty")
     if re.fullmatch(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+", cleaned):
         raise PhoneError(
-            "a spreadsheet turned it into a quantity like 6.17555E+09 and its digits are lost: "
+            "a spreadsheet turned it into a number like 6.17555E+09 and its digits are lost: "
             "format the column as text and export it again"
         )
     if re.fullmatch(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d*)?", cleaned):
         raise PhoneError(
-            "a spreadsheet wrote it as a quantity with commas: format the column as text and export it again"
+            "a spreadsheet wrote it as a number with commas: format the column as text and export it again"
         )
     if not _digits_in(cleaned):
         letters = any(map(str.isalpha, cleaned))
-        raise PhoneError("it holds letters and no digits" if letters else "it holds no number")
+        raise PhoneError("it contains letters and no digits" if letters else "it contains no number")
     if re.fullmatch(r"\D*0(\D*0)*\D*", cleaned):
-        raise PhoneError("it holds no number, only zeros")
+        raise PhoneError("it contains only zeros")
 
 
 def _refuse_suffixes(cleaned: str) -> None:
     """What is written with the keys of a phone, and not a number."""
     if re.search(r"(?i);\s*[a-z]", cleaned):
-        raise PhoneError("it holds a semicolon: ani and postd are set by caller_id and post_dial only")
+        raise PhoneError("it contains a semicolon: ani and postd are set by caller_id and post_dial only")
     if re.search(r"[^\W\d_]", cleaned):
-        raise PhoneError("it holds letters")
+        raise PhoneError("it contains letters")
     for key in "*#":
         if key in cleaned:
-            raise PhoneError(f"it holds a {key}: keys to press after the call connects belong in post_dial")
+            raise PhoneError(
+                f"it contains a {key}: keys to press after the call connects belong in post_dial"
+            )
 
 
 def _without_slashes(cleaned: str, region: str | None) -> str:
@@ -283,7 +285,7 @@ def _is_area_code(text: str, region: str | None) -> bool:
     digits = re.sub(r"\D", "", text)
     if text.lstrip(" (").startswith(("+", "00")):
         return len(digits) <= _LONGEST_AREA_CODE_ABROAD
-    # Where area codes begin with a zero, other digits before a slash are a number of that very place.
+    # Where area codes begin with a zero, other digits before a slash are a local number.
     prefix = phonenumbers.ndd_prefix_for_region(region or "", strip_non_digits=True)
     return len(digits) <= _LONGEST_AREA_CODE and (prefix != "0" or digits.startswith("0"))
 
@@ -296,7 +298,7 @@ def _why_not_one_number(cleaned: str) -> str:
     digits = [_digits_in(part) for part in _BETWEEN_NUMBERS.split(cleaned)]
     if digits[0] >= _LEAST_DIGITS or sorted(digits)[-2] >= _LEAST_DIGITS - 1:
         return _SEVERAL
-    return "it holds a character that no phone number has: write it with blanks or hyphens"
+    return "it contains a character that is not valid in a phone number: use spaces or hyphens"
 
 
 def _international(cleaned: str, region: str | None) -> str:
@@ -309,9 +311,9 @@ def _international(cleaned: str, region: str | None) -> str:
 def _why_unreadable(error: NumberParseException, cleaned: str, region: str | None) -> str:
     if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
         if cleaned.startswith("+") or region in phonenumbers.SUPPORTED_REGIONS:
-            return "there is no such country code"
+            return "unknown country code"
         if region:
-            return "it has no country code, and contacts.region is no country that has numbers"
+            return "it has no country code, and contacts.region is not a country with phone numbers"
         return "it has no country code, and the campaign gives no contacts.region"
     if _digits_in(cleaned) <= _HARDLY_ANY or error.error_type in {
         NumberParseException.TOO_SHORT_NSN,
@@ -320,7 +322,7 @@ def _why_unreadable(error: NumberParseException, cleaned: str, region: str | Non
         return "it is too short"
     if error.error_type == NumberParseException.TOO_LONG:
         return f"{_TOO_LONG}; perhaps it is more than one number"
-    return "it holds a character that no phone number has"
+    return "it contains a character that is not valid in a phone number"
 
 
 def _why_invalid(number: PhoneNumber) -> str:
@@ -333,7 +335,7 @@ def _why_invalid(number: PhoneNumber) -> str:
         return f"it is too short for a number {where}"
     if possible == ValidationResult.TOO_LONG:
         return f"it is too long for a number {where}"
-    return f"there is no such number {where}"
+    return f"this number does not exist {where}"
 
 
 def _is_valid_without_old_prefix(number: PhoneNumber) -> bool:

@@ -43,7 +43,7 @@ class PassedOver(NamedTuple):
 
 
 class ListTemplateError(SourceContentError):
-    """A template of a list fails for every row, so the list names nobody: mostly a column is misspelt.
+    """A template of a list fails for every row, so the list names nobody. Usually a column is misspelt.
 
     `location` is that of the template in the campaign file.
     """
@@ -90,13 +90,13 @@ class _ListedKeys:
 
 
 _ROUNDED = (
-    "a spreadsheet turned it into a quantity like 6.17555E+09 and its digits are lost: "
+    "a spreadsheet turned it into a number like 6.17555E+09 and its digits are lost: "
     "format the column as text and export it again"
 )
 
 
 class _UnreadableError(ValueError):
-    """What a row gives is no number or no key. The message says why and holds nothing of it."""
+    """A row gives an invalid number or key. The message says why, without the value."""
 
 
 class SuppressionLists:
@@ -153,7 +153,7 @@ class SuppressionLists:
                 yield ExternalList(position, self._name(declared), entries, version.changed_at)
 
     def refresh(self) -> bool:
-        """Reads the lists again if one changed, and returns whether. Raises as construction does."""
+        """Reads the lists again if one changed, and returns whether one did. Raises as construction does."""
         versions = self._current_versions()
         if versions == self._versions:
             return False
@@ -188,7 +188,7 @@ class SuppressionLists:
         if rows == 0 and not declared.allow_empty:
             raise SourceContentError(
                 f"{name}: the suppression list is empty",
-                hint="is it the right file? Say `allow_empty: true` if it may be",
+                hint="check that it is the right file; if it may be empty, set `allow_empty: true`",
             )
         _refuse_templates_that_always_fail(name, position, people.faults, rows)
         if not declared.allow_invalid:
@@ -200,7 +200,7 @@ class SuppressionLists:
     ) -> _Fault | None:
         """Adds whom the row names; returns what is wrong with it, or None.
 
-        Whoever it names counts, whatever else is wrong with it.
+        A number or key that it gives counts, even if the rest of it is invalid.
         """
         faults: list[_Fault] = []
         names_any = False
@@ -211,7 +211,7 @@ class SuppressionLists:
             try:
                 found = read(template.render(row.values, self._constants)) if template else []
             except TemplateRenderError as error:
-                # First: a template that fails for every row is more than a row's fault.
+                # First: a template that fails for every row is reported as one error.
                 faults.insert(0, _Fault(row.line, error.message, which))
             except _UnreadableError as error:
                 faults.append(_Fault(row.line, str(error)))
@@ -235,7 +235,7 @@ class SuppressionLists:
     def _keys(self, text: str) -> list[str]:
         """The key, folded, and the number that it is where a source has no other keys.
 
-        Raises _UnreadableError where every key is a number and this is none, and where digits are lost.
+        Raises _UnreadableError where every key is a number and this is not one, and where digits are lost.
         """
         folded = folded_key(text)
         if not folded:
@@ -266,11 +266,11 @@ class Suppressed:
         self._numbers = self._look()
 
     def match(self, key: str, phone: str) -> str | None:
-        """Why this contact is not called, for people; None where nothing speaks against it."""
+        """Why this contact is not called, for people; None where they may be called."""
         return self._lists.match(key, phone) or self._numbers.get(phone)
 
     def refresh(self) -> bool:
-        """Reads the file lists again if one changed, and tells whether. Raises as reading them does."""
+        """Reads the lists again if one changed, and returns whether one did. Raises as construction does."""
         if not self._lists.refresh():
             return False
         self._numbers = self._look()
@@ -282,13 +282,13 @@ class Suppressed:
 
 def _refuse_missing_header(first: Row, templates: Iterable[Template | None]) -> None:
     """Without a header line, the first entry would count as the names of the columns and keep nobody from
-    being called. Such a name has digits and is of the same form as what stands below it.
+    being called. Such a name has digits and has the same form as the value below it.
     """
     for template in templates:
         for name in template.columns_used if template else ():
             if _form(name) == _form(str(first.values.get(name, ""))) and any(map(str.isdigit, name)):
                 raise SourceContentError(
-                    f"{first.source}: its first line looks like an entry, not like the names of the columns",
+                    f"{first.source}: its first line looks like an entry, not like column names",
                     hint="add a line above it that names the columns, such as `phone` or `id`",
                 )
 
@@ -302,7 +302,7 @@ def _refuse_templates_that_always_fail(name: str, position: int, faults: _Faults
     first = faults.first_of_template
     if first is not None and faults.of_templates == rows:
         raise ListTemplateError(
-            f"no row of {name} gets through this template: {first.message}",
+            f"this template fails for every row of {name}: {first.message}",
             location=("contacts", "suppress", position, first.field),
         )
 
@@ -313,9 +313,9 @@ def _refuse_faults(name: str, faults: _Faults, rows: int) -> None:
         bad.add(fault.line, fault.message)
     bad.leave_out(faults.count - len(faults.first))
     bad.raise_if_any(
-        "is it the right file and the right column? Not one row can be used"
+        "check the file and the column: no row can be used"
         if faults.count == rows > 1
-        else "correct the list, or say `allow_invalid: true` to skip such rows"
+        else "correct the list, or set `allow_invalid: true` to skip such rows"
     )
 
 

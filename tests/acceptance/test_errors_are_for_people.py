@@ -215,7 +215,7 @@ def test_a_wrong_column_is_named_once_where_the_campaign_file_writes_it(ready):
     ready.write("no.csv", "number\n6175550100\n6175550101\n")
     suppress = '  suppress: [{type: csv, path: no.csv, phone: "{{ row.numbr }}"}]\ncalling_windows'
     campaign.write_text(right.replace("calling_windows", suppress))
-    says = "campaign.yaml:9:47: error[template_fails]: no row of no.csv gets through this template"
+    says = "campaign.yaml:9:47: error[template_fails]: this template fails for every row of no.csv"
     said = fails(ready, ("plan", "campaign.yaml"), status=3, says=says)
     assert said.count("there is no column `numbr`; did you mean `number`?") == 1
     assert "allow_invalid" not in said

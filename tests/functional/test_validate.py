@@ -60,7 +60,7 @@ def test_a_source_outside_the_allowed_folders_is_an_error_in_every_form(validate
     outside = CAMPAIGN.replace("contacts.csv", "../elsewhere.csv")
     status, out = validate("campaign.yaml", "--output", output, text=outside)
     assert status == 3
-    assert "lies outside the campaign's folder" in out
+    assert "is outside the campaign's folder" in out
 
 
 @pytest.mark.parametrize(

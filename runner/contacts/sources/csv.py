@@ -37,7 +37,7 @@ def csv_rows(
     """Streams the rows below the header. `name` is how the campaign file calls the file, `used` are the
     columns that it reads: None for any.
 
-    Raises SourceContentError: at once for a header that makes no sense, after the last row for all ragged
+    Raises SourceContentError: at once for an invalid header, after the last row for all ragged
     rows together.
     """
     csv.field_size_limit(MOST_CHARACTERS)
@@ -55,7 +55,7 @@ def csv_rows(
         if body is None:
             raise EmptySourceError(
                 f"{name}: it is empty",
-                hint="its first line must name the columns; a source that may be empty says "
+                hint="its first line must name the columns; if the source may be empty, set "
                 "`allow_empty: true`",
             )
         body.raise_if_ragged()
@@ -80,7 +80,7 @@ class _Body:
         return self._width is not None
 
     def values(self, line: int, fields: Sequence[str]) -> Columns | None:
-        """What stands in each column; None where the record does not fit."""
+        """The value of each column; None where the record does not match the header."""
         width = len(fields)
         # Most files have a name for each field, and there may be a million rows.
         if width != self._width or width != self._named:
@@ -164,8 +164,8 @@ def _sample(file: Lines, lines: Iterator[str], name: str) -> list[str]:
 
 def _too_long(name: str, line: int) -> SourceContentError:
     return SourceContentError(
-        f"{name}:{line}: what starts here is longer than a million characters; "
-        "perhaps a quote opens and never closes, or the file has no line ends"
+        f"{name}:{line}: the record that starts here is longer than a million characters; "
+        "perhaps a quote is never closed, or the file has no line ends"
     )
 
 
@@ -176,10 +176,10 @@ def _fields(count: int) -> str:
 def _explain(error: csv.Error) -> str:
     text = str(error)
     if "unexpected end of data" in text:
-        return "a quote opens in the record that starts here and never closes"
+        return "a quote in the record that starts here is never closed"
     if "expected after" in text:
-        return "text follows a closing quote; a quote inside a value is written twice"
-    return f"it is no CSV ({text})"
+        return "text after a closing quote; write a quote inside a value twice"
+    return f"invalid CSV ({text})"
 
 
 def _sniff(sample: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from runner.errors import SourceContentError
 MOST_COLUMNS = 16_384
 """As many as a spreadsheet has."""
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?[\r\n]*', re.IGNORECASE)
-_NAMES_HINT = "the first line must name the columns, each differently"
+_NAMES_HINT = "the first line must give each column a different name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ def read_header(fields: Sequence[str], place: str, used: frozenset[str] | None) 
     """`place` is the file and line. `used` are the names of the columns that the campaign reads; with None,
     each may be.
 
-    Raises SourceContentError. It names columns by their position: without a header, somebody's data stands
-    there.
+    Raises SourceContentError. It names columns by their position: a file without a header has personal
+    data there.
     """
     if len(fields) > MOST_COLUMNS:
         raise SourceContentError(
@@ -48,7 +48,7 @@ def read_header(fields: Sequence[str], place: str, used: frozenset[str] | None) 
         raise SourceContentError(f"{place}: column {names.index('') + 1} has no name", hint=_NAMES_HINT)
     if any(map(looks_like_data, names)):
         raise SourceContentError(
-            f"{place}: it looks like an entry, not like the names of the columns",
+            f"{place}: it looks like an entry, not like column names",
             hint="add a line above it that names the columns, such as `phone` or `id`",
         )
     repeated = {name for name, count in Counter(names).items() if count > 1}
@@ -62,5 +62,5 @@ def read_header(fields: Sequence[str], place: str, used: frozenset[str] | None) 
 
 
 def positions(names: Sequence[str], name: str) -> str:
-    """`2 and 3`: where columns of this name stand."""
+    """`2 and 3`: the positions of the columns with this name."""
     return " and ".join(str(place) for place, each in enumerate(names, start=1) if each == name)

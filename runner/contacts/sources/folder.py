@@ -1,4 +1,4 @@
-"""Where a source may lie: a campaign changed in a pull request must not read the rest of the disk."""
+"""Where a source may be: a campaign changed in a pull request must not read the rest of the disk."""
 
 import stat
 from collections.abc import Sequence
@@ -33,17 +33,17 @@ class SourceFolder:
             found = (self._folder / path).resolve()
         except (OSError, ValueError, RuntimeError) as error:
             raise SourceError(f"{path}: it cannot be read ({_reason(error)})") from None
-        # First of all, so that nobody learns from the error which files exist elsewhere.
+        # Checked first: the error must not reveal which files exist elsewhere.
         root = next((root for root in self._roots if found.is_relative_to(root)), None)
         if root is None:
             raise SourceError(
-                f"{path}: it lies outside the campaign's folder",
+                f"{path}: it is outside the campaign's folder",
                 hint="keep it in the campaign's git work tree, or name its folder in RUNNER_DATA_ROOTS",
             )
         if any(part.startswith(".") for part in found.relative_to(root).parts):
             raise SourceError(f"{path}: names that begin with a dot are not read as sources")
         if not stat.S_ISREG(_mode(found, path)):
-            raise SourceError(f"{path}: it is no regular file")
+            raise SourceError(f"{path}: it is not a regular file")
         if any(found == path or found.name.startswith(f"{path.name}-") for path in self._forbidden):
             raise SourceError(f"{path}: that is the ledger, not a source")
         return found
@@ -61,4 +61,4 @@ def _mode(found: Path, path: str) -> int:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or "a path that leads nowhere"
+    return getattr(error, "strerror", None) or "invalid path"

@@ -32,7 +32,7 @@ def jsonl_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
     """Streams the objects; blank lines are left out. `name` is how the campaign file calls the file.
 
     Numbers come as the text in the file: 6175551234 stays ten digits, and 6.17555E+09 shows what it is.
-    Raises SourceContentError, after the last row, with every line that is no object.
+    Raises SourceContentError, after the last row, with every line that is not an object.
     """
     bad = BadLines(name)
     count = line = 0
@@ -71,13 +71,13 @@ def _object(text: str) -> dict[str, object]:
             object_pairs_hook=_without_duplicates,
         )
     except json.JSONDecodeError as error:
-        raise _BadLineError(f"it is no JSON (column {error.colno})") from None
+        raise _BadLineError(f"invalid JSON (column {error.colno})") from None
     except RecursionError:
         raise _BadLineError(_TOO_DEEP) from None
     if not isinstance(found, dict):
-        raise _BadLineError("it is JSON, but no object")
+        raise _BadLineError("it is not a JSON object")
     if "\\u" in text and (_ESCAPED_NUL.search(text) or not _is_text(found)):
-        raise _BadLineError("it holds a character that is no text (NUL, or half of a pair)")
+        raise _BadLineError("it contains an invalid character (NUL or an unpaired surrogate)")
     if len(found) > MOST_COLUMNS:
         raise _BadLineError(f"it has {len(found):,} columns, at most {MOST_COLUMNS:,} are read")
     if text.count("{") + text.count("[") > _MOST_NESTED and _is_deeper_than(_MOST_NESTED, found):
@@ -104,11 +104,11 @@ def _is_text(found: dict[str, object]) -> bool:
 
 
 def _refuse_constant(_text: str) -> NoReturn:
-    raise _BadLineError("NaN and Infinity are no JSON")
+    raise _BadLineError("NaN and Infinity are not valid JSON")
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _BadLineError("a name stands twice in one object")
+        raise _BadLineError("an object has a duplicate name")
     return found

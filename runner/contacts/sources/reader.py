@@ -50,7 +50,7 @@ class SourceReader:
 
     def rows(self, declared: AnySource) -> Iterator[Row]:
         """Streams the rows. Raises SourceError for what cannot be read, and SourceContentError, after the
-        last row, with every row that makes no sense.
+        last row, with every invalid row.
         """
         source = self.source(declared)
         source.notices.clear()
@@ -75,6 +75,6 @@ class SourceReader:
                 if len(known) > MOST_COLUMNS:
                     raise SourceContentError(
                         f"{row.source}:{row.line}: up to here there are more than {MOST_COLUMNS:,} columns",
-                        hint="names of columns must not be made of the rows' content",
+                        hint="column names must not be made from the content of rows",
                     )
             yield row

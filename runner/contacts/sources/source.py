@@ -7,12 +7,12 @@ from typing import NamedTuple, Protocol
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
 
-EMPTY_HINT = "was it exported to the end? If it may be empty, say `allow_empty: true` there"
+EMPTY_HINT = "check that the export is complete; if it may be empty, set `allow_empty: true`"
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something odd about a source that does not stop it from being read. `code` is stable."""
+    """A warning about a source that can be read. `code` is stable."""
 
     code: WarningCode
     message: str
@@ -33,7 +33,7 @@ class RowSource(Protocol):
     name: str
     """What messages, plans and rows call it: the path of a file."""
     notices: list[Notice]
-    """What was odd when the rows were last read."""
+    """Found when the rows were last read."""
     has_header: bool
     """All rows have the columns that a header names."""
 

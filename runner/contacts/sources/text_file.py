@@ -74,7 +74,7 @@ def open_text(path: Path, name: str, notices: list[Notice]) -> Iterator[Lines]:
     except UnicodeDecodeError:
         # UTF-16 that is cut off, or a file that somebody writes to at this moment.
         raise SourceContentError(
-            f"{name}: part of it is no text in its own encoding", hint="export it again as CSV (UTF-8)"
+            f"{name}: part of it is not valid in its encoding", hint="export it again as CSV (UTF-8)"
         ) from None
 
 
@@ -90,7 +90,7 @@ def _encoding(path: Path, name: str) -> str:
         while chunk:
             if b"\0" in chunk:
                 raise SourceContentError(
-                    f"{name}: it holds NUL bytes, so it is no text file",
+                    f"{name}: it contains NUL bytes, so it is not a text file",
                     hint="export it again as CSV (UTF-8)",
                 )
             if is_utf8:
@@ -110,12 +110,12 @@ def _encoding(path: Path, name: str) -> str:
 
 
 def _refuse_damaged_utf8(path: Path, name: str) -> None:
-    """Raises SourceContentError for a file that is UTF-8 but for some bytes: read as Latin-1, every name with
-    an accent would be mangled. Of text in Latin-1, hardly anything looks like UTF-8 by chance.
+    """Raises SourceContentError for a file that is UTF-8 except for some bytes: read as Latin-1, every name
+    with an accent would be wrong. Latin-1 text rarely looks like UTF-8 by chance.
     """
     wrong = right = first = line = 0
     is_marked = False
-    # Every byte that is no UTF-8 becomes one of these characters.
+    # Every byte that is not valid UTF-8 becomes one of these characters.
     with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         # In pieces: a file without line ends does not fill the memory.
         while text := file.readline(_CHUNK):
@@ -128,14 +128,14 @@ def _refuse_damaged_utf8(path: Path, name: str) -> None:
             line += text.endswith("\n")
     if right >= wrong or is_marked:
         raise SourceContentError(
-            f"{name}:{first}: it holds a byte that is no UTF-8, as the rest of the file is"
+            f"{name}:{first}: it contains a byte that is not valid UTF-8, unlike the rest of the file"
             + (f" ({wrong:,} such bytes in all)" if wrong > 1 else ""),
             hint="correct it, or export the file again as UTF-8",
         )
 
 
 class BadLines:
-    """Collects the lines of a source that make no sense, to report them together."""
+    """Collects the invalid lines of a source, to report them together."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -148,7 +148,7 @@ class BadLines:
             self._first.append(f"{self._name}:{line}: {problem}")
 
     def leave_out(self, count: int) -> None:
-        """So many more, which are counted and not shown."""
+        """Adds lines that are counted and not shown."""
         self.count += count
 
     def raise_if_any(self, hint: str) -> None:

@@ -46,7 +46,7 @@ def test_a_missing_file_is_one_clear_line(tmp_path):
     assert "there is no file" in unreadable(tmp_path / "none.yaml")
 
 
-def test_a_folder_is_no_campaign_file(tmp_path):
+def test_a_folder_is_not_a_campaign_file(tmp_path):
     assert "is a folder" in unreadable(tmp_path)
 
 

@@ -54,7 +54,7 @@ def test_every_line_end_is_read(read, end):
 
 
 @pytest.mark.parametrize("delimiter", [",", ";"])
-def test_a_byte_order_mark_is_no_part_of_the_first_name(read, delimiter):
+def test_a_byte_order_mark_is_not_part_of_the_first_name(read, delimiter):
     rows = read(codecs.BOM_UTF8 + f"id{delimiter}phone\n1{delimiter}2\n".encode())
     assert rows == [(2, {"id": "1", "phone": "2"})]
 
@@ -83,7 +83,7 @@ def test_a_wrong_byte_behind_the_mark_of_utf8_is_refused_too(read):
     [
         (
             ["1,Zo\u00eb", "2,Jos\ue000", "3,Ann"],
-            r"^visits\.csv:3: it holds a byte that is no UTF-8, as the rest",
+            r"^visits\.csv:3: it contains a byte that is not valid UTF-8, unlike the rest",
         ),
         (["1,Jos\ue000", "2,Zo\u00eb \u20ac", "3,Ren\ue000"], r"^visits\.csv:2: .* \(2 such bytes in all\)"),
     ],
@@ -99,7 +99,7 @@ def test_one_wrong_byte_does_not_mangle_all_names_of_a_file_in_utf8(read, rows, 
     "content",
     ["id\n1\n".encode("utf-16-le"), "id\n1\n".encode("utf-16-be"), b"id,name\n1,a\0b\n", b"PK\3\4\0\0"],
 )
-def test_nul_bytes_are_no_text(read, content):
+def test_a_file_with_nul_bytes_is_not_text(read, content):
     with pytest.raises(SourceContentError, match="NUL bytes"):
         read(content)
 
@@ -163,7 +163,7 @@ def test_every_column_needs_a_name_of_its_own(read, header, problem):
 
 
 @pytest.mark.parametrize("first_line", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
-def test_a_sep_line_gives_the_delimiter_and_is_no_header(read, first_line):
+def test_a_sep_line_gives_the_delimiter_and_is_not_a_header(read, first_line):
     rows = read(f"{first_line}\r\nid;name, all\r\n1;Ann, Bee\r\n")
     assert rows == [(3, {"id": "1", "name, all": "Ann, Bee"})]
 
@@ -189,7 +189,7 @@ def test_empty_columns_at_the_end_are_left_out(read, content):
     "content",
     ["id,phone,\n1,2,\n3,4\n", "id,phone\n1,2,\n3,4\n", "id,phone,\n1,2,\n3,4,,\n", "id,phone\n1,2\n3,4,\n"],
 )
-def test_rows_differ_in_no_empty_column_either_for_one_may_have_shifted(read, content):
+def test_rows_with_different_numbers_of_empty_columns_are_an_error(read, content):
     with pytest.raises(SourceContentError, match=r"^visits\.csv:3: it has . fields, the "):
         read(content)
 
@@ -201,7 +201,7 @@ def test_a_value_in_a_column_without_a_name_is_an_error(read):
         read("id,phone,\n1,2,\n3,4,5\n")
 
 
-def test_rows_that_all_differ_from_the_header_are_told_in_one_line(read):
+def test_rows_that_all_differ_from_the_header_are_one_error(read):
     with pytest.raises(SourceContentError) as error:
         read("a,b,c,d\n" + "1,2,3,4,5\n" * 12)
     assert error.value.message == "visits.csv: every row has 5 fields, the header has 4"

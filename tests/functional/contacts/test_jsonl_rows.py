@@ -55,7 +55,7 @@ def test_nested_values_stay_plain(read):
         '{"name": "' + "x" * (1 << 20) + '"}',
     ],
 )
-def test_a_line_that_is_no_object_of_plain_values_is_an_error_at_its_place(read, line):
+def test_an_invalid_line_is_an_error_at_its_place(read, line):
     with pytest.raises(SourceContentError, match=r"^visits\.jsonl:2: ") as error:
         read('{"id": 1}\n' + line + "\n")
     assert "Ann" not in str(error.value)

@@ -85,10 +85,10 @@ def test_names_that_begin_with_a_dot_are_refused(tree, path):
         folder(tree).find(path)
 
 
-def test_what_is_no_regular_file_is_refused_without_opening_it(tree):
+def test_a_path_that_is_not_a_regular_file_is_refused_without_opening_it(tree):
     os.mkfifo(tree / "repo/campaigns/autumn/pipe.csv")
     for path in ("pipe.csv", ".."):
-        with pytest.raises(SourceError, match="no regular file"):
+        with pytest.raises(SourceError, match="not a regular file"):
             folder(tree).find(path)
 
 

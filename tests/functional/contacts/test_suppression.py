@@ -87,7 +87,7 @@ def test_another_key_is_not_matched(lists, tmp_path, listed, key):
     assert loaded.match(key, BOSTON) is None
 
 
-def test_a_key_of_which_nothing_can_be_seen_names_nobody(lists, tmp_path):
+def test_an_invisible_key_names_nobody(lists, tmp_path):
     (tmp_path / "no.jsonl").write_text(json.dumps({"id": "\u2800\u3164"}))
     listed = {"type": "jsonl", "path": "no.jsonl", "key": "{{ row.id }}"}
     with pytest.raises(SourceContentError, match="neither a number nor a key"):
@@ -130,7 +130,7 @@ def test_where_keys_are_numbers_a_listed_key_is_read_as_one(lists, tmp_path):
     assert loaded.match(BOSTON, BOSTON) == "on no.csv:2"
 
 
-def test_where_keys_are_numbers_a_list_of_other_keys_is_an_error_for_it_would_match_nobody(lists, tmp_path):
+def test_where_keys_are_numbers_a_list_of_other_keys_is_an_error(lists, tmp_path):
     (tmp_path / "no.csv").write_text("who\nvisit-17\n")
     with pytest.raises(SourceContentError, match=r"^no\.csv:2: without contacts\.key a key is a number"):
         lists({"type": "csv", "path": "no.csv", "key": "{{ row.who }}"}, key=None)
@@ -188,13 +188,13 @@ def test_invalid_rows_may_be_allowed(lists, tmp_path):
     )
 
 
-def test_a_key_beside_an_invalid_number_still_counts(lists, tmp_path):
+def test_a_key_next_to_an_invalid_number_still_counts(lists, tmp_path):
     (tmp_path / "no.csv").write_text("phone,id\n555-1234,7\n")
     loaded = lists(csv_list(key="{{ row.id }}", allow_invalid=True))
     assert loaded.match("7", BOSTON) == "on no.csv:2"
 
 
-def test_a_number_beside_a_key_that_cannot_be_had_still_counts(lists, tmp_path):
+def test_a_number_next_to_a_key_that_fails_still_counts(lists, tmp_path):
     (tmp_path / "no.jsonl").write_text('{"phone": "617 555 1234"}\n{"phone": "6175551235", "id": 8}\n')
     listed = {"type": "jsonl", "path": "no.jsonl", "phone": "{{ row.phone }}", "key": "{{ row.id }}"}
     with pytest.raises(SourceContentError, match=r"^no\.jsonl:1: "):
@@ -204,7 +204,7 @@ def test_a_number_beside_a_key_that_cannot_be_had_still_counts(lists, tmp_path):
     assert loaded.match("8", "+12125551234") == "on no.jsonl:2"
 
 
-def test_a_number_beside_a_key_that_is_none_still_counts(lists, tmp_path):
+def test_a_number_next_to_an_invalid_key_still_counts(lists, tmp_path):
     (tmp_path / "no.csv").write_text("phone,id\n6175551234,visit-17\n")
     loaded = lists(csv_list(key="{{ row.id }}", allow_invalid=True), key=None)
     assert loaded.match(BOSTON, BOSTON) == "on no.csv:2"
@@ -223,14 +223,12 @@ def test_a_misspelt_column_is_an_error_not_an_empty_list(lists, tmp_path):
 
 
 @pytest.mark.parametrize("allow_invalid", [False, True])
-def test_a_column_that_no_row_has_is_said_once_with_its_place_and_may_never_be_skipped(
-    lists, tmp_path, allow_invalid
-):
+def test_an_unknown_column_is_one_error_with_its_place_and_is_never_skipped(lists, tmp_path, allow_invalid):
     (tmp_path / "no.csv").write_text("fone\n6175551234\n6175551235\n")
     with pytest.raises(ListTemplateError) as error:
         lists(csv_list(allow_invalid=allow_invalid))
     assert error.value.message == (
-        "no row of no.csv gets through this template: there is no column `phone`; did you mean `fone`?"
+        "this template fails for every row of no.csv: there is no column `phone`; did you mean `fone`?"
     )
     assert error.value.location == ("contacts", "suppress", 0, "phone")
     assert error.value.hint == ""
@@ -252,7 +250,7 @@ def test_an_empty_list_is_an_error_unless_it_is_allowed(lists, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "phone,note\n6175551234\n", 'phone\n"617\n'])
-def test_a_list_that_makes_no_sense_is_never_read_as_shorter(lists, tmp_path, content):
+def test_an_invalid_list_is_an_error_and_never_shorter(lists, tmp_path, content):
     (tmp_path / "no.csv").write_text(content)
     with pytest.raises(SourceContentError):
         lists(csv_list(allow_empty=True, allow_invalid=True))

@@ -36,7 +36,7 @@ def test_without_line_and_hint_one_line_is_left():
     assert render(diagnostic()) == "a.yaml:2:7: error[bad_name]: Wrong"
 
 
-def test_the_caret_stands_below_its_character_after_wide_ones_and_tabs():
+def test_the_caret_is_below_its_character_after_wide_ones_and_tabs():
     lines = render(diagnostic(source_line="\t名前: X", col=6)).splitlines()
     assert lines[1:] == ["     名前: X", "    " + " " * 7 + "^"]
 

@@ -15,5 +15,5 @@ def test_nothing_is_said_when_nothing_is_near():
     assert did_you_mean("zebra", ["phone", "key"]) == ""
 
 
-def test_a_word_that_no_name_is_as_long_as_is_not_compared():
+def test_a_word_longer_than_any_name_is_not_compared():
     assert did_you_mean("a" * 81, ["a" * 81]) == ""

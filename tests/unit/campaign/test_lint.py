@@ -36,12 +36,12 @@ def only(**declared):
     return warning
 
 
-def test_a_campaign_with_nothing_odd_has_no_warning():
+def test_a_usual_campaign_has_no_warning():
     assert codes() == []
 
 
 @pytest.mark.parametrize("hours", ["9:00-12:00", "00:00-08:30", "22:00-02:00"])
-def test_a_window_that_starts_on_the_hour_is_warned_of_where_it_stands(hours):
+def test_a_window_that_starts_on_the_hour_is_warned_of_at_its_place(hours):
     found = only(weekly=f'{{mon-fri: "10:15-18:00", sat: ["08:15-08:45", "{hours}"]}}')
     assert (found.code, found.line) == ("on_the_hour", 8)
     assert found.source_line[found.col - 1 :].startswith(f'"{hours}"')
@@ -128,7 +128,7 @@ def test_a_window_whose_weekday_the_dates_never_hold_is_warned_of():
     assert "there is no sat, sun between 2026-12-01 and 2026-12-03" in found.message
 
 
-def test_a_range_of_days_wider_than_the_dates_is_no_mistake():
+def test_a_range_of_days_wider_than_the_dates_is_valid():
     assert codes(weekly='{mon-fri: "10:15-18:00"}', windows=TUESDAY_TO_THURSDAY) == []
 
 

@@ -147,7 +147,7 @@ def test_braces_that_yaml_reads_as_a_mapping_are_met_with_the_right_form(value):
         'result_url: "https://hooks.example.org/{id}"',
     ],
 )
-def test_no_value_of_a_campaign_is_a_template_that_nobody_fills_in(line):
+def test_a_template_in_a_value_that_is_not_rendered_is_an_error(line):
     found = error(f"{CAMPAIGN}{line}\n")
     assert (found.code, found.line) == ("bad_template", 9)
     assert found.hint

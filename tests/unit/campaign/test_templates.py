@@ -226,7 +226,7 @@ def test_add_days_gives_the_kind_it_was_given(value, days, result):
         ("2026-12-31", "1"),
     ],
 )
-def test_add_days_refuses_what_is_no_date(value, days):
+def test_add_days_refuses_an_invalid_date(value, days):
     refused("{{ row.at | add_days(row.days) }}", {"at": value, "days": days})
 
 
@@ -250,7 +250,7 @@ def test_days_can_be_added_to_a_date_in_another_form():
 
 
 @pytest.mark.parametrize("text", ["2026-11-20", "20/11/2026", "02/30/2026", "tomorrow", "11/20/26"])
-def test_a_text_that_is_no_date_of_the_form_is_refused(text):
+def test_a_text_in_another_date_format_is_refused(text):
     assert text not in refused("{{ row.at | date('%m/%d/%Y') }}", {"at": text}).message
 
 
@@ -258,7 +258,7 @@ def test_a_text_that_is_no_date_of_the_form_is_refused(text):
     "form",
     ["", "%m/%d", "MM/DD/YYYY", "%m/%d/%Y %m", "%m/%d/%Y %Z", "%m/%d/%Y %", "%m/%d/%Y" + "x" * 50, "%d%m%%Y"],
 )
-def test_a_form_that_names_no_date_is_refused_with_an_example(form):
+def test_an_invalid_date_format_is_refused_with_an_example(form):
     assert (
         "'%m/%d/%Y'" in refused("{{ row.at | date(row.form) }}", {"at": "11/20/2026", "form": form}).message
     )

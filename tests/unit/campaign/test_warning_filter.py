@@ -28,7 +28,7 @@ def error(silence):
     return found
 
 
-def test_a_silenced_warning_is_not_told_but_kept_with_its_reason():
+def test_a_silenced_warning_is_not_shown_but_kept_with_its_reason():
     found = loaded('{on_the_hour: " Plum agreed\\n to it "}')
     assert [warning.code for warning in found.warnings] == ["no_caller_id"]
     assert with_reasons(found.silenced, found.campaign.silence) == (
@@ -62,11 +62,11 @@ def test_no_error_can_be_silenced():
 @pytest.mark.parametrize("code", [code for code in WarningCode if code.always_shown])
 def test_what_the_next_apply_turns_on_and_plain_slips_cannot_be_silenced(code):
     found = error(f'{{{code}: "x"}}')
-    assert (found.code, code.always_shown in found.message) == ("always_told", True)
+    assert (found.code, code.always_shown in found.message) == ("always_shown", True)
 
 
 @pytest.mark.parametrize("code", SILENCEABLE)
-def test_every_other_warning_can(code):
+def test_every_other_warning_can_be_silenced(code):
     assert loaded(f'{{{code}: "a reason"}}').campaign.silence == {code: "a reason"}
 
 

@@ -52,7 +52,7 @@ def hint(name):
         ("Contact", "contact"),
     ],
 )
-def test_a_name_that_is_no_zone_of_a_place_gets_the_one_that_is_meant(name, meant):
+def test_an_unknown_zone_name_gets_a_suggestion(name, meant):
     assert hint(name) == f"did you mean `{meant}`?"
 
 
@@ -99,7 +99,7 @@ def test_a_zone_is_never_corrected_to_that_of_another_area():
     assert near_zone("Asia/Chcago") == ""
 
 
-def test_a_code_that_is_no_country_is_met_with_the_country_that_is_meant():
+def test_an_unknown_country_code_gets_a_suggestion():
     assert _MEANT["UK"] == "GB"
     assert not codes() & _MEANT.keys()
     assert set(_MEANT.values()) <= codes()

@@ -114,11 +114,11 @@ def test_a_filtered_row_without_a_usable_key_is_filtered_all_the_same():
         ("where", "{{ row.nowhere }}", "contacts.where, line 1: there is no column `nowhere`"),
         ("timezone", "{{ row.nowhere }}", "contacts.timezone, line 1: there is no column `nowhere`"),
         ("key", "{{ row.empty }}", "contacts.key: it is empty"),
-        ("key", "a{{ row.bell }}b", "contacts.key: it holds control characters"),
+        ("key", "a{{ row.bell }}b", "contacts.key: it contains control characters"),
         ("key", "{{ row.bell ~ '" + "x" * 500 + "' }}", "contacts.key: it is longer than 500 characters"),
-        ("priority", "{{ row.phone }}", "contacts.priority: the result is no number"),
-        ("priority", "nan", "contacts.priority: the result is no number"),
-        ("priority", "1e999", "contacts.priority: the result is no number"),
+        ("priority", "{{ row.phone }}", "contacts.priority: the result is not a number"),
+        ("priority", "nan", "contacts.priority: the result is not a number"),
+        ("priority", "1e999", "contacts.priority: the result is not a number"),
     ],
 )
 def test_a_template_that_fails_excludes_its_row_alone_and_says_where(field, template, detail):

@@ -59,7 +59,7 @@ def test_keys_that_people_tell_apart_stay_apart(one, other):
 
 
 @given(ANY_TEXT, ANY_TEXT, st.lists(INVISIBLE, max_size=4))
-def test_what_nobody_sees_does_not_change_a_folded_key(before, after, inserted):
+def test_invisible_characters_do_not_change_a_folded_key(before, after, inserted):
     # A separator keeps the neighbours from being composed with each other.
     written = f"{before}-{''.join(inserted)}{after}"
     assert folded_key(written) == folded_key(f"{before}-{after}")
@@ -80,7 +80,7 @@ def test_leading_zeros_of_a_number_do_not_count(number, zeros):
 
 
 @pytest.mark.parametrize("key", ["6.17555E+09", "6,17555E+09", "1E+05"])
-def test_a_key_that_a_spreadsheet_rounded_is_told(key):
+def test_a_key_that_a_spreadsheet_rounded_is_detected(key):
     assert is_rounded(key)
 
 

@@ -56,14 +56,14 @@ def test_the_last_four_digits_decide_nothing_in_the_data_of_the_library(region):
     assert all(free_tail(_parser.parse(pattern)) >= OPEN_DIGITS for pattern in patterns)
 
 
-def test_no_other_country_of_the_numbering_plan_is_told_by_more_than_six_digits():
+def test_no_other_country_of_the_numbering_plan_needs_more_than_six_digits():
     for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]:
         leading = PhoneMetadata.metadata_for_region(region).leading_digits
         assert (region in {"US", "CA"}) == (leading is None)
         assert leading is None or max(map(len, re.split(r"\|", leading.replace("[024]", "0")))) <= 6
 
 
-def test_no_zone_is_told_by_more_than_six_digits():
+def test_no_zone_needs_more_than_six_digits():
     assert max(len(prefix) for prefix in TIMEZONE_DATA if prefix.startswith("1")) <= 1 + 6
 
 

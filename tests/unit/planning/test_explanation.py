@@ -115,7 +115,7 @@ def test_each_day_names_the_line_that_opens_or_closes_it():
         (
             [person("a", "nonsense")],
             {},
-            "invalid_phone: it holds letters and no digits",
+            "invalid_phone: it contains letters and no digits",
             "fix the number in visits.csv:2",
         ),
         (
@@ -228,7 +228,7 @@ def test_a_number_that_cannot_be_called_is_explained_by_what_is_wrong_with_it():
     found = explained("a", [person("a", "nonsense")])
     assert steps(found)["phone"] == (
         "no number",
-        "written ••••••••, read as a number of US: it holds letters and no digits",
+        "written ••••••••, read as a number of US: it contains letters and no digits",
     )
 
 

@@ -227,7 +227,7 @@ def test_calls_that_were_sent_count_against_the_pace():
     [
         ({}, {"p1"}, "suppressed: on stop.csv:2"),
         ({"consent": "no"}, (), "filtered: contacts.where is false"),
-        ({"phone": "nonsense"}, (), "invalid_phone: it holds letters and no digits"),
+        ({"phone": "nonsense"}, (), "invalid_phone: it contains letters and no digits"),
     ],
 )
 def test_a_planned_call_that_is_no_longer_in_the_plan_is_withdrawn_with_the_reason(
