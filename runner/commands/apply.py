@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,18 +15,14 @@ from runner.calls import CallState
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
 from runner.commands import campaign_file, saved_plans
-from runner.commands.environment import Environment, insight, rehearsal
-from runner.commands.execution import execute, signals_kept
-from runner.commands.planned_run import PlannedRun, to_enter
+from runner.commands.signals import signals_restored, stop_on_signals
 from runner.commands.terminal_progress import TERMINAL_PROGRESS
 from runner.contacts.identity import Identity
 from runner.dispatch.events import CallEnded, Event, RunEnd
 from runner.errors import ExitStatus, LedgerError, RunnerError, SourceContentError, UsageError
-from runner.insight.address import origin
 from runner.ledger.overview import Overview, overview
 from runner.ledger.plan_entry import Binding
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.planning.inputs import campaign_fingerprint
 from runner.planning.plan import Plan
 from runner.reports.console import standard_console
 from runner.reports.late_opt_outs import late_words
@@ -33,9 +30,11 @@ from runner.reports.live import Listen, LogOptions, live
 from runner.reports.plan_facts import FIRST_PLAN
 from runner.reports.plan_text import print_plan
 from runner.reports.summary import print_summary
-from runner.services.binding import account_digest, api_name
+from runner.services.binding import api_name, binding_of
+from runner.services.environment import Environment, insight, rehearsal
+from runner.services.execution import Execution
+from runner.services.planned_run import PlannedRun
 from runner.services.planning import prepare_plan, privacy_key
-from runner.services.repository import repository_of
 from runner.settings import ledger_states_folder, load_settings
 
 _PROBLEMS_SHOWN = 5
@@ -43,7 +42,7 @@ _PROBLEMS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
-    """What the command line says beside the campaign."""
+    """The options of the command line."""
 
     yes: bool
     sandbox: bool
@@ -54,7 +53,7 @@ class ApplyOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """One apply: what is to be carried out, where, and what the command line says beside it."""
+    """One apply: what it carries out, where, and the options of the command line."""
 
     loaded: LoadedCampaign
     saved: saved_plans.PlanFile | None
@@ -105,7 +104,7 @@ def _apply(
 ) -> int:
     name, ledger = loaded.campaign.name, target.ledger
     identity = Identity(privacy_key(target.settings, ledger))
-    binding = _binding(loaded, target, identity)
+    binding = binding_of(loaded, target.settings, identity)
     # A rehearsal leaves no trace.
     states = ledger.path.parent if target.is_rehearsal and ledger.path is not None else ledger_states_folder()
     guard = RollbackGuard(ledger, states)
@@ -121,15 +120,15 @@ def _apply(
     console = standard_console()
     order = _Order(loaded=loaded, saved=saved, target=target, binding=binding, options=options)
     work = _planned(order, guard, console)
-    if work.has_any:
+    if work.has_changes:
         _ask(work, options)
     finish, queued = RunEnd.DONE, _QueuedCalls()
     try:
-        # What a run beside this one has under way may come back unsent, or be lost with it.
-        if work.has_any or ledger.is_sending(name):
-            finish = _execute(order, work, guard, identity, queued)
+        # Calls that another run is sending may come back unsent, or become uncertain with it.
+        if work.has_changes or ledger.is_sending(name):
+            finish = _execute(order, work, guard, queued)
     except RunnerError:
-        # The ledger itself may be what failed, or nobody reads what is said; the error is told in any case.
+        # The ledger may be what failed, or the output is closed; the error is shown in any case.
         with suppress(LedgerError, OSError):
             _summarize(console, order, identity, queued, None)
         raise
@@ -192,22 +191,9 @@ def _planned(order: _Order, guard: RollbackGuard, console: Console) -> PlannedRu
     if late:
         sys.stderr.write(f"{late_words(late, prepared.identity)}\n")
     _refuse_empty_sources(prepared.plan)
-    # Not before: where Insight cannot be reached, say, nothing is entered and the plan is not used up.
+    # A plan counts as used once it is entered, not before: Insight may be unreachable.
     note = (lambda: None) if saved is None else partial(guard.note_plan, saved.saved.view.plan_id)
-    return to_enter(prepared, ledger, order.binding, entered=note)
-
-
-def _binding(loaded: LoadedCampaign, target: Environment, identity: Identity) -> Binding:
-    settings, survey = target.settings, loaded.campaign.survey
-    return Binding(
-        campaign=loaded.campaign.name,
-        survey_id=survey.survey_id,
-        instance_id=survey.instance_id,
-        account=account_digest(settings, identity),
-        origin=origin(settings.insight_base_url),
-        inputs=campaign_fingerprint(loaded.campaign, identity),
-        repository=repository_of(loaded.path, identity),
-    )
+    return PlannedRun(loaded=loaded, prepared=prepared, binding=order.binding, entered=note)
 
 
 def _refuse_empty_sources(plan: Plan) -> None:
@@ -221,7 +207,7 @@ def _refuse_empty_sources(plan: Plan) -> None:
 
 
 def _ask(work: PlannedRun, options: ApplyOptions) -> None:
-    """Asks for the number of calls: a thing nobody types by accident. Raises DeclinedError."""
+    """Asks for the number of calls, which is not typed by accident. Raises DeclinedError."""
     if options.yes:
         return
     sys.stdout.write(f"\nType the number of calls ({work.calls}) to queue them, anything else to leave: ")
@@ -230,12 +216,22 @@ def _ask(work: PlannedRun, options: ApplyOptions) -> None:
         raise DeclinedError("nothing was queued")
 
 
-def _execute(
-    order: _Order, work: PlannedRun, guard: RollbackGuard, identity: Identity, queued: _QueuedCalls
+def _execute(order: _Order, planned: PlannedRun, guard: RollbackGuard, queued: _QueuedCalls) -> RunEnd:
+    environment, settings = order.target, order.target.settings
+    log = LogOptions(planned.campaign, settings.log, settings.log_level)
+    now = environment.clock.now
+    with signals_restored(), live(planned.calls, planned.prepared.identity, now, log) as listen:
+        return asyncio.run(_run(order, planned, guard, queued.counted(listen)))
+
+
+async def _run(
+    order: _Order, planned: PlannedRun, guard: RollbackGuard, on_event: Callable[[Event], None]
 ) -> RunEnd:
-    loaded, target, until_idle = order.loaded, order.target, order.options.until_idle
-    settings = target.settings
-    log = LogOptions(loaded.campaign.name, settings.log, settings.log_level)
-    with signals_kept(), live(work.calls, identity, target.clock.now, log) as listen:
-        on_event = queued.counted(listen)
-        return asyncio.run(execute(loaded, work, target, guard, until_idle=until_idle, on_event=on_event))
+    async with order.target.client() as client:
+        execution = Execution(
+            planned, order.target, client, guard, on_event, until_idle=order.options.until_idle
+        )
+        # Until the run has begun, a signal cancels it: nothing is entered.
+        await execution.begin(TERMINAL_PROGRESS)
+        stop_on_signals(execution.stop)
+        return await execution.dispatch()

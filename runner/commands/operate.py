@@ -110,7 +110,7 @@ def _ask_to_cancel(desk: Desk) -> None:
 
 def _cancel_at_insight(desk: Desk) -> None:
     # The client, which no other command of these needs: a pause is often urgent.
-    from runner.commands.environment import insight  # noqa: PLC0415
+    from runner.services.environment import insight  # noqa: PLC0415
 
     survey_id, instance_id = desk.ledger.survey(desk.campaign)
 

@@ -1,10 +1,14 @@
-"""What a campaign was bound to at its first apply, and whether the settings still name the same."""
+"""Which account, API and survey a campaign is bound to at its first apply, and whether the settings match."""
 
 from urllib.parse import urlsplit
 
+from runner.campaign.loader import LoadedCampaign
 from runner.contacts.identity import Identity
 from runner.insight.address import origin
 from runner.ledger.overview import Overview
+from runner.ledger.plan_entry import Binding
+from runner.planning.inputs import campaign_fingerprint
+from runner.services.repository import repository_of
 from runner.settings import Settings
 
 _THIS_MACHINE = origin("http://127.0.0.1")
@@ -13,6 +17,20 @@ _THIS_MACHINE = origin("http://127.0.0.1")
 def account_digest(settings: Settings, identity: Identity) -> str:
     """The keyed hash that stands for the account in the ledger."""
     return identity.digest(f"account:{settings.insight_username}")
+
+
+def binding_of(loaded: LoadedCampaign, settings: Settings, identity: Identity) -> Binding:
+    """What the ledger binds the campaign to at its first apply."""
+    survey = loaded.campaign.survey
+    return Binding(
+        campaign=loaded.campaign.name,
+        survey_id=survey.survey_id,
+        instance_id=survey.instance_id,
+        account=account_digest(settings, identity),
+        origin=origin(settings.insight_base_url),
+        inputs=campaign_fingerprint(loaded.campaign, identity),
+        repository=repository_of(loaded.path, identity),
+    )
 
 
 def api_name(settings: Settings) -> str:
