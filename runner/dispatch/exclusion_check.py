@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from runner.dispatch.events import CallsWithdrawn, Event, ListsReadAgain, ListUnreadable, OptedOutTooLate
-from runner.dispatch.ledger_thread import LedgerThread
-from runner.dispatch.timer import Timer
+from runner.dispatch.events import CallsWithdrawn, ListsReadAgain, ListUnreadable, OptedOutTooLate
+from runner.dispatch.run_context import RunContext
 from runner.errors import SourceError
-from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Claim
 
 Unwanted = Callable[[str, str], str | None]
@@ -19,22 +17,10 @@ NewlySuppressed = Callable[[], Callable[[str, str], str | None] | None]
 class ExclusionCheck:
     """Of the people whom one run would call."""
 
-    def __init__(
-        self,
-        *,
-        queue: CallQueue,
-        ledger: LedgerThread,
-        clock: Timer,
-        excluded_now: Unwanted,
-        newly_suppressed: NewlySuppressed,
-        on_event: Callable[[Event], None],
-    ) -> None:
-        self._queue = queue
-        self._ledger = ledger
-        self._clock = clock
+    def __init__(self, run: RunContext, excluded_now: Unwanted, newly_suppressed: NewlySuppressed) -> None:
+        self._run = run
         self._excluded_now = excluded_now
         self._newly_suppressed = newly_suppressed
-        self._on_event = on_event
         self._problem = ""
 
     @property
@@ -55,25 +41,26 @@ class ExclusionCheck:
         self._go_on()
         if suppressed is None:
             return False
-        late = await self._ledger.do(self._queue.note_late_opt_outs, suppressed, self._clock.now())
+        now = self._run.clock.now()
+        late = await self._run.ledger.do(self._run.queue.note_late_opt_outs, suppressed, now)
         if late:
-            self._on_event(OptedOutTooLate(found=late))
-        people = await self._ledger.do(self._queue.waiting_people)
+            self._run.on_event(OptedOutTooLate(found=late))
+        people = await self._run.ledger.do(self._run.queue.waiting_people)
         reasons = {call: reason for call, key, phone in people if (reason := suppressed(key, phone))}
         if reasons:
-            await self._ledger.do(self._queue.skip, reasons, self._clock.now())
-            self._on_event(CallsWithdrawn(count=len(reasons)))
+            await self._run.ledger.do(self._run.queue.skip, reasons, self._run.clock.now())
+            self._run.on_event(CallsWithdrawn(count=len(reasons)))
         return bool(reasons)
 
     def _hold(self, problem: str) -> None:
         if problem != self._problem:
             self._problem = problem
-            self._on_event(ListUnreadable(problem=problem))
+            self._run.on_event(ListUnreadable(problem=problem))
 
     def _go_on(self) -> None:
         if self.on_hold:
             self._problem = ""
-            self._on_event(ListsReadAgain())
+            self._run.on_event(ListsReadAgain())
 
     def why_not(self, claim: Claim) -> str | None:
         """Why this call is not wanted; None where it is."""

@@ -1,16 +1,11 @@
-"""Keeps a run alive: renews its lease, and hears what the ledger says of clocks, sharers and operators."""
+"""Keeps a run alive: renews its lease, and reads clocks, sharers and operators' acts from the ledger."""
 
 import asyncio
 from collections.abc import Callable
 
-from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.events import CallsLost, Event, RunsShare
-from runner.dispatch.ledger_thread import LedgerThread
-from runner.dispatch.rate_limit import RateLimit
-from runner.dispatch.run_state import RunState
-from runner.dispatch.timer import Timer
+from runner.dispatch.events import CallsLost, RunsShare
+from runner.dispatch.run_context import RunContext
 from runner.errors import CampaignHeldError, LedgerError, StoppedError
-from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import LedgerRolledBackError
 from runner.ledger.lease import RENEW_SECONDS, Lease, Renewal
 from runner.ledger.revision import LedgerRevision
@@ -20,30 +15,12 @@ LOOK_SECONDS = 1
 
 
 class Heartbeat:
-    """Of one run, which shares the request rate with the runs beside it."""
+    """Of one run. `noted` is told how far the ledger reaches, at each renewal."""
 
-    def __init__(  # noqa: PLR0913 - the parts it is put together from, each by its name
-        self,
-        *,
-        queue: CallQueue,
-        lease: Lease,
-        ledger: LedgerThread,
-        clock: Timer,
-        clock_check: ClockCheck,
-        rate: RateLimit,
-        noted: Callable[[LedgerRevision], None],
-        run_state: RunState,
-        on_event: Callable[[Event], None],
-    ) -> None:
-        self._queue = queue
+    def __init__(self, run: RunContext, lease: Lease, noted: Callable[[LedgerRevision], None]) -> None:
+        self._run = run
         self._lease = lease
-        self._ledger = ledger
-        self._clock = clock
-        self._clock_check = clock_check
-        self._rate = rate
         self._noted = noted
-        self._run_state = run_state
-        self._on_event = on_event
         self.sharers = 1
         """The runs that send now, this one included."""
 
@@ -58,31 +35,31 @@ class Heartbeat:
         connection.
         """
         looks = 0
-        while self._run_state.error is None:
+        while self._run.state.error is None:
             await asyncio.sleep(LOOK_SECONDS)
             looks += 1
             try:
-                self._run_state.update(await self._ledger.do(self._queue.campaign_state))
+                self._run.state.update(await self._run.ledger.do(self._run.queue.campaign_state))
                 if looks * LOOK_SECONDS >= RENEW_SECONDS:
                     looks = 0
                     await self.renew()
             except (CampaignHeldError, LedgerRolledBackError, StoppedError) as error:
-                self._run_state.fail(error)
+                self._run.state.fail(error)
             except LedgerError as error:
                 if not self.holds():
-                    self._run_state.fail(error)
+                    self._run.state.fail(error)
 
     async def renew(self) -> None:
         """Raises LedgerError, and StoppedError where the clocks are too far apart."""
-        renewal = await self._ledger.do(self._renew_and_note)
-        self._clock_check.compare_database(renewal.clock_ahead)
-        self._clock.follow(renewal.clock_ahead)
-        self._rate.share(renewal.sharers)
+        renewal = await self._run.ledger.do(self._renew_and_note)
+        self._run.clock_check.compare_database(renewal.clock_ahead)
+        self._run.clock.follow(renewal.clock_ahead)
+        self._run.rate.share(renewal.sharers)
         if renewal.buried:
-            self._on_event(CallsLost(count=renewal.buried))
+            self._run.on_event(CallsLost(count=renewal.buried))
         if renewal.sharers != self.sharers:
             self.sharers = renewal.sharers
-            self._on_event(RunsShare(runs=renewal.sharers))
+            self._run.on_event(RunsShare(runs=renewal.sharers))
 
     def _renew_and_note(self) -> Renewal:
         # In one go: a claim between the two would know of later attempts than the renewal did.

@@ -9,17 +9,34 @@ _GRAIN_SECONDS = 0.02
 class RateLimit:
     """Counts requests against a rate. Instants are seconds of one monotonic clock.
 
-    Plum warns that looping its single-call API can act like a denial of service, so there is always a limit.
+    The runs of one account share the rate: those of one process by sharing a RateLimit, those of other
+    processes by taking their part of it, as `share` says.
+    There is always a limit: Plum warns that looping its single-call API can act like a denial of service.
     """
 
     def __init__(self, per_second: float) -> None:
-        self._per_second = per_second
+        self.per_second = per_second
         self._next = 0.0
+        self._runs = 0
         self.share(1)
 
-    def share(self, sharers: int) -> None:
-        """From now on so many processes, this one included, keep the rate together."""
-        per_second = self._per_second / sharers
+    @property
+    def runs(self) -> int:
+        """The runs of this process that send now."""
+        return self._runs
+
+    def join(self) -> None:
+        """A run of this process begins to send."""
+        self._runs += 1
+
+    def leave(self) -> None:
+        """A run of this process ended."""
+        self._runs -= 1
+
+    def share(self, runs: int) -> None:
+        """From now on `runs` runs share the rate, those of this process included."""
+        own = min(max(1, self._runs), runs)
+        per_second = self.per_second * own / runs
         self._interval = 1 / per_second
         self._burst = max(1, int(per_second * _BURST_SECONDS))
         self._grain = max(1, int(per_second * _GRAIN_SECONDS))
@@ -37,6 +54,10 @@ class RateLimit:
         return min(self._burst, int((now - self._next) / self._interval) + 1)
 
     def spend(self, now: float, requests: int) -> None:
-        """Takes note that `requests` leave now."""
+        """Counts `requests` that leave now."""
         oldest = now - (self._burst - 1) * self._interval
         self._next = max(self._next, oldest) + requests * self._interval
+
+    def give_back(self, requests: int) -> None:
+        """Takes back `requests` that were spent and did not leave."""
+        self._next -= requests * self._interval

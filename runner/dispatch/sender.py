@@ -10,20 +10,16 @@ from contextlib import suppress
 
 from runner.calls import CallState
 from runner.dispatch.attempt_results import FailureStreak, attempt_result
-from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn, Event
+from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn
 from runner.dispatch.exclusion_check import ExclusionCheck
 from runner.dispatch.heartbeat import Heartbeat
-from runner.dispatch.ledger_thread import LedgerThread
-from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.redaction import redacted
 from runner.dispatch.rescheduler import Rescheduler
 from runner.dispatch.result_batches import ResultBatches
-from runner.dispatch.run_state import RunState
-from runner.dispatch.timer import RECHECK_SECONDS, Timer
+from runner.dispatch.run_context import RunContext
+from runner.dispatch.timer import RECHECK_SECONDS
 from runner.errors import LedgerError, RunnerError, StoppedError
 from runner.insight.outcome import Accepted, CampaignBlocked, Exchange, NotSent, Outcome, Uncertain, classify
-from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult, Claim, LedgerRolledBackError, LostClaimError
 from runner.planning.pace_limit import LATE_SECONDS
 
@@ -42,34 +38,22 @@ class NotAllowedError(RunnerError):
 class Sender:
     """Of one run. It keeps nothing in memory that a crash could lose."""
 
-    def __init__(  # noqa: PLR0913 - the parts it is put together from, each by its name
+    def __init__(
         self,
-        *,
-        queue: CallQueue,
-        ledger: LedgerThread,
-        heartbeat: Heartbeat,
+        run: RunContext,
         post: Post,
-        clock: Timer,
-        clock_check: ClockCheck,
-        rate: RateLimit,
+        *,
         max_in_flight: int,
+        heartbeat: Heartbeat,
         exclusion_check: ExclusionCheck,
         rescheduler: Rescheduler,
-        run_state: RunState,
-        on_event: Callable[[Event], None],
     ) -> None:
-        self._queue = queue
-        self._ledger = ledger
-        self._heartbeat = heartbeat
+        self._run = run
         self._post = post
-        self._clock = clock
-        self._clock_check = clock_check
-        self._rate = rate
         self._max_in_flight = max_in_flight
+        self._heartbeat = heartbeat
         self._exclusion_check = exclusion_check
         self._rescheduler = rescheduler
-        self._run_state = run_state
-        self._on_event = on_event
         self._failure_streak = FailureStreak()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._failures_to_reach = 0
@@ -78,7 +62,7 @@ class Sender:
         self.held_until = 0.0
         """Nothing can be sent before: the pace has no room, or a suppression list cannot be read."""
         self._result_batches = ResultBatches(
-            lambda ended: self._ledger.do(self._queue.finish_together, ended, self._clock.now())
+            lambda ended: self._run.ledger.do(self._run.queue.finish_together, ended, self._run.clock.now())
         )
 
     @property
@@ -88,21 +72,21 @@ class Sender:
 
     async def send_what_is_due(self) -> None:
         """Claims and sends until nothing is due, the limit is reached or the run is to stop."""
-        while not self._run_state.stopping() and self._clock.now() >= self.not_before:
+        while not self._run.state.stopping() and self._run.clock.now() >= self.not_before:
             if self._room() == 0:
-                self._run_state.wake.clear()
-                await self._run_state.wake.wait()
+                self._run.state.wake.clear()
+                await self._run.state.wake.wait()
                 continue
-            pause = self._rate.wait(time.monotonic())
+            pause = self._run.rate.wait(time.monotonic())
             if pause:
                 await self._pause(pause)
                 continue
             await self._exclusion_check.withdraw()
             if self._exclusion_check.on_hold:
-                self.held_until = self._clock.now() + RECHECK_SECONDS
+                self.held_until = self._run.clock.now() + RECHECK_SECONDS
                 return
             # Reading long lists takes a while, in which the run may have been told to stop.
-            if self._run_state.stopping():
+            if self._run.state.stopping():
                 return
             claims, more = await self._claim()
             await self._send_the_wanted(claims)
@@ -122,13 +106,17 @@ class Sender:
         """What may leave now, and whether more may be due."""
         if not self._heartbeat.holds():
             await self._heartbeat.renew()
-        monotonic, now = time.monotonic(), self._clock.now()
-        most = min(self._room(), self._rate.available(monotonic))
-        claimed = await self._ledger.do(self._queue.claim_due, now, most, now - LATE_SECONDS)
+        monotonic, now = time.monotonic(), self._run.clock.now()
+        most = min(self._room(), self._run.rate.available(monotonic))
+        if not most:
+            # Another run of this process was faster.
+            return (), True
+        self._run.rate.spend(monotonic, most)
+        claimed = await self._run.ledger.do(self._run.queue.claim_due, now, most, now - LATE_SECONDS)
         claims = claimed.claims
-        self._rate.spend(monotonic, len(claims))
+        self._run.rate.give_back(most - len(claims))
         # Nobody claims from a campaign that is paused.
-        self._run_state.may_send = self._run_state.may_send or bool(claims)
+        self._run.state.may_send = self._run.state.may_send or bool(claims)
         if claimed.crowded_out:
             await self._rescheduler.move(claimed.crowded_out)
         self.held_until = claimed.held_until or 0.0
@@ -146,8 +134,8 @@ class Sender:
 
     async def _give_back(self, claim: Claim, reason: str) -> None:
         ending = AttemptResult(state=CallState.SKIPPED, reason=reason)
-        await self._ledger.do(self._queue.finish, claim, ending, self._clock.now())
-        self._on_event(CallsWithdrawn(count=1))
+        await self._run.ledger.do(self._run.queue.finish, claim, ending, self._run.clock.now())
+        self._run.on_event(CallsWithdrawn(count=1))
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._send(claim))
@@ -157,10 +145,10 @@ class Sender:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._run_state.fail(error)
+            self._run.state.fail(error)
         # What lands in between changes nothing: the loop waits for room, for the last one or for its alarm.
         if self._room() == 1 or not self._in_flight:
-            self._run_state.wake.set()
+            self._run.state.wake.set()
 
     async def _send(self, claim: Claim) -> None:
         exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
@@ -168,7 +156,7 @@ class Sender:
         ending = await self._record(claim, attempt_result(outcome))
         if isinstance(outcome, Accepted) and ending.state is CallState.UNCERTAIN:
             outcome = Uncertain(reason=ending.reason, status=ending.http_status, body="")
-        self._on_event(
+        self._run.on_event(
             CallEnded(
                 key=claim.key,
                 ref=claim.ref,
@@ -179,16 +167,16 @@ class Sender:
             )
         )
         self._react(outcome)
-        self._clock_check.compare(exchange)
+        self._run.clock_check.compare(exchange)
 
     def _check_still_allowed(self, claim: Claim) -> None:
         """The last look before the bytes leave. Raises NotAllowedError."""
         self._check_time(claim)
         if not self._heartbeat.holds():
             raise NotAllowedError("this process stood still, and another may have taken the call over")
-        if self._run_state.error is not None:
+        if self._run.state.error is not None:
             raise NotAllowedError("the run was stopped before it could be sent")
-        if not self._run_state.may_send:
+        if not self._run.state.may_send:
             raise NotAllowedError("an operator paused or canceled the campaign before it could be sent")
         excluded_now = self._exclusion_check.why_not(claim)
         if excluded_now:
@@ -198,7 +186,7 @@ class Sender:
 
     def _check_time(self, claim: Claim) -> None:
         """A pace holds only where the request leaves before its call starts. Raises NotAllowedError."""
-        now, pace = self._clock.now(), self._queue.pace
+        now, pace = self._run.clock.now(), self._run.queue.pace
         latest = claim.start_timestamp + (LATE_SECONDS if pace is None else 0)
         if now <= latest and now < claim.end_timestamp:
             return
@@ -230,23 +218,23 @@ class Sender:
         if not outcome.prevented:
             self._back_off(outcome.reason)
         # It is due again.
-        self._run_state.wake.set()
+        self._run.state.wake.set()
 
     def _back_off(self, reason: str) -> None:
         """Waits longer after each failure to reach Insight, with jitter against marching in step."""
-        now = self._clock.now()
+        now = self._run.clock.now()
         if now < self.not_before:
             return
         longest = min(_LONGEST_BACKOFF_SECONDS, 2**self._failures_to_reach)
         self._failures_to_reach += 1
         seconds = longest * random.uniform(0.5, 1)  # noqa: S311 - spreads load; guards no secret
         self.not_before = now + seconds
-        self._on_event(BackingOff(reason=reason, seconds=seconds))
+        self._run.on_event(BackingOff(reason=reason, seconds=seconds))
 
     async def _pause(self, seconds: float) -> None:
         """Sleeps, but not through a request to stop."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not self._run_state.stopping():
-                    self._run_state.wake.clear()
-                    await self._run_state.wake.wait()
+                while not self._run.state.stopping():
+                    self._run.state.wake.clear()
+                    await self._run.state.wake.wait()

@@ -1,14 +1,15 @@
-"""The alarm clock: what time it is, and who is woken when. APScheduler's only door.
+"""What time it is, and when each run wakes up. APScheduler's only door.
 
-The ledger is the only memory; APScheduler keeps two small jobs in its own. One job per call would be wrong:
-measured, 60,000 date jobs at one instant with the default grace of a second ran none of them, and with no
-grace all at once.
+The ledger is the only memory; APScheduler keeps two small jobs for each run in its own. One job per call
+would be wrong: measured, 60,000 date jobs at one instant with the default grace of a second ran none of them,
+and with no grace all at once.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -19,45 +20,66 @@ that what an operator does in another terminal takes effect soon.
 
 
 class Timer:
-    """Wall-clock time and one alarm. Times are UTC Unix seconds."""
+    """Wall-clock time, and the alarms of the runs of one event loop. Times are UTC Unix seconds."""
 
     def __init__(self) -> None:
-        self._scheduler = AsyncIOScheduler(
-            timezone=UTC,
-            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
-        )
-        self._on_alarm: Callable[[], None] = lambda: None
+        self._scheduler: AsyncIOScheduler | None = None
+        self._alarms = 0
         self._ahead = 0.0
-        self._rings_at: float | None = None
 
     def now(self) -> float:
         return time.time() + self._ahead
 
     def follow(self, ahead: float) -> None:
-        """Goes by a clock that is `ahead` seconds of this machine's: runs that share a campaign share it."""
+        """Uses a clock that is `ahead` seconds of this machine's: the runs of one ledger share its clock."""
         self._ahead = ahead
 
-    def start(self, on_alarm: Callable[[], None]) -> None:
-        """Begins to ring: at every alarm that is set, and every `RECHECK_SECONDS`. Needs a running loop."""
-        self._on_alarm = on_alarm
-        self._scheduler.start()
-        self._scheduler.add_job(self._ring, "interval", seconds=RECHECK_SECONDS, id="recheck")
+    def alarm(self, on_ring: Callable[[], None]) -> "Alarm":
+        """The alarm of one run. Needs a running event loop; all alarms share one scheduler."""
+        if self._scheduler is None:
+            self._scheduler = AsyncIOScheduler(
+                timezone=UTC,
+                job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+            )
+            self._scheduler.start()
+        self._alarms += 1
+        return Alarm(self, self._scheduler, on_ring)
 
-    def set_alarm(self, at: float, *, idle: bool) -> None:  # noqa: ARG002 - `idle` matters to rehearsals
-        """Rings at `at`, instead of at any earlier setting. `idle` says that nothing is under way."""
-        self._ring_at(at)
+    def by_this_machine(self, at: float) -> float:
+        """The same instant by this machine's clock."""
+        return at - self._ahead
 
-    async def stop(self) -> None:
-        """Rings no more."""
-        if not self._scheduler.running:
-            return
-        self._scheduler.pause()
-        # A ring that is just about to be heard is: cancelled, APScheduler would report it as a failure.
-        await asyncio.sleep(0)
-        self._scheduler.shutdown(wait=False)
+    def leap(self, to: float) -> None:
+        """Only rehearsals leap."""
 
-    def _ring_at(self, at: float) -> None:
-        by_this_machine = at - self._ahead
+    def release(self) -> None:
+        """Ends the scheduler with its last alarm."""
+        self._alarms -= 1
+        if not self._alarms and self._scheduler is not None:
+            self._scheduler.shutdown(wait=False)
+            self._scheduler = None
+
+
+class Alarm:
+    """Rings at the time it is set to, and every `RECHECK_SECONDS`."""
+
+    _numbers = count()
+
+    def __init__(self, timer: Timer, scheduler: AsyncIOScheduler, on_ring: Callable[[], None]) -> None:
+        self._timer = timer
+        self._scheduler = scheduler
+        self._on_ring = on_ring
+        self._rings_at: float | None = None
+        number = next(self._numbers)
+        self._jobs = alarm, recheck = f"alarm {number}", f"recheck {number}"
+        self._alarm = alarm
+        scheduler.add_job(self._ring, "interval", seconds=RECHECK_SECONDS, id=recheck)
+
+    def set(self, at: float, *, idle: bool) -> None:
+        """Rings at `at`, in place of any earlier setting. `idle`: no request is under way."""
+        if idle:
+            self._timer.leap(at)
+        by_this_machine = self._timer.by_this_machine(at)
         if by_this_machine == self._rings_at:
             return
         self._rings_at = by_this_machine
@@ -65,9 +87,18 @@ class Timer:
             self._ring_alarm,
             "date",
             run_date=datetime.fromtimestamp(by_this_machine, UTC),
-            id="alarm",
+            id=self._alarm,
             replace_existing=True,
         )
+
+    async def stop(self) -> None:
+        """Rings no more."""
+        for job in self._jobs:
+            if self._scheduler.get_job(job) is not None:
+                self._scheduler.remove_job(job)
+        # A ring under way is let through: APScheduler would report a canceled one as a failure.
+        await asyncio.sleep(0)
+        self._timer.release()
 
     # Coroutines, because APScheduler would run a plain function in a thread.
     async def _ring_alarm(self) -> None:
@@ -75,19 +106,17 @@ class Timer:
         await self._ring()
 
     async def _ring(self) -> None:
-        self._on_alarm()
+        self._on_ring()
 
 
 class RehearsalTimer(Timer):
-    """A clock for rehearsals: while nothing is under way, it leaps to the next alarm instead of waiting.
+    """Of one rehearsed run: while no request is under way, it leaps to the next alarm instead of waiting.
 
-    A campaign of two weeks can so be rehearsed against the sandbox in the time that its requests take.
+    So a campaign of two weeks is rehearsed against the sandbox in the time that its requests take.
     """
 
     def follow(self, ahead: float) -> None:
-        """Nobody shares a rehearsal, so that its clock follows none."""
+        """A rehearsal shares its ledger with no other run."""
 
-    def set_alarm(self, at: float, *, idle: bool) -> None:
-        if idle:
-            self._ahead += max(0.0, at - self.now())
-        self._ring_at(at)
+    def leap(self, to: float) -> None:
+        self._ahead += max(0.0, to - self.now())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import RehearsalTimer, Timer
 from runner.insight.address import validate_base_url
 from runner.insight.client import InsightClient
@@ -15,21 +16,22 @@ from runner.ledger.ledger import Ledger
 from runner.settings import Settings, require_credentials
 
 _REHEARSED_PER_SECOND = 1000
+"""The sandbox needs no limit, and a rehearsal should not take long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An API, a ledger and a clock that belong together."""
+    """An API, a ledger, a clock and a request rate. All campaigns of one process may share one."""
 
     settings: Settings
     ledger: Ledger
     clock: Timer
+    rate: RateLimit
     is_rehearsal: bool
 
     @property
     def requests_per_second(self) -> float:
-        """How fast requests go out. The sandbox needs no mercy, and nobody waits for a rehearsal's pace."""
-        return _REHEARSED_PER_SECOND if self.is_rehearsal else self.settings.requests_per_second
+        return self.rate.per_second
 
     def client(self) -> InsightClient:
         return InsightClient(
@@ -48,7 +50,7 @@ def insight(settings: Settings) -> Iterator[Environment]:
     require_credentials(settings)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         real = settings.model_copy(update={"insight_base_url": base_url})
-        yield Environment(real, ledger, Timer(), is_rehearsal=False)
+        yield Environment(real, ledger, Timer(), RateLimit(real.requests_per_second), is_rehearsal=False)
 
 
 @contextmanager
@@ -71,4 +73,4 @@ def rehearsal(settings: Settings) -> Iterator[Environment]:
             }
         )
         with closing(Ledger.open(rehearsed.ledger_url)) as ledger:
-            yield Environment(rehearsed, ledger, clock, is_rehearsal=True)
+            yield Environment(rehearsed, ledger, clock, RateLimit(_REHEARSED_PER_SECOND), is_rehearsal=True)

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign
 from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.dispatcher import Dispatcher, Limits
+from runner.dispatch.dispatcher import CurrentPlan, Dispatcher, Limits
 from runner.dispatch.events import Event, RunBegan, RunEnd
+from runner.dispatch.heartbeat import Heartbeat
+from runner.dispatch.run_context import RunContext
 from runner.dispatch.sender import Post
 from runner.errors import StoppedError
 from runner.insight.client import InsightClient
@@ -118,7 +120,7 @@ class Execution:
 
     def _make_dispatcher(self) -> Dispatcher:
         planned, environment = self._planned, self._environment
-        return Dispatcher(
+        run = RunContext(
             queue=CallQueue(
                 environment.ledger.engine,
                 planned.campaign,
@@ -127,22 +129,22 @@ class Execution:
                 pace=_pace(planned.loaded, environment),
                 intended=self._guard.advance,
             ),
-            lease=environment.ledger.lease(planned.campaign, self._run),
-            post=_post(self._client, environment),
             clock=environment.clock,
+            rate=environment.rate,
             clock_check=self._clock_check,
-            limits=Limits(
-                requests_per_second=environment.requests_per_second,
-                max_in_flight=environment.settings.max_in_flight,
-                until_idle=self._until_idle,
-            ),
-            reschedule=partial(
-                planned.reschedule, requests_per_second=environment.settings.requests_per_second
-            ),
-            excluded_now=planned.excluded_now,
-            newly_suppressed=planned.newly_suppressed,
-            noted=self._guard.note,
             on_event=self._on_event,
+        )
+        per_second = environment.settings.requests_per_second
+        return Dispatcher(
+            run,
+            Heartbeat(run, environment.ledger.lease(planned.campaign, self._run), self._guard.note),
+            _post(self._client, environment),
+            CurrentPlan(
+                excluded_now=planned.excluded_now,
+                newly_suppressed=planned.newly_suppressed,
+                reschedule=partial(planned.reschedule, requests_per_second=per_second),
+            ),
+            Limits(max_in_flight=environment.settings.max_in_flight, until_idle=self._until_idle),
         )
 
 

@@ -13,7 +13,10 @@ from pathlib import Path
 import httpx
 
 from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.dispatcher import Dispatcher, Limits
+from runner.dispatch.dispatcher import CurrentPlan, Dispatcher, Limits
+from runner.dispatch.heartbeat import Heartbeat
+from runner.dispatch.rate_limit import RateLimit
+from runner.dispatch.run_context import RunContext
 from runner.dispatch.timer import Timer
 from runner.insight.client import InsightClient
 from runner.insight.protocol import QueueRequest, queue_request
@@ -143,18 +146,23 @@ async def execute(
             return await client.queue(request, before_send=note)
 
         guard = RollbackGuard(ledger, states)
-        dispatcher = Dispatcher(
+        context = RunContext(
             queue=CallQueue(ledger.engine, CAMPAIGN, run, intended=guard.advance),
-            lease=ledger.lease(CAMPAIGN, run),
-            post=post,
             clock=clock,
+            rate=RateLimit(rate),
             clock_check=ClockCheck(clock.now, lambda _event: None),
-            limits=Limits(requests_per_second=rate, max_in_flight=in_flight, until_idle=False),
-            reschedule=lambda late, _taken, _now: dict.fromkeys([each.id for each in late]),
-            excluded_now=lambda _key, _phone: None,
-            newly_suppressed=lambda: None,
-            noted=guard.note,
             on_event=lambda _event: None,
+        )
+        dispatcher = Dispatcher(
+            context,
+            Heartbeat(context, ledger.lease(CAMPAIGN, run), guard.note),
+            post,
+            CurrentPlan(
+                excluded_now=lambda _key, _phone: None,
+                newly_suppressed=lambda: None,
+                reschedule=lambda late, _taken, _now: dict.fromkeys([each.id for each in late]),
+            ),
+            Limits(max_in_flight=in_flight, until_idle=False),
         )
         cpu = time.process_time()
         await dispatcher.run()

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import NullPool, create_engine, text
 
 from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.dispatcher import Dispatcher, Limits
+from runner.dispatch.dispatcher import CurrentPlan, Dispatcher, Limits
+from runner.dispatch.heartbeat import Heartbeat
+from runner.dispatch.rate_limit import RateLimit
+from runner.dispatch.run_context import RunContext
 from runner.dispatch.timer import Timer
 from runner.errors import RunnerError
 from runner.insight.outcome import Exchange
@@ -87,8 +90,15 @@ class LeapingClock(Timer):
     def now(self):
         return self.time
 
-    def start(self, on_alarm):
-        self._on_alarm = on_alarm
+    def alarm(self, on_ring):
+        self._on_alarm = on_ring
+        return self
+
+    def set(self, at, *, idle):
+        self.set_alarm(at, idle=idle)
+
+    async def stop(self):
+        pass
 
     def set_alarm(self, at, *, idle):
         if idle:
@@ -130,6 +140,7 @@ class Stage:
     _under_way: int = 0
     on_event: Callable = lambda _event: None
     dispatcher: Dispatcher = None
+    context: RunContext = None
 
     def run(self):
         """Runs to the end and returns why it ended, or raises what the run raised."""
@@ -138,23 +149,23 @@ class Stage:
     async def _run(self):
         plan = _plan(self.planned, self.ledger.history(CAMPAIGN).revision)
         run = self.ledger.begin_run(BINDING, plan, RunProcess(host="here", pid=1), NOW)
-        queue = CallQueue(self.ledger.engine, CAMPAIGN, run, pace=self.pace)
-        self.dispatcher = Dispatcher(
-            queue=queue,
-            lease=self.ledger.lease(CAMPAIGN, run),
-            post=self._post,
+        self.context = context = RunContext(
+            queue=CallQueue(self.ledger.engine, CAMPAIGN, run, pace=self.pace),
             clock=self.clock,
+            rate=RateLimit(self.requests_per_second),
             clock_check=ClockCheck(self.clock.now, self._hear),
-            limits=Limits(
-                requests_per_second=self.requests_per_second,
-                max_in_flight=self.max_in_flight,
-                until_idle=self.until_idle,
-            ),
-            reschedule=self.reschedule,
-            excluded_now=self._excluded_now,
-            newly_suppressed=self._read_lists,
-            noted=lambda _check_insight: None,
             on_event=self._hear,
+        )
+        self.dispatcher = Dispatcher(
+            context,
+            Heartbeat(context, self.ledger.lease(CAMPAIGN, run), lambda _revision: None),
+            self._post,
+            CurrentPlan(
+                excluded_now=self._excluded_now,
+                newly_suppressed=self._read_lists,
+                reschedule=self.reschedule,
+            ),
+            Limits(max_in_flight=self.max_in_flight, until_idle=self.until_idle),
         )
         # A timeout would not do: a run that is cancelled waits for what is under way.
         guard = asyncio.get_running_loop().call_later(HANGS_AFTER_SECONDS, _cancel_everything)

@@ -21,14 +21,14 @@ def ring(clock, *alarms, idle=False):
             threads.append(threading.get_ident())
             rang.set()
 
-        clock.start(on_alarm)
+        alarm = clock.alarm(on_alarm)
         try:
             for seconds in alarms:
-                clock.set_alarm(clock.now() + seconds, idle=idle)
+                alarm.set(clock.now() + seconds, idle=idle)
             async with asyncio.timeout(HANGS_AFTER_SECONDS):
                 await rang.wait()
         finally:
-            await clock.stop()
+            await alarm.stop()
         return threads[0]
 
     return asyncio.run(wait())
@@ -69,21 +69,29 @@ def test_leaps_add_up_and_never_go_back():
     assert clock.now() >= before + 11_000
 
 
-def test_a_clock_that_never_started_can_be_stopped():
-    asyncio.run(Timer().stop())
-
-
-def test_a_clock_that_would_ring_just_when_it_is_stopped_reports_no_failure(caplog):
+def test_an_alarm_that_would_ring_just_when_it_is_stopped_reports_no_failure(caplog):
     async def stop_and_ring():
-        clock = Timer()
-        clock.start(lambda: None)
-        clock.set_alarm(clock.now() - 1, idle=False)
-        stopping = asyncio.create_task(clock.stop())
+        timer = Timer()
+        alarm = timer.alarm(lambda: None)
+        alarm.set(timer.now() - 1, idle=False)
+        # The scheduler submits the ring; it would run in the next round of the loop.
         await asyncio.sleep(0)
-        # What the scheduler does when its time has come; a ring on its way would be cancelled.
-        clock._scheduler._process_jobs()  # noqa: SLF001 - nobody can wait for this moment
-        await stopping
+        await alarm.stop()
         await asyncio.sleep(0.01)
 
     asyncio.run(stop_and_ring())
     assert caplog.records == []
+
+
+def test_two_alarms_share_a_scheduler_and_one_goes_on_when_the_other_stops():
+    async def stop_one():
+        timer, rang = Timer(), asyncio.Event()
+        stopped, other = timer.alarm(lambda: pytest.fail("a stopped alarm rang")), timer.alarm(rang.set)
+        stopped.set(timer.now() + 0.05, idle=False)
+        await stopped.stop()
+        other.set(timer.now() + 0.1, idle=False)
+        async with asyncio.timeout(HANGS_AFTER_SECONDS):
+            await rang.wait()
+        await other.stop()
+
+    asyncio.run(stop_one())

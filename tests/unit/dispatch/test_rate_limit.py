@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,4 +97,23 @@ def test_at_high_rates_a_wait_ends_when_a_few_may_leave_together(per_second, bur
 def test_a_new_limit_lets_the_first_request_leave_at_once():
     rate = RateLimit(5)
     assert rate.wait(1000.0) == 0
+    assert rate.available(1000.0) == 1
+
+
+@given(RATES, st.integers(1, 5), st.integers(0, 5))
+def test_the_runs_of_a_process_take_their_part_of_the_rate_together(per_second, own, others):
+    rate = RateLimit(per_second)
+    for _ in range(own):
+        rate.join()
+    rate.share(own + others)
+    rate.spend(1000.0, 100)
+    before = rate.wait(1000.0)
+    rate.spend(1000.0, 1)
+    assert rate.wait(1000.0) - before == pytest.approx((own + others) / own / per_second)
+
+
+def test_requests_that_did_not_leave_are_given_back():
+    rate = RateLimit(5)
+    rate.spend(1000.0, 1)
+    rate.give_back(1)
     assert rate.available(1000.0) == 1

@@ -1,0 +1,147 @@
+"""Runs without a command line: several share an event loop, a scheduler, a ledger and a request rate."""
+
+import asyncio
+import itertools
+from collections import Counter
+from contextlib import closing
+
+import pytest
+from pydantic import SecretStr
+
+from runner.calls import CallState
+from runner.campaign.loader import load_campaign
+from runner.dispatch.events import CallEnded, RunEnd, RunsShare
+from runner.dispatch.rate_limit import RateLimit
+from runner.dispatch.timer import Timer
+from runner.insight.sandbox import running_sandbox
+from runner.ledger.ledger import Ledger
+from runner.ledger.rollback_guard import RollbackGuard
+from runner.services.binding import binding_of
+from runner.services.environment import Environment
+from runner.services.execution import Execution
+from runner.services.planned_run import PlannedRun
+from runner.services.planning import prepare_plan
+from runner.services.progress import NoProgress
+from runner.settings import Settings
+
+PEOPLE = 30
+PER_SECOND = 20
+HANGS_AFTER_SECONDS = 120
+CAMPAIGN = """\
+version: 1
+name: {name}
+survey: {{survey_id: "48211", instance_id: "{instance}"}}
+contacts:
+  sources: [{{type: csv, path: {name}.csv}}]
+  phone: "{{{{ row.phone }}}}"
+  key: "{{{{ row.id }}}}"
+  region: US
+  timezone: UTC
+calling_windows: {{weekly: {{daily: "00:00-24:00"}}}}
+"""
+
+
+@pytest.fixture
+def sandbox():
+    with running_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def environment(sandbox, tmp_path):
+    settings = Settings(
+        insight_base_url=sandbox.base_url,
+        insight_username="me@example.org",
+        insight_developer_key=SecretStr("any-key"),
+        ledger_url=f"sqlite:///{tmp_path / 'ledger.sqlite3'}",
+        requests_per_second=PER_SECOND,
+        max_in_flight=8,
+    )
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        yield Environment(settings, ledger, Timer(), RateLimit(PER_SECOND), is_rehearsal=False)
+
+
+def planned(environment, folder, name, instance):
+    """A plan whose calls are all due now."""
+    (folder / f"{name}.yaml").write_text(CAMPAIGN.format(name=name, instance=instance))
+    rows = "".join(f"{name}-{n},617 555 {1000 * instance + n}\n" for n in range(PEOPLE))
+    (folder / f"{name}.csv").write_text(f"id,phone\n{rows}")
+    loaded = load_campaign(folder / f"{name}.yaml", data_roots=tuple)
+    now = float(int(environment.clock.now()))
+    prepared = prepare_plan(loaded, environment.settings, environment.ledger, now=now, limit=None)
+    assert len(prepared.plan.calls) == PEOPLE
+    binding = binding_of(loaded, environment.settings, prepared.identity)
+    return PlannedRun(loaded=loaded, prepared=prepared, binding=binding)
+
+
+async def carry_out(environment, run, folder, events):
+    guard = RollbackGuard(environment.ledger, folder / "states")
+    async with environment.client() as client:
+        execution = Execution(run, environment, client, guard, events.append)
+        await execution.begin()
+        return await execution.dispatch()
+
+
+def test_two_campaigns_in_one_event_loop_queue_everybody_once_within_the_shared_rate(
+    environment, sandbox, tmp_path
+):
+    runs = [planned(environment, tmp_path, "clinic", 1), planned(environment, tmp_path, "hospital", 2)]
+    events = []
+
+    async def both():
+        async with asyncio.timeout(HANGS_AFTER_SECONDS):
+            return await asyncio.gather(*(carry_out(environment, run, tmp_path, events) for run in runs))
+
+    assert asyncio.run(both()) == [RunEnd.DONE, RunEnd.DONE]
+
+    received = sandbox.calls()
+    assert Counter(call["phone_number"] for call in received) == {
+        call.phone_number: 1 for run in runs for call in run.prepared.plan.calls
+    }
+    for run in runs:
+        states = [call.state for call in environment.ledger.history(run.campaign).calls]
+        assert states == [CallState.QUEUED] * PEOPLE
+    ended = [event for event in events if isinstance(event, CallEnded)]
+    assert len(ended) == 2 * PEOPLE
+    # They took turns, and together kept the rate.
+    switches = sum(a.key[0] != b.key[0] for a, b in itertools.pairwise(ended))
+    assert switches > PEOPLE / 4
+    assert {event.runs for event in events if isinstance(event, RunsShare)} <= {1, 2}
+    times = sorted(call["received_at"] for call in received)
+    assert times[-1] - times[0] >= (2 * PEOPLE - 1 - 2) / PER_SECOND
+
+
+def test_a_run_canceled_while_its_plan_is_entered_leaves_nothing_behind(environment, sandbox, tmp_path):
+    run = planned(environment, tmp_path, "clinic", 1)
+    loop_went_on = []
+
+    class CancelInTheMiddle(NoProgress):
+        def bar(self, _what, _total, items):
+            for number, item in enumerate(items):
+                if number == PEOPLE // 2:
+                    canceled = asyncio.run_coroutine_threadsafe(cancel(), loop)
+                    canceled.result(HANGS_AFTER_SECONDS)
+                yield item
+
+    async def cancel():
+        loop_went_on.append(True)
+        entering.cancel()
+        # The task learns of it in the next round of the loop.
+        await asyncio.sleep(0)
+
+    async def begin():
+        nonlocal loop, entering
+        loop = asyncio.get_running_loop()
+        guard = RollbackGuard(environment.ledger, tmp_path / "states")
+        async with environment.client() as client:
+            execution = Execution(run, environment, client, guard, lambda _event: None)
+            entering = asyncio.ensure_future(execution.begin(CancelInTheMiddle()))
+            await entering
+
+    loop = entering = None
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(begin())
+    assert loop_went_on
+    assert list(environment.ledger.history(run.campaign).calls) == []
+    assert not environment.ledger.knows(run.campaign)
+    assert sandbox.calls() == []
