@@ -31,6 +31,21 @@ class CallState(StrEnum):
     """Uncertain, and abandoned by an operator."""
 
 
+MAY_BE_DIALLED = frozenset({CallState.SENDING, CallState.QUEUED, CallState.UNCERTAIN, CallState.ABANDONED})
+"""States of calls that Insight has or may have, and that may not have ended."""
+
+PROBLEMS = frozenset({CallState.REFUSED, CallState.UNCERTAIN})
+"""States that a person should look at; they decide exit status 6."""
+
+
+class Resolution(StrEnum):
+    """What an operator found out about an uncertain call."""
+
+    QUEUED = "queued"
+    NOT_QUEUED = "not-queued"
+    ABANDONED = "abandoned"
+
+
 class Reason(StrEnum):
     """Why a contact gets no call in this plan. The codes are part of the contract."""
 

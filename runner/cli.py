@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from runner.calls import Resolution
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.reports.streams import guard_output
 
@@ -85,12 +86,6 @@ class PlanOutput(StrEnum):
     MARKDOWN = "markdown"
     HTML = "html"
     GITHUB = "github"
-
-
-class ResolveAs(StrEnum):
-    QUEUED = "queued"
-    NOT_QUEUED = "not-queued"
-    ABANDONED = "abandoned"
 
 
 class StatusOutput(StrEnum):
@@ -360,7 +355,7 @@ def resolve(
         str | None, typer.Argument(metavar="[CONTACT]", help="The contact's key or ref.")
     ] = None,
     *,
-    resolution: Annotated[ResolveAs, typer.Option("--as", help="What you found out at Insight.")],
+    resolution: Annotated[Resolution, typer.Option("--as", help="What you found out at Insight.")],
     everybody: Annotated[
         bool, typer.Option("--all", help="Every uncertain call of the campaign, after asking.")
     ] = False,
@@ -377,14 +372,13 @@ def resolve(
     A call that is resolved as not-queued is planned again by the next apply.
     """
     from runner.commands import settle  # noqa: PLC0415 - see the module's docstring
-    from runner.ledger.operators import Resolution  # noqa: PLC0415 - see the module's docstring
 
     return settle.resolve(
         campaign,
         contact,
         file=file,
         everybody=everybody,
-        resolution=Resolution(resolution),
+        resolution=resolution,
         call_id=call_id,
         yes=yes,
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
-from runner.calls import CallRequest, Cause, Metadata, Reason, metadata_json
+from runner.calls import CallRequest, CallState, Cause, Metadata, Reason, metadata_json
 from runner.contacts.contact import Exclusion
 from runner.errors import RunnerError
 from runner.planning.candidate import Assignment, Candidate, join_zones, split_zones
@@ -445,7 +445,7 @@ def _known_row(call: KnownCall) -> tuple[object, ...]:
         request.reattempt_wait,
         metadata_json(request.metadata),
         request.result_url,
-        call.state,
+        call.state.value,
     )
 
 
@@ -470,7 +470,7 @@ def _known(row: Sequence[Any]) -> KnownCall:
             metadata=Metadata(metadata),
             result_url=url,
         ),
-        state=state,
+        state=CallState(state),
     )
 
 

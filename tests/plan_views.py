@@ -64,13 +64,14 @@ def exclusion(number=1, *, reason=Reason.SUPPRESSED, detail="on stop.csv:2", **v
     )
 
 
-def withdrawal(number=1, *, reason="its row is gone", **values):
+def withdrawal(number=1, *, reason=None, detail="its row is gone", **values):
     return WithdrawalView(
         **{
             "contact": f"w{number}",
             "ref": f"refw{number:06}",
             "round": 1,
             "reason": reason,
+            "detail": detail,
             "start_timestamp": NINE_IN_NEW_YORK + number * MINUTE,
             **values,
         }
@@ -177,7 +178,7 @@ def a_busy_plan():
         ],
         withdrawals=[
             *(withdrawal(number) for number in range(3)),
-            withdrawal(9, reason="suppressed since: on stop.csv:12"),
+            withdrawal(9, reason=Reason.SUPPRESSED, detail="on stop.csv:12"),
         ],
         diagnostics=[warning(), warning(**on_the_hour)],
         hours=HoursView(timezone="contact", weekly=EVENINGS, calls_per_minute=20),

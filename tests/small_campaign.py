@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from runner.calls import CallState
 from runner.campaign.diagnostics import Severity
 from runner.campaign.loader import parse_campaign
 from runner.contacts.contact import Row
@@ -95,7 +96,7 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
     )
 
 
-def remembered(plan, availability=Availability.PLANNED, state="planned"):
+def remembered(plan, availability=Availability.PLANNED, state=CallState.PLANNED):
     """The plan's calls as a ledger would give them back."""
     return [
         KnownCall(
@@ -107,7 +108,7 @@ def remembered(plan, availability=Availability.PLANNED, state="planned"):
             start_timestamp=call.start_timestamp,
             end_timestamp=call.end_timestamp,
             request=call.request,
-            state=state,
+            state=CallState(state),
         )
         for call in plan.calls
     ]
@@ -136,4 +137,4 @@ def told(plan):
 
 
 def withdrawn(plan):
-    return {withdrawal.key: withdrawal.reason for withdrawal in plan.withdrawals}
+    return {withdrawal.key: (withdrawal.reason, withdrawal.detail) for withdrawal in plan.withdrawals}

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from runner.calls import Resolution
 from runner.commands.desk import Desk, acting_desk, ask_to_type, say
 from runner.errors import CampaignHeldError, ExitStatus, UsageError
 from runner.insight.answers import read_call_id
-from runner.ledger.operators import Decided, Resolution
+from runner.ledger.operators import Decided
 from runner.reports.plan_facts import count
 
 

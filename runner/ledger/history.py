@@ -81,8 +81,7 @@ def _moves(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]:
                 key=row.contact,
                 ref=row.ref,
                 what=f"{row.before or 'new'} → {row.after}",
-                # "planned" beside "new → planned" says nothing more.
-                reason="" if row.reason == row.after else row.reason,
+                reason=row.reason,
                 who=row.actor or _process(row),
             )
             for row in connection.execute(wanted.order_by(transitions.c.id))

@@ -66,12 +66,13 @@ class LedgerCalls:
 
 
 def _known_call(row: Sequence[Any]) -> KnownCall:
-    contact, phone, round_, state, zones, start, end, dial_string, attempts, wait, metadata, url = row
+    contact, phone, round_, state_name, zones, start, end, dial_string, attempts, wait, metadata, url = row
+    state = CallState(state_name)
     return KnownCall(
         key=contact,
         phone=phone,
         round=round_,
-        availability=availability(CallState(state)),
+        availability=availability(state),
         timezones=_zones(zones),
         start_timestamp=start,
         end_timestamp=end,

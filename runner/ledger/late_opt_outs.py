@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select, update
 
-from runner.calls import CallState
-from runner.ledger.states import MAY_BE_DIALLED
+from runner.calls import MAY_BE_DIALLED, CallState
 from runner.ledger.tables import calls
 
 Match = Callable[[str, str], str | None]

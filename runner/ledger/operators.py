@@ -9,11 +9,10 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Engine, Insert, and_, func, insert, literal, select, update
 
-from runner.calls import CallState
+from runner.calls import PROBLEMS, CallState, Resolution
 from runner.errors import LedgerError
 from runner.ledger.decided_calls import RESOLVE, RETRY, Rows, all_calls, named_calls
 from runner.ledger.rows import some_at_a_time
-from runner.ledger.states import PROBLEMS
 from runner.ledger.tables import actions, attempts, calls, campaigns, transitions
 from runner.ledger.transitions import record_transition
 
@@ -26,14 +25,6 @@ class CampaignState(StrEnum):
     """Nothing is sent until somebody resumes it."""
     CANCELED = "canceled"
     """Nothing is ever sent again under this name."""
-
-
-class Resolution(StrEnum):
-    """What an operator found out about an uncertain call."""
-
-    QUEUED = "queued"
-    NOT_QUEUED = "not-queued"
-    ABANDONED = "abandoned"
 
 
 _RESOLVED_STATE = {

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, and_, func, select
 
-from runner.calls import CallState
+from runner.calls import PROBLEMS, CallState
 from runner.ledger import late_opt_outs
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import PauseInfo, pause_info
-from runner.ledger.states import PROBLEMS
 from runner.ledger.tables import attempts, calls, campaigns, runs
 
 

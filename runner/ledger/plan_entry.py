@@ -94,7 +94,7 @@ class PlanEntry:
             for withdrawal in withdrawals:
                 row = rows.get((withdrawal.key, withdrawal.round))
                 if row is not None and row["state"] == CallState.PLANNED:
-                    self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
+                    self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, _why_withdrawn(withdrawal))
         together = self._session()
         different = 0
         for planned in some_at_a_time(self._watch(plan.calls)):
@@ -145,7 +145,7 @@ class PlanEntry:
                 row = rows.get((withdrawal.key, withdrawal.round))
                 if row is None or row["state"] != CallState.PLANNED:
                     raise changed_meanwhile()
-                self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, withdrawal.reason)
+                self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, _why_withdrawn(withdrawal))
 
     def _free_phones(self, planned: Iterable[PlannedCall]) -> None:
         """A number may be that of a call which this plan leaves alone: refused, or beyond --limit. And two
@@ -207,7 +207,7 @@ class PlanEntry:
     def _record_new_calls(self, newest: int) -> None:
         """Of every call that was written after the one with the id `newest`."""
         new = select(
-            calls.c.id, calls.c.run, calls.c.updated_at, literal(CallState.PLANNED.value), literal("planned")
+            calls.c.id, calls.c.run, calls.c.updated_at, literal(CallState.PLANNED.value), literal("")
         ).where(calls.c.id > newest, calls.c.run == self._run)
         columns = ["call", "run", "at", "after", "reason"]
         self._connection.execute(insert(transitions).from_select(columns, new))
@@ -267,6 +267,10 @@ class PlanEntry:
             raise changed_meanwhile()
         move = Transition(call, before, after, reason)
         record_transitions(self._connection, [move], run=self._run, at=self._now)
+
+
+def _why_withdrawn(withdrawal: Withdrawal) -> str:
+    return f"{withdrawal.reason}: {withdrawal.detail}" if withdrawal.reason else withdrawal.detail
 
 
 def _why_again(call: PlannedCall, row: RowMapping) -> str:

@@ -62,12 +62,6 @@ _STANDINGS = {
     CallState.SKIPPED: Availability.OPEN,
 }
 
-MAY_BE_DIALLED = frozenset({CallState.SENDING, CallState.QUEUED, CallState.UNCERTAIN, CallState.ABANDONED})
-"""States of calls that Insight has or may have, and that may not have ended."""
-
-PROBLEMS = frozenset({CallState.REFUSED, CallState.UNCERTAIN})
-"""States that a person should look at; they decide exit status 6."""
-
 
 def may_move(before: CallState, after: CallState) -> bool:
     return after in _MOVES[before]

@@ -67,11 +67,13 @@ def _explain_errors(engine: Engine, where: str) -> None:
             words = _words(context.original_exception)
             # SQLAlchemy keeps the original as the cause: it must quote nobody either.
             context.original_exception.args = (words,)
-            raise LedgerError(f"the ledger {where} cannot be used: {words}", hint=_advice(words)) from None
+            raise LedgerError(
+                f"the ledger {where} cannot be used: {words}", hint=_advice(context.original_exception)
+            ) from None
 
 
-def _advice(words: str) -> str:
-    if "locked" in words:
+def _advice(error: BaseException) -> str:
+    if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return (
             "another process stands still in the middle of writing; let it go on or end it (`runner status`)"
         )

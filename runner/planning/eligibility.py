@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from runner.calls import Cause, Reason
+from runner.calls import MAY_BE_DIALLED, Cause, Reason
 from runner.contacts.contact import Exclusion
 from runner.contacts.phone import is_toll_free
 from runner.contacts.shared_numbers import numbers_of_listed_keys
@@ -31,9 +31,6 @@ _CANNOT_BE_CALLED = frozenset({Reason.TEMPLATE_ERROR, Reason.UNKNOWN_TIMEZONE, R
 """Reasons that leave the key and the number free for another row."""
 
 _OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
-_WAITS_AT_INSIGHT = frozenset({"queued", "sending", "uncertain", "abandoned"})
-"""States of calls that Insight may still dial."""
-
 
 Exclude = Callable[[int, Exclusion], None]
 """Excludes the row with this number from the plan."""
@@ -137,7 +134,7 @@ class Eligibility:
         self.still_dialled.append((self._given.identity.label(known.key), known.end_timestamp))
 
     def _may_be_dialled(self, known: KnownCall) -> bool:
-        return known.state in _WAITS_AT_INSIGHT and known.end_timestamp > self._given.now
+        return known.state in MAY_BE_DIALLED and known.end_timestamp > self._given.now
 
     def _why_not(self, check: NeedsCheck) -> Exclusion | None:
         candidate, earlier, taken = check.candidate, check.earlier, check.taken

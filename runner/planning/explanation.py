@@ -1,7 +1,7 @@
 """Why one contact is called when it is, or not at all: each value with its row and rule. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from runner.calls import Cause
@@ -194,8 +194,8 @@ class _Explainer:
         written = self._rendered("phone", source or "", place, self._blurred)
         region = self._campaign.contacts.region
         how = f"written {written.value}" + (f", read as a number of {region}" if region else "")
-        if contact is None and written.value in {"fails", "empty"}:
-            return replace(written, name="phone")
+        if contact is None and not self._text(source or ""):
+            return written
         try:
             phone = contact.phone if contact is not None else self._read_number(source or "")
         except PhoneError as error:
@@ -372,6 +372,13 @@ class _Explainer:
         return Step(
             name=name, value=shown(result) if result else "empty", because=f"from {source}", place=place
         )
+
+    def _text(self, source: str) -> str:
+        """What the template gives; empty where it fails."""
+        try:
+            return compile_template(source).render(self._row.values, self._campaign.vars).strip()
+        except TemplateRenderError:
+            return ""
 
     def _place(self, *location: str | int) -> str:
         return self._given.place(location)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
-from runner.calls import Cause, Reason
+from runner.calls import CallState, Cause, Reason
 from runner.campaign.document import Location
 from runner.campaign.model import Campaign
 from runner.contacts.contact import Exclusion
@@ -62,9 +62,9 @@ _BY_CAUSE: Mapping[Cause, Remedy] = {
     Cause.OWN_DATES: Remedy.CHANGE_OWN_DATES,
     Cause.PACE: Remedy.RAISE_PACE,
 }
-_BY_STATE: Mapping[str, Remedy] = {
-    "uncertain": Remedy.RESOLVE,
-    "refused": Remedy.CHANGE_REQUEST_OR_RETRY,
+_BY_STATE: Mapping[CallState, Remedy] = {
+    CallState.UNCERTAIN: Remedy.RESOLVE,
+    CallState.REFUSED: Remedy.CHANGE_REQUEST_OR_RETRY,
 }
 """By the state of the earlier call."""
 
@@ -94,7 +94,8 @@ def _remedy(exclusion: Exclusion, known: KnownCall | None, campaign: Campaign) -
         case Reason.NO_WINDOW:
             return _BY_CAUSE[exclusion.cause]
         case Reason.ALREADY_QUEUED | Reason.REFUSED:
-            return _BY_STATE.get(known.state if known else "", Remedy.START_NEW_CAMPAIGN)
+            by_default = Remedy.START_NEW_CAMPAIGN
+            return _BY_STATE.get(known.state, by_default) if known else by_default
     return _BY_REASON[exclusion.reason]
 
 

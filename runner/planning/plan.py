@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from runner.calls import CallRequest, Metadata, Reason
+from runner.calls import CallRequest, CallState, Metadata, Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_filter import SuppressedWarning
 from runner.contacts.contact import Exclusion
@@ -165,8 +165,7 @@ class KnownCall(NamedTuple):
     start_timestamp: int
     end_timestamp: int
     request: CallRequest
-    state: str
-    """The ledger's own word for it, for people to read."""
+    state: CallState
 
 
 class KnownCalls(Protocol):
@@ -189,7 +188,7 @@ class History:
 
 
 GONE = "the contact is in no source any more"
-"""Why a call is withdrawn, or not sent, if its contact has no row."""
+"""The detail of a call that is withdrawn, or not sent, if its contact has no row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,10 +200,17 @@ class Withdrawal:
 
     key: str
     round: int
-    reason: str
+    reason: Reason | None
+    """Why its contact is excluded now; None where no row of the sources is this contact."""
+    detail: str
     start_timestamp: int
     timezones: tuple[str, ...]
     """Those of the contact, as the call was planned."""
+
+    def plain(self) -> tuple[str | int | tuple[str, ...], ...]:
+        """Bare values, in the order of its fields."""
+        reason = self.reason.value if self.reason else ""
+        return self.key, self.round, reason, self.detail, self.start_timestamp, self.timezones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

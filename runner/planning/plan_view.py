@@ -78,7 +78,9 @@ class WithdrawalView:
     contact: str
     ref: str
     round: int
-    reason: str
+    reason: Reason | None
+    """Why its contact is excluded now; None where no row of the sources is this contact."""
+    detail: str
     start_timestamp: int
     timezones: tuple[str, ...] = ("UTC",)
 
@@ -244,6 +246,7 @@ class _Viewer:
             ref=self._identity.ref(withdrawal.key),
             round=withdrawal.round,
             reason=withdrawal.reason,
+            detail=withdrawal.detail,
             start_timestamp=withdrawal.start_timestamp,
             timezones=withdrawal.timezones,
         )

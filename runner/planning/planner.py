@@ -7,7 +7,7 @@ more rows than fit into memory: results are kept in the working set, and every s
 import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from itertools import chain
 
 from runner.calls import Cause, Reason
@@ -206,11 +206,11 @@ class _Planner:
         for known, exclusion in self._working_set.excluded_now():
             if exclusion is not None and exclusion.reason is Reason.CALL_LIMIT:
                 continue
-            reason = f"{exclusion.reason.value}: {exclusion.detail}" if exclusion else GONE
             yield Withdrawal(
                 key=known.key,
                 round=known.round,
-                reason=reason,
+                reason=exclusion.reason if exclusion else None,
+                detail=exclusion.detail if exclusion else GONE,
                 start_timestamp=known.start_timestamp,
                 timezones=known.timezones,
             )
@@ -220,7 +220,7 @@ class _Planner:
         head = [int(self._given.now), self._campaign.model_dump(mode="json"), asdict(self._given.versions)]
         self._digest.add(json.dumps(head, sort_keys=True))
         for withdrawal in withdrawals:
-            self._digest.add(astuple(withdrawal))
+            self._digest.add(withdrawal.plain())
         return f"sha256:{self._digest.hexadecimal()}"
 
 

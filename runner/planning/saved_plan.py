@@ -123,15 +123,15 @@ class _Comparer:
         if rewindowed:
             yield f"{_calls(rewindowed)} in another calling window: {_places(rewindowed)}"
 
-    def _gone(self) -> Mapping[str, list[CallView]]:
+    def _gone(self) -> Mapping[Reason | None, list[CallView]]:
         """The calls of the saved plan that would not be planned now, by reason."""
         reasons = {exclusion.ref: exclusion.reason for exclusion in reversed(self._now.view.exclusions)}
         reasons |= dict.fromkeys(self._entered_before(), Reason.ALREADY_QUEUED)
         present = {(call.ref, call.round) for call in self._wanted.values()}
-        gone: dict[str, list[CallView]] = {}
+        gone: dict[Reason | None, list[CallView]] = {}
         for fingerprint, call in self._written.items():
             if fingerprint not in self._wanted and (call.ref, call.round) not in present:
-                gone.setdefault(reasons.get(call.ref, ""), []).append(call)
+                gone.setdefault(reasons.get(call.ref), []).append(call)
         return gone
 
     def _entered_before(self) -> Iterator[str]:
@@ -140,10 +140,10 @@ class _Comparer:
             if exclusion.cause is Cause.EARLIER_CALL:
                 yield exclusion.ref
 
-    def _wrongly_gone(self, gone: Mapping[str, list[CallView]]) -> Iterator[str]:
+    def _wrongly_gone(self, gone: Mapping[Reason | None, list[CallView]]) -> Iterator[str]:
         for reason, calls in gone.items():
             # What an applied plan has left may have missed its last window.
-            missed = self._consumed and reason == Reason.NO_WINDOW
+            missed = self._consumed and reason is Reason.NO_WINDOW
             if reason and reason not in _MAY_GO and not missed:
                 yield f"{_calls(calls)} left out now, as {reason}: {_places(calls)}"
 
@@ -157,10 +157,10 @@ class _Comparer:
         if paces[0] != paces[1]:
             yield f"the pace is {paces[1]} calls a minute, it was {paces[0]}"
 
-    def _notes(self, gone: Mapping[str, list[CallView]]) -> Iterator[str]:
+    def _notes(self, gone: Mapping[Reason | None, list[CallView]]) -> Iterator[str]:
         for reason, calls in gone.items():
             # What an applied plan has queued is done, not missing.
-            if not (self._consumed and reason == Reason.ALREADY_QUEUED):
+            if not (self._consumed and reason is Reason.ALREADY_QUEUED):
                 why = f"as {reason}" if reason else "in no source any more"
                 yield f"{_calls(calls)} left out, {why}: {_places(calls)}"
         shifts = [

@@ -185,10 +185,12 @@ def change_groups(plan: PlanView, most_rows: int) -> list[ChangeGroup]:
     ]
     withdrawn: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for withdrawal in plan.withdrawals:
-        # The rest of the reason tells each apart, such as the line of a list.
-        reason, _, detail = withdrawal.reason.partition(": ")
         planned = f"planned for {local_time(withdrawal.start_timestamp, withdrawal.timezones)}"
-        withdrawn[reason].append((withdrawal.contact, detail or planned))
+        if withdrawal.reason is None:
+            withdrawn[withdrawal.detail].append((withdrawal.contact, planned))
+        else:
+            # The detail is of each call, such as the line of a list.
+            withdrawn[withdrawal.reason.value].append((withdrawal.contact, withdrawal.detail or planned))
     groups += [
         ChangeGroup(kind="withdrawn", reason=reason, count=len(found), rows=found[:most_rows])
         for reason, found in withdrawn.items()

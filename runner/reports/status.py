@@ -7,11 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from runner.calls import CallState
+from runner.calls import MAY_BE_DIALLED, PROBLEMS, CallState
 from runner.contacts.identity import Identity
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.overview import Overview
-from runner.ledger.states import MAY_BE_DIALLED, PROBLEMS
 from runner.reports.late_opt_outs import late_words
 from runner.reports.lines import columns, print_lines
 from runner.reports.pause_text import pause_text

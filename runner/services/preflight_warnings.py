@@ -15,6 +15,7 @@ from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import SuppressionLists
 from runner.insight.address import origin
 from runner.ledger.ledger import Ledger
+from runner.ledger.operators import CampaignState
 from runner.ledger.overview import overview
 from runner.ledger.shared_instances import shared_instances
 from runner.reports.pause_text import pause_text
@@ -27,6 +28,7 @@ OLDEST_LIST_DAYS = 30
 """As an example, US telemarketers may use the national registry for 31 days (47 CFR 64.1200(c)(2)(i)(D))."""
 
 _DAY = 86_400
+_HALTED = {CampaignState.PAUSED: WarningCode.PAUSED, CampaignState.CANCELED: WarningCode.CANCELED}
 _MOST_NAMED = 3
 """Other campaigns that a warning names."""
 
@@ -37,7 +39,7 @@ def of_ledger(
     """What the ledger holds against carrying out any plan of this campaign. `now` is UTC Unix seconds."""
     seen = overview(ledger.engine, loaded.campaign.name, now, most_problems=0)
     if seen.pause_info:
-        halted = {"paused": WarningCode.PAUSED, "canceled": WarningCode.CANCELED}[seen.pause_info.state.value]
+        halted = _HALTED[seen.pause_info.state]
         yield _warning(loaded, halted, pause_text(seen.pause_info, rfc3339), ("name",))
     if seen.repository and is_other(seen.repository, repository_of(loaded.path, identity)):
         yield _warning(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small_campaign import BOSTON, CHICAGO, campaign, person, plan_of, reasons, remembered, slots
 
-from runner.calls import Reason
+from runner.calls import CallState, Reason
 from runner.contacts.contact import Exclusion
 from runner.errors import RunnerError
 from runner.planning.candidate import Assignment, Candidate
@@ -161,8 +161,8 @@ def test_a_call_beyond_the_limit_stays_planned_despite_a_duplicate_row():
 
 def test_the_newest_call_of_a_contact_counts():
     first = remembered(plan_of(campaign(), [person("a", BOSTON)]))
-    given_up = [call._replace(availability=Availability.OPEN, state="skipped") for call in first]
-    queued = [call._replace(availability=Availability.TAKEN, state="queued") for call in first]
+    given_up = [call._replace(availability=Availability.OPEN, state=CallState.SKIPPED) for call in first]
+    queued = [call._replace(availability=Availability.TAKEN, state=CallState.QUEUED) for call in first]
     rows = [person("a", BOSTON)]
     assert reasons(plan_of(campaign(), rows, history=[*given_up, *queued])) == {"a": Reason.ALREADY_QUEUED}
     # A number that was called once stays called, whatever became of a later call.

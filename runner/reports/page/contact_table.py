@@ -166,7 +166,7 @@ def withdrawn(withdrawal: WithdrawalView) -> Entry:
         contact=withdrawal.contact,
         ref=withdrawal.ref,
         kind="withdrawn",
-        why=withdrawal.reason,
+        why=f"{withdrawal.reason.value}: {withdrawal.detail}" if withdrawal.reason else withdrawal.detail,
         before=withdrawal.start_timestamp,
     )
 

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from dispatch_harness import CAMPAIGN, NO_ANSWER, NOT_SENT, NOW, Stage, StoppedClock, accepted, call, calls
 
+from runner.calls import Resolution
 from runner.dispatch.events import Paused, RunEnd
-from runner.ledger.operators import Operators, Resolution
+from runner.ledger.operators import Operators
 
 SOMEBODY = "ann@desk"
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from small_campaign import NINE, campaign, person, plan_of
 
+from runner.calls import Resolution
 from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.dispatcher import CurrentPlan, Dispatcher, Limits
 from runner.dispatch.heartbeat import Heartbeat
@@ -27,7 +28,7 @@ from runner.errors import RunnerError
 from runner.insight.outcome import Exchange
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, RunProcess
-from runner.ledger.operators import Operators, Resolution
+from runner.ledger.operators import Operators
 from runner.ledger.plan_entry import Binding
 from runner.planning.pace_limit import PaceLimit
 from runner.planning.placement import reschedule

@@ -77,8 +77,15 @@ def plan(*calls, withdrawals=(), revision=NEVER_APPLIED):
         exclusions=(),
         statistics=StatisticsBuilder().statistics(),
         withdrawals=tuple(
-            Withdrawal(key=key, round=1, reason=reason, start_timestamp=NOW, timezones=("America/New_York",))
-            for key, reason in withdrawals
+            Withdrawal(
+                key=key,
+                round=1,
+                reason=None,
+                detail=detail,
+                start_timestamp=NOW,
+                timezones=("America/New_York",),
+            )
+            for key, detail in withdrawals
         ),
         ledger_revision=revision,
         versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),

@@ -22,12 +22,12 @@ from ledger_values import (
     trail,
 )
 
-from runner.calls import CallState
+from runner.calls import CallState, Resolution
 from runner.errors import CampaignHeldError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult, LedgerRolledBackError, LostClaimError
 from runner.ledger.ledger import Ledger
-from runner.ledger.operators import Operators, Resolution
+from runner.ledger.operators import Operators
 from runner.ledger.overview import overview
 from runner.planning.plan import Availability, Change, Slot
 

@@ -13,12 +13,12 @@ from ledger_values import (
     states,
 )
 
-from runner.calls import CallState
+from runner.calls import CallState, Resolution
 from runner.errors import LedgerError
 from runner.ledger import history as chronicle_module
 from runner.ledger.claim import AttemptResult
 from runner.ledger.history import read_history
-from runner.ledger.operators import Operators, Resolution
+from runner.ledger.operators import Operators
 from runner.ledger.overview import overview
 
 ANSWERED_500 = AttemptResult(

@@ -12,14 +12,14 @@ import pytest
 from ledger_values import BINDING, CAMPAIGN, NOW, THIS, begin, call, claim_all, people, phone, plan, rows
 from sqlalchemy import make_url, text
 
-from runner.calls import CallState
+from runner.calls import CallState, Resolution
 from runner.errors import LedgerError
 from runner.ledger import postgresql
 from runner.ledger import state_file as state_file_module
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult
 from runner.ledger.ledger import Ledger
-from runner.ledger.operators import Operators, Resolution
+from runner.ledger.operators import Operators
 from runner.ledger.revision import LedgerRevision
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.ledger.state_file import StateFolder

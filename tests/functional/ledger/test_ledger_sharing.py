@@ -27,13 +27,13 @@ from ledger_values import (
 )
 from sqlalchemy import NullPool, create_engine, text
 
-from runner.calls import CallState
+from runner.calls import CallState, Resolution
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult
 from runner.ledger.lease import LEASE_SECONDS
 from runner.ledger.ledger import Ledger
-from runner.ledger.operators import CampaignState, Operators, Resolution
+from runner.ledger.operators import CampaignState, Operators
 from runner.planning.pace_limit import PaceLimit
 from runner.planning.plan import Change, Slot
 

@@ -21,6 +21,7 @@ from plan_views import (
     withdrawal,
 )
 
+from runner.calls import Reason
 from runner.campaign.timezones import names
 from runner.planning.plan import Change
 from runner.planning.plan_view import HoursView
@@ -34,7 +35,9 @@ PLANS = {
     "busy": a_busy_plan(),
     "empty": plan_view(),
     "one contact": plan_view([call(1)]),
-    "withdrawals only": plan_view(withdrawals=[withdrawal(1), withdrawal(2, reason="suppressed since: a:2")]),
+    "withdrawals only": plan_view(
+        withdrawals=[withdrawal(1), withdrawal(2, reason=Reason.SUPPRESSED, detail="on a:2")]
+    ),
     "forty zones": plan_view([call(1, zones=FORTY_ZONES), call(2, change=Change.CHANGED)]),
     "long names": plan_view(
         [
@@ -42,7 +45,7 @@ PLANS = {
             call(2, change=Change.MOVED),
         ],
         [exclusion(1, contact=LONG, source=LONG, detail=LONG)],
-        [withdrawal(1, contact=LONG, reason=LONG)],
+        [withdrawal(1, contact=LONG, detail=LONG)],
         [warning(message=LONG, hint=LONG, file=LONG, source_line=LONG)],
         campaign=LONG,
     ),

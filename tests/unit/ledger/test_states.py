@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.calls import CallState
-from runner.ledger.states import PROBLEMS, availability, may_move, takes_evidence
+from runner.calls import PROBLEMS, CallState
+from runner.ledger.states import availability, may_move, takes_evidence
 from runner.planning.plan import Availability
 
 MOVES = {

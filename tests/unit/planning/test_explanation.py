@@ -232,6 +232,12 @@ def test_a_number_that_cannot_be_called_is_explained_by_what_is_wrong_with_it():
     )
 
 
+@pytest.mark.parametrize("written", ["empty", "fails"])
+def test_a_number_that_reads_like_a_result_of_its_template_is_explained_as_a_number(written):
+    found = explained("a", [person("a", written)], show=True)
+    assert steps(found)["phone"][0] == "no number"
+
+
 def test_past_dates_have_their_code_in_plan_explanation_and_warnings():
     loaded = campaign(dates='{from: "2026-11-01", to: "2026-11-20"}')
     plan = plan_of(loaded, people(1, 2))

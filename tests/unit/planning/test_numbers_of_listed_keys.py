@@ -66,7 +66,7 @@ def test_a_planned_call_to_the_number_of_a_newly_listed_key_is_withdrawn():
     history = remembered(plan_of(campaign(contacts=LIST), rows))
     plan = plan_without_out(rows, history=history)
     assert list(plan.calls) == []
-    assert [each.reason for each in plan.withdrawals] == [f"suppressed: {BY_ANOTHER_ROW}"]
+    assert [(each.reason, each.detail) for each in plan.withdrawals] == [(Reason.SUPPRESSED, BY_ANOTHER_ROW)]
 
 
 @settings(max_examples=40, deadline=None)

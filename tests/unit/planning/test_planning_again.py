@@ -22,7 +22,7 @@ from small_campaign import (
     withdrawn,
 )
 
-from runner.calls import Reason
+from runner.calls import CallState, Reason
 from runner.planning.plan import Availability, Change, History
 
 # Another survey
@@ -112,10 +112,10 @@ def test_no_called_number_is_planned_again_in_any_row():
 
 def test_a_planned_call_is_withdrawn_if_its_new_number_was_called():
     a, b = remembered(plan_of(campaign(), [person("a"), person("b", NEW_YORK)]))
-    history = [a._replace(availability=Availability.TAKEN, state="queued"), b]
+    history = [a._replace(availability=Availability.TAKEN, state=CallState.QUEUED), b]
     plan = plan_of(campaign(), [person("b", BOSTON)], history=history)
     assert not plan.calls
-    assert withdrawn(plan) == {"b": "already_queued: a call to this number is queued"}
+    assert withdrawn(plan) == {"b": (Reason.ALREADY_QUEUED, "a call to this number is queued")}
 
 
 def test_a_refused_call_is_planned_again_only_when_it_changed():
@@ -154,7 +154,7 @@ def test_planned_calls_keep_their_slots_and_new_calls_take_free_ones():
         "p3": slots(first)["p3"],
     }
     assert changes(second) == {"p1": Change.UNCHANGED, "urgent": Change.NEW, "p3": Change.UNCHANGED}
-    assert withdrawn(second) == {"p2": "the contact is in no source any more"}
+    assert withdrawn(second) == {"p2": (None, "the contact is in no source any more")}
 
 
 @pytest.mark.parametrize("later", [1, HOUR, 2 * HOUR])
@@ -223,21 +223,21 @@ def test_calls_that_were_sent_count_against_the_pace():
 
 
 @pytest.mark.parametrize(
-    ("changed", "suppressed", "reason"),
+    ("changed", "suppressed", "reason", "detail"),
     [
-        ({}, {"p1"}, "suppressed: on stop.csv:2"),
-        ({"consent": "no"}, (), "filtered: contacts.where is false"),
-        ({"phone": "nonsense"}, (), "invalid_phone: it contains letters and no digits"),
+        ({}, {"p1"}, Reason.SUPPRESSED, "on stop.csv:2"),
+        ({"consent": "no"}, (), Reason.FILTERED, "contacts.where is false"),
+        ({"phone": "nonsense"}, (), Reason.INVALID_PHONE, "it contains letters and no digits"),
     ],
 )
 def test_a_planned_call_that_is_no_longer_in_the_plan_is_withdrawn_with_the_reason(
-    changed, suppressed, reason
+    changed, suppressed, reason, detail
 ):
     loaded = campaign(contacts='  where: "{{ row.consent }}"')
     rows = [row | {"consent": "yes"} for row in people(1, 2)]
     history = remembered(plan_of(loaded, rows))
     plan = plan_of(loaded, [rows[0] | changed, rows[1]], history=history, suppressed=suppressed)
-    assert withdrawn(plan) == {"p1": reason}
+    assert withdrawn(plan) == {"p1": (reason, detail)}
     assert changes(plan) == {"p2": Change.UNCHANGED}
 
 

@@ -101,7 +101,7 @@ def plan_full_of(text):
             ),
         ],
         [exclusion(1, contact=text, source=text, detail=text, ref=text)],
-        [withdrawal(1, contact=text, reason=f"gone: {text}", ref=text)],
+        [withdrawal(1, contact=text, detail=f"gone: {text}", ref=text)],
         [warning(message=text, hint=text, file=text, source_line=text, code=text)],
         campaign=text,
         survey_id=text,
