@@ -17,11 +17,11 @@ def validate_base_url(url: str) -> str:
             hint="put them into RUNNER_INSIGHT_USERNAME and RUNNER_INSIGHT_DEVELOPER_KEY",
         )
     if "?" in url or "#" in url:
-        raise SettingsError("RUNNER_INSIGHT_BASE_URL ends in a query or fragment", hint="leave it out")
+        raise SettingsError("RUNNER_INSIGHT_BASE_URL ends in a query or fragment", hint="remove that part")
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise SettingsError(
             "RUNNER_INSIGHT_BASE_URL is plain http, which would show the developer key to the network",
-            hint="write https://; plain http is for this machine itself only",
+            hint="write https://; plain http is allowed to this machine only",
         )
     return url.rstrip("/")
 
@@ -38,7 +38,7 @@ def origin(url: str) -> str:
 
 def _split_url(url: str) -> SplitResult:
     wrong = SettingsError(
-        "RUNNER_INSIGHT_BASE_URL is no web address",
+        "RUNNER_INSIGHT_BASE_URL is not a valid web address",
         hint="write it as in https://insight.plumvoice.com/api",
     )
     try:

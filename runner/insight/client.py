@@ -1,8 +1,8 @@
 """Sends requests to Insight and reports how far each came. The only door to httpx.
 
-Requests go straight to httpx's transport: its client above that would follow redirects, heed proxy variables
-and keep cookies, none of which may happen here, and takes as long for it as for the request. The timeouts are
-for single steps, so a deadline for the whole exchange is needed. Nothing here ever repeats a request.
+Requests go straight to httpx's transport. httpx's client would follow redirects, use proxy variables and keep
+cookies, none of which may happen here, and it doubles the time of a request. The timeouts apply to single
+steps, so the whole exchange has a deadline. Nothing here ever repeats a request.
 """
 
 import asyncio
@@ -88,11 +88,11 @@ class InsightClient:
             await transport.aclose()
 
     async def queue(self, request: QueueRequest, *, before_send: Callable[[], None]) -> Exchange:
-        """Sends one queue request, once, and reports how far it came; never raises for trouble on the wire.
+        """Sends one queue request, once, and reports how far it came; never raises for network errors.
 
-        `before_send` is called when the connection stands, just before the first byte leaves. If it raises a
-        RunnerError, nothing is sent. Whoever cancels this must take the call as uncertain: its bytes may have
-        left. The deadline runs from the moment a connection is free.
+        `before_send` is called when the connection is open, just before the first byte is sent. If it raises
+        a RunnerError, nothing is sent. After a cancellation the call is uncertain: bytes may have been sent.
+        The deadline runs from the moment a connection is free.
         """
         return await self._exchange(
             "POST", request.path, headers=dict(request.headers), body=request.body, before_send=before_send
@@ -172,7 +172,7 @@ class InsightClient:
 
 
 class _Wire:
-    """How far one exchange came, as httpx's trace tells."""
+    """How far one exchange came, from httpx's trace."""
 
     def __init__(self, before_send: Callable[[], None], transport: httpx.AsyncHTTPTransport) -> None:
         self._before_send = before_send
@@ -184,7 +184,7 @@ class _Wire:
         """Whether bytes of the request may have left."""
         self.prevented: RunnerError | None = None
         self.behind: bytes | None = b""
-        """What came behind what was read of the answer; None where nobody knows."""
+        """Bytes received after what was read of the answer; None where that is unknown."""
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
         match event:
@@ -229,7 +229,7 @@ class _Wire:
             )
         if self._is_whole and self.behind and self.behind.strip():
             return self._exchange(
-                "more came than one answer, so nobody knows which is meant", has_status=False
+                "more came than one answer, so which one is meant is unknown", has_status=False
             )
         return self._exchange("", has_status=True)
 
@@ -275,14 +275,14 @@ def _transport(context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
 
 
 def _behind_the_answer(transport: httpx.AsyncHTTPTransport, response: httpx.Response) -> bytes | None:
-    """What the connection received beyond what was read of the answer; None where nobody knows.
+    """What the connection received beyond what was read of the answer; None where that is unknown.
 
-    httpx tells nobody: it would take it for the beginning of the next answer. Where a release keeps it
-    elsewhere than this one, no connection is used twice.
+    httpx does not report these bytes: it would take them for the start of the next answer. Where another
+    release of httpx keeps them elsewhere, no connection is used twice.
     """
-    pool: Any = transport._pool  # noqa: SLF001 - there is no other way to know
+    pool: Any = transport._pool  # noqa: SLF001 - httpx has no public access
     try:
-        behind: bytes = pool.connections[0]._connection._h11_state.trailing_data[0]  # noqa: SLF001 - likewise
+        behind: bytes = pool.connections[0]._connection._h11_state.trailing_data[0]  # noqa: SLF001 - as above
         tls = response.extensions["network_stream"].get_extra_info("ssl_object")
     except (AttributeError, IndexError, KeyError):
         return None
@@ -294,18 +294,18 @@ def _undecrypted(tls: ssl.SSLObject) -> bytes:
     try:
         return tls.read(_LARGEST_BODY)
     except ssl.SSLError:
-        # Nothing came, or the word that nothing more will.
+        # Nothing came, or the notice that the connection closes.
         return b""
 
 
 def _describe(error: Exception) -> str:
-    """What happened, in a person's words; never the URL's credentials, of which there are none in it."""
+    """What happened, for people to read; it never contains credentials."""
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (httpx.ConnectTimeout, "the connection could not be made in time"),
         (httpx.ConnectError, "the connection could not be made"),
         (httpx.PoolTimeout, "no connection was free in time"),
         (httpx.TimeoutException, "no answer in time"),
-        (httpx.RemoteProtocolError, "the server closed the connection or answered no HTTP"),
+        (httpx.RemoteProtocolError, "the server closed the connection or did not answer in HTTP"),
         (httpx.ReadError, "the connection broke while waiting for the answer"),
         (httpx.WriteError, "the connection broke while sending"),
     )

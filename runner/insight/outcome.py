@@ -1,7 +1,7 @@
 """What is known after a queue request: queued, refused, not sent, or uncertain. Pure.
 
-The wire decides, not the name of an exception: a reset looks the same whether the server never read the
-request or carried it out. Only what provably never left counts as not sent.
+The trace of the request decides, not the class of an exception: a reset looks the same whether the server
+never read the request or queued the call. Only a request of which no byte was sent counts as not sent.
 """
 
 from collections.abc import Mapping
@@ -33,9 +33,9 @@ class Exchange:
 
     sent: bool
     prevented: bool = False
-    """The caller's own last look kept it from leaving."""
+    """The caller's last check stopped it."""
     problem: str = ""
-    """What went wrong on the way, in a person's words; empty when an answer came."""
+    """What went wrong, for people to read; empty when an answer came."""
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -128,7 +128,7 @@ def _classify_answer(exchange: Exchange) -> Outcome:
             advice=_ADVICE[exchange.status],
         )
     return Uncertain(
-        reason=f"Insight answered {exchange.status}, which does not tell whether the call was queued",
+        reason=f"Insight answered {exchange.status}, which does not say whether the call was queued",
         status=exchange.status,
         body=error,
     )

@@ -44,7 +44,7 @@ def bar_ended() -> None:
 
 
 class _Pulse:
-    """Looks on from a thread of its own: whoever is at work has no time to tell."""
+    """Runs in its own thread: the thread that works cannot report."""
 
     def __init__(self, what: str, patience: float) -> None:
         self._what = what
@@ -86,7 +86,7 @@ class _Pulse:
                     self._shown = self._show()
 
     def _show(self) -> "Progress":
-        # Rich takes a while to import, and most work is done before anybody wonders.
+        # Rich takes a while to import, and most work is done before a display is needed.
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
         from runner.reports.console import standard_console  # noqa: PLC0415

@@ -6,7 +6,7 @@ from runner.campaign.diagnostics import Diagnostic
 
 
 def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
-    """Without the line of the file: whoever has the place has the file."""
+    """Without the line of the file: a reader who has the position has the file."""
     return {
         "severity": diagnostic.severity,
         "code": diagnostic.code,

@@ -1,4 +1,4 @@
-"""What every form of a plan tells, counted and grouped once."""
+"""What every form of a plan shows, counted and grouped once."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -24,9 +24,9 @@ REASONS: Mapping[Reason, str] = {
     Reason.INVALID_PHONE: "the number cannot be called",
     Reason.DUPLICATE_KEY: "an earlier row is the same contact",
     Reason.DUPLICATE_PHONE: "an earlier row has the same number",
-    Reason.SUPPRESSED: "on a list of people never to call",
+    Reason.SUPPRESSED: "on a suppression list",
     Reason.FILTERED: "the campaign's `where` leaves them out",
-    Reason.UNKNOWN_TIMEZONE: "nobody knows what time it is there",
+    Reason.UNKNOWN_TIMEZONE: "the local time of the number is unknown",
     Reason.NO_WINDOW: "never inside a calling window",
     Reason.TEMPLATE_ERROR: "a template cannot be filled in",
     Reason.ALREADY_QUEUED: "queued before",
@@ -170,7 +170,7 @@ def count(number: int, noun: str) -> str:
 
 
 def change_groups(plan: PlanView, most_rows: int) -> list[ChangeGroup]:
-    """What the plan changes in the ledger, most telling first; of each group at most so many rows."""
+    """What the plan changes in the ledger, the most important first; of each group at most so many rows."""
     counted = statistics_of(plan).changes
     told = {group: number for group, number in counted.items() if group[0] in {Change.MOVED, Change.CHANGED}}
     rows = {

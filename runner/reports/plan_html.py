@@ -106,7 +106,7 @@ class _Page:
 
 
 def _read(plan: PlanView) -> _Page:
-    """Looks at each call once: its view is made anew whenever somebody looks."""
+    """Looks at each call once: its view is made again at each access."""
     page = _Page(StartCount(), Samples(), contact_table.ContactTable(shown))
     for call in plan.calls:
         page.starts.add(call.start_timestamp, call.timezones)

@@ -146,10 +146,10 @@ def _exclusions(plan: PlanView, rows: int, list_all: str) -> list[Text]:
 
 def _excluded_rows(found: Sequence[ExclusionView]) -> list[Text]:
     rows = []
-    told = ""
+    shown_before = ""
     for exclusion in found:
-        detail = "likewise" if exclusion.detail == told else exclusion.detail
-        told = exclusion.detail
+        detail = "same reason" if exclusion.detail == shown_before else exclusion.detail
+        shown_before = exclusion.detail
         place = f"{exclusion.source}:{exclusion.row}"
         rows.append((place, exclusion.contact or "-", Text(detail, style="dim")))
     return columns(rows)

@@ -61,7 +61,7 @@ def progress(
 
 class _Reading:
     """How far the rows of several sources are read. Rows are counted; the bar and what is left go by lines,
-    because nobody knows the number of rows before the end.
+    because the number of rows is unknown before the end.
     """
 
     def __init__(self, what: str, count_lines: Callable[[], Sequence[int]], now: Callable[[], float]) -> None:
@@ -124,7 +124,7 @@ class _Bar:
 
 
 def _start(what: str, total: int, now: Callable[[], float]) -> "tuple[Progress, TaskID]":
-    # Rich takes a while to import, and most plans are made before anybody needs a bar.
+    # Rich takes a while to import, and most plans are made before a bar is needed.
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     from runner.reports.console import standard_console  # noqa: PLC0415

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from runner.calls import CallState
+from runner.calls import PROBLEMS
 from runner.dispatch.events import (
     BackingOff,
     CallEnded,
@@ -26,7 +26,6 @@ LogForm = Literal["text", "json"]
 
 _LOGGER = logging.getLogger("runner.run")
 _WARNINGS = (BackingOff, CallsLost, ClockIsOff, ListUnreadable, OptedOutTooLate)
-_PROBLEMS = frozenset({CallState.REFUSED, CallState.UNCERTAIN})
 
 Write = Callable[[Event, str, float], None]
 """Writes an event of a run, in words, as of a time (UTC Unix seconds)."""
@@ -51,7 +50,7 @@ def _write(event: Event, words: str, now: float) -> None:
 
 
 def _level(event: Event) -> int:
-    is_problem = isinstance(event, CallEnded) and event.state in _PROBLEMS
+    is_problem = isinstance(event, CallEnded) and event.state in PROBLEMS
     return logging.WARNING if is_problem or isinstance(event, _WARNINGS) else logging.INFO
 
 

@@ -1,4 +1,4 @@
-"""A saved plan, read back from JSON that nobody trusts."""
+"""A saved plan, read back from untrusted JSON."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ from runner.reports.plan_json import FORMAT_VERSION
 
 
 class NoPlanError(RunnerError):
-    """The text is no plan that this version of runner saved."""
+    """The text is not a plan that this version of runner saved."""
 
 
 def read_saved_plan(text: str) -> SavedPlan:
@@ -24,7 +24,7 @@ def read_saved_plan(text: str) -> SavedPlan:
     try:
         content = json.loads(text)
         if not isinstance(content, dict) or "plan_id" not in content:
-            raise NoPlanError("it is no plan", hint=_MAKE_ONE)
+            raise NoPlanError("not a plan", hint=_MAKE_ONE)
         if content.pop("format_version", None) != FORMAT_VERSION:
             raise NoPlanError("another version of runner made it", hint=_MAKE_ONE)
         inputs = content.pop("inputs", None)
@@ -46,7 +46,7 @@ def read_saved_plan(text: str) -> SavedPlan:
         place = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
         raise NoPlanError(f"it is damaged at {place or 'signature'}", hint=_MAKE_ONE) from None
     except json.JSONDecodeError:
-        raise NoPlanError("it is no JSON", hint=_MAKE_ONE) from None
+        raise NoPlanError("not valid JSON", hint=_MAKE_ONE) from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise NoPlanError("it is damaged", hint=_MAKE_ONE) from None
     return saved

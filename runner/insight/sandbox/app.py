@@ -54,14 +54,14 @@ _LARGEST_BODY = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """The one account that is let in; without a username, any account with a key is."""
+    """The one account that is accepted; without a username, any account with a key."""
 
     username: str = ""
     developer_key: str = ""
 
 
 class Api:
-    """The endpoints, over one book."""
+    """The endpoints, over one call store."""
 
     def __init__(
         self, book: CallStore, faults: Faults, connections: Connections, credentials: Credentials
@@ -186,7 +186,7 @@ class Api:
         )
 
     def _lose_answer(self, request: Request, call: QueuedCall, kind: Kind) -> Response:
-        """Every way in which a call is queued and its caller cannot tell."""
+        """Every fault that queues a call and hides that from its caller."""
         match kind:
             case Kind.ERROR_AFTER:
                 return self._error(request, 500)

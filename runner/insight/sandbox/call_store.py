@@ -1,4 +1,4 @@
-"""What the sandbox received and what it made of it: the book that tests and people look into."""
+"""What the sandbox received and what became of it, for tests and people to inspect."""
 
 import heapq
 import random
@@ -24,7 +24,7 @@ class QueuedCall:
     form: PlanFormat
     canceled_at: int | None = None
     reported: str = ""
-    """What became of the report to result_url; empty while there is none."""
+    """The result of the report to result_url; empty while there is none."""
 
     def progress(self, now: float) -> Progress:
         return progress(self._simulated(), now)
@@ -88,7 +88,7 @@ class CallStore:
     calls: list[QueuedCall] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     """The status of every answer to a queue request, 0 where a fault kept it from being answered."""
-    # Calls to report by the time of their end, so that a look costs nothing while none has ended.
+    # Calls to report by the time of their end, so that a check costs nothing while none has ended.
     _to_report: list[tuple[int, int]] = field(default_factory=list)
     # A ledger outlives a sandbox, and in it a call_id must stand for one call only.
     next_call_id: int = field(default_factory=lambda: random.randrange(1, 9) * _FIRST_CALL_IDS * 10)  # noqa: S311
@@ -121,7 +121,7 @@ class CallStore:
                 self._expect_report(call)
 
     def unreported(self) -> list[QueuedCall]:
-        """Takes out the calls with a result_url that have ended since the last look."""
+        """Takes out the calls with a result_url that have ended since the last check."""
         now = self.now()
         # By call_id, since a cancelled call is waited for twice.
         ended: dict[int, QueuedCall] = {}

@@ -1,4 +1,4 @@
-"""Misbehaviour on request: which queue request goes wrong, and how. Pure but for the dice."""
+"""Faults on request: which queue requests fail, and how. Pure except for the random choice."""
 
 import random
 import re
@@ -12,7 +12,7 @@ STATUSES = (400, 401, 403, 404, 405, 409, 415, 429, 500, 503)
 
 
 class Kind(StrEnum):
-    """What goes wrong with a queue request; `MEANINGS` says it in full."""
+    """What goes wrong with a queue request; `MEANINGS` describes each."""
 
     STATUS = "status"
     REFUSE = "refuse"
@@ -31,15 +31,15 @@ class Kind(StrEnum):
 SPELLING = "KIND[:SECONDS][*TIMES][@PERCENT%]"
 
 MEANINGS: Mapping[str, str] = {
-    Kind.REFUSE: "closes the connection before it reads from it",
+    Kind.REFUSE: "closes the connection without reading the request",
     Kind.RESET_BEFORE: "reads the request and resets the connection; nothing is queued",
     Kind.RESET_AFTER: "queues the call and resets the connection instead of answering",
     Kind.HANG_BEFORE: "reads the request and never answers; nothing is queued",
     Kind.HANG: "queues the call and never answers",
     Kind.DRIP: "queues the call and answers byte by byte",
-    Kind.GARBAGE: "queues the call and answers 200 with nonsense",
-    Kind.SLOW: "waits SECONDS (1 if not given), then does everything right",
-    Kind.REDIRECT: "answers 307 with an address to send it to again; nothing is queued",
+    Kind.GARBAGE: "queues the call and answers 200 with an unreadable body",
+    Kind.SLOW: "waits SECONDS (default 1), then answers normally",
+    Kind.REDIRECT: "answers 307 with another address; nothing is queued",
     Kind.ERROR_AFTER: "queues the call and answers 500",
     Kind.NOT_FOUND_AFTER: "queues the call and answers 404 with its call_id",
     ", ".join(map(str, STATUSES)): "answers with this status; nothing is queued",
@@ -49,7 +49,7 @@ MEANINGS: Mapping[str, str] = {
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One kind of misbehaviour: `times` requests are left for it (None: all), each with `chance`."""
+    """One kind of fault: `times` requests are left for it (None: all), each with `chance`."""
 
     kind: Kind
     status: int = 0

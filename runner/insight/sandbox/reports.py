@@ -1,4 +1,4 @@
-"""Tells `result_url` how a simulated call ended, as Insight does: a POST with the fields of call_details."""
+"""Reports to `result_url` how a simulated call ended, as Insight does: a POST of its call_details."""
 
 import asyncio
 import http.client
@@ -13,7 +13,7 @@ _TIMEOUT_SECONDS = 5
 
 
 async def report_results(book: CallStore) -> None:
-    """Runs until cancelled. Only loopback is ever reported to: nobody outside gets mail from a sandbox."""
+    """Runs until cancelled. Reports only to loopback: a sandbox sends nothing to other machines."""
     while True:
         for call in book.unreported():
             call.reported = await asyncio.to_thread(_report, call, book.now())

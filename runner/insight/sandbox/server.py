@@ -27,7 +27,7 @@ _LAST_WORDS_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running sandbox, for whoever shares its process."""
+    """A running sandbox, for code in the same process."""
 
     base_url: str
     book: CallStore
@@ -107,7 +107,7 @@ class _Server:
 
     def stop(self) -> None:
         self._uvicorn.should_exit = True
-        # A request that hangs on purpose would keep an orderly shutdown waiting.
+        # A request that hangs on purpose would delay an orderly shutdown.
         self._uvicorn.force_exit = True
 
     async def _serve(self, until: Sequence[signal.Signals]) -> None:
@@ -131,7 +131,7 @@ class _Uvicorn(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Lets quick answers through, then breaks off the requests that hang or dawdle on purpose."""
+        """Lets quick answers finish, then closes the requests that hang or are slow on purpose."""
         await super().shutdown(sockets)
         self._connections.reset_all()
         if self.server_state.tasks:
@@ -165,7 +165,7 @@ def _bind(port: int) -> Iterator[socket.socket]:
                 f"port {port} cannot be used: {error.strerror}",
                 hint="choose another with --port, or --port 0 for any free one",
             ) from None
-        # Listening at once, so that nobody who connects early is turned away.
+        # Listening at once, so that an early connection is not refused.
         listener.listen(_BACKLOG)
         yield listener
     finally:

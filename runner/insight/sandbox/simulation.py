@@ -1,4 +1,4 @@
-"""How a queued call of the sandbox goes: a pure function of the call and the time, so nothing has to wait.
+"""How a queued call proceeds: a pure function of the call and the time, so nothing has to wait.
 
 By the last digit of its call_id a call is answered at the first dial (0 to 6), at the second (7, 8) or never
 (9). A dial takes 30 seconds to be given up, a conversation 60.

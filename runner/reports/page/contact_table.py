@@ -119,7 +119,7 @@ class ContactTable:
     def data(self) -> dict[str, Any]:
         """All rows by column, for the script.
 
-        Local times are not reckoned by the browser, whose zone data may be another release: each start comes
+        Local times are not computed by the browser, whose zone data may be another release: each start comes
         with the offset in seconds and the abbreviation of its zone.
         """
         shown = self._shown

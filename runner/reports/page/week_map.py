@@ -205,7 +205,7 @@ def _row(day: int) -> float:
 
 
 def _span(start: int, end: int) -> str:
-    """`17:15-20:30`; the end of a day is 24:00, after it the clock begins anew."""
+    """`17:15-20:30`; the end of a day is 24:00, after it the clock starts again."""
     return f"{_time(start)}-{_time(end if end <= MINUTES_A_DAY else end - MINUTES_A_DAY)}"
 
 

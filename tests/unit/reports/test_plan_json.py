@@ -81,9 +81,9 @@ def test_each_call_stands_on_its_own_line():
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "it is no JSON"),
-        ("[]", "it is no plan"),
-        ("{}", "it is no plan"),
+        ("", "not valid JSON"),
+        ("[]", "not a plan"),
+        ("{}", "not a plan"),
         (UNSAVED, "not a saved plan"),
         (TEXT.replace('"format_version": 1', '"format_version": 2'), "another version"),
         (TEXT.replace("America/New_York", "Nowhere/Else", 1), "it is damaged"),
