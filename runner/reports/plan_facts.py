@@ -16,8 +16,8 @@ _Group = TypeVar("_Group", bound=Hashable)
 _T = TypeVar("_T")
 
 FIRST_PLAN = (
-    "This is the first plan: as before every first apply, the ledger holds no calls of this campaign.\n"
-    "If it was applied before, RUNNER_LEDGER_URL names another ledger now.\n"
+    "This is the first plan: the ledger holds no calls of this campaign yet.\n"
+    "If it was applied before, check RUNNER_LEDGER_URL: it names another ledger.\n"
 )
 
 REASONS: Mapping[Reason, str] = {
