@@ -91,7 +91,7 @@ def _write(path: Path, saved: SavedPlan, identity: Identity) -> None:
     pieces = saved_plan_json(saved.view, saved.inputs, lambda checksum: sign(checksum, identity))
     number = len(saved.view.calls) + len(saved.view.exclusions)
     try:
-        # Beside its place, so that renaming it is one step.
+        # Next to its place, so that renaming it is one step.
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
             whole = Path(folder) / path.name
             with whole.open("w", encoding="utf-8") as file:

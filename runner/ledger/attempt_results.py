@@ -178,7 +178,7 @@ def _without_foreign_call_id(connection: Connection, claim: Claim, ending: Attem
 
 
 def _accepts(call: Row[*tuple[Any, ...]], claim: Claim, ending: AttemptResult) -> bool:
-    # Whoever forgot the claim also forgot what came between: only what may be queued is worth writing.
+    # A ledger that lost the claim also lost what came after: only what may be queued is worth writing.
     if call.fence < claim.fence:
         return ending.state in {CallState.QUEUED, CallState.UNCERTAIN}
     return takes_evidence(CallState(call.state), ending.state, has_call_id=ending.call_id is not None)

@@ -1,7 +1,7 @@
 """The calls that a run may send, as the one who sends them sees them: what is due, how it ended.
 
 A claim moves calls to `sending` and commits the intent to send before a byte leaves. Every later change is
-a compare-and-set on (id, fence, state): whoever lost a claim changes nothing any more, unless it has proof.
+a compare-and-set on (id, fence, state): a run that lost a claim changes nothing, unless it has proof.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +61,7 @@ _WHAT_A_CLAIM_NEEDS = (
     calls.c.metadata,
     calls.c.result_url,
 )
-# Nobody else can change these calls between the moment they are found due and this one.
+# No other process can change these calls between the moment they are found due and this one.
 _CLAIM = (
     update(calls)
     .where(calls.c.id.in_(bindparam("of_calls", expanding=True)), calls.c.state == CallState.PLANNED)
@@ -92,7 +92,7 @@ class QueueStatus:
 class CallQueue:
     """The planned calls that one run may send. Times are UTC Unix seconds.
 
-    These are the calls of the plan that it shares with the runs beside it; with `only_own`, as `--limit`
+    These are the calls of the plan that it shares with other active runs; with `only_own`, as `--limit`
     asks, those that it entered itself. A call of an older plan that an operator settles as not queued waits
     for the next: windows, lists and contacts may have changed since its own. `intended` hears the number of
     the newest attempt whenever intents are committed, before anything is sent. With a `pace`, a call is only
@@ -173,7 +173,7 @@ class CallQueue:
         """Records how the attempt ended, and returns the ending as recorded. Recording it again does nothing.
 
         Raises LostClaimError when somebody settled the call meanwhile and the ending proves nothing else, and
-        ForgetfulLedgerError, after recording it, when the ledger does not know the claim any more.
+        LedgerRolledBackError, after recording it, when the ledger does not know the claim any more.
         """
         with self._engine.begin() as connection:
             recorded, forgotten = attempt_results.record(connection, self._run, claim, ending, now)
@@ -265,7 +265,7 @@ class CallQueue:
             return pause_info(connection, self._campaign)
 
     def others_are_sending(self) -> bool:
-        """Whether a run beside this one has calls under way, which may yet come back unsent."""
+        """Whether another run has calls in flight, which may still come back unsent."""
         query = select(calls.c.id).where(
             calls.c.campaign == self._campaign,
             calls.c.state == CallState.SENDING,

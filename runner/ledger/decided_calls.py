@@ -103,7 +103,7 @@ def _query(campaign: str) -> Select[*tuple[Any, ...]]:
 def _check_owner_is_gone(row: Row[*tuple[Any, ...]], now: float) -> None:
     """Raises LedgerError while the process that sent the call may still be at it.
 
-    A run that was declared dead may only have stood still: what it had begun to send before may go on for as
+    A run that was declared dead may only have been stopped: what it had begun to send before may go on for as
     long as an exchange can take.
     """
     owner = f"process {row.pid} on {row.host}"

@@ -1,4 +1,4 @@
-"""Looks at the database that holds the ledger: is it set to lose nothing that it was told."""
+"""Looks at the database that holds the ledger: is it set so that no commit is lost."""
 
 import shutil
 import stat

@@ -64,7 +64,7 @@ def read_history(engine: Engine, campaign: str, contact: str | None) -> Iterator
 
 def _all_moves(engine: Engine, campaign: str) -> Iterator[Entry]:
     """In the order in which they were written, read some at a time, each in a transaction of its own: there
-    may be millions, and whoever sends calls meanwhile must be able to write.
+    may be millions, and a run that sends calls meanwhile must be able to write.
     """
     with engine.begin() as connection:
         newest = connection.scalar(select(func.max(transitions.c.id))) or 0

@@ -33,10 +33,10 @@ _COLUMNS = (
 
 
 class LedgerCalls:
-    """The calls of one campaign, oldest first, read anew each time.
+    """The calls of one campaign, oldest first, read again each time.
 
-    They are read some at a time, each in a transaction of its own: whoever stops half-way keeps nobody from
-    writing. What others write meanwhile changes the campaign's revision.
+    They are read some at a time, each in a transaction of its own: a reader that stops half-way does not
+    block writers. What others write meanwhile changes the campaign's revision.
     """
 
     def __init__(self, engine: Engine, campaign: str) -> None:

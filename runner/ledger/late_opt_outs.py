@@ -1,6 +1,6 @@
 """Opt-outs that came too late: calls that Insight may dial yet to people who are not to be called any more.
 
-Nothing can take back a single call that Insight has, so people are told who is concerned and until when.
+A single call at Insight cannot be canceled, so users are shown who is affected and until when.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class LateOptOut:
 
 
 def note(connection: Connection, campaign: str, match: Match, now: float) -> list[LateOptOut]:
-    """Keeps the late opt-outs that `match` finds and nobody has found before, and returns them."""
+    """Stores the late opt-outs that `match` finds and that are not stored yet, and returns them."""
     found = []
     for row in connection.execute(_dialled(campaign, now).where(calls.c.opted_out.is_(None))).all():
         reason = match(row.contact, row.phone)

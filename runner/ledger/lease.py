@@ -1,4 +1,4 @@
-"""The right of a run to send, which it must renew: whoever dies, hangs or sleeps loses it.
+"""The right of a run to send, which it must renew: a run that dies, hangs or sleeps loses it.
 
 Several runs may share a campaign on PostgreSQL. Each holds a lease in its row of `runs`, by the database's
 clock. A run whose lease has passed may be declared dead by any other; what it was sending is then uncertain.
@@ -20,7 +20,7 @@ LEASE_SECONDS = 15
 RENEW_SECONDS = 4
 """Often enough that two renewals may fail before the lease passes."""
 _MARGIN_SECONDS = 2
-# Linux' monotonic clock stands still in suspend, its boot-time clock does not; macOS' monotonic one goes on.
+# Linux' monotonic clock stops in suspend, its boot-time clock does not; macOS' monotonic one goes on.
 _CLOCK_THROUGH_SLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -50,7 +50,7 @@ class Lease:
         self._renewed_at = float("-inf")
 
     def renew(self) -> Renewal:
-        """Holds the campaign for LEASE_SECONDS from now, and buries runs that died.
+        """Holds the campaign for LEASE_SECONDS from now, and marks calls of runs that died as uncertain.
 
         Raises CampaignHeldError when another run declared this one dead.
         """

@@ -194,7 +194,7 @@ class Ledger:
     def mark_orphaned_calls(self, campaign: str) -> int:
         """Marks as uncertain every call that a run was sending when it died; returns how many.
 
-        With an SQLite ledger only for the one who holds the campaign: nobody else may be sending.
+        With an SQLite ledger only for the one who holds the campaign: no other process may be sending.
         """
         with self.engine.begin() as connection:
             return self._mark_orphaned_calls(connection, campaign)
@@ -274,7 +274,7 @@ class Ledger:
             **latest,
         )
         mine = campaigns.c.name == binding.campaign
-        # Whoever begins at the same moment waits here until the first has entered its plan.
+        # A run that begins at the same moment waits here until the first has entered its plan.
         bound = connection.execute(select(campaigns).where(mine).with_for_update()).mappings().one()
         self._check_binding(bound, binding)
         connection.execute(update(campaigns).where(mine).values(**latest))

@@ -231,7 +231,7 @@ class Operators:
         ]
 
     def _record_cancel(self, campaign: str, reason: str, now: float) -> Insert:
-        """One statement for all: there may be a million, and nobody else may write meanwhile."""
+        """One statement for all: there may be a million, and no other process may write meanwhile."""
         moved = {
             "call": calls.c.id,
             "run": calls.c.run,

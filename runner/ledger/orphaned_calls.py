@@ -1,4 +1,4 @@
-"""What happens to the calls of a run that died: nobody knows whether they reached Insight."""
+"""Marks the calls of a run that died as uncertain: whether they reached Insight is unknown."""
 
 from sqlalchemy import ColumnElement, Connection, select, true, update
 
@@ -17,15 +17,15 @@ def mark_orphaned_calls(
 ) -> int:
     """Declares runs dead whose lease has passed at `now`, and marks what they were sending as uncertain.
 
-    Returns how many calls that were. `alone` says that nobody else can hold the campaign, so that every run
+    Returns how many calls that were. `alone` says that no other process can hold the campaign, so every run
     but `survivor` is dead, whatever its lease says.
     """
     if connection.dialect.name == "postgresql":
         postgresql.end_overdue_transactions(connection)
     has_passed: ColumnElement[bool] = true() if alone else runs.c.lease_until <= now
-    # Where nobody else can hold the campaign its process is gone for certain, and no grace is needed.
+    # Where no other process can hold the campaign, this run's process is certainly gone: no grace is needed.
     gone = {"lease_until": 0} if alone else {}
-    # A process that stands still in the middle of a transaction locks its rows; the server ends that soon.
+    # A process that stops in the middle of a transaction locks its rows; the server ends that soon.
     dead = (
         select(runs.c.id)
         .where(

@@ -48,7 +48,7 @@ class Overview:
     origin: str
     """The API it was first applied at; empty where the ledger does not know the campaign."""
     account: str
-    """Keyed hash of the user name it was first applied with; empty likewise."""
+    """Keyed hash of the user name it was first applied with; empty for the same reason."""
     repository: Mapping[str, str] = field(default_factory=dict)
     """Where its file came from at the last apply, as keyed hashes; empty where unknown."""
 

@@ -38,7 +38,7 @@ _PLACE_AND_TIME = select(
 
 
 Watch = Callable[[Sequence[PlannedCall]], Iterator[PlannedCall]]
-"""Passes on the calls of a plan, for whoever shows how far they are."""
+"""Passes on the calls of a plan, for a progress bar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +274,7 @@ def _why_withdrawn(withdrawal: Withdrawal) -> str:
 
 
 def _why_again(call: PlannedCall, row: RowMapping) -> str:
-    """What the trail says of a call that this plan writes over; nothing where the call stays what it is."""
+    """The reason recorded for a call that this plan writes over; empty where the call stays the same."""
     if row["state"] != CallState.PLANNED:
         return "planned again"
     if call.change in {Change.CHANGED, Change.MOVED}:
@@ -309,7 +309,7 @@ def _differs(call: PlannedCall, row: RowMapping | None, as_of: int) -> bool:
 
 
 def _is_left(row: RowMapping, together: Collection[int]) -> bool:
-    """Whether nobody of those who work together is going to send this call."""
+    """Whether none of the runs that work together will send this call."""
     return row["state"] == CallState.PLANNED and row["run"] not in together
 
 

@@ -20,7 +20,7 @@ OLDEST_VERSION = 12
 _SETTINGS = {
     "synchronous_commit": "on",
     "lock_timeout": "30s",
-    # Shorter than a lease, so that a process that stands still holds no locks when it is taken over.
+    # Shorter than a lease, so that a stopped process holds no locks when it is taken over.
     "idle_in_transaction_session_timeout": "10s",
     # By its name, `end_overdue_transactions` finds a session whatever the pooler calls it.
     "application_name": APPLICATION,
@@ -114,7 +114,7 @@ def behind_pooler(connection: Connection, state: ServerState) -> bool:
 def asked_settings(options: str) -> dict[str, str]:
     """The settings in libpq's `options`, read as the server reads them.
 
-    Raises SettingsError for what is no setting: a pooler could drop it without a word.
+    Raises SettingsError for an invalid setting: a pooler could drop it silently.
     """
     asked: dict[str, str] = {}
     for assignment in _assignments(options):

@@ -27,7 +27,7 @@ def shared_instances(
 ) -> list[SharedInstance]:
     """The other campaigns of this ledger, applied at the API at `origin`, that have such calls; by name.
 
-    `now` is UTC Unix seconds. A planned call whose window is over counts no more: nobody will send it.
+    `now` is UTC Unix seconds. A planned call whose window is over no longer counts: it will not be sent.
     """
     waiting = or_(
         calls.c.state == CallState.SENDING,

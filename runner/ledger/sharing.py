@@ -1,4 +1,4 @@
-"""The runs that are at work on a campaign now, and what they must agree on."""
+"""The active runs of a campaign, and what they must agree on."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def describe_runs(found: LiveRuns) -> str | None:
 
 
 def check_same_campaign(others: LiveRuns, inputs: str, *, limited: bool) -> None:
-    """Raises CampaignHeldError when a new run does not fit beside those that are at work."""
+    """Raises CampaignHeldError when a new run does not fit the active ones."""
     if any(run.inputs != inputs for run in others):
         raise CampaignHeldError(
             f"the campaign is being applied from another version of its file by {describe_runs(others)}",

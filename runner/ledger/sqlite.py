@@ -71,7 +71,7 @@ def identity(path: Path) -> dict[str, str]:
 
 
 def keep_copy(path: Path, revision: str) -> Path:
-    """Copies the ledger, as it is committed, to a private file beside it, and returns where.
+    """Copies the ledger, as it is committed, to a private file next to it, and returns where.
 
     Copies of before stay, as when somebody went back to an older release in between. One that is the same
     serves again: a migration that failed changed nothing.

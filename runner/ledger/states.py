@@ -3,7 +3,7 @@
 planned ──claim and intent, one commit──▶ sending
 sending ──200 and a call_id──▶ queued ──▶ completed | failed | canceled | rejected
 sending ──400──▶ refused
-sending ──provably nothing was sent──▶ planned, or skipped where nobody wants it any more
+sending ──provably nothing was sent──▶ planned, or skipped where it is no longer wanted
 sending ──anything else──▶ uncertain ──evidence──▶ queued or final
                                      └─an operator's word─▶ planned | abandoned ─another word─▶ planned
 planned ──no window left, or withdrawn──▶ skipped
@@ -11,7 +11,7 @@ refused ──its request changed, or `runner retry`──▶ planned
 planned or skipped ──an answer to what the ledger forgot──▶ queued or uncertain
 refused ──another contact has its number now──▶ skipped ──wanted again──▶ planned
 
-A process that stood still and was declared dead may yet bring its answer: `takes_evidence` says which calls
+A process that stopped and was declared dead may still report its answer: `takes_evidence` says which calls
 still take one.
 """
 

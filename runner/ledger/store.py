@@ -65,7 +65,7 @@ def _explain_errors(engine: Engine, where: str) -> None:
             return
         if isinstance(context.sqlalchemy_exception, DatabaseError):
             words = _words(context.original_exception)
-            # SQLAlchemy keeps the original as the cause: it must quote nobody either.
+            # SQLAlchemy keeps the original as the cause: it must not quote personal data either.
             context.original_exception.args = (words,)
             raise LedgerError(
                 f"the ledger {where} cannot be used: {words}", hint=_advice(context.original_exception)

@@ -154,7 +154,7 @@ Index(
     sqlite_where=LIVE,
     postgresql_where=LIVE,
 )
-# Skipped calls are found again by contact, too: they are revived rather than written anew.
+# Skipped calls are found again by contact, too: they are planned again rather than inserted again.
 Index("ix_calls_contact", calls.c.campaign, calls.c.contact)
 Index("ix_calls_due", calls.c.campaign, calls.c.state, calls.c.queue_at, calls.c.start_timestamp)
 _HAS_CALL_ID = text("call_id IS NOT NULL")

@@ -1,4 +1,4 @@
-"""The trail of a call: every change of its state is kept, with when, by which run, and why."""
+"""The transitions of a call: every change of its state, with time, run and reason."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
