@@ -116,9 +116,9 @@ def load(path: Path) -> PlanFile:
     except OSError as error:
         raise RunnerError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise NoPlanError(f"{path} is no saved plan: it is no text") from None
+        raise NoPlanError(f"{path} is not a saved plan: it is not text") from None
     except NoPlanError as error:
-        raise NoPlanError(f"{path} is no saved plan: {error.message}", hint=error.hint) from None
+        raise NoPlanError(f"{path} is not a saved plan: {error.message}", hint=error.hint) from None
 
 
 def made_now(loaded: LoadedCampaign, prepared: PreparedPlan) -> SavedPlan:
@@ -138,8 +138,8 @@ def made_now(loaded: LoadedCampaign, prepared: PreparedPlan) -> SavedPlan:
 def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, ledger: Ledger) -> PreparedPlan:
     """The plan as it would be made now, under the name of the saved one, when they say the same.
 
-    Tells on stderr what is done otherwise than written. Raises PlanStaleError, saying what moved, when the
-    plan must not be carried out.
+    Writes to stderr what is done differently from the saved plan. Raises PlanStaleError, saying what moved,
+    when the plan must not be carried out.
     """
     plan_id = file.saved.view.plan_id
     with activity("comparing with the saved plan"):

@@ -55,8 +55,8 @@ class Heartbeat:
         self._run.clock_check.compare_database(renewal.clock_ahead)
         self._run.clock.follow(renewal.clock_ahead)
         self._run.rate.share(renewal.sharers)
-        if renewal.buried:
-            self._run.on_event(CallsLost(count=renewal.buried))
+        if renewal.orphaned:
+            self._run.on_event(CallsLost(count=renewal.orphaned))
         if renewal.sharers != self.sharers:
             self.sharers = renewal.sharers
             self._run.on_event(RunsShare(runs=renewal.sharers))

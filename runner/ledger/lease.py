@@ -32,7 +32,7 @@ class Renewal:
     """The database's clock less this machine's, in seconds."""
     sharers: int
     """How many runs send from this ledger for the same account now, this one included."""
-    buried: int
+    orphaned: int
     """How many calls were found that a dead run was sending: they are uncertain now."""
     ledger_revision: LedgerRevision
     """How far the ledger's memory reaches."""
@@ -65,13 +65,13 @@ class Lease:
             )
             if renewed.rowcount != 1:
                 raise declared_dead()
-            buried = mark_orphaned_calls(
+            orphaned = mark_orphaned_calls(
                 connection, self._campaign, now, alone=self._alone, survivor=self._run
             )
             sharers = self._sharers(connection, now)
             reached = ledger_revision(connection)
         self._renewed_at = asked_at
-        return Renewal(clock_ahead=now - local, sharers=sharers, buried=buried, ledger_revision=reached)
+        return Renewal(clock_ahead=now - local, sharers=sharers, orphaned=orphaned, ledger_revision=reached)
 
     def holds(self) -> bool:
         """Whether the run may still send, as far as this process can know by itself."""
@@ -90,7 +90,7 @@ class Lease:
 def declared_dead() -> CampaignHeldError:
     """What a run learns that renews or claims after another one declared it dead."""
     return CampaignHeldError(
-        "this process stood still for so long that another one took the campaign over",
+        "this process was stopped for so long that another one took over the campaign",
         hint="nothing was sent since; `runner status` shows who applies it now",
     )
 

@@ -86,8 +86,8 @@ class PlanEntry:
         """Takes away what this plan no longer wants; the rest must be what the `others` carry out already.
 
         What the ledger held before they began and they leave alone, as a run with `--limit` does, becomes
-        this run's. Raises CampaignHeldError when this plan would call somebody whom the ledger does not hold,
-        or otherwise than the others would: then contacts, lists or settings differ between the two machines.
+        this run's. Raises CampaignHeldError when this plan has a call that the ledger does not hold, or
+        another request or time for one: then contacts, lists or settings differ between the two machines.
         """
         for withdrawals in some_at_a_time(plan.withdrawals):
             rows = self._rows([withdrawal.key for withdrawal in withdrawals])
@@ -108,7 +108,7 @@ class PlanEntry:
             raise CampaignHeldError(
                 f"{different:,} calls of this plan differ from what is being carried out by {others}",
                 hint="give both machines the same contacts, lists and settings, or stop the other run first; "
-                "beside a run with --limit wait until it is through",
+                "if the other run has --limit, wait until it ends",
             )
 
     def _session(self) -> Collection[int]:

@@ -47,7 +47,7 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise SettingsError("RUNNER_LEDGER_URL is no database URL", hint=_URL_HINT) from None
+        raise SettingsError("RUNNER_LEDGER_URL is not a database URL", hint=_URL_HINT) from None
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         raise SettingsError(
             f"RUNNER_LEDGER_URL names {parsed.get_backend_name()}, which is not supported", hint=_URL_HINT
@@ -74,9 +74,7 @@ def _explain_errors(engine: Engine, where: str) -> None:
 
 def _advice(error: BaseException) -> str:
     if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return (
-            "another process stands still in the middle of writing; let it go on or end it (`runner status`)"
-        )
+        return "another process has stopped while writing; let it continue or end it (`runner status`)"
     return "see `runner doctor`; never delete the ledger: it knows who was called"
 
 

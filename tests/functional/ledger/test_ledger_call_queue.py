@@ -211,7 +211,7 @@ def test_nothing_else_overrules_an_operator(ledger, resolution, ending):
 def test_a_run_that_was_declared_dead_claims_nothing(ledger):
     _, queue = begin(ledger, *people(2))
     bury(ledger)
-    with pytest.raises(CampaignHeldError, match="stood still"):
+    with pytest.raises(CampaignHeldError, match="was stopped for so long"):
         claim_all(queue)
     assert set(states(ledger).values()) == {"planned"}
 

@@ -150,7 +150,7 @@ def test_a_run_beside_one_with_a_limit_is_refused_where_it_would_call_more_than_
     begin(ledger, call("c0", phone(0)), limited=True)
     with pytest.raises(CampaignHeldError, match="2 calls of this plan differ") as caught:
         join(ledger, *people(3))
-    assert "beside a run with --limit wait until it is through" in caught.value.hint
+    assert "if the other run has --limit, wait until it ends" in caught.value.hint
     assert states(ledger) == {"c0": "planned"}
 
 
@@ -210,7 +210,7 @@ def test_what_a_dead_run_was_sending_is_uncertain_and_the_rest_goes_on(ledger):
     claim_all(first, most=1)
     alive, second = join(ledger, *people(3))
     lapse(ledger, dead)
-    assert ledger.lease(CAMPAIGN, alive).renew().buried == 1
+    assert ledger.lease(CAMPAIGN, alive).renew().orphaned == 1
     assert states(ledger) == {"c0": "uncertain", "c1": "planned", "c2": "planned"}
     assert len(claim_all(second)) == 2
 
@@ -219,7 +219,7 @@ def test_a_run_whose_lease_holds_is_never_declared_dead(ledger):
     _, first = begin(ledger, *people(2))
     claim_all(first, most=1)
     alive, _ = join(ledger, *people(2))
-    assert ledger.lease(CAMPAIGN, alive).renew().buried == 0
+    assert ledger.lease(CAMPAIGN, alive).renew().orphaned == 0
     assert ledger.mark_orphaned_calls(CAMPAIGN) == 0
     assert states(ledger)["c0"] == "sending"
 
@@ -229,7 +229,7 @@ def test_a_run_that_was_declared_dead_cannot_renew_its_lease(ledger):
     alive, _ = join(ledger, *people(2))
     lapse(ledger, dead)
     ledger.lease(CAMPAIGN, alive).renew()
-    with pytest.raises(CampaignHeldError, match="stood still"):
+    with pytest.raises(CampaignHeldError, match="was stopped for so long"):
         ledger.lease(CAMPAIGN, dead).renew()
 
 

@@ -230,7 +230,7 @@ def test_processes_that_open_a_new_ledger_at_once_agree_on_its_privacy_key(url):
         ("sqlite:///ledger%00.sqlite3", "NUL"),
         ("sqlite://server/ledger.sqlite3", "names a host"),
         ("sqlite+pysqlcipher:///ledger.sqlite3", "the driver pysqlcipher"),
-        ("nonsense", "no database URL"),
+        ("nonsense", "not a database URL"),
         ("mysql://host/db", "mysql"),
     ],
 )

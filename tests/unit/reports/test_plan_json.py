@@ -94,7 +94,7 @@ def test_each_call_stands_on_its_own_line():
     ],
     ids=["empty", "list", "object", "unsaved", "later", "zone", "type", "far future", "signature", "deep"],
 )
-def test_what_is_no_saved_plan_is_refused_in_words(text, why):
+def test_text_that_is_not_a_saved_plan_is_refused_with_the_reason(text, why):
     with pytest.raises(NoPlanError) as refused:
         read_saved_plan(text)
     assert why in refused.value.message
