@@ -65,6 +65,10 @@ class LedgerError(RunnerError):
     """The ledger cannot be opened, or does not belong to this campaign, account or release."""
 
 
+class LedgerUnavailableError(LedgerError):
+    """The database itself does not answer, or cannot do its work: that concerns every call alike."""
+
+
 class CampaignHeldError(RunnerError):
     """Another process is applying this campaign."""
 

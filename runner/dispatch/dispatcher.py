@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from runner.dispatch.events import Paused, Resumed, RunEnd, Waiting
+from runner.dispatch.events import AnswersUnrecorded, Paused, Resumed, RunEnd, Waiting
 from runner.dispatch.exclusion_check import ExclusionCheck, NewlySuppressed, Unwanted
 from runner.dispatch.heartbeat import Heartbeat
 from runner.dispatch.rescheduler import Rescheduler
@@ -72,6 +72,8 @@ class Dispatcher:
             finish = await self._work(alarm)
         finally:
             await self._sender.drain()
+            if self._sender.unrecorded:
+                self._run.on_event(AnswersUnrecorded(count=self._sender.unrecorded))
             heartbeat.cancel()
             await alarm.stop()
             self._run.rate.leave()

@@ -102,6 +102,13 @@ class RunsShare:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersUnrecorded:
+    """The ledger was gone when the run ended: what became of these requests could not be recorded."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallsLost:
     """A run beside this one died while it was sending `count` calls, which are uncertain now."""
 
@@ -122,6 +129,7 @@ Event = (
     | Paused
     | Resumed
     | RunsShare
+    | AnswersUnrecorded
     | CallsLost
 )
 

@@ -18,7 +18,7 @@ from runner.dispatch.rescheduler import Rescheduler
 from runner.dispatch.result_batches import ResultBatches
 from runner.dispatch.run_context import RunContext
 from runner.dispatch.timer import RECHECK_SECONDS
-from runner.errors import LedgerError, RunnerError, StoppedError
+from runner.errors import LedgerError, LedgerUnavailableError, RunnerError, StoppedError
 from runner.insight.outcome import Accepted, CampaignBlocked, Exchange, NotSent, Outcome, Uncertain, classify
 from runner.ledger.claim import AttemptResult, Claim, LedgerRolledBackError, LostClaimError
 from runner.planning.pace_limit import LATE_SECONDS
@@ -26,6 +26,8 @@ from runner.planning.pace_limit import LATE_SECONDS
 _LONGEST_BACKOFF_SECONDS = 60
 _PAUSES_OF_THE_LEDGER_SECONDS = (0.5, 1.0, 2.0)
 """Waited before an answer is recorded once more: what is not recorded is uncertain for good."""
+_LEDGER_MAY_BE_GONE_SECONDS = 10
+"""Then answers are given up: each try waits for a connection, and somebody waits for the run to end."""
 
 Post = Callable[[Claim, Callable[[], None]], Awaitable[Exchange]]
 """Sends the request of one claim; the second argument is called just before the first byte leaves."""
@@ -57,6 +59,9 @@ class Sender:
         self._failure_streak = FailureStreak()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._failures_to_reach = 0
+        self._ledger_gone_since: float | None = None
+        self.unrecorded = 0
+        """Requests whose answers could not be recorded: their calls are uncertain."""
         self.not_before = 0.0
         """Nothing is sent before (UTC Unix seconds)."""
         self.held_until = 0.0
@@ -153,7 +158,11 @@ class Sender:
     async def _send(self, claim: Claim) -> None:
         exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
         outcome = redacted(classify(exchange), claim.request)
-        ending = await self._record(claim, attempt_result(outcome))
+        try:
+            ending = await self._record(claim, attempt_result(outcome))
+        except LedgerUnavailableError:
+            self.unrecorded += 1
+            raise
         if isinstance(outcome, Accepted) and ending.state is CallState.UNCERTAIN:
             outcome = Uncertain(reason=ending.reason, status=ending.http_status, body="")
         self._run.on_event(
@@ -198,12 +207,24 @@ class Sender:
         """Tries again where the ledger fails, as while its server starts anew."""
         for pause in _PAUSES_OF_THE_LEDGER_SECONDS:
             try:
-                return await self._result_batches.record(claim, ending)
+                recorded = await self._result_batches.record(claim, ending)
             except (LostClaimError, LedgerRolledBackError):
                 raise
             except LedgerError:
+                if self._ledger_is_given_up():
+                    raise
                 await asyncio.sleep(pause)
+            else:
+                self._ledger_gone_since = None
+                return recorded
         return await self._result_batches.record(claim, ending)
+
+    def _ledger_is_given_up(self) -> bool:
+        """Of all answers together: those that come later must not each wait as long."""
+        now = time.monotonic()
+        if self._ledger_gone_since is None:
+            self._ledger_gone_since = now
+        return now - self._ledger_gone_since > _LEDGER_MAY_BE_GONE_SECONDS
 
     def _react(self, outcome: Outcome) -> None:
         if isinstance(outcome, CampaignBlocked):

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from runner.calls import CallState
-from runner.errors import LedgerError
+from runner.errors import LedgerError, LedgerUnavailableError
 from runner.ledger import attempt_results, late_calls, late_opt_outs
 from runner.ledger.claim import AttemptResult, Claim, Claimed, LostClaimError, ledger_rolled_back
 from runner.ledger.late_opt_outs import LateOptOut
@@ -192,9 +192,10 @@ class CallQueue:
         try:
             with self._engine.begin() as connection:
                 attempt_results.record_together(connection, self._run, ended, now)
+        except LedgerUnavailableError as error:
+            return [error for _ in ended]
         except LedgerError:
-            # What one of them broke for all is found when each is tried alone.
-            return [self._finish_alone(claim, ending, now) for claim, ending in ended]
+            return self._finish_each(ended, now)
         self._release_unsent(ended)
         return [ending for _, ending in ended]
 
@@ -282,11 +283,22 @@ class CallQueue:
             if ending.state in {CallState.PLANNED, CallState.SKIPPED}:
                 self._starts.release(claim)
 
-    def _finish_alone(self, claim: Claim, ending: AttemptResult, now: float) -> AttemptResult | LedgerError:
-        try:
-            return self.finish(claim, ending, now)
-        except LedgerError as error:
-            return error
+    def _finish_each(
+        self, ended: Sequence[tuple[Claim, AttemptResult]], now: float
+    ) -> list[AttemptResult | LedgerError]:
+        """What one of them broke for all is found when each is tried alone.
+
+        Once the database is gone the others are not tried: each would wait as long for it.
+        """
+        results: list[AttemptResult | LedgerError] = []
+        for claim, ending in ended:
+            try:
+                results.append(self.finish(claim, ending, now))
+            except LedgerUnavailableError as error:
+                return results + [error] * (len(ended) - len(results))
+            except LedgerError as error:
+                results.append(error)
+        return results
 
     def _open_calls(self) -> tuple[ColumnElement[bool], ...]:
         session = select(runs.c.session).where(runs.c.id == self._run).scalar_subquery()

@@ -21,7 +21,7 @@ from runner.ledger.postgresql_settings import (
     read_state,
 )
 
-CONNECT_TIMEOUT_SECONDS = 10
+CONNECT_TIMEOUT_SECONDS = 5
 _END_OVERDUE_TRANSACTIONS = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
     "AND usename = current_user AND application_name = current_setting('application_name') "

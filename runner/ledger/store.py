@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, ExceptionContext, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
-from runner.errors import LedgerError, SettingsError
+from runner.errors import LedgerError, LedgerUnavailableError, SettingsError
 from runner.ledger import migrations, postgresql, sqlite
 
 _URL_HINT = "write sqlite:////absolute/path/ledger.sqlite3 or postgresql+psycopg://user@host/database"
@@ -67,7 +67,9 @@ def _explain_errors(engine: Engine, where: str) -> None:
             words = _words(context.original_exception)
             # SQLAlchemy keeps the original as the cause: it must not quote personal data either.
             context.original_exception.args = (words,)
-            raise LedgerError(
+            is_database = isinstance(context.sqlalchemy_exception, OperationalError)
+            kind = LedgerUnavailableError if is_database else LedgerError
+            raise kind(
                 f"the ledger {where} cannot be used: {words}", hint=_advice(context.original_exception)
             ) from None
 

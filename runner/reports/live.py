@@ -20,6 +20,7 @@ from rich.text import Text
 from runner.calls import CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import (
+    AnswersUnrecorded,
     BackingOff,
     CallEnded,
     CallsLost,
@@ -164,6 +165,11 @@ def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
                 "this run has the request rate to itself again"
                 if event.runs == 1
                 else f"{event.runs} runs of this account share the request rate"
+            )
+        case AnswersUnrecorded():
+            return (
+                f"{count(event.count, 'call')} may have been queued, and the ledger cannot be reached "
+                "to record it: uncertain from the next apply on, and not sent again"
             )
         case CallsLost():
             are = "is" if event.count == 1 else "are"

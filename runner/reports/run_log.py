@@ -12,6 +12,7 @@ from typing import Literal
 
 from runner.calls import PROBLEMS
 from runner.dispatch.events import (
+    AnswersUnrecorded,
     BackingOff,
     CallEnded,
     CallsLost,
@@ -25,7 +26,7 @@ from runner.reports.times import clock_time, rfc3339
 LogForm = Literal["text", "json"]
 
 _LOGGER = logging.getLogger("runner.run")
-_WARNINGS = (BackingOff, CallsLost, ClockIsOff, ListUnreadable, OptedOutTooLate)
+_WARNINGS = (AnswersUnrecorded, BackingOff, CallsLost, ClockIsOff, ListUnreadable, OptedOutTooLate)
 
 Write = Callable[[Event, str, float], None]
 """Writes an event of a run, in words, as of a time (UTC Unix seconds)."""

@@ -17,7 +17,7 @@ from runner.dispatch.events import Event, RunBegan, RunEnd
 from runner.dispatch.heartbeat import Heartbeat
 from runner.dispatch.run_context import RunContext
 from runner.dispatch.sender import Post
-from runner.errors import StoppedError
+from runner.errors import LedgerUnavailableError, StoppedError
 from runner.insight.client import InsightClient
 from runner.insight.outcome import CampaignBlocked, Exchange, classify
 from runner.insight.protocol import queue_request
@@ -80,12 +80,17 @@ class Execution:
         """
         if self._dispatcher is None:
             raise RuntimeError("dispatch a run after it began")
-        ending = "failed"
+        ending: str | None = "failed"
         try:
             finish = await self._dispatcher.run()
             ending = finish.value
+        except LedgerUnavailableError:
+            # Asking it again would take as long again; the run's lease passes by itself.
+            ending = None
+            raise
         finally:
-            self._environment.ledger.end_run(self._run, ending, self._environment.clock.now())
+            if ending is not None:
+                self._environment.ledger.end_run(self._run, ending, self._environment.clock.now())
         return finish
 
     def stop(self) -> None:

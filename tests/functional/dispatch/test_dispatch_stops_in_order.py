@@ -5,9 +5,10 @@ import threading
 
 import pytest
 from dispatch_harness import NOW, Stage, StoppedClock, accepted, answered, call, calls, declare_dead
+from sqlalchemy import event
 
-from runner.dispatch.events import CallEnded, ClockIsOff, RunEnd, Waiting
-from runner.errors import CampaignHeldError, StoppedError
+from runner.dispatch.events import AnswersUnrecorded, CallEnded, ClockIsOff, RunEnd, Waiting
+from runner.errors import CampaignHeldError, LedgerUnavailableError, StoppedError
 from runner.insight.outcome import Exchange
 
 
@@ -23,6 +24,30 @@ def stop_after(stage, key):
             stage.dispatcher.stop()
 
     stage.before = ask
+
+
+def test_a_stop_while_the_database_is_gone_ends_soon_and_counts_what_is_not_recorded(ledger, monkeypatch):
+    monkeypatch.setattr("runner.dispatch.sender._LEDGER_MAY_BE_GONE_SECONDS", 0)
+    monkeypatch.setattr("runner.dispatch.sender._PAUSES_OF_THE_LEDGER_SECONDS", (0.001,) * 1000)
+    all_left = asyncio.Event()
+
+    async def answer(_claim):
+        if len(stage.sent) == 4:
+            stage.dispatcher.stop()
+            event.listen(ledger.engine, "do_connect", refuse_to_connect)
+            ledger.engine.dispose()
+            all_left.set()
+        await all_left.wait()
+        return accepted("11")
+
+    def refuse_to_connect(dialect, *_):
+        raise dialect.loaded_dbapi.OperationalError("gone")
+
+    stage = Stage(ledger, calls(9), answer=answer, max_in_flight=4)
+    with pytest.raises(LedgerUnavailableError):
+        stage.run()
+    assert stage.heard(AnswersUnrecorded) == [AnswersUnrecorded(count=4)]
+    assert sorted(stage.states().values()) == ["planned"] * 5 + ["sending"] * 4
 
 
 @pytest.mark.parametrize("max_in_flight", [1, 4])

@@ -8,7 +8,7 @@ from ledger_values import CAMPAIGN, NOW, begin, claim_all, let_leases_lapse, peo
 from sqlalchemy import event
 
 from runner.calls import CallState
-from runner.errors import LedgerError
+from runner.errors import LedgerError, LedgerUnavailableError
 from runner.ledger import attempt_results
 from runner.ledger.claim import AttemptResult, LedgerRolledBackError, LostClaimError
 
@@ -32,8 +32,8 @@ def counted(ledger):
     def note_commit(_connection):
         asked.append("COMMIT")
 
-    event.on_event(ledger.engine, "before_cursor_execute", note)
-    event.on_event(ledger.engine, "commit", note_commit)
+    event.listen(ledger.engine, "before_cursor_execute", note)
+    event.listen(ledger.engine, "commit", note_commit)
     try:
         yield asked
     finally:
@@ -130,6 +130,22 @@ def test_a_lost_claim_among_others_is_lost_alone(ledger):
     assert isinstance(results[1], LostClaimError)
     assert [results[0], results[2]] == [queued(1), queued(3)]
     assert states(ledger) == {"c0": "queued", "c1": "refused", "c2": "queued"}
+
+
+def test_when_the_database_is_gone_it_is_asked_once_for_all_endings(ledger):
+    _, queue = begin(ledger, *people(3))
+    ended = [(claim, queued(claim.call)) for claim in claim_all(queue)]
+    tries = []
+
+    @event.listens_for(ledger.engine, "do_connect")
+    def _refuse(dialect, *_):
+        tries.append(1)
+        raise dialect.loaded_dbapi.OperationalError("gone")
+
+    ledger.engine.dispose()
+    results = queue.finish_together(ended, NOW)
+    assert [type(error) for error in results] == [LedgerUnavailableError] * 3
+    assert len(tries) == 1
 
 
 def test_a_stale_claim_among_others_changes_nothing_of_a_later_one(ledger):
