@@ -7,6 +7,7 @@ tree: a campaign changed in a pull request must not change where calls go.
 import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import quote
 
 from platformdirs import user_config_path, user_data_path, user_state_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -18,8 +19,13 @@ PREFIX = "RUNNER_"
 DEFAULT_BASE_URL = "https://insight.plumvoice.com/api"
 
 
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite ledger at this absolute path, which may hold characters special to a URL."""
+    return f"sqlite:///{quote(str(path))}"
+
+
 def _default_ledger_url() -> str:
-    return f"sqlite:///{user_data_path('runner') / 'ledger.sqlite3'}"
+    return sqlite_url(user_data_path("runner") / "ledger.sqlite3")
 
 
 class Settings(BaseSettings):

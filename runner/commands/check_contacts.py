@@ -17,7 +17,7 @@ from runner.errors import SourceError
 from runner.ledger.ledger import Ledger
 from runner.planning.plan import Plan
 from runner.services.planning import prepare_plan, source_folder
-from runner.settings import load_settings
+from runner.settings import load_settings, sqlite_url
 
 _FAULTS = (Reason.INVALID_PHONE, Reason.UNKNOWN_TIMEZONE, Reason.TEMPLATE_ERROR)
 """Reasons that lie in the row itself; people are filtered, suppressed or listed twice on purpose."""
@@ -30,7 +30,7 @@ def check_contacts(loaded: LoadedCampaign, known: Collection[Diagnostic]) -> Ite
     settings = load_settings()
     with (
         tempfile.TemporaryDirectory(prefix="runner-validate-") as folder,
-        closing(Ledger.open(f"sqlite:///{Path(folder) / 'ledger.sqlite3'}")) as ledger,
+        closing(Ledger.open(sqlite_url(Path(folder) / "ledger.sqlite3"))) as ledger,
     ):
         broken = list(
             _broken_sources(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner.errors import ExitStatus
 from runner.insight.sandbox import parse_fault, serve
+from runner.settings import sqlite_url
 
 
 def sandbox(*, port: int, faults: Sequence[str]) -> int:
@@ -17,7 +18,7 @@ def sandbox(*, port: int, faults: Sequence[str]) -> int:
     """
     wanted = [parse_fault(spec) for spec in faults]
     with tempfile.TemporaryDirectory(prefix="runner-practice-") as folder:
-        ledger_url = f"sqlite:///{Path(folder).resolve() / 'ledger.sqlite3'}"
+        ledger_url = sqlite_url(Path(folder).resolve() / "ledger.sqlite3")
         serve(port=port, faults=wanted, on_ready=lambda base_url: _announce(base_url, ledger_url))
     return ExitStatus.DONE
 

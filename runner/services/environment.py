@@ -13,7 +13,7 @@ from runner.dispatch.timer import RehearsalTimer, Timer
 from runner.insight.address import validate_base_url
 from runner.insight.client import InsightClient
 from runner.ledger.ledger import Ledger
-from runner.settings import Settings, require_credentials
+from runner.settings import Settings, require_credentials, sqlite_url
 
 _REHEARSED_PER_SECOND = 1000
 """The sandbox needs no limit, and a rehearsal should not take long."""
@@ -69,7 +69,7 @@ def rehearsal(settings: Settings) -> Iterator[Environment]:
                 "insight_base_url": api.base_url,
                 "insight_username": "rehearsal@example.org",
                 "insight_developer_key": SecretStr("rehearsal"),
-                "ledger_url": f"sqlite:///{Path(folder) / 'ledger.sqlite3'}",
+                "ledger_url": sqlite_url(Path(folder) / "ledger.sqlite3"),
             }
         )
         with closing(Ledger.open(rehearsed.ledger_url)) as ledger:

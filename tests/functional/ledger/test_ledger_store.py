@@ -33,6 +33,7 @@ from runner.ledger import health, migrations, sqlite
 from runner.ledger.ledger import Ledger
 from runner.ledger.sqlite import journal_mode
 from runner.ledger.tables import metadata
+from runner.settings import load_settings, sqlite_url
 
 
 @pytest.fixture(params=["new", "migrated"])
@@ -299,3 +300,21 @@ def test_a_place_where_nothing_can_be_written_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(LedgerError, match="cannot be opened"):
         Ledger.open(f"sqlite:///{tmp_path / 'file' / 'ledger.sqlite3'}")
+
+
+@pytest.mark.parametrize("name", ["100%", "%20", "a?b", "a#b", "a b", "é"])
+def test_a_ledger_lies_at_its_path_whatever_characters_that_holds(tmp_path, name):
+    path = tmp_path / name / "ledger.sqlite3"
+    with closing(Ledger.open(sqlite_url(path))) as ledger:
+        assert ledger.path == path
+        assert ledger.place == str(path)
+    assert path.is_file()
+
+
+def test_the_default_ledger_lies_in_the_home_folder_whatever_characters_that_holds(tmp_path, monkeypatch):
+    home = tmp_path / "100% ?#"
+    for name in ("XDG_DATA_HOME", "RUNNER_LEDGER_URL", "RUNNER_SECRETS_DIR", "RUNNER_ENV_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    with closing(Ledger.open(load_settings().ledger_url)) as ledger:
+        assert home in ledger.path.parents
