@@ -5,7 +5,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 
 from runner.commands.campaign_name import known_campaign
 from runner.contacts.identity import Identity
@@ -13,18 +12,9 @@ from runner.errors import LedgerError, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators
 from runner.ledger.rollback_guard import RollbackGuard
+from runner.services.operators import Desk
 from runner.services.planning import privacy_key
 from runner.settings import ledger_states_folder, load_settings
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """One campaign of one ledger, and the person who acts on it."""
-
-    ledger: Ledger
-    campaign: str
-    operators: Operators
-    identity: Identity
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import time
 from contextlib import closing
 
 from runner.calls import CallState
-from runner.commands.desk import Desk, acting_desk, actor, ask_to_type, reading_desk, say
+from runner.commands.desk import acting_desk, actor, ask_to_type, reading_desk, say
 from runner.errors import ExitStatus
 from runner.ledger.history import read_history
 from runner.ledger.ledger import Ledger
@@ -17,6 +17,7 @@ from runner.reports.console import standard_console
 from runner.reports.history import print_history
 from runner.reports.pause_text import pause_text
 from runner.reports.plan_facts import count
+from runner.services.operators import Desk
 from runner.settings import ledger_states_folder, load_settings
 
 
@@ -59,7 +60,8 @@ def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
             else f"{desk.campaign} was canceled already: {pause_text(earlier)}"
         )
         if pending_at_insight:
-            _cancel_at_insight(desk)
+            asyncio.run(desk.cancel_at_insight(load_settings()))
+            say("Insight took the order to cancel what waits in the instance")
     return ExitStatus.DONE
 
 
@@ -106,21 +108,3 @@ def _ask_to_cancel(desk: Desk) -> None:
         f"nothing is ever sent again under this name. To stop for a while: runner pause {desk.campaign}"
     )
     ask_to_type(desk.campaign, "cancel")
-
-
-def _cancel_at_insight(desk: Desk) -> None:
-    # The client, which no other command of these needs: a pause is often urgent.
-    from runner.services.environment import insight  # noqa: PLC0415
-
-    survey_id, instance_id = desk.ledger.survey(desk.campaign)
-
-    async def ask() -> None:
-        with insight(load_settings()) as target:
-            async with target.client() as client:
-                await client.cancel_pending(survey_id, instance_id)
-
-    asyncio.run(ask())
-    desk.operators.note(
-        desk.campaign, "cancel-pending", f"survey {survey_id}, instance {instance_id}", time.time()
-    )
-    say("Insight took the order to cancel what waits in the instance")

@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from runner.calls import Resolution
-from runner.commands.desk import Desk, acting_desk, ask_to_type, say
-from runner.errors import CampaignHeldError, ExitStatus, UsageError
+from runner.commands.desk import acting_desk, ask_to_type, say
+from runner.errors import ExitStatus, UsageError
 from runner.insight.answers import read_call_id
 from runner.ledger.operators import Decided
 from runner.reports.plan_facts import count
+from runner.services.operators import Desk
 
 
 def resolve(
@@ -30,7 +30,7 @@ def resolve(
     named: Sequence[str] | None
     named = _contacts_in(file) if file is not None else [contact] if contact is not None else None
     with acting_desk(campaign) as desk:
-        _settle_dead_runs(desk)
+        desk.mark_orphaned_calls()
         if named is None:
             named = _all_uncertain(desk, resolution, yes=yes)
         if named:
@@ -109,12 +109,6 @@ def _contacts_in(file: Path) -> list[str]:
     if not found:
         raise UsageError(f"{file} names no contact", hint="write one key or ref a line")
     return found
-
-
-def _settle_dead_runs(desk: Desk) -> None:
-    """A call that a dead run was sending becomes uncertain here too, not only with the next apply."""
-    with suppress(CampaignHeldError), desk.ledger.hold(desk.campaign):
-        desk.ledger.mark_orphaned_calls(desk.campaign)
 
 
 def _report(desk: Desk, decided: Iterable[Decided]) -> None:
