@@ -302,7 +302,7 @@ def status(
     ] = None,
     *,
     output: StatusOutput = StatusOutput.TEXT,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds.")] = False,
 ) -> int:
     """Show how far a campaign is and what needs a person."""
     from runner.commands.status import status  # noqa: PLC0415 - see the module's docstring
@@ -337,7 +337,7 @@ def cancel(
         bool,
         typer.Option(
             "--pending-at-insight",
-            help="Also cancel everything that waits in the survey's instance at Insight, whoever queued it.",
+            help="Also cancel everything that waits in the survey's instance at Insight, of any origin.",
         ),
     ] = False,
     yes: Yes = False,

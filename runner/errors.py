@@ -23,7 +23,7 @@ class ExitStatus(IntEnum):
 
 
 class RunnerError(Exception):
-    """Something a person can mend. `message` is one sentence; `hint` is what to do next, or empty."""
+    """Something a person can correct. `message` is one sentence; `hint` is what to do next, or empty."""
 
     exit_status: ExitStatus = ExitStatus.FAILED
 

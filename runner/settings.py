@@ -65,7 +65,7 @@ def load_settings() -> Settings:
     env_file = _env_file()
     secrets = os.environ.get(f"{PREFIX}SECRETS_DIR")
     if secrets is not None and not Path(secrets).is_dir():
-        raise SettingsError(f"RUNNER_SECRETS_DIR names {secrets}, which is no folder")
+        raise SettingsError(f"RUNNER_SECRETS_DIR names {secrets}, which is not a directory")
     try:
         return Settings(_env_file=env_file, _secrets_dir=secrets)  # type: ignore[call-arg]  # pydantic-settings' own arguments
     except ValidationError as error:
@@ -113,7 +113,7 @@ def _env_file() -> Path:
     if named is None:
         return _default_env_file()
     if not Path(named).is_file():
-        raise SettingsError(f"RUNNER_ENV_FILE names {named}, which is no readable file")
+        raise SettingsError(f"RUNNER_ENV_FILE names {named}, which is not a readable file")
     return Path(named)
 
 

@@ -83,8 +83,8 @@ def trust_ledger(*, yes: bool) -> int:
     settings = load_settings()
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         say(
-            f"runner will take {ledger.place} for the truth. Whoever was called without its knowing "
-            "may be called again."
+            f"runner will accept {ledger.place} as it is. People whose calls it does not know may be "
+            "called again."
         )
         if not yes:
             ask_to_type("trust", "trust-ledger")

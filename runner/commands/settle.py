@@ -94,7 +94,7 @@ def _all_uncertain(desk: Desk, resolution: Resolution, *, yes: bool) -> Sequence
 
 _MEANS = {
     Resolution.QUEUED: "They count as queued, and are never sent again.",
-    Resolution.NOT_QUEUED: "They are sent again: whoever Insight did queue is called twice.",
+    Resolution.NOT_QUEUED: "They are sent again: people whose call Insight did queue are called twice.",
     Resolution.ABANDONED: "They are not sent again, and no longer reported.",
 }
 

@@ -1,4 +1,4 @@
-"""What happens while a campaign is applied, as values, for whoever tells people about it."""
+"""What happens while a campaign is applied, as values: reports turn them into words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

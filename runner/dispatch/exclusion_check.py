@@ -69,8 +69,8 @@ class ExclusionCheck:
     def against(self, claims: Sequence[Claim]) -> Mapping[int, str]:
         """The claims that this run's own plan or a list forbids, with the reason.
 
-        Whoever was under way or uncertain when the plan was made, or a list changed, was not withdrawn then,
-        and may be planned again by what another process learns.
+        A contact who was being sent or uncertain when the plan was made, or when a list changed, was not
+        withdrawn then, and may be planned again by what another process learns.
         """
         found = {claim.call: self.why_not(claim) for claim in claims}
         return {call: reason for call, reason in found.items() if reason}

@@ -1,7 +1,7 @@
 """Records how calls ended: what comes in while the ledger is busy is committed together.
 
 A commit takes as long for many outcomes as for one. A lost outcome only makes a call uncertain, so that they
-may share a commit; whoever waits for one gets its own result.
+may share a commit; each caller that waits gets its own result.
 """
 
 import asyncio

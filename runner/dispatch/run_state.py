@@ -6,7 +6,7 @@ from runner.ledger.operators import CampaignState
 
 
 class RunState:
-    """Of one run. Whoever waits in between waits for `wake`."""
+    """Of one run. Everything that waits in between waits for `wake`."""
 
     def __init__(self) -> None:
         self.wake = asyncio.Event()

@@ -182,7 +182,7 @@ class Sender:
         """The last look before the bytes leave. Raises NotAllowedError."""
         self._check_time(claim)
         if not self._heartbeat.holds():
-            raise NotAllowedError("this process stood still, and another may have taken the call over")
+            raise NotAllowedError("this process was suspended, and another run may have taken the call")
         if self._run.state.error is not None:
             raise NotAllowedError("the run was stopped before it could be sent")
         if not self._run.state.may_send:
@@ -204,7 +204,7 @@ class Sender:
         raise NotAllowedError("its time passed before it could be sent")
 
     async def _record(self, claim: Claim, ending: AttemptResult) -> AttemptResult:
-        """Tries again where the ledger fails, as while its server starts anew."""
+        """Tries again where the ledger fails, as while its server restarts."""
         for pause in _PAUSES_OF_THE_LEDGER_SECONDS:
             try:
                 recorded = await self._result_batches.record(claim, ending)

@@ -74,7 +74,7 @@ def _refuse_unknown_parameters(url: URL) -> None:
 
 
 def end_overdue_transactions(connection: Connection) -> None:
-    """Ends runner's own sessions that stand still in a transaction for longer than their timeout allows.
+    """Ends runner's own sessions that are idle in a transaction for longer than their timeout allows.
 
     Under load a server was seen to leave them for minutes, and the run that took over waited as long.
     """

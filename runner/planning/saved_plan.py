@@ -43,7 +43,7 @@ def compare(saved: SavedPlan, now: SavedPlan, *, consumed: bool) -> Comparison:
     """Whether `saved` may be carried out, given what would be planned `now`.
 
     `consumed`: the plan was entered into this ledger before. It then goes on with its own calls, which may
-    have moved to later windows meanwhile as any late call does, but plans none anew.
+    have moved to later windows meanwhile as any late call does, but plans no new ones.
     """
     return _Comparer(saved, now, consumed=consumed).comparison()
 

@@ -127,7 +127,7 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
             yield _warning(
                 loaded,
                 WarningCode.OLD_SUPPRESSION_LIST,
-                f"{found.name} was last changed {days} days ago: whoever opted out since is called",
+                f"{found.name} was last changed {days} days ago: people who opted out since are called",
                 place,
                 "export it again; a fresh git checkout makes files look new, so the list may be older yet",
             )
