@@ -3,10 +3,12 @@
 import signal
 from collections import Counter
 
+import psycopg
 import pytest
 from pgbouncer import pooler
 from postgres import postgres_server
 from shell import Person, end, wait_until
+from sqlalchemy import make_url
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 
@@ -46,6 +48,16 @@ def new_machine(tmp_path, person, start_sandbox):
     return make
 
 
+def answers(url):
+    """Whether the pooler reaches the server; for a while after a crash it refuses new clients."""
+    parsed = make_url(url)
+    try:
+        psycopg.connect(**parsed.query, user=parsed.username, dbname=parsed.database).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("mode", ["session", "transaction"])
 def test_after_a_crash_of_the_server_under_way_another_machine_queues_nobody_again(
     own_server, new_machine, mode
@@ -59,6 +71,7 @@ def test_after_a_crash_of_the_server_under_way_another_machine_queues_nobody_aga
         own_server.crash()
         end(one)
         own_server.start_again()
+        wait_until(lambda: answers(pooled), "the pooler to reach the server again")
         ended = machines[2].run("apply", "campaign.yaml", "--yes")
         end(two, signal.SIGINT)
 

@@ -92,10 +92,10 @@ def test_missing_credentials(ready, sandbox):
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("ftp://example.org/api", "no web address"),
+        ("ftp://example.org/api", "not a valid web address"),
         ("http://insight.example.org/api", "plain http"),
         ("https://me:secret@insight.example.org/api", "holds credentials"),
-        ("nonsense", "no web address"),
+        ("nonsense", "not a valid web address"),
     ],
 )
 def test_wrong_base_url(ready, url, says):

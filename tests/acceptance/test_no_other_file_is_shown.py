@@ -50,7 +50,7 @@ def test_a_saved_plan_that_names_a_link_shows_nothing_of_what_it_leads_to(author
     (author.folder / "folder").symlink_to("..")
     for named in ("link.yaml", "folder/outside.yaml"):
         saved = json.loads((author.folder / "plan.json").read_text())
-        saved["saved"]["campaign_file"] = named
+        saved["inputs"]["campaign_file"] = named
         author.write("changed.json", json.dumps(saved))
         shows_nothing(author, "apply", "changed.json", "--yes")
 

@@ -312,7 +312,7 @@ def test_each_way_an_exchange_goes_has_one_meaning_and_one_post(case: Case) -> N
 def test_what_a_server_says_that_is_no_http_is_not_quoted(said: bytes) -> None:
     exchange, _ = exchange_with(replies(said))
     assert isinstance(classify(exchange), Uncertain)
-    assert "no HTTP" in exchange.problem
+    assert "did not answer in HTTP" in exchange.problem
     assert "anarina" not in exchange.problem
 
 
