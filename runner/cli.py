@@ -119,7 +119,7 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write("interrupted\n")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python must not complain again at exit.
+        # The reader of our output has seen enough; Python must not complain again at exit.
         sys.stdout = None
         return ExitStatus.FAILED
     except OSError as error:

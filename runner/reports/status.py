@@ -86,7 +86,7 @@ def _late_lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     if status.late_opt_outs:
         yield Text(f"  {late_words(status.late_opt_outs, identity)}", style="yellow")
     if not status.lists_read and any(status.seen.states[state] for state in MAY_BE_DIALLED):
-        # Whoever gave the file already gets no advice to give it: its lists could not be read.
+        # No advice to give the file where it was given: its lists could not be read.
         advice = "" if status.lists_problem else "; to read the lists now: runner status FILE"
         yield Text(f"  opt-outs as the last apply found them{advice}")
 

@@ -43,7 +43,7 @@ def attempts(ledger):
     return rows(ledger, "SELECT * FROM attempts ORDER BY id")
 
 
-def bury(ledger):
+def mark_orphaned(ledger):
     """As the next apply does, once the one before is dead; returns how many calls became uncertain."""
     let_leases_lapse(ledger)
     return ledger.mark_orphaned_calls(CAMPAIGN)
@@ -177,7 +177,7 @@ def test_a_stale_claim_changes_nothing_of_a_later_one(ledger):
 def test_the_answer_of_a_run_that_was_declared_dead_still_settles_its_call(ledger, ending):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
-    bury(ledger)
+    mark_orphaned(ledger)
     assert states(ledger) == {"a": "uncertain"}
     queue.finish(claim, ending, NOW)
     assert states(ledger) == {"a": ending.state}
@@ -189,7 +189,7 @@ def test_the_answer_of_a_run_that_was_declared_dead_still_settles_its_call(ledge
 def test_proof_that_a_call_was_queued_overrules_an_operator(ledger, resolution):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
-    bury(ledger)
+    mark_orphaned(ledger)
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], resolution, None, NOW)
     queue.finish(claim, QUEUED, NOW)
     assert only(rows(ledger, "SELECT state, call_id FROM calls")) == {"state": "queued", "call_id": "155761"}
@@ -200,7 +200,7 @@ def test_proof_that_a_call_was_queued_overrules_an_operator(ledger, resolution):
 def test_nothing_else_overrules_an_operator(ledger, resolution, ending):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
-    bury(ledger)
+    mark_orphaned(ledger)
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], resolution, None, NOW)
     before = states(ledger)
     with pytest.raises(LostClaimError):
@@ -210,7 +210,7 @@ def test_nothing_else_overrules_an_operator(ledger, resolution, ending):
 
 def test_a_run_that_was_declared_dead_claims_nothing(ledger):
     _, queue = begin(ledger, *people(2))
-    bury(ledger)
+    mark_orphaned(ledger)
     with pytest.raises(CampaignHeldError, match="was stopped for so long"):
         claim_all(queue)
     assert set(states(ledger).values()) == {"planned"}
@@ -309,13 +309,13 @@ def test_a_process_that_died_leaves_uncertain_calls_and_nothing_else(ledger):
     _, queue = begin(ledger, *people(4))
     claims = claim_all(queue, most=3)
     queue.finish(claims[0], QUEUED, NOW)
-    assert bury(ledger) == 2
+    assert mark_orphaned(ledger) == 2
     assert states(ledger) == {"c0": "queued", "c1": "uncertain", "c2": "uncertain", "c3": "planned"}
     assert trail(ledger, "c1")[-1] == ("sending", "uncertain")
     recovered = [a for a in attempts(ledger) if a["call"] != claims[0].call]
     assert {a["outcome"] for a in recovered} == {"uncertain"}
     assert all(a["finished_at"] for a in recovered)
-    assert bury(ledger) == 0
+    assert mark_orphaned(ledger) == 0
 
 
 def test_recovery_leaves_other_campaigns_alone(ledger):
@@ -416,7 +416,7 @@ CONTRADICTORY = AttemptResult(state=CallState.UNCERTAIN, http_status=404, reason
 def test_a_late_answer_with_a_call_id_keeps_a_call_resolved_as_not_queued_from_being_sent(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
-    bury(ledger)
+    mark_orphaned(ledger)
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW)
     queue.finish(claim, CONTRADICTORY, NOW)
     assert only(rows(ledger, "SELECT state, call_id FROM calls")) == {
@@ -428,7 +428,7 @@ def test_a_late_answer_with_a_call_id_keeps_a_call_resolved_as_not_queued_from_b
 def test_a_late_answer_with_a_call_id_gives_up_another_contacts_call_to_the_number(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))
-    bury(ledger)
+    mark_orphaned(ledger)
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW + 10**9)
     _, newer = begin(ledger, call("b", phone(1)), withdrawals=[("a", "the contact is in no source any more")])
     queue.finish(claim, CONTRADICTORY, NOW)

@@ -87,7 +87,7 @@ def test_what_another_client_of_the_pooler_left_on_a_connection_does_not_count(p
                 assert show(connection, "synchronous_commit") == "on"
                 assert connection.exec_driver_sql("SELECT current_schema()").scalar_one() == "public"
             assert ledger.campaigns() == ["clinic-followup"]
-        # It is still there for whoever does not look.
+        # It is still there for a client that does not look.
         assert other.execute("SHOW synchronous_commit").fetchone() == ("off",)
 
 

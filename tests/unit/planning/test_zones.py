@@ -88,7 +88,7 @@ def test_with_shifted_columns_no_data_of_the_row_is_shown(private):
     ],
 )
 def test_an_abbreviation_or_fixed_offset_of_a_row_is_refused_and_names_the_place(name, meant):
-    """EST has no summer time: whoever writes it for New York would be called an hour late."""
+    """EST has no summer time: a contact in New York who is written so would be called an hour late."""
     assert complaint(name).endswith(f"; did you mean `{meant}`?")
 
 
