@@ -68,15 +68,19 @@ class StateFolder:
         except OSError as error:
             raise _unusable(self._folder, error) from error
         try:
-            lock(descriptor, _TRIES_TO_LOCK)
+            self._lock(descriptor)
             yield
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            lock(descriptor, _TRIES_TO_LOCK)
         except BlockingIOError:
             raise LedgerError(
                 f"another process keeps {self._folder} locked",
                 hint="a stopped `runner` process may hold the lock; let it continue or end it",
             ) from None
-        finally:
-            os.close(descriptor)
 
     def write(self, ledger_id: str, state: LedgerState) -> None:
         """Replaces the file of this ledger; call it with the lock held."""
