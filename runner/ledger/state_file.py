@@ -1,13 +1,15 @@
-"""One small file per ledger, kept on this machine and outside of the ledger: what was last seen of it.
+"""What a machine keeps of one ledger outside of it, to notice an old copy: one small JSON file.
 
-A ledger cannot tell by itself what it has forgotten. The file is replaced as a whole and under a lock:
-a crash or a second process leaves either the old content or the new one.
+A run that begins, an operator's act and a saved plan replace the file, durably. A claim only raises the two
+counters at its beginning, in place and without waiting for the disk: a process that is killed has written
+them, and after a power cut they are too low, never too high.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -22,77 +24,96 @@ _TRIES_TO_LOCK = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
-    """What this machine knows of one ledger. The file is named by the id that the ledger stores."""
-
-    revision: LedgerRevision = field(default_factory=lambda: LedgerRevision(0, 0))
-    """The newest revision that was seen here."""
+    attempt: int = 0
+    """This and the next are the newest revision of the ledger that was seen here."""
+    act: int = 0
+    ledger: str
+    """The id that the ledger stores."""
     places: frozenset[str] = frozenset()
     """Paths at which an SQLite ledger was used. Another ledger at one of them is not this one."""
     plans: frozenset[str] = frozenset()
     """Ids of the saved plans that were applied with it."""
 
+    @property
+    def revision(self) -> LedgerRevision:
+        return LedgerRevision(self.attempt, self.act)
+
+    def raised(self, revision: LedgerRevision) -> "LedgerState":
+        """With this revision, where it is newer."""
+        attempt, act = map(max, self.revision, revision)
+        return replace(self, attempt=attempt, act=act)
+
 
 _JSON = TypeAdapter(LedgerState)
 
 
-class StateFolder:
-    """The state files of all ledgers that this machine uses. Every method raises LedgerError."""
+def read_state(file: Path) -> LedgerState | None:
+    """None where there is no such file. Raises LedgerError where it cannot be read."""
+    try:
+        return _JSON.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unusable(file, error) from error
+    except ValueError:
+        raise LedgerError(
+            f"{file} is damaged, so an old copy of the ledger cannot be told from the newest one",
+            hint="if you know that this ledger has every call that was sent: runner trust-ledger",
+        ) from None
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
 
-    def read(self, *, remove_damaged: bool = False) -> dict[str, LedgerState]:
-        """By the id of the ledger."""
-        found = {}
-        for file in self._folder.glob("*.json"):
-            try:
-                found[file.stem] = _JSON.validate_json(file.read_bytes())
-            except OSError as error:
-                raise _unusable(file, error) from error
-            except ValueError:
-                if not remove_damaged:
-                    raise LedgerError(
-                        f"{file} is damaged, so an old copy of a ledger cannot be told from the newest one",
-                        hint="if you know that this ledger has every call that was sent: runner trust-ledger",
-                    ) from None
-                file.unlink()
-        return found
+def write_state(file: Path, state: LedgerState) -> None:
+    """Replaces the file as a whole, durably; call it with its folder locked. Raises LedgerError."""
+    part = file.with_name(f".{file.name}.part")
+    others = {"ledger": state.ledger, "places": sorted(state.places), "plans": sorted(state.plans)}
+    try:
+        with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as opened:  # noqa: PTH123 - Path.open takes no descriptor
+            opened.write(_counters(state) + json.dumps(others).removeprefix("{").encode())
+            opened.flush()
+            os.fsync(opened.fileno())
+        part.replace(file)
+    except OSError as error:
+        raise _unusable(file, error) from error
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other processes from changing a state file."""
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # The folder itself is locked: it is never replaced, as the files are.
-            descriptor = os.open(self._folder, os.O_RDONLY)
-        except OSError as error:
-            raise _unusable(self._folder, error) from error
-        try:
-            self._lock(descriptor)
-            yield
-        finally:
-            os.close(descriptor)
 
-    def _lock(self, descriptor: int) -> None:
-        try:
-            lock(descriptor, _TRIES_TO_LOCK)
-        except BlockingIOError:
-            raise LedgerError(
-                f"another process keeps {self._folder} locked",
-                hint="a stopped `runner` process may hold the lock; let it continue or end it",
-            ) from None
+def raise_counters(file: Path, state: LedgerState) -> None:
+    """Writes the revision of `state` in place; call it with its folder locked. Raises LedgerError."""
+    try:
+        with file.open("r+b") as opened:
+            opened.write(_counters(state))
+    except OSError as error:
+        raise _unusable(file, error) from error
 
-    def write(self, ledger_id: str, state: LedgerState) -> None:
-        """Replaces the file of this ledger; call it with the lock held."""
-        part = self._folder / f".{ledger_id}.part"
-        try:
-            with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123 - Path.open takes no descriptor
-                file.write(_JSON.dump_json(state))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._folder / f"{ledger_id}.json")
-        except OSError as error:
-            raise _unusable(self._folder, error) from error
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes from changing the state files in this folder. Raises LedgerError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The folder itself is locked: it is never replaced, as the files are.
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        _lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        lock(descriptor, _TRIES_TO_LOCK)
+    except BlockingIOError:
+        raise LedgerError(
+            f"another process keeps {folder} locked",
+            hint="a stopped `runner` process may hold the lock; let it continue or end it",
+        ) from None
+
+
+def _counters(state: LedgerState) -> bytes:
+    """The beginning of the JSON object, always as long: it can be written over, in one sector of a disk."""
+    return f'{{"attempt": {state.attempt:19}, "act": {state.act:19}, '.encode()
 
 
 def _unusable(path: Path, error: OSError) -> LedgerError:

@@ -22,7 +22,7 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators
 from runner.ledger.revision import LedgerRevision
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.ledger.state_file import StateFolder
+from runner.ledger.state_file import LedgerState, locked, read_state, write_state
 
 
 @pytest.fixture
@@ -41,6 +41,10 @@ def send(ledger, folder, *calls):
 def state_file(folder):
     (file,) = folder.glob("*.json")
     return file
+
+
+def sidecar(ledger):
+    return ledger.path.with_name(f"{ledger.path.name}.state")
 
 
 def test_a_new_ledger_and_an_unchanged_one_pass(ledger, folder):
@@ -236,7 +240,7 @@ def test_a_new_ledger_is_refused_where_a_moved_one_was_used_before(sqlite_url, f
 
 def test_the_state_file_is_private_and_advances_before_the_claims_are_handed_out(ledger, folder):
     claims = send(ledger, folder, *people(2))
-    (state,) = StateFolder(folder).read().values()
+    state = read_state(state_file(folder))
     assert state.revision == LedgerRevision(attempt=len(claims), act=0)
     assert stat.S_IMODE(state_file(folder).stat().st_mode) == 0o600
     assert list(folder.iterdir()) == [state_file(folder)]
@@ -245,25 +249,37 @@ def test_the_state_file_is_private_and_advances_before_the_claims_are_handed_out
 _WRITE_UNTIL_KILLED = """
 import sys
 from pathlib import Path
-from runner.ledger.revision import LedgerRevision
-from runner.ledger.state_file import LedgerState, StateFolder
-folder = StateFolder(Path(sys.argv[1]))
+from runner.ledger.state_file import LedgerState, raise_counters, write_state
+file = Path(sys.argv[1])
 for number in range(1, 10**9):
-    with folder.locked():
-        folder.write("one", LedgerState(revision=LedgerRevision(number, 0)))
+    (raise_counters if number % 10 else write_state)(file, LedgerState(ledger="one", attempt=number))
     print(number, flush=True)
 """
 
 
 def test_a_state_file_is_whole_and_up_to_date_after_a_kill(tmp_path):
+    file = tmp_path / "one.json"
+    write_state(file, LedgerState(ledger="one", plans=frozenset(["sha256:1"])))
     process = subprocess.Popen(
-        [sys.executable, "-c", _WRITE_UNTIL_KILLED, tmp_path], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _WRITE_UNTIL_KILLED, file], stdout=subprocess.PIPE, text=True
     )
     for _ in range(20):
         process.stdout.readline()
     process.send_signal(signal.SIGKILL)
     written = int(["20", *process.communicate()[0].split()][-1])
-    assert StateFolder(tmp_path).read()["one"].revision.attempt in {written, written + 1}
+    assert read_state(file).attempt in {written, written + 1}
+
+
+def test_a_claim_raises_the_counters_in_place_and_waits_for_no_disk(sqlite_ledger, folder, monkeypatch):
+    guard = RollbackGuard(sqlite_ledger, folder)
+    guard.note_plan("sha256:1")
+    before = state_file(folder).stat().st_ino
+    monkeypatch.setattr(state_file_module.os, "fsync", lambda _: pytest.fail("waited for the disk"))
+    guard.advance(7)
+    for file in (state_file(folder), sidecar(sqlite_ledger)):
+        state = read_state(file)
+        assert (state.attempt, state.plans) == (7, {"sha256:1"})
+    assert state_file(folder).stat().st_ino == before
 
 
 def test_two_processes_do_not_overwrite_each_other_s_state(ledger, folder):
@@ -272,19 +288,21 @@ def test_two_processes_do_not_overwrite_each_other_s_state(ledger, folder):
     guards = [RollbackGuard(ledger, folder) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda number: guards[number % 4].note_plan(f"sha256:{number}"), range(40)))
-    (state,) = StateFolder(folder).read().values()
-    assert len(state.plans) == 40
+    assert len(read_state(state_file(folder)).plans) == 40
 
 
 def test_a_process_that_keeps_the_state_files_locked_is_reported(ledger, folder, monkeypatch):
     monkeypatch.setattr(state_file_module, "_TRIES_TO_LOCK", 2)
-    with StateFolder(folder).locked(), pytest.raises(LedgerError, match="another process keeps") as caught:
+    with locked(folder), pytest.raises(LedgerError, match="another process keeps") as caught:
         RollbackGuard(ledger, folder).note(LedgerRevision(1, 0))
     assert "stopped" in caught.value.hint
 
 
-@pytest.mark.parametrize("content", [b"", b"garbled", b"\xff" * 64, b"[]", b'{"revision": "3"}'])
-def test_a_damaged_state_file_is_refused_until_a_person_trusts_the_ledger(ledger, folder, content):
+_DAMAGED = [b"", b"garbled", b"\xff" * 64, b"[]", b'{"attempt": "x"}']
+
+
+@pytest.mark.parametrize("content", _DAMAGED)
+def test_a_ledger_with_a_damaged_state_file_is_refused_until_a_person_trusts_it(ledger, folder, content):
     send(ledger, folder, call("a", phone(1)))
     state_file(folder).write_bytes(content)
     with pytest.raises(LedgerError, match="is damaged") as caught:
@@ -292,6 +310,56 @@ def test_a_damaged_state_file_is_refused_until_a_person_trusts_the_ledger(ledger
     assert "runner trust-ledger" in caught.value.hint
     RollbackGuard(ledger, folder).trust("ann@desk", NOW)
     RollbackGuard(ledger, folder).check()
+
+
+def test_a_damaged_state_file_does_not_block_other_ledgers(sqlite_ledger, other_ledger, folder):
+    send(sqlite_ledger, folder, call("a", phone(1)))
+    state_file(folder).write_bytes(b"garbled")
+    send(other_ledger, folder, call("b", phone(2)))
+    guard = RollbackGuard(other_ledger, folder)
+    guard.check()
+    guard.note_plan("sha256:1")
+    with pytest.raises(LedgerError, match="is damaged"):
+        RollbackGuard(sqlite_ledger, folder).check()
+
+
+def test_a_backup_of_the_ledger_file_is_refused_where_the_state_folder_does_not_persist(
+    sqlite_url, folder, tmp_path
+):
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        send(ledger, folder, call("a", phone(1)))
+        backup = shutil.copy(ledger.path, tmp_path / "backup")
+        send(ledger, tmp_path / "of the second container", call("b", phone(2)))
+        path = ledger.path
+    shutil.copy(backup, path)
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        guard = RollbackGuard(ledger, tmp_path / "of the third container")
+        with pytest.raises(LedgerError, match="knows of 1 calls that were sent, but there were 2"):
+            guard.check()
+        guard.trust("ann@desk", NOW)
+        guard.check()
+
+
+def test_a_new_ledger_next_to_the_state_of_one_that_was_deleted_is_refused(sqlite_url, folder, tmp_path):
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        send(ledger, folder, call("a", phone(1)))
+        ledger.path.unlink()
+    with closing(Ledger.open(sqlite_url)) as ledger:
+        guard = RollbackGuard(ledger, tmp_path / "of another container")
+        with pytest.raises(LedgerError, match="was used here: 1 call was sent from that one"):
+            guard.check()
+        guard.trust("ann@desk", NOW)
+        guard.check()
+
+
+@pytest.mark.parametrize("content", _DAMAGED)
+def test_a_ledger_with_a_damaged_state_next_to_it_is_refused(sqlite_ledger, folder, content):
+    send(sqlite_ledger, folder, call("a", phone(1)))
+    sidecar(sqlite_ledger).write_bytes(content)
+    with pytest.raises(LedgerError, match="is damaged"):
+        RollbackGuard(sqlite_ledger, folder).check()
+    RollbackGuard(sqlite_ledger, folder).trust("ann@desk", NOW)
+    RollbackGuard(sqlite_ledger, folder).check()
 
 
 def test_a_state_file_that_cannot_be_written_stops_the_run_before_anything_is_sent(ledger, folder):
