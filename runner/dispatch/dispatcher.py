@@ -1,17 +1,15 @@
-"""Carries a run through: looks what is due, has it sent, and sleeps until the next call is due."""
+"""Carries out a run: sends what is due, and sleeps until the next call is due."""
 
 import asyncio
-from dataclasses import dataclass
 
 from runner.dispatch.events import AnswersUnrecorded, Paused, Resumed, RunEnd, Waiting
-from runner.dispatch.exclusion_check import ExclusionCheck, NewlySuppressed, Unwanted
+from runner.dispatch.exclusion_check import ExclusionCheck
 from runner.dispatch.heartbeat import Heartbeat
-from runner.dispatch.rescheduler import Rescheduler
-from runner.dispatch.run_context import RunContext
-from runner.dispatch.sender import Post, Sender
+from runner.dispatch.late_calls import move_late
+from runner.dispatch.run import Post, Run
+from runner.dispatch.sender import Sender
 from runner.dispatch.timer import Alarm
 from runner.ledger.call_queue import QueueStatus
-from runner.ledger.late_calls import Reschedule
 from runner.ledger.lease import RENEW_SECONDS
 from runner.ledger.operators import CampaignState
 from runner.planning.pace_limit import LATE_SECONDS
@@ -20,81 +18,57 @@ IDLE_SECONDS = 60
 """`--until-idle` leaves when nothing is due for this long."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurrentPlan:
-    """What the plan and the suppression lists say while the run goes on."""
-
-    excluded_now: Unwanted
-    newly_suppressed: NewlySuppressed
-    reschedule: Reschedule
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How many requests may be under way, and whether to leave when nothing is due soon."""
-
-    max_in_flight: int
-    until_idle: bool
-
-
 class Dispatcher:
     """One run of one campaign. Give it to an event loop with `run`; end it early with `stop`."""
 
-    def __init__(
-        self, run: RunContext, heartbeat: Heartbeat, post: Post, plan: CurrentPlan, limits: Limits
-    ) -> None:
+    def __init__(self, run: Run, post: Post, *, max_in_flight: int, until_idle: bool) -> None:
+        """`max_in_flight` bounds the requests under way at once. With `until_idle` the run ends when nothing
+        is due soon.
+        """
         self._run = run
-        self._heartbeat = heartbeat
-        self._until_idle = limits.until_idle
+        self._until_idle = until_idle
         self._waiting_shown = 0
         self._paused_shown = False
-        self._exclusion_check = ExclusionCheck(run, plan.excluded_now, plan.newly_suppressed)
-        self._rescheduler = Rescheduler(run, plan.reschedule)
-        self._sender = Sender(
-            run,
-            post,
-            max_in_flight=limits.max_in_flight,
-            heartbeat=heartbeat,
-            exclusion_check=self._exclusion_check,
-            rescheduler=self._rescheduler,
-        )
+        self._heartbeat = Heartbeat(run)
+        self._exclusion_check = ExclusionCheck(run)
+        self._sender = Sender(run, post, self._heartbeat, self._exclusion_check, max_in_flight)
 
     async def run(self) -> RunEnd:
         """Sends until nothing is left, and returns why it ended.
 
-        Raises StoppedError when going on could not succeed, or whatever the ledger raised. Requests under way
+        Raises StoppedError when going on could not succeed, or what the ledger raised. Requests under way
         are always finished and recorded first.
         """
         self._run.rate.join()
-        alarm = self._run.clock.alarm(self._run.state.wake.set)
+        alarm = self._run.clock.alarm(self._run.wake.set)
         heartbeat = asyncio.create_task(self._heartbeat.keep())
         try:
             finish = await self._work(alarm)
         finally:
             await self._sender.drain()
-            if self._sender.unrecorded:
-                self._run.on_event(AnswersUnrecorded(count=self._sender.unrecorded))
+            if self._sender.recorder.unrecorded:
+                self._run.on_event(AnswersUnrecorded(count=self._sender.recorder.unrecorded))
             heartbeat.cancel()
             await alarm.stop()
             self._run.rate.leave()
-            self._run.ledger.shutdown()
-        if self._run.state.error is not None:
-            raise self._run.state.error
-        return RunEnd.INTERRUPTED if self._run.state.interrupted else finish
+            self._run.close()
+        if self._run.error is not None:
+            raise self._run.error
+        return RunEnd.INTERRUPTED if self._run.interrupted else finish
 
     def stop(self) -> None:
         """Asks the run to end: no new claims; what is under way is finished."""
-        self._run.state.interrupt()
+        self._run.interrupt()
 
     async def _work(self, alarm: Alarm) -> RunEnd:
         await self._heartbeat.renew()
         if self._heartbeat.sharers > self._run.rate.runs:
             # Runs of other processes slow down when they renew their leases: until then the rate is taken.
             self._sender.not_before = self._run.clock.now() + RENEW_SECONDS
-        while not self._run.state.stopping():
-            self._run.state.wake.clear()
+        while not self._run.stopping():
+            self._run.wake.clear()
             queue_status = await self._do_what_is_due()
-            if self._run.state.stopping():
+            if self._run.stopping():
                 break
             if queue_status.state is CampaignState.CANCELED:
                 await self._skip_returned_calls()
@@ -103,7 +77,7 @@ class Dispatcher:
                 if self._until_idle and not self._sender.is_busy:
                     return RunEnd.PAUSED
                 await self._show_paused()
-                await self._run.state.wake.wait()
+                await self._run.wake.wait()
                 continue
             due = queue_status.next_due
             if due is None and not self._sender.is_busy and not await self._others_are_sending():
@@ -115,51 +89,51 @@ class Dispatcher:
                     return RunEnd.IDLE
                 self._show_waiting(int(at))
                 alarm.set(at, idle=not self._sender.is_busy and not self._exclusion_check.on_hold)
-            await self._run.state.wake.wait()
+            await self._run.wake.wait()
         return RunEnd.INTERRUPTED
 
     async def _do_what_is_due(self) -> QueueStatus:
-        """Moves, sends or withdraws calls, and returns how things stand then."""
+        """Moves, sends or withdraws calls, and returns the status of the queue then."""
         queue_status = await self._look()
         now = self._run.clock.now()
         if queue_status.next_due is not None and max(queue_status.next_due, self._sender.held_until) <= now:
             # Calls are due before they start: while none was due so long ago, none is late.
             if queue_status.next_due < now - LATE_SECONDS:
-                await self._rescheduler.move_late()
+                await move_late(self._run)
             await self._sender.send_what_is_due()
         elif not await self._exclusion_check.withdraw():
             return queue_status
         return await self._look()
 
     async def _look(self) -> QueueStatus:
-        queue_status = await self._run.ledger.do(self._run.queue.queue_status)
-        self._run.state.update(queue_status.state)
-        self._tell_resumed(queue_status.state)
+        queue_status = await self._run.in_ledger(self._run.queue.queue_status)
+        self._run.update(queue_status.state)
+        self._show_resumed(queue_status.state)
         return queue_status
 
     async def _others_are_sending(self) -> bool:
-        return await self._run.ledger.do(self._run.queue.others_are_sending)
+        return await self._run.in_ledger(self._run.queue.others_are_sending)
 
     async def _skip_returned_calls(self) -> None:
         """A call that was under way when an operator cancelled may come back unsent."""
-        people = await self._run.ledger.do(self._run.queue.waiting_people)
+        people = await self._run.in_ledger(self._run.queue.waiting_people)
         reasons = {call: "canceled by an operator" for call, _, _ in people}
-        await self._run.ledger.do(self._run.queue.skip, reasons, self._run.clock.now())
+        await self._run.in_ledger(self._run.queue.skip, reasons, self._run.clock.now())
 
     def _show_waiting(self, until: int) -> None:
-        """Only of waits that somebody who watches would wonder about."""
+        """Shows only long waits."""
         long = until > self._run.clock.now() + IDLE_SECONDS
         if long and not self._sender.is_busy and until != self._waiting_shown:
             self._waiting_shown = until
             self._run.on_event(Waiting(until=until))
 
     async def _show_paused(self) -> None:
-        pause_info = None if self._paused_shown else await self._run.ledger.do(self._run.queue.pause_info)
+        pause_info = None if self._paused_shown else await self._run.in_ledger(self._run.queue.pause_info)
         if pause_info is not None:
             self._paused_shown = True
             self._run.on_event(Paused(pause_info=pause_info))
 
-    def _tell_resumed(self, state: CampaignState) -> None:
+    def _show_resumed(self, state: CampaignState) -> None:
         """A pause may also have ended with a cancel."""
         if self._paused_shown and state is not CampaignState.PAUSED:
             self._paused_shown = False

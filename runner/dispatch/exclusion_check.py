@@ -1,26 +1,19 @@
-"""Whom a run must not call after all: what its plan left out, and what suppression lists name by now."""
+"""Contacts that a run must not call after all: those its plan left out, and those a list names by now."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from runner.dispatch.events import CallsWithdrawn, ListsReadAgain, ListUnreadable, OptedOutTooLate
-from runner.dispatch.run_context import RunContext
+from runner.dispatch.run import Exclude, Run
 from runner.errors import SourceError
 from runner.ledger.claim import Claim
 
-Unwanted = Callable[[str, str], str | None]
-"""(key, number) → why the plan or a suppression list leaves this contact out, or None."""
-NewlySuppressed = Callable[[], Callable[[str, str], str | None] | None]
-"""Reads the suppression lists again if they changed; then (key, number) → the reason, or None."""
-
 
 class ExclusionCheck:
-    """Of the people whom one run would call."""
+    """Of one run."""
 
-    def __init__(self, run: RunContext, excluded_now: Unwanted, newly_suppressed: NewlySuppressed) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
-        self._excluded_now = excluded_now
-        self._newly_suppressed = newly_suppressed
         self._problem = ""
 
     @property
@@ -29,26 +22,27 @@ class ExclusionCheck:
         return bool(self._problem)
 
     async def withdraw(self) -> bool:
-        """Gives up the calls to people whom a list names since it was read last; whether there were any.
+        """Withdraws the calls to people whom a list newly names; returns whether there were any.
 
-        Where a list cannot be read, sending is on hold until this is asked again and it can.
+        Where a list cannot be read, sending is on hold until a later check can read it.
         """
         try:
-            suppressed = await asyncio.to_thread(self._newly_suppressed)
+            suppressed = await asyncio.to_thread(self._run.plan.newly_suppressed)
         except SourceError as error:
             self._hold(error.message)
             return False
         self._go_on()
-        if suppressed is None:
-            return False
-        now = self._run.clock.now()
-        late = await self._run.ledger.do(self._run.queue.note_late_opt_outs, suppressed, now)
+        return suppressed is not None and await self._withdraw(suppressed)
+
+    async def _withdraw(self, suppressed: Exclude) -> bool:
+        queue = self._run.queue
+        late = await self._run.in_ledger(queue.note_late_opt_outs, suppressed, self._run.clock.now())
         if late:
             self._run.on_event(OptedOutTooLate(found=late))
-        people = await self._run.ledger.do(self._run.queue.waiting_people)
+        people = await self._run.in_ledger(queue.waiting_people)
         reasons = {call: reason for call, key, phone in people if (reason := suppressed(key, phone))}
         if reasons:
-            await self._run.ledger.do(self._run.queue.skip, reasons, self._run.clock.now())
+            await self._run.in_ledger(queue.skip, reasons, self._run.clock.now())
             self._run.on_event(CallsWithdrawn(count=len(reasons)))
         return bool(reasons)
 
@@ -63,11 +57,11 @@ class ExclusionCheck:
             self._run.on_event(ListsReadAgain())
 
     def why_not(self, claim: Claim) -> str | None:
-        """Why this call is not wanted; None where it is."""
-        return self._excluded_now(claim.key, claim.phone)
+        """Why this call must not be sent; None where it may."""
+        return self._run.plan.excluded_now(claim.key, claim.phone)
 
-    def against(self, claims: Sequence[Claim]) -> Mapping[int, str]:
-        """The claims that this run's own plan or a list forbids, with the reason.
+    def excluded(self, claims: Sequence[Claim]) -> Mapping[int, str]:
+        """The claimed calls that this run's own plan or a list forbids, with the reason.
 
         A contact who was being sent or uncertain when the plan was made, or when a list changed, was not
         withdrawn then, and may be planned again by what another process learns.

@@ -1,57 +1,49 @@
 """Keeps a run alive: renews its lease, and reads clocks, sharers and operators' acts from the ledger."""
 
 import asyncio
-from collections.abc import Callable
 
 from runner.dispatch.events import CallsLost, RunsShare
-from runner.dispatch.run_context import RunContext
+from runner.dispatch.run import Run
 from runner.errors import CampaignHeldError, LedgerError, StoppedError
 from runner.ledger.claim import LedgerRolledBackError
-from runner.ledger.lease import RENEW_SECONDS, Lease, Renewal
-from runner.ledger.revision import LedgerRevision
+from runner.ledger.lease import RENEW_SECONDS, Renewal
 
 LOOK_SECONDS = 1
-"""How often a run looks whether an operator forbids to send, also while requests are under way."""
+"""How often a run checks whether an operator forbids to send, also while requests are under way."""
 
 
 class Heartbeat:
-    """Of one run. `noted` is told how far the ledger reaches, at each renewal."""
+    """Of one run."""
 
-    def __init__(self, run: RunContext, lease: Lease, noted: Callable[[LedgerRevision], None]) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
-        self._lease = lease
-        self._noted = noted
         self.sharers = 1
         """The runs that send now, this one included."""
 
-    def holds(self) -> bool:
-        """Whether the lease is this run's for some time yet."""
-        return self._lease.holds()
-
     async def keep(self) -> None:
-        """Renews the lease until the run ends. A ledger that fails now and then is tried again meanwhile.
+        """Renews the lease until the run ends. Where the ledger fails, it tries again while the lease lasts.
 
-        Between two renewals it looks whether an operator forbids to send: a request may wait long for its
+        Between two renewals it checks whether an operator forbids to send: a request may wait long for its
         connection.
         """
         looks = 0
-        while self._run.state.error is None:
+        while self._run.error is None:
             await asyncio.sleep(LOOK_SECONDS)
             looks += 1
             try:
-                self._run.state.update(await self._run.ledger.do(self._run.queue.campaign_state))
+                self._run.update(await self._run.in_ledger(self._run.queue.campaign_state))
                 if looks * LOOK_SECONDS >= RENEW_SECONDS:
                     looks = 0
                     await self.renew()
             except (CampaignHeldError, LedgerRolledBackError, StoppedError) as error:
-                self._run.state.fail(error)
+                self._run.fail(error)
             except LedgerError as error:
-                if not self.holds():
-                    self._run.state.fail(error)
+                if not self._run.lease.holds():
+                    self._run.fail(error)
 
     async def renew(self) -> None:
         """Raises LedgerError, and StoppedError where the clocks are too far apart."""
-        renewal = await self._run.ledger.do(self._renew_and_note)
+        renewal = await self._run.in_ledger(self._renew_and_note)
         self._run.clock_check.compare_database(renewal.clock_ahead)
         self._run.clock.follow(renewal.clock_ahead)
         self._run.rate.share(renewal.sharers)
@@ -62,7 +54,7 @@ class Heartbeat:
             self._run.on_event(RunsShare(runs=renewal.sharers))
 
     def _renew_and_note(self) -> Renewal:
-        # In one go: a claim between the two would know of later attempts than the renewal did.
-        renewal = self._lease.renew()
-        self._noted(renewal.ledger_revision)
+        # Together: a claim between the two would know of later attempts than the renewal did.
+        renewal = self._run.lease.renew()
+        self._run.noted(renewal.ledger_revision)
         return renewal

@@ -5,69 +5,50 @@ and records what came of it.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from runner.calls import CallState
-from runner.dispatch.attempt_results import FailureStreak, attempt_result
 from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn
 from runner.dispatch.exclusion_check import ExclusionCheck
 from runner.dispatch.heartbeat import Heartbeat
+from runner.dispatch.late_calls import move_crowded_out
+from runner.dispatch.outcome_recorder import FailureStreak, OutcomeRecorder, attempt_result
 from runner.dispatch.redaction import redacted
-from runner.dispatch.rescheduler import Rescheduler
-from runner.dispatch.result_batches import ResultBatches
-from runner.dispatch.run_context import RunContext
+from runner.dispatch.run import Post, Run
 from runner.dispatch.timer import RECHECK_SECONDS
-from runner.errors import LedgerError, LedgerUnavailableError, RunnerError, StoppedError
-from runner.insight.outcome import Accepted, CampaignBlocked, Exchange, NotSent, Outcome, Uncertain, classify
-from runner.ledger.claim import AttemptResult, Claim, LedgerRolledBackError, LostClaimError
+from runner.errors import RunnerError
+from runner.insight.outcome import Accepted, NotSent, Outcome, Uncertain, classify
+from runner.ledger.claim import AttemptResult, Claim
 from runner.planning.pace_limit import LATE_SECONDS
 
 _LONGEST_BACKOFF_SECONDS = 60
-_PAUSES_OF_THE_LEDGER_SECONDS = (0.5, 1.0, 2.0)
-"""Waited before an answer is recorded once more: what is not recorded is uncertain for good."""
-_LEDGER_MAY_BE_GONE_SECONDS = 10
-"""Then answers are given up: each try waits for a connection, and somebody waits for the run to end."""
-
-Post = Callable[[Claim, Callable[[], None]], Awaitable[Exchange]]
-"""Sends the request of one claim; the second argument is called just before the first byte leaves."""
 
 
 class NotAllowedError(RunnerError):
-    """The call may no longer be sent: its window has passed, or the run was told to stop."""
+    """The call may no longer be sent: its window has passed, or the run is stopping."""
 
 
 class Sender:
     """Of one run. It keeps nothing in memory that a crash could lose."""
 
     def __init__(
-        self,
-        run: RunContext,
-        post: Post,
-        *,
-        max_in_flight: int,
-        heartbeat: Heartbeat,
-        exclusion_check: ExclusionCheck,
-        rescheduler: Rescheduler,
+        self, run: Run, post: Post, heartbeat: Heartbeat, exclusion_check: ExclusionCheck, max_in_flight: int
     ) -> None:
         self._run = run
         self._post = post
-        self._max_in_flight = max_in_flight
         self._heartbeat = heartbeat
         self._exclusion_check = exclusion_check
-        self._rescheduler = rescheduler
+        self._max_in_flight = max_in_flight
         self._failure_streak = FailureStreak()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._failures_to_reach = 0
-        self._ledger_gone_since: float | None = None
-        self.unrecorded = 0
-        """Requests whose answers could not be recorded: their calls are uncertain."""
         self.not_before = 0.0
         """Nothing is sent before (UTC Unix seconds)."""
         self.held_until = 0.0
         """Nothing can be sent before: the pace has no room, or a suppression list cannot be read."""
-        self._result_batches = ResultBatches(
-            lambda ended: self._run.ledger.do(self._run.queue.finish_together, ended, self._run.clock.now())
+        self.recorder = OutcomeRecorder(
+            lambda results: run.in_ledger(run.queue.finish_together, results, run.clock.now())
         )
 
     @property
@@ -76,11 +57,11 @@ class Sender:
         return bool(self._in_flight)
 
     async def send_what_is_due(self) -> None:
-        """Claims and sends until nothing is due, the limit is reached or the run is to stop."""
-        while not self._run.state.stopping() and self._run.clock.now() >= self.not_before:
+        """Claims and sends until nothing is due or the run is stopping."""
+        while not self._run.stopping() and self._run.clock.now() >= self.not_before:
             if self._room() == 0:
-                self._run.state.wake.clear()
-                await self._run.state.wake.wait()
+                self._run.wake.clear()
+                await self._run.wake.wait()
                 continue
             pause = self._run.rate.wait(time.monotonic())
             if pause:
@@ -90,11 +71,11 @@ class Sender:
             if self._exclusion_check.on_hold:
                 self.held_until = self._run.clock.now() + RECHECK_SECONDS
                 return
-            # Reading long lists takes a while, in which the run may have been told to stop.
-            if self._run.state.stopping():
+            # Reading long lists takes a while, in which somebody may stop the run.
+            if self._run.stopping():
                 return
             claims, more = await self._claim()
-            await self._send_the_wanted(claims)
+            await self._send_allowed(claims)
             if not more:
                 return
 
@@ -109,7 +90,7 @@ class Sender:
 
     async def _claim(self) -> tuple[Sequence[Claim], bool]:
         """What may leave now, and whether more may be due."""
-        if not self._heartbeat.holds():
+        if not self._run.lease.holds():
             await self._heartbeat.renew()
         monotonic, now = time.monotonic(), self._run.clock.now()
         most = min(self._room(), self._run.rate.available(monotonic))
@@ -117,29 +98,29 @@ class Sender:
             # Another run of this process was faster.
             return (), True
         self._run.rate.spend(monotonic, most)
-        claimed = await self._run.ledger.do(self._run.queue.claim_due, now, most, now - LATE_SECONDS)
+        claimed = await self._run.in_ledger(self._run.queue.claim_due, now, most, now - LATE_SECONDS)
         claims = claimed.claims
         self._run.rate.give_back(most - len(claims))
         # Nobody claims from a campaign that is paused.
-        self._run.state.may_send = self._run.state.may_send or bool(claims)
+        self._run.may_send = self._run.may_send or bool(claims)
         if claimed.crowded_out:
-            await self._rescheduler.move(claimed.crowded_out)
+            await move_crowded_out(self._run, claimed.crowded_out)
         self.held_until = claimed.held_until or 0.0
         looked_at = len(claims) + len(claimed.crowded_out)
         return claims, looked_at == most and claimed.held_until is None
 
-    async def _send_the_wanted(self, claims: Sequence[Claim]) -> None:
-        excluded_now = self._exclusion_check.against(claims)
+    async def _send_allowed(self, claims: Sequence[Claim]) -> None:
+        excluded = self._exclusion_check.excluded(claims)
         for claim in claims:
-            if claim.call not in excluded_now:
+            if claim.call not in excluded:
                 self._start(claim)
         for claim in claims:
-            if claim.call in excluded_now:
-                await self._give_back(claim, excluded_now[claim.call])
+            if claim.call in excluded:
+                await self._give_back(claim, excluded[claim.call])
 
     async def _give_back(self, claim: Claim, reason: str) -> None:
-        ending = AttemptResult(state=CallState.SKIPPED, reason=reason)
-        await self._run.ledger.do(self._run.queue.finish, claim, ending, self._run.clock.now())
+        result = AttemptResult(state=CallState.SKIPPED, reason=reason)
+        await self._run.in_ledger(self._run.queue.finish, claim, result, self._run.clock.now())
         self._run.on_event(CallsWithdrawn(count=1))
 
     def _start(self, claim: Claim) -> None:
@@ -150,28 +131,24 @@ class Sender:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._run.state.fail(error)
+            self._run.fail(error)
         # What lands in between changes nothing: the loop waits for room, for the last one or for its alarm.
         if self._room() == 1 or not self._in_flight:
-            self._run.state.wake.set()
+            self._run.wake.set()
 
     async def _send(self, claim: Claim) -> None:
         exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
         outcome = redacted(classify(exchange), claim.request)
-        try:
-            ending = await self._record(claim, attempt_result(outcome))
-        except LedgerUnavailableError:
-            self.unrecorded += 1
-            raise
-        if isinstance(outcome, Accepted) and ending.state is CallState.UNCERTAIN:
-            outcome = Uncertain(reason=ending.reason, status=ending.http_status, body="")
+        result = await self.recorder.record(claim, attempt_result(outcome))
+        if isinstance(outcome, Accepted) and result.state is CallState.UNCERTAIN:
+            outcome = Uncertain(reason=result.reason, status=result.http_status, body="")
         self._run.on_event(
             CallEnded(
                 key=claim.key,
                 ref=claim.ref,
-                state=ending.state,
-                reason=ending.reason,
-                call_id=ending.call_id,
+                state=result.state,
+                reason=result.reason,
+                call_id=result.call_id,
                 start_timestamp=claim.start_timestamp,
             )
         )
@@ -179,17 +156,17 @@ class Sender:
         self._run.clock_check.compare(exchange)
 
     def _check_still_allowed(self, claim: Claim) -> None:
-        """The last look before the bytes leave. Raises NotAllowedError."""
+        """The last check before the bytes leave. Raises NotAllowedError."""
         self._check_time(claim)
-        if not self._heartbeat.holds():
+        if not self._run.lease.holds():
             raise NotAllowedError("this process was suspended, and another run may have taken the call")
-        if self._run.state.error is not None:
+        if self._run.error is not None:
             raise NotAllowedError("the run was stopped before it could be sent")
-        if not self._run.state.may_send:
+        if not self._run.may_send:
             raise NotAllowedError("an operator paused or canceled the campaign before it could be sent")
-        excluded_now = self._exclusion_check.why_not(claim)
-        if excluded_now:
-            raise NotAllowedError(f"it is not wanted any more: {excluded_now}")
+        excluded = self._exclusion_check.why_not(claim)
+        if excluded:
+            raise NotAllowedError(f"it must no longer be sent: {excluded}")
         if self._exclusion_check.on_hold:
             raise NotAllowedError("a suppression list cannot be read")
 
@@ -203,35 +180,7 @@ class Sender:
             pace.ask_for_more_lead()
         raise NotAllowedError("its time passed before it could be sent")
 
-    async def _record(self, claim: Claim, ending: AttemptResult) -> AttemptResult:
-        """Tries again where the ledger fails, as while its server restarts."""
-        for pause in _PAUSES_OF_THE_LEDGER_SECONDS:
-            try:
-                recorded = await self._result_batches.record(claim, ending)
-            except (LostClaimError, LedgerRolledBackError):
-                raise
-            except LedgerError:
-                if self._ledger_is_given_up():
-                    raise
-                await asyncio.sleep(pause)
-            else:
-                self._ledger_gone_since = None
-                return recorded
-        return await self._result_batches.record(claim, ending)
-
-    def _ledger_is_given_up(self) -> bool:
-        """Of all answers together: those that come later must not each wait as long."""
-        now = time.monotonic()
-        if self._ledger_gone_since is None:
-            self._ledger_gone_since = now
-        return now - self._ledger_gone_since > _LEDGER_MAY_BE_GONE_SECONDS
-
     def _react(self, outcome: Outcome) -> None:
-        if isinstance(outcome, CampaignBlocked):
-            raise StoppedError(
-                f"Insight answered {outcome.status} and the campaign cannot go on: {outcome.error}",
-                hint=outcome.advice,
-            )
         self._failure_streak.count(outcome)
         if not isinstance(outcome, NotSent):
             self._failures_to_reach = 0
@@ -239,10 +188,10 @@ class Sender:
         if not outcome.prevented:
             self._back_off(outcome.reason)
         # It is due again.
-        self._run.state.wake.set()
+        self._run.wake.set()
 
     def _back_off(self, reason: str) -> None:
-        """Waits longer after each failure to reach Insight, with jitter against marching in step."""
+        """Waits longer after each failure to reach Insight, with jitter to spread the retries."""
         now = self._run.clock.now()
         if now < self.not_before:
             return
@@ -256,6 +205,6 @@ class Sender:
         """Sleeps, but not through a request to stop."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not self._run.state.stopping():
-                    self._run.state.wake.clear()
-                    await self._run.state.wake.wait()
+                while not self._run.stopping():
+                    self._run.wake.clear()
+                    await self._run.wake.wait()

@@ -1,4 +1,4 @@
-"""What time it is, and when each run wakes up. APScheduler's only door.
+"""What time it is, whether the clocks agree, and when each run wakes up. APScheduler's only door.
 
 The ledger is the only memory; APScheduler keeps two small jobs for each run in its own. One job per call
 would be wrong: measured, 60,000 date jobs at one instant with the default grace of a second ran none of them,
@@ -13,10 +13,17 @@ from itertools import count
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from runner.dispatch.events import ClockIsOff, Event
+from runner.errors import StoppedError
+from runner.insight.outcome import Exchange
+
 RECHECK_SECONDS = 2
 """The ledger is asked this often, however wrong an alarm may be (suspend, a wall clock that was set), and so
 that what an operator does in another terminal takes effect soon.
 """
+WARNING_SECONDS = 30
+STOP_SECONDS = 300
+"""Between two clocks: calls would start at wrong hours."""
 
 
 class Timer:
@@ -92,11 +99,11 @@ class Alarm:
         )
 
     async def stop(self) -> None:
-        """Rings no more."""
+        """Ends it."""
         for job in self._jobs:
             if self._scheduler.get_job(job) is not None:
                 self._scheduler.remove_job(job)
-        # A ring under way is let through: APScheduler would report a canceled one as a failure.
+        # A ring under way may finish: APScheduler would report a canceled one as a failure.
         await asyncio.sleep(0)
         self._timer.release()
 
@@ -120,3 +127,38 @@ class RehearsalTimer(Timer):
 
     def leap(self, to: float) -> None:
         self._ahead += max(0.0, to - self.now())
+
+
+class ClockCheck:
+    """Compares this machine's clock with others. `now` gives UTC Unix seconds."""
+
+    def __init__(self, now: Callable[[], float], on_event: Callable[[Event], None]) -> None:
+        self._now = now
+        self._on_event = on_event
+        self._warned = False
+
+    def compare_database(self, ahead: float) -> None:
+        """`ahead` is the clock of the ledger's database less this machine's, in seconds.
+
+        Runs that share a ledger go by its clock. Raises StoppedError above 5 minutes. Smaller differences
+        show when Insight's clock is compared.
+        """
+        _refuse_difference("the clock of the ledger's database", ahead, "this machine's")
+
+    def compare(self, exchange: Exchange) -> None:
+        """Warns once of a difference over 30 seconds. Raises StoppedError above 5 minutes."""
+        if exchange.date is None:
+            return
+        ahead = self._now() - exchange.date
+        _refuse_difference("this machine's clock", ahead, "Insight's")
+        if abs(ahead) > WARNING_SECONDS and not self._warned:
+            self._warned = True
+            self._on_event(ClockIsOff(seconds=ahead))
+
+
+def _refuse_difference(clock: str, ahead: float, other: str) -> None:
+    if abs(ahead) > STOP_SECONDS:
+        raise StoppedError(
+            f"{clock} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} {other}",
+            hint="set the clocks (for example with NTP), then run the command again",
+        )

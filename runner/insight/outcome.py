@@ -82,6 +82,8 @@ class Uncertain:
     status: int | None
     body: str
     call_ids: tuple[str, ...] = ()
+    advice: str = ""
+    """What a person must do before any call of the campaign can succeed; empty where calls still can."""
 
 
 Outcome = Accepted | Refused | CampaignBlocked | NotSent | Uncertain
@@ -109,6 +111,7 @@ def classify(exchange: Exchange) -> Outcome:
         status=exchange.status,
         body=error_text(exchange.headers, exchange.body),
         call_ids=call_ids,
+        advice=outcome.advice if isinstance(outcome, CampaignBlocked) else "",
     )
 
 

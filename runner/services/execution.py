@@ -11,15 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from runner.campaign.loader import LoadedCampaign
-from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.dispatcher import CurrentPlan, Dispatcher, Limits
+from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.events import Event, RunBegan, RunEnd
-from runner.dispatch.heartbeat import Heartbeat
-from runner.dispatch.run_context import RunContext
-from runner.dispatch.sender import Post
+from runner.dispatch.run import CurrentPlan, Post, Run
+from runner.dispatch.timer import ClockCheck
 from runner.errors import LedgerUnavailableError, StoppedError
 from runner.insight.client import InsightClient
-from runner.insight.outcome import CampaignBlocked, Exchange, classify
+from runner.insight.outcome import CampaignBlocked, Exchange, Uncertain, classify
 from runner.insight.protocol import queue_request
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Claim
@@ -125,7 +123,8 @@ class Execution:
 
     def _make_dispatcher(self) -> Dispatcher:
         planned, environment = self._planned, self._environment
-        run = RunContext(
+        settings = environment.settings
+        run = Run(
             queue=CallQueue(
                 environment.ledger.engine,
                 planned.campaign,
@@ -134,22 +133,23 @@ class Execution:
                 pace=_pace(planned.loaded, environment),
                 intended=self._guard.advance,
             ),
+            lease=environment.ledger.lease(planned.campaign, self._run),
+            plan=CurrentPlan(
+                excluded_now=planned.excluded_now,
+                newly_suppressed=planned.newly_suppressed,
+                reschedule=partial(planned.reschedule, requests_per_second=settings.requests_per_second),
+            ),
             clock=environment.clock,
             rate=environment.rate,
             clock_check=self._clock_check,
             on_event=self._on_event,
+            noted=self._guard.note,
         )
-        per_second = environment.settings.requests_per_second
         return Dispatcher(
             run,
-            Heartbeat(run, environment.ledger.lease(planned.campaign, self._run), self._guard.note),
             _post(self._client, environment),
-            CurrentPlan(
-                excluded_now=planned.excluded_now,
-                newly_suppressed=planned.newly_suppressed,
-                reschedule=partial(planned.reschedule, requests_per_second=per_second),
-            ),
-            Limits(max_in_flight=environment.settings.max_in_flight, until_idle=self._until_idle),
+            max_in_flight=settings.max_in_flight,
+            until_idle=self._until_idle,
         )
 
 
@@ -171,8 +171,9 @@ async def _check_insight(
         )
     outcome = classify(exchange)
     # Other errors may concern only this request; those that concern the campaign come with the first call.
-    if isinstance(outcome, CampaignBlocked) and outcome.status == _UNAUTHORIZED:
-        raise StoppedError(f"Insight does not accept the credentials: {outcome.error}", hint=outcome.advice)
+    if exchange.status == _UNAUTHORIZED and isinstance(outcome, CampaignBlocked | Uncertain):
+        said = outcome.error if isinstance(outcome, CampaignBlocked) else outcome.body
+        raise StoppedError(f"Insight does not accept the credentials: {said}", hint=outcome.advice)
     clock_check.compare(exchange)
 
 

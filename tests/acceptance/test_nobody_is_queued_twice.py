@@ -100,10 +100,12 @@ def test_a_refusal_that_holds_a_call_id_is_not_sent_again_by_the_next_run(custom
     """Insight queued the calls, though it answered 404."""
     contradictory = start_sandbox("--fault", "404-after*2")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = contradictory.base_url
+    customer.environment["RUNNER_MAX_IN_FLIGHT"] = "1"
     customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
     customer.write("contacts.csv", contacts_csv(6))
-    runs = [customer.run("apply", "campaign.yaml", "--yes") for _ in range(2)]
-    assert [run.returncode for run in runs] == [6, 6], runs
+    runs = [customer.run("apply", "campaign.yaml", "--yes") for _ in range(3)]
+    assert [run.returncode for run in runs] == [1, 1, 6], runs
+    assert "the campaign was stopped: Insight answered 404" in runs[0].stderr
     assert max(numbers(contradictory.calls()).values()) == 1
     assert len(contradictory.statuses()) == 6
     seen = customer.status("five-zones")
@@ -112,7 +114,7 @@ def test_a_refusal_that_holds_a_call_id_is_not_sent_again_by_the_next_run(custom
     assert {problem["call_id"] for problem in seen["problems"]} == ids
     for call_id in ids:
         assert f"Insight answered 404 with a call_id, as if the call were queued (call_id {call_id})" in (
-            runs[0].stdout
+            runs[2].stdout
         )
 
 

@@ -12,12 +12,10 @@ from pathlib import Path
 
 import httpx
 
-from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.dispatcher import CurrentPlan, Dispatcher, Limits
-from runner.dispatch.heartbeat import Heartbeat
+from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.rate_limit import RateLimit
-from runner.dispatch.run_context import RunContext
-from runner.dispatch.timer import Timer
+from runner.dispatch.run import CurrentPlan, Run
+from runner.dispatch.timer import ClockCheck, Timer
 from runner.insight.client import InsightClient
 from runner.insight.protocol import QueueRequest, queue_request
 from runner.ledger.call_queue import CallQueue
@@ -146,24 +144,21 @@ async def execute(
             return await client.queue(request, before_send=note)
 
         guard = RollbackGuard(ledger, states)
-        context = RunContext(
+        of_run = Run(
             queue=CallQueue(ledger.engine, CAMPAIGN, run, intended=guard.advance),
-            clock=clock,
-            rate=RateLimit(rate),
-            clock_check=ClockCheck(clock.now, lambda _event: None),
-            on_event=lambda _event: None,
-        )
-        dispatcher = Dispatcher(
-            context,
-            Heartbeat(context, ledger.lease(CAMPAIGN, run), guard.note),
-            post,
-            CurrentPlan(
+            lease=ledger.lease(CAMPAIGN, run),
+            plan=CurrentPlan(
                 excluded_now=lambda _key, _phone: None,
                 newly_suppressed=lambda: None,
                 reschedule=lambda late, _taken, _now: dict.fromkeys([each.id for each in late]),
             ),
-            Limits(max_in_flight=in_flight, until_idle=False),
+            clock=clock,
+            rate=RateLimit(rate),
+            clock_check=ClockCheck(clock.now, lambda _event: None),
+            on_event=lambda _event: None,
+            noted=guard.note,
         )
+        dispatcher = Dispatcher(of_run, post, max_in_flight=in_flight, until_idle=False)
         cpu = time.process_time()
         await dispatcher.run()
         sent.seconds = time.time() - next(iter(sent.left_at.values()), time.time())

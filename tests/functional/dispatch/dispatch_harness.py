@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import NullPool, create_engine, text
 
-from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.dispatcher import CurrentPlan, Dispatcher, Limits
-from runner.dispatch.heartbeat import Heartbeat
+from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.rate_limit import RateLimit
-from runner.dispatch.run_context import RunContext
-from runner.dispatch.timer import Timer
+from runner.dispatch.run import CurrentPlan, Run
+from runner.dispatch.timer import ClockCheck, Timer
 from runner.errors import RunnerError
 from runner.insight.outcome import Exchange
 from runner.ledger.call_queue import CallQueue
@@ -140,7 +138,7 @@ class Stage:
     _under_way: int = 0
     on_event: Callable = lambda _event: None
     dispatcher: Dispatcher = None
-    context: RunContext = None
+    context: Run = None
 
     def run(self):
         """Runs to the end and returns why it ended, or raises what the run raised."""
@@ -149,23 +147,21 @@ class Stage:
     async def _run(self):
         plan = _plan(self.planned, self.ledger.history(CAMPAIGN).revision)
         run = self.ledger.begin_run(BINDING, plan, RunProcess(host="here", pid=1), NOW)
-        self.context = context = RunContext(
+        self.context = Run(
             queue=CallQueue(self.ledger.engine, CAMPAIGN, run, pace=self.pace),
+            lease=self.ledger.lease(CAMPAIGN, run),
+            plan=CurrentPlan(
+                excluded_now=self._excluded_now,
+                newly_suppressed=self._read_lists,
+                reschedule=self.reschedule,
+            ),
             clock=self.clock,
             rate=RateLimit(self.requests_per_second),
             clock_check=ClockCheck(self.clock.now, self._hear),
             on_event=self._hear,
         )
         self.dispatcher = Dispatcher(
-            context,
-            Heartbeat(context, self.ledger.lease(CAMPAIGN, run), lambda _revision: None),
-            self._post,
-            CurrentPlan(
-                excluded_now=self._excluded_now,
-                newly_suppressed=self._read_lists,
-                reschedule=self.reschedule,
-            ),
-            Limits(max_in_flight=self.max_in_flight, until_idle=self.until_idle),
+            self.context, self._post, max_in_flight=self.max_in_flight, until_idle=self.until_idle
         )
         # A timeout would not do: a run that is cancelled waits for what is under way.
         guard = asyncio.get_running_loop().call_later(HANGS_AFTER_SECONDS, _cancel_everything)

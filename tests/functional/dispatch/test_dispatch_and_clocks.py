@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from dispatch_harness import NOW, LeapingClock, Stage, accepted, call, calls, declare_dead
 
-from runner.dispatch.clock_check import ClockCheck
 from runner.dispatch.events import CallsMoved
+from runner.dispatch.timer import ClockCheck
 from runner.errors import CampaignHeldError, StoppedError
 from runner.insight.outcome import Exchange
 from runner.ledger import lease as leases

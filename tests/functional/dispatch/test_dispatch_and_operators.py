@@ -26,7 +26,7 @@ def test_a_pause_holds_from_the_next_claim_on_and_a_resume_goes_on(ledger):
         if isinstance(event, Paused):
             at_pause.append(dict(stage.states()))
             operators(ledger).resume(CAMPAIGN, NOW)
-            stage.context.state.wake.set()  # as the clock does every 30 s
+            stage.context.wake.set()  # as the clock does every 30 s
 
     at_pause = []
     stage = Stage(ledger, calls(4), answer=answer, on_event=on_pause)
@@ -115,7 +115,7 @@ def test_nothing_leaves_after_an_operator_forbade_it_while_the_connection_was_ma
     async def before(_claim):
         await asyncio.to_thread(getattr(operators(ledger), act), CAMPAIGN, NOW)
         # The run looks once a second.
-        while stage.context.state.may_send:  # noqa: ASYNC110 - there is no event to wait for
+        while stage.context.may_send:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
     stage = Stage(ledger, calls(1), before=before, until_idle=True, clock=StoppedClock(NOW))

@@ -142,7 +142,7 @@ def test_calls_that_wait_for_a_connection_when_the_campaign_is_stopped_do_not_le
         if claim.key == "c1":
             await stopped.wait()
             # c0's outcome is recorded and reacted to before c1 takes its last look.
-            while stage.context.state.error is None:  # noqa: ASYNC110 - no event tells of it
+            while stage.context.error is None:  # noqa: ASYNC110 - no event tells of it
                 await asyncio.sleep(0)
 
     def answer(_claim):

@@ -19,11 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from small_campaign import NINE, campaign, person, plan_of
 
 from runner.calls import Resolution
-from runner.dispatch.clock_check import ClockCheck
-from runner.dispatch.dispatcher import CurrentPlan, Dispatcher, Limits
-from runner.dispatch.heartbeat import Heartbeat
+from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.rate_limit import RateLimit
-from runner.dispatch.run_context import RunContext
+from runner.dispatch.run import CurrentPlan, Run
+from runner.dispatch.timer import ClockCheck
 from runner.errors import RunnerError
 from runner.insight.outcome import Exchange
 from runner.ledger.call_queue import CallQueue
@@ -143,9 +142,17 @@ class CampaignMachine(RuleBasedStateMachine):
         self.ledger.end_run(run, "done", self.clock.time)
 
     async def dispatch(self, loaded, run, server, *, limited):
-        run_context = RunContext(
+        of_run = Run(
             queue=CallQueue(
                 self.ledger.engine, NAME, run, only_own=limited, pace=PaceLimit(PACE, QUEUE_AHEAD)
+            ),
+            lease=self.ledger.lease(NAME, run),
+            plan=CurrentPlan(
+                excluded_now=lambda key, _phone: "on a list" if key in self.suppressed else None,
+                newly_suppressed=lambda: None,
+                reschedule=lambda late, taken, now: reschedule(
+                    loaded.campaign, late, taken, now=now, requests_per_second=5
+                ),
             ),
             clock=self.clock,
             rate=RateLimit(100_000),
@@ -153,17 +160,10 @@ class CampaignMachine(RuleBasedStateMachine):
             on_event=lambda _event: None,
         )
         dispatcher = Dispatcher(
-            run_context,
-            Heartbeat(run_context, self.ledger.lease(NAME, run), lambda _revision: None),
+            of_run,
             lambda claim, before_send: self.post(next(server), claim, before_send),
-            CurrentPlan(
-                excluded_now=lambda key, _phone: "on a list" if key in self.suppressed else None,
-                newly_suppressed=lambda: None,
-                reschedule=lambda late, taken, now: reschedule(
-                    loaded.campaign, late, taken, now=now, requests_per_second=5
-                ),
-            ),
-            Limits(max_in_flight=2, until_idle=True),
+            max_in_flight=2,
+            until_idle=True,
         )
         await dispatcher.run()
 

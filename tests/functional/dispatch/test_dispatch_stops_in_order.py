@@ -27,8 +27,8 @@ def stop_after(stage, key):
 
 
 def test_a_stop_while_the_database_is_gone_ends_soon_and_counts_what_is_not_recorded(ledger, monkeypatch):
-    monkeypatch.setattr("runner.dispatch.sender._LEDGER_MAY_BE_GONE_SECONDS", 0)
-    monkeypatch.setattr("runner.dispatch.sender._PAUSES_OF_THE_LEDGER_SECONDS", (0.001,) * 1000)
+    monkeypatch.setattr("runner.dispatch.outcome_recorder._LEDGER_MAY_BE_GONE_SECONDS", 0)
+    monkeypatch.setattr("runner.dispatch.outcome_recorder._PAUSES_OF_THE_LEDGER_SECONDS", (0.001,) * 1000)
     all_left = asyncio.Event()
 
     async def answer(_claim):
@@ -209,7 +209,7 @@ def dated(stage, ahead):
     stage.answer = answer
 
 
-def test_a_clock_that_is_off_is_told_of_once_and_the_calls_go_on(ledger):
+def test_a_clock_that_is_off_gives_one_warning_and_the_calls_go_on(ledger):
     stage = Stage(ledger, calls(3))
     dated(stage, 60)
     assert stage.run() is RunEnd.DONE
@@ -224,7 +224,15 @@ def test_a_clock_that_is_far_off_stops_the_campaign_with_the_first_call_recorded
     assert stage.states() == {"c0": "queued", "c1": "planned", "c2": "planned"}
 
 
-def test_the_first_error_is_the_one_that_is_told(ledger):
+def test_an_answer_401_with_a_call_id_stops_the_campaign_at_once_and_is_uncertain(ledger):
+    stage = Stage(ledger, calls(3), answer=lambda _claim: answered(401, error="no account", call_id=155761))
+    with pytest.raises(StoppedError, match="Insight answered 401: no account") as caught:
+        stage.run()
+    assert "RUNNER_INSIGHT_USERNAME" in caught.value.hint
+    assert stage.states() == {"c0": "uncertain", "c1": "planned", "c2": "planned"}
+
+
+def test_the_first_error_is_the_one_that_is_shown(ledger):
     async def together(claim):
         await asyncio.sleep(0)
         return answered(404 if claim.key == "c0" else 401, error=f"about {claim.key}")

@@ -77,7 +77,6 @@ def test_fifty_calls_reach_the_server_once_each_and_the_ledger_knows_their_ids(l
     [
         "500*3",
         "500-after*3",
-        "404-after*3",
         "reset-before*3",
         "reset-after*3",
         "garbage*3",
@@ -112,6 +111,20 @@ def test_a_server_that_goes_wrong_for_good_stops_the_campaign(ledger):
         assert sandbox.calls() == []
     assert set(stage.states().values()) == {"planned"}
     assert len(list(ledger.history(CAMPAIGN).calls)) == COUNT
+
+
+def test_a_404_for_a_call_that_was_queued_stops_the_campaign_and_the_call_is_uncertain(ledger):
+    clock = LeapingClock()
+    planned = campaign(NOW + 320)
+    with running_sandbox(now=clock.now, faults=[parse_fault("404-after")]) as sandbox:
+        stage = OnTheWire(ledger, planned, sandbox, clock=clock)
+        with pytest.raises(StoppedError, match="Insight answered 404"):
+            stage.run()
+        got = numbers(sandbox)
+    states = stage.states()
+    assert set(got) == {each.request.phone_number for each in planned if states[each.key] == "uncertain"}
+    assert set(got.values()) == {1}
+    assert set(states.values()) == {"uncertain", "planned"}
 
 
 def test_a_second_run_after_an_interruption_sends_what_is_left_and_nothing_else(ledger):

@@ -185,7 +185,7 @@ def test_calls_that_could_not_be_sent_use_up_nothing_of_the_pace(sqlite_ledger):
         if len(failed) < 60:
             failed.append(1)
             # As where the lease was not renewed in time: the last look keeps the request from leaving.
-            apply.last.context.state.may_send = False
+            apply.last.context.may_send = False
             await asyncio.sleep(0)
 
     assert apply.run(before=fail_at_first) is RunEnd.DONE

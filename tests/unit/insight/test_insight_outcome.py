@@ -118,6 +118,16 @@ def test_each_stop_says_what_insight_said_and_what_to_do(status: int) -> None:
     assert len(outcome.advice) > 20
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 409, 415])
+def test_an_answer_that_blocks_the_campaign_keeps_its_advice_though_a_call_id_makes_it_uncertain(
+    status: int,
+) -> None:
+    blocked, uncertain = classify(answered(status)), classify(answered(status, GOOD))
+    assert isinstance(blocked, CampaignBlocked)
+    assert isinstance(uncertain, Uncertain)
+    assert uncertain.advice == blocked.advice
+
+
 def test_the_advice_differs_from_status_to_status() -> None:
     advice = {getattr(classify(answered(status)), "advice", "") for status in (401, 403, 404, 405, 409, 415)}
     assert len(advice) == 6

@@ -1,9 +1,9 @@
-"""What an outcome means: for its call, and for the campaign when it repeats."""
+"""What an outcome means for its call, and for the campaign."""
 
 import pytest
 
 from runner.calls import CallState
-from runner.dispatch.attempt_results import MOST_STRIKES, FailureStreak, attempt_result
+from runner.dispatch.outcome_recorder import MOST_FAILURES, FailureStreak, attempt_result
 from runner.errors import StoppedError
 from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Refused, Uncertain
 from runner.ledger.claim import AttemptResult
@@ -17,7 +17,7 @@ PREVENTED = NotSent(reason="its time passed before it could be sent", prevented=
 UNCERTAIN = Uncertain(reason="no whole answer within 30 s", status=None, body="")
 WITH_BODY = Uncertain(reason="Insight answered 500", status=500, body="database error")
 
-ENDINGS = [
+RESULTS = [
     (
         ACCEPTED,
         AttemptResult(
@@ -68,13 +68,13 @@ ENDINGS = [
 ]
 
 
-@pytest.mark.parametrize(("outcome", "ending"), ENDINGS)
-def test_every_outcome_has_its_ending(outcome, ending):
-    assert attempt_result(outcome) == ending
+@pytest.mark.parametrize(("outcome", "result"), RESULTS)
+def test_an_outcome_becomes_this_result(outcome, result):
+    assert attempt_result(outcome) == result
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome, _ in ENDINGS])
-def test_every_ending_is_a_move_that_a_call_under_way_may_make(outcome):
+@pytest.mark.parametrize("outcome", [outcome for outcome, _ in RESULTS])
+def test_every_result_is_an_allowed_transition_from_sending(outcome):
     assert may_move(CallState.SENDING, attempt_result(outcome).state)
 
 
@@ -85,11 +85,11 @@ def count(*outcomes):
     return failure_streak
 
 
-@pytest.mark.parametrize("strike", [REFUSED, UNCERTAIN])
-def test_the_tenth_strike_in_a_row_stops_the_campaign_and_the_ninth_does_not(strike):
-    failure_streak = count(*[strike] * (MOST_STRIKES - 1))
+@pytest.mark.parametrize("failure", [REFUSED, UNCERTAIN])
+def test_the_tenth_failure_in_a_row_stops_the_campaign_and_the_ninth_does_not(failure):
+    failure_streak = count(*[failure] * (MOST_FAILURES - 1))
     with pytest.raises(StoppedError):
-        failure_streak.count(strike)
+        failure_streak.count(failure)
 
 
 def test_the_error_of_ten_refusals_gives_the_last_answer_and_what_to_do():
@@ -108,24 +108,43 @@ def test_the_error_of_ten_uncertain_calls_says_that_they_are_not_sent_again():
 
 
 @pytest.mark.parametrize("between", [UNCERTAIN, NOT_SENT, PREVENTED])
-def test_what_is_no_200_between_refusals_does_not_reset_their_count(between):
+def test_an_outcome_other_than_200_between_refusals_does_not_reset_their_count(between):
     failure_streak = count(*[REFUSED] * 9, between)
     with pytest.raises(StoppedError):
         failure_streak.count(REFUSED)
 
 
-@pytest.mark.parametrize("strike", [REFUSED, UNCERTAIN])
-def test_a_200_begins_the_count_anew(strike):
-    failure_streak = count(*[strike] * 9, ACCEPTED, *[strike] * 9)
+@pytest.mark.parametrize("failure", [REFUSED, UNCERTAIN])
+def test_a_200_resets_the_count(failure):
+    failure_streak = count(*[failure] * 9, ACCEPTED, *[failure] * 9)
     with pytest.raises(StoppedError):
-        failure_streak.count(strike)
+        failure_streak.count(failure)
 
 
-def test_a_refusal_ends_a_row_of_uncertain_outcomes_because_insight_answers_clearly():
+def test_a_refusal_resets_the_count_of_uncertain_outcomes():
     failure_streak = count(*[UNCERTAIN] * 9, REFUSED, *[UNCERTAIN] * 9)
     with pytest.raises(StoppedError):
         failure_streak.count(UNCERTAIN)
 
 
-def test_calls_that_never_left_are_no_strikes():
-    count(*[NOT_SENT, PREVENTED] * MOST_STRIKES)
+def test_calls_that_were_not_sent_are_not_counted():
+    count(*[NOT_SENT, PREVENTED] * MOST_FAILURES)
+
+
+@pytest.mark.parametrize(
+    "blocked",
+    [
+        CampaignBlocked(status=401, error="bad credentials", advice="check the key"),
+        Uncertain(
+            reason="Insight answered 401 with a call_id",
+            status=401,
+            body="bad credentials",
+            call_ids=("155761",),
+            advice="check the key",
+        ),
+    ],
+)
+def test_an_answer_after_which_no_call_can_succeed_stops_the_campaign_at_once(blocked):
+    with pytest.raises(StoppedError, match="Insight answered 401: bad credentials") as caught:
+        count(blocked)
+    assert caught.value.hint == "check the key"

@@ -1,18 +1,17 @@
-"""Outcomes that come in while the ledger is busy are written together, each for whoever waits for it."""
+"""Results that come in while the ledger is busy are written together, and each caller gets its own."""
 
 import asyncio
 
 import pytest
 
 from runner.calls import CallRequest, CallState
-from runner.dispatch.result_batches import ResultBatches
-from runner.errors import LedgerError
-from runner.ledger.claim import AttemptResult, Claim
+from runner.dispatch.outcome_recorder import OutcomeRecorder
+from runner.ledger.claim import AttemptResult, Claim, LostClaimError
 
 REQUEST = CallRequest(
     phone_number="tel:+16175550000", max_attempts=1, reattempt_wait=None, metadata={}, result_url=""
 )
-ENDING = AttemptResult(state=CallState.QUEUED, call_id="1")
+RESULT = AttemptResult(state=CallState.QUEUED, call_id="1")
 
 
 def claim(number):
@@ -50,38 +49,38 @@ class Paper:
 
 async def record(paper, *waves):
     """Records the calls of each wave when the one before is being written; what each of them got."""
-    recorder, tasks = ResultBatches(paper.write), []
+    recorder, tasks = OutcomeRecorder(paper.write), []
     for wave in waves:
-        tasks += [asyncio.create_task(recorder.record(claim(number), ENDING)) for number in wave]
+        tasks += [asyncio.create_task(recorder.record(claim(number), RESULT)) for number in wave]
         for _ in range(5):
             await asyncio.sleep(0)
     paper.let_go.set()
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def test_what_comes_in_during_a_write_is_written_together_next():
+def test_results_that_come_in_during_a_write_are_written_together_next():
     async def run():
         paper = Paper()
-        assert await record(paper, [1], [2, 3], [4]) == [ENDING] * 4
+        assert await record(paper, [1], [2, 3], [4]) == [RESULT] * 4
         return paper.batches
 
     assert asyncio.run(run()) == [[1], [2, 3, 4]]
 
 
-def test_each_gets_its_own_result():
+def test_each_caller_gets_its_own_result():
     def result(claim, ending):
-        return LedgerError("lost") if claim.call == 2 else ending
+        return LostClaimError("lost") if claim.call == 2 else ending
 
     first, second, third = asyncio.run(_record_with(result))
-    assert [first, third] == [ENDING, ENDING]
-    assert isinstance(second, LedgerError)
+    assert [first, third] == [RESULT, RESULT]
+    assert isinstance(second, LostClaimError)
 
 
 async def _record_with(result):
     return await record(Paper(result), [1, 2, 3])
 
 
-def test_a_defect_reaches_everybody_who_waits_and_the_next_are_written_all_the_same():
+def test_a_defect_reaches_every_caller_and_later_results_are_written():
     async def run():
         failures = [ValueError("a defect")]
 
@@ -90,25 +89,25 @@ def test_a_defect_reaches_everybody_who_waits_and_the_next_are_written_all_the_s
                 raise failures.pop()
             return [ending for _, ending in ended]
 
-        recorder = ResultBatches(write)
+        recorder = OutcomeRecorder(write)
         first = await asyncio.gather(
-            *[recorder.record(claim(number), ENDING) for number in (1, 2)], return_exceptions=True
+            *[recorder.record(claim(number), RESULT) for number in (1, 2)], return_exceptions=True
         )
         assert [type(each) for each in first] == [ValueError, ValueError]
-        return await recorder.record(claim(3), ENDING)
+        return await recorder.record(claim(3), RESULT)
 
-    assert asyncio.run(run()) == ENDING
+    assert asyncio.run(run()) == RESULT
 
 
-def test_whoever_stops_waiting_takes_nothing_from_the_others():
+def test_a_caller_that_is_canceled_does_not_affect_the_others():
     async def run():
         paper = Paper()
-        recorder = ResultBatches(paper.write)
-        tasks = [asyncio.create_task(recorder.record(claim(number), ENDING)) for number in (1, 2)]
+        recorder = OutcomeRecorder(paper.write)
+        tasks = [asyncio.create_task(recorder.record(claim(number), RESULT)) for number in (1, 2)]
         await asyncio.sleep(0)
         tasks[0].cancel()
         paper.let_go.set()
-        assert await tasks[1] == ENDING
+        assert await tasks[1] == RESULT
         with pytest.raises(asyncio.CancelledError):
             await tasks[0]
         return paper.batches

@@ -1,0 +1,165 @@
+"""What the outcome of a request means for the call and the campaign, and how it gets into the ledger.
+
+Results that come in while the ledger is busy are committed together: a commit takes as long for many as for
+one. A lost result only makes a call uncertain, so they may share a commit.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from runner.calls import CallState
+from runner.errors import LedgerError, LedgerUnavailableError, StoppedError
+from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Outcome, Refused, Uncertain
+from runner.ledger.claim import AttemptResult, Claim, LedgerRolledBackError, LostClaimError
+
+MOST_FAILURES = 10
+_PAUSES_OF_THE_LEDGER_SECONDS = (0.5, 1.0, 2.0)
+"""Waited before a result is recorded once more: what is not recorded is uncertain for good."""
+_LEDGER_MAY_BE_GONE_SECONDS = 10
+"""Then results are given up: each try waits for a connection, and somebody waits for the run to end."""
+
+Write = Callable[[Sequence[tuple[Claim, AttemptResult]]], Awaitable[Sequence[AttemptResult | LedgerError]]]
+"""Commits these results; for each, in order, the result as recorded or why it was not."""
+
+
+def attempt_result(outcome: Outcome) -> AttemptResult:
+    """The state of a call after its request ended with this outcome."""
+    match outcome:
+        case Accepted():
+            return AttemptResult(
+                state=CallState.QUEUED, http_status=200, call_id=outcome.call_id, link=outcome.link
+            )
+        case Refused():
+            return AttemptResult(state=CallState.REFUSED, http_status=400, reason=outcome.error)
+        case CampaignBlocked():
+            # Documented as errors of the account or survey as such: this call was not queued either.
+            return AttemptResult(state=CallState.PLANNED, http_status=outcome.status, reason=outcome.error)
+        case NotSent():
+            return AttemptResult(state=CallState.PLANNED, reason=outcome.reason)
+        case Uncertain():
+            return AttemptResult(
+                state=CallState.UNCERTAIN,
+                http_status=outcome.status,
+                reason=_detail(outcome),
+                call_id=_one_call_id(outcome),
+            )
+
+
+def _one_call_id(outcome: Uncertain) -> str | None:
+    """Of several it is unknown which is this call's, and Insight's own are numbers."""
+    only = outcome.call_ids[0] if len(outcome.call_ids) == 1 else ""
+    return only if only.isdecimal() else None
+
+
+def _detail(outcome: Uncertain) -> str:
+    """The call_ids come first: an operator looks for them at Insight, and an answer may be long."""
+    ids = f" ({'call_id' if len(outcome.call_ids) == 1 else 'call_ids'} {', '.join(outcome.call_ids)})"
+    reason = outcome.reason + (ids if outcome.call_ids else "")
+    return f"{reason}: {outcome.body}" if outcome.body else reason
+
+
+class FailureStreak:
+    """Counts refused and uncertain calls in a row: so many of one kind have a common cause."""
+
+    def __init__(self) -> None:
+        self._refused = 0
+        self._uncertain = 0
+
+    def count(self, outcome: Outcome) -> None:
+        """Raises StoppedError at the tenth of a kind, and at once where no further call can succeed."""
+        match outcome:
+            case (
+                CampaignBlocked(status=status, error=error, advice=advice)
+                | Uncertain(status=status, body=error, advice=advice)
+            ) if advice:
+                raise StoppedError(
+                    f"the campaign was stopped: Insight answered {status}: {error}", hint=advice
+                )
+            case Accepted():
+                self._refused = self._uncertain = 0
+            case Refused():
+                self._refused += 1
+                self._uncertain = 0
+                if self._refused == MOST_FAILURES:
+                    raise StoppedError(
+                        f"Insight refused {MOST_FAILURES} calls in a row; its last answer: {outcome.error}",
+                        hint="correct the field that Insight names, in the campaign file or the contacts; "
+                        "apply plans calls again whose request changed. If the cause lay at Insight: "
+                        "runner retry CAMPAIGN --all",
+                    )
+            case Uncertain():
+                self._uncertain += 1
+                if self._uncertain == MOST_FAILURES:
+                    raise StoppedError(
+                        f"{MOST_FAILURES} calls in a row are uncertain; the last one: {outcome.reason}",
+                        hint="Insight may have queued them, so they are not sent again; "
+                        "find the cause at Insight before you run apply again",
+                    )
+            case CampaignBlocked() | NotSent():
+                pass
+
+
+class OutcomeRecorder:
+    """`write` is never called again before its last call has returned."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._waiting: list[tuple[Claim, AttemptResult, asyncio.Future[AttemptResult]]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._ledger_gone_since: float | None = None
+        self.unrecorded = 0
+        """Requests whose results could not be recorded: their calls are uncertain."""
+
+    async def record(self, claim: Claim, result: AttemptResult) -> AttemptResult:
+        """Returns the result as recorded, once it is committed; tries again where the ledger fails, as while
+        its server restarts. Raises what `CallQueue.finish` raises.
+        """
+        try:
+            for pause in _PAUSES_OF_THE_LEDGER_SECONDS:
+                try:
+                    recorded = await self._record_once(claim, result)
+                except (LostClaimError, LedgerRolledBackError):
+                    raise
+                except LedgerError:
+                    if self._ledger_is_given_up():
+                        raise
+                    await asyncio.sleep(pause)
+                else:
+                    self._ledger_gone_since = None
+                    return recorded
+            return await self._record_once(claim, result)
+        except LedgerUnavailableError:
+            self.unrecorded += 1
+            raise
+
+    def _ledger_is_given_up(self) -> bool:
+        """For all results together: later ones must not each wait as long."""
+        now = time.monotonic()
+        if self._ledger_gone_since is None:
+            self._ledger_gone_since = now
+        return now - self._ledger_gone_since > _LEDGER_MAY_BE_GONE_SECONDS
+
+    async def _record_once(self, claim: Claim, result: AttemptResult) -> AttemptResult:
+        recorded: asyncio.Future[AttemptResult] = asyncio.get_running_loop().create_future()
+        self._waiting.append((claim, result, recorded))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all())
+        return await recorded
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            results: Sequence[AttemptResult | Exception]
+            try:
+                results = await self._write([(claim, result) for claim, result, _ in batch])
+            except Exception as error:  # noqa: BLE001 - a defect: everyone who waits must learn of it
+                results = [error] * len(batch)
+            for (_, _, waiting), result in zip(batch, results, strict=True):
+                if waiting.done():
+                    continue
+                if isinstance(result, AttemptResult):
+                    waiting.set_result(result)
+                else:
+                    waiting.set_exception(result)
+        self._writer = None
