@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from runner.calls import Cause, Reason
 from runner.campaign.diagnostics import Diagnostic, Severity
-from runner.planning.plan import Change, DataVersions
+from runner.planning.plan import Change, ChangeReason, DataVersions
 from runner.planning.plan_view import CallView, ExclusionView, HoursView, PlanView, WithdrawalView
 
 NINE_IN_NEW_YORK = int(datetime(2026, 12, 1, 14, tzinfo=UTC).timestamp())
@@ -15,10 +15,10 @@ EVENINGS = (((1035, 1230),),) * 5 + (((600, 840),), ())
 """mon-fri 17:15-20:30, sat 10:00-14:00."""
 OFFICE_HOURS = (((540, 1020),),) * 7
 REASON_OF = {
-    Change.NEW: "the ledger holds no such call yet",
-    Change.MOVED: "its earlier start has passed",
-    Change.CHANGED: "metadata[site] changed",
-    Change.UNCHANGED: "it keeps its slot",
+    Change.NEW: ChangeReason.FIRST_CALL,
+    Change.MOVED: ChangeReason.START_PASSED,
+    Change.CHANGED: ChangeReason.FIELDS_CHANGED,
+    Change.UNCHANGED: ChangeReason.SLOT_KEPT,
 }
 
 

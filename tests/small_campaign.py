@@ -11,7 +11,7 @@ from runner.planning.plan import Availability, DataVersions, History, KnownCall
 from runner.planning.plan_input import PlanInput
 from runner.planning.planner import build_plan
 from runner.planning.screening import Screening
-from runner.working_file import WorkingFile
+from runner.planning.working_file import WorkingFile
 
 NOW = int(datetime(2026, 12, 1, 13, tzinfo=UTC).timestamp())
 """Tuesday, 8:00 in New York: an hour before the windows open."""
@@ -104,11 +104,15 @@ def remembered(plan, availability=Availability.PLANNED, state=CallState.PLANNED)
             phone=call.phone,
             round=call.round,
             availability=availability,
-            timezones=call.timezones,
+            zones=call.zones,
             start_timestamp=call.start_timestamp,
             end_timestamp=call.end_timestamp,
-            request=call.request,
-            state=CallState(state),
+            phone_number=call.phone_number,
+            max_attempts=call.max_attempts,
+            reattempt_wait=call.reattempt_wait,
+            metadata=call.metadata,
+            result_url=call.result_url,
+            state=state,
         )
         for call in plan.calls
     ]
@@ -131,9 +135,9 @@ def changes(plan):
     return {call.key: call.change for call in plan.calls}
 
 
-def told(plan):
+def change_reasons(plan):
     """Why each call is new, moved, changed or as it was."""
-    return {call.key: call.difference.reason for call in plan.calls}
+    return {call.key: call.reason for call in plan.calls}
 
 
 def withdrawn(plan):

@@ -31,7 +31,7 @@ def print_explanations(
     withdrawn = [each for each in plan.withdrawals if contact in {each.key, prepared.identity.ref(each.key)}]
     if not found and not withdrawn:
         raise _not_found()
-    preflight_warnings = ExplainInput(
+    given = ExplainInput(
         campaign=loaded.campaign,
         plan=plan,
         identity=prepared.identity,
@@ -48,7 +48,7 @@ def print_explanations(
     for entry in found[:_MOST_ROWS]:
         source, row = _row(entry, loaded, prepared.reader)
         subject = Subject(source=source, row=row, entry=entry, known=prepared.working_set.earlier(entry.key))
-        print_explanation(console, explain(subject, preflight_warnings))
+        print_explanation(console, explain(subject, given))
         console.print()
     if len(found) > _MOST_ROWS:
         console.print(f"and {len(found) - _MOST_ROWS} more rows of this contact")

@@ -1,14 +1,12 @@
 """What the ledger knows of a campaign's calls, as the planner reads it: there may be millions."""
 
-import json
 from array import array
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Engine, Row, Text, cast, func, select
 
-from runner.calls import CallRequest, CallState, Metadata
+from runner.calls import CallState
 from runner.ledger.states import availability
 from runner.ledger.tables import calls
 from runner.planning.plan import KnownCall
@@ -66,27 +64,20 @@ class LedgerCalls:
 
 
 def _known_call(row: Sequence[Any]) -> KnownCall:
-    contact, phone, round_, state_name, zones, start, end, dial_string, attempts, wait, metadata, url = row
-    state = CallState(state_name)
+    contact, phone, round_, state, *others = row
+    zones, start, end, dial_string, attempts, wait, metadata, url = others
     return KnownCall(
         key=contact,
         phone=phone,
         round=round_,
-        availability=availability(state),
-        timezones=_zones(zones),
+        availability=availability(CallState(state)).value,
+        zones=zones,
         start_timestamp=start,
         end_timestamp=end,
-        request=CallRequest(
-            phone_number=dial_string,
-            max_attempts=attempts,
-            reattempt_wait=wait,
-            metadata=Metadata(metadata),
-            result_url=url,
-        ),
+        phone_number=dial_string,
+        max_attempts=attempts,
+        reattempt_wait=wait,
+        metadata=metadata,
+        result_url=url,
         state=state,
     )
-
-
-@lru_cache(maxsize=4096)
-def _zones(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))

@@ -278,7 +278,8 @@ def _why_again(call: PlannedCall, row: RowMapping) -> str:
     if row["state"] != CallState.PLANNED:
         return "planned again"
     if call.change in {Change.CHANGED, Change.MOVED}:
-        return f"{call.change} by a new plan: {call.difference.reason}"
+        why = ", ".join(call.changed) or call.change_reason.replace("_", " ")
+        return f"{call.change} by a new plan: {why}"
     return ""
 
 
@@ -300,7 +301,7 @@ def _differs(call: PlannedCall, row: RowMapping | None, as_of: int) -> bool:
     if when != (call.timezones, call.earliest, call.latest):
         return True
     # Where the others have moved it meanwhile, or it is late, they give it a slot as this run would.
-    held = row["state"] == CallState.PLANNED and row["start_timestamp"] == call.difference.start_before
+    held = row["state"] == CallState.PLANNED and row["start_timestamp"] == call.start_before
     slot = (row["start_timestamp"], row["end_timestamp"])
     if held and row["start_timestamp"] >= as_of and slot != (call.start_timestamp, call.end_timestamp):
         return True

@@ -45,6 +45,7 @@ class Assignment(NamedTuple):
     start_timestamp: int
     end_timestamp: int
     change: str
+    """The value of a Change, and the next one of a ChangeReason."""
     reason: str
     fields: str
     """What changed, as a JSON list; empty for nothing."""

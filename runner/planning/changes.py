@@ -1,10 +1,10 @@
-"""How a planned call differs from what the ledger remembers, and why. Pure."""
+"""How a planned call differs from the one in the ledger, and why. Pure."""
 
 from collections.abc import Iterator
 
 from runner.calls import CallRequest
 from runner.campaign.model import Survey
-from runner.planning.plan import Availability, Change, Difference, KnownCall, Slot
+from runner.planning.plan import Availability, Change, ChangeReason, KnownCall, Slot
 from runner.planning.windows import Window
 
 
@@ -25,51 +25,39 @@ def changed_survey(before: tuple[str, str] | None, now: Survey) -> tuple[str, ..
     return tuple(name for name, one, other in zip(names, before, after, strict=True) if one != other)
 
 
-def first_time() -> Difference:
-    """For a contact without a call in the ledger."""
-    return Difference(change=Change.NEW, reason="the ledger holds no such call yet")
-
-
-def difference(
+def change_of(
     earlier: KnownCall,
     fields: tuple[str, ...],
     slot: Slot,
     *,
     windows: tuple[Window, ...],
     now: float,
-) -> Difference:
-    """What the plan does with a call, given the `earlier` one for this contact; `fields` are those in which
-    they differ.
+) -> tuple[Change, ChangeReason]:
+    """What the plan does with a call, given the `earlier` one for this contact, and why.
+
+    `fields` are those in which the two differ.
 
     `windows` are those in which the contact may be called now, at `now` (UTC Unix seconds).
     """
-    if earlier.availability is not Availability.PLANNED:
-        return Difference(change=Change.NEW, reason=_why_new(earlier))
-    before = earlier.start_timestamp
+    if earlier.availability == Availability.REFUSED:
+        return Change.NEW, ChangeReason.REFUSED_REQUEST_CHANGED
+    if earlier.availability != Availability.PLANNED:
+        return Change.NEW, ChangeReason.SKIPPED_BEFORE
     if fields:
-        reason = f"{', '.join(fields)} changed"
-        return Difference(change=Change.CHANGED, reason=reason, fields=fields, start_before=before)
-    if (before, earlier.end_timestamp) == (slot.start_timestamp, slot.end_timestamp):
-        return Difference(change=Change.UNCHANGED, reason="it keeps its slot", start_before=before)
-    return Difference(
-        change=Change.MOVED, reason=_why_moved(earlier, windows, slot, now), start_before=before
-    )
+        return Change.CHANGED, ChangeReason.FIELDS_CHANGED
+    if (earlier.start_timestamp, earlier.end_timestamp) == (slot.start_timestamp, slot.end_timestamp):
+        return Change.UNCHANGED, ChangeReason.SLOT_KEPT
+    return Change.MOVED, _why_moved(earlier, windows, slot, now)
 
 
-def _why_new(earlier: KnownCall) -> str:
-    if earlier.availability is Availability.REFUSED:
-        return "Insight refused the earlier request, which has changed since"
-    return "an earlier plan gave it up, and now it can be called"
-
-
-def _why_moved(known: KnownCall, windows: tuple[Window, ...], slot: Slot, now: float) -> str:
-    if known.start_timestamp < now:
-        return "its earlier start has passed"
-    if not any(window.start <= known.start_timestamp < window.end for window in windows):
-        return "its earlier start lies in no calling window any more"
-    if known.end_timestamp != slot.end_timestamp:
-        return "its calling window closes at another time now"
-    return "its earlier start lies too close to the end of its window"
+def _why_moved(earlier: KnownCall, windows: tuple[Window, ...], slot: Slot, now: float) -> ChangeReason:
+    if earlier.start_timestamp < now:
+        return ChangeReason.START_PASSED
+    if not any(window.start <= earlier.start_timestamp < window.end for window in windows):
+        return ChangeReason.WINDOW_CLOSED
+    if earlier.end_timestamp != slot.end_timestamp:
+        return ChangeReason.WINDOW_END_CHANGED
+    return ChangeReason.TOO_CLOSE_TO_WINDOW_END
 
 
 def _changed(known: KnownCall, phone: str, zones: tuple[str, ...], request: CallRequest) -> Iterator[str]:

@@ -14,7 +14,7 @@ from runner.planning.placement import Placement
 from runner.planning.plan import Availability, KnownCall
 from runner.planning.plan_input import PlanInput
 from runner.planning.request import request_of
-from runner.planning.working_set import NeedsCheck
+from runner.planning.working_file import NeedsCheck
 
 _NO_CONTACT = frozenset(
     {
@@ -138,7 +138,7 @@ class Eligibility:
 
     def _why_not(self, check: NeedsCheck) -> Exclusion | None:
         candidate, earlier, taken = check.candidate, check.earlier, check.taken
-        if earlier is not None and earlier.availability is Availability.TAKEN:
+        if earlier is not None and earlier.availability == Availability.TAKEN:
             taken = earlier
         if taken is not None:
             cause = Cause.UNCERTAIN if taken.state == "uncertain" else Cause.NONE
@@ -148,7 +148,7 @@ class Eligibility:
             return faulty(candidate)
         if (
             earlier is not None
-            and earlier.availability is Availability.REFUSED
+            and earlier.availability == Availability.REFUSED
             and self._is_as_refused(candidate, earlier)
         ):
             detail = "Insight refused this request; it is sent again when it changes, or after `runner retry`"

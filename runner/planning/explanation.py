@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from runner.calls import Cause
+from runner.calls import Cause, Reason
 from runner.campaign.document import Location
 from runner.campaign.model import Campaign
 from runner.campaign.source_models import Source
@@ -14,13 +14,12 @@ from runner.campaign.truth import truth
 from runner.contacts.contact import Contact, Exclusion, Match, Row
 from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity
-from runner.contacts.phone import PhoneError, mask, parse_phone
+from runner.contacts.phone import PhoneError, parse_phone
 from runner.planning import contact_dates
 from runner.planning.calendar import Interval
-from runner.planning.hints import Advice, Place, advice
 from runner.planning.placement import Placement
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
-from runner.planning.plan_view import MASKED, constant_fields, constant_metadata, without_query
+from runner.planning.plan_view import CallView, ExclusionView, Viewer
 from runner.planning.windows import Window
 from runner.planning.zones import Origin, UnknownTimezoneError, ZoneSet, zones_for
 
@@ -51,18 +50,17 @@ class ZoneDays:
 class Explanation:
     """Everything about one row. Instants are UTC Unix seconds."""
 
-    contact: str
-    ref: str
-    verdict: str
+    campaign: str
+    result: CallView | ExclusionView
     steps: tuple[Step, ...]
     zones: tuple[str, ...]
     hours: tuple[ZoneDays, ...]
     callable_in: tuple[tuple[int, int], ...]
     """When it may be dialled: open in every zone, without close_margin, within the contact's own dates."""
-    cause: Cause
-    """Of its exclusion."""
-    advice: Advice | None
-    """What would make it callable; None if it is."""
+    known_state: str
+    """Of the contact's newest call in the ledger; empty if there is none."""
+    remedy_place: str
+    """Where to change what excludes it, such as `campaign.yaml:12`; empty if several places are possible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +75,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainInput:
-    """Common to all contacts. `now` is UTC Unix seconds; `place` names places in the campaign file."""
+    """Common to all contacts. `now` is UTC Unix seconds; `place` gives `campaign.yaml:12` for a value of the
+    campaign file.
+    """
 
     campaign: Campaign
     plan: Plan
@@ -85,7 +85,7 @@ class ExplainInput:
     suppressed: Match
     now: float
     requests_per_second: float
-    place: Place
+    place: Callable[[Location], str]
     show_contacts: bool
 
 
@@ -101,12 +101,12 @@ class _Explainer:
         self._campaign = given.campaign
         self._row = subject.row
         self._entry = subject.entry
+        self._view = Viewer(given.campaign, given.identity, show_contacts=given.show_contacts)
         self._placement = Placement(
             given.campaign, now=given.now, requests_per_second=given.requests_per_second
         )
 
     def explanation(self) -> Explanation:
-        key, known = self._entry.key, self._subject.known
         contact = self._contact()
         steps = [*self._who(contact), *self._remembered()]
         zones: tuple[str, ...] = ()
@@ -121,27 +121,34 @@ class _Explainer:
                 steps += bound_steps
                 windows = self._placement.windows(zones, *bounds)
         if isinstance(self._entry, PlannedCall):
-            steps += [*self._request(self._entry), *self._slot(self._entry, windows)]
+            result: CallView | ExclusionView = self._view.call(self._entry)
+            steps += [*self._request(self._view.call(self._entry)), *self._slot(self._entry, windows)]
+        else:
+            result = self._view.exclusion(self._entry)
+        margin = self._campaign.calling_windows.close_margin
         return Explanation(
-            contact=self._label(key) if key else f"{self._row.source}:{self._row.line}",
-            ref=self._given.identity.ref(key) if key else "",
-            verdict=self._verdict(),
+            campaign=self._campaign.name,
+            result=result,
             steps=tuple(steps),
             zones=zones,
             hours=tuple(self._days_in(name, bounds) for name in _bounds(zones)),
-            callable_in=tuple(
-                (w.start, w.end - self._campaign.calling_windows.close_margin) for w in windows
-            ),
-            cause=self._entry.cause if isinstance(self._entry, Exclusion) else Cause.NONE,
-            advice=advice(self._entry, known, self._campaign, self._given.place, self._label)
-            if isinstance(self._entry, Exclusion)
-            else None,
+            callable_in=tuple((window.start, window.end - margin) for window in windows),
+            known_state=self._subject.known.state if self._subject.known else "",
+            remedy_place=self._remedy_place(),
         )
 
-    def _verdict(self) -> str:
+    def _remedy_place(self) -> str:
         if isinstance(self._entry, PlannedCall):
-            return f"to be called ({self._entry.change}): {self._entry.difference.reason}"
-        return f"not called, {self._entry.reason}: {self._entry.detail}"
+            return ""
+        match self._entry.reason:
+            case Reason.INVALID_PHONE:
+                return f"{self._row.source}:{self._row.line}"
+            case Reason.FILTERED:
+                return self._place("contacts", "where")
+            case Reason.TEMPLATE_ERROR:
+                return self._place(*self._entry.template)
+        is_over = self._entry.cause is Cause.DATES_OVER
+        return self._place("calling_windows", "dates", "to") if is_over else ""
 
     # --- who
 
@@ -166,13 +173,13 @@ class _Explainer:
         if key is None:
             yield Step(name="key", value="the number", because="contacts.key is not given")
         else:
-            yield self._rendered("key", key, place, self._label)
+            yield self._rendered("key", key, place, self._view.contact)
         yield self._number(contact)
         if contact is not None:
             yield self._suppression(contact)
         priority, place = self._declared("priority")
         if priority is not None:
-            yield self._rendered("priority", priority, place, self._shown)
+            yield self._rendered("priority", priority, place, self._view.value)
 
     def _filter(self) -> Step:
         source, place = self._declared("where")
@@ -194,18 +201,14 @@ class _Explainer:
         written = self._rendered("phone", source or "", place, self._blurred)
         region = self._campaign.contacts.region
         how = f"written {written.value}" + (f", read as a number of {region}" if region else "")
-        if contact is None and not self._text(source or ""):
+        text = self._text(source or "")
+        if contact is None and not text:
             return written
         try:
-            phone = contact.phone if contact is not None else self._read_number(source or "")
+            phone = parse_phone(text, region) if contact is None else contact.phone
         except PhoneError as error:
             return Step(name="phone", value="no number", because=f"{how}: {error}", place=place)
-        number = phone if self._given.show_contacts else mask(phone)
-        return Step(name="phone", value=number, because=how, place=place)
-
-    def _read_number(self, source: str) -> str:
-        text = compile_template(source).render(self._row.values, self._campaign.vars)
-        return parse_phone(text.strip(), self._campaign.contacts.region)
+        return Step(name="phone", value=self._view.phone(phone), because=how, place=place)
 
     def _suppression(self, contact: Contact) -> Step:
         lists = len(self._campaign.contacts.suppress)
@@ -328,28 +331,21 @@ class _Explainer:
 
     # --- what
 
-    def _request(self, call: PlannedCall) -> Iterator[Step]:
-        request = call.request
-        same_for_all = constant_fields(self._campaign)
+    def _request(self, call: CallView) -> Iterator[Step]:
         for field, suffix in (("caller_id", ";ani="), ("post_dial", ";postd=")):
-            if suffix in request.phone_number:
-                value = request.phone_number.partition(suffix)[2].partition(";")[0]
-                shown = value if field in same_for_all else self._shown(value)
-                yield Step(name=field, value=shown, place=self._place(field))
-        constant = constant_metadata(self._campaign)
-        for name, value in request.metadata.items():
+            if suffix in call.phone_number:
+                value = call.phone_number.partition(suffix)[2].partition(";")[0]
+                yield Step(name=field, value=value, place=self._place(field))
+        for name, value in call.metadata.items():
             template = self._campaign.metadata[name]
             yield Step(
                 name=f"metadata[{name}]",
-                value=(value if name in constant else self._shown(value)) or "empty",
+                value=value or "empty",
                 because=template if "\n" not in template else "a template of several lines",
                 place=self._place("metadata", name),
             )
-        if request.result_url:
-            url = request.result_url
-            hidden = without_query(url) if "result_url" in same_for_all else MASKED
-            shown = url if self._given.show_contacts else hidden
-            yield Step(name="result_url", value=shown, place=self._place("result_url"))
+        if call.result_url:
+            yield Step(name="result_url", value=call.result_url, place=self._place("result_url"))
 
     # --- words
 
@@ -382,12 +378,6 @@ class _Explainer:
 
     def _place(self, *location: str | int) -> str:
         return self._given.place(location)
-
-    def _label(self, key: str) -> str:
-        return key if self._given.show_contacts else self._given.identity.label(key)
-
-    def _shown(self, value: str) -> str:
-        return value if self._given.show_contacts or not value else MASKED
 
     def _blurred(self, text: str) -> str:
         """The format of the number without its digits: enough to see what is wrong."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from runner.campaign.model import Campaign
 from runner.contacts.identity import Identity
-from runner.planning.lazy_sequence import LazySequence
+from runner.planning.lazy_sequence import lazy_map
 from runner.planning.plan import Plan, PlannedCall
 
 CALL_PARTS = ("phone", "timezone or dates", "request", "metadata")
@@ -60,7 +60,7 @@ def inputs_of(
         ledger_revision=plan.ledger_revision,
         ledger_knew=ledger_knew,
         limit=limit,
-        calls=LazySequence(plan.calls, lambda call: _call_fingerprint(identity, call)),
+        calls=lazy_map(lambda call: _call_fingerprint(identity, call), plan.calls),
     )
 
 

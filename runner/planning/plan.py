@@ -7,11 +7,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
-from functools import lru_cache
+from enum import StrEnum, auto
 from typing import NamedTuple, Protocol
 
-from runner.calls import CallRequest, CallState, Metadata, Reason
+from runner.calls import CallRequest, Metadata, Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_filter import SuppressedWarning
 from runner.contacts.contact import Exclusion
@@ -29,17 +28,23 @@ class Change(StrEnum):
     UNCHANGED = "unchanged"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """What a plan changes about one call, and why. Times are UTC Unix seconds."""
+class ChangeReason(StrEnum):
+    """Why a planned call is new, moved, changed or unchanged."""
 
-    change: Change
-    reason: str
-    """For people; holds nothing of the row."""
-    fields: tuple[str, ...] = ()
-    """What changed, by the names of the campaign file, such as `metadata[site]`."""
-    start_before: int | None = None
-    """The start that the ledger holds; None for a new call."""
+    FIRST_CALL = auto()
+    """The ledger holds no call to this contact."""
+    REFUSED_REQUEST_CHANGED = auto()
+    """Insight refused the earlier request, and the request has changed since."""
+    SKIPPED_BEFORE = auto()
+    """An earlier call was skipped, and now it can be made."""
+    FIELDS_CHANGED = auto()
+    """The call names them: `changed`."""
+    START_PASSED = auto()
+    WINDOW_CLOSED = auto()
+    """No calling window contains the earlier start any more."""
+    WINDOW_END_CHANGED = auto()
+    TOO_CLOSE_TO_WINDOW_END = auto()
+    SLOT_KEPT = auto()
 
 
 class PlannedCall(NamedTuple):
@@ -69,10 +74,13 @@ class PlannedCall(NamedTuple):
     metadata: str
     result_url: str
     change_name: str
-    """This and the next three are those of its `difference`; the fields are a JSON list, empty for none."""
+    """The value of its `change`."""
     change_reason: str
+    """The value of its `reason`."""
     changed_fields: str
+    """As a JSON list; empty for none."""
     start_before: int | None
+    """The start that the ledger holds; None for a new call."""
     source: str
     line: int
 
@@ -91,12 +99,17 @@ class PlannedCall(NamedTuple):
         )
 
     @property
-    def difference(self) -> Difference:
-        return _difference(self.change_name, self.change_reason, self.changed_fields, self.start_before)
+    def change(self) -> Change:
+        return Change(self.change_name)
 
     @property
-    def change(self) -> Change:
-        return self.difference.change
+    def reason(self) -> ChangeReason:
+        return ChangeReason(self.change_reason)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The fields that changed, by their names in the campaign file, such as `metadata[site]`."""
+        return tuple(json.loads(self.changed_fields)) if self.changed_fields else ()
 
     @property
     def attempts_that_fit(self) -> int:
@@ -110,17 +123,6 @@ def attempts_that_fit(start: int, end: int, max_attempts: int, reattempt_wait: i
     if reattempt_wait is None or max_attempts == 1:
         return 1
     return min(max_attempts, 1 + (end - start) // reattempt_wait)
-
-
-# Most calls of a plan are new, all for the same reason.
-@lru_cache(maxsize=1024)
-def _difference(change: str, reason: str, fields: str, start_before: int | None) -> Difference:
-    return Difference(
-        change=Change(change),
-        reason=reason,
-        fields=tuple(json.loads(fields)) if fields else (),
-        start_before=start_before,
-    )
 
 
 class Slot(NamedTuple):
@@ -155,17 +157,39 @@ class Availability(StrEnum):
 
 
 class KnownCall(NamedTuple):
-    """A call in the ledger. Times are UTC Unix seconds."""
+    """A call in the ledger: plain values, as in tables. Times are UTC Unix seconds."""
 
     key: str
     phone: str
     round: int
-    availability: Availability
-    timezones: tuple[str, ...]
+    availability: str
+    """The value of an Availability."""
+    zones: str
+    """As `join_zones` writes them."""
     start_timestamp: int
     end_timestamp: int
-    request: CallRequest
-    state: CallState
+    phone_number: str
+    """This and the next four are those of its `request`; the metadata is a JSON object."""
+    max_attempts: int
+    reattempt_wait: int | None
+    metadata: str
+    result_url: str
+    state: str
+    """The value of a CallState."""
+
+    @property
+    def timezones(self) -> tuple[str, ...]:
+        return split_zones(self.zones)
+
+    @property
+    def request(self) -> CallRequest:
+        return CallRequest(
+            phone_number=self.phone_number,
+            max_attempts=self.max_attempts,
+            reattempt_wait=self.reattempt_wait,
+            metadata=Metadata(self.metadata),
+            result_url=self.result_url,
+        )
 
 
 class KnownCalls(Protocol):
@@ -226,8 +250,8 @@ class DataVersions:
 class PlanStatistics:
     """Counts of a plan. Instants are UTC Unix seconds."""
 
-    changes: Mapping[tuple[Change, str], int]
-    """Calls by what the plan does with them, and why."""
+    changes: Mapping[tuple[Change, ChangeReason, tuple[str, ...]], int]
+    """Calls by what the plan does with them, why, and the fields that changed."""
     starts: Mapping[date, Mapping[int, int]]
     """How many calls start in each hour of each local day of the contacts, in order."""
     first_start: int | None

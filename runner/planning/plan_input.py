@@ -11,7 +11,7 @@ from runner.contacts.identity import Identity
 from runner.planning.candidate import Candidate
 from runner.planning.plan import DataVersions, History
 from runner.planning.plan_warnings import Diagnose
-from runner.planning.working_set import WorkingSet
+from runner.planning.working_file import WorkingFile
 
 _T = TypeVar("_T")
 
@@ -31,7 +31,7 @@ class PlanInput:
     """The result of screening each row, in their order."""
     suppressed: Match
     history: History
-    working_set: WorkingSet
+    working_set: WorkingFile
     """Empty. The plan reads its calls and exclusions from it."""
     identity: Identity
     versions: DataVersions

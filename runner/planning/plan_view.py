@@ -4,6 +4,7 @@ Every form of a plan, and the saved plan, is made from this value and nothing el
 decided here, once. Pure.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +20,21 @@ from runner.contacts.contact import Exclusion
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
 from runner.planning.candidate import join_zones
-from runner.planning.lazy_sequence import LazySequence
-from runner.planning.plan import Change, DataVersions, Plan, PlannedCall, PlanStatistics, Withdrawal
+from runner.planning.lazy_sequence import lazy_map
+from runner.planning.plan import (
+    Change,
+    ChangeReason,
+    DataVersions,
+    Plan,
+    PlannedCall,
+    PlanStatistics,
+    Withdrawal,
+)
 from runner.planning.statistics import StatisticsBuilder
 
 MASKED = "•••"
 _COUNTED_APART = frozenset({Reason.ALREADY_QUEUED, Reason.NO_WINDOW, Reason.REFUSED})
 """Reasons with a count of their own in the summary."""
-_SUFFIXES = {"caller_id": "ani", "post_dial": "postd"}
-"""Where the dial string has these fields of the campaign file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +56,7 @@ class CallView:
     metadata: Mapping[str, str]
     result_url: str
     change: Change
-    reason: str
-    """Why it is new, moved, changed or unchanged."""
+    reason: ChangeReason
     changed: tuple[str, ...]
     """The fields that changed, by their names in the campaign file."""
     start_before: int | None
@@ -121,9 +127,7 @@ class PlanView:
 
 def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contacts: bool) -> PlanView:
     """Masked unless `show_contacts`; then numbers, keys and metadata are exactly what will be sent."""
-    viewer = _Viewer(
-        identity, constant_metadata(campaign), constant_fields(campaign), show_contacts=show_contacts
-    )
+    viewer = Viewer(campaign, identity, show_contacts=show_contacts)
     return PlanView(
         plan_id=plan.plan_id,
         campaign=plan.campaign,
@@ -137,39 +141,12 @@ def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contac
             calls_per_minute=plan.calls_per_minute,
         ),
         versions=plan.versions,
-        calls=LazySequence(plan.calls, viewer.call),
-        exclusions=LazySequence(plan.exclusions, viewer.exclusion),
+        calls=lazy_map(viewer.call, plan.calls),
+        exclusions=lazy_map(viewer.exclusion, plan.exclusions),
         withdrawals=tuple(viewer.withdrawal(withdrawal) for withdrawal in plan.withdrawals),
         diagnostics=plan.diagnostics,
         silenced=plan.silenced,
         statistics=plan.statistics,
-    )
-
-
-def constant_fields(campaign: Campaign) -> frozenset[str]:
-    """Those of caller_id, post_dial and result_url that are the same for every contact."""
-    fields = {
-        "caller_id": campaign.caller_id,
-        "post_dial": campaign.post_dial,
-        "result_url": campaign.result_url,
-    }
-    return frozenset(
-        name for name, source in fields.items() if source and not compile_template(source).reads_row
-    )
-
-
-def without_query(url: str) -> str:
-    """The URL of a campaign file as a plan shows it: its query, or a password in it, may be a secret."""
-    parts = urlsplit(url)
-    place = f"{MASKED}@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
-    hidden = MASKED if parts.query else ""
-    return urlunsplit(parts._replace(netloc=place, query=hidden, fragment=""))
-
-
-def constant_metadata(campaign: Campaign) -> frozenset[str]:
-    """The names of values that are constants of the campaign file, the same for every contact."""
-    return frozenset(
-        name for name, source in campaign.metadata.items() if not compile_template(source).reads_row
     )
 
 
@@ -179,7 +156,8 @@ def statistics_of(plan: PlanView) -> PlanStatistics:
         return plan.statistics
     counted = StatisticsBuilder()
     for call in plan.calls:
-        counted.add_call(call.start_timestamp, join_zones(call.timezones), call.change.value, call.reason)
+        change = call.change.value, call.reason.value, json.dumps(call.changed) if call.changed else ""
+        counted.add_call(call.start_timestamp, join_zones(call.timezones), change)
         if call.attempts_that_fit < call.max_attempts:
             counted.add_short(call.attempts_that_fit)
     for exclusion in plan.exclusions:
@@ -187,26 +165,25 @@ def statistics_of(plan: PlanView) -> PlanStatistics:
     return counted.statistics()
 
 
-class _Viewer:
-    def __init__(
-        self,
-        identity: Identity,
-        constant: frozenset[str],
-        constant_fields: frozenset[str],
-        *,
-        show_contacts: bool,
-    ) -> None:
+class Viewer:
+    """Masks what belongs to a contact, unless `show_contacts`. Constants of the campaign file are shown."""
+
+    def __init__(self, campaign: Campaign, identity: Identity, *, show_contacts: bool) -> None:
         self._identity = identity
-        self._constant = constant
-        self._constant_suffixes = {suffix for field, suffix in _SUFFIXES.items() if field in constant_fields}
-        self._url_is_constant = "result_url" in constant_fields
         self._show = show_contacts
+        self._constant_metadata = {name for name, source in campaign.metadata.items() if _is_constant(source)}
+        self._constant_suffixes = {
+            suffix
+            for suffix, source in (("ani", campaign.caller_id), ("postd", campaign.post_dial))
+            if _is_constant(source)
+        }
+        self._url_is_constant = _is_constant(campaign.result_url)
 
     def call(self, call: PlannedCall) -> CallView:
-        request, difference = call.request, call.difference
-        phone = call.phone if self._show else mask(call.phone)
+        request = call.request
+        phone = self.phone(call.phone)
         return CallView(
-            contact=self._contact(call.key),
+            contact=self.contact(call.key),
             ref=call.ref,
             round=call.round,
             phone=phone,
@@ -218,12 +195,15 @@ class _Viewer:
             reattempt_wait=request.reattempt_wait,
             attempts_that_fit=call.attempts_that_fit,
             phone_number=request.phone_number if self._show else self._dial_string(phone, request),
-            metadata={name: self._metadata_value(name, value) for name, value in request.metadata.items()},
+            metadata={
+                name: value if name in self._constant_metadata else self.value(value)
+                for name, value in request.metadata.items()
+            },
             result_url=self._result_url(request.result_url),
-            change=difference.change,
-            reason=difference.reason,
-            changed=difference.fields,
-            start_before=difference.start_before,
+            change=call.change,
+            reason=call.reason,
+            changed=call.changed,
+            start_before=call.start_before,
             source=call.source,
             row=call.line,
         )
@@ -231,7 +211,7 @@ class _Viewer:
     def exclusion(self, exclusion: Exclusion) -> ExclusionView:
         key = exclusion.key
         return ExclusionView(
-            contact=self._contact(key) if key else "",
+            contact=self.contact(key) if key else "",
             ref=self._identity.ref(key) if key else "",
             reason=exclusion.reason,
             source=exclusion.source,
@@ -242,7 +222,7 @@ class _Viewer:
 
     def withdrawal(self, withdrawal: Withdrawal) -> WithdrawalView:
         return WithdrawalView(
-            contact=self._contact(withdrawal.key),
+            contact=self.contact(withdrawal.key),
             ref=self._identity.ref(withdrawal.key),
             round=withdrawal.round,
             reason=withdrawal.reason,
@@ -251,14 +231,14 @@ class _Viewer:
             timezones=withdrawal.timezones,
         )
 
-    def _contact(self, key: str) -> str:
+    def contact(self, key: str) -> str:
         return key if self._show else self._identity.label(key)
 
-    def _metadata_value(self, name: str, value: str) -> str:
-        return value if name in self._constant else self._value(value)
+    def phone(self, number: str) -> str:
+        return number if self._show else mask(number)
 
     def _result_url(self, url: str) -> str:
-        return without_query(url) if self._url_is_constant and not self._show else self._value(url)
+        return _without_query(url) if self._url_is_constant and not self._show else self.value(url)
 
     def _dial_string(self, masked_phone: str, request: CallRequest) -> str:
         """`tel:+1•••••••701;ani=6175550100;postd=•••`: what belongs to one contact stays hidden."""
@@ -267,9 +247,22 @@ class _Viewer:
         shown = [f"{name}={value if name in self._constant_suffixes else MASKED}" for name, _, value in pairs]
         return ";".join([f"tel:{masked_phone}", *shown])
 
-    def _value(self, value: str) -> str:
+    def value(self, value: str) -> str:
         """An empty value is shown: it holds no personal data."""
         return value if self._show or not value else MASKED
+
+
+def _is_constant(source: str | None) -> bool:
+    """Whether a template of the campaign file gives the same for every contact."""
+    return bool(source) and not compile_template(source or "").reads_row
+
+
+def _without_query(url: str) -> str:
+    """The URL of a campaign file as a plan shows it: its query, or a password in it, may be a secret."""
+    parts = urlsplit(url)
+    place = f"{MASKED}@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
+    hidden = MASKED if parts.query else ""
+    return urlunsplit(parts._replace(netloc=place, query=hidden, fragment=""))
 
 
 def _summary(plan: Plan) -> Mapping[str, int]:
@@ -279,7 +272,7 @@ def _summary(plan: Plan) -> Mapping[str, int]:
     """
     reasons: Counter[Reason] = Counter(plan.statistics.excluded)
     changes: Counter[Change] = Counter()
-    for (change, _), number in plan.statistics.changes.items():
+    for (change, *_), number in plan.statistics.changes.items():
         changes[change] += number
     apart = sum(reasons[reason] for reason in _COUNTED_APART)
     return {

@@ -16,14 +16,15 @@ from runner.campaign.warning_codes import URGENT
 from runner.contacts.contact import Exclusion
 from runner.planning import plan_warnings
 from runner.planning.candidate import Assignment, Candidate, exclusion_of, split_zones
-from runner.planning.changes import changed_fields, changed_survey, difference, first_time
+from runner.planning.changes import change_of, changed_fields, changed_survey
 from runner.planning.eligibility import Eligibility
 from runner.planning.forecast import Demand
 from runner.planning.placement import Placement, effective_pace
 from runner.planning.plan import (
     GONE,
     Availability,
-    Difference,
+    Change,
+    ChangeReason,
     KnownCall,
     Plan,
     Slot,
@@ -128,7 +129,7 @@ class _Planner:
     def _survey_before(self) -> tuple[str, str] | None:
         """The survey that calls wait for, where the campaign now names another."""
         waits = self._changed_survey and any(
-            earlier.availability is Availability.PLANNED for _, earlier in self._working_set.with_history()
+            earlier.availability == Availability.PLANNED for _, earlier in self._working_set.with_history()
         )
         return self._given.history.survey if waits else None
 
@@ -142,15 +143,23 @@ class _Planner:
         slot = self._kept_slot(earlier, fields, windows) or self._placement.next_slot(windows)
         if slot is None:
             return None
-        changed = difference(earlier, fields, slot, windows=windows, now=self._given.now)
-        return Assignment._make((*slot, *_difference_fields(changed)))
+        change, reason = change_of(earlier, fields, slot, windows=windows, now=self._given.now)
+        return Assignment(
+            *slot,
+            change=change.value,
+            reason=reason.value,
+            fields=json.dumps(fields) if fields else "",
+            start_before=None if change is Change.NEW else earlier.start_timestamp,
+        )
 
     def _count(self, candidate: Candidate, assignment: Assignment) -> None:
-        _, start, end, change, reason, *_ = assignment
+        _, start, end, change, reason, fields, _ = assignment
         most, wait = self._attempts
         attempts = attempts_that_fit(start, end, most, wait)
         redialled_until = end if attempts > 1 else None
-        self._statistics.add_call(start, candidate.zones, change, reason, candidate.home, redialled_until)
+        self._statistics.add_call(
+            start, candidate.zones, (change, reason, fields), candidate.home, redialled_until
+        )
         if attempts < most:
             self._statistics.add_short(attempts)
 
@@ -178,7 +187,7 @@ class _Planner:
     def _kept_slot(
         self, earlier: KnownCall, fields: tuple[str, ...], windows: tuple[Window, ...]
     ) -> Slot | None:
-        if earlier.availability is not Availability.PLANNED or fields:
+        if earlier.availability != Availability.PLANNED or fields:
             return None
         start, end = earlier.start_timestamp, earlier.end_timestamp
         return (
@@ -190,7 +199,7 @@ class _Planner:
 
     def _changed_fields(self, candidate: Candidate, earlier: KnownCall) -> tuple[str, ...]:
         """The fields that differ from the planned call in the ledger."""
-        if earlier.availability is not Availability.PLANNED:
+        if earlier.availability != Availability.PLANNED:
             return ()
         request = request_of(candidate, self._campaign)
         own = changed_fields(earlier, candidate.phone, split_zones(candidate.zones), request)
@@ -234,11 +243,5 @@ class _Reread(Iterable[tuple[Window, ...]]):
         return self._read()
 
 
-def _difference_fields(changed: Difference) -> tuple[str, str, str, int | None]:
-    """The fields of an Assignment."""
-    fields = json.dumps(changed.fields) if changed.fields else ""
-    return changed.change.value, changed.reason, fields, changed.start_before
-
-
-_NEW = _difference_fields(first_time())
-"""For a contact without a call in the ledger: most contacts of most plans."""
+_NEW = (Change.NEW.value, ChangeReason.FIRST_CALL.value, "", None)
+"""The change of a contact without a call in the ledger: most contacts of most plans."""

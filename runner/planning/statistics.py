@@ -1,5 +1,6 @@
 """Counts the calls of a plan while it is made, for reports: there may be a million. Pure."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 from runner.calls import Cause, Reason
 from runner.planning.candidate import split_zones
-from runner.planning.plan import Change, PlanStatistics
+from runner.planning.plan import Change, ChangeReason, PlanStatistics
 from runner.planning.zones import westernmost
 
 _STEP = 900
@@ -22,8 +23,8 @@ class _Group(NamedTuple):
     redialled_until: int | None
     zones: str
     home: str
-    change: str
-    reason: str
+    change: tuple[str, str, str]
+    """As in an assignment: change, reason, fields."""
 
 
 class DialSpan(NamedTuple):
@@ -55,16 +56,17 @@ class StatisticsBuilder:
         self,
         start: int,
         zones: str,
-        change: str,
-        reason: str,
+        change: tuple[str, str, str],
         home: str = "",
         redialled_until: int | None = None,
     ) -> None:
-        """A call that starts at `start` (UTC Unix seconds); `zones` and `home` are as in a candidate.
+        """A call that starts at `start` (UTC Unix seconds). `zones` and `home` are as in a candidate.
+
+        `change` is the change, reason and fields of its assignment.
 
         `redialled_until` is its last moment to dial, where there is time for more than one attempt.
         """
-        group = _Group(start // _STEP, redialled_until, zones, home, change, reason)
+        group = _Group(start // _STEP, redialled_until, zones, home, change)
         self._calls[group] += 1
         self._latest_starts[group] = max(start, self._latest_starts.get(group, start))
         moment = start, zones
@@ -89,9 +91,11 @@ class StatisticsBuilder:
             yield DialSpan(group.step * _STEP, last, group.zones, group.home, number)
 
     def statistics(self) -> PlanStatistics:
-        changes: Counter[tuple[Change, str]] = Counter()
+        changes: Counter[tuple[Change, ChangeReason, tuple[str, ...]]] = Counter()
         for group, number in self._calls.items():
-            changes[Change(group.change), group.reason] += number
+            change, reason, fields = group.change
+            changed = tuple(json.loads(fields)) if fields else ()
+            changes[Change(change), ChangeReason(reason), changed] += number
         return PlanStatistics(
             changes=dict(changes),
             starts=self._local_starts(),

@@ -1,24 +1,49 @@
 """Why one contact is called when it is, or not at all, as text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 from rich.console import Console
 from rich.text import Text
 
+from runner.calls import CallState, Cause, Reason
 from runner.planning.calendar import Rule, RuleKind
 from runner.planning.explanation import Explanation, ZoneDays
-from runner.reports.advice_text import advice_text
+from runner.planning.plan_view import CallView, ExclusionView
 from runner.reports.lines import columns, indented, print_lines
+from runner.reports.plan_facts import change_words
 from runner.reports.times import local_time
 
 _MOST_OPENINGS = 5
+_BY_REASON: Mapping[Reason, str] = {
+    Reason.INVALID_PHONE: "fix the number in {place}; a national number also needs contacts.region",
+    Reason.DUPLICATE_KEY: "give the two rows different keys, if they are different people",
+    Reason.DUPLICATE_PHONE: "give this row another number: a campaign calls each number once",
+    Reason.SUPPRESSED: "nothing while the list holds it; remove it only if the person has agreed again",
+    Reason.FILTERED: "make contacts.where true for this row ({place})",
+    Reason.UNKNOWN_TIMEZONE: "give contacts.timezone an IANA name for this row",
+    Reason.TEMPLATE_ERROR: "fix {place}, or the columns of the row that it uses",
+    Reason.CALL_LIMIT: "a higher --limit, or a later apply",
+}
+_BY_CAUSE: Mapping[Cause, str] = {
+    Cause.DATES_OVER: "set a later last date ({place})",
+    Cause.CLOSED: "open more hours or days, or set a later calling_windows.dates.to",
+    Cause.NO_COMMON_HOUR: "give contacts.timezone to say where it is, or open hours that all its zones share",
+    Cause.OWN_DATES: "change the row's own dates, or the campaign's",
+    Cause.PACE: "raise pacing.calls_per_minute, or open more hours or days",
+}
+_BY_STATE: Mapping[str, str] = {
+    CallState.UNCERTAIN: "find out at Insight, then run: runner resolve {campaign} {contact} --as not-queued",
+    CallState.REFUSED: (
+        "change what Insight refused; if the problem was at Insight, run: runner retry {campaign} {contact}"
+    ),
+}
+"""By the state of the earlier call."""
+_ONE_CALL = "nothing: a campaign calls each contact once; for a new wave, use a new campaign name"
 
 
 def print_explanation(console: Console, explained: Explanation) -> None:
-    ref = f" (ref {explained.ref})" if explained.ref not in {"", explained.contact} else ""
-    cause = f" [{explained.cause}]" if explained.cause else ""
-    lines = [Text(f"{explained.contact}{ref}: {explained.verdict}{cause}", style="bold"), Text()]
+    lines = [Text(_verdict(explained.result), style="bold"), Text()]
     lines += indented(_steps(explained))
     for there in explained.hours:
         lines += [
@@ -27,10 +52,29 @@ def print_explanation(console: Console, explained: Explanation) -> None:
             *indented(columns(list(_days(there)))),
         ]
     lines += _openings(explained)
-    if explained.advice:
-        advice = advice_text(explained.advice)
-        lines += [Text(), Text(f"What would make it callable: {advice}.", style="yellow")]
+    if isinstance(explained.result, ExclusionView):
+        lines += [Text(), Text(f"What would make it callable: {remedy(explained)}.", style="yellow")]
     print_lines(console, lines)
+
+
+def _verdict(result: CallView | ExclusionView) -> str:
+    contact = result.contact or f"{result.source}:{result.row}"
+    who = contact if result.ref in {"", contact} else f"{contact} (ref {result.ref})"
+    if isinstance(result, CallView):
+        return f"{who}: to be called ({result.change}): {change_words(result.reason, result.changed)}"
+    cause = f" [{result.cause}]" if result.cause else ""
+    return f"{who}: not called, {result.reason}: {result.detail}{cause}"
+
+
+def remedy(explained: Explanation) -> str:
+    """What would make an excluded contact callable, without its full stop."""
+    result = explained.result
+    if isinstance(result, CallView):
+        return ""
+    what = _BY_CAUSE.get(result.cause) or _BY_REASON.get(result.reason)
+    return (what or _BY_STATE.get(explained.known_state, _ONE_CALL)).format(
+        place=explained.remedy_place or "the template", campaign=explained.campaign, contact=result.contact
+    )
 
 
 def _steps(explained: Explanation) -> list[Text]:

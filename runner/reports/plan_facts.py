@@ -8,7 +8,7 @@ from typing import TypeVar
 from runner.calls import Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_codes import URGENT, WarningCode
-from runner.planning.plan import Change
+from runner.planning.plan import Change, ChangeReason
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, statistics_of
 from runner.reports.times import local_time, local_times
 
@@ -32,6 +32,17 @@ REASONS: Mapping[Reason, str] = {
     Reason.ALREADY_QUEUED: "queued before",
     Reason.REFUSED: "Insight refused the request, and nothing of it changed",
     Reason.CALL_LIMIT: "beyond --limit: a later apply may call them",
+}
+
+_CHANGE_REASONS: Mapping[ChangeReason, str] = {
+    ChangeReason.FIRST_CALL: "the ledger has no call to this contact yet",
+    ChangeReason.REFUSED_REQUEST_CHANGED: "Insight refused the earlier request, and it has changed since",
+    ChangeReason.SKIPPED_BEFORE: "an earlier call was skipped, and now it can be made",
+    ChangeReason.START_PASSED: "its earlier start has passed",
+    ChangeReason.WINDOW_CLOSED: "its earlier start is no longer in a calling window",
+    ChangeReason.WINDOW_END_CHANGED: "its calling window now closes at another time",
+    ChangeReason.TOO_CLOSE_TO_WINDOW_END: "its earlier start is too close to the end of its window",
+    ChangeReason.SLOT_KEPT: "it keeps its slot",
 }
 
 _REFUSALS: Mapping[str, str] = {
@@ -69,6 +80,11 @@ def for_readers(plan: PlanView) -> PlanView:
 
 def _is_canceled(plan: PlanView) -> bool:
     return any(finding.code == WarningCode.CANCELED for finding in plan.diagnostics)
+
+
+def change_words(reason: ChangeReason, changed: Sequence[str]) -> str:
+    """Why a call is new, moved, changed or unchanged; `changed` are the fields that changed."""
+    return f"{', '.join(changed)} changed" if changed else _CHANGE_REASONS[reason]
 
 
 def reason_words(plan: PlanView, reason: Reason) -> str:
@@ -172,16 +188,18 @@ def count(number: int, noun: str) -> str:
 def change_groups(plan: PlanView, most_rows: int) -> list[ChangeGroup]:
     """What the plan changes in the ledger, the most important first; of each group at most so many rows."""
     counted = statistics_of(plan).changes
-    told = {group: number for group, number in counted.items() if group[0] in {Change.MOVED, Change.CHANGED}}
-    rows = {
-        group: [(call.contact, _from_to(call)) for call in calls]
-        for group, calls in _first(
-            told, plan.calls, lambda call: (call.change, call.reason), most_rows
-        ).items()
+    listed = {
+        group: number for group, number in counted.items() if group[0] in {Change.MOVED, Change.CHANGED}
     }
+    calls = _first(listed, plan.calls, lambda call: (call.change, call.reason, call.changed), most_rows)
     groups = [
-        ChangeGroup(kind=change.value, reason=reason, count=number, rows=rows.get((change, reason), []))
-        for (change, reason), number in counted.items()
+        ChangeGroup(
+            kind=group[0].value,
+            reason=change_words(*group[1:]),
+            count=number,
+            rows=[(call.contact, _from_to(call)) for call in calls.get(group, ())],
+        )
+        for group, number in counted.items()
     ]
     withdrawn: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for withdrawal in plan.withdrawals:

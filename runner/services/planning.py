@@ -22,12 +22,12 @@ from runner.planning.plan import DataVersions, Plan
 from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import PlanView, plan_view
 from runner.planning.planner import build_plan
+from runner.planning.working_file import WorkingFile
 from runner.services import preflight_warnings
 from runner.services.campaign_checks import check_holidays
 from runner.services.progress import NO_PROGRESS, Progress
 from runner.services.screened_rows import screened_rows
 from runner.settings import Settings
-from runner.working_file import WorkingFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from runner.contacts.contact import Exclusion
 from runner.errors import RunnerError
 from runner.planning.candidate import Assignment, Candidate
 from runner.planning.plan import Availability
-from runner.working_file import WorkingFile
+from runner.planning.working_file import WorkingFile
 
 LONG = "x" * 4_000
 """As metadata: so few candidates fill more memory than SQLite takes."""

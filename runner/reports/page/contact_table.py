@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.planning.plan_view import CallView, ExclusionView, WithdrawalView
 from runner.planning.zones import westernmost
-from runner.reports.plan_facts import REASONS, SIGNS
+from runner.reports.plan_facts import REASONS, SIGNS, change_words
 from runner.reports.plan_text import zone_names
 from runner.reports.times import local_time
 
@@ -153,7 +153,7 @@ def called(call: CallView) -> Entry:
         phone=call.phone,
         zones=call.timezones,
         kind=call.change.value,
-        why=call.reason,
+        why=change_words(call.reason, call.changed),
         starts=call.start_timestamp,
         before=None if call.start_before == call.start_timestamp else call.start_before,
         source=call.source,

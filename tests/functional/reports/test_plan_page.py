@@ -41,7 +41,7 @@ PLANS = {
     "forty zones": plan_view([call(1, zones=FORTY_ZONES), call(2, change=Change.CHANGED)]),
     "long names": plan_view(
         [
-            call(1, contact=LONG, source=LONG, reason=LONG, metadata={LONG: LONG}),
+            call(1, contact=LONG, source=LONG, changed=(LONG,), metadata={LONG: LONG}),
             call(2, change=Change.MOVED),
         ],
         [exclusion(1, contact=LONG, source=LONG, detail=LONG)],
@@ -50,7 +50,7 @@ PLANS = {
         campaign=LONG,
     ),
     "nasty": plan_view(
-        [call(1, contact=NASTY, source=NASTY, reason=NASTY, metadata={NASTY: NASTY})],
+        [call(1, contact=NASTY, source=NASTY, changed=(NASTY,), metadata={NASTY: NASTY})],
         [exclusion(1, contact=NASTY, detail=NASTY)],
         campaign=NASTY,
     ),

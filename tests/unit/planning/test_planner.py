@@ -63,7 +63,7 @@ result_url: "https://hooks.example.org/{{ row.id }}"
         "metadata": '{"first": "Ann a", "nothing": ""}',
         "result_url": "https://hooks.example.org/a",
         "change_name": "new",
-        "change_reason": "the ledger holds no such call yet",
+        "change_reason": "first_call",
         "changed_fields": "",
         "start_before": None,
         "source": "visits.csv",

@@ -10,6 +10,7 @@ from small_campaign import (
     NINE,
     NOW,
     campaign,
+    change_reasons,
     changes,
     detail,
     people,
@@ -18,12 +19,11 @@ from small_campaign import (
     reasons,
     remembered,
     slots,
-    told,
     withdrawn,
 )
 
 from runner.calls import CallState, Reason
-from runner.planning.plan import Availability, Change, History
+from runner.planning.plan import Availability, Change, ChangeReason, History
 
 # Another survey
 
@@ -40,7 +40,7 @@ def test_another_survey_changes_every_waiting_call_and_is_the_first_warning(befo
     loaded = campaign(more="pacing: {calls_per_minute: 6000}")
     waiting = tuple(remembered(plan_of(loaded, people(1, 2))))
     plan = plan_of(loaded, people(1, 2), history=History(waiting, survey=before))
-    assert [(call.change, call.difference.fields) for call in plan.calls] == [(Change.CHANGED, fields)] * 2
+    assert [(call.change, call.changed) for call in plan.calls] == [(Change.CHANGED, fields)] * 2
     assert plan.diagnostics[0].code == "survey_changed"
     assert len(plan.diagnostics) > 1
 
@@ -48,7 +48,7 @@ def test_another_survey_changes_every_waiting_call_and_is_the_first_warning(befo
 def test_changes_other_than_the_survey_are_named_too():
     waiting = tuple(remembered(plan_of(campaign(), people(1))))
     plan = plan_of(campaign(), [person("p1", NEW_YORK)], history=History(waiting, survey=("48212", "3")))
-    assert plan.calls[0].difference.fields == ("survey_id", "phone")
+    assert plan.calls[0].changed == ("survey_id", "phone")
 
 
 def test_another_survey_is_warned_of_even_if_a_limit_excludes_its_calls():
@@ -126,7 +126,7 @@ def test_a_refused_call_is_planned_again_only_when_it_changed():
     assert "after `runner retry`" in detail(same)
     changed = plan_of(loaded, [people(1)[0] | {"name": "Bob"}], history=history)
     assert changes(changed) == {"p1": Change.NEW}
-    assert told(changed) == {"p1": "Insight refused the earlier request, which has changed since"}
+    assert change_reasons(changed) == {"p1": ChangeReason.REFUSED_REQUEST_CHANGED}
     other_number = plan_of(loaded, [person("p1", NEW_YORK, name="Ann p1")], history=history)
     assert changes(other_number) == {"p1": Change.NEW}
 
@@ -135,7 +135,7 @@ def test_a_skipped_call_may_be_planned_as_if_new():
     history = remembered(plan_of(campaign(), people(1)), Availability.OPEN, "skipped")
     plan = plan_of(campaign(), people(1), history=history)
     assert changes(plan) == {"p1": Change.NEW}
-    assert told(plan) == {"p1": "an earlier plan gave it up, and now it can be called"}
+    assert change_reasons(plan) == {"p1": ChangeReason.SKIPPED_BEFORE}
     assert plan.withdrawals == ()
 
 
@@ -167,7 +167,7 @@ def test_a_later_plan_keeps_every_future_slot(later):
     assert all(changes(second)[key] is Change.UNCHANGED for key in ahead)
     late = set(slots(first)) - set(ahead)
     assert all(changes(second)[key] is Change.MOVED for key in late)
-    assert {told(second)[key] for key in late} <= {"its earlier start has passed"}
+    assert {change_reasons(second)[key] for key in late} <= {ChangeReason.START_PASSED}
     starts = [call.start_timestamp for call in second.calls]
     assert min(starts) >= NOW + later
     assert len(set(starts)) == 30
@@ -190,9 +190,9 @@ def test_a_changed_call_gets_a_new_slot_and_names_the_changes(changed, fields):
     plan = plan_of(loaded, [rows[0] | changed, rows[1]], history=history)
     assert changes(plan) == {"p1": Change.CHANGED, "p2": Change.UNCHANGED}
     (first, second) = sorted(plan.calls, key=lambda call: call.key)
-    assert first.difference.fields == fields
-    assert first.difference.start_before == NINE
-    assert second.difference.fields == ()
+    assert first.changed == fields
+    assert first.start_before == NINE
+    assert second.changed == ()
     assert plan.withdrawals == ()
 
 
@@ -200,7 +200,7 @@ def test_a_window_that_moved_moves_its_calls():
     history = remembered(plan_of(campaign(), people(1)))
     plan = plan_of(campaign(hours="10:00-12:00"), people(1), history=history)
     assert changes(plan) == {"p1": Change.MOVED}
-    assert told(plan) == {"p1": "its earlier start lies in no calling window any more"}
+    assert change_reasons(plan) == {"p1": ChangeReason.WINDOW_CLOSED}
     assert slots(plan) == {"p1": (NINE + HOUR, NINE + 3 * HOUR - 300)}
 
 
@@ -208,7 +208,7 @@ def test_a_window_that_closes_earlier_moves_the_end_of_its_calls_alone():
     history = remembered(plan_of(campaign(), people(1)))
     plan = plan_of(campaign(hours="09:00-11:00"), people(1), history=history)
     assert changes(plan) == {"p1": Change.MOVED}
-    assert told(plan) == {"p1": "its calling window closes at another time now"}
+    assert change_reasons(plan) == {"p1": ChangeReason.WINDOW_END_CHANGED}
     assert slots(plan) == {"p1": (NINE, NINE + 2 * HOUR - 300)}
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runner.calls import Reason
 from runner.planning.candidate import join_zones
-from runner.planning.plan import Change
+from runner.planning.plan import Change, ChangeReason
 from runner.planning.statistics import StatisticsBuilder
 from runner.planning.zones import westernmost
 
@@ -37,7 +37,7 @@ instants = st.one_of(
     ),
 )
 calls = st.lists(
-    st.tuples(instants, st.sampled_from(ZONES), st.sampled_from(Change), st.sampled_from(["one", "other"])),
+    st.tuples(instants, st.sampled_from(ZONES), st.sampled_from(Change), st.sampled_from(ChangeReason)),
     max_size=60,
 )
 
@@ -46,7 +46,7 @@ calls = st.lists(
 def test_calls_are_counted_by_kind_and_local_time(made):
     counted = StatisticsBuilder()
     for start, zones, change, reason in made:
-        counted.add_call(start, join_zones(zones), change.value, reason)
+        counted.add_call(start, join_zones(zones), (change.value, reason.value, '["phone"]'))
     found = counted.statistics()
     expected = defaultdict(Counter)
     for start, zones, _, _ in made:
@@ -55,7 +55,7 @@ def test_calls_are_counted_by_kind_and_local_time(made):
     assert found.starts == expected
     assert list(found.starts) == sorted(found.starts)
     assert all(list(hours) == sorted(hours) for hours in found.starts.values())
-    assert found.changes == Counter((change, reason) for _, _, change, reason in made)
+    assert found.changes == Counter((change, reason, ("phone",)) for _, _, change, reason in made)
     assert found.first_start == min((start for start, *_ in made), default=None)
     assert found.last_start == max((start for start, *_ in made), default=None)
 

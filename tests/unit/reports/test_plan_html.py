@@ -89,13 +89,13 @@ def plan_full_of(text):
     metadata = {f"{text}.": f"{text}v"}
     return plan_view(
         [
-            call(1, contact=text, source=text, reason=text, phone=text, ref=text, metadata=metadata),
+            call(1, contact=text, source=text, changed=(text,), phone=text, ref=text, metadata=metadata),
             call(
                 2,
                 contact=text,
                 ref=text,
                 change=Change.MOVED,
-                reason=text,
+                changed=(text,),
                 result_url=text,
                 phone_number=text,
             ),
@@ -216,7 +216,7 @@ def test_repeated_texts_are_kept_once_however_many_contacts_there_are():
     data = Reader(plan_html(plan_view([call(n) for n in range(1, 500)]))).data
     assert data["zones"] == {"values": [[NEW_YORK, NEW_YORK]], "rows": [0] * 499}
     assert data["kinds"]["values"] == ["new"]
-    assert data["whys"]["values"] == ["the ledger holds no such call yet"]
+    assert data["whys"]["values"] == ["the ledger has no call to this contact yet"]
     assert len(data["contacts"]) == 499
 
 

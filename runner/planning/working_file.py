@@ -1,7 +1,8 @@
-"""The planner's working set in a private temporary database.
+"""The planner's storage for rows, calls and intermediate results: there may be more than fit into memory.
 
-SQLite keeps it in memory while it is small, and beyond that in an unnamed temporary file: readable only by
-its owner and deleted when opened, so no personal data remain on disk, even after a crash.
+It is a private temporary database. SQLite keeps it in memory while it is small, and beyond that in an unnamed
+temporary file: readable only by its owner and deleted when opened, so no personal data remain on disk, even
+after a crash. The same writes give the same reads, so the planner stays pure.
 """
 # ruff: noqa: S608 - queries are composed of names from this file; values are bound
 
@@ -10,14 +11,14 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar
 
-from runner.calls import CallRequest, CallState, Cause, Metadata, Reason, metadata_json
+from runner.calls import Cause, Reason
 from runner.contacts.contact import Exclusion
 from runner.errors import RunnerError
-from runner.planning.candidate import Assignment, Candidate, join_zones, split_zones
-from runner.planning.plan import GONE, Availability, KnownCall, PlannedCall
-from runner.planning.working_set import NeedsCheck
+from runner.planning.candidate import Assignment, Candidate
+from runner.planning.lazy_sequence import LazySequence
+from runner.planning.plan import GONE, KnownCall, PlannedCall
 
 _T = TypeVar("_T")
 
@@ -25,60 +26,49 @@ _CACHE_KIB = 16_384
 _ROWS_AT_ONCE = 1_000
 """Large enough to make the cost per batch small, small enough to take little memory."""
 
-_TABLES = """
-CREATE TABLE screened (
-    number INTEGER PRIMARY KEY, key TEXT, phone TEXT, priority REAL, source TEXT, line INTEGER, zones TEXT,
-    home TEXT, earliest INTEGER, latest INTEGER, phone_number TEXT, metadata TEXT, result_url TEXT, ref TEXT,
-    fault TEXT
-);
-CREATE TABLE exclusion (
-    number INTEGER PRIMARY KEY, key TEXT, reason TEXT, source TEXT, line INTEGER, detail TEXT, template TEXT,
-    cause TEXT, phone TEXT
-);
-CREATE TABLE known (
-    id INTEGER PRIMARY KEY, key TEXT, phone TEXT, round INTEGER, availability TEXT, zones TEXT, start INTEGER,
-    "end" INTEGER, phone_number TEXT, max_attempts INTEGER, reattempt_wait INTEGER, metadata TEXT,
-    result_url TEXT, state TEXT, is_newest INTEGER
-);
-CREATE TABLE earlier (
-    number INTEGER PRIMARY KEY, known INTEGER, key TEXT, phone TEXT, round INTEGER, availability TEXT,
-    zones TEXT, start INTEGER, "end" INTEGER, phone_number TEXT, max_attempts INTEGER, reattempt_wait INTEGER,
-    metadata TEXT, result_url TEXT, state TEXT
-);
-CREATE TABLE needs_check (number INTEGER PRIMARY KEY, shares INTEGER);
+_EXCLUSION_COLUMNS = ("key", "reason", "source", "line", "detail", "template", "cause", "phone")
+_TABLES = f"""
+CREATE TABLE screened (number INTEGER PRIMARY KEY, {", ".join(Candidate._fields)});
+CREATE TABLE exclusion (number INTEGER PRIMARY KEY, {", ".join(_EXCLUSION_COLUMNS)});
+CREATE TABLE known (id INTEGER PRIMARY KEY, {", ".join(KnownCall._fields)}, is_newest);
+CREATE TABLE earlier (number INTEGER PRIMARY KEY, known, {", ".join(KnownCall._fields)});
+CREATE TABLE needs_check (number INTEGER PRIMARY KEY, shares);
 CREATE TABLE still_planned (known INTEGER PRIMARY KEY);
-CREATE TABLE assigned (
-    number INTEGER PRIMARY KEY, rank INTEGER, queue_at INTEGER, start INTEGER, "end" INTEGER, change TEXT,
-    reason TEXT, fields TEXT, start_before INTEGER
-);
+CREATE TABLE assigned (number INTEGER PRIMARY KEY, rank, {", ".join(Assignment._fields)});
 """
-_CANDIDATE_COLUMNS = len(Candidate._fields)
-_KNOWN_COLUMNS = 13
 _CANDIDATE = ", ".join(f"screened.{name}" for name in Candidate._fields)
-_CALL = (
-    'screened.key, screened.ref, ?, screened.phone, call.queue_at, call.start, call."end", '
-    "screened.earliest, screened.latest, screened.zones, screened.phone_number, ?, ?, screened.metadata, "
-    "screened.result_url, call.change, call.reason, call.fields, call.start_before, screened.source, "
-    "screened.line"
+_CANDIDATE_COLUMNS, _KNOWN_COLUMNS = len(Candidate._fields), len(KnownCall._fields)
+_KNOWN, _EARLIER, _TAKEN = (
+    ", ".join(f"{table}.{name}" for name in KnownCall._fields) for table in ("known", "earlier", "taken")
 )
-"""As PlannedCall has them; the round and the attempts are the same for all."""
-_KNOWN = (
-    '{0}.key, {0}.phone, {0}.round, {0}.availability, {0}.zones, {0}.start, {0}."end", {0}.phone_number, '
-    "{0}.max_attempts, {0}.reattempt_wait, {0}.metadata, {0}.result_url, {0}.state"
-)
-_EXCLUSION = ", ".join(
-    f"exclusion.{name}"
-    for name in ("key", "reason", "source", "line", "detail", "template", "cause", "phone")
-)
+_EXCLUSION = ", ".join(f"exclusion.{name}" for name in _EXCLUSION_COLUMNS)
+_SAME_FOR_ALL = ("round", "max_attempts", "reattempt_wait")
+_ASSIGNED = {"change_name": "change", "change_reason": "reason", "changed_fields": "fields"}
+"""Fields of a planned call that an assignment calls otherwise."""
 _DUPLICATES_LAST = "reason IN ('duplicate_key', 'duplicate_phone')"
 """For a contact with several rows, the exclusion of the first row says more than those of its duplicates."""
 _HAS_A_CALL = (Reason.ALREADY_QUEUED.value, Reason.REFUSED.value)
 """Reasons of contacts that get no new call because they have one."""
-_TAKEN = "taken.id = (SELECT max(id) FROM known WHERE phone = screened.phone AND availability = 'taken')"
+_IS_TAKEN = "taken.id = (SELECT max(id) FROM known WHERE phone = screened.phone AND availability = 'taken')"
+
+
+class NeedsCheck(NamedTuple):
+    """A candidate that may have to be excluded."""
+
+    number: int
+    candidate: Candidate
+    shares: bool
+    """Another has the same key or number."""
+    earlier: KnownCall | None
+    """The newest call for this contact."""
+    taken: KnownCall | None
+    """The newest call to this number that was sent or may have been."""
 
 
 class WorkingFile:
-    """A WorkingSet in SQLite. It exists as long as something reads from it."""
+    """The result for each row, step by step. Rows are identified by their number, counted from 0 in the order
+    in which they were read. Reads include all earlier writes. It exists as long as something reads from it.
+    """
 
     def __init__(self) -> None:
         # Values that read from it may be freed in any thread.
@@ -90,7 +80,7 @@ class WorkingFile:
         self._database.executescript(_TABLES)
         self._do("BEGIN")
         self._candidates = self._writer("screened", 1 + len(Candidate._fields))
-        self._exclusions = self._writer("exclusion", 9)
+        self._exclusions = self._writer("exclusion", 1 + len(_EXCLUSION_COLUMNS))
         self._needing_check = self._writer("needs_check", 2)
         self._assigned = self._writer("assigned", 2 + len(Assignment._fields))
         self._ranks = 0
@@ -100,10 +90,11 @@ class WorkingFile:
     # --- writes
 
     def remember(self, calls: Iterable[KnownCall]) -> None:
-        known = self._writer("known", 15)
+        """Stores the campaign's calls in the ledger, oldest first."""
+        known = self._writer("known", 2 + _KNOWN_COLUMNS)
         for call in calls:
             self._remembers = True
-            known.add((None, *_known_row(call), 1))
+            known.add((None, *call, 1))
         known.flush()
         self._do("CREATE INDEX known_key ON known (key)")
         self._do("CREATE INDEX known_phone ON known (phone) WHERE availability = 'taken'")
@@ -114,12 +105,14 @@ class WorkingFile:
         )
 
     def add_candidate(self, number: int, candidate: Candidate, *, needing_check: bool) -> None:
+        """A row that may be called; `needing_check` if its own values may exclude it."""
         self._candidates.add((number, *candidate))
         self._ranks_differ = self._ranks_differ or candidate.priority != 0
         if needing_check:
             self._needing_check.add((number, False))
 
     def exclude(self, number: int, exclusion: Exclusion) -> None:
+        """A row that is not called, and no longer a candidate."""
         self._exclusions.add(
             (
                 number,
@@ -135,26 +128,32 @@ class WorkingFile:
         )
 
     def assign(self, number: int, assignment: Assignment) -> None:
+        """A candidate that is called. Calls come in the order of precedence."""
         self._assigned.add((number, self._ranks, *assignment))
         self._ranks += 1
 
     # --- reads
 
     def earlier(self, key: str) -> KnownCall | None:
+        """The newest stored call for this contact."""
         if not self._remembers:
             return None
-        query = f"SELECT {_KNOWN.format('known')} FROM known WHERE key = ? ORDER BY id DESC LIMIT 1"
-        return next(map(_known, self._read(query, key)), None)
+        query = f"SELECT {_KNOWN} FROM known WHERE key = ? ORDER BY id DESC LIMIT 1"
+        return next(map(KnownCall._make, self._read(query, key)), None)
 
     def remembered(self) -> Iterator[KnownCall]:
-        """All remembered calls, in their order."""
-        return map(_known, self._ask(f"SELECT {_KNOWN.format('known')} FROM known ORDER BY id"))
+        """All stored calls, in their order."""
+        return map(KnownCall._make, self._ask(f"SELECT {_KNOWN} FROM known ORDER BY id"))
 
     def taken_starts(self) -> Iterator[int]:
-        rows = self._ask("SELECT start FROM known WHERE availability = 'taken' AND is_newest")
+        """When the calls that were sent, or may have been, start: UTC Unix seconds."""
+        rows = self._ask("SELECT start_timestamp FROM known WHERE availability = 'taken' AND is_newest")
         return (start for (start,) in rows)
 
     def shared_numbers(self) -> Iterator[tuple[str, str]]:
+        """Key and number of each row, called or not, and of each call that the ledger holds, whose number a
+        candidate of another row has, too.
+        """
         self._flush()
         self._do("CREATE INDEX IF NOT EXISTS screened_phone ON screened (phone)")
         return self._ask(
@@ -170,6 +169,10 @@ class WorkingFile:
         )
 
     def needing_check(self) -> Sequence[NeedsCheck]:
+        """The candidates that may have to be excluded, in the order of the rows: those added as such, those
+        that share a key or a number with another, those whose number an excluded row has, and those with a
+        call (to the contact or the number) that was sent, possibly sent, or refused. Can be called once.
+        """
         self._flush()
         for column in ("key", "phone"):
             self._do(f"CREATE INDEX IF NOT EXISTS screened_{column} ON screened ({column})")
@@ -184,13 +187,12 @@ class WorkingFile:
         if self._remembers:
             self._join_history()
         self._do("CREATE TABLE to_check AS SELECT number, shares FROM needs_check ORDER BY number")
-        return _Rows(
-            self._ask,
+        return self._sequence(
             "to_check",
-            f"SELECT to_check.number, shares, {_CANDIDATE}, {_KNOWN.format('earlier')}, "
-            f"{_KNOWN.format('taken')} FROM to_check JOIN screened ON screened.number = to_check.number "
+            f"SELECT to_check.number, shares, {_CANDIDATE}, {_EARLIER}, {_TAKEN} "
+            "FROM to_check JOIN screened ON screened.number = to_check.number "
             "LEFT JOIN earlier ON earlier.number = to_check.number "
-            f"LEFT JOIN known AS taken ON {_TAKEN} "
+            f"LEFT JOIN known AS taken ON {_IS_TAKEN} "
             "WHERE to_check.rowid BETWEEN ? AND ? ORDER BY to_check.rowid",
             _needs_check,
         )
@@ -200,7 +202,7 @@ class WorkingFile:
         # In the order of the candidates, so that later steps read both sequentially: the orders differ, and
         # a million rows do not fit into memory.
         self._do(
-            f"INSERT INTO earlier SELECT screened.number, known.id, {_KNOWN.format('known')} "
+            f"INSERT INTO earlier SELECT screened.number, known.id, {_KNOWN} "
             "FROM known JOIN screened ON screened.key = known.key WHERE known.is_newest "
             "ORDER BY screened.number"
         )
@@ -215,6 +217,9 @@ class WorkingFile:
         )
 
     def candidates(self) -> Iterator[tuple[int, Candidate, KnownCall | None]]:
+        """The candidates that were not excluded at the first call of this, in the order of precedence: by
+        priority, then by row. Each with the newest call for this contact.
+        """
         self._flush()
         # Without priorities, a million rows need no sort.
         precedence = "-screened.priority, " if self._ranks_differ else ""
@@ -223,27 +228,26 @@ class WorkingFile:
             "LEFT JOIN exclusion ON exclusion.number = screened.number "
             f"WHERE exclusion.number IS NULL ORDER BY {precedence}screened.number"
         )
-        if not self._remembers:
-            for number, *candidate in self._ask(
-                f"SELECT screened.number, {_CANDIDATE} FROM candidate "
-                "JOIN screened ON screened.number = candidate.number ORDER BY candidate.rowid"
-            ):
-                yield number, Candidate._make(candidate), None
-            return
+        # Without a history, a million rows need no join.
+        columns = f", {_EARLIER}" if self._remembers else ""
+        history = "LEFT JOIN earlier ON earlier.number = screened.number " if self._remembers else ""
         for number, *row in self._ask(
-            f"SELECT screened.number, {_CANDIDATE}, {_KNOWN.format('earlier')} FROM candidate "
-            "JOIN screened ON screened.number = candidate.number "
-            "LEFT JOIN earlier ON earlier.number = screened.number ORDER BY candidate.rowid"
+            f"SELECT screened.number, {_CANDIDATE}{columns} FROM candidate "
+            f"JOIN screened ON screened.number = candidate.number {history}ORDER BY candidate.rowid"
         ):
-            yield number, Candidate._make(row[:_CANDIDATE_COLUMNS]), _known_if_any(row[_CANDIDATE_COLUMNS:])
+            yield number, Candidate._make(row[:_CANDIDATE_COLUMNS]), _known(row[_CANDIDATE_COLUMNS:])
 
     def with_history(self) -> Iterator[tuple[Candidate, KnownCall]]:
+        """The candidates with stored calls, each with the newest one."""
         if self._remembers:
             for _, candidate, earlier in self.candidates():
                 if earlier is not None:
                     yield candidate, earlier
 
     def excluded_now(self) -> Iterator[tuple[KnownCall, Exclusion | None]]:
+        """The newest call of each contact that nothing is assigned to, where it is planned and not sent; with
+        the exclusion of that contact.
+        """
         if not self._remembers:
             return
         self._flush()
@@ -253,41 +257,42 @@ class WorkingFile:
             "SELECT earlier.known FROM assigned JOIN earlier USING (number) ORDER BY earlier.known"
         )
         for row in self._ask(
-            f"SELECT {_KNOWN.format('known')}, {_EXCLUSION} FROM known "
+            f"SELECT {_KNOWN}, {_EXCLUSION} FROM known "
             "LEFT JOIN still_planned ON still_planned.known = known.id "
             "LEFT JOIN exclusion ON exclusion.number = (SELECT number FROM exclusion "
             f"WHERE key = known.key ORDER BY {_DUPLICATES_LAST}, number DESC LIMIT 1) "
             "WHERE known.availability = 'planned' AND known.is_newest AND still_planned.known IS NULL "
             "ORDER BY known.id"
         ):
-            yield _known(row[:13]), None if row[13] is None else _exclusion(row[13:])
+            known, exclusion = KnownCall._make(row[:_KNOWN_COLUMNS]), row[_KNOWN_COLUMNS:]
+            yield known, None if exclusion[0] is None else _exclusion(exclusion)
 
     def calls(self, round_: int, max_attempts: int, reattempt_wait: int | None) -> Sequence[PlannedCall]:
+        """What was assigned, in the order in which it starts, equal starts in the order of precedence. All
+        are of this round, with so many attempts.
+        """
         self._flush()
         self._do(
-            "CREATE TABLE IF NOT EXISTS call AS "
-            'SELECT number, queue_at, start, "end", change, reason, fields, start_before FROM assigned '
-            "ORDER BY start, rank"
+            f"CREATE TABLE IF NOT EXISTS call AS SELECT number, {', '.join(Assignment._fields)} "
+            "FROM assigned ORDER BY start_timestamp, rank"
         )
-        return _Rows(
-            self._ask,
+        return self._sequence(
             "call",
-            f"SELECT {_CALL} FROM call JOIN screened ON screened.number = call.number "
+            f"SELECT {', '.join(map(_call_column, PlannedCall._fields))} FROM call "
+            "JOIN screened ON screened.number = call.number "
             "WHERE call.rowid BETWEEN ? AND ? ORDER BY call.rowid",
             PlannedCall._make,
             (round_, max_attempts, reattempt_wait),
         )
 
     def exclusions(self) -> Sequence[Exclusion]:
+        """In the order of the rows."""
         self._flush()
         self._do(f"CREATE TABLE IF NOT EXISTS excluded AS SELECT {_EXCLUSION} FROM exclusion ORDER BY number")
         # For `left_out`, which is called for each call before it is sent.
         self._do("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
-        return _Rows(
-            self._ask,
-            "excluded",
-            "SELECT * FROM excluded WHERE rowid BETWEEN ? AND ? ORDER BY rowid",
-            _exclusion,
+        return self._sequence(
+            "excluded", "SELECT * FROM excluded WHERE rowid BETWEEN ? AND ? ORDER BY rowid", _exclusion
         )
 
     def left_out(self, key: str, phone: str) -> str | None:
@@ -333,6 +338,13 @@ class WorkingFile:
             while rows := cursor.fetchmany():
                 yield from rows
 
+    def _sequence(
+        self, table: str, query: str, make: Callable[[tuple[Any, ...]], _T], values: tuple[object, ...] = ()
+    ) -> LazySequence[_T]:
+        """The rows of a table. `query` takes these values, and the first and the last rowid."""
+        ((count,),) = self._ask(f"SELECT count(*) FROM {table}")
+        return LazySequence(count, lambda first, last: map(make, self._ask(query, *values, first + 1, last)))
+
     def _writer(self, table: str, columns: int) -> "_Writer":
         return _Writer(self._database, f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})")
 
@@ -361,51 +373,6 @@ class _Writer:
             self._rows.clear()
 
 
-class _Rows(Sequence[_T]):
-    """The rows of a table, numbered from 1, as values.
-
-    `query` takes the values that all have in common, and the first and the last number.
-    """
-
-    def __init__(
-        self,
-        ask: Callable[..., Iterator[tuple[Any, ...]]],
-        table: str,
-        query: str,
-        make: Callable[[tuple[Any, ...]], _T],
-        in_common: tuple[object, ...] = (),
-    ) -> None:
-        self._ask = ask
-        self._query = query
-        self._make = make
-        self._in_common = in_common
-        (row,) = ask(f"SELECT count(*) FROM {table}")
-        self._count = int(row[0])
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[_T]:
-        return self._between(1, self._count)
-
-    @overload
-    def __getitem__(self, index: int) -> _T: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[_T]: ...
-    def __getitem__(self, index: int | slice) -> _T | Sequence[_T]:
-        if isinstance(index, slice):
-            selected = range(*index.indices(self._count))
-            if selected.step == 1:
-                return tuple(self._between(selected.start + 1, selected.stop))
-            return tuple(self[number] for number in selected)
-        number = range(self._count)[index]
-        (value,) = self._between(number + 1, number + 1)
-        return value
-
-    def _between(self, first: int, last: int) -> Iterator[_T]:
-        return map(self._make, self._ask(self._query, *self._in_common, first, last))
-
-
 @contextmanager
 def _storage_errors() -> Iterator[None]:
     """Turns SQLite's errors, such as a full disk, into a message with a hint."""
@@ -418,60 +385,23 @@ def _storage_errors() -> Iterator[None]:
         ) from None
 
 
+def _call_column(name: str) -> str:
+    """Where the value of this field of a planned call stands."""
+    if name in _SAME_FOR_ALL:
+        return "?"
+    name = _ASSIGNED.get(name, name)
+    return f"call.{name}" if name in Assignment._fields else f"screened.{name}"
+
+
 def _needs_check(row: tuple[Any, ...]) -> NeedsCheck:
     number, shares, *rest = row
-    candidate, earlier, taken = (
-        rest[:_CANDIDATE_COLUMNS],
-        rest[_CANDIDATE_COLUMNS:-_KNOWN_COLUMNS],
-        rest[-_KNOWN_COLUMNS:],
-    )
-    return NeedsCheck(
-        number, Candidate(*candidate), bool(shares), _known_if_any(earlier), _known_if_any(taken)
-    )
+    candidate, calls = rest[:_CANDIDATE_COLUMNS], rest[_CANDIDATE_COLUMNS:]
+    earlier, taken = _known(calls[:_KNOWN_COLUMNS]), _known(calls[_KNOWN_COLUMNS:])
+    return NeedsCheck(number, Candidate._make(candidate), bool(shares), earlier, taken)
 
 
-def _known_row(call: KnownCall) -> tuple[object, ...]:
-    request = call.request
-    return (
-        call.key,
-        call.phone,
-        call.round,
-        call.availability.value,
-        join_zones(call.timezones),
-        call.start_timestamp,
-        call.end_timestamp,
-        request.phone_number,
-        request.max_attempts,
-        request.reattempt_wait,
-        metadata_json(request.metadata),
-        request.result_url,
-        call.state.value,
-    )
-
-
-def _known_if_any(row: Sequence[Any]) -> KnownCall | None:
-    return _known(row) if row and row[0] is not None else None
-
-
-def _known(row: Sequence[Any]) -> KnownCall:
-    key, phone, round_, availability, zones, start, end, dial, attempts, wait, metadata, url, state = row
-    return KnownCall(
-        key=key,
-        phone=phone,
-        round=round_,
-        availability=Availability(availability),
-        timezones=split_zones(zones),
-        start_timestamp=start,
-        end_timestamp=end,
-        request=CallRequest(
-            phone_number=dial,
-            max_attempts=attempts,
-            reattempt_wait=wait,
-            metadata=Metadata(metadata),
-            result_url=url,
-        ),
-        state=CallState(state),
-    )
+def _known(row: Sequence[Any]) -> KnownCall | None:
+    return KnownCall._make(row) if row and row[0] is not None else None
 
 
 def _exclusion(row: Sequence[Any]) -> Exclusion:
