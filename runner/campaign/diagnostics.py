@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from unicodedata import east_asian_width
 
@@ -18,7 +19,7 @@ class Severity(StrEnum):
 class Diagnostic:
     """One error or warning. `line` and `col` count from 1; both are 0 when the whole file is meant.
 
-    `code` is stable: people silence and search for it. `source_line` is the offending line as written.
+    `code` is stable: people suppress and search for it. `source_line` is the offending line as written.
     """
 
     severity: Severity
@@ -48,6 +49,8 @@ def render(diagnostic: Diagnostic) -> str:
 
 
 _WIDEST_LINE = 100
+_LONGEST_WORD = 80
+"""Characters. Comparing takes time that grows with the square of the length; no name is longer."""
 
 
 def _excerpt(line: str, position: int) -> tuple[str, int]:
@@ -71,3 +74,24 @@ class CampaignInvalidError(RunnerError):
         self.diagnostics = tuple(diagnostics)
         errors = sum(d.severity is Severity.ERROR for d in self.diagnostics)
         super().__init__(f"{errors} error{'' if errors == 1 else 's'} in the campaign file")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known word, or empty when none is near. Case makes no difference."""
+    found = nearest(word, known)
+    return f"did you mean `{found}`?" if found else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The nearest known word, or empty when none is near. Case makes no difference."""
+    if len(word) > _LONGEST_WORD:
+        return ""
+    by_lower_case = {name.lower(): name for name in sorted(known)}
+    near = get_close_matches(word.lower(), by_lower_case, n=1)
+    return by_lower_case[near[0]] if near else ""
+
+
+def either(words: Iterable[str]) -> str:
+    """`a, b or c`."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last

@@ -92,15 +92,10 @@ class Document:
         return self.find(location)[0].place
 
     def diagnostic(
-        self, severity: Severity, code: str, message: str, location: Location, hint: str = ""
+        self, severity: Severity, code: str, message: str, where: Location | Place, hint: str = ""
     ) -> Diagnostic:
-        """A finding about the value at the location."""
-        return self.diagnostic_at(severity, code, message, self.find(location)[0].place, hint)
-
-    def diagnostic_at(
-        self, severity: Severity, code: str, message: str, place: Place, hint: str = ""
-    ) -> Diagnostic:
-        """A finding at a place."""
+        """A finding about the value at a location, or at a place of the text."""
+        place = where if isinstance(where, Place) else self.find(where)[0].place
         shown = place.line <= len(self.lines) and place.line not in self.private_lines
         return Diagnostic(
             severity=severity,
@@ -112,6 +107,12 @@ class Document:
             hint=_shortened(hint),
             source_line=self.lines[place.line - 1] if shown else "",
         )
+
+    def error(self, code: str, message: str, where: Location | Place, hint: str = "") -> Diagnostic:
+        return self.diagnostic(Severity.ERROR, code, message, where, hint)
+
+    def warning(self, code: str, message: str, where: Location | Place, hint: str = "") -> Diagnostic:
+        return self.diagnostic(Severity.WARNING, code, message, where, hint)
 
 
 def in_rows(location: Location) -> bool:

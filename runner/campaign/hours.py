@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
 
-from runner.campaign.did_you_mean import nearest
+from runner.campaign.diagnostics import nearest
 
 WeeklyHours = tuple[tuple[tuple[int, int], ...], ...]
 """Seven days, Monday first; each day's windows as (start, end) in minutes from the local midnight with which

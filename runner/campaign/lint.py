@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator
 
 from runner.campaign import window_lint
-from runner.campaign.diagnostics import Diagnostic, Severity
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.diagnostics import Diagnostic, did_you_mean
 from runner.campaign.document import Document, Location, Scalar, scalars
 from runner.campaign.model import Campaign
 from runner.campaign.source_models import InlineRows, Source, SourceFields, SuppressionFields
@@ -58,8 +57,7 @@ def _same_for_every_row(document: Document, campaign: Campaign) -> Iterator[Diag
         ]
         for location, template, sources in declared:
             if template is not None and compile_template(template).is_constant and not _one_row(sources):
-                yield document.diagnostic(
-                    Severity.WARNING,
+                yield document.warning(
                     WarningCode.CONSTANT_PHONE if field == "phone" else WarningCode.CONSTANT_KEY,
                     f"every row has the same {field}, so only the first row is called",
                     location,
@@ -76,8 +74,7 @@ def _one_row(sources: list[Source]) -> bool:
 def _unknown_constants(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
     for location, template in templates(document):
         for name in sorted(template.constants_used - campaign.vars.keys()):
-            yield document.diagnostic(
-                Severity.WARNING,
+            yield document.warning(
                 WarningCode.UNKNOWN_CONSTANT,
                 f"`{name}` is not defined under `vars`, so this fails for every row",
                 location,
@@ -88,8 +85,7 @@ def _unknown_constants(document: Document, campaign: Campaign) -> Iterator[Diagn
 def _no_caller_id(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
     """Insight's documentation: since 2019 carriers block calls that show no number."""
     if not (campaign.caller_id or "").strip():
-        yield document.diagnostic(
-            Severity.WARNING,
+        yield document.warning(
             WarningCode.NO_CALLER_ID,
             "there is no caller_id: people cannot see who calls, and carriers may block such calls",
             ("name",) if campaign.caller_id is None else ("caller_id",),
@@ -99,8 +95,7 @@ def _no_caller_id(document: Document, campaign: Campaign) -> Iterator[Diagnostic
 
 def _long_queue_ahead(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
     if campaign.pacing.queue_ahead > LONGEST_SAFE_QUEUE_AHEAD:
-        yield document.diagnostic(
-            Severity.WARNING,
+        yield document.warning(
             WarningCode.LONG_QUEUE_AHEAD,
             "a call that waits at Insight cannot be withdrawn: people who opt out after their request was "
             "sent are still called",
@@ -111,8 +106,7 @@ def _long_queue_ahead(document: Document, campaign: Campaign) -> Iterator[Diagno
 
 def _insecure_result_url(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
     if _IN_THE_CLEAR.match((campaign.result_url or "").strip()):
-        yield document.diagnostic(
-            Severity.WARNING,
+        yield document.warning(
             WarningCode.INSECURE_RESULT_URL,
             "results would be sent unencrypted, so others could read or forge them",
             ("result_url",),

@@ -22,7 +22,6 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours
-from runner.campaign.declared import Declared, not_supported
 from runner.campaign.literal_text import is_meant_as_template
 from runner.campaign.source_models import Source, Suppression
 from runner.campaign.values import (
@@ -30,6 +29,7 @@ from runner.campaign.values import (
     Constant,
     Country,
     DaySpec,
+    Declared,
     Duration,
     HoursSpec,
     Identifier,
@@ -42,6 +42,7 @@ from runner.campaign.values import (
     UrlTemplate,
     ZoneTemplate,
     known_zone,
+    not_supported,
 )
 from runner.campaign.warning_filter import Silence
 

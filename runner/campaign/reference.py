@@ -1,7 +1,7 @@
-"""The reference of every key of the campaign file: what it takes, its default, its meaning, an example.
+"""What may be written in a campaign file: each key for people, the JSON Schema for editors.
 
-Generated from the models, like the JSON Schema. `runner schema KEY` prints one part of it, and
-`schemas/README.md` holds all of it.
+Both are read from the models. `schemas/README.md` and `schemas/campaign.schema.json` hold all of it, and
+`runner schema KEY` prints one part.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.diagnostics import did_you_mean, either
 from runner.campaign.model import Campaign
 from runner.campaign.values import Written
 from runner.errors import UsageError
@@ -29,13 +29,19 @@ class Key:
     is_template: bool
     default: str
     """In words; `required` where the file must give it."""
-    meaning: str
+    purpose: str
     example: str
     """As it is written in YAML; empty where the keys below it have their own."""
+    types: tuple[str, ...] = ()
+    """The values of `type` with which it may be written; empty where it always may."""
 
     @property
     def name(self) -> str:
         return self.path.rpartition(".")[2]
+
+    @property
+    def meaning(self) -> str:
+        return f"{self.purpose} Only with type {either(self.types)}." if self.types else self.purpose
 
 
 def keys() -> list[Key]:
@@ -56,6 +62,16 @@ def keys_at(path: str) -> list[Key]:
     return found
 
 
+def keys_below(path: str, chosen_type: str | None) -> dict[str, Key]:
+    """The keys of the mapping with this path, by name; with `type`, those of that type alone."""
+    return {
+        key.name: key
+        for key in keys()
+        if key.path.rpartition(".")[0] == path
+        and (chosen_type is None or not key.types or chosen_type in key.types)
+    }
+
+
 def _keys_of(model: type[BaseModel], prefix: str) -> Iterator[Key]:
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.alias or name}"
@@ -66,32 +82,32 @@ def _keys_of(model: type[BaseModel], prefix: str) -> Iterator[Key]:
             takes=_takes(kind),
             is_template=written is not None and written.is_template,
             default=_default(field, written),
-            meaning=field.description or " ".join((models[0].__doc__ or "").split()),
+            purpose=field.description or " ".join((models[0].__doc__ or "").split()),
             example=_example(field),
         )
         yield from _merged(models, f"{path}.")
 
 
 def _merged(models: list[type[BaseModel]], prefix: str) -> Iterator[Key]:
-    """The keys of all alternatives, each once; one that not all of them have names those that do."""
-    found: dict[str, list[tuple[str, Key]]] = {}
+    """The keys of all alternatives, each once."""
+    found: dict[str, Key] = {}
+    types: dict[str, list[str]] = {}
     for model in models:
         for key in _keys_of(model, prefix):
-            found.setdefault(key.path, []).append((_type_of(model), key))
-    for path, alternatives in found.items():
-        names = [name for name, _ in alternatives]
-        key = alternatives[0][1]
+            found.setdefault(key.path, key)
+            types.setdefault(key.path, []).extend(_types_of(model))
+    every = [name for model in models for name in _types_of(model)]
+    for path, key in found.items():
         if path == f"{prefix}type":
-            key = replace(key, takes=_either([f"`{name}`" for name in names]))
-        elif len(names) < len(models) and all(names):
-            key = replace(key, meaning=f"{key.meaning} Only with type {_either(names)}.")
-        yield key
+            yield replace(key, takes=either([f"`{name}`" for name in every]))
+        else:
+            yield replace(key, types=tuple(types[path])) if len(types[path]) < len(every) else key
 
 
-def _type_of(model: type[BaseModel]) -> str:
+def _types_of(model: type[BaseModel]) -> tuple[str, ...]:
     """What `type` selects this alternative; empty where it is not one of several."""
     field = model.model_fields.get("type")
-    return str(get_args(field.annotation)[0]) if field is not None else ""
+    return get_args(field.annotation) if field is not None else ()
 
 
 def _takes(kind: Any) -> str:  # noqa: ANN401 - any annotation of a field
@@ -100,7 +116,7 @@ def _takes(kind: Any) -> str:  # noqa: ANN401 - any annotation of a field
         return written.takes
     origin, inside = get_origin(kind), get_args(kind)
     if origin in {Union, types.UnionType}:
-        return _either(list(dict.fromkeys(_takes(each) for each in inside if each is not types.NoneType)))
+        return either(list(dict.fromkeys(_takes(each) for each in inside if each is not types.NoneType)))
     if origin is not None:
         return _takes_of_several(origin, inside)
     if issubclass(kind, BaseModel):
@@ -112,7 +128,7 @@ def _takes_of_several(origin: Any, inside: tuple[Any, ...]) -> str:  # noqa: ANN
     if origin is Annotated:
         return _takes(inside[0])
     if origin is Literal:
-        return _either([f"`{each}`" for each in inside])
+        return either([f"`{each}`" for each in inside])
     return f"{'list of' if origin is list else 'mapping to'} {_takes(inside[-1])}"
 
 
@@ -161,5 +177,46 @@ def _example(field: FieldInfo) -> str:
     return json.dumps(field.examples[0], ensure_ascii=False)
 
 
-def _either(words: list[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+def campaign_schema() -> dict[str, Any]:
+    """The schema, with the definitions last."""
+    schema = _draft_07(Campaign.model_json_schema(by_alias=True))
+    definitions = schema.pop("definitions")
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A campaign of runner",
+        **schema,
+        "definitions": dict(sorted(definitions.items())),
+    }
+
+
+def schema_text() -> str:
+    """What `schemas/campaign.schema.json` holds."""
+    return json.dumps(campaign_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _draft_07(schema: dict[str, Any]) -> dict[str, Any]:
+    """Pydantic writes draft 2020-12, with notes of its own that no editor reads."""
+    renamed = {"$defs": "definitions"}
+    converted = {
+        renamed.get(key, key): _converted(key, value)
+        for key, value in schema.items()
+        if key not in {"title", "discriminator"} and not (key == "default" and value is None)
+    }
+    if "patternProperties" in converted:
+        converted.setdefault("additionalProperties", False)
+    if "$ref" in converted and len(converted) > 1:
+        # Draft-07 ignores the keys next to a $ref.
+        converted["allOf"] = [{"$ref": converted.pop("$ref")}]
+    return converted
+
+
+def _converted(key: str, value: object) -> object:
+    if key == "$ref":
+        return str(value).replace("#/$defs/", "#/definitions/")
+    if key in {"properties", "patternProperties", "$defs"} and isinstance(value, dict):
+        return {name: _draft_07(inner) for name, inner in value.items()}
+    if isinstance(value, dict):
+        return _draft_07(value)
+    if isinstance(value, list):
+        return [_draft_07(inner) if isinstance(inner, dict) else inner for inner in value]
+    return value

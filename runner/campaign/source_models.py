@@ -9,33 +9,46 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from runner.campaign.declared import Declared, not_supported
-from runner.campaign.values import (
-    Cell,
-    CsvPath,
-    JsonlPath,
-    Template,
-    ZoneTemplate,
-    refuse_same_for_every_row,
-)
+from runner.campaign.templates import compile_template
+from runner.campaign.values import Cell, Declared, Template, Written, ZoneTemplate, not_supported
 
 _TYPES = "csv (a table), jsonl (a JSON object on each line) or inline (rows in this file)."
 
 _NOT_YET_SOURCES = ("xlsx", "parquet", "sql", "http")
 
+_SUFFIXES = {
+    "csv": {"csv", "tsv"},
+    "jsonl": {"jsonl", "ndjson"},
+    "a workbook": {"xlsx", "xlsm", "xlsb", "xls", "ods", "numbers"},
+    "another format": {"parquet", "sav", "dta", "sas7bdat", "pdf", "docx", "zip", "gz", "7z"},
+}
 
-class CsvFile(Declared):
-    type: Literal["csv"] = Field(description=_TYPES, examples=["csv"])
-    path: CsvPath = Field(
+
+class FileRows(Declared):
+    """A CSV file with a header row, or a file with one JSON object on each line."""
+
+    type: Literal["csv", "jsonl"] = Field(description=_TYPES, examples=["csv"])
+    path: Annotated[str, Written("path")] = Field(
         min_length=1, description="Relative to the campaign file.", examples=["data/people.csv"]
     )
 
-
-class JsonlFile(Declared):
-    type: Literal["jsonl"] = Field(description=_TYPES)
-    path: JsonlPath = Field(
-        min_length=1, description="Relative to the campaign file.", examples=["data/people.jsonl"]
-    )
+    @field_validator("path")
+    @classmethod
+    def _of_this_type(cls, path: str, info: ValidationInfo) -> str:
+        """Refuses a path whose ending says that the file is of another type."""
+        declared, suffix = str(info.data["type"]), path.rpartition(".")[2].lower()
+        found = next((kind for kind, suffixes in _SUFFIXES.items() if suffix in suffixes), declared)
+        if found != declared:
+            is_read = found in {"csv", "jsonl"}
+            hint = (
+                f"write `type: {found}`" if is_read else "save the table as CSV (UTF-8), and name that file"
+            )
+            raise PydanticCustomError(
+                "wrong_file_type",
+                "a .{suffix} file cannot be read as {type}",
+                {"suffix": suffix, "type": declared, "hint": hint},
+            )
+        return path
 
 
 class InlineRows(Declared):
@@ -64,12 +77,8 @@ class SourceFields(Declared):
     )
 
 
-class CsvSource(SourceFields, CsvFile):
-    """A CSV file with a header row. The delimiter is sniffed; UTF-8 is expected."""
-
-
-class JsonlSource(SourceFields, JsonlFile):
-    """A file with one JSON object on each line."""
+class FileSource(SourceFields, FileRows):
+    """Rows of a file. CSV: the delimiter is detected; UTF-8 is expected."""
 
 
 class InlineSource(SourceFields, InlineRows):
@@ -122,8 +131,13 @@ class SuppressionFields(Declared):
     @field_validator("phone", "key")
     @classmethod
     def _depends_on_the_row(cls, template: str | None, info: ValidationInfo) -> str | None:
-        if template is not None:
-            refuse_same_for_every_row(template, str(info.field_name))
+        if template is not None and not compile_template(template).reads_row:
+            column = template if template.isidentifier() else info.field_name
+            raise PydanticCustomError(
+                "constant_template",
+                "`{field}` is the same for every row, so the list would exclude nobody",
+                {"field": info.field_name, "hint": f'a column is written "{{{{ row.{column} }}}}"'},
+            )
         return template
 
     @model_validator(mode="after")
@@ -135,12 +149,8 @@ class SuppressionFields(Declared):
         return self
 
 
-class CsvSuppression(SuppressionFields, CsvFile):
-    """A CSV file of people never to call."""
-
-
-class JsonlSuppression(SuppressionFields, JsonlFile):
-    """A JSON-lines file of people never to call."""
+class FileSuppression(SuppressionFields, FileRows):
+    """A file of people never to call."""
 
 
 class InlineSuppression(SuppressionFields, InlineRows):
@@ -154,11 +164,9 @@ def _supported(value: object) -> object:
 
 
 Source = Annotated[
-    Annotated[CsvSource | JsonlSource | InlineSource, Field(discriminator="type")],
-    BeforeValidator(_supported),
+    Annotated[FileSource | InlineSource, Field(discriminator="type")], BeforeValidator(_supported)
 ]
 Suppression = Annotated[
-    Annotated[CsvSuppression | JsonlSuppression | InlineSuppression, Field(discriminator="type")],
-    BeforeValidator(_supported),
+    Annotated[FileSuppression | InlineSuppression, Field(discriminator="type")], BeforeValidator(_supported)
 ]
 AnySource = Source | Suppression

@@ -14,7 +14,7 @@ from jinja2 import runtime
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.campaign import filters
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.diagnostics import did_you_mean
 from runner.campaign.filters import RefusedError
 from runner.campaign.truth import holds
 

@@ -12,10 +12,10 @@ import jinja2
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from runner.campaign.characters import column_name
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.diagnostics import did_you_mean
 from runner.campaign.filters import MAX_INTEGER
 from runner.campaign.template_language import CONCATENATE, ENVIRONMENT, NAMES
+from runner.characters import column_name
 
 _MAX_DEPTH = 40
 """Expressions inside expressions. Deeper ones would exhaust the stack of the compiler."""

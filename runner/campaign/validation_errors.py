@@ -4,14 +4,13 @@ Pure. Pydantic finds most of them; only its place and kind of error are used, ne
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from runner.campaign.diagnostics import Diagnostic, Severity
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.diagnostics import Diagnostic, did_you_mean, either
 from runner.campaign.document import (
     Document,
     Location,
@@ -25,51 +24,10 @@ from runner.campaign.document import (
     scalars,
 )
 from runner.campaign.literal_text import check_text
+from runner.campaign.reference import Key, keys_below
 from runner.campaign.template_syntax import TemplateSyntaxError
-from runner.campaign.vocabulary import fields_at
 
 _MANY_DIGITS = 7
-
-
-def in_syntax(problem: str, context: str) -> tuple[str, str]:
-    """What ruamel's complaint means, and what to do about it."""
-    for sign, message, hint in _SYNTAX:
-        if sign in problem or sign in context:
-            return message, hint
-    return f"invalid YAML: {problem}", ""
-
-
-_SYNTAX = (
-    ("'\\t' that cannot start", "a tab is used for indentation", "indent with spaces"),
-    (
-        "that cannot start any token",
-        "a value cannot begin with this character",
-        "put the value in quotes",
-    ),
-    (
-        "mapping values are not allowed",
-        "this line contains a second `key:`, or is indented too far",
-        'put a value that holds ": " in quotes',
-    ),
-    (
-        "unknown escape character",
-        "invalid escape sequence: in double quotes, a backslash starts one",
-        "use single quotes",
-    ),
-    (
-        "while scanning a simple key",
-        "this line is not a `key: value` pair",
-        "a key ends with a colon and a space",
-    ),
-    ("while parsing a block mapping", "this line is not valid here", "check its indentation"),
-    ("while parsing a block collection", "this line is not valid here", "list items start with -"),
-    ("while parsing a flow mapping", "this { } mapping is not closed, or lacks a comma", ""),
-    ("while parsing a flow sequence", "this [ ] list is not closed, or lacks a comma", ""),
-    ("while parsing a flow node", "this [ ] or { } is not closed", ""),
-    ("while scanning an alias", "a value cannot begin with *", "put the value in quotes"),
-    ("while scanning an anchor", "a value cannot begin with &", "put the value in quotes"),
-    ("tag", "a value cannot begin with !", "put the value in quotes"),
-)
 
 
 def in_values(document: Document) -> list[Diagnostic]:
@@ -103,7 +61,7 @@ def _lost_its_form(scalar: Scalar) -> bool:
 def _unquoted(document: Document, location: Location, scalar: Scalar, code: str, message: str) -> Diagnostic:
     scalar.spoiled = True
     hint = "put it in quotes" if in_rows(location) else f'put it in quotes: "{scalar.written}"'
-    return document.diagnostic(Severity.ERROR, code, message, location, hint)
+    return document.error(code, message, location, hint)
 
 
 # --- what the models refused -----------------------------------------------------------------------------
@@ -201,10 +159,9 @@ def _wrong_type(document: Document, alternatives: list[_Finding]) -> Diagnostic:
         hint = "without quotes" if re.fullmatch("[0-9]+|true|false", node.written) else ""
     elif isinstance(node, Mapping) and "text" in expected and not in_rows(location):
         hint = _braces_hint(node)
-    return document.diagnostic(
-        Severity.ERROR,
+    return document.error(
         "wrong_type",
-        f"{_label(location)}: expected {_either(expected)}, found {_found(node)}",
+        f"{_label(location)}: expected {either(expected)}, found {_found(node)}",
         location,
         hint,
     )
@@ -235,103 +192,82 @@ def _found(node: Node) -> str:
     return "text" if isinstance(node.value, str) else "a number"
 
 
+_RULES = {
+    "literal_error": ("unknown_value", "must be {expected}"),
+    "greater_than_equal": ("out_of_range", "must be at least {ge}"),
+    "less_than_equal": ("out_of_range", "must be at most {le}"),
+    "string_too_short": ("empty_value", "must not be empty"),
+    "too_short": ("empty_value", "must not be empty"),
+    "too_long": ("too_many", "has too many entries, at most {max_length}"),
+}
+"""Pydantic's kind of error → our code, and the message behind the name of the value."""
+
+
 def _diagnosed(document: Document, finding: _Finding) -> Diagnostic:
     """Every kind of error that is not about a type. Our own codes come through as they are."""
     context: dict[str, Any] = finding.detail.get("ctx", {})
-    kind, location, label = finding.detail["type"], finding.location, _label(finding.location)
+    kind, location = finding.detail["type"], finding.location
     match kind:
         case "missing":
             return _missing(document, location, str(finding.beyond[0]))
         case "union_tag_not_found":
             return _missing(document, location, "type")
         case "union_tag_invalid":
-            return _unknown_type(document, location, context)
+            known = re.findall(r"'(\w+)'", str(context["expected_tags"]))
+            hint = did_you_mean(str(context["tag"]), known) or f"known types: {either(known)}"
+            message = f"unknown source type {context['tag']!r}"
+            return document.error("unknown_source_type", message, (*location, "type"), hint)
         case "extra_forbidden":
             return _unknown_key(document, location)
-        case "literal_error":
-            message, code, hint = f"{label} must be {context['expected']}", "unknown_value", ""
-        case "greater_than_equal":
-            message, code, hint = f"{label} must be at least {context['ge']}", "out_of_range", ""
-        case "less_than_equal":
-            message, code, hint = f"{label} must be at most {context['le']}", "out_of_range", ""
-        case "string_too_short" | "too_short":
-            message, code, hint = f"{label} must not be empty", "empty_value", ""
-        case "too_long":
-            message, code, hint = (
-                f"{label} has too many entries, at most {context['max_length']}",
-                "too_many",
-                "",
-            )
-        case _:
-            return _own(document, finding, context)
-    return document.diagnostic(Severity.ERROR, code, message, location, hint)
+    if kind in _RULES:
+        code, rule = _RULES[kind]
+        return document.error(code, f"{_label(location)} {rule.format(**context)}", location)
+    return document.error(
+        kind, finding.detail["msg"], _place(document, finding, context), str(context.get("hint", ""))
+    )
 
 
-def _own(document: Document, finding: _Finding, context: dict[str, Any]) -> Diagnostic:
-    code, message, hint = finding.detail["type"], finding.detail["msg"], str(context.get("hint", ""))
-    if code == "missing_reattempt_wait":
-        # The key is absent, so the mapping that lacks it is meant.
-        return document.diagnostic_at(
-            Severity.ERROR, code, message, document.key_place(finding.location), hint
-        )
-    if finding.beyond == ("[key]",):
-        return document.diagnostic_at(
-            Severity.ERROR, code, message, document.key_place(finding.location), hint
-        )
+def _place(document: Document, finding: _Finding, context: dict[str, Any]) -> Place:
     location = (*finding.location, *context.get("loc", ()))
-    if code in {"bad_day", "duplicate_day"}:
-        return document.diagnostic_at(Severity.ERROR, code, message, document.key_place(location), hint)
-    if "line" in context and isinstance(finding.node, Scalar) and finding.node.style is Style.LITERAL:
-        place = _inside(document, finding.node.place, context["line"])
-        return document.diagnostic_at(Severity.ERROR, code, message, place, hint)
-    return document.diagnostic(Severity.ERROR, code, message, location, hint)
-
-
-def _inside(document: Document, block: Place, line: int) -> Place:
-    """The place of a line of a block scalar. The block begins on the line below its `|`."""
-    number = min(block.line + line, len(document.lines))
-    written = document.lines[number - 1]
-    return Place(number, len(written) - len(written.lstrip()) + 1)
+    # What does not exist, or is a key, is shown at the key of what holds it.
+    if finding.beyond or finding.detail["type"] == "duplicate_day":
+        return document.key_place(location)
+    block = finding.node
+    if "line" in context and isinstance(block, Scalar) and block.style is Style.LITERAL:
+        # The block begins on the line below its `|`.
+        number = min(block.place.line + context["line"], len(document.lines))
+        written = document.lines[number - 1]
+        return Place(number, len(written) - len(written.lstrip()) + 1)
+    return document.find(location)[0].place
 
 
 def _missing(document: Document, location: Location, key: str) -> Diagnostic:
     whose = _label(location) if location else "the campaign"
-    return document.diagnostic_at(
-        Severity.ERROR,
+    known = _keys_at(document, location).get(key)
+    return document.error(
         "missing_key",
         f"{whose} needs `{key}`",
         document.key_place(location),
-        _purpose(document, location, key),
-    )
-
-
-def _purpose(document: Document, location: Location, key: str) -> str:
-    field = fields_at(document, location).get(key)
-    return (field.description or "") if field else ""
-
-
-def _unknown_type(document: Document, location: Location, context: dict[str, Any]) -> Diagnostic:
-    known = re.findall(r"'(\w+)'", str(context["expected_tags"]))
-    return document.diagnostic(
-        Severity.ERROR,
-        "unknown_source_type",
-        f"unknown source type {context['tag']!r}",
-        (*location, "type"),
-        did_you_mean(str(context["tag"]), known) or f"known types: {_either(known)}",
+        known.purpose if known else "",
     )
 
 
 def _unknown_key(document: Document, location: Location) -> Diagnostic:
     key, parent = str(location[-1]), location[:-1]
-    known = sorted(fields_at(document, parent))
-    whose = _label(parent) if parent else "a campaign"
-    return document.diagnostic_at(
-        Severity.ERROR,
+    known = sorted(_keys_at(document, parent))
+    return document.error(
         "unknown_key",
-        f"{whose} has no key `{key}`",
+        f"{_label(parent) if parent else 'a campaign'} has no key `{key}`",
         document.key_place(location),
         did_you_mean(key, known) or f"known keys: {', '.join(known)}",
     )
+
+
+def _keys_at(document: Document, location: Location) -> dict[str, Key]:
+    """The keys of the mapping at this location; where `type` chooses one of several, of that type."""
+    node, found = document.find((*location, "type"))
+    chosen = node.written if isinstance(node, Scalar) and found == (*location, "type") else None
+    return keys_below(".".join(part for part in location if isinstance(part, str)), chosen)
 
 
 def _label(location: Location) -> str:
@@ -342,8 +278,3 @@ def _label(location: Location) -> str:
         if isinstance(part, str):
             break
     return f"`{label}`" if label else "the file"
-
-
-def _either(words: Iterable[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} or {last}" if first else last

@@ -7,20 +7,33 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from runner.campaign import countries, hours, timezones
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign import hours, timezones
+from runner.campaign.diagnostics import did_you_mean
 from runner.campaign.literal_text import check_text, is_meant_as_template
 from runner.campaign.template_syntax import TemplateSyntaxError
 from runner.campaign.templates import compile_condition, compile_template
-from runner.campaign.zone_hints import zone_hint
 
 Scalar = str | int | float | bool
+
+
+class Declared(BaseModel):
+    """What all parts of the file share: no unknown keys, no silent conversion, no change after loading."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", strict=True, frozen=True, populate_by_name=True
+    )
+
+
+def not_supported(what: str) -> PydanticCustomError:
+    return PydanticCustomError("not_supported", "{what} is not supported yet", {"what": what})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,42 +46,124 @@ class Written:
     """Writes a value as people would write it in the file."""
 
 
-def _duration_text(seconds: int) -> str:
-    for unit, length in (("h", 3600), ("m", 60)):
-        if seconds and seconds % length == 0:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
+# --- text of one form ------------------------------------------------------------------------------------
 
 
-def _matching(pattern: str, code: str, message: str, hint: str) -> tuple[object, ...]:
-    """What Annotated needs for text of one form; the pattern is shown to editors too."""
+def _matching(pattern: str, code: str, message: str, hint: str) -> Callable[[str], str]:
+    """A check that text has one form."""
 
     def check(value: str) -> str:
         if re.fullmatch(pattern, value) is None:
-            raise PydanticCustomError(code, message, {"hint": hint})
+            raise PydanticCustomError(code, message, {"value": repr(value), "hint": hint})
         return value
 
-    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^{pattern}$"})
+    return check
+
+
+def _text(pattern: str, code: str, message: str, hint: str) -> tuple[object, ...]:
+    """The same for Annotated; the pattern is shown to editors too."""
+    schema = Field(json_schema_extra={"pattern": f"^{pattern}$"})
+    return AfterValidator(_matching(pattern, code, message, hint)), schema
+
+
+Name = Annotated[
+    str,
+    *_text(
+        "[a-z0-9][a-z0-9-]{0,62}",
+        "bad_name",
+        "invalid campaign name",
+        "1 to 63 lower-case letters, digits and -, beginning with a letter or digit",
+    ),
+]
+
+Identifier = Annotated[
+    str,
+    *_text(
+        "[A-Za-z0-9_-]{1,64}",
+        "bad_identifier",
+        "invalid Insight ID",
+        "1 to 64 letters, digits, - or _, as Insight shows it",
+    ),
+]
+"""Goes into the path of the request, so it may hold nothing that a URL reads as structure."""
+
+
+def _date(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError(
+            "bad_date", "invalid date {value}", {"value": repr(value), "hint": 'write "2026-12-01"'}
+        ) from None
+    return value
+
+
+LocalDate = Annotated[
+    str,
+    *_text("[0-9]{4}-[0-9]{2}-[0-9]{2}", "bad_date", "invalid date {value}", 'write "2026-12-01"'),
+    AfterValidator(_date),
+    Written("date"),
+]
+"""A date in the contact's own zone, as quoted ISO text."""
+
+
+_NOT_IN_ISO = {"XK", "AC", "TA"}
+"""Kosovo, Ascension and Tristan da Cunha have numbers of their own."""
+
+_USUAL_COUNTRIES = {
+    "UK": "GB", "EN": "GB", "SP": "ES", "JA": "JP", "EL": "GR", "KO": "KR", "CS": "CZ", "DA": "DK",
+    "SU": "RU",
+}  # fmt: skip
+"""Codes that are in use, though ISO 3166 has another. Those of languages are among them."""
+
+_WRITE_A_COUNTRY = "write two capital letters of ISO 3166, such as US"
+
+
+@cache
+def countries() -> frozenset[str]:
+    """The country codes that a campaign may use: those of ISO 3166, from the list in the `tzdata` package."""
+    listed = (files("tzdata") / "zoneinfo" / "iso3166.tab").read_text(encoding="utf-8").splitlines()
+    return frozenset(line[:2] for line in listed if line and not line.startswith("#")) | _NOT_IN_ISO
+
+
+def _country(code: str) -> str:
+    if code not in countries():
+        meant = _USUAL_COUNTRIES.get(code)
+        hint = f"did you mean `{meant}`?" if meant else _WRITE_A_COUNTRY
+        raise PydanticCustomError("bad_country", "unknown country {code}", {"code": code, "hint": hint})
+    return code
+
+
+Country = Annotated[
+    str,
+    *_text("[A-Z]{2}", "bad_country", "invalid country code", _WRITE_A_COUNTRY),
+    AfterValidator(_country),
+    Written("country code"),
+]
+
+
+# --- durations and hours ---------------------------------------------------------------------------------
 
 
 def _duration(value: object) -> object:
     """Seconds from `90`, `"90s"`, `"45m"` or `"2h"`."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise PydanticCustomError(
-            "bad_duration",
-            "a duration is a whole number of seconds, or text",
-            {"hint": "write 90, 90s, 45m or 2h"},
-        )
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
-    match = re.fullmatch(r"([0-9]{1,9})([smh]?)", value)
+    match = re.fullmatch(r"([0-9]{1,9})([smh]?)", value) if isinstance(value, str) else None
     if match is None:
+        hint = "write 90 (seconds), 90s, 45m or 2h"
         raise PydanticCustomError(
-            "bad_duration",
-            "invalid duration {value}",
-            {"value": repr(value), "hint": "write 90 (seconds), 90s, 45m or 2h"},
+            "bad_duration", "invalid duration {value}", {"value": repr(value), "hint": hint}
         )
     return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def duration_text(seconds: int) -> str:
+    """`45m`, as people would write it in the file."""
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
 
 
 Duration = Annotated[
@@ -78,9 +173,32 @@ Duration = Annotated[
     WithJsonSchema(
         {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,9}[smh]?$"}]}
     ),
-    Written("duration", show=_duration_text),
+    Written("duration", show=duration_text),
 ]
 """Seconds."""
+
+
+def _days(spec: str) -> str:
+    hours.parse_days(spec)
+    return spec
+
+
+def _hours(spec: str | list[str]) -> str | list[str]:
+    hours.parse_hours(spec)
+    return spec
+
+
+DaySpec = Annotated[str, AfterValidator(_days), Field(json_schema_extra={"pattern": hours.DAYS_PATTERN})]
+
+HoursSpec = Annotated[
+    str | list[str],
+    AfterValidator(_hours),
+    WithJsonSchema(hours.SPEC_SCHEMA),
+    Written("hours, or a list of hours"),
+]
+
+
+# --- templates, and what is not one ----------------------------------------------------------------------
 
 
 def _readable(read: Callable[[str], object]) -> AfterValidator:
@@ -106,7 +224,7 @@ Condition = Annotated[str, _readable(compile_condition), Written("condition", is
 """A template that decides on yes or no; see `runner.campaign.conditions`."""
 
 
-def _not_filled_in(what: str, hint: str) -> AfterValidator:
+def _not_rendered(what: str, hint: str) -> AfterValidator:
     """For values that are not templates. The message does not quote the value: it may be personal data."""
 
     def check(value: object) -> object:
@@ -120,42 +238,30 @@ def _not_filled_in(what: str, hint: str) -> AfterValidator:
 
 
 Constant = Annotated[
-    Scalar, Written("value"), _not_filled_in("constants are", "write the template where the value is used")
+    Scalar, Written("value"), _not_rendered("constants are", "write the template where the value is used")
 ]
 
-Cell = Annotated[Scalar | None, Written("value"), _not_filled_in("rows are", "write the value itself")]
+Cell = Annotated[Scalar | None, Written("value"), _not_rendered("rows are", "write the value itself")]
 """A value of an inline row."""
-
-
-def refuse_same_for_every_row(source: str, field: str) -> None:
-    """Raises `constant_template` for text that reads nothing of the row."""
-    if compile_template(source).reads_row:
-        return
-    column = source if source.isidentifier() else field
-    raise PydanticCustomError(
-        "constant_template",
-        "`{field}` is the same for every row, so the list would exclude nobody",
-        {"field": field, "hint": f'a column is written "{{{{ row.{column} }}}}"'},
-    )
 
 
 def _if_constant(check: Callable[[str], object]) -> AfterValidator:
     """Checks a template without {{ }} when it is loaded: it is the same for every row."""
 
-    def classify(source: str) -> str:
+    def check_constant(source: str) -> str:
         text = source.removesuffix("\n")
         if text and compile_template(source).is_constant:
             check(text)
         return source
 
-    return AfterValidator(classify)
+    return AfterValidator(check_constant)
 
 
 def known_zone(name: str, *, also: str = "") -> str:
     """The name of an IANA zone, or the one other word that is allowed. Raises `bad_zone`."""
     if name in timezones.names() or (also and name == also):
         return name
-    hint = zone_hint(name) or did_you_mean(name, {also}) or "write an IANA name, such as America/New_York"
+    hint = timezones.zone_hint(name) or did_you_mean(name, {also}) or "write an IANA name: America/New_York"
     message = (
         "{name} is an abbreviation or a fixed offset, not the time zone of a place"
         if timezones.is_abbreviation(name)
@@ -164,37 +270,29 @@ def known_zone(name: str, *, also: str = "") -> str:
     raise PydanticCustomError("bad_zone", message, {"name": repr(name), "hint": hint})
 
 
-def _phone(number: str) -> None:
-    if re.fullmatch(r"\+[1-9][0-9]{6,14}", number) is None:
-        raise PydanticCustomError(
-            "bad_phone",
-            "invalid phone number: E.164 format is required",
-            {"hint": 'write + and the country code, without spaces: "+16175550100"'},
-        )
-
-
-def _keys(keys: str) -> None:
-    if re.fullmatch(r"[0-9*#,]*", keys) is None:
-        raise PydanticCustomError(
-            "bad_post_dial",
-            "invalid post_dial: it contains a character that is not a phone key",
-            {"hint": "only digits, * and #, and a comma for a pause"},
-        )
-
-
 def _url(text: str) -> None:
     try:
         parts = urlsplit(text)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        good = False
-    if not good or not text.isprintable() or " " in text:
-        raise PydanticCustomError(
-            "bad_url",
-            "invalid URL",
-            {"hint": 'write for example "https://hooks.example.org/insight"'},
-        )
+        valid = False
+    if not valid or not text.isprintable() or " " in text:
+        hint = 'write for example "https://hooks.example.org/insight"'
+        raise PydanticCustomError("bad_url", "invalid URL", {"hint": hint})
 
+
+_phone = _matching(
+    r"\+[1-9][0-9]{6,14}",
+    "bad_phone",
+    "invalid phone number: E.164 format is required",
+    'write + and the country code, without spaces: "+16175550100"',
+)
+_keys = _matching(
+    r"[0-9*#,]*",
+    "bad_post_dial",
+    "invalid post_dial: it contains a character that is not a phone key",
+    "only digits, * and #, and a comma for a pause",
+)
 
 ZoneTemplate = Annotated[Template, _if_constant(known_zone), Written("time zone", is_template=True)]
 
@@ -205,100 +303,6 @@ KeysTemplate = Annotated[Template, _if_constant(_keys), Written("phone keys", is
 UrlTemplate = Annotated[Template, _if_constant(_url), Written("web address", is_template=True)]
 
 
-def _date(value: str) -> str:
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        valid = False
-    else:
-        valid = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None
-    if not valid:
-        raise PydanticCustomError(
-            "bad_date", "invalid date {value}", {"value": repr(value), "hint": 'write "2026-12-01"'}
-        )
-    return value
-
-
-LocalDate = Annotated[
-    str,
-    AfterValidator(_date),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
-    Written("date"),
-]
-"""A date in the contact's own zone, as quoted ISO text."""
-
-
-def _of_type(type_: str) -> AfterValidator:
-    """Refuses a path whose ending says that the file is of another type."""
-
-    def check(path: str) -> str:
-        suffix = path.rpartition(".")[2].lower()
-        found = next((kind for kind, suffixes in _SUFFIXES.items() if suffix in suffixes), type_)
-        if found != type_:
-            hint = f"write `type: {found}`" if found in {"csv", "jsonl"} else _SAVE_AS_CSV
-            raise PydanticCustomError(
-                "wrong_file_type",
-                "a .{suffix} file cannot be read as {type}",
-                {"suffix": suffix, "type": type_, "hint": hint},
-            )
-        return path
-
-    return AfterValidator(check)
-
-
-_SUFFIXES = {
-    "csv": {"csv", "tsv"},
-    "jsonl": {"jsonl", "ndjson"},
-    "a workbook": {"xlsx", "xlsm", "xlsb", "xls", "ods", "numbers"},
-    "another format": {"parquet", "sav", "dta", "sas7bdat", "pdf", "docx", "zip", "gz", "7z"},
-}
-_SAVE_AS_CSV = "save the table as CSV (UTF-8), and name that file"
-
-CsvPath = Annotated[str, _of_type("csv"), Written("path")]
-JsonlPath = Annotated[str, _of_type("jsonl"), Written("path")]
-
-
-Identifier = Annotated[
-    str,
-    *_matching(
-        "[A-Za-z0-9_-]{1,64}",
-        "bad_identifier",
-        "invalid Insight ID",
-        "1 to 64 letters, digits, - or _, as Insight shows it",
-    ),
-]
-"""Goes into the path of the request, so it may hold nothing that a URL reads as structure."""
-
-
-def _country(code: str) -> str:
-    if code not in countries.codes():
-        raise PydanticCustomError(
-            "bad_country", "unknown country {code}", {"code": code, "hint": countries.country_hint(code)}
-        )
-    return code
-
-
-Country = Annotated[
-    str,
-    *_matching(
-        "[A-Z]{2}", "bad_country", "invalid country code", "two capital letters of ISO 3166, such as US"
-    ),
-    AfterValidator(_country),
-    Written("country code"),
-]
-
-
-Name = Annotated[
-    str,
-    *_matching(
-        "[a-z0-9][a-z0-9-]{0,62}",
-        "bad_name",
-        "invalid campaign name",
-        "1 to 63 lower-case letters, digits and -, beginning with a letter or digit",
-    ),
-]
-
-
 def _constant_text(text: str) -> None:
     if "{{" in text or "{%" in text:
         raise TemplateSyntaxError("a column name cannot be a template", 1, "write the name itself")
@@ -307,7 +311,7 @@ def _constant_text(text: str) -> None:
 
 MetadataName = Annotated[
     str,
-    *_matching(
+    *_text(
         r"[^\[\]\x00-\x20]([^\[\]\x00-\x1f]*[^\[\]\x00-\x20])?",
         "bad_metadata_name",
         "invalid metadatabase column name",
@@ -316,23 +320,3 @@ MetadataName = Annotated[
     _readable(_constant_text),
 ]
 """Sent as `metadata[name]`, which PHP's form parser takes apart at the brackets."""
-
-
-def _days(spec: str) -> str:
-    hours.parse_days(spec)
-    return spec
-
-
-def _hours(spec: str | list[str]) -> str | list[str]:
-    hours.parse_hours(spec)
-    return spec
-
-
-DaySpec = Annotated[str, AfterValidator(_days), Field(json_schema_extra={"pattern": hours.DAYS_PATTERN})]
-
-HoursSpec = Annotated[
-    str | list[str],
-    AfterValidator(_hours),
-    WithJsonSchema(hours.SPEC_SCHEMA),
-    Written("hours, or a list of hours"),
-]

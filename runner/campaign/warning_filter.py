@@ -10,8 +10,7 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from runner.campaign.diagnostics import Diagnostic
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.diagnostics import Diagnostic, did_you_mean
 from runner.campaign.warning_codes import SILENCEABLE, WarningCode
 
 

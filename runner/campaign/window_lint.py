@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
-from runner.campaign.diagnostics import Diagnostic, Severity
+from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.document import Document, Location
 from runner.campaign.hours import (
     MINUTES_A_DAY,
@@ -32,8 +32,7 @@ def of(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
     yield from _possibly_reversed(document, windows)
     yield from _attempts_that_do_not_fit(document, campaign)
     for entry, why in unreachable(windows).items():
-        yield document.diagnostic(
-            Severity.WARNING,
+        yield document.warning(
             WarningCode.UNREACHABLE_WINDOW,
             f"nobody can be called in this window: {why}",
             (*WEEKLY, *entry.location),
@@ -67,8 +66,7 @@ def _on_the_hour(document: Document, windows: CallingWindows) -> Iterator[Diagno
         if entry.start % 60 == 0 and any(
             stretches.around(day, entry.start)[0] == entry.start for day in entry.days
         ):
-            yield document.diagnostic(
-                Severity.WARNING,
+            yield document.warning(
                 WarningCode.ON_THE_HOUR,
                 "this window starts on the full hour, when most other calls start too",
                 (*WEEKLY, *entry.location),
@@ -81,8 +79,7 @@ def _possibly_reversed(document: Document, windows: CallingWindows) -> Iterator[
         start, end = (time.strip() for time in entry.text.split("-"))
         length = entry.end - entry.start
         if entry.end >= MINUTES_A_DAY and end != "24:00" and length > _LONGEST_PAST_MIDNIGHT:
-            yield document.diagnostic(
-                Severity.WARNING,
+            yield document.warning(
                 WarningCode.REVERSED_WINDOW,
                 f"this window runs into the next day and lasts {length // 60} h {length % 60:02} min: are "
                 "its times in the wrong order?",
@@ -109,8 +106,7 @@ def _attempts_that_do_not_fit(document: Document, campaign: Campaign) -> Iterato
     if len(short) > _MOST_NAMED:
         named.append(f"{len(short) - _MOST_NAMED} more have room for fewer too")
     which = "any window" if len(short) == len(room) else f"{len(short)} of {len(room)} windows"
-    yield document.diagnostic(
-        Severity.WARNING,
+    yield document.warning(
         WarningCode.ATTEMPTS_DO_NOT_FIT,
         f"{attempts} attempts, {_duration(wait)} apart, do not fit into {which}: {', '.join(named)}",
         ("retry_policy", "max_attempts"),

@@ -6,7 +6,7 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
-from runner.campaign.schema import schema_text
+from runner.campaign.reference import schema_text
 from runner.errors import ExitStatus, RunnerError
 
 

@@ -2,8 +2,7 @@
 
 import sys
 
-from runner.campaign.reference import keys_at
-from runner.campaign.schema import schema_text
+from runner.campaign.reference import keys_at, schema_text
 from runner.errors import ExitStatus
 from runner.reports.reference import reference_text
 

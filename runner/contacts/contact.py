@@ -1,6 +1,6 @@
 """A row of a source, and its result: a contact to call, or an exclusion with its reason."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,6 +8,19 @@ from runner.calls import Cause, Reason
 
 Match = Callable[[str, str], str | None]
 """(key, E.164 number) → which suppression list names them, or None. Either may be empty."""
+
+
+def numbers_of_listed_keys(match: Match, rows: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """The numbers of those rows (key, number) whose key is listed, each with the reason for people.
+
+    Rows share numbers: who opted out by key is not called for another row with the same number.
+    """
+    found: dict[str, str] = {}
+    for key, phone in rows:
+        listed = match(key, "")
+        if listed is not None:
+            found.setdefault(phone, f"{listed}, with the key of another contact that has this number")
+    return found
 
 
 class Row(NamedTuple):

@@ -20,11 +20,6 @@ def build_contacts(campaign: Campaign, rows: Iterable[tuple[Source, Row]]) -> It
     return _ContactBuilder(campaign).entries(rows)
 
 
-def normal_key(text: str) -> str:
-    """One spelling for a key, however its file composes accents or pads it."""
-    return (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()
-
-
 _KEY = ("contacts", "key")
 _LONGEST_KEY = 500
 """An index of PostgreSQL takes 2,704 bytes; in UTF-8 these are at most 2,000."""
@@ -160,7 +155,8 @@ class _ContactBuilder:
             return ""
 
     def _key(self, row: Row, template: Template) -> str:
-        key = normal_key(self._render("key", template, row))
+        # One spelling, however the file composes accents.
+        key = unicodedata.normalize("NFC", self._render("key", template, row))
         if not key:
             raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.key: it is empty", template=_KEY)
         if len(key) > _LONGEST_KEY:

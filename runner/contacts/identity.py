@@ -1,8 +1,10 @@
-"""How a contact is named where people may read it: never by number or address. Pure."""
+"""Who a contact is: how keys are compared, and how contacts are named where people may read it. Pure."""
 
 import hmac
 import marshal
 import re
+
+from runner.characters import plain_spelling
 
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 """Without 0 and o, 1, i and l, which people confuse when they read a ref to each other."""
@@ -14,10 +16,40 @@ _AT_ONCE = 500
 """Values that are hashed together: one by one takes half as long again."""
 _MARSHAL_FORMAT = 2
 _DIGIT = re.compile(r"[0-9]")
-_BETWEEN_DIGITS = re.compile(r"[\W_]")
+_PUNCTUATION = re.compile(r"[\W_]")
 _ALL_OF_A_NUMBER = re.compile(rf"[0-9]{{{_DIGITS_OF_A_NUMBER}}}")
 
+_WHOLE_NUMBER = re.compile(r"\+?([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0*)?")
+_PUNCTUATED = re.compile(r"\+?[(]?[0-9][-()/ 0-9]{6,}")
+_NOT_DIGITS = re.compile(r"[^0-9]")
+_QUANTITY = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
+_MARKS_OF_TEXT = "='\""
+"""Spreadsheets mark text that looks like a number: '0002 or ="0002"."""
+
 Plain = str | int | float | None | tuple["Plain", ...]
+
+
+def folded_key(key: str) -> str:
+    """For matching with suppression lists only, where in doubt a contact is not called: `0002` and `2` are
+    two contacts, and neither is called where a list has one of them.
+
+    The same for all keys that other programs make of one: they change the case, the blanks, dashes and
+    digits, add invisible characters, drop a plus sign or leading zeros, or write 1001 as 1001.0 or 1,001,
+    and phone numbers with other hyphens and brackets. Empty where nothing visible is left.
+    """
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        key = plain_spelling(key)
+    key = key.strip(_MARKS_OF_TEXT).casefold()
+    number = _WHOLE_NUMBER.fullmatch(key)
+    if number is not None or _PUNCTUATED.fullmatch(key):
+        digits = number[1] if number else key
+        return _NOT_DIGITS.sub("", digits).lstrip("0") or "0"
+    return key if key.isascii() else plain_spelling(key)
+
+
+def is_rounded(key: str) -> bool:
+    """Whether a spreadsheet turned the key into a quantity such as 6.17555E+09: its digits are lost."""
+    return _QUANTITY.fullmatch(key.strip()) is not None
 
 
 class Identity:
@@ -91,5 +123,5 @@ def _may_tell_who_it_is(key: str) -> bool:
     digits = len(_DIGIT.findall(key))
     if digits < _DIGITS_OF_A_NUMBER:
         return False
-    together = _ALL_OF_A_NUMBER.search(_BETWEEN_DIGITS.sub("", key))
+    together = _ALL_OF_A_NUMBER.search(_PUNCTUATION.sub("", key))
     return bool(together) or 2 * digits > sum(map(str.isalnum, key))

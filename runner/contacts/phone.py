@@ -8,7 +8,7 @@ from importlib.metadata import version
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType, ValidationResult, timezone
 
-from runner.campaign.characters import without_invisible
+from runner.characters import without_invisible
 
 _UNKNOWN_ZONE = "Etc/Unknown"
 _BULLET = "•"
@@ -27,6 +27,10 @@ _EXTENSION = re.compile(
     r"(?:(?:;\s*ext\s*=|(?:e?xt(?:ensi[o\u00f3]n|n)?|int|anexo|\u0434\u043e\u0431|x|\#|~)[.:]*)[\s.:#-]*[0-9]{1,7}\#?"
     r"|\s[\s-]*[0-9]{1,7}\#)\)?$",
     re.IGNORECASE,
+)
+ROUNDED = (
+    "a spreadsheet turned it into a number like 6.17555E+09 and its digits are lost: "
+    "format the column as text and export it again"
 )
 _TOO_LONG = "it is too long"
 _HAS_EXTENSION = "it has an extension: leave that out here and dial it with post_dial"
@@ -243,10 +247,7 @@ def _refuse_what_is_no_number(cleaned: str) -> None:
     if not cleaned:
         raise PhoneError("it is empty")
     if re.fullmatch(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+", cleaned):
-        raise PhoneError(
-            "a spreadsheet turned it into a number like 6.17555E+09 and its digits are lost: "
-            "format the column as text and export it again"
-        )
+        raise PhoneError(ROUNDED)
     if re.fullmatch(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d*)?", cleaned):
         raise PhoneError(
             "a spreadsheet wrote it as a number with commas: format the column as text and export it again"

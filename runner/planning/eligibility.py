@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from runner.calls import MAY_BE_DIALLED, Cause, Reason
-from runner.contacts.contact import Exclusion
+from runner.contacts.contact import Exclusion, numbers_of_listed_keys
 from runner.contacts.phone import is_toll_free
-from runner.contacts.shared_numbers import numbers_of_listed_keys
 from runner.errors import ExitStatus, RunnerError
 from runner.planning.calendar import RuleKind
 from runner.planning.candidate import Candidate, exclusion_of, faulty, split_zones

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.util import module_from_spec
 from typing import TYPE_CHECKING
 
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.diagnostics import did_you_mean
 from runner.campaign.model import Holidays
 from runner.errors import ExitStatus, RunnerError
 

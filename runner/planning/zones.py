@@ -11,8 +11,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from runner.campaign import timezones
-from runner.campaign.timezones import zone
-from runner.campaign.zone_hints import usual_zone, zone_hint
+from runner.campaign.timezones import usual_zone, zone, zone_hint
 from runner.contacts.contact import Contact
 from runner.contacts.phone import zones_of
 from runner.errors import RunnerError

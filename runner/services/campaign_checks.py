@@ -9,7 +9,7 @@ from runner.campaign.loader import LoadedCampaign
 from runner.campaign.source_models import AnySource
 from runner.campaign.warning_codes import WarningCode
 from runner.campaign.window_lint import WEEKLY
-from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
 from runner.errors import MissingSourceError, SourceError
 from runner.planning.public_holidays import UnknownPlaceError, public_holidays

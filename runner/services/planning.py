@@ -12,7 +12,7 @@ from runner.campaign.source_models import Source
 from runner.contacts import phone
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
-from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import ListTemplateError, Suppressed, SuppressionLists
 from runner.ledger.ledger import Ledger

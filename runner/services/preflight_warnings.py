@@ -3,8 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from runner.campaign.diagnostics import Diagnostic, Severity
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.diagnostics import Diagnostic, Severity, did_you_mean
 from runner.campaign.document import Location
 from runner.campaign.literal_text import right_form
 from runner.campaign.loader import LoadedCampaign
@@ -111,7 +110,9 @@ def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnosti
 
 
 def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) -> Iterator[Diagnostic]:
-    for found in suppression.external():
+    for found in suppression.summaries():
+        if found.changed_at is None:
+            continue
         place = ("contacts", "suppress", found.position, "path")
         if found.entries == 0:
             yield _warning(
@@ -134,14 +135,17 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
 
 
 def _skipped_rows(loaded: LoadedCampaign, suppression: SuppressionLists) -> Iterator[Diagnostic]:
-    for found in suppression.passed_over():
-        rows = "1 row" if found.rows == 1 else f"{found.rows:,} rows"
-        were, people = ("was", "person it means") if found.rows == 1 else ("were", "people they mean")
+    for found in suppression.summaries():
+        if not found.skipped.count:
+            continue
+        count, (first_line, problem) = found.skipped.count, found.skipped.first[0]
+        rows = "1 row" if count == 1 else f"{count:,} rows"
+        were, people = ("was", "person it means") if count == 1 else ("were", "people they mean")
         yield _warning(
             loaded,
             WarningCode.UNREADABLE_SUPPRESSION_ROWS,
             f"{rows} of {found.name} cannot be read and {were} skipped, so the {people} may be called; "
-            f"the first, in line {found.first_line}: {found.first_problem}",
+            f"the first, in line {first_line}: {problem}",
             ("contacts", "suppress", found.position, "allow_invalid"),
             "correct the list",
         )

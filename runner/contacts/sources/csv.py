@@ -1,25 +1,44 @@
 """CSV as spreadsheets and databases export it: any usual delimiter, quotes, blank lines, line ends."""
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from runner.campaign.template_language import Columns
 from runner.campaign.warning_codes import WarningCode
+from runner.characters import column_name
 from runner.contacts.contact import Row
-from runner.contacts.sources.csv_header import Header, positions, read_header, separator_of
-from runner.contacts.sources.file import SourceFile
-from runner.contacts.sources.source import EMPTY_HINT, Notice
-from runner.contacts.sources.text_file import MOST_CHARACTERS, BadLines, Lines, TooLongError, open_text
+from runner.contacts.sources.file import (
+    MOST_CHARACTERS,
+    MOST_COLUMNS,
+    BadLines,
+    Lines,
+    SourceFile,
+    TooLongError,
+    open_text,
+)
+from runner.contacts.sources.source import EMPTY_HINT, HEADER_HINT, Notice
 from runner.errors import EmptySourceError, SourceContentError
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_LINES = 20
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?[\r\n]*', re.IGNORECASE)
+"""Gives the delimiter to spreadsheets, in a line above the header."""
 _RAGGED_HINT = (
     "a delimiter inside a value needs quotes around the value; "
     "a row whose columns shifted would call the wrong number, so nothing was planned"
 )
+
+_LEAST_DIGITS = 7
+_NUMBER = re.compile(r"['=\"+(]*(?:tel:)?[+(]*[0-9][0-9 ().,/\"'-]*", re.IGNORECASE)
+_DATE = re.compile(
+    r"(?:19|20)[0-9]{2}[-/.]?[01][0-9]([-/.]?[0-3][0-9])?(?![0-9])|[0-3]?[0-9][-/.][0-3]?[0-9][-/.][0-9]{2}"
+)
+"""Tables with a column for each day have such names."""
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class CsvSource(SourceFile):
@@ -42,131 +61,136 @@ def csv_rows(
     """
     csv.field_size_limit(MOST_CHARACTERS)
     with open_text(path, name, notices) as file:
-        body: _Body | None = None
-        for line, fields in _records(file, name):
-            if body is None:
-                header = read_header(fields, f"{name}:{line}", used)
-                notices += [_repeated(header, each, f"{name}:{line}") for each in sorted(header.repeated)]
-                body = _Body(header, name)
-                continue
-            values = body.values(line, fields)
-            if values is not None:
-                yield Row(source=name, line=line, values=values)
-        if body is None:
-            raise EmptySourceError(
-                f"{name}: it is empty",
-                hint="its first line must name the columns; if the source may be empty, set "
-                "`allow_empty: true`",
-            )
-        body.raise_if_ragged()
-        if not body.has_rows:
+        records = _records(file, name)
+        header_line, header = next(records, (0, []))
+        if not header:
+            hint = "its first line must name the columns; if the source may be empty, set `allow_empty: true`"
+            raise EmptySourceError(f"{name}: it is empty", hint=hint)
+        table = _Table(header, f"{name}:{header_line}", used, notices)
+        bad, problems = BadLines(name), set[str]()
+        for line, fields in records:
+            problem = table.problem(fields)
+            if problem:
+                bad.add(line, f"it {problem}")
+                problems.add(problem)
+            else:
+                yield Row(source=name, line=line, values=table.values(fields))
+        if not table.has_rows and bad.count > 1 and len(problems) == 1:
+            raise SourceContentError(f"{name}: every row {problems.pop()}", hint=_RAGGED_HINT)
+        bad.raise_if_any(_RAGGED_HINT)
+        if not table.has_rows:
             notices.append(Notice(WarningCode.EMPTY_SOURCE, f"{name} has a header and no rows", EMPTY_HINT))
 
 
-class _Body:
-    """The records below a header. All have as many fields as the first; those without a name are empty."""
+class _Table:
+    """A header, and which records fit it: all have as many fields as the first; those without a name are
+    empty.
+    """
 
-    def __init__(self, header: Header, name: str) -> None:
-        self._names = header.names
-        self._repeated = header.repeated
-        self._named = len(header.names)
-        self._name = name
+    def __init__(
+        self, header: Sequence[str], place: str, used: frozenset[str] | None, notices: list[Notice]
+    ) -> None:
+        self._names = _column_names(header, place)
+        # Nothing reads them.
+        self._repeated = sorted(name for name, count in Counter(self._names).items() if count > 1)
         self._width: int | None = None
-        self._bad = BadLines(name)
-        self._bad_widths: set[int] = set()
+        for name in self._repeated:
+            places = " and ".join(
+                str(number) for number, each in enumerate(self._names, start=1) if each == name
+            )
+            problem, hint = f"{place}: columns {places} have the same name", "give each a name of its own"
+            if used is None or name in used:
+                raise SourceContentError(f"{problem}, and the campaign reads them", hint=hint)
+            notices.append(Notice(WarningCode.DUPLICATE_COLUMN, f"{problem} and are not read", hint))
 
     @property
     def has_rows(self) -> bool:
         return self._width is not None
 
-    def values(self, line: int, fields: Sequence[str]) -> Columns | None:
-        """The value of each column; None where the record does not match the header."""
-        width = len(fields)
+    def problem(self, fields: Sequence[str]) -> str:
+        """Why the record does not match the header; else empty."""
+        width, named = len(fields), len(self._names)
         # Most files have a name for each field, and there may be a million rows.
-        if width != self._width or width != self._named:
-            if not self._fits(fields):
-                self._bad_widths.add(width)
-                self._bad.add(line, self._problem(width))
-                return None
+        if width == self._width == named:
+            return ""
+        has_more = any(map(str.strip, fields[named:]))
+        if width >= named and width == (self._width or width) and not has_more:
             self._width = width
+            return ""
+        if width == self._width:
+            return "has a value in a column without a name"
+        if self._width not in {None, named}:
+            return f"has {_fields(width)}, the rows above it have {self._width}"
+        return f"has {_fields(width)}, the header has {named}"
+
+    def values(self, fields: Sequence[str]) -> Columns:
+        """The value of each column."""
         values = Columns(zip(self._names, fields, strict=False))
         for name in self._repeated:
             del values[name]
         return values
 
-    def _fits(self, fields: Sequence[str]) -> bool:
-        return (
-            len(fields) >= self._named
-            and len(fields) == (self._width or len(fields))
-            and not any(map(str.strip, fields[self._named :]))
+
+def _column_names(fields: Sequence[str], place: str) -> tuple[str, ...]:
+    """The names of the columns from the left; the columns to the right of them are empty.
+
+    Raises SourceContentError. It names columns by their position: a file without a header has personal
+    data there.
+    """
+    if len(fields) > MOST_COLUMNS:
+        raise SourceContentError(
+            f"{place}: it has {len(fields):,} columns, at most {MOST_COLUMNS:,} are read",
+            hint="is it the right file, and does each record end in a line of its own?",
         )
-
-    def raise_if_ragged(self) -> None:
-        """Raises SourceContentError."""
-        if not self.has_rows and self._bad.count > 1 and len(self._bad_widths) == 1:
-            (width,) = self._bad_widths
-            raise SourceContentError(
-                f"{self._name}: every row has {_fields(width)}, the header has {self._named}",
-                hint=_RAGGED_HINT,
-            )
-        self._bad.raise_if_any(_RAGGED_HINT)
-
-    def _problem(self, width: int) -> str:
-        if width == self._width:
-            return "it has a value in a column without a name"
-        if self._width not in {None, self._named}:
-            return f"it has {_fields(width)}, the rows above it have {self._width}"
-        return f"it has {_fields(width)}, the header has {self._named}"
+    names = [column_name(field.strip()) for field in fields]
+    while names and not names[-1]:
+        names.pop()
+    if "" in names:
+        hint = "the first line must give each column a different name"
+        raise SourceContentError(f"{place}: column {names.index('') + 1} has no name", hint=hint)
+    if any(map(_looks_like_data, names)):
+        raise SourceContentError(f"{place}: it looks like an entry, not like column names", hint=HEADER_HINT)
+    return tuple(names)
 
 
-def _repeated(header: Header, repeated: str, place: str) -> Notice:
-    return Notice(
-        WarningCode.DUPLICATE_COLUMN,
-        f"{place}: columns {positions(header.names, repeated)} have the same name and are not read",
-        "give each a name of its own",
-    )
+def _looks_like_data(name: str) -> bool:
+    """Whether a column's name is rather somebody's number or address: then its file has no header line."""
+    digits = sum(map(str.isdigit, name))
+    if digits < _LEAST_DIGITS or _DATE.match(name):
+        return bool(_ADDRESS.fullmatch(name))
+    return bool(_NUMBER.fullmatch(name))
 
 
 def _records(file: Lines, name: str) -> Iterator[tuple[int, list[str]]]:
     """Each record that is not blank, with the line on which it starts."""
     lines = iter(file)
-    sample = _sample(file, lines, name)
-    separator = separator_of(sample[0]) if sample else None
-    above = 0 if separator is None else 1
-    reader = csv.reader(chain(sample[above:], lines), delimiter=separator or _sniff(sample), strict=True)
-    while True:
-        line = above + reader.line_num + 1
-        file.begin_record()
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise SourceContentError(f"{name}:{line}: {_explain(error)}") from None
-        except TooLongError:
-            raise _too_long(name, line) from None
-        # Most records begin with a value; the others are looked at whole.
-        if fields and (fields[0].strip() or any(field.strip() for field in fields)):
-            yield line, fields
-
-
-def _sample(file: Lines, lines: Iterator[str], name: str) -> list[str]:
-    """The first lines, to find the delimiter."""
+    line = 1
     sample: list[str] = []
     try:
-        while len(sample) < _SAMPLE_LINES and (line := next(lines, "")):
-            sample.append(line)
+        while len(sample) < _SAMPLE_LINES and (text := next(lines, "")):
+            sample.append(text)
+            line += 1
             file.begin_record()
+        separator = _SEPARATOR_LINE.fullmatch(sample[0]) if sample else None
+        above = 1 if separator else 0
+        delimiter = separator[1] if separator else _sniff(sample)
+        reader = csv.reader(chain(sample[above:], lines), delimiter=delimiter, strict=True)
+        while True:
+            line = above + reader.line_num + 1
+            file.begin_record()
+            fields = next(reader, None)
+            if fields is None:
+                return
+            # Most records begin with a value; the others are looked at whole.
+            if fields and (fields[0].strip() or any(field.strip() for field in fields)):
+                yield line, fields
+    except csv.Error as error:
+        raise SourceContentError(f"{name}:{line}: {_explain(error)}") from None
     except TooLongError:
-        raise _too_long(name, len(sample) + 1) from None
-    return sample
-
-
-def _too_long(name: str, line: int) -> SourceContentError:
-    return SourceContentError(
-        f"{name}:{line}: the record that starts here is longer than a million characters; "
-        "perhaps a quote is never closed, or the file has no line ends"
-    )
+        raise SourceContentError(
+            f"{name}:{line}: the record that starts here is longer than a million characters; "
+            "perhaps a quote is never closed, or the file has no line ends"
+        ) from None
 
 
 def _fields(count: int) -> str:
@@ -185,17 +209,13 @@ def _explain(error: csv.Error) -> str:
 def _sniff(sample: Sequence[str]) -> str:
     """The delimiter that cuts the first lines into the same number of columns, and into most of them."""
 
-    def fit(delimiter: str) -> tuple[bool, int]:
+    def score(delimiter: str) -> tuple[bool, int]:
         try:
             widths = [len(fields) for fields in csv.reader(sample, delimiter=delimiter) if fields]
         except csv.Error:
             return False, 0
+        columns = widths[0] if widths else 0
         # The last line of the sample may be the first half of a record.
-        return len(set(widths[:-1] or widths)) == 1, widths[0] if widths else 0
+        return columns > 1 and len(set(widths[:-1] or widths)) == 1, columns
 
-    return max(_DELIMITERS, key=lambda delimiter: _score(fit(delimiter)))
-
-
-def _score(fit: tuple[bool, int]) -> tuple[bool, int]:
-    same_width, header_width = fit
-    return same_width and header_width > 1, header_width
+    return max(_DELIMITERS, key=score)

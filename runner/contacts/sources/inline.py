@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from runner.campaign.characters import column_name
 from runner.campaign.source_models import InlineRows, SuppressionFields
+from runner.characters import column_name
 from runner.contacts.contact import Row
-from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.source import Notice, Version
 
 

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from runner.campaign.characters import column_name
 from runner.campaign.warning_codes import WarningCode
+from runner.characters import column_name
 from runner.contacts.contact import Row
-from runner.contacts.sources.csv_header import MOST_COLUMNS
-from runner.contacts.sources.file import SourceFile
+from runner.contacts.sources.file import MOST_COLUMNS, BadLines, SourceFile, TooLongError, open_text
 from runner.contacts.sources.source import EMPTY_HINT, Notice
-from runner.contacts.sources.text_file import BadLines, TooLongError, open_text
 
 _MOST_NESTED = 50
-"""Objects and lists inside each other: deeper ones would exhaust the stack of whatever copies a row."""
+"""Objects and lists inside each other: deeper ones would exhaust the stack when a row is copied."""
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -82,10 +80,8 @@ def _object(text: str) -> dict[str, object]:
         raise _BadLineError(f"it has {len(found):,} columns, at most {MOST_COLUMNS:,} are read")
     if text.count("{") + text.count("[") > _MOST_NESTED and _is_deeper_than(_MOST_NESTED, found):
         raise _BadLineError(_TOO_DEEP)
-    return found if text.isascii() and "\\u" not in text else _with_names_as_read(found)
-
-
-def _with_names_as_read(found: dict[str, object]) -> dict[str, object]:
+    if text.isascii() and "\\u" not in text:
+        return found
     return _without_duplicates([(column_name(name), value) for name, value in found.items()])
 
 

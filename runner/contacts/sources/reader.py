@@ -1,16 +1,26 @@
 """The sources and suppression lists of one campaign, opened by their types."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 from runner.campaign.model import Campaign
 from runner.campaign.source_models import AnySource, SourceFields
 from runner.contacts.contact import Row
-from runner.contacts.sources.csv_header import MOST_COLUMNS
-from runner.contacts.sources.folder import SourceFolder
-from runner.contacts.sources.registry import open_source
+from runner.contacts.sources.csv import CsvSource
+from runner.contacts.sources.file import MOST_COLUMNS, SourceFolder
+from runner.contacts.sources.inline import InlineSource
+from runner.contacts.sources.jsonl import JsonlSource
 from runner.contacts.sources.source import RowSource
 from runner.errors import EmptySourceError, SourceContentError
+
+# Each takes the model of its type, so their common signature cannot name it.
+TYPES: dict[str, Callable[[Any, SourceFolder, frozenset[str] | None], RowSource]] = {
+    "csv": CsvSource,
+    "jsonl": JsonlSource,
+    "inline": InlineSource,
+}
+"""A new type of source is a file that implements RowSource, its model, and a line here."""
 
 
 class SourceReader:
@@ -28,7 +38,7 @@ class SourceReader:
 
     def source(self, declared: AnySource) -> RowSource:
         if id(declared) not in self._opened:
-            self._opened[id(declared)] = declared, open_source(declared, self._folder, self._used)
+            self._opened[id(declared)] = declared, TYPES[declared.type](declared, self._folder, self._used)
         return self._opened[id(declared)][1]
 
     def columns(self, declared: AnySource) -> frozenset[str]:
@@ -56,12 +66,9 @@ class SourceReader:
         source.notices.clear()
         rows = source.rows()
         try:
-            if source.has_header:
-                # The first row has the columns of all.
-                yield from self._noted(declared, islice(rows, 1))
-                yield from rows
-            else:
-                yield from self._noted(declared, rows)
+            # With a header, the first row has the columns of all.
+            yield from self._noted(declared, islice(rows, 1) if source.has_header else rows)
+            yield from rows
         except EmptySourceError:
             # A suppression list must at least have its header.
             if not (isinstance(declared, SourceFields) and declared.allow_empty):

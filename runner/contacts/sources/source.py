@@ -8,6 +8,7 @@ from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
 
 EMPTY_HINT = "check that the export is complete; if it may be empty, set `allow_empty: true`"
+HEADER_HINT = "add a line above it that names the columns, such as `phone` or `id`"
 
 
 @dataclass(frozen=True, slots=True)

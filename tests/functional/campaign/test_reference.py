@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.campaign.loader import parse_campaign
-from runner.campaign.reference import keys, keys_at
-from runner.campaign.schema import campaign_schema
+from runner.campaign.reference import campaign_schema, keys, keys_at
 from runner.errors import UsageError
 from runner.reports.reference import reference_markdown
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from runner.campaign.diagnostics import CampaignInvalidError
 from runner.campaign.loader import parse_campaign
-from runner.campaign.schema import campaign_schema, schema_text
+from runner.campaign.reference import campaign_schema, schema_text
 
 TESTS = Path(__file__).parents[2]
 SCHEMA = TESTS.parent / "schemas" / "campaign.schema.json"

@@ -1,4 +1,4 @@
-"""A new type of source is its model, an implementation of RowSource, and a line in the registry."""
+"""A new type of source is its model, an implementation of RowSource, and a line in `reader.TYPES`."""
 
 from contextlib import closing
 from typing import Annotated, ClassVar, Literal
@@ -7,13 +7,13 @@ import pytest
 from pydantic import Field
 
 from runner.campaign import loader
-from runner.campaign.declared import Declared
 from runner.campaign.loader import parse_campaign
 from runner.campaign.model import Campaign, Contacts
 from runner.campaign.source_models import InlineSource, SourceFields, SuppressionFields
+from runner.campaign.values import Declared
 from runner.commands.saved_plans import made_now
 from runner.contacts.contact import Row
-from runner.contacts.sources import registry
+from runner.contacts.sources import reader
 from runner.contacts.sources.source import Notice, Version
 from runner.errors import SourceError
 from runner.ledger.ledger import Ledger
@@ -97,7 +97,7 @@ class DirectoryRows:
 
 @pytest.fixture(autouse=True)
 def directory(monkeypatch):
-    monkeypatch.setitem(registry.TYPES, "directory", DirectoryRows)
+    monkeypatch.setitem(reader.TYPES, "directory", DirectoryRows)
     members = {
         "members {%": [{"id": str(number), "phone": f"+1617555010{number}"} for number in range(1, 5)],
         "left": [{"number": "617 555 0102"}],

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.file import SourceFolder
 from runner.errors import SourceError
 
 

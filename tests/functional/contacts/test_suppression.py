@@ -4,9 +4,9 @@ import os
 import pytest
 
 from runner.campaign.model import Campaign
-from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
-from runner.contacts.suppression import ListTemplateError, PassedOver, Suppressed, SuppressionLists
+from runner.contacts.suppression import ListTemplateError, Suppressed, SuppressionLists
 from runner.errors import SourceContentError, SourceError
 
 BOSTON = "+16175551234"
@@ -110,7 +110,8 @@ def test_a_listed_number_with_an_extension_is_the_number(lists, tmp_path, writte
     (tmp_path / "no.csv").write_text(f"phone\n{written}\n")
     loaded = lists(csv_list())
     assert loaded.match("7", BOSTON) == "on no.csv:2"
-    assert list(loaded.passed_over()) == []
+    (summary,) = loaded.summaries()
+    assert summary.skipped.count == 0
 
 
 @pytest.mark.parametrize("first", ["617-555-1234", "ann@example.org", "c-0001", "0001"])
@@ -182,10 +183,9 @@ def test_invalid_rows_may_be_allowed(lists, tmp_path):
     (tmp_path / "no.csv").write_text("phone,note\n555-1234,b\n,c\n6175551234,a\n")
     loaded = lists(csv_list(allow_invalid=True))
     assert loaded.match("7", BOSTON) == "on no.csv:4"
-    (skipped,) = loaded.passed_over()
-    assert skipped == PassedOver(
-        0, "no.csv", 2, 2, "its number cannot be read: it is too short for a number in US"
-    )
+    (summary,) = loaded.summaries()
+    assert (summary.position, summary.name, summary.skipped.count) == (0, "no.csv", 2)
+    assert summary.skipped.first[0] == (2, "its number cannot be read: it is too short for a number in US")
 
 
 def test_a_key_next_to_an_invalid_number_still_counts(lists, tmp_path):

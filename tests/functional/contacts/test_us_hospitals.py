@@ -9,7 +9,7 @@ from small_campaign import plan_of
 from runner.calls import Reason
 from runner.campaign.loader import parse_campaign
 from runner.contacts.phone import is_toll_free, zones_of
-from runner.contacts.sources.folder import SourceFolder
+from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
 
 DATA = Path(__file__).parents[2] / "data"

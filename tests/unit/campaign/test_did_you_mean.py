@@ -1,4 +1,4 @@
-from runner.campaign.did_you_mean import did_you_mean
+from runner.campaign.diagnostics import did_you_mean
 
 
 def test_a_near_word_is_named():

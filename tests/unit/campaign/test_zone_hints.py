@@ -5,10 +5,9 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from runner.campaign import timezones
-from runner.campaign.countries import _MEANT, codes
-from runner.campaign.model import CallingWindows
-from runner.campaign.values import known_zone
-from runner.campaign.zone_hints import _usual_zones, near_zone, usual_zone
+from runner.campaign.model import CallingWindows, Holidays
+from runner.campaign.timezones import near_zone, usual_zone, usual_zones
+from runner.campaign.values import countries, known_zone
 
 
 def hint(name):
@@ -60,7 +59,7 @@ def test_an_unknown_zone_name_gets_a_suggestion(name, meant):
     "name", ["Europe/Qqqqq", "America/Dalas", "XST", "Etc/GMT-14", "{{ row.tz }}", "x" * 200]
 )
 def test_no_zone_is_suggested_where_none_is_near(name):
-    assert hint(name) == "write an IANA name, such as America/New_York"
+    assert hint(name) == "write an IANA name: America/New_York"
 
 
 def test_a_template_is_refused_where_one_zone_holds_for_all():
@@ -86,7 +85,7 @@ def test_every_abbreviation_and_fixed_offset_of_iana_is_refused():
 
 
 def test_every_zone_that_is_suggested_exists():
-    assert set(_usual_zones().values()) <= timezones.names()
+    assert set(usual_zones().values()) <= timezones.names()
 
 
 def test_no_zone_is_suggested_in_place_of_itself():
@@ -99,7 +98,10 @@ def test_a_zone_is_never_corrected_to_that_of_another_area():
     assert near_zone("Asia/Chcago") == ""
 
 
-def test_an_unknown_country_code_gets_a_suggestion():
-    assert _MEANT["UK"] == "GB"
-    assert not codes() & _MEANT.keys()
-    assert set(_MEANT.values()) <= codes()
+@pytest.mark.parametrize(("code", "meant"), [("UK", "GB"), ("EN", "GB"), ("SP", "ES"), ("SU", "RU")])
+def test_a_usual_country_code_that_is_not_in_iso_3166_gets_a_suggestion(code, meant):
+    with pytest.raises(ValidationError) as raised:
+        Holidays(country=code)
+    (found,) = raised.value.errors()
+    assert (found["type"], found["ctx"]["hint"]) == ("bad_country", f"did you mean `{meant}`?")
+    assert meant in countries()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.contacts.folded_key import folded_key, is_rounded
+from runner.contacts.identity import folded_key, is_rounded
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=12)
 INVISIBLE = st.characters(categories=["Cc", "Cf", "Zs"]) | st.sampled_from(

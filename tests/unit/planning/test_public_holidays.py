@@ -4,8 +4,8 @@ import holidays
 import pytest
 from holidays.registry import COUNTRIES
 
-from runner.campaign.countries import codes as country_codes
 from runner.campaign.model import Holidays
+from runner.campaign.values import countries as country_codes
 from runner.planning.public_holidays import UnknownPlaceError, public_holidays
 
 YEARS = (2026, 2027)
