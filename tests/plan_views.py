@@ -126,7 +126,7 @@ def plan_view(calls=(), exclusions=(), withdrawals=(), diagnostics=(), **values)
             "exclusions": tuple(exclusions),
             "withdrawals": tuple(withdrawals),
             "diagnostics": tuple(diagnostics),
-            "silenced": (),
+            "suppressed_warnings": (),
             **values,
         }
     )

@@ -25,8 +25,8 @@ from runner.ledger.plan_entry import Binding
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.planning.plan import Plan
 from runner.reports.console import standard_console
-from runner.reports.late_opt_outs import late_words
 from runner.reports.live import Listen, LogOptions, live
+from runner.reports.notices import late_words
 from runner.reports.plan_facts import FIRST_PLAN
 from runner.reports.plan_text import print_plan
 from runner.reports.summary import print_summary

@@ -17,8 +17,7 @@ from runner.insight.client import InsightClient
 from runner.ledger.health import findings
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.reports.console import standard_console
-from runner.reports.lines import print_lines
+from runner.reports.console import print_lines, standard_console
 from runner.settings import Settings, ledger_states_folder, load_settings, require_credentials
 
 _CLOCK_WARNING_SECONDS = 30

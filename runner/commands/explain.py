@@ -11,9 +11,9 @@ from runner.contacts.sources.reader import SourceReader
 from runner.errors import RunnerError
 from runner.planning.explanation import ExplainInput, Subject, explain
 from runner.planning.plan import PlannedCall
-from runner.reports.activity import activity
 from runner.reports.console import standard_console
 from runner.reports.explanation_text import print_explanation
+from runner.reports.progress import activity
 from runner.reports.times import local_time
 from runner.services.planning import PreparedPlan
 from runner.settings import Settings

@@ -12,11 +12,11 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.operators import CampaignState, PauseInfo
 from runner.ledger.overview import overview
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.reports.activity import activity
 from runner.reports.console import standard_console
-from runner.reports.history import print_history
-from runner.reports.pause_text import pause_text
+from runner.reports.notices import pause_text
 from runner.reports.plan_facts import count
+from runner.reports.progress import activity
+from runner.reports.status import print_history
 from runner.services.operators import Desk
 from runner.settings import ledger_states_folder, load_settings
 

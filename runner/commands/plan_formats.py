@@ -9,8 +9,7 @@ from enum import StrEnum
 
 from runner.errors import RunnerError
 from runner.planning.plan_view import PlanView
-from runner.reports.activity import activity
-from runner.reports.progress import progress
+from runner.reports.progress import activity, progress
 from runner.reports.streams import write_commands
 from runner.settings import job_summary
 

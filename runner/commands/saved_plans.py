@@ -13,9 +13,8 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.planning.inputs import inputs_of
 from runner.planning.saved_plan import Comparison, SavedPlan, compare, is_signed, made_with, sign
-from runner.reports.activity import activity
 from runner.reports.plan_json import checksum_of, saved_plan_json
-from runner.reports.progress import progress
+from runner.reports.progress import activity, progress
 from runner.reports.times import machine_time
 from runner.services.planning import PreparedPlan
 

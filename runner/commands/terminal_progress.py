@@ -1,7 +1,6 @@
 """Shows the progress of services on the terminal."""
 
-from runner.reports.activity import activity
-from runner.reports.progress import progress, row_progress
+from runner.reports.progress import activity, progress, row_progress
 
 
 class TerminalProgress:

@@ -12,8 +12,7 @@ from runner.campaign.warning_filter import SuppressedWarning, in_a_line, part, w
 from runner.commands import campaign_file
 from runner.commands.campaign_files import campaign_files
 from runner.errors import ExitStatus
-from runner.reports.diagnostic_json import diagnostic_json
-from runner.reports.json_text import json_text
+from runner.reports.json_text import diagnostic_json, json_text
 from runner.reports.streams import write_commands
 from runner.services.campaign_checks import all_closed, check_holidays, source_places
 

@@ -12,7 +12,7 @@ from runner.dispatch.timer import Alarm
 from runner.ledger.call_queue import QueueStatus
 from runner.ledger.lease import RENEW_SECONDS
 from runner.ledger.operators import CampaignState
-from runner.planning.pace_limit import LATE_SECONDS
+from runner.planning.pacing import LATE_SECONDS
 
 IDLE_SECONDS = 60
 """`--until-idle` leaves when nothing is due for this long."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from runner.dispatch.events import CallsMoved
 from runner.dispatch.run import Run
-from runner.planning.pace_limit import LATE_SECONDS
+from runner.planning.pacing import LATE_SECONDS
 
 LATE_AT_ONCE = 1000
 """Late calls that get new slots in one transaction: a lease must be renewed and a pause obeyed meanwhile."""

@@ -20,7 +20,7 @@ from runner.dispatch.timer import RECHECK_SECONDS
 from runner.errors import RunnerError
 from runner.insight.outcome import Accepted, NotSent, Outcome, Uncertain, classify
 from runner.ledger.claim import AttemptResult, Claim
-from runner.planning.pace_limit import LATE_SECONDS
+from runner.planning.pacing import LATE_SECONDS
 
 _LONGEST_BACKOFF_SECONDS = 60
 

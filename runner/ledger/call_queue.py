@@ -32,7 +32,7 @@ from runner.ledger.rows import call_request, some_at_a_time
 from runner.ledger.sent_starts import SentStarts
 from runner.ledger.tables import attempts, calls, campaigns, runs
 from runner.ledger.transitions import Transition, record_transitions, skip_calls
-from runner.planning.pace_limit import PaceLimit
+from runner.planning.pacing import PaceLimit
 
 # Statements are made once: building one costs more than running it.
 _MAY_CLAIM = (

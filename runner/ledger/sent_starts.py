@@ -13,7 +13,7 @@ from runner.calls import CallState
 from runner.ledger.claim import Claim, Claimed
 from runner.ledger.tables import attempts, calls
 from runner.ledger.transitions import Transition, record_transitions
-from runner.planning.pace_limit import PaceLimit
+from runner.planning.pacing import PaceLimit
 
 _COUNTED_SECONDS = 60
 _SENT = and_(

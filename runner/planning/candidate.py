@@ -8,7 +8,8 @@ import json
 from functools import lru_cache
 from typing import NamedTuple
 
-from runner.calls import Cause, Reason
+from runner.calls import CallRequest, Cause, Metadata, Reason
+from runner.campaign.model import Campaign
 from runner.contacts.contact import Exclusion
 
 
@@ -90,3 +91,21 @@ def exclusion_of(
         cause=cause,
         phone=candidate.phone,
     )
+
+
+def request_of(candidate: Candidate, campaign: Campaign) -> CallRequest:
+    """The request of a candidate."""
+    most, wait = attempts_of(campaign)
+    return CallRequest(
+        phone_number=candidate.phone_number,
+        max_attempts=most,
+        reattempt_wait=wait,
+        metadata=Metadata(candidate.metadata),
+        result_url=candidate.result_url,
+    )
+
+
+def attempts_of(campaign: Campaign) -> tuple[int, int | None]:
+    """max_attempts, and reattempt_wait in seconds: None with a single attempt."""
+    retry = campaign.retry_policy
+    return retry.max_attempts, retry.reattempt_wait if retry.max_attempts > 1 else None

@@ -1,18 +1,17 @@
 """Which contacts may be called, and why the others are excluded. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from runner.calls import MAY_BE_DIALLED, Cause, Reason
+from runner.calls import MAY_BE_DIALLED, CallState, Cause, Reason
 from runner.contacts.contact import Exclusion, numbers_of_listed_keys
 from runner.contacts.phone import is_toll_free
 from runner.errors import ExitStatus, RunnerError
 from runner.planning.calendar import RuleKind
-from runner.planning.candidate import Candidate, exclusion_of, faulty, split_zones
+from runner.planning.candidate import Candidate, exclusion_of, faulty, request_of, split_zones
 from runner.planning.placement import Placement
 from runner.planning.plan import Availability, KnownCall
 from runner.planning.plan_input import PlanInput
-from runner.planning.request import request_of
 from runner.planning.working_file import NeedsCheck
 
 _NO_CONTACT = frozenset(
@@ -46,6 +45,22 @@ class EveryContactFailedError(RunnerError):
         """Of the template that failed first, in the campaign file."""
 
 
+@dataclass(slots=True)
+class RowCounts:
+    """What became of the rows so far."""
+
+    read: int = 0
+    candidates: int = 0
+    """Rows that are not excluded."""
+    filtered: int = 0
+    unclear: int = 0
+    """Filtered rows for which `contacts.where` is neither yes nor no."""
+    dates_over: int = 0
+    """Contacts excluded because the campaign's dates are over."""
+    still_dialled: list[tuple[str, int]] = field(default_factory=list)
+    """Excluded contacts with an earlier call that may still be dialled: label, and until when."""
+
+
 class Eligibility:
     """Reads all rows into the working set and excludes those that must not or cannot be called."""
 
@@ -56,16 +71,7 @@ class Eligibility:
         self._placement = placement
         self._exclude_row = exclude
         self._failures = _Failures()
-        self.rows = 0
-        self.candidates = 0
-        """Rows not excluded so far."""
-        self.filtered = 0
-        self.unclear = 0
-        """Filtered rows for which `contacts.where` is neither yes nor no."""
-        self.still_dialled: list[tuple[str, int]] = []
-        """Excluded contacts with an earlier call that may still be dialled: label, and until when."""
-        self.dates_over = 0
-        """Contacts excluded because the campaign's dates are over."""
+        self.rows = RowCounts()
 
     def decide(self) -> None:
         """Raises EveryContactFailedError."""
@@ -78,7 +84,7 @@ class Eligibility:
     def _add_candidate(self) -> None:
         """Adds all rows, except those excluded by their own values or by a list."""
         for number, entry in enumerate(self._given.rows):
-            self.rows = number + 1
+            self.rows.read = number + 1
             if isinstance(entry, Exclusion):
                 self._count_filtered(entry)
                 self._leave_out(number, entry)
@@ -87,14 +93,14 @@ class Eligibility:
             if listed is None:
                 needing_check = bool(entry.fault) or not self._placement.windows_of(entry)
                 self._working_set.add_candidate(number, entry, needing_check=needing_check)
-                self.candidates += 1
+                self.rows.candidates += 1
             else:
                 self._leave_out(number, exclusion_of(entry, Reason.SUPPRESSED, listed))
 
     def _count_filtered(self, exclusion: Exclusion) -> None:
         if exclusion.reason is Reason.FILTERED:
-            self.filtered += 1
-            self.unclear += bool(exclusion.template)
+            self.rows.filtered += 1
+            self.rows.unclear += bool(exclusion.template)
 
     def _exclude(self) -> None:
         """Excludes candidates that cannot be called, or have been called already."""
@@ -102,8 +108,11 @@ class Eligibility:
         duplicates = _Duplicates()
         needing_check = self._working_set.needing_check()
         for check in self._given.progress("checking contacts", len(needing_check), needing_check):
-            exclusion = _exclusion_by_number(check.candidate, listed)
-            if exclusion is None and check.shares:
+            exclusion = None
+            if check.candidate.phone in listed:
+                detail = listed[check.candidate.phone]
+                exclusion = exclusion_of(check.candidate, Reason.SUPPRESSED, detail)
+            elif check.shares:
                 exclusion = duplicates.check(check.candidate)
             if exclusion is None:
                 exclusion = self._why_not(check)
@@ -111,7 +120,7 @@ class Eligibility:
                     duplicates.add(check.candidate)
             if exclusion is not None:
                 self._leave_out(check.number, exclusion)
-                self.candidates -= 1
+                self.rows.candidates -= 1
 
     def _numbers_of_listed_keys(self) -> Mapping[str, str]:
         if all(declared.key is None for declared in self._campaign.contacts.suppress):
@@ -125,12 +134,12 @@ class Eligibility:
             self._note_still_dialled(known)
             detail = f"{exclusion.detail}, but an earlier call to it is {known.state}"
             exclusion = replace(exclusion, detail=detail, cause=Cause.EARLIER_CALL)
-        self.dates_over += exclusion.cause is Cause.DATES_OVER
+        self.rows.dates_over += exclusion.cause is Cause.DATES_OVER
         self._failures.note(number, exclusion)
         self._exclude_row(number, exclusion)
 
     def _note_still_dialled(self, known: KnownCall) -> None:
-        self.still_dialled.append((self._given.identity.label(known.key), known.end_timestamp))
+        self.rows.still_dialled.append((self._given.identity.label(known.key), known.end_timestamp))
 
     def _may_be_dialled(self, known: KnownCall) -> bool:
         return known.state in MAY_BE_DIALLED and known.end_timestamp > self._given.now
@@ -140,7 +149,7 @@ class Eligibility:
         if earlier is not None and earlier.availability == Availability.TAKEN:
             taken = earlier
         if taken is not None:
-            cause = Cause.UNCERTAIN if taken.state == "uncertain" else Cause.NONE
+            cause = Cause.UNCERTAIN if taken.state == CallState.UNCERTAIN else Cause.NONE
             detail = self._why_taken(candidate, taken)
             return exclusion_of(candidate, Reason.ALREADY_QUEUED, detail, cause=cause)
         if candidate.fault:
@@ -206,12 +215,6 @@ class Eligibility:
             if field and getattr(source, "path", "inline") == failed.source and getattr(source, field, None):
                 return ("contacts", "sources", position, field)
         return failed.template
-
-
-def _exclusion_by_number(candidate: Candidate, listed: Mapping[str, str]) -> Exclusion | None:
-    """The exclusion if another row has its number and a list has the key of that row."""
-    reason = listed.get(candidate.phone)
-    return None if reason is None else exclusion_of(candidate, Reason.SUPPRESSED, reason)
 
 
 class _Failures:

@@ -21,7 +21,7 @@ from runner.planning.placement import Placement
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
 from runner.planning.plan_view import CallView, ExclusionView, Viewer
 from runner.planning.windows import Window
-from runner.planning.zones import Origin, UnknownTimezoneError, ZoneSet, zones_for
+from runner.planning.zones import CONTACT, UnknownTimezoneError, zones_for
 
 DAYS_SHOWN = 7
 _MOST_ZONES = 2
@@ -113,10 +113,9 @@ class _Explainer:
         windows: tuple[Window, ...] = ()
         bounds: tuple[int | None, int | None] = (None, None)
         if contact is not None:
-            zone_set, zone_steps = self._zone_set(contact)
-            steps += zone_steps
-            if zone_set is not None:
-                zones = zone_set.names
+            zones, zone_step = self._zones_of(contact)
+            steps.append(zone_step)
+            if zones:
                 bounds, bound_steps = self._own_dates(contact, zones)
                 steps += bound_steps
                 windows = self._placement.windows(zones, *bounds)
@@ -230,24 +229,22 @@ class _Explainer:
 
     # --- when
 
-    def _zone_set(self, contact: Contact) -> tuple[ZoneSet | None, list[Step]]:
+    def _zones_of(self, contact: Contact) -> tuple[tuple[str, ...], Step]:
         calendar_zone = self._campaign.calling_windows.timezone
         try:
-            found = zones_for(contact, calendar_zone)
+            zones = zones_for(contact, calendar_zone)
         except UnknownTimezoneError as error:
-            return None, [Step(name="timezone", value="unknown", because=error.message)]
-        origins = {
-            Origin.CAMPAIGN: ("the campaign has one zone for all", ("calling_windows", "timezone")),
-            Origin.ROW: ("the row says so", self._location("timezone")),
-            Origin.NUMBER: ("read from the number", ("contacts", "phone")),
-        }
-        because, location = origins[found.origin]
-        names = ", ".join(found.names[:3])
-        if len(found.names) > 1:
+            return (), Step(name="timezone", value="unknown", because=error.message)
+        if calendar_zone != CONTACT:
+            because, place = "the campaign has one zone for all", self._place("calling_windows", "timezone")
+        elif contact.timezone.strip():
+            because, place = "the row says so", self._place(*self._location("timezone"))
+        else:
+            because, place = "read from the number", self._place("contacts", "phone")
+        if len(zones) > 1:
             because += ", which may be in any of them: all must be inside a window"
-        more = f" and {len(found.names) - 3} more" if len(found.names) > 3 else ""  # noqa: PLR2004 - as named
-        place = self._place(*location)
-        return found, [Step(name="timezone", value=names + more, because=because, place=place)]
+        more = f" and {len(zones) - 3} more" if len(zones) > 3 else ""  # noqa: PLR2004 - as named
+        return zones, Step(name="timezone", value=", ".join(zones[:3]) + more, because=because, place=place)
 
     def _own_dates(
         self, contact: Contact, zones: tuple[str, ...]

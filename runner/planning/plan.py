@@ -211,7 +211,7 @@ class History:
     """The survey_id and instance_id that the waiting calls were planned for; None for a new campaign."""
 
 
-GONE = "the contact is in no source any more"
+GONE = "no source has this contact any more"
 """The detail of a call that is withdrawn, or not sent, if its contact has no row."""
 
 
@@ -290,6 +290,6 @@ class Plan:
     ledger_revision: str
     """The revision of the history that it was made from."""
     diagnostics: tuple[Diagnostic, ...] = ()
-    silenced: tuple[SuppressedWarning, ...] = ()
+    suppressed_warnings: tuple[SuppressedWarning, ...] = ()
     """Warnings that `silence` suppresses: not among `diagnostics`."""
     versions: DataVersions

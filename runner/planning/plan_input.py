@@ -6,14 +6,17 @@ from typing import Protocol, TypeVar
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
+from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Exclusion, Match
 from runner.contacts.identity import Identity
 from runner.planning.candidate import Candidate
 from runner.planning.plan import DataVersions, History
-from runner.planning.plan_warnings import Diagnose
 from runner.planning.working_file import WorkingFile
 
 _T = TypeVar("_T")
+
+Diagnose = Callable[[WarningCode, str, tuple[str | int, ...], str], Diagnostic]
+"""(code, message, path in the campaign file, hint) → a warning at its place."""
 
 
 class Progress(Protocol):

@@ -119,7 +119,7 @@ class PlanView:
     exclusions: Sequence[ExclusionView]
     withdrawals: tuple[WithdrawalView, ...]
     diagnostics: tuple[Diagnostic, ...]
-    silenced: tuple[SuppressedWarning, ...]
+    suppressed_warnings: tuple[SuppressedWarning, ...]
     """Warnings that `silence` suppresses, with the reasons."""
     statistics: PlanStatistics | None = None
     """Counts of the plan; None until counted."""
@@ -145,7 +145,7 @@ def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contac
         exclusions=lazy_map(viewer.exclusion, plan.exclusions),
         withdrawals=tuple(viewer.withdrawal(withdrawal) for withdrawal in plan.withdrawals),
         diagnostics=plan.diagnostics,
-        silenced=plan.silenced,
+        suppressed_warnings=plan.suppressed_warnings,
         statistics=plan.statistics,
     )
 

@@ -1,17 +1,21 @@
 """Warnings that need the contacts, the calls and the time of a plan. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
+from runner.campaign.timezones import zone
 from runner.campaign.warning_codes import WarningCode
 from runner.campaign.window_lint import WEEKLY
 from runner.planning.candidate import split_zones
-from runner.planning.forecast import FASTEST, Demand, sufficient_pace
+from runner.planning.eligibility import RowCounts
 from runner.planning.pacing import request_rate_pace
-from runner.planning.placement import effective_pace
+from runner.planning.placement import Placement, effective_pace
+from runner.planning.plan_input import PlanInput
 from runner.planning.statistics import StatisticsBuilder
 from runner.planning.unused_windows import (
     ALL_CLOSED,
@@ -19,23 +23,33 @@ from runner.planning.unused_windows import (
     closed_windows,
     unused_windows,
 )
-from runner.planning.waking_hours import lateness, latest_at_night
+from runner.planning.windows import Window
 from runner.planning.zones import CONTACT
 
+FASTEST = 60_000
+"""Starts a minute: the highest value that `calls_per_minute` and RUNNER_REQUESTS_PER_SECOND take."""
+WAKES, SLEEPS = time(8), time(21)
+"""47 CFR 64.1200(c)(1) allows telephone solicitation between these local times."""
+
+_DAY = 24 * 60
 _NAMED = 5
 """The most contacts that a warning names."""
 
-Diagnose = Callable[[WarningCode, str, tuple[str | int, ...], str], Diagnostic]
-"""(code, message, path in the campaign file, hint) → a warning at its place."""
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Starts that are taken (UTC Unix seconds), and the windows of each new call, in order of precedence."""
+
+    taken: Sequence[int]
+    waiting: Iterable[tuple[Window, ...]]
+    """Can be iterated any number of times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """The results of planning that warnings depend on. `now` is UTC Unix seconds."""
+    """The results of planning that warnings depend on."""
 
-    campaign: Campaign
-    now: float
-    requests_per_second: float
+    given: PlanInput
     demand: Demand
     zone_sets: Sequence[tuple[str, ...]]
     """Of all candidates, each set once."""
@@ -44,37 +58,29 @@ class Findings:
     crowded: int
     """Calls planned or sent earlier whose starts exceed the pace."""
     statistics: StatisticsBuilder
-    still_dialled: Sequence[tuple[str, int]]
-    """Excluded contacts with an earlier call that may still be dialled: label, and until when."""
+    rows: RowCounts
     survey_before: tuple[str, str] | None = None
     """The survey_id and instance_id that calls wait for, where the campaign now names others."""
-    rows: int
-    filtered: int
-    """Rows that `contacts.where` excludes."""
-    unclear: int
-    """Those of them for which it is neither yes nor no."""
-    dates_over: int
-    """Contacts who get no call because the campaign's dates are over."""
 
 
-def of(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+def of(found: Findings) -> Iterator[Diagnostic]:
     """Every warning about a plan."""
-    yield from _survey_changed(found, diagnose)
-    yield from _still_dialled(found, diagnose)
-    yield from _filtered(found, diagnose)
-    yield from _dates_over(found, diagnose)
-    yield from _pace_above_request_rate(found, diagnose)
-    yield from _pace_too_slow(found, diagnose)
-    yield from _pace_lowered(found, diagnose)
-    yield from _asleep(found, diagnose)
-    yield from _windows(found, diagnose)
+    yield from _survey_changed(found)
+    yield from _still_dialled(found)
+    yield from _filtered(found)
+    yield from _dates_over(found)
+    yield from _pace_above_request_rate(found)
+    yield from _pace_too_slow(found)
+    yield from _pace_lowered(found)
+    yield from _asleep(found)
+    yield from _windows(found)
 
 
-def _survey_changed(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+def _survey_changed(found: Findings) -> Iterator[Diagnostic]:
     if found.survey_before is not None:
         survey_id, instance_id = found.survey_before
-        now = found.campaign.survey
-        yield diagnose(
+        now = found.given.campaign.survey
+        yield found.given.diagnose(
             WarningCode.SURVEY_CHANGED,
             f"the waiting calls were planned for survey {survey_id}, instance {instance_id}: apply sends all "
             f"of them to survey {now.survey_id}, instance {now.instance_id}",
@@ -83,13 +89,13 @@ def _survey_changed(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]
         )
 
 
-def _still_dialled(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+def _still_dialled(found: Findings) -> Iterator[Diagnostic]:
     """Insight's API cannot withdraw a single call, so the reader of the plan has to."""
-    number = len(found.still_dialled)
+    number = len(found.rows.still_dialled)
     if number:
         first = ", ".join(
             f"{label} until {datetime.fromtimestamp(until, UTC):%Y-%m-%dT%H:%M:%SZ}"
-            for label, until in found.still_dialled[:_NAMED]
+            for label, until in found.rows.still_dialled[:_NAMED]
         )
         more = f" and {number - _NAMED:,} more" if number > _NAMED else ""
         have = (
@@ -97,7 +103,7 @@ def _still_dialled(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
             if number == 1
             else (f"{number:,} contacts who are left out now, or have another number, have")
         )
-        yield diagnose(
+        yield found.given.diagnose(
             WarningCode.STILL_DIALLED,
             f"{have} a call from before that Insight may still dial: {first}{more}",
             ("contacts", "suppress"),
@@ -105,19 +111,19 @@ def _still_dialled(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
         )
 
 
-def _filtered(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+def _filtered(found: Findings) -> Iterator[Diagnostic]:
     where = ("contacts", "where")
-    if found.unclear:
-        rows = "1 row is" if found.unclear == 1 else f"{found.unclear:,} rows are"
-        yield diagnose(
+    if found.rows.unclear:
+        rows = "1 row is" if found.rows.unclear == 1 else f"{found.rows.unclear:,} rows are"
+        yield found.given.diagnose(
             WarningCode.UNCLEAR_WHERE,
             f"{rows} not called because `where` gives neither yes nor no for them",
             where,
             "compare the column with the value that means yes: \"{{ row.consent == 'Y' }}\"",
         )
-    if 0 < found.rows == found.filtered:
-        rows = "the only row" if found.rows == 1 else f"all {found.rows:,} rows"
-        yield diagnose(
+    if 0 < found.rows.read == found.rows.filtered:
+        rows = "the only row" if found.rows.read == 1 else f"all {found.rows.read:,} rows"
+        yield found.given.diagnose(
             WarningCode.NOBODY_KEPT,
             f"`where` leaves out {rows}, so nobody is called",
             where,
@@ -125,23 +131,23 @@ def _filtered(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
         )
 
 
-def _dates_over(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
-    if found.dates_over:
-        get = "1 contact gets" if found.dates_over == 1 else f"{found.dates_over:,} contacts get"
-        yield diagnose(
+def _dates_over(found: Findings) -> Iterator[Diagnostic]:
+    if found.rows.dates_over:
+        get = "1 contact gets" if found.rows.dates_over == 1 else f"{found.rows.dates_over:,} contacts get"
+        yield found.given.diagnose(
             WarningCode.DATES_OVER,
             f"{get} no call: the campaign's last calling window is over, its dates end on "
-            f"{found.campaign.calling_windows.dates.to}",
+            f"{found.given.campaign.calling_windows.dates.to}",
             ("calling_windows", "dates", "to"),
             "set a later `to`; a new wave of the survey is a new campaign with a new `name`",
         )
 
 
-def _pace_above_request_rate(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
-    wanted = found.campaign.pacing.calls_per_minute
-    pace = effective_pace(found.campaign, found.requests_per_second)
+def _pace_above_request_rate(found: Findings) -> Iterator[Diagnostic]:
+    wanted = found.given.campaign.pacing.calls_per_minute
+    pace = effective_pace(found.given.campaign, found.given.requests_per_second)
     if wanted is not None and wanted > pace:
-        yield diagnose(
+        yield found.given.diagnose(
             WarningCode.PACE_ABOVE_REQUEST_RATE,
             f"calls_per_minute {wanted} is more than requests may go out: the plan uses {pace}",
             ("pacing", "calls_per_minute"),
@@ -149,15 +155,15 @@ def _pace_above_request_rate(found: Findings, diagnose: Diagnose) -> Iterator[Di
         )
 
 
-def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+def _pace_too_slow(found: Findings) -> Iterator[Diagnostic]:
     if not found.misses:
         return
-    campaign = found.campaign
-    pace = effective_pace(campaign, found.requests_per_second)
-    enough = sufficient_pace(campaign, found.demand, too_slow=pace, now=found.now)
+    campaign = found.given.campaign
+    pace = effective_pace(campaign, found.given.requests_per_second)
+    enough = _sufficient_pace(campaign, found.demand, too_slow=pace, now=found.given.now)
     if enough is None:
         hint = f"no pace up to {FASTEST:,} calls a minute would do: lengthen the windows or the dates"
-    elif enough <= request_rate_pace(found.requests_per_second):
+    elif enough <= request_rate_pace(found.given.requests_per_second):
         hint = f"`calls_per_minute: {enough}` would do; so would longer windows or dates"
     else:
         hint = (
@@ -166,7 +172,7 @@ def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
         )
     set_here = campaign.pacing.calls_per_minute is not None
     total = sum(span.calls for span in found.statistics.dial_spans()) + found.misses
-    yield diagnose(
+    yield found.given.diagnose(
         WarningCode.PACE_TOO_SLOW,
         f"{found.misses:,} of {total:,} contacts get no call: at a pace of {pace} a minute the last "
         "window ends before their turn",
@@ -175,36 +181,64 @@ def _pace_too_slow(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
     )
 
 
-def _pace_lowered(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+def _sufficient_pace(campaign: Campaign, demand: Demand, *, too_slow: int, now: float) -> int | None:
+    """The least `calls_per_minute` above `too_slow` at which every call finds a slot; None when none does.
+
+    Each pace is tried with the placement that plans are made with, so the one returned is known to do. It is
+    searched for by doubling and halving, as if a faster pace never placed fewer calls.
+    """
+
+    def suffices(pace: int) -> bool:
+        return _suffices(campaign, demand, pace, now)
+
+    slow = fast = too_slow
+    while fast < FASTEST:
+        slow, fast = fast, min(2 * fast, FASTEST)
+        if suffices(fast):
+            return bisect_left(range(fast), x=True, lo=slow + 1, key=suffices)
+    return None
+
+
+def _suffices(campaign: Campaign, demand: Demand, pace: int, now: float) -> bool:
+    pacing = campaign.pacing.model_copy(update={"calls_per_minute": pace})
+    trial = Placement(
+        campaign.model_copy(update={"pacing": pacing}), now=now, requests_per_second=FASTEST / 60
+    )
+    for start in demand.taken:
+        trial.occupy(start)
+    return None not in trial.place(demand.waiting)
+
+
+def _pace_lowered(found: Findings) -> Iterator[Diagnostic]:
     """Planned calls keep their reviewed starts: a slower pace applies only to new starts."""
-    wanted = found.campaign.pacing.calls_per_minute
-    if found.crowded and wanted == effective_pace(found.campaign, found.requests_per_second):
+    wanted = found.given.campaign.pacing.calls_per_minute
+    if found.crowded and wanted == effective_pace(found.given.campaign, found.given.requests_per_second):
         keep = "1 call keeps a start" if found.crowded == 1 else f"{found.crowded:,} calls keep starts"
-        yield diagnose(
+        yield found.given.diagnose(
             WarningCode.PACE_LOWERED,
             f"{keep} from before for which calls_per_minute {wanted} has no room: more start in some minutes",
             ("pacing", "calls_per_minute"),
-            f"to slow them down: `runner pause {found.campaign.name}` until these starts have passed, then "
-            "`resume`; what is late gets new starts at this pace",
+            f"to slow them down: `runner pause {found.given.campaign.name}` until these starts have passed, "
+            "then `resume`; late calls get new starts at this pace",
         )
 
 
-def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+def _asleep(found: Findings) -> Iterator[Diagnostic]:
     """Checks every attempt: Insight redials on its own, without regard to waking hours."""
-    fixed = found.campaign.calling_windows.timezone != CONTACT
+    fixed = found.given.campaign.calling_windows.timezone != CONTACT
     spans = [
         (span.calls, latest_at_night(span.first, span.last, zones), zones[0])
         for span in found.statistics.dial_spans()
         for zones in [split_zones(span.home if fixed else span.zones)]
     ]
-    nights = [(calls, night, zone) for calls, night, zone in spans if night is not None]
+    nights = [(calls, night, name) for calls, night, name in spans if night is not None]
     if nights:
         asleep, calls = (sum(number for number, *_ in some) for some in (nights, spans))
-        _, latest, zone = max(nights, key=lambda found: lateness(found[1]))
-        yield diagnose(
+        _, latest, where = max(nights, key=lambda found: lateness(found[1]))
+        yield found.given.diagnose(
             WarningCode.ASLEEP,
             f"{asleep:,} of {calls:,} calls may be dialled outside 8:00 to 21:00 where the contact is, the "
-            f"latest at {latest:%H:%M} in {zone}",
+            f"latest at {latest:%H:%M} in {where}",
             ("calling_windows", "timezone" if fixed else "weekly"),
             "write `timezone: contact` to use each contact's own time"
             if fixed
@@ -213,19 +247,47 @@ def _asleep(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
         )
 
 
-def _windows(found: Findings, diagnose: Diagnose) -> Iterator[Diagnostic]:
+def _windows(found: Findings) -> Iterator[Diagnostic]:
     if not found.zone_sets:
         return
-    declared = found.campaign.calling_windows
-    for entry in closed_windows(declared, found.now):
-        yield diagnose(
+    declared = found.given.campaign.calling_windows
+    for entry in closed_windows(declared, found.given.now):
+        yield found.given.diagnose(
             WarningCode.UNREACHABLE_WINDOW, ALL_CLOSED, (*WEEKLY, *entry.location), ALL_CLOSED_HINT
         )
-    for entry in unused_windows(declared, found.zone_sets, found.now):
-        yield diagnose(
+    for entry in unused_windows(declared, found.zone_sets, found.given.now):
+        yield found.given.diagnose(
             WarningCode.UNUSED_WINDOW,
             "no contact of this plan can be called in this window: it is never open in every zone in which "
             "one of them may be",
             (*WEEKLY, *entry.location),
             "give contacts.timezone where numbers leave several zones, or remove the window",
         )
+
+
+def latest_at_night(first: int, last: int, zones: Sequence[str]) -> time | None:
+    """The latest local time outside waking hours between two instants (UTC Unix seconds, both inclusive), in
+    any of the zones; None if every instant lies inside waking hours.
+    """
+    nights = [found for name in zones if (found := _latest_in(first, last, name)) is not None]
+    return max(nights, key=lateness, default=None)
+
+
+def lateness(local: time) -> int:
+    """Minutes since 8:00: half past midnight is later than 22:00."""
+    return (local.hour * 60 + local.minute - WAKES.hour * 60) % _DAY
+
+
+# Calls of one window share its end, and many share their quarter of an hour too.
+@lru_cache(maxsize=8192)
+def _latest_in(first: int, last: int, name: str) -> time | None:
+    ends = datetime.fromtimestamp(last, zone(name))
+    woke = ends.replace(hour=WAKES.hour, minute=0, second=0)
+    if ends < woke:
+        woke -= timedelta(days=1)
+    if first < woke.timestamp():
+        return time(7, 59)
+    # An interval that ends at 21:00 lies inside waking hours, unless it is a single instant.
+    closes_in_time = first < last and ends.time() == SLEEPS
+    is_waking = WAKES <= ends.time() < SLEEPS or closes_in_time
+    return None if is_waking else ends.time().replace(second=0)

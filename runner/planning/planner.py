@@ -15,10 +15,16 @@ from runner.campaign import warning_filter
 from runner.campaign.warning_codes import URGENT
 from runner.contacts.contact import Exclusion
 from runner.planning import plan_warnings
-from runner.planning.candidate import Assignment, Candidate, exclusion_of, split_zones
+from runner.planning.candidate import (
+    Assignment,
+    Candidate,
+    attempts_of,
+    exclusion_of,
+    request_of,
+    split_zones,
+)
 from runner.planning.changes import change_of, changed_fields, changed_survey
 from runner.planning.eligibility import Eligibility
-from runner.planning.forecast import Demand
 from runner.planning.placement import Placement, effective_pace
 from runner.planning.plan import (
     GONE,
@@ -32,7 +38,6 @@ from runner.planning.plan import (
     attempts_that_fit,
 )
 from runner.planning.plan_input import PlanInput
-from runner.planning.request import attempts_of, request_of
 from runner.planning.statistics import StatisticsBuilder
 from runner.planning.windows import Window
 
@@ -63,15 +68,15 @@ class _Planner:
         self._eligibility.decide()
         found = self._assign()
         withdrawals = tuple(self._withdrawals())
-        shown, silenced = warning_filter.part(
-            (*self._given.earlier_diagnostics(), *plan_warnings.of(found, self._given.diagnose)),
+        shown, suppressed = warning_filter.part(
+            (*self._given.earlier_diagnostics(), *plan_warnings.of(found)),
             self._campaign.silence,
         )
         return Plan(
             plan_id=self._plan_id(withdrawals),
             campaign=self._campaign.name,
             as_of=int(self._given.now),
-            rows=self._eligibility.rows,
+            rows=self._eligibility.rows.read,
             calls_per_minute=effective_pace(self._campaign, self._given.requests_per_second),
             calls=self._working_set.calls(ROUND, *self._attempts),
             exclusions=self._working_set.exclusions(),
@@ -79,7 +84,7 @@ class _Planner:
             statistics=self._statistics.statistics(),
             ledger_revision=self._given.history.revision,
             diagnostics=tuple(sorted(shown, key=lambda found: found.code not in URGENT)),
-            silenced=warning_filter.with_reasons(silenced, self._campaign.silence),
+            suppressed_warnings=warning_filter.with_reasons(suppressed, self._campaign.silence),
             versions=self._given.versions,
         )
 
@@ -87,12 +92,12 @@ class _Planner:
         """Calls keep their earlier slots; the others take free ones, in order of precedence."""
         taken = array("q", chain(self._working_set.taken_starts(), self._kept_starts()))
         crowded = sum(not self._placement.occupy(start) for start in taken)
-        demand = Demand(taken, _Reread(self._waiting))
+        demand = plan_warnings.Demand(taken, _Reread(self._waiting))
         self._placement.expect(demand.waiting)
         zone_sets: dict[str, None] = {}
         misses = 0
         candidates = self._given.progress(
-            "placing calls", self._eligibility.candidates, self._working_set.candidates()
+            "placing calls", self._eligibility.rows.candidates, self._working_set.candidates()
         )
         for position, (number, candidate, earlier) in enumerate(candidates):
             zone_sets[candidate.zones] = None
@@ -110,20 +115,14 @@ class _Planner:
             self._working_set.assign(number, assignment)
             self._count(candidate, assignment)
         return plan_warnings.Findings(
-            campaign=self._campaign,
-            now=self._given.now,
-            requests_per_second=self._given.requests_per_second,
+            given=self._given,
             demand=demand,
             zone_sets=tuple(map(split_zones, zone_sets)),
             misses=misses,
             crowded=crowded,
             statistics=self._statistics,
-            still_dialled=self._eligibility.still_dialled,
-            survey_before=self._survey_before(),
             rows=self._eligibility.rows,
-            filtered=self._eligibility.filtered,
-            unclear=self._eligibility.unclear,
-            dates_over=self._eligibility.dates_over,
+            survey_before=self._survey_before(),
         )
 
     def _survey_before(self) -> tuple[str, str] | None:
@@ -166,7 +165,7 @@ class _Planner:
     def _kept_starts(self) -> Iterator[int]:
         """Includes calls beyond the limit: they stay planned."""
         with_history = self._given.progress(
-            "keeping slots", self._eligibility.candidates, self._working_set.with_history()
+            "keeping slots", self._eligibility.rows.candidates, self._working_set.with_history()
         )
         for candidate, earlier in with_history:
             if self._keeps_its_slot(candidate, earlier):

@@ -29,21 +29,21 @@ class SavedPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A saved plan against what would be planned now."""
+    """A saved plan compared with what would be planned now."""
 
     faults: tuple[str, ...]
-    """Why it must not be carried out; empty when it may."""
+    """Why it must not be applied; empty if it may."""
     causes: tuple[str, ...]
-    """What moved since it was made."""
+    """What changed since it was made."""
     notes: tuple[str, ...]
-    """What is carried out otherwise than written, though it may: calls left out, other times."""
+    """Differences that are allowed: excluded calls, other times."""
 
 
 def compare(saved: SavedPlan, now: SavedPlan, *, consumed: bool) -> Comparison:
-    """Whether `saved` may be carried out, given what would be planned `now`.
+    """Whether `saved` may be applied, given what would be planned `now`.
 
-    `consumed`: the plan was entered into this ledger before. It then goes on with its own calls, which may
-    have moved to later windows meanwhile as any late call does, but plans no new ones.
+    `consumed`: the plan was entered into this ledger before. It then continues with its own calls, which may
+    have moved to later windows as any late call does, but plans no new ones.
     """
     return _Comparer(saved, now, consumed=consumed).comparison()
 
@@ -75,7 +75,12 @@ class _Comparer:
         self._now = now
         self._consumed = consumed
         self._written = dict(zip(saved.inputs.calls, saved.view.calls, strict=True))
-        self._wanted = dict(zip(now.inputs.calls, now.view.calls, strict=True))
+        self._planned = dict(zip(now.inputs.calls, now.view.calls, strict=True))
+        self._kept = [
+            (self._written[fingerprint], call)
+            for fingerprint, call in self._planned.items()
+            if fingerprint in self._written
+        ]
 
     def comparison(self) -> Comparison:
         gone = self._gone()
@@ -88,71 +93,61 @@ class _Comparer:
     def _faults_of_the_whole(self) -> Iterator[str]:
         sections = list(_differing(self._saved.inputs.sections, self._now.inputs.sections))
         if sections:
-            yield f"the campaign file says otherwise under {', '.join(f'`{name}`' for name in sections)}"
+            yield f"the campaign file changed under {', '.join(f'`{name}`' for name in sections)}"
         before, after = asdict(self._saved.view.versions), asdict(self._now.view.versions)
         for name in _differing(before, after):
-            yield f"{name} is {after[name]} here, the plan was made with {before[name]}"
+            yield f"{name} is {after[name]} here, but the plan was made with {before[name]}"
         if self._saved.inputs.ledger_knew and not self._now.inputs.ledger_knew:
-            yield "the plan was made with a ledger that knows this campaign, and this one does not"
+            yield "the plan was made with a ledger that knows this campaign; this ledger does not"
 
     def _faulty_calls(self) -> Iterator[str]:
         written = {(call.ref, call.round): fingerprint for fingerprint, call in self._written.items()}
-        beyond = [call for fingerprint, call in self._wanted.items() if fingerprint not in self._written]
-        changed = [call for call in beyond if (call.ref, call.round) in written]
-        added = [call for call in beyond if (call.ref, call.round) not in written]
-        kept = [
-            (self._written[fingerprint], call)
-            for fingerprint, call in self._wanted.items()
-            if fingerprint in self._written
-        ]
+        beyond = [(key, call) for key, call in self._planned.items() if key not in self._written]
+        changed = [(key, call) for key, call in beyond if (call.ref, call.round) in written]
+        added = [call for _, call in beyond if (call.ref, call.round) not in written]
         if changed:
-            fingerprints = {id(call): fingerprint for fingerprint, call in self._wanted.items()}
-            what = Counter(
-                _changed_parts(written[call.ref, call.round], fingerprints[id(call)]) for call in changed
-            )
+            what = Counter(_changed_parts(written[call.ref, call.round], key) for key, call in changed)
             parts = "; ".join(part for part, _ in what.most_common())
-            yield f"{_calls(changed)} changed ({parts}): {_places(changed)}"
+            yield f"{_are(len(changed))} changed ({parts}): {_places([call for _, call in changed])}"
         if added:
-            yield f"{_calls(added)} not in the plan: {_places(added)}"
+            yield f"{_are(len(added))} not in the plan: {_places(added)}"
         if self._consumed:
-            anew = [call for _, call in kept if call.change is Change.NEW]
-            if anew:
-                yield f"the plan was applied before, and {_calls(anew)} given up since: {_places(anew)}"
+            skipped = [call for _, call in self._kept if call.change is Change.NEW]
+            if skipped:
+                were = "1 call was" if len(skipped) == 1 else f"{len(skipped):,} calls were"
+                yield f"the plan was applied before, and {were} skipped since: {_places(skipped)}"
             return
-        rewindowed = [call for before, call in kept if before.end_timestamp != call.end_timestamp]
-        if rewindowed:
-            yield f"{_calls(rewindowed)} in another calling window: {_places(rewindowed)}"
+        moved = [call for before, call in self._kept if before.end_timestamp != call.end_timestamp]
+        if moved:
+            yield f"{_are(len(moved))} in another calling window: {_places(moved)}"
 
     def _gone(self) -> Mapping[Reason | None, list[CallView]]:
         """The calls of the saved plan that would not be planned now, by reason."""
         reasons = {exclusion.ref: exclusion.reason for exclusion in reversed(self._now.view.exclusions)}
-        reasons |= dict.fromkeys(self._entered_before(), Reason.ALREADY_QUEUED)
-        present = {(call.ref, call.round) for call in self._wanted.values()}
+        for exclusion in self._now.view.exclusions:
+            # Queued first and excluded then: the plan warns of these, and they are not missing.
+            if exclusion.cause is Cause.EARLIER_CALL:
+                reasons[exclusion.ref] = Reason.ALREADY_QUEUED
+        present = {(call.ref, call.round) for call in self._planned.values()}
         gone: dict[Reason | None, list[CallView]] = {}
-        for fingerprint, call in self._written.items():
-            if fingerprint not in self._wanted and (call.ref, call.round) not in present:
+        for call in self._written.values():
+            if (call.ref, call.round) not in present:
                 gone.setdefault(reasons.get(call.ref), []).append(call)
         return gone
-
-    def _entered_before(self) -> Iterator[str]:
-        """Who was queued first and left out then: the plan warns of them, and they are not missing."""
-        for exclusion in self._now.view.exclusions:
-            if exclusion.cause is Cause.EARLIER_CALL:
-                yield exclusion.ref
 
     def _wrongly_gone(self, gone: Mapping[Reason | None, list[CallView]]) -> Iterator[str]:
         for reason, calls in gone.items():
             # What an applied plan has left may have missed its last window.
             missed = self._consumed and reason is Reason.NO_WINDOW
             if reason and reason not in _MAY_GO and not missed:
-                yield f"{_calls(calls)} left out now, as {reason}: {_places(calls)}"
+                yield f"{_are(len(calls))} excluded now, as {reason}: {_places(calls)}"
 
     def _causes(self) -> Iterator[str]:
         before, after = self._saved.inputs, self._now.inputs
         for path in _differing(before.files, after.files):
-            yield f"{path} is not what it was"
+            yield f"{path} changed"
         if before.ledger_revision != after.ledger_revision:
-            yield "the ledger has moved on"
+            yield "the ledger changed"
         paces = self._saved.view.hours.calls_per_minute, self._now.view.hours.calls_per_minute
         if paces[0] != paces[1]:
             yield f"the pace is {paces[1]} calls a minute, it was {paces[0]}"
@@ -161,24 +156,20 @@ class _Comparer:
         for reason, calls in gone.items():
             # What an applied plan has queued is done, not missing.
             if not (self._consumed and reason is Reason.ALREADY_QUEUED):
-                why = f"as {reason}" if reason else "in no source any more"
-                yield f"{_calls(calls)} left out, {why}: {_places(calls)}"
-        shifts = [
-            abs(call.start_timestamp - self._written[fingerprint].start_timestamp)
-            for fingerprint, call in self._wanted.items()
-            if fingerprint in self._written
-            and call.start_timestamp != self._written[fingerprint].start_timestamp
-        ]
-        if shifts:
+                why = f"as {reason}" if reason else "because no source has the contact any more"
+                yield f"{_are(len(calls))} excluded, {why}: {_places(calls)}"
+        shifts = [abs(call.start_timestamp - before.start_timestamp) for before, call in self._kept]
+        moved = sum(shift > 0 for shift in shifts)
+        if moved:
             where = "" if self._consumed else ", inside the same windows"
-            yield f"{_count(len(shifts))} up to {_span(max(shifts))} from the time written{where}"
+            yield f"{_are(moved)} up to {_span(max(shifts))} from the planned time{where}"
 
 
 def _changed_parts(before: str, after: str) -> str:
     """In which parts the fingerprints of two calls differ, in words."""
     pairs = zip(CALL_PARTS, before.split("-"), after.split("-"), strict=False)
     names = [name for name, one, other in pairs if one != other]
-    # The number stands in the request too.
+    # The request contains the number too.
     return ", ".join(name for name in names if name != "request" or "phone" not in names)
 
 
@@ -190,11 +181,7 @@ def _span(seconds: int) -> str:
     return f"{seconds} s" if seconds < 120 else f"{-(-seconds // 60):,} min"  # noqa: PLR2004 - two minutes
 
 
-def _calls(calls: Sequence[CallView]) -> str:
-    return _count(len(calls))
-
-
-def _count(number: int) -> str:
+def _are(number: int) -> str:
     return "1 call is" if number == 1 else f"{number:,} calls are"
 
 

@@ -268,8 +268,8 @@ class WorkingFile:
             yield known, None if exclusion[0] is None else _exclusion(exclusion)
 
     def calls(self, round_: int, max_attempts: int, reattempt_wait: int | None) -> Sequence[PlannedCall]:
-        """What was assigned, in the order in which it starts, equal starts in the order of precedence. All
-        are of this round, with so many attempts.
+        """What was assigned, in the order in which it starts, equal starts in the order of precedence. The
+        round and the attempts are the same for all.
         """
         self._flush()
         self._do(
@@ -386,7 +386,7 @@ def _storage_errors() -> Iterator[None]:
 
 
 def _call_column(name: str) -> str:
-    """Where the value of this field of a planned call stands."""
+    """The column with this field of a planned call."""
     if name in _SAME_FOR_ALL:
         return "?"
     name = _ASSIGNED.get(name, name)

@@ -6,9 +6,7 @@ allowed only when it is inside the window in every zone of the set, so nothing i
 
 import re
 from datetime import datetime
-from enum import StrEnum
 from functools import cache, lru_cache
-from typing import NamedTuple
 
 from runner.campaign import timezones
 from runner.campaign.timezones import usual_zone, zone, zone_hint
@@ -20,44 +18,30 @@ CONTACT = "contact"
 """The value of `calling_windows.timezone` that means each contact's own zones."""
 
 
-class Origin(StrEnum):
-    """Where a zone set came from."""
-
-    CAMPAIGN = "campaign"
-    ROW = "row"
-    NUMBER = "number"
-
-
-class ZoneSet(NamedTuple):
-    """IANA names, sorted, and where they came from."""
-
-    names: tuple[str, ...]
-    origin: Origin
-
-
 class UnknownTimezoneError(RunnerError):
     """The time zone of the contact is unknown. The message becomes the detail of an exclusion."""
 
 
-def zones_for(contact: Contact, calendar_zone: str) -> ZoneSet:
-    """The zones in which the campaign's hours hold for this contact.
+def zones_for(contact: Contact, calendar_zone: str) -> tuple[str, ...]:
+    """The zones in which the campaign's hours hold for this contact: IANA names, sorted.
 
-    `calendar_zone` is the campaign's `calling_windows.timezone`. Raises UnknownTimezoneError.
+    `calendar_zone` is `calling_windows.timezone`: if it is `contact`, the zone that the row declares counts,
+    or without one those of the number. Raises UnknownTimezoneError.
     """
     if calendar_zone != CONTACT:
-        return ZoneSet((calendar_zone,), Origin.CAMPAIGN)
+        return (calendar_zone,)
     declared = contact.timezone.strip()
-    if declared:
-        if declared not in timezones.names():
-            raise UnknownTimezoneError(_unknown(declared))
-        return ZoneSet((declared,), Origin.ROW)
-    return ZoneSet(_of_number(contact.phone), Origin.NUMBER)
+    if not declared:
+        return _of_number(contact.phone)
+    if declared not in timezones.names():
+        raise UnknownTimezoneError(_unknown(declared))
+    return (declared,)
 
 
 def own_zones(contact: Contact) -> tuple[str, ...]:
     """The contact's own zones, even if the campaign has one zone for all; empty if unknown."""
     try:
-        return zones_for(contact, CONTACT).names
+        return zones_for(contact, CONTACT)
     except UnknownTimezoneError:
         return ()
 

@@ -1,1 +1,1 @@
-"""WHAT is told: plans and outcomes as text for people and JSON for programs, from values only."""
+"""What is shown: plans and outcomes as text for people and JSON for programs, from values only."""

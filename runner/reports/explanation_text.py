@@ -10,7 +10,7 @@ from runner.calls import CallState, Cause, Reason
 from runner.planning.calendar import Rule, RuleKind
 from runner.planning.explanation import Explanation, ZoneDays
 from runner.planning.plan_view import CallView, ExclusionView
-from runner.reports.lines import columns, indented, print_lines
+from runner.reports.console import columns, indented, print_lines
 from runner.reports.plan_facts import change_words
 from runner.reports.times import local_time
 

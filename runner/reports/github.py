@@ -14,7 +14,7 @@ from runner.errors import RunnerError
 from runner.reports.markdown import plain, table
 
 MAX_ANNOTATIONS = 10
-"""GitHub shows so many errors and so many warnings of a step, and drops the others without a word."""
+"""GitHub shows this many errors and this many warnings of a step, and silently drops the others."""
 
 MAX_SUMMARY_BYTES = 1024 * 1024 - 1
 """A step's summary of 1 MiB or more is refused as a whole."""
@@ -50,8 +50,8 @@ def findings_table(diagnostics: Iterable[Diagnostic], heading: str) -> str:
 def append_job_summary(path: Path, markdown: str) -> None:
     """Appends to the file that GITHUB_STEP_SUMMARY names, within the size that GitHub accepts.
 
-    What does not fit is cut at the end of a line, and a last line says how much: so each line of
-    `markdown` should stand for itself, as the rows of a table do.
+    What does not fit is cut at the end of a line, and a last line gives the number of lines cut: so each line
+    of `markdown` must be readable alone, as the rows of a table are.
 
     Raises RunnerError when the file cannot be written.
     """

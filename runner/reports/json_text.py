@@ -1,7 +1,9 @@
 """Values as JSON that a terminal may show: the data is the same, hidden characters are escapes."""
 
 import json
+from typing import Any
 
+from runner.campaign.diagnostics import Diagnostic
 from runner.characters import escaped
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
@@ -13,3 +15,16 @@ def json_text(value: object, *, indented: bool = False) -> str:
     text = _ENCODE_INDENTED(value) if indented else _ENCODE(value)
     # GitHub reads ##[ in the log of a job as a command.
     return escaped(text).replace("##[", "#\\u0023[")
+
+
+def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
+    """An error or warning, without its line of the file: a reader who has the position has the file."""
+    return {
+        "severity": diagnostic.severity,
+        "code": diagnostic.code,
+        "file": diagnostic.file,
+        "line": diagnostic.line,
+        "col": diagnostic.col,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
+    }

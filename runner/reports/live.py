@@ -1,8 +1,12 @@
-"""What happens while a campaign is applied: a progress bar on a terminal, plain log lines elsewhere."""
+"""What happens while a campaign is applied: a progress bar on a terminal, log lines elsewhere."""
 
+import json
+import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import (
@@ -17,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from runner.calls import CallState
+from runner.calls import PROBLEMS, CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import (
     AnswersUnrecorded,
@@ -38,13 +42,14 @@ from runner.dispatch.events import (
     Waiting,
 )
 from runner.reports.console import standard_console
-from runner.reports.late_opt_outs import late_words
-from runner.reports.pause_text import pause_text
+from runner.reports.notices import late_words, pause_text
 from runner.reports.plan_facts import count
-from runner.reports.run_log import LogForm, Write, run_log
-from runner.reports.times import Moment, machine_time, rfc3339
+from runner.reports.times import Moment, clock_time, machine_time, rfc3339
 
 Listen = Callable[[Event], None]
+
+_LOGGER = logging.getLogger("runner.run")
+_WARNINGS = (AnswersUnrecorded, BackingOff, CallsLost, ClockIsOff, ListUnreadable, OptedOutTooLate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,9 @@ class LogOptions:
     """How a run is logged where there is no terminal."""
 
     campaign: str
-    form: LogForm = "text"
+    form: Literal["text", "json"] = "text"
     level: str = "info"
+    """The lowest level that is written: debug, info, warning or error."""
 
 
 @contextmanager
@@ -68,9 +74,14 @@ def live(total: int, identity: Identity, now: Callable[[], float], log: LogOptio
         finally:
             progress.stop()
     else:
-        with run_log(log.campaign, log.form, log.level) as write:
-            moment = rfc3339 if log.form == "json" else machine_time
-            yield _Log(total, identity, now, write, moment).log
+        handler = logging.StreamHandler(sys.stderr)
+        _LOGGER.addHandler(handler)
+        _LOGGER.setLevel(log.level.upper())
+        _LOGGER.propagate = False
+        try:
+            yield _Log(total, identity, now, log).write
+        finally:
+            _LOGGER.removeHandler(handler)
 
 
 class _Rate(ProgressColumn):
@@ -108,26 +119,45 @@ def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) ->
 
 
 class _Log:
-    """One line for each event, each with its time, fit for a file or a pipeline."""
+    """One line for each event, as text or as JSON, whose keys programs may rely on.
 
-    def __init__(
-        self, total: int, identity: Identity, now: Callable[[], float], write: Write, moment: Moment
-    ) -> None:
+    A line names contacts by key or ref, and holds no number and no metadata.
+    """
+
+    def __init__(self, total: int, identity: Identity, now: Callable[[], float], options: LogOptions) -> None:
         self._total = total
         self._identity = identity
         self._now = now
-        self._write = write
-        self._moment = moment
+        self._options = options
         self._ended = 0
 
-    def log(self, event: Event) -> None:
+    def write(self, event: Event) -> None:
         if isinstance(event, RunBegan):
             return
-        count = ""
+        as_json = self._options.form == "json"
+        words = _words(event, self._identity, rfc3339 if as_json else machine_time)
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             self._ended += 1
-            count = f" ({self._ended} of {self._total})"
-        self._write(event, f"{_words(event, self._identity, self._moment)}{count}", self._now())
+            words += f" ({self._ended} of {self._total})"
+        level = _level(event)
+        line = self._json(event, level, words) if as_json else f"{clock_time(self._now())} {words}"
+        _LOGGER.log(level, "%s", line)
+
+    def _json(self, event: Event, level: int, words: str) -> str:
+        line = {
+            "time": rfc3339(self._now()),
+            "level": logging.getLevelName(level).lower(),
+            "campaign": self._options.campaign,
+            "event": type(event).__name__,
+        }
+        if isinstance(event, CallEnded):
+            line |= {"contact": event.ref, "state": event.state.value}
+        return json.dumps(line | {"message": words})
+
+
+def _level(event: Event) -> int:
+    is_problem = isinstance(event, CallEnded) and event.state in PROBLEMS
+    return logging.WARNING if is_problem or isinstance(event, _WARNINGS) else logging.INFO
 
 
 def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event

@@ -64,7 +64,7 @@ class ChangeGroup:
     reason: str
     count: int
     rows: Sequence[tuple[str, str]]
-    """(contact, what becomes of its call) of the first; none where the reason says it all."""
+    """(contact, what becomes of its call) of the first; none where the reason is enough."""
 
 
 def for_readers(plan: PlanView) -> PlanView:
@@ -134,7 +134,7 @@ def verdict(plan: PlanView) -> str:
     if not plan.calls and not plan.withdrawals:
         return f"Nothing to do: {_why_nothing(plan)}."
     if counts["unchanged"] == counts["planned"] and not plan.withdrawals:
-        return f"No changes: apply goes on with the {count(counts['planned'], 'call')} that it has planned."
+        return f"No changes: apply continues with the {count(counts['planned'], 'call')} that it has planned."
     if not plan.calls:
         return f"apply withdraws {count(counts['withdrawn'], 'call')}, and calls nobody."
     counted = statistics_of(plan)
@@ -186,7 +186,7 @@ def count(number: int, noun: str) -> str:
 
 
 def change_groups(plan: PlanView, most_rows: int) -> list[ChangeGroup]:
-    """What the plan changes in the ledger, the most important first; of each group at most so many rows."""
+    """What the plan changes in the ledger, the most important first, at most `most_rows` rows a group."""
     counted = statistics_of(plan).changes
     listed = {
         group: number for group, number in counted.items() if group[0] in {Change.MOVED, Change.CHANGED}
@@ -218,7 +218,7 @@ def change_groups(plan: PlanView, most_rows: int) -> list[ChangeGroup]:
 
 
 def exclusion_groups(plan: PlanView, most_rows: int) -> list[tuple[Reason, int, Sequence[ExclusionView]]]:
-    """Who is not called: each reason with how many, the most frequent first, and at most so many rows."""
+    """Who is not called: each reason with how many, the most frequent first, and at most `most_rows` rows."""
     counted = statistics_of(plan).excluded
     rows = _first(counted, plan.exclusions, lambda exclusion: exclusion.reason, most_rows)
     ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))

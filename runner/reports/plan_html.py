@@ -19,38 +19,39 @@ from runner.reports.plan_text import request_fields, zone_names
 from runner.reports.times import local_time, rfc3339
 
 FIRST_ROWS = 10
-"""How many rows of each group of changes and of exclusions stand open."""
+"""How many rows of each group of changes and of exclusions are shown at first."""
 _MOST_ROWS = 100
 """How many more unfold; the table of contacts has all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A request as it will be sent. `stands_for` says of which kind it is the first."""
+    """A request as it will be sent. `kinds` are those of which it is the first."""
 
-    stands_for: str
+    kinds: str
     call: CallView
     fields: Sequence[tuple[str, str]]
 
 
 def plan_html(plan: PlanView) -> str:
-    """The same plan gives the same bytes. Every value is escaped, wherever it stands in the page."""
+    """The same plan gives the same bytes. Every value is escaped, anywhere in the page."""
     plan = plan_facts.for_readers(plan)
     style, script = _shipped("plan.css"), _shipped("plan.js")
-    page = _read(plan)
+    page = _Page(plan)
     local = page.starts.local()
     return _template().render(
         plan=plan,
         facts=plan_facts,
         style=Markup(style),  # noqa: S704 - our own file, without any value of a plan
-        script=Markup(script),  # noqa: S704 - likewise
+        script=Markup(script),  # noqa: S704 - same reason
         policy=_policy(style, script),
         chart=zone_chart.zone_chart(local),
         panel=zone_chart,
         week=week_map.week_map(plan.hours, local),
         week_map=week_map,
-        samples=page.samples.told(),
-        rows=page.table.first_rows(),
+        samples=page.samples.shown(),
+        rows=page.table.first_rows,
+        signs=contact_table.KINDS,
         row_count=len(page.table),
         kinds=page.table.kinds(),
         data=page.table.data(),
@@ -60,12 +61,12 @@ def plan_html(plan: PlanView) -> str:
         zone_names=zone_names,
         local_time=local_time,
         rfc3339=rfc3339,
-        silenced=in_a_line(plan.silenced),
+        suppressed_warnings=in_a_line(plan.suppressed_warnings),
     )
 
 
 def shown(text: str) -> str:
-    """The text with every character visible: what turns the direction of writing, say, as its code."""
+    """The text with every character visible: one that turns the writing, for example, as its code."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
@@ -82,7 +83,7 @@ class Samples:
         if len(call.timezones) > 1:
             self._found.setdefault("in several zones", call)
 
-    def told(self) -> list[Sample]:
+    def shown(self) -> list[Sample]:
         found = dict(self._found)
         if len(found) > 1:
             found.pop("unchanged", None)
@@ -90,33 +91,26 @@ class Samples:
         for kind, call in found.items():
             kinds.setdefault(id(call), []).append(kind)
         return [
-            Sample(stands_for=", ".join(names), call=call, fields=list(request_fields(call)))
+            Sample(kinds=", ".join(names), call=call, fields=list(request_fields(call)))
             for names in kinds.values()
             for call in [found[names[0]]]
         ]
 
 
-@dataclass(frozen=True, slots=True)
 class _Page:
-    """What the page shows of calls and rows."""
+    """What the page shows of calls and rows. Each call is read once: each access makes its view."""
 
-    starts: StartCount
-    samples: Samples
-    table: contact_table.ContactTable
-
-
-def _read(plan: PlanView) -> _Page:
-    """Looks at each call once: its view is made again at each access."""
-    page = _Page(StartCount(), Samples(), contact_table.ContactTable(shown))
-    for call in plan.calls:
-        page.starts.add(call.start_timestamp, call.timezones)
-        page.samples.add(call)
-        page.table.add(contact_table.called(call))
-    for withdrawal in plan.withdrawals:
-        page.table.add(contact_table.withdrawn(withdrawal))
-    for exclusion in plan.exclusions:
-        page.table.add(contact_table.excluded(exclusion))
-    return page
+    def __init__(self, plan: PlanView) -> None:
+        self.starts, self.samples = StartCount(), Samples()
+        self.table = contact_table.ContactTable(shown)
+        for call in plan.calls:
+            self.starts.add(call.start_timestamp, call.timezones)
+            self.samples.add(call)
+            self.table.add(contact_table.called(call))
+        for withdrawal in plan.withdrawals:
+            self.table.add(contact_table.withdrawn(withdrawal))
+        for exclusion in plan.exclusions:
+            self.table.add(contact_table.excluded(exclusion))
 
 
 def _shipped(name: str) -> str:

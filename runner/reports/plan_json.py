@@ -8,8 +8,7 @@ from typing import Any
 
 from runner.planning.inputs import Inputs
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, WithdrawalView
-from runner.reports.diagnostic_json import diagnostic_json
-from runner.reports.json_text import json_text
+from runner.reports.json_text import diagnostic_json, json_text
 from runner.reports.times import rfc3339
 
 FORMAT_VERSION = 1
@@ -65,7 +64,7 @@ def _open_object(plan: PlanView, inputs: Inputs | None) -> Iterator[str]:
         "exclusions": map(_fields, plan.exclusions),
         "withdrawals": map(_fields, plan.withdrawals),
         "diagnostics": map(diagnostic_json, plan.diagnostics),
-        "silenced": (silenced._asdict() for silenced in plan.silenced),
+        "suppressed_warnings": (warning._asdict() for warning in plan.suppressed_warnings),
     }
     yield "{\n" + ",\n".join(f" {json_text(name)}: {json_text(value)}" for name, value in head.items())
     for name, values in lists.items():

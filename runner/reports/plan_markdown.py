@@ -30,7 +30,7 @@ LEAST_BYTES = 2_000
 _ROWS = (1000, 300, 100, 30, 10, 3, 1, 0)
 """How many rows of each table are tried, one after the other, until all fits."""
 _SAMPLE_REQUESTS = 3
-_TOLD_BY_REASON = frozenset({"new", "unchanged"})
+_ROWLESS = frozenset({"new", "unchanged"})
 """Changes whose calls are not listed one by one."""
 
 _T = TypeVar("_T")
@@ -110,7 +110,7 @@ class _Page:
             return []
         rows = []
         for group in self._groups:
-            if group.kind not in _TOLD_BY_REASON:
+            if group.kind not in _ROWLESS:
                 self._note_cut(group.count, f"{group.kind} calls")
             # In a diff the sign says what the colour says.
             rows.append((f"`{SIGNS[group.kind]}`", f"{group.count:,}", group.kind, plain(group.reason)))
@@ -118,10 +118,10 @@ class _Page:
         return ["", "#### Changes", "", *table(("", "calls", "", "why"), rows)]
 
     def _warnings(self) -> list[str]:
-        silenced = in_a_line(self._plan.silenced)
-        return [*self._told(), *(["", plain(silenced)] if silenced else [])]
+        suppressed = in_a_line(self._plan.suppressed_warnings)
+        return [*self._warnings_table(), *(["", plain(suppressed)] if suppressed else [])]
 
-    def _told(self) -> list[str]:
+    def _warnings_table(self) -> list[str]:
         found = self._some(self._plan.diagnostics, "warnings")
         if not found:
             return []

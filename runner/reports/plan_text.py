@@ -9,7 +9,7 @@ from rich.text import Text
 from runner.campaign import diagnostics
 from runner.campaign.warning_filter import in_a_line
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, statistics_of
-from runner.reports.lines import columns, indented, print_lines
+from runner.reports.console import columns, indented, print_lines
 from runner.reports.plan_facts import (
     SIGNS,
     ChangeGroup,
@@ -47,7 +47,11 @@ def print_plan(
             *_headline(plan),
             *_section("Changes", _changes(plan, rows, list_all)),
             *_section("Warnings", _warnings(plan)),
-            *([Text(), Text(in_a_line(plan.silenced), style="dim")] if plan.silenced else []),
+            *(
+                [Text(), Text(in_a_line(plan.suppressed_warnings), style="dim")]
+                if plan.suppressed_warnings
+                else []
+            ),
             *_section("Calls an hour, by the contacts' own clocks", hours_chart(plan)),
             *_section("Not called", _exclusions(plan, rows, list_all)),
             *_section(_requests_title(plan), _requests(plan.calls)),
@@ -105,6 +109,11 @@ def _warnings(plan: PlanView) -> list[Text]:
     return [
         Text(line) for diagnostic in plan.diagnostics for line in diagnostics.render(diagnostic).split("\n")
     ]
+
+
+def _suppressed(plan: PlanView) -> list[Text]:
+    line = in_a_line(plan.suppressed_warnings)
+    return [Text(), Text(line, style="dim")] if line else []
 
 
 def hours_chart(plan: PlanView) -> list[Text]:

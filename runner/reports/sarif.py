@@ -100,7 +100,7 @@ def _uri(file: str, folder: Path) -> str:
 def _fingerprints(findings: Sequence[Diagnostic]) -> list[str]:
     """The same finding has the same fingerprint when its line moves.
 
-    What a message says about lines does not count. Equal findings of a file are told apart by their order.
+    What a message says about lines does not count. Equal findings of a file differ by their order.
     """
     seen: Counter[tuple[str, str, str]] = Counter()
     found = []

@@ -1,6 +1,6 @@
-"""How far campaigns are, as text and JSON."""
+"""How far campaigns are, as text and JSON, and what happened to them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,17 +9,17 @@ from rich.text import Text
 
 from runner.calls import MAY_BE_DIALLED, PROBLEMS, CallState
 from runner.contacts.identity import Identity
+from runner.ledger.history import Entry
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.overview import Overview
-from runner.reports.late_opt_outs import late_words
-from runner.reports.lines import columns, print_lines
-from runner.reports.pause_text import pause_text
+from runner.reports.console import columns, print_lines
+from runner.reports.notices import late_words, pause_text
 from runner.reports.times import due_words, machine_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStatus:
-    """One campaign: what the ledger holds, who applies it now, and what speaks against applying it."""
+    """One campaign: what the ledger holds, who applies it now, and why it should not be applied."""
 
     seen: Overview
     holder: str | None
@@ -104,7 +104,7 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     yield from columns(rows, right=[1])
     due = due_words(seen.next_due, seen.as_of) if seen.next_due is not None else "nothing"
     yield Text(f"  next due: {due}; queued in the last minute: {seen.queued_last_minute:,}")
-    yield Text(f"  applied now by {status.holder}" if status.holder else "  nobody applies it now")
+    yield Text(f"  applied now by {status.holder}" if status.holder else "  no process applies it now")
     if status.warning:
         yield Text(f"  warning: {status.warning}", style="yellow")
     yield from _late_lines(status, identity)
@@ -119,3 +119,17 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     if seen.states[CallState.UNCERTAIN]:
         yield Text("  Find out at Insight whether the uncertain calls are there, then say so:")
         yield Text(f"  runner resolve {seen.campaign} CONTACT --as queued (or not-queued, abandoned)")
+
+
+def print_history(console: Console, entries: Iterable[Entry], identity: Identity) -> None:
+    print_lines(console, (_history_line(entry, identity) for entry in entries))
+
+
+def _history_line(entry: Entry, identity: Identity) -> Text:
+    who = f"{identity.label(entry.key)} [{entry.ref}] " if entry.key else ""
+    line = Text(f"{machine_time(entry.at)} {who}")
+    line.append(entry.what, style="bold")
+    if entry.reason:
+        line.append(f": {entry.reason}")
+    line.append(f" ({entry.who})", style="dim")
+    return line

@@ -1,7 +1,7 @@
-"""Standard output and error: the one door for all that is printed.
+"""Standard output and error: everything printed passes through here.
 
-Names of files, campaign files, lists, lock files and answers of a server may hold anything. Whatever of them
-reaches a message, it does not steer the terminal that shows it, nor the GitHub job whose log it is.
+Names of files, campaign files, lists, lock files and answers of a server may hold anything. Nothing of them
+controls the terminal that shows it, or the GitHub job whose log it is.
 """
 
 import re
@@ -55,5 +55,5 @@ def write_commands(text: str) -> None:
 
 
 def _without_commands(text: str) -> str:
-    """GitHub reads a line that begins with :: as a command, and ##[ wherever it stands."""
+    """GitHub reads a line that begins with :: as a command, and ##[ anywhere."""
     return re.sub(r"(?m)^([^\S\n]*)::", r"\1: :", text).replace("##[", "## [")

@@ -10,9 +10,8 @@ from runner.calls import CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import RunEnd
 from runner.ledger.overview import Overview
-from runner.reports.late_opt_outs import late_words
-from runner.reports.lines import print_lines
-from runner.reports.pause_text import pause_text
+from runner.reports.console import print_lines
+from runner.reports.notices import late_words, pause_text
 from runner.reports.plan_facts import count
 from runner.reports.times import due_words
 

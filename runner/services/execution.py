@@ -23,7 +23,7 @@ from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Claim
 from runner.ledger.ledger import RunProcess
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.planning.pace_limit import PaceLimit
+from runner.planning.pacing import PaceLimit
 from runner.planning.placement import effective_pace
 from runner.planning.plan import PlannedCall
 from runner.services.environment import Environment

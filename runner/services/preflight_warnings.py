@@ -17,7 +17,7 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.operators import CampaignState
 from runner.ledger.overview import overview
 from runner.ledger.shared_instances import shared_instances
-from runner.reports.pause_text import pause_text
+from runner.reports.notices import pause_text
 from runner.reports.times import rfc3339
 from runner.services.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
 from runner.services.repository import is_other, repository_of

@@ -63,7 +63,7 @@ def test_what_changed_since_the_last_apply_is_told_first(ready, sandbox):
     assert result.returncode == 2
     assert result.stdout.startswith("Plan: 8 to call, 1 changed, 1 withdrawn, 2 already queued\n")
     assert "changed    metadata[first_name] changed" in result.stdout
-    assert "withdrawn  the contact is in no source any more" in result.stdout
+    assert "withdrawn  no source has this contact any more" in result.stdout
     assert "unchanged  it keeps its slot" in result.stdout
 
 

@@ -57,7 +57,7 @@ def test_a_new_contact_makes_it_stale_and_nothing_is_queued(ready, sandbox):
         result = apply(ready, *more)
         assert result.returncode == 4
         assert "1 call is not in the plan: c-0010 (contacts.csv:12)" in result.stderr
-        assert "contacts.csv is not what it was" in result.stderr
+        assert "contacts.csv changed" in result.stderr
         assert "runner plan campaigns/five.yaml -o plan.json" in result.stderr
     assert sandbox.calls() == []
 

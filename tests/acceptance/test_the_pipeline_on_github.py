@@ -127,7 +127,7 @@ def test_a_plan_is_commented_once_and_edited_in_place_until_it_may_be_merged(git
     [edited] = github.comments()[3:]
     assert edited["id"] == comment["id"]
     assert "Below is the plan as it would be now" in edited["body"]
-    assert "../contacts/visits.csv is not what it was" in edited["body"]
+    assert "../contacts/visits.csv changed" in edited["body"]
     assert "### Plan: 11 to call" in edited["body"]
 
     take_over_plan(github, stale)

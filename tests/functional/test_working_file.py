@@ -109,7 +109,7 @@ def test_left_out_names_why_a_contact_and_number_have_no_call():
     assert working_set.left_out("listed", phones[2]) == "suppressed: a detail"
     assert working_set.left_out("queued", phones[0]) == "the contact has another number now"
     assert working_set.left_out("planned", phones[2]) == "duplicate_key: a detail"
-    assert working_set.left_out("nobody", phones[0]) == "the contact is in no source any more"
+    assert working_set.left_out("nobody", phones[0]) == "no source has this contact any more"
 
 
 def test_candidates_come_by_priority_then_row_despite_later_exclusions():

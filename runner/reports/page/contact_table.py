@@ -1,20 +1,18 @@
-"""The table of everybody the plan speaks of: what its first rows say, and all rows as compact data."""
+"""The table of all contacts of a plan: its first rows as values, and all rows as compact data."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.planning.plan_view import CallView, ExclusionView, WithdrawalView
 from runner.planning.zones import westernmost
 from runner.reports.plan_facts import REASONS, SIGNS, change_words
 from runner.reports.plan_text import zone_names
-from runner.reports.times import local_time
 
 NOT_CALLED = "not called"
 KINDS: Mapping[str, str] = {**SIGNS, NOT_CALLED: "x"}
-"""What becomes of a row, with the sign that stands before it."""
+"""What becomes of a row, with its sign."""
 FIRST_ROWS = 100
 """Rows that are in the page as text; the script shows the others."""
 
@@ -23,16 +21,15 @@ _QUARTER = 900
 """Seconds. Clocks have changed with the quarters of an hour since 2012, so a zone's offset holds for each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One contact. Times are UTC Unix seconds, None where nothing is to start."""
 
+    kind: str
     contact: str
     ref: str
+    why: str
     phone: str = ""
     zones: tuple[str, ...] = ()
-    kind: str
-    why: str
     starts: int | None = None
     before: int | None = None
     """The start that the ledger holds, where it is another."""
@@ -40,36 +37,18 @@ class Entry:
     row: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextRow:
-    """An entry as people read it."""
-
-    kind: str
-    sign: str
-    contact: str
-    ref: str
-    phone: str
-    zones: str
-    all_zones: str
-    starts: str
-    before: str
-    why: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Column:
-    """Values that repeat: each is kept once, and rows name it by its number."""
+    """Values that repeat: each is kept once, with a number, and rows name it by that."""
 
-    values: list[Any] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    _numbers: dict[Any, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.numbers: dict[Any, int] = {}
+        self.rows: list[int] = []
 
     def add(self, value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
-        number = self._numbers.setdefault(value, len(self.values))
-        if number == len(self.values):
-            self.values.append(value)
-        self.rows.append(number)
+        self.rows.append(self.numbers.setdefault(value, len(self.numbers)))
+
+    def data(self) -> dict[str, Any]:
+        return {"values": list(self.numbers), "rows": self.rows}
 
 
 class ContactTable:
@@ -77,44 +56,46 @@ class ContactTable:
 
     def __init__(self, shown: Callable[[str], str]) -> None:
         self._shown = shown
-        self._first: list[Entry] = []
-        self._contacts: list[str] = []
-        self._refs: list[str] = []
-        self._starts: list[int | None] = []
-        self._befores: list[int | None] = []
-        self._rows: list[int] = []
-        self._phones, self._zones, self._kinds = _Column(), _Column(), _Column()
-        self._whys, self._sources = _Column(), _Column()
-        self._clocks, self._clocks_before = _Column(), _Column()
+        self.first_rows: list[Entry] = []
+        self._values: dict[str, list[Any]] = {
+            name: [] for name in ("contacts", "refs", "starts", "befores", "rows")
+        }
+        self._repeated = {
+            name: _Column()
+            for name in ("phones", "zones", "kinds", "whys", "sources", "clocks", "clocks_before")
+        }
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._values["rows"])
 
     def add(self, entry: Entry) -> None:
-        if len(self._first) < FIRST_ROWS:
-            self._first.append(entry)
-        shown = self._shown
-        names = entry.zones or _UTC
-        self._contacts.append(shown(entry.contact or "-"))
-        self._refs.append(shown(entry.ref))
-        self._starts.append(entry.starts)
-        self._befores.append(entry.before)
-        self._rows.append(entry.row)
-        self._phones.add(shown(entry.phone))
-        self._zones.add(entry.zones)
-        self._kinds.add(entry.kind)
-        self._whys.add(shown(entry.why))
-        self._sources.add(shown(entry.source))
-        self._clocks.add(_clock(entry.starts, names))
-        self._clocks_before.add(_clock(entry.before, names))
-
-    def first_rows(self) -> list[TextRow]:
-        return [_text_row(entry) for entry in self._first]
+        if len(self.first_rows) < FIRST_ROWS:
+            self.first_rows.append(entry)
+        shown, zones = self._shown, entry.zones or _UTC
+        for name, value in (
+            ("contacts", shown(entry.contact or "-")),
+            ("refs", shown(entry.ref)),
+            ("starts", entry.starts),
+            ("befores", entry.before),
+            ("rows", entry.row),
+        ):
+            self._values[name].append(value)
+        for name, repeated in (
+            ("phones", shown(entry.phone)),
+            ("zones", entry.zones),
+            ("kinds", entry.kind),
+            ("whys", shown(entry.why)),
+            ("sources", shown(entry.source)),
+            ("clocks", _clock(entry.starts, zones)),
+            ("clocks_before", _clock(entry.before, zones)),
+        ):
+            self._repeated[name].add(repeated)
 
     def kinds(self) -> list[tuple[str, int]]:
         """How many rows are of each kind, for those that there are."""
-        numbers = Counter(self._kinds.values[row] for row in self._kinds.rows)
-        return [(kind, numbers[kind]) for kind in KINDS if numbers[kind]]
+        column = self._repeated["kinds"]
+        numbers = Counter(column.rows)
+        return [(kind, numbers[column.numbers[kind]]) for kind in KINDS if kind in column.numbers]
 
     def data(self) -> dict[str, Any]:
         """All rows by column, for the script.
@@ -122,28 +103,12 @@ class ContactTable:
         Local times are not computed by the browser, whose zone data may be another release: each start comes
         with the offset in seconds and the abbreviation of its zone.
         """
-        shown = self._shown
-        return {
-            "signs": dict(KINDS),
-            "contacts": self._contacts,
-            "refs": self._refs,
-            "starts": self._starts,
-            "befores": self._befores,
-            "rows": self._rows,
-            "phones": _table(self._phones),
-            "zones": {
-                "values": [
-                    [shown(zone_names(names)), shown(", ".join(names))] if names else ["", ""]
-                    for names in self._zones.values
-                ],
-                "rows": self._zones.rows,
-            },
-            "kinds": _table(self._kinds),
-            "whys": _table(self._whys),
-            "sources": _table(self._sources),
-            "clocks": _table(self._clocks),
-            "clocks_before": _table(self._clocks_before),
-        }
+        data = {name: column.data() for name, column in self._repeated.items()}
+        data["zones"]["values"] = [
+            [self._shown(zone_names(names)), self._shown(", ".join(names))] if names else ["", ""]
+            for names in data["zones"]["values"]
+        ]
+        return {"signs": dict(KINDS), **self._values, **data}
 
 
 def called(call: CallView) -> Entry:
@@ -182,23 +147,6 @@ def excluded(exclusion: ExclusionView) -> Entry:
     )
 
 
-def _text_row(entry: Entry) -> TextRow:
-    zones = entry.zones or _UTC
-    return TextRow(
-        kind=entry.kind,
-        sign=KINDS[entry.kind],
-        contact=entry.contact or "-",
-        ref=entry.ref,
-        phone=entry.phone,
-        zones=zone_names(entry.zones) if entry.zones else "",
-        all_zones=", ".join(entry.zones),
-        starts="" if entry.starts is None else local_time(entry.starts, zones),
-        before="" if entry.before is None else local_time(entry.before, zones),
-        why=entry.why,
-        place=f"{entry.source}:{entry.row}" if entry.source else "",
-    )
-
-
 def _clock(instant: int | None, zones: tuple[str, ...]) -> tuple[int, str] | None:
     return None if instant is None else _clock_of_quarter(instant // _QUARTER, zones)
 
@@ -208,7 +156,3 @@ def _clock_of_quarter(quarter: int, zones: tuple[str, ...]) -> tuple[int, str]:
     local = westernmost(quarter * _QUARTER, zones)
     offset = local.utcoffset()
     return (int(offset.total_seconds()) if offset else 0, local.tzname() or "")
-
-
-def _table(column: _Column) -> dict[str, Any]:
-    return {"values": column.values, "rows": column.rows}

@@ -98,7 +98,7 @@
     const isEmpty = (key) => key === null || key === "";
     const rows = all.slice().sort((one, other) => {
       const [a, b] = [keys[one], keys[other]];
-      // What has no value stands last, whichever way the others are sorted.
+      // Rows without a value come last, whichever way the others are sorted.
       if (isEmpty(a) || isEmpty(b)) return isEmpty(a) - isEmpty(b) || one - other;
       return sign * compare(a, b) || one - other;
     });
@@ -121,10 +121,10 @@
     const shown = rows.subarray(from, from + ROWS_A_PAGE);
     body.replaceChildren(...Array.from(shown, tableRow));
     table.parentElement.scrollTop = 0;
-    status.textContent = told(from, shown.length, rows.length);
+    status.textContent = range(from, shown.length, rows.length);
     const printed = Math.min(ROWS_PRINTED, shown.length);
     element("printed").textContent =
-      rows.length > printed ? `Printed are ${told(from, printed, rows.length).toLowerCase()}; the others are in the page itself.` : "";
+      rows.length > printed ? `Printed are ${range(from, printed, rows.length).toLowerCase()}; the others are in the page itself.` : "";
     pages.hidden = last === 0;
     for (const button of pages.children) {
       const back = button.dataset.go === "first" || button.dataset.go === "back";
@@ -133,7 +133,7 @@
     }
   }
 
-  function told(from, shown, total) {
+  function range(from, shown, total) {
     const all = read().all.length;
     const number = (value) => value.toLocaleString("en-US");
     if (!total) return "No contact is like that";

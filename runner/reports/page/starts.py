@@ -1,8 +1,9 @@
-"""When calls start, by the clocks of their contacts: counted once, and drawn by every chart of the page."""
+"""When calls start, by the clocks of their contacts, counted once; and the shapes of the charts of that."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from runner.planning.zones import westernmost
 
@@ -12,6 +13,19 @@ differed from UTC by, since 2012."""
 
 LocalStarts = Mapping[tuple[str, ...], Mapping[datetime, int]]
 """By zones: how many calls start in the five minutes that begin then, by the contacts' own clocks."""
+
+
+class Shape(NamedTuple):
+    """A bar, a cell, a frame or a label of a chart, in the units of its drawing."""
+
+    x: float
+    y: float = 0
+    width: float = 0
+    height: float = 0
+    text: str = ""
+    """Of a label; else what readers are shown who point at it."""
+    level: int = 0
+    """How strong a cell of the map is, 1 to 5: by the fullest."""
 
 
 class StartCount:

@@ -8,16 +8,18 @@ from math import ceil, gcd
 from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours, cut_at_midnight
 from runner.planning.plan_view import HoursView
 from runner.planning.zones import CONTACT
-from runner.reports.page.starts import LocalStarts
+from runner.reports.page.starts import LocalStarts, Shape
 from runner.reports.plan_facts import count
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 WIDTH = 1000
 LEFT, HOUR_WIDTH, TOP, DAY_HEIGHT, CELLS_FROM, CELLS_TO = 46, 36.5, 24, 46, 19, 37
-"""The drawing, in its own units: in each day's row the numbers stand above the cells."""
+"""The drawing, in its own units: in each row the numbers are above the cells."""
 HEIGHT = TOP + 7 * DAY_HEIGHT + 4
 
+_Cell = tuple[int, int]
+"""Weekday, and which step or hour of that day."""
 _LEVELS = 5
 _FINEST_STEP = 15
 _NUMBERS_AT = 14
@@ -27,37 +29,8 @@ _DIGIT_WIDTH = 6.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """The starts of one step of the day; `level` is 1 to 5, by the fullest cell."""
-
-    x: float
-    y: float
-    width: float
-    level: int
-    number: int
-    tip: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HourTotal:
-    x: float
-    y: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenStretch:
-    """A declared window, or the part of it that lies on one day."""
-
-    x: float
-    y: float
-    width: float
-    tip: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DayRow:
-    """One weekday as a row of the table beside the map."""
+    """One weekday: a row of the table that goes with the map."""
 
     name: str
     y: float
@@ -74,9 +47,9 @@ class WeekMap:
     """By whose clock the week is drawn."""
     step: int
     """Minutes of a cell."""
-    cells: Sequence[Cell]
-    totals: Sequence[HourTotal]
-    windows: Sequence[OpenStretch]
+    cells: Sequence[Shape]
+    totals: Sequence[Shape]
+    windows: Sequence[Shape]
     days: Sequence[DayRow]
     hours: Sequence[int]
     """The hours of the day in which any call starts."""
@@ -98,7 +71,7 @@ def week_map(declared: HoursView, starts: LocalStarts) -> WeekMap:
         step=step,
         cells=_cells(by_cell, spans),
         totals=_totals(by_hour, spans),
-        windows=list(_windows(weekly)),
+        windows=[_stretch(*stretch) for stretch in _open_stretches(weekly)],
         days=[
             DayRow(
                 name=name,
@@ -141,40 +114,33 @@ def _cell_span(weekly: WeeklyHours, day: int, begin: int, step: int) -> tuple[in
     return min(opens for opens, _ in inside), max(closes for _, closes in inside)
 
 
-def _cells(by_cell: Counter[tuple[int, int]], spans: Mapping[tuple[int, int], tuple[int, int]]) -> list[Cell]:
+def _cells(by_cell: Counter[_Cell], spans: Mapping[_Cell, tuple[int, int]]) -> list[Shape]:
     fullest = max(by_cell.values(), default=1)
-    cells = []
-    for (day, index), number in sorted(by_cell.items()):
-        begin, end = spans[day, index]
-        cells.append(
-            Cell(
-                x=_across(begin),
-                y=_row(day) + CELLS_FROM,
-                width=round(_across(end) - _across(begin), 2),
-                level=ceil(_LEVELS * number / fullest),
-                number=number,
-                tip=f"{DAYS[day]} {_span(begin, end)}: {count(number, 'start')}",
-            )
+    return [
+        _stretch(
+            day,
+            *spans[day, index],
+            f"{DAYS[day]} {_span(*spans[day, index])}: {count(number, 'start')}",
+            level=ceil(_LEVELS * number / fullest),
         )
-    return cells
+        for (day, index), number in sorted(by_cell.items())
+    ]
 
 
-def _totals(
-    by_hour: Counter[tuple[int, int]], spans: Mapping[tuple[int, int], tuple[int, int]]
-) -> list[HourTotal]:
-    """Each stands over the middle of the hour's cells: a window may open at a quarter past. Where two would
+def _totals(by_hour: Counter[_Cell], spans: Mapping[_Cell, tuple[int, int]]) -> list[Shape]:
+    """Each is centered over the cells of its hour, as a window may open at a quarter past. Where two would
     overlap, the later one moves to the right.
     """
     of_hour: dict[tuple[int, int], list[int]] = {}
     for (day, _), (begin, end) in spans.items():
         of_hour.setdefault((day, begin // 60), []).extend((begin, end))
-    totals: list[HourTotal] = []
+    totals: list[Shape] = []
     for (day, hour), number in sorted(by_hour.items()):
         bounds, y, text = of_hour[day, hour], _row(day) + _NUMBERS_AT, _short(number)
         x = _across((min(bounds) + max(bounds)) / 2)
         if totals and totals[-1].y == y:
             x = max(x, totals[-1].x + (len(totals[-1].text) + len(text) + 1) / 2 * _DIGIT_WIDTH)
-        totals.append(HourTotal(x=round(x, 2), y=y, text=text))
+        totals.append(Shape(x=round(x, 2), y=y, text=text))
     return totals
 
 
@@ -182,18 +148,15 @@ def _open_stretches(weekly: WeeklyHours) -> Iterator[tuple[int, int, int, str]]:
     """(day, start, end, words) of each declared window, cut at midnight; minutes of that day."""
     for day, windows in enumerate(weekly):
         for start, end in windows:
-            words = f"{DAYS[day]} {_span(start, end)}"
+            words = f"{DAYS[day]} {_span(start, end)}: declared calling window"
             for days_later, begin, close in cut_at_midnight(start, end):
                 yield (day + days_later) % 7, begin, close, words
 
 
-def _windows(weekly: WeeklyHours) -> Iterator[OpenStretch]:
-    for day, start, end, words in _open_stretches(weekly):
-        yield _stretch(day, start, end, f"{words}: declared calling window")
-
-
-def _stretch(day: int, start: int, end: int, tip: str) -> OpenStretch:
-    return OpenStretch(x=_across(start), y=_row(day), width=round(_across(end) - _across(start), 2), tip=tip)
+def _stretch(day: int, start: int, end: int, text: str, *, level: int = 0) -> Shape:
+    """Part of a day. A window fills its row, the cells lie below its numbers."""
+    y = _row(day) + (CELLS_FROM if level else 0)
+    return Shape(_across(start), y, width=round(_across(end) - _across(start), 2), text=text, level=level)
 
 
 def _across(minute: float) -> float:

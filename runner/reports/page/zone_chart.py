@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from math import ceil
 
-from runner.reports.page.starts import LocalStarts
+from runner.reports.page.starts import LocalStarts, Shape
 from runner.reports.plan_facts import count
 from runner.reports.plan_text import zone_names
 
@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 320, 112
 """The drawing of one panel, in its own units."""
 LEFT, RIGHT, TOP, BASE = 4, 316, 18, 86
 HOURS_AT, DAYS_AT = 97, 109
-"""Where the labels of the hours and of the days stand."""
+"""The height of the labels of hours and of days."""
 
 _MOST_DAYS = 14
 _MOST_ZONES = 4
@@ -29,17 +29,6 @@ LocalHour = tuple[date, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """The calls that start in one hour, as a rectangle."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    tip: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """One zone, set of zones, or the rest of them."""
 
@@ -48,17 +37,10 @@ class Panel:
     peak: int
     """Of the hours that are drawn."""
     top: int
-    """The count that a bar of full height stands for."""
-    bars: Sequence[Bar]
+    """The count of a bar of full height."""
+    bars: Sequence[Shape]
     counts: Sequence[int]
     """By hour, as in `ZoneChart.hours`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
-    x: float
-    text: str
-    anchor: str = "start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +52,8 @@ class ZoneChart:
     """The hours in which any call starts."""
     span: str
     """The hours that each day of a panel has."""
-    day_labels: Sequence[Label]
-    hour_labels: Sequence[Label]
+    day_labels: Sequence[Shape]
+    hour_labels: Sequence[Shape]
     later: str
     """What lies beyond the days that are drawn; empty if nothing does."""
 
@@ -159,43 +141,43 @@ class _Axis:
         self._day_width = (RIGHT - LEFT) / max(1, len(self._days))
         gap = min(10.0, self._day_width / 6) if len(self._days) > 1 else 0.0
         hours_a_day = self._last - self._first + 1
-        # The labels of the first and the last hour stand side by side, also where there is one hour only.
+        # The labels of the first and the last hour are side by side, even if there is one hour only.
         widest = max(_WIDEST_BAR, 2 * _HOUR_LABEL_WIDTH / hours_a_day)
         self._hour_width = min(widest, (self._day_width - gap) / hours_a_day)
 
     def span(self) -> str:
         return f"{self._first:02}:00 to {self._last + 1:02}:00"
 
-    def bar(self, hour: LocalHour, number: int, top: int) -> Bar:
+    def bar(self, hour: LocalHour, number: int, top: int) -> Shape:
         day, of_day = hour
         height = (BASE - TOP) * number / top
         gap = min(2.0, self._hour_width / 6)
-        return Bar(
+        return Shape(
             x=round(self._day_starts(self._days.index(day)) + self._hours_in(of_day), 2),
             y=round(BASE - height, 2),
             width=round(self._hour_width - gap, 2),
             height=round(height, 2),
-            tip=f"{_hour_words(hour)}: {count(number, 'call')}",
+            text=f"{_hour_words(hour)}: {count(number, 'call')}",
         )
 
-    def day_labels(self) -> list[Label]:
+    def day_labels(self) -> list[Shape]:
         every = max(1, ceil(len(self._days) * _DAY_LABEL_WIDTH / (RIGHT - LEFT)))
         return [
-            Label(x=round(self._day_starts(index), 2), text=f"{day:%a %m-%d}")
+            Shape(x=round(self._day_starts(index), 2), text=f"{day:%a %m-%d}")
             for index, day in enumerate(self._days)
             if index % every == 0
         ]
 
-    def hour_labels(self) -> list[Label]:
-        """The first and the last hour of each day, where there is room."""
+    def hour_labels(self) -> list[Shape]:
+        """The first and the last hour of each day, one after the other, where there is room."""
         if len(self._days) > _HOURS_ARE_LABELLED_UP_TO:
             return []
         labels = []
         for index in range(len(self._days)):
             begin = self._day_starts(index)
             end = begin + self._hours_in(self._last + 1)
-            labels.append(Label(x=round(begin, 2), text=f"{self._first:02}:00"))
-            labels.append(Label(x=round(end, 2), text=f"{self._last + 1:02}:00", anchor="end"))
+            labels.append(Shape(x=round(begin, 2), text=f"{self._first:02}:00"))
+            labels.append(Shape(x=round(end, 2), text=f"{self._last + 1:02}:00"))
         return labels
 
     def _day_starts(self, index: int) -> float:

@@ -16,7 +16,7 @@ from runner.insight.outcome import Exchange
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.plan_entry import Binding
-from runner.planning.pace_limit import PaceLimit
+from runner.planning.pacing import PaceLimit
 from runner.planning.plan import DataVersions, Plan, PlannedCall
 from runner.planning.statistics import StatisticsBuilder
 

@@ -29,7 +29,7 @@ from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.operators import Operators
 from runner.ledger.plan_entry import Binding
-from runner.planning.pace_limit import PaceLimit
+from runner.planning.pacing import PaceLimit
 from runner.planning.placement import reschedule
 
 NAME = "follow-up"

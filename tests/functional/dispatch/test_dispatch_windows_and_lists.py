@@ -26,7 +26,7 @@ from runner.dispatch.events import (
 )
 from runner.errors import SourceError
 from runner.ledger.overview import overview
-from runner.planning.pace_limit import LATE_SECONDS
+from runner.planning.pacing import LATE_SECONDS
 from runner.planning.plan import Slot
 
 NEXT_DAY = NOW + 86_400

@@ -10,7 +10,7 @@ from small_campaign import campaign
 
 from runner.dispatch.events import CallsMoved, RunEnd
 from runner.ledger.operators import Operators
-from runner.planning.pace_limit import PaceLimit
+from runner.planning.pacing import PaceLimit
 from runner.planning.placement import reschedule
 
 PACE = 30

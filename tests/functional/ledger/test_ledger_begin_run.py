@@ -176,7 +176,7 @@ def test_numbers_may_move_on_in_a_ring_with_somebody_new(ledger):
         call("new", phone(1)),
         call("a", phone(2), change=Change.CHANGED),
         call("b", phone(3), change=Change.CHANGED),
-        withdrawals=[("c", "the contact is in no source any more")],
+        withdrawals=[("c", "no source has this contact any more")],
     )
     found = {r["contact"]: (r["phone"], r["state"]) for r in rows(ledger, "SELECT * FROM calls")}
     assert found == {

@@ -404,7 +404,7 @@ def test_a_late_proof_frees_the_number_from_another_contact(ledger):
     let_leases_lapse(ledger)
     ledger.mark_orphaned_calls(CAMPAIGN)
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW + 10**9)
-    _, newer = begin(ledger, call("b", phone(1)), withdrawals=[("a", "the contact is in no source any more")])
+    _, newer = begin(ledger, call("b", phone(1)), withdrawals=[("a", "no source has this contact any more")])
     queue.finish(claim, QUEUED, NOW)
     assert states(ledger) == {"a": "queued", "b": "skipped"}
     assert claim_all(newer) == []
@@ -430,7 +430,7 @@ def test_a_late_answer_with_a_call_id_gives_up_another_contacts_call_to_the_numb
     claim = only(claim_all(queue))
     mark_orphaned(ledger)
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["a"], Resolution.NOT_QUEUED, None, NOW + 10**9)
-    _, newer = begin(ledger, call("b", phone(1)), withdrawals=[("a", "the contact is in no source any more")])
+    _, newer = begin(ledger, call("b", phone(1)), withdrawals=[("a", "no source has this contact any more")])
     queue.finish(claim, CONTRADICTORY, NOW)
     assert states(ledger) == {"a": "uncertain", "b": "skipped"}
     assert claim_all(newer) == []

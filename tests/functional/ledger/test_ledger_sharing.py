@@ -34,7 +34,7 @@ from runner.ledger.claim import AttemptResult
 from runner.ledger.lease import LEASE_SECONDS
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import CampaignState, Operators
-from runner.planning.pace_limit import PaceLimit
+from runner.planning.pacing import PaceLimit
 from runner.planning.plan import Change, Slot
 
 QUEUED = AttemptResult(state=CallState.QUEUED, http_status=200, call_id="155761")

@@ -7,8 +7,7 @@ import time
 import pytest
 from a_terminal import shown, terminal
 
-from runner.reports.activity import activity
-from runner.reports.progress import progress
+from runner.reports.progress import activity, progress
 
 PATIENCE_SECONDS = 20
 

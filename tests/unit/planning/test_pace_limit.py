@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.planning.pace_limit import LATE_SECONDS, PaceLimit
-from runner.planning.pacing import Slots
+from runner.planning.pacing import LATE_SECONDS, PaceLimit, Slots
 
 BEGIN = 1_796_166_900
 A_MINUTE = 60

@@ -63,4 +63,4 @@ def test_a_suppressed_warning_of_the_plan_is_kept_with_its_reason():
     loaded = campaign(hours="10:00-05:00", more=silence)
     plan = plan_of(loaded, [person("east"), person("west", SAN_FRANCISCO)], now=at_night)
     assert plan.diagnostics == ()
-    assert plan.silenced == (SuppressedWarning("asleep", "They work at night"),)
+    assert plan.suppressed_warnings == (SuppressedWarning("asleep", "They work at night"),)

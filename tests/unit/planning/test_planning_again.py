@@ -154,7 +154,7 @@ def test_planned_calls_keep_their_slots_and_new_calls_take_free_ones():
         "p3": slots(first)["p3"],
     }
     assert changes(second) == {"p1": Change.UNCHANGED, "urgent": Change.NEW, "p3": Change.UNCHANGED}
-    assert withdrawn(second) == {"p2": (None, "the contact is in no source any more")}
+    assert withdrawn(second) == {"p2": (None, "no source has this contact any more")}
 
 
 @pytest.mark.parametrize("later", [1, HOUR, 2 * HOUR])

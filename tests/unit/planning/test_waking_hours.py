@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.campaign.timezones import zone
-from runner.planning.waking_hours import lateness, latest_at_night
+from runner.planning.plan_warnings import lateness, latest_at_night
 
 NEW_YORK, CHICAGO = "America/New_York", "America/Chicago"
 NOON = int(datetime(2026, 12, 1, 17, tzinfo=UTC).timestamp())

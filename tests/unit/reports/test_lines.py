@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from runner.reports.lines import columns, indented, print_lines
+from runner.reports.console import columns, indented, print_lines
 
 
 def told(lines, *, terminal, width=80):

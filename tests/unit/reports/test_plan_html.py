@@ -50,7 +50,7 @@ def samples(calls):
     found = Samples()
     for made in calls:
         found.add(made)
-    return found.told()
+    return found.shown()
 
 
 class Reader(HTMLParser):
@@ -199,7 +199,7 @@ def test_a_sample_is_the_first_of_each_kind_of_request():
         call(5, change=Change.CHANGED, zones=several),
         call(6, change=Change.CHANGED),
     ]
-    assert [(sample.stands_for, sample.call.contact) for sample in samples(calls)] == [
+    assert [(sample.kinds, sample.call.contact) for sample in samples(calls)] == [
         ("new", "p1"),
         ("moved", "p3"),
         ("changed, in several zones", "p5"),

@@ -29,7 +29,7 @@ def test_what_fits_is_told_whole():
     text = plan_markdown(VIEW)
     assert "### Plan: 399 to call, 2 withdrawn, 1 excluded" in text
     assert "| `+` | 399 | new | the ledger has no call to this contact yet |" in text
-    assert "| `-` | 2 | withdrawn | the contact is in no source any more |" in text
+    assert "| `-` | 2 | withdrawn | no source has this contact any more |" in text
     assert "`visits.csv:9`" in text
     assert "_Cut" not in text
 

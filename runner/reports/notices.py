@@ -1,12 +1,23 @@
-"""Opt-outs that came too late, in words."""
+"""What must be read about a campaign: that an operator paused or canceled it, and who opted out too late."""
 
 from collections.abc import Sequence
 
 from runner.contacts.identity import Identity
 from runner.ledger.late_opt_outs import LateOptOut
+from runner.ledger.operators import CampaignState, PauseInfo
 from runner.reports.times import Moment, machine_time
 
 _NAMED = 20
+
+
+def pause_text(pause_info: PauseInfo, moment: Moment = machine_time) -> str:
+    """`PAUSED since 2026-12-01 11:00:00 EST by ann@desk: …`, with what that means."""
+    means = {
+        CampaignState.PAUSED: f"nothing is sent until `runner resume {pause_info.campaign}`",
+        CampaignState.CANCELED: "nothing is ever sent again under this name",
+    }
+    state = pause_info.state
+    return f"{state.upper()} since {moment(pause_info.at)} by {pause_info.by}: {means[state]}"
 
 
 def late_words(found: Sequence[LateOptOut], identity: Identity, moment: Moment = machine_time) -> str:
