@@ -82,6 +82,81 @@ class Cause(StrEnum):
     """Insight may have queued the earlier call: nobody has settled yet whether it did."""
 
 
+class ReasonCode(StrEnum):
+    """Why a call came to its state, or got another slot. In brackets: the values that come with it."""
+
+    NONE = ""
+    CLAIMED = "claimed"
+    PACE = "pace"
+    """It starts at the next moment that the pace leaves free."""
+    LATE = "late"
+    """Its start had passed: it got a new slot."""
+    NO_TIME_LEFT = "no_time_left"
+    """Its start had passed, and no time is left in its windows."""
+    SENDER_DIED = "sender_died"
+    """The process that was sending it died before the answer was recorded."""
+    CALL_ID_TAKEN = "call_id_taken"
+    """Insight answered with a call_id that another call has (`call_id`)."""
+    SENT_FOR_ANOTHER = "sent_for_another"
+    """A late answer shows that this number went out for another contact (`state` of that call)."""
+    NUMBER_TAKEN = "number_taken"
+    """A new plan has its number for another contact."""
+    WITHDRAWN = "withdrawn"
+    """A new plan leaves it out (`exclusion` for the reason code, `detail`)."""
+    PLANNED_AGAIN = "planned_again"
+    REPLANNED = "replanned"
+    """A new plan changes it (`change`; `why` for the code of the planner; `fields` that differ)."""
+    CANCELED = "canceled"
+    """By an operator (`by`, where known)."""
+    RESOLVED = "resolved"
+    """By an operator (`resolution`, `by`)."""
+    RETRIED = "retried"
+    """By an operator (`by`)."""
+    REFUSED = "refused"
+    """Insight refused the request, or every request of the campaign (`error` in Insight's words)."""
+    NOT_SENT = "not_sent"
+    """No byte left (`problem` of the connection)."""
+    UNCERTAIN = "uncertain"
+    """(`problem`; of the answer: `call_ids` and `body`, where there are any.)"""
+    TIME_PASSED = "time_passed"
+    """This and those below stopped a request just before it was sent."""
+    SUSPENDED = "suspended"
+    """The process was suspended, and another run may have taken the call."""
+    RUN_STOPPED = "run_stopped"
+    CAMPAIGN_PAUSED = "campaign_paused"
+    """An operator paused or canceled the campaign."""
+    LIST_UNREADABLE = "list_unreadable"
+    EXCLUDED = "excluded"
+    """The plan or a suppression list leaves the contact out (`why`)."""
+
+
+class StateReason(NamedTuple):
+    """A code, and the values that a sentence about it needs. The ledger stores it as one text."""
+
+    code: ReasonCode = ReasonCode.NONE
+    values: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.code is not ReasonCode.NONE
+
+    @classmethod
+    def of(cls, code: ReasonCode, **values: str) -> "StateReason":
+        return cls(code, tuple(values.items()))
+
+    @classmethod
+    def parse(cls, text: str) -> "StateReason":
+        """From what `stored` returned."""
+        code, _, values = text.partition(" ")
+        return cls(ReasonCode(code), tuple(json.loads(values).items()) if values else ())
+
+    def stored(self) -> str:
+        """The code, and after a blank the values as a JSON object where there are any."""
+        return f"{self.code} {json.dumps(dict(self.values))}" if self.values else self.code.value
+
+
+NO_REASON = StateReason()
+
+
 class Metadata(Mapping[str, str]):
     """The metadata of one call, read from its JSON when somebody looks: of a million, few are looked at."""
 

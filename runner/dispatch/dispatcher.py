@@ -2,6 +2,7 @@
 
 import asyncio
 
+from runner.calls import ReasonCode, StateReason
 from runner.dispatch.events import AnswersUnrecorded, Paused, Resumed, RunEnd, Waiting
 from runner.dispatch.exclusion_check import ExclusionCheck
 from runner.dispatch.heartbeat import Heartbeat
@@ -117,7 +118,7 @@ class Dispatcher:
     async def _skip_returned_calls(self) -> None:
         """A call that was under way when an operator cancelled may come back unsent."""
         people = await self._run.in_ledger(self._run.queue.waiting_people)
-        reasons = {call: "canceled by an operator" for call, _, _ in people}
+        reasons = {call: StateReason(ReasonCode.CANCELED) for call, _, _ in people}
         await self._run.in_ledger(self._run.queue.skip, reasons, self._run.clock.now())
 
     def _show_waiting(self, until: int) -> None:

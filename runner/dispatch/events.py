@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.calls import CallState
+from runner.calls import CallState, StateReason
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import PauseInfo
 
@@ -21,7 +21,7 @@ class CallEnded:
     key: str
     ref: str
     state: CallState
-    reason: str
+    reason: StateReason
     call_id: str | None
     start_timestamp: int
 

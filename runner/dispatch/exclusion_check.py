@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from runner.calls import ReasonCode, StateReason
 from runner.dispatch.events import CallsWithdrawn, ListsReadAgain, ListUnreadable, OptedOutTooLate
 from runner.dispatch.run import Exclude, Run
 from runner.errors import SourceError
@@ -40,7 +41,7 @@ class ExclusionCheck:
         if late:
             self._run.on_event(OptedOutTooLate(found=late))
         people = await self._run.in_ledger(queue.waiting_people)
-        reasons = {call: reason for call, key, phone in people if (reason := suppressed(key, phone))}
+        reasons = {call: _excluded(why) for call, key, phone in people if (why := suppressed(key, phone))}
         if reasons:
             await self._run.in_ledger(queue.skip, reasons, self._run.clock.now())
             self._run.on_event(CallsWithdrawn(count=len(reasons)))
@@ -56,11 +57,12 @@ class ExclusionCheck:
             self._problem = ""
             self._run.on_event(ListsReadAgain())
 
-    def why_not(self, claim: Claim) -> str | None:
+    def why_not(self, claim: Claim) -> StateReason | None:
         """Why this call must not be sent; None where it may."""
-        return self._run.plan.excluded_now(claim.key, claim.phone)
+        why = self._run.plan.excluded_now(claim.key, claim.phone)
+        return _excluded(why) if why else None
 
-    def excluded(self, claims: Sequence[Claim]) -> Mapping[int, str]:
+    def excluded(self, claims: Sequence[Claim]) -> Mapping[int, StateReason]:
         """The claimed calls that this run's own plan or a list forbids, with the reason.
 
         A contact who was being sent or uncertain when the plan was made, or when a list changed, was not
@@ -68,3 +70,7 @@ class ExclusionCheck:
         """
         found = {claim.call: self.why_not(claim) for claim in claims}
         return {call: reason for call, reason in found.items() if reason}
+
+
+def _excluded(why: str) -> StateReason:
+    return StateReason.of(ReasonCode.EXCLUDED, why=why)

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import LedgerError, LedgerUnavailableError, StoppedError
 from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Outcome, Refused, Uncertain
 from runner.ledger.claim import AttemptResult, Claim, LedgerRolledBackError, LostClaimError
@@ -23,25 +23,27 @@ Write = Callable[[Sequence[tuple[Claim, AttemptResult]]], Awaitable[Sequence[Att
 """Commits these results; for each, in order, the result as recorded or why it was not."""
 
 
-def attempt_result(outcome: Outcome) -> AttemptResult:
-    """The state of a call after its request ended with this outcome."""
+def attempt_result(outcome: Outcome, prevented: StateReason | None = None) -> AttemptResult:
+    """The state of a call after its request ended with this outcome; `prevented` says why it was not sent."""
     match outcome:
         case Accepted():
             return AttemptResult(
                 state=CallState.QUEUED, http_status=200, call_id=outcome.call_id, link=outcome.link
             )
         case Refused():
-            return AttemptResult(state=CallState.REFUSED, http_status=400, reason=outcome.error)
+            return AttemptResult(state=CallState.REFUSED, http_status=400, reason=_refused(outcome.error))
         case CampaignBlocked():
             # Documented as errors of the account or survey as such: this call was not queued either.
-            return AttemptResult(state=CallState.PLANNED, http_status=outcome.status, reason=outcome.error)
+            reason = _refused(outcome.error)
+            return AttemptResult(state=CallState.PLANNED, http_status=outcome.status, reason=reason)
         case NotSent():
-            return AttemptResult(state=CallState.PLANNED, reason=outcome.reason)
+            reason = prevented or StateReason.of(ReasonCode.NOT_SENT, problem=outcome.reason)
+            return AttemptResult(state=CallState.PLANNED, reason=reason)
         case Uncertain():
             return AttemptResult(
                 state=CallState.UNCERTAIN,
                 http_status=outcome.status,
-                reason=_detail(outcome),
+                reason=_uncertain(outcome),
                 call_id=_one_call_id(outcome),
             )
 
@@ -52,11 +54,14 @@ def _one_call_id(outcome: Uncertain) -> str | None:
     return only if only.isdecimal() else None
 
 
-def _detail(outcome: Uncertain) -> str:
-    """The call_ids come first: an operator looks for them at Insight, and an answer may be long."""
-    ids = f" ({'call_id' if len(outcome.call_ids) == 1 else 'call_ids'} {', '.join(outcome.call_ids)})"
-    reason = outcome.reason + (ids if outcome.call_ids else "")
-    return f"{reason}: {outcome.body}" if outcome.body else reason
+def _refused(error: str) -> StateReason:
+    return StateReason.of(ReasonCode.REFUSED, error=error)
+
+
+def _uncertain(outcome: Uncertain) -> StateReason:
+    answer = {"call_ids": ", ".join(outcome.call_ids), "body": outcome.body}
+    given = {name: value for name, value in answer.items() if value}
+    return StateReason.of(ReasonCode.UNCERTAIN, problem=outcome.reason, **given)
 
 
 class FailureStreak:

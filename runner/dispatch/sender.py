@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn
 from runner.dispatch.exclusion_check import ExclusionCheck
 from runner.dispatch.heartbeat import Heartbeat
@@ -118,7 +118,7 @@ class Sender:
             if claim.call in excluded:
                 await self._give_back(claim, excluded[claim.call])
 
-    async def _give_back(self, claim: Claim, reason: str) -> None:
+    async def _give_back(self, claim: Claim, reason: StateReason) -> None:
         result = AttemptResult(state=CallState.SKIPPED, reason=reason)
         await self._run.in_ledger(self._run.queue.finish, claim, result, self._run.clock.now())
         self._run.on_event(CallsWithdrawn(count=1))
@@ -137,11 +137,20 @@ class Sender:
             self._run.wake.set()
 
     async def _send(self, claim: Claim) -> None:
-        exchange = await self._post(claim, lambda: self._check_still_allowed(claim))
+        prevented: StateReason | None = None
+
+        def last_check() -> None:
+            nonlocal prevented
+            prevented = self._why_not_now(claim)
+            if prevented is not None:
+                raise NotAllowedError(prevented.code)
+
+        exchange = await self._post(claim, last_check)
         outcome = redacted(classify(exchange), claim.request)
-        result = await self.recorder.record(claim, attempt_result(outcome))
+        result = await self.recorder.record(claim, attempt_result(outcome, prevented))
         if isinstance(outcome, Accepted) and result.state is CallState.UNCERTAIN:
-            outcome = Uncertain(reason=result.reason, status=result.http_status, body="")
+            reason = f"Insight answered with call_id {outcome.call_id}, which another call has"
+            outcome = Uncertain(reason=reason, status=result.http_status, body="")
         self._run.on_event(
             CallEnded(
                 key=claim.key,
@@ -155,30 +164,30 @@ class Sender:
         self._react(outcome)
         self._run.clock_check.compare(exchange)
 
-    def _check_still_allowed(self, claim: Claim) -> None:
-        """The last check before the bytes leave. Raises NotAllowedError."""
-        self._check_time(claim)
-        if not self._run.lease.holds():
-            raise NotAllowedError("this process was suspended, and another run may have taken the call")
-        if self._run.error is not None:
-            raise NotAllowedError("the run was stopped before it could be sent")
-        if not self._run.may_send:
-            raise NotAllowedError("an operator paused or canceled the campaign before it could be sent")
+    def _why_not_now(self, claim: Claim) -> StateReason | None:
+        """The last check before the bytes leave: why they must not; None where they may."""
+        for code, holds in (
+            (ReasonCode.TIME_PASSED, self._has_passed(claim)),
+            (ReasonCode.SUSPENDED, not self._run.lease.holds()),
+            (ReasonCode.RUN_STOPPED, self._run.error is not None),
+            (ReasonCode.CAMPAIGN_PAUSED, not self._run.may_send),
+        ):
+            if holds:
+                return StateReason(code)
         excluded = self._exclusion_check.why_not(claim)
-        if excluded:
-            raise NotAllowedError(f"it must no longer be sent: {excluded}")
-        if self._exclusion_check.on_hold:
-            raise NotAllowedError("a suppression list cannot be read")
+        if excluded is None and self._exclusion_check.on_hold:
+            return StateReason(ReasonCode.LIST_UNREADABLE)
+        return excluded
 
-    def _check_time(self, claim: Claim) -> None:
-        """A pace holds only where the request leaves before its call starts. Raises NotAllowedError."""
+    def _has_passed(self, claim: Claim) -> bool:
+        """Whether its time is over. A pace holds only where the request leaves before its call starts."""
         now, pace = self._run.clock.now(), self._run.queue.pace
         latest = claim.start_timestamp + (LATE_SECONDS if pace is None else 0)
         if now <= latest and now < claim.end_timestamp:
-            return
+            return False
         if pace is not None:
             pace.ask_for_more_lead()
-        raise NotAllowedError("its time passed before it could be sent")
+        return True
 
     def _react(self, outcome: Outcome) -> None:
         self._failure_streak.count(outcome)

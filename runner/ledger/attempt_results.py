@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.ledger.claim import AttemptResult, Claim, LostClaimError
 from runner.ledger.rows import execute_plain, some_at_a_time
 from runner.ledger.states import takes_evidence
@@ -25,7 +25,7 @@ _ATTEMPT = update(attempts).values(
     finished_at=bindparam("moment"),
     outcome=bindparam("ends"),
     http_status=bindparam("status"),
-    detail=bindparam("why"),
+    reason=bindparam("why"),
 )
 _MINE = (attempts.c.call == bindparam("of_call"), attempts.c.fence == bindparam("of_fence"))
 _CLOSE = _ATTEMPT.where(*_MINE)
@@ -46,13 +46,13 @@ def record_together(connection: Connection, run: int, ended: Sequence[Ended], no
     Raises LedgerError where one is not, or has a call_id that another call has: then none may be committed,
     and each is to be recorded alone.
     """
-    alike: defaultdict[tuple[CallState, str], list[Ended]] = defaultdict(list)
+    alike: defaultdict[tuple[CallState, StateReason], list[Ended]] = defaultdict(list)
     # Always in one order, so that two runs never wait for each other.
     for claim, ending in sorted(ended, key=lambda each: each[0].call):
         alike[ending.state, ending.reason].append((claim, ending))
     for (state, reason), settled in alike.items():
         for some in some_at_a_time(settled, _SETTLED_AT_ONCE):
-            _settle(connection, some, (state.value, reason, run, now))
+            _settle(connection, some, (state.value, reason.stored(), run, now))
     moves = [
         Transition(claim.call, CallState.SENDING, ending.state, ending.reason) for claim, ending in ended
     ]
@@ -136,7 +136,7 @@ def _settle(connection: Connection, ended: Sequence[Ended], said: tuple[str, str
 
 def _close(connection: Connection, ended: Sequence[Ended], now: float) -> None:
     """The live attempts of these, which mostly all ended alike."""
-    alike: defaultdict[tuple[CallState, str, int | None], list[int]] = defaultdict(list)
+    alike: defaultdict[tuple[CallState, StateReason, int | None], list[int]] = defaultdict(list)
     for claim, ending in ended:
         alike[ending.state, ending.reason, ending.http_status].append(claim.call)
     for (state, reason, status), of_calls in alike.items():
@@ -171,7 +171,7 @@ def _without_foreign_call_id(connection: Connection, claim: Claim, ending: Attem
     return replace(
         ending,
         state=CallState.UNCERTAIN,
-        reason=f"Insight answered with call_id {ending.call_id}, which another call already has",
+        reason=StateReason.of(ReasonCode.CALL_ID_TAKEN, call_id=ending.call_id),
         call_id=None,
         link=None,
     )
@@ -191,7 +191,7 @@ def _is_recorded(
     if (call.fence, call.state, call.call_id) != (claim.fence, ending.state, ending.call_id):
         return False
     mine = (attempts.c.call == claim.call, attempts.c.fence == claim.fence)
-    kept = connection.execute(select(attempts.c.outcome, attempts.c.detail).where(*mine)).one_or_none()
+    kept = connection.execute(select(attempts.c.outcome, attempts.c.reason).where(*mine)).one_or_none()
     return kept is not None and tuple(kept) == (ending.state, ending.reason)
 
 
@@ -208,6 +208,5 @@ def _make_room(
         or_(calls.c.phone == call.phone, calls.c.contact == call.contact),
     )
     others = connection.scalars(same.with_for_update()).all()
-    verb = "was" if ending.state is CallState.QUEUED else "may have been"
-    reason = f"a late answer shows that this number {verb} queued before, for another contact"
+    reason = StateReason.of(ReasonCode.SENT_FOR_ANOTHER, state=ending.state.value)
     skip_calls(connection, run=run, reasons=dict.fromkeys(others, reason), at=now)

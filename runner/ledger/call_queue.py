@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import LedgerError, LedgerUnavailableError
 from runner.ledger import attempt_results, late_calls, late_opt_outs
 from runner.ledger.claim import AttemptResult, Claim, Claimed, LostClaimError, ledger_rolled_back
@@ -234,7 +234,7 @@ class CallQueue:
             late = late_calls.LateCalls(connection, self._campaign, self._run, now)
             return late.reschedule((*self._open, which), most, reschedule, not_before)
 
-    def skip(self, reasons: Mapping[int, str], now: float) -> None:
+    def skip(self, reasons: Mapping[int, StateReason], now: float) -> None:
         """Gives up planned calls, each with its reason, all or none."""
         with self._engine.begin() as connection:
             skip_calls(connection, run=self._run, reasons=reasons, at=now)
@@ -316,7 +316,8 @@ class CallQueue:
             if connection.execute(_CLAIM, mine).rowcount != len(some):
                 raise LostClaimError("a call was claimed by somebody else at the same moment")
             connection.execute(_INTEND, {"of_calls": some})
-        moves = [Transition(claim.call, CallState.PLANNED, CallState.SENDING, "claimed") for claim in claims]
+        claimed = StateReason(ReasonCode.CLAIMED)
+        moves = [Transition(claim.call, CallState.PLANNED, CallState.SENDING, claimed) for claim in claims]
         record_transitions(connection, moves, run=self._run, at=now)
         newest: int = connection.execute(_NEWEST_INTENT).scalar_one()
         return newest

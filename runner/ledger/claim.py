@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from runner.calls import CallRequest, CallState
+from runner.calls import NO_REASON, CallRequest, CallState, StateReason
 from runner.errors import LedgerError
 
 
@@ -41,7 +41,7 @@ class AttemptResult:
     """How an attempt ended: the call's next state, and what is known of it."""
 
     state: CallState
-    reason: str = ""
+    reason: StateReason = NO_REASON
     http_status: int | None = None
     call_id: str | None = None
     link: str | None = None

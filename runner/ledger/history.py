@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, Select, func, or_, select
 
+from runner.calls import NO_REASON, StateReason
 from runner.ledger.tables import actions, calls, runs, transitions
 
 
@@ -22,7 +23,9 @@ class Entry:
     key: str
     ref: str
     what: str
-    reason: str
+    reason: StateReason
+    detail: str = ""
+    """What an operator's act was about."""
     who: str
     """The process or person that did it, with the git commit of the campaign file where there is one."""
 
@@ -95,6 +98,14 @@ def _acts(engine: Engine, campaign: str) -> list[Entry]:
     acts = select(actions).where(actions.c.campaign == campaign).order_by(actions.c.id)
     with engine.begin() as connection:
         return [
-            Entry(at=row.at, key="", ref="", what=row.verb, reason=row.detail, who=row.actor)
+            Entry(
+                at=row.at,
+                key="",
+                ref="",
+                what=row.verb,
+                reason=NO_REASON,
+                detail=row.detail,
+                who=row.actor,
+            )
             for row in connection.execute(acts)
         ]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.ledger.tables import calls, transitions
 from runner.ledger.transitions import skip_calls
 from runner.planning.plan import Slot, WaitingCall
@@ -45,7 +45,7 @@ class LateCalls:
         moved = {call: slot for call, slot in slots.items() if slot is not None}
         lost = [call for call, slot in slots.items() if slot is None]
         self._move(moved)
-        reasons = dict.fromkeys(lost, "late, and no time is left in its windows")
+        reasons = dict.fromkeys(lost, StateReason(ReasonCode.NO_TIME_LEFT))
         skip_calls(self._connection, run=self._run, reasons=reasons, at=self._now)
         return len(moved), len(lost)
 
@@ -105,7 +105,7 @@ class LateCalls:
                     "at": self._now,
                     "before": CallState.PLANNED,
                     "after": CallState.PLANNED,
-                    "reason": "late: new slot",
+                    "reason": StateReason(ReasonCode.LATE),
                 }
                 for call in slots
             ],

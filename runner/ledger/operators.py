@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, Engine, Insert, and_, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, literal, select, update
 
-from runner.calls import PROBLEMS, CallState, Resolution
+from runner.calls import PROBLEMS, CallState, ReasonCode, Resolution, StateReason
 from runner.errors import LedgerError
 from runner.ledger.decided_calls import RESOLVE, RETRY, Rows, all_calls, named_calls
 from runner.ledger.rows import some_at_a_time
@@ -117,18 +117,11 @@ class Operators:
 
         A campaign that is canceled already stays canceled since the first time.
         """
-        reason = f"canceled by {self._actor}"
         with self._engine.begin() as connection:
             earlier = pause_info(connection, campaign)
             if earlier is None or earlier.state is not CampaignState.CANCELED:
                 self._stand(connection, campaign, CampaignState.CANCELED, "cancel", now)
-            withdrawn = connection.execute(
-                update(calls)
-                .where(calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
-                .values(state=CallState.SKIPPED, reason=reason, updated_at=now)
-            ).rowcount
-            connection.execute(self._record_cancel(campaign, reason, now))
-        return withdrawn
+            return self._withdraw_planned(connection, campaign, now)
 
     def note(self, campaign: str, verb: str, detail: str, now: float) -> None:
         """Keeps an act that changed nothing in the ledger itself."""
@@ -157,7 +150,10 @@ class Operators:
         with self._engine.begin() as connection:
             rows = named_calls(connection, campaign, contacts, RESOLVE)
             self._check_call_id(connection, rows, call_id)
-            after, reason = _RESOLVED_STATE[resolution], f"resolved as {resolution} by {self._actor}"
+            after, reason = (
+                _RESOLVED_STATE[resolution],
+                StateReason.of(ReasonCode.RESOLVED, resolution=resolution.value, by=self._actor),
+            )
             decided = self._decide(connection, rows, after, reason, now, call_id)
             self._keep(connection, campaign, "resolve", f"{_refs(rows)} as {resolution}", now)
         return decided
@@ -173,7 +169,8 @@ class Operators:
                 rows = all_calls(connection, campaign, RETRY)
             else:
                 rows = named_calls(connection, campaign, contacts, RETRY)
-            decided = self._decide(connection, rows, CallState.PLANNED, f"retried by {self._actor}", now)
+            reason = StateReason.of(ReasonCode.RETRIED, by=self._actor)
+            decided = self._decide(connection, rows, CallState.PLANNED, reason, now)
             if rows:
                 self._keep(connection, campaign, "retry", _refs(rows), now)
         return decided
@@ -205,7 +202,7 @@ class Operators:
         connection: Connection,
         rows: Rows,
         after: CallState,
-        reason: str,
+        reason: StateReason,
         now: float,
         call_id: str | None = None,
     ) -> list[Decided]:
@@ -230,25 +227,31 @@ class Operators:
             Decided(key=row.contact, ref=row.ref, intended_at=row.intended_at, after=after) for row in rows
         ]
 
-    def _record_cancel(self, campaign: str, reason: str, now: float) -> Insert:
-        """One statement for all: there may be a million, and no other process may write meanwhile."""
+    def _withdraw_planned(self, connection: Connection, campaign: str, now: float) -> int:
+        """A statement for all: there may be a million, and no other process may write meanwhile."""
+        reason = StateReason.of(ReasonCode.CANCELED, by=self._actor)
+        newest = connection.scalar(select(func.max(transitions.c.id))) or 0
         moved = {
             "call": calls.c.id,
             "run": calls.c.run,
-            "at": calls.c.updated_at,
-            "before": literal(CallState.PLANNED.value),
-            "after": calls.c.state,
-            "reason": calls.c.reason,
+            "at": literal(now),
+            "before": calls.c.state,
+            "after": literal(CallState.SKIPPED.value),
+            "reason": literal(reason, transitions.c.reason.type),
             "actor": literal(self._actor),
         }
-        # Those of this moment: no call of a canceled campaign is planned and canceled again.
-        withdrawn = select(*moved.values()).where(
-            calls.c.campaign == campaign,
-            calls.c.state == CallState.SKIPPED,
-            calls.c.reason == reason,
-            calls.c.updated_at == now,
+        planned = (calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
+        recorded = select(*moved.values()).where(*planned).with_for_update(of=calls)
+        connection.execute(insert(transitions).from_select(list(moved), recorded))
+        # A call that came back unsent since then has no transition yet: the run that sent it skips it.
+        withdrawn = select(transitions.c.call).where(
+            transitions.c.id > newest, transitions.c.after == CallState.SKIPPED
         )
-        return insert(transitions).from_select(list(moved), withdrawn)
+        return connection.execute(
+            update(calls)
+            .where(*planned, calls.c.id.in_(withdrawn))
+            .values(state=CallState.SKIPPED, reason=reason, updated_at=now)
+        ).rowcount
 
     @staticmethod
     def _check_call_id(connection: Connection, rows: Rows, call_id: str | None) -> None:

@@ -2,12 +2,12 @@
 
 from sqlalchemy import ColumnElement, Connection, select, true, update
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.ledger import postgresql
 from runner.ledger.tables import attempts, calls, runs
 from runner.ledger.transitions import record_transition
 
-_REASON = "the process that was sending it died before the answer was recorded"
+_REASON = StateReason(ReasonCode.SENDER_DIED)
 LOST = "lost"
 """The ending of a run that was declared dead."""
 
@@ -69,6 +69,6 @@ def mark_orphaned_calls(
     connection.execute(
         update(attempts)
         .where(attempts.c.call.in_([row.id for row in stuck]), attempts.c.finished_at.is_(None))
-        .values(finished_at=now, outcome=CallState.UNCERTAIN, detail=_REASON)
+        .values(finished_at=now, outcome=CallState.UNCERTAIN, reason=_REASON)
     )
     return len(stuck)

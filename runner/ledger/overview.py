@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, and_, func, select
 
-from runner.calls import PROBLEMS, CallState
+from runner.calls import PROBLEMS, CallState, StateReason
 from runner.ledger import late_opt_outs
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import PauseInfo, pause_info
@@ -19,7 +19,7 @@ class Problem:
     key: str
     ref: str
     state: CallState
-    reason: str
+    reason: StateReason
     """How far the exchange came, and what Insight answered, if it did."""
     at: float
     sent_at: float

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Text, cast, func, insert, literal, select, update
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.bulk_load import bulk_load
 from runner.ledger.rows import call_request, some_at_a_time, write_many
@@ -167,7 +167,7 @@ class PlanEntry:
             for call in planned:
                 others.pop((call.key, call.round), None)
         for row in others.values():
-            reason = "its number is now planned for another contact"
+            reason = StateReason(ReasonCode.NUMBER_TAKEN)
             self._move(row["id"], CallState(row["state"]), CallState.SKIPPED, reason)
 
     def _others_with_a_number_of(
@@ -257,7 +257,7 @@ class PlanEntry:
         """run, reason, account, updated_at."""
         return self._run, "", self._binding.account, self._now
 
-    def _move(self, call: int, before: CallState, after: CallState, reason: str) -> None:
+    def _move(self, call: int, before: CallState, after: CallState, reason: StateReason) -> None:
         changed = self._connection.execute(
             update(calls)
             .where(calls.c.id == call, calls.c.state == before)
@@ -269,18 +269,21 @@ class PlanEntry:
         record_transitions(self._connection, [move], run=self._run, at=self._now)
 
 
-def _why_withdrawn(withdrawal: Withdrawal) -> str:
-    return f"{withdrawal.reason}: {withdrawal.detail}" if withdrawal.reason else withdrawal.detail
+def _why_withdrawn(withdrawal: Withdrawal) -> StateReason:
+    exclusion = withdrawal.reason.value if withdrawal.reason else ""
+    return StateReason.of(ReasonCode.WITHDRAWN, exclusion=exclusion, detail=withdrawal.detail)
 
 
-def _why_again(call: PlannedCall, row: RowMapping) -> str:
-    """The reason recorded for a call that this plan writes over; empty where the call stays the same."""
+def _why_again(call: PlannedCall, row: RowMapping) -> StateReason | None:
+    """The reason recorded for a call that this plan writes over; None where the call stays the same."""
     if row["state"] != CallState.PLANNED:
-        return "planned again"
+        return StateReason(ReasonCode.PLANNED_AGAIN)
     if call.change in {Change.CHANGED, Change.MOVED}:
-        why = ", ".join(call.changed) or call.change_reason.replace("_", " ")
-        return f"{call.change} by a new plan: {why}"
-    return ""
+        fields = ", ".join(call.changed)
+        return StateReason.of(
+            ReasonCode.REPLANNED, change=call.change.value, why=call.change_reason, fields=fields
+        )
+    return None
 
 
 def _is_as_held(call: PlannedCall, row: RowMapping) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.ledger.claim import Claim, Claimed
 from runner.ledger.tables import attempts, calls
 from runner.ledger.transitions import Transition, record_transitions
@@ -44,7 +44,7 @@ _MOVE = (
     .where(calls.c.id == bindparam("of_call"), calls.c.state == CallState.PLANNED)
     .values(start_timestamp=bindparam("new_start"))
 )
-_MOVED = "it starts at the next moment that the pace leaves free"
+_MOVED = StateReason(ReasonCode.PACE)
 
 
 class SentStarts:

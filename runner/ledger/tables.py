@@ -14,10 +14,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TypeDecorator,
     text,
 )
 
-from runner.calls import CallState
+from runner.calls import CallState, StateReason
 
 metadata = MetaData(
     naming_convention={
@@ -27,6 +28,20 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class Reason(TypeDecorator[StateReason]):
+    """A StateReason, stored as a text that starts with its code."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: StateReason | None, _dialect: object) -> str | None:
+        return None if value is None else value.stored()
+
+    def process_result_value(self, value: str | None, _dialect: object) -> StateReason | None:
+        return None if value is None else StateReason.parse(value)
+
 
 facts = Table(
     "facts",
@@ -111,7 +126,7 @@ calls = Table(
     Column("phone", Text, nullable=False, comment="E.164"),
     Column("round", Integer, nullable=False),
     Column("state", Text, nullable=False),
-    Column("reason", Text, nullable=False, server_default="", comment="Why it is in this state, for people."),
+    Column("reason", Reason, nullable=False, server_default="", comment="Why it is in this state: a code."),
     Column("run", Integer, ForeignKey("runs.id"), nullable=False, comment="The run whose plan holds it."),
     Column("fence", Integer, nullable=False, server_default="0", comment="Grows with every claim."),
     Column("queue_at", Integer, nullable=False),
@@ -178,7 +193,7 @@ attempts = Table(
     Column("finished_at", Float),
     Column("outcome", Text),
     Column("http_status", Integer),
-    Column("detail", Text, comment="What the wire or Insight said, for people."),
+    Column("reason", Reason, comment="Why it ended so: a code, with what the wire or Insight said."),
     Column("acknowledged_at", Float, comment="When an operator had seen how it ended; null before."),
     comment="One POST, or the intent of one.",
 )
@@ -200,7 +215,7 @@ transitions = Table(
     Column("at", Float, nullable=False),
     Column("before", Text, comment="Null for the first."),
     Column("after", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Reason, nullable=False),
     Column(
         "actor",
         Text,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from runner.calls import CallState
+from runner.calls import CallState, StateReason
 from runner.ledger.rows import some_at_a_time
 from runner.ledger.states import may_move
 from runner.ledger.tables import calls, transitions
@@ -36,7 +36,7 @@ class Transition:
     call: int
     before: CallState
     after: CallState
-    reason: str
+    reason: StateReason
 
 
 def record_transition(
@@ -47,7 +47,7 @@ def record_transition(
     at: float,
     before: CallState,
     after: CallState,
-    reason: str,
+    reason: StateReason,
     actor: str = "",
 ) -> None:
     """Keeps one change of state, as `record_transitions` does."""
@@ -68,7 +68,7 @@ def record_transitions(
     for move in moves:
         if move.before is not move.after and not may_move(move.before, move.after):
             raise ValueError(f"a call cannot move from {move.before} to {move.after}")
-    alike: defaultdict[tuple[CallState, CallState, str], list[int]] = defaultdict(list)
+    alike: defaultdict[tuple[CallState, CallState, StateReason], list[int]] = defaultdict(list)
     for move in moves:
         alike[move.before, move.after, move.reason].append(move.call)
     alone = []
@@ -83,7 +83,7 @@ def record_transitions(
         connection.execute(_RECORD, alone)
 
 
-def skip_calls(connection: Connection, *, run: int, reasons: Mapping[int, str], at: float) -> None:
+def skip_calls(connection: Connection, *, run: int, reasons: Mapping[int, StateReason], at: float) -> None:
     """Skips calls that are still planned, each with its reason. `at` is UTC Unix seconds."""
     skipped = []
     for call, reason in reasons.items():

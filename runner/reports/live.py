@@ -44,6 +44,7 @@ from runner.dispatch.events import (
 from runner.reports.console import standard_console
 from runner.reports.notices import late_words, pause_text
 from runner.reports.plan_facts import count
+from runner.reports.state_reasons import reason_text
 from runner.reports.times import Moment, clock_time, machine_time, rfc3339
 
 Listen = Callable[[Event], None]
@@ -214,6 +215,6 @@ def _ended(event: CallEnded, identity: Identity, moment: Moment) -> str:
         case CallState.QUEUED:
             return f"queued {who} as call {event.call_id}, from {moment(event.start_timestamp)}"
         case CallState.PLANNED:
-            return f"not sent {who}: {event.reason}"
+            return f"not sent {who}: {reason_text(event.reason)}"
         case _:
-            return f"{event.state} {who}: {event.reason}"
+            return f"{event.state} {who}: {reason_text(event.reason)}"

@@ -14,6 +14,7 @@ from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.overview import Overview
 from runner.reports.console import columns, print_lines
 from runner.reports.notices import late_words, pause_text
+from runner.reports.state_reasons import reason_text
 from runner.reports.times import due_words, machine_time
 
 
@@ -56,7 +57,8 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
                 "contact": identity.label(problem.key),
                 "ref": problem.ref,
                 "state": problem.state.value,
-                "reason": problem.reason,
+                "reason_code": problem.reason.code.value,
+                "reason": reason_text(problem.reason),
                 "at": int(problem.at),
                 "sent_at": int(problem.sent_at),
                 "http_status": problem.http_status,
@@ -112,7 +114,8 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
         yield Text.assemble(
             f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}) ",
             "acknowledged, " if problem.acknowledged else "",
-            (f"sent {machine_time(problem.sent_at)} by {problem.sender}: {problem.reason}", "dim"),
+            (f"sent {machine_time(problem.sent_at)} by {problem.sender}: ", "dim"),
+            (reason_text(problem.reason), "dim"),
         )
     if seen.problems_left:
         yield Text(f"  and {seen.problems_left:,} more: runner history {seen.campaign} has every call")
@@ -129,7 +132,8 @@ def _history_line(entry: Entry, identity: Identity) -> Text:
     who = f"{identity.label(entry.key)} [{entry.ref}] " if entry.key else ""
     line = Text(f"{machine_time(entry.at)} {who}")
     line.append(entry.what, style="bold")
-    if entry.reason:
-        line.append(f": {entry.reason}")
+    reason = reason_text(entry.reason) or entry.detail
+    if reason:
+        line.append(f": {reason}")
     line.append(f" ({entry.who})", style="dim")
     return line

@@ -13,6 +13,7 @@ from runner.ledger.overview import Overview
 from runner.reports.console import print_lines
 from runner.reports.notices import late_words, pause_text
 from runner.reports.plan_facts import count
+from runner.reports.state_reasons import reason_text
 from runner.reports.times import due_words
 
 _ENDINGS = {
@@ -55,7 +56,10 @@ def print_summary(
         if seen.states[state]:
             lines.append(Text(f"  {seen.states[state]:,} {words}"))
     lines += [
-        Text(f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}): {problem.reason}")
+        Text(
+            f"  {problem.state.value} {identity.label(problem.key)} ({problem.ref}): "
+            f"{reason_text(problem.reason)}"
+        )
         for problem in seen.problems
         if not problem.acknowledged
     ]

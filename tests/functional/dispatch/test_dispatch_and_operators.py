@@ -107,7 +107,7 @@ def test_a_call_resolved_as_not_queued_is_not_sent_to_somebody_who_is_on_a_list_
     assert stage.run() is RunEnd.DONE
     assert sorted(stage.sent_keys) == ["c0", "c1", "c2", "c3"]
     assert stage.states() == {"c0": "skipped", "c1": "queued", "c2": "queued", "c3": "queued"}
-    assert stage.value("c0", "reason") == "on list:2"
+    assert stage.value("c0", "reason") == 'excluded {"why": "on list:2"}'
 
 
 @pytest.mark.parametrize("act", ["pause", "cancel"])
@@ -130,4 +130,4 @@ def test_a_run_does_not_send_whom_its_own_plan_leaves_out(ledger):
     stage.run()
     assert sorted(stage.sent_keys) == ["c0", "c2"]
     assert stage.states()["c1"] == "skipped"
-    assert stage.value("c1", "reason") == "suppressed: on list:2"
+    assert stage.value("c1", "reason") == 'excluded {"why": "suppressed: on list:2"}'

@@ -15,6 +15,7 @@ from dispatch_harness import (
     calls,
 )
 
+from runner.calls import ReasonCode, StateReason
 from runner.dispatch.events import (
     CallEnded,
     CallsMoved,
@@ -64,7 +65,7 @@ def test_a_late_call_for_which_no_time_is_left_is_skipped_with_the_reason(ledger
     assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == ["c1"]
     assert stage.states() == {"c0": "skipped", "c1": "queued"}
-    assert "late" in stage.value("c0", "reason")
+    assert stage.value("c0", "reason") == "no_time_left"
     assert stage.heard(CallsMoved) == [CallsMoved(moved=0, skipped=1)]
 
 
@@ -135,7 +136,7 @@ def test_whoever_was_put_on_a_list_since_the_plan_is_withdrawn_before_the_next_b
     assert stage.run() is RunEnd.DONE
     assert stage.sent_keys == ["c0", "c1", "c3"]
     assert stage.states()["c2"] == "skipped"
-    assert stage.value("c2", "reason") == "on do-not-call.csv:7"
+    assert stage.value("c2", "reason") == 'excluded {"why": "on do-not-call.csv:7"}'
     assert stage.heard(CallsWithdrawn) == [CallsWithdrawn(count=1)]
 
 
@@ -246,7 +247,7 @@ def test_a_request_that_has_not_left_when_a_list_cannot_be_read_does_not_leave(l
     )
     assert stage.run() is RunEnd.DONE
     (held,) = [event for event in stage.heard(CallEnded) if event.reason]
-    assert (held.key, held.state, held.reason) == ("c0", "planned", "a suppression list cannot be read")
+    assert (held.key, held.state, held.reason) == ("c0", "planned", StateReason(ReasonCode.LIST_UNREADABLE))
     assert sorted(stage.sent_keys) == ["c0", "c1"]
 
 

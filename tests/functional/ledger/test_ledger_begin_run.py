@@ -23,7 +23,7 @@ from ledger_values import (
     trail,
 )
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.claim import AttemptResult
 from runner.planning.plan import Availability, Change
@@ -43,7 +43,15 @@ def row(ledger, contact):
 
 def refuse(queue, contact):
     (claim,) = [claim for claim in claim_all(queue) if claim.key == contact]
-    queue.finish(claim, AttemptResult(state=CallState.REFUSED, http_status=400, reason="bad number"), NOW)
+    queue.finish(
+        claim,
+        AttemptResult(
+            state=CallState.REFUSED,
+            http_status=400,
+            reason=StateReason.of(ReasonCode.REFUSED, error="bad number"),
+        ),
+        NOW,
+    )
 
 
 def test_new_calls_are_planned_and_belong_to_the_run(ledger):
@@ -193,7 +201,7 @@ def test_a_withdrawn_call_is_skipped_with_its_reason(ledger):
         ledger, call("b", phone(2), change=Change.UNCHANGED), withdrawals=[("a", "suppressed: on list:4")]
     )
     assert states(ledger) == {"a": "skipped", "b": "planned"}
-    assert row(ledger, "a")["reason"] == "suppressed: on list:4"
+    assert row(ledger, "a")["reason"] == 'withdrawn {"exclusion": "", "detail": "suppressed: on list:4"}'
     assert [claim.key for claim in claim_all(queue)] == ["b"]
 
 

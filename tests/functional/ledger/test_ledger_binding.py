@@ -17,7 +17,7 @@ from ledger_values import (
     rows,
 )
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import LedgerError
 from runner.ledger.claim import AttemptResult
 
@@ -99,5 +99,11 @@ def test_once_a_call_was_sent_another_survey_is_refused(ledger, survey, state):
 def test_a_call_that_provably_never_left_binds_to_no_survey(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
     (claim,) = claim_all(queue)
-    queue.finish(claim, AttemptResult(state=CallState.PLANNED, reason="no connection"), NOW)
+    queue.finish(
+        claim,
+        AttemptResult(
+            state=CallState.PLANNED, reason=StateReason.of(ReasonCode.NOT_SENT, problem="no connection")
+        ),
+        NOW,
+    )
     ledger.check_survey(CAMPAIGN, *OTHER_SURVEY)

@@ -22,7 +22,7 @@ from ledger_values import (
     trail,
 )
 
-from runner.calls import CallState, Resolution
+from runner.calls import CallState, ReasonCode, Resolution, StateReason
 from runner.errors import CampaignHeldError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult, LedgerRolledBackError, LostClaimError
@@ -34,9 +34,18 @@ from runner.planning.plan import Availability, Change, Slot
 QUEUED = AttemptResult(
     state=CallState.QUEUED, http_status=200, call_id="155761", link="https://insight.example/155761"
 )
-REFUSED = AttemptResult(state=CallState.REFUSED, http_status=400, reason="bad number")
-UNCERTAIN = AttemptResult(state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500")
-NOT_SENT = AttemptResult(state=CallState.PLANNED, reason="the connection could not be made")
+REFUSED = AttemptResult(
+    state=CallState.REFUSED, http_status=400, reason=StateReason.of(ReasonCode.REFUSED, error="bad number")
+)
+UNCERTAIN = AttemptResult(
+    state=CallState.UNCERTAIN,
+    http_status=500,
+    reason=StateReason.of(ReasonCode.UNCERTAIN, problem="Insight answered 500"),
+)
+NOT_SENT = AttemptResult(
+    state=CallState.PLANNED,
+    reason=StateReason.of(ReasonCode.NOT_SENT, problem="the connection could not be made"),
+)
 
 
 def attempts(ledger):
@@ -120,17 +129,17 @@ def test_an_ending_is_kept_with_its_attempt_and_its_trace(ledger, ending):
     kept = only(rows(ledger, "SELECT * FROM calls"))
     assert (kept["state"], kept["reason"], kept["call_id"], kept["link"], kept["updated_at"]) == (
         ending.state,
-        ending.reason,
+        ending.reason.stored(),
         ending.call_id,
         ending.link,
         NOW + 2,
     )
     attempt = only(attempts(ledger))
-    assert (attempt["finished_at"], attempt["outcome"], attempt["http_status"], attempt["detail"]) == (
+    assert (attempt["finished_at"], attempt["outcome"], attempt["http_status"], attempt["reason"]) == (
         NOW + 2,
         ending.state,
         ending.http_status,
-        ending.reason,
+        ending.reason.stored(),
     )
     assert trail(ledger, "a")[-1] == ("sending", ending.state)
 
@@ -222,7 +231,7 @@ def test_a_call_id_that_another_call_has_proves_nothing(ledger):
     queue.finish(first, QUEUED, NOW)
     recorded = queue.finish(second, QUEUED, NOW)
     assert recorded.state is CallState.UNCERTAIN
-    assert "155761" in recorded.reason
+    assert recorded.reason == StateReason.of(ReasonCode.CALL_ID_TAKEN, call_id="155761")
     assert recorded.call_id is None
     assert states(ledger) == {"c0": "queued", "c1": "uncertain"}
     assert [attempt["outcome"] for attempt in attempts(ledger)] == ["queued", "uncertain"]
@@ -267,7 +276,9 @@ def test_a_skipped_call_is_given_up_with_its_reason(ledger):
     _, queue = begin(ledger, *people(2))
     call_id, key, number = queue.waiting_people()[0]
     assert (key, number) == ("c0", phone(0))
-    queue.skip({call_id: "late, and no time is left in its windows"}, NOW)
+    queue.skip(
+        {call_id: StateReason.of(ReasonCode.EXCLUDED, why="late, and no time is left in its windows")}, NOW
+    )
     assert states(ledger) == {"c0": "skipped", "c1": "planned"}
     assert trail(ledger, "c0")[-1] == ("planned", "skipped")
     assert [key for _, key, _ in queue.waiting_people()] == ["c1"]
@@ -279,7 +290,7 @@ def test_a_call_under_way_can_be_neither_moved_nor_skipped(ledger):
     claim = only(claim_all(queue))
     before = rows(ledger, "SELECT * FROM calls")
     assert new_slots(queue, [], start_before=NOW + 10_000) == ([], [])
-    queue.skip({claim.call: "suppressed"}, NOW)
+    queue.skip({claim.call: StateReason.of(ReasonCode.EXCLUDED, why="suppressed")}, NOW)
     assert rows(ledger, "SELECT * FROM calls") == before
     assert trail(ledger, "a")[-1] == ("planned", "sending")
 
@@ -362,8 +373,8 @@ def test_the_overview_counts_every_state_and_names_the_problems(ledger):
     assert seen.queued_last_minute == 1
     assert seen.unacknowledged == 2
     assert [(p.key, p.ref, p.state, p.reason, p.at) for p in seen.problems] == [
-        ("c2", "ref-c2", CallState.UNCERTAIN, "Insight answered 500", NOW + 2),
-        ("c1", "ref-c1", CallState.REFUSED, "bad number", NOW + 1),
+        ("c2", "ref-c2", CallState.UNCERTAIN, UNCERTAIN.reason, NOW + 2),
+        ("c1", "ref-c1", CallState.REFUSED, REFUSED.reason, NOW + 1),
     ]
     assert len(overview(ledger.engine, CAMPAIGN, NOW, 1).problems) == 1
 
@@ -410,7 +421,12 @@ def test_a_late_proof_frees_the_number_from_another_contact(ledger):
     assert claim_all(newer) == []
 
 
-CONTRADICTORY = AttemptResult(state=CallState.UNCERTAIN, http_status=404, reason="404", call_id="155761")
+CONTRADICTORY = AttemptResult(
+    state=CallState.UNCERTAIN,
+    http_status=404,
+    reason=StateReason.of(ReasonCode.UNCERTAIN, problem="404"),
+    call_id="155761",
+)
 
 
 def test_a_late_answer_with_a_call_id_keeps_a_call_resolved_as_not_queued_from_being_sent(ledger):

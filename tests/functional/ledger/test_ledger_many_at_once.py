@@ -7,14 +7,23 @@ import pytest
 from ledger_values import CAMPAIGN, NOW, begin, claim_all, let_leases_lapse, people, rows, states, trail
 from sqlalchemy import event
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import LedgerError, LedgerUnavailableError
 from runner.ledger import attempt_results
 from runner.ledger.claim import AttemptResult, LedgerRolledBackError, LostClaimError
 
-REFUSED = AttemptResult(state=CallState.REFUSED, http_status=400, reason="bad number")
-UNCERTAIN = AttemptResult(state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500")
-NOT_SENT = AttemptResult(state=CallState.PLANNED, reason="the connection could not be made")
+REFUSED = AttemptResult(
+    state=CallState.REFUSED, http_status=400, reason=StateReason.of(ReasonCode.REFUSED, error="bad number")
+)
+UNCERTAIN = AttemptResult(
+    state=CallState.UNCERTAIN,
+    http_status=500,
+    reason=StateReason.of(ReasonCode.UNCERTAIN, problem="Insight answered 500"),
+)
+NOT_SENT = AttemptResult(
+    state=CallState.PLANNED,
+    reason=StateReason.of(ReasonCode.NOT_SENT, problem="the connection could not be made"),
+)
 
 
 def queued(call_id):
@@ -81,7 +90,7 @@ def test_many_endings_share_a_commit_and_are_kept_as_each_alone(ledger):
         (call,) = rows(ledger, "SELECT * FROM calls WHERE id = :id", id=claim.call)
         assert (call["state"], call["reason"], call["call_id"], call["link"], call["run"]) == (
             ending.state,
-            ending.reason,
+            ending.reason.stored(),
             ending.call_id,
             ending.link,
             run,
@@ -89,7 +98,7 @@ def test_many_endings_share_a_commit_and_are_kept_as_each_alone(ledger):
         assert (call["updated_at"], call["fence"]) == (NOW + 2, claim.fence)
         (attempt,) = rows(ledger, "SELECT * FROM attempts WHERE call = :id", id=claim.call)
         assert (attempt["finished_at"], attempt["outcome"]) == (NOW + 2, ending.state)
-        assert (attempt["http_status"], attempt["detail"]) == (ending.http_status, ending.reason)
+        assert (attempt["http_status"], attempt["reason"]) == (ending.http_status, ending.reason.stored())
         assert trail(ledger, claim.key)[-1] == ("sending", ending.state)
 
 

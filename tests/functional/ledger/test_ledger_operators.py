@@ -13,7 +13,7 @@ from ledger_values import (
     states,
 )
 
-from runner.calls import CallState, Resolution
+from runner.calls import CallState, ReasonCode, Resolution, StateReason
 from runner.errors import LedgerError
 from runner.ledger import history as chronicle_module
 from runner.ledger.claim import AttemptResult
@@ -22,7 +22,9 @@ from runner.ledger.operators import Operators
 from runner.ledger.overview import overview
 
 ANSWERED_500 = AttemptResult(
-    state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500: out of order"
+    state=CallState.UNCERTAIN,
+    http_status=500,
+    reason=StateReason.of(ReasonCode.UNCERTAIN, problem="Insight answered 500: out of order"),
 )
 QUEUED = AttemptResult(state=CallState.QUEUED, http_status=200, call_id="155761")
 
@@ -83,7 +85,12 @@ def test_the_call_id_of_a_contradictory_answer_is_shown_and_kept_when_it_is_reso
     ledger, ann, resolution, given, kept
 ):
     _, queue = begin(ledger, call("a", phone(1)))
-    contradictory = AttemptResult(state=CallState.UNCERTAIN, http_status=404, reason="404", call_id="155761")
+    contradictory = AttemptResult(
+        state=CallState.UNCERTAIN,
+        http_status=404,
+        reason=StateReason.of(ReasonCode.UNCERTAIN, problem="404"),
+        call_id="155761",
+    )
     queue.finish(claim_all(queue)[0], contradictory, NOW)
     (problem,) = overview(ledger.engine, CAMPAIGN, NOW, 5).problems
     assert problem.call_id == "155761"
@@ -100,7 +107,9 @@ def test_a_second_word_finds_nothing_to_resolve(ledger, ann):
 
 
 REFUSED = AttemptResult(
-    state=CallState.REFUSED, http_status=400, reason="Insight answered 400: no such field"
+    state=CallState.REFUSED,
+    http_status=400,
+    reason=StateReason.of(ReasonCode.REFUSED, error="Insight answered 400: no such field"),
 )
 
 
@@ -121,7 +130,7 @@ def test_a_retry_plans_the_refused_calls_again_by_name_or_all_of_them(ledger, an
     told = list(read_history(ledger.engine, CAMPAIGN, "c1"))[-1]
     assert (told.what, told.reason, told.who) == (
         "refused → planned",
-        "retried by ann@desk",
+        StateReason.of(ReasonCode.RETRIED, by="ann@desk"),
         "ann@desk",
     )
 
@@ -215,15 +224,17 @@ def test_a_cancel_takes_away_what_is_planned_and_leaves_what_is_under_way(ledger
     assert ann.cancel(CAMPAIGN, NOW) == 2
     assert states(ledger) == {"c0": "sending", "c1": "skipped", "c2": "skipped"}
     kept = rows(ledger, "SELECT run, at, before, reason, actor FROM transitions WHERE after = 'skipped'")
-    cancel = {"at": NOW, "before": "planned", "reason": "canceled by ann@desk", "actor": "ann@desk"}
+    cancel = {"at": NOW, "before": "planned", "reason": 'canceled {"by": "ann@desk"}', "actor": "ann@desk"}
     assert kept == [{"run": 1, **cancel}] * 2
 
 
 def test_a_cancel_says_nothing_of_calls_that_were_given_up_before(ledger, ann):
     _, queue = begin(ledger, *people(3))
     ((call, _, _), *_) = queue.waiting_people()
-    queue.skip({call: "on a list"}, NOW)
+    queue.skip({call: StateReason.of(ReasonCode.EXCLUDED, why="on a list")}, NOW)
     assert ann.cancel(CAMPAIGN, NOW) == 2
     kept = rows(ledger, "SELECT call, reason FROM transitions WHERE after = 'skipped' ORDER BY id")
-    assert [row["reason"] for row in kept] == ["on a list"] + ["canceled by ann@desk"] * 2
+    assert [row["reason"] for row in kept] == ['excluded {"why": "on a list"}'] + [
+        'canceled {"by": "ann@desk"}'
+    ] * 2
     assert len({row["call"] for row in kept}) == 3

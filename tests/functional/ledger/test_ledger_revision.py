@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ledger_values import BINDING, CAMPAIGN, NOW, THIS, begin, call, claim_all, people, phone, plan
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.ledger.claim import AttemptResult
 from runner.ledger.operators import Operators, Resolution
 from runner.ledger.revision import NEVER_APPLIED
@@ -22,11 +22,17 @@ def test_the_revision_changes_with_every_change_of_a_call(ledger):
     assert has_changed()
     (claim,) = claim_all(queue, most=1)
     assert has_changed()
-    queue.finish(claim, AttemptResult(state=CallState.UNCERTAIN, reason="no answer"), NOW)
+    queue.finish(
+        claim,
+        AttemptResult(
+            state=CallState.UNCERTAIN, reason=StateReason.of(ReasonCode.UNCERTAIN, problem="no answer")
+        ),
+        NOW,
+    )
     assert has_changed()
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["c0"], Resolution.ABANDONED, None, NOW + 10**9)
     assert has_changed()
-    queue.skip({claim.call + 1: "filtered"}, NOW)
+    queue.skip({claim.call + 1: StateReason.of(ReasonCode.EXCLUDED, why="filtered")}, NOW)
     assert has_changed()
     ledger.end_run(run, "done", NOW)
     begin(ledger, call("c2", phone(2), change="unchanged"))

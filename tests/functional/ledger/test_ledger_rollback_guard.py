@@ -12,7 +12,7 @@ import pytest
 from ledger_values import BINDING, CAMPAIGN, NOW, THIS, begin, call, claim_all, people, phone, plan, rows
 from sqlalchemy import make_url, text
 
-from runner.calls import CallState, Resolution
+from runner.calls import CallState, ReasonCode, Resolution, StateReason
 from runner.errors import LedgerError
 from runner.ledger import postgresql
 from runner.ledger import state_file as state_file_module
@@ -174,7 +174,13 @@ def test_a_backup_from_before_an_operator_s_act_is_refused(sqlite_url, folder, a
         run, _ = begin(ledger, *people(2))
         queue = CallQueue(ledger.engine, CAMPAIGN, run, intended=guard.advance)
         (claim,) = claim_all(queue, most=1)
-        queue.finish(claim, AttemptResult(state=CallState.UNCERTAIN, reason="no answer"), NOW)
+        queue.finish(
+            claim,
+            AttemptResult(
+                state=CallState.UNCERTAIN, reason=StateReason.of(ReasonCode.UNCERTAIN, problem="no answer")
+            ),
+            NOW,
+        )
         backup = shutil.copy(ledger.path, ledger.path.with_name("backup"))
         act(Operators(ledger.engine, "ann@desk"))
         guard.check()

@@ -27,7 +27,7 @@ from ledger_values import (
 )
 from sqlalchemy import NullPool, create_engine, text
 
-from runner.calls import CallState, Resolution
+from runner.calls import CallState, ReasonCode, Resolution, StateReason
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult
@@ -374,7 +374,13 @@ def test_a_call_settled_as_not_queued_waits_for_the_next_plan(ledger):
     """Its own plan is an old one: lists, windows and contacts may have changed since."""
     _, first = begin(ledger, *people(2))
     (claim,) = claim_all(first, most=1)
-    first.finish(claim, AttemptResult(state=CallState.UNCERTAIN, reason="no answer"), NOW)
+    first.finish(
+        claim,
+        AttemptResult(
+            state=CallState.UNCERTAIN, reason=StateReason.of(ReasonCode.UNCERTAIN, problem="no answer")
+        ),
+        NOW,
+    )
     _, second = begin(ledger, call("c1", phone(1), change=Change.UNCHANGED))
     Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW + 10**9)
     assert states(ledger)["c0"] == "planned"

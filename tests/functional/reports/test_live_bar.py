@@ -2,7 +2,7 @@ import re
 
 from a_terminal import shown, terminal
 
-from runner.calls import CallState
+from runner.calls import NO_REASON, CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import CallEnded, ClockIsOff, Paused, Resumed, RunBegan
 from runner.ledger.operators import CampaignState, PauseInfo
@@ -18,7 +18,7 @@ def queued(number):
         key=str(number),
         ref=f"ref{number}",
         state=CallState.QUEUED,
-        reason="",
+        reason=NO_REASON,
         call_id=str(number),
         start_timestamp=0,
     )

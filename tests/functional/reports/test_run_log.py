@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.contacts.identity import Identity
 from runner.dispatch.events import BackingOff, CallEnded, RunBegan
 from runner.reports.live import LogOptions, live
@@ -19,7 +19,7 @@ def ended(state):
         key="+16175550123",
         ref="a6qdtbhfqj",
         state=state,
-        reason="busy",
+        reason=StateReason.of(ReasonCode.REFUSED, error="busy"),
         call_id="7",
         start_timestamp=int(NOW),
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.dispatch.outcome_recorder import MOST_FAILURES, FailureStreak, attempt_result
 from runner.errors import StoppedError
 from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Refused, Uncertain
@@ -13,7 +13,7 @@ ACCEPTED = Accepted(call_id="155761", link="https://insight.example/api/outbound
 REFUSED = Refused(error="phone_number is invalid")
 STOP = CampaignBlocked(status=404, error="no such survey", advice="check survey_id")
 NOT_SENT = NotSent(reason="the connection could not be made", prevented=False)
-PREVENTED = NotSent(reason="its time passed before it could be sent", prevented=True)
+PREVENTED = NotSent(reason="time_passed", prevented=True)
 UNCERTAIN = Uncertain(reason="no whole answer within 30 s", status=None, body="")
 WITH_BODY = Uncertain(reason="Insight answered 500", status=500, body="database error")
 
@@ -27,15 +27,44 @@ RESULTS = [
             link="https://insight.example/api/outbound/155761",
         ),
     ),
-    (REFUSED, AttemptResult(state=CallState.REFUSED, http_status=400, reason="phone_number is invalid")),
-    (STOP, AttemptResult(state=CallState.PLANNED, http_status=404, reason="no such survey")),
-    (NOT_SENT, AttemptResult(state=CallState.PLANNED, reason="the connection could not be made")),
-    (PREVENTED, AttemptResult(state=CallState.PLANNED, reason="its time passed before it could be sent")),
-    (UNCERTAIN, AttemptResult(state=CallState.UNCERTAIN, reason="no whole answer within 30 s")),
+    (
+        REFUSED,
+        AttemptResult(
+            state=CallState.REFUSED,
+            http_status=400,
+            reason=StateReason.of(ReasonCode.REFUSED, error="phone_number is invalid"),
+        ),
+    ),
+    (
+        STOP,
+        AttemptResult(
+            state=CallState.PLANNED,
+            http_status=404,
+            reason=StateReason.of(ReasonCode.REFUSED, error="no such survey"),
+        ),
+    ),
+    (
+        NOT_SENT,
+        AttemptResult(
+            state=CallState.PLANNED,
+            reason=StateReason.of(ReasonCode.NOT_SENT, problem="the connection could not be made"),
+        ),
+    ),
+    (
+        UNCERTAIN,
+        AttemptResult(
+            state=CallState.UNCERTAIN,
+            reason=StateReason.of(ReasonCode.UNCERTAIN, problem="no whole answer within 30 s"),
+        ),
+    ),
     (
         WITH_BODY,
         AttemptResult(
-            state=CallState.UNCERTAIN, http_status=500, reason="Insight answered 500: database error"
+            state=CallState.UNCERTAIN,
+            http_status=500,
+            reason=StateReason.of(
+                ReasonCode.UNCERTAIN, problem="Insight answered 500", body="database error"
+            ),
         ),
     ),
     (
@@ -43,7 +72,9 @@ RESULTS = [
         AttemptResult(
             state=CallState.UNCERTAIN,
             http_status=404,
-            reason="Insight answered 404 with a call_id (call_id 155761)",
+            reason=StateReason.of(
+                ReasonCode.UNCERTAIN, problem="Insight answered 404 with a call_id", call_ids="155761"
+            ),
             call_id="155761",
         ),
     ),
@@ -54,7 +85,9 @@ RESULTS = [
         AttemptResult(
             state=CallState.UNCERTAIN,
             http_status=200,
-            reason="Insight answered 200 with several call_ids (call_ids 1, 2)",
+            reason=StateReason.of(
+                ReasonCode.UNCERTAIN, problem="Insight answered 200 with several call_ids", call_ids="1, 2"
+            ),
         ),
     ),
     (
@@ -62,7 +95,9 @@ RESULTS = [
         AttemptResult(
             state=CallState.UNCERTAIN,
             http_status=404,
-            reason="Insight answered 404 with a call_id (call_id a-1)",
+            reason=StateReason.of(
+                ReasonCode.UNCERTAIN, problem="Insight answered 404 with a call_id", call_ids="a-1"
+            ),
         ),
     ),
 ]
@@ -71,6 +106,11 @@ RESULTS = [
 @pytest.mark.parametrize(("outcome", "result"), RESULTS)
 def test_an_outcome_becomes_this_result(outcome, result):
     assert attempt_result(outcome) == result
+
+
+def test_a_request_that_was_stopped_before_it_was_sent_is_planned_with_the_reason():
+    reason = StateReason(ReasonCode.TIME_PASSED)
+    assert attempt_result(PREVENTED, reason) == AttemptResult(state=CallState.PLANNED, reason=reason)
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome, _ in RESULTS])

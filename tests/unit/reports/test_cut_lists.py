@@ -7,7 +7,7 @@ from pathlib import Path
 from plan_views import call, exclusion, plan_view, withdrawal
 from rich.console import Console
 
-from runner.calls import CallState
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.contacts.identity import Identity
 from runner.dispatch.events import RunEnd
 from runner.ledger.overview import Overview, Problem
@@ -30,7 +30,7 @@ def seen(uncertain, shown):
             key=f"p{number}",
             ref=f"ref{number:07}",
             state=CallState.UNCERTAIN,
-            reason="the connection broke",
+            reason=StateReason.of(ReasonCode.UNCERTAIN, problem="the connection broke"),
             at=0.0,
             sent_at=0.0,
             http_status=None,

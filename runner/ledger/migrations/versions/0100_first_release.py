@@ -97,7 +97,7 @@ def upgrade() -> None:
             sa.Text(),
             server_default="",
             nullable=False,
-            comment="Why it is in this state, for people.",
+            comment="Why it is in this state: a code.",
         ),
         sa.Column("run", sa.Integer(), nullable=False, comment="The run whose plan holds it."),
         sa.Column(
@@ -172,7 +172,12 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.Float(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("http_status", sa.Integer(), nullable=True),
-        sa.Column("detail", sa.Text(), nullable=True, comment="What the wire or Insight said, for people."),
+        sa.Column(
+            "reason",
+            sa.Text(),
+            nullable=True,
+            comment="Why it ended so: a code, with what the wire or Insight said.",
+        ),
         sa.Column(
             "acknowledged_at",
             sa.Float(),

@@ -1,0 +1,56 @@
+"""Why a call is in its state, in words."""
+
+from collections.abc import Mapping
+
+from runner.calls import CallState, ReasonCode, StateReason
+from runner.planning.plan import ChangeReason
+from runner.reports.plan_facts import change_words
+
+_SENTENCES = {
+    ReasonCode.NONE: "",
+    ReasonCode.CLAIMED: "claimed",
+    ReasonCode.PACE: "it starts at the next moment that the pace leaves free",
+    ReasonCode.LATE: "late: new slot",
+    ReasonCode.NO_TIME_LEFT: "late, and no time is left in its windows",
+    ReasonCode.SENDER_DIED: "the process that was sending it died before the answer was recorded",
+    ReasonCode.CALL_ID_TAKEN: "Insight answered with call_id {call_id}, which another call already has",
+    ReasonCode.NUMBER_TAKEN: "its number is now planned for another contact",
+    ReasonCode.PLANNED_AGAIN: "planned again",
+    ReasonCode.RESOLVED: "resolved as {resolution} by {by}",
+    ReasonCode.RETRIED: "retried by {by}",
+    ReasonCode.REFUSED: "{error}",
+    ReasonCode.NOT_SENT: "{problem}",
+    ReasonCode.TIME_PASSED: "its time passed before it could be sent",
+    ReasonCode.SUSPENDED: "this process was suspended, and another run may have taken the call",
+    ReasonCode.RUN_STOPPED: "the run was stopped before it could be sent",
+    ReasonCode.CAMPAIGN_PAUSED: "an operator paused or canceled the campaign before it could be sent",
+    ReasonCode.LIST_UNREADABLE: "a suppression list cannot be read",
+    ReasonCode.EXCLUDED: "the contact is not to be called any more: {why}",
+}
+
+
+def reason_text(reason: StateReason) -> str:
+    """Empty for no reason."""
+    values = dict(reason.values)
+    match reason.code:
+        case ReasonCode.SENT_FOR_ANOTHER:
+            verb = "was" if values["state"] == CallState.QUEUED else "may have been"
+            return f"a late answer shows that this number {verb} queued before, for another contact"
+        case ReasonCode.WITHDRAWN:
+            return ": ".join(filter(None, (values["exclusion"], values["detail"])))
+        case ReasonCode.REPLANNED:
+            why = change_words(ChangeReason(values["why"]), list(filter(None, [values["fields"]])))
+            return f"{values['change']} by a new plan: {why}"
+        case ReasonCode.CANCELED:
+            return f"canceled by {values.get('by', 'an operator')}"
+        case ReasonCode.UNCERTAIN:
+            return _uncertain(values)
+        case code:
+            return _SENTENCES[code].format_map(values)
+
+
+def _uncertain(values: Mapping[str, str]) -> str:
+    """The call_ids come first: an operator looks for them at Insight, and an answer may be long."""
+    ids, body = values.get("call_ids", ""), values.get("body", "")
+    named = f" ({'call_ids' if ',' in ids else 'call_id'} {ids})" if ids else ""
+    return f"{values['problem']}{named}{f': {body}' if body else ''}"
