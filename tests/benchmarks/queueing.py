@@ -1,7 +1,6 @@
 """One real run against a sandbox in a process of its own, and what it is measured against."""
 
 import asyncio
-import json
 import subprocess
 import sys
 import time
@@ -11,19 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from dispatching import run_of
+from planned_calls import call, plan
 
 from runner.dispatch.dispatcher import Dispatcher
-from runner.dispatch.rate_limit import RateLimit
-from runner.dispatch.run import CurrentPlan, Run
-from runner.dispatch.timer import ClockCheck, Timer
+from runner.dispatch.timer import Timer
 from runner.insight.client import InsightClient
 from runner.insight.protocol import QueueRequest, queue_request
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.plan_entry import Binding
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.planning.plan import DataVersions, Plan, PlannedCall
-from runner.planning.statistics import StatisticsBuilder
+from runner.planning.plan import PlannedCall
 
 CAMPAIGN = "benchmark"
 BINDING = Binding(campaign=CAMPAIGN, survey_id="1", instance_id="1", account="account", origin="loopback")
@@ -50,30 +48,14 @@ def sandbox(*faults: str) -> Iterator[str]:
 
 
 def planned(number: int, queue_at: int) -> PlannedCall:
-    phone = f"+1617{number:07d}"
-    return PlannedCall(
-        key=f"c{number}",
-        ref=f"ref-{number}",
-        round=1,
-        phone=phone,
-        zones='["America/New_York"]',
-        queue_at=queue_at,
-        start_timestamp=queue_at + 300,
+    return call(
+        f"c{number}",
+        f"+1617{number:07d}",
+        start=queue_at + 300,
         end_timestamp=queue_at + 7200,
-        earliest=None,
-        latest=None,
-        phone_number=f"tel:{phone}",
         max_attempts=3,
         reattempt_wait=2700,
-        metadata=json.dumps(
-            {"first_name": "Ann", "clinic": "Main Street", "visit": "2026-11-02", "lang": "en"}
-        ),
-        result_url="",
-        change_name="new",
-        change_reason="new",
-        changed_fields="",
-        start_before=None,
-        source="contacts.csv",
+        metadata={"first_name": "Ann", "clinic": "Main Street", "visit": "2026-11-02", "lang": "en"},
         line=number,
     )
 
@@ -102,20 +84,14 @@ class Sent:
 
 def enter(ledger: Ledger, calls: list[PlannedCall]) -> int:
     """Writes a plan of these calls; joins the run that is under way, if there is one."""
-    plan = Plan(
-        plan_id="sha256:benchmark",
+    made = plan(
+        *calls,
         campaign=CAMPAIGN,
         as_of=int(time.time()),
-        rows=len(calls),
         calls_per_minute=60_000,
-        calls=tuple(calls),
-        exclusions=(),
-        statistics=StatisticsBuilder().statistics(),
-        withdrawals=(),
-        ledger_revision=ledger.history(CAMPAIGN).revision,
-        versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
+        revision=ledger.history(CAMPAIGN).revision,
     )
-    return ledger.begin_run(BINDING, plan, RunProcess(host="here", pid=1), time.time())
+    return ledger.begin_run(BINDING, made, RunProcess(host="here", pid=1), time.time())
 
 
 async def execute(
@@ -123,7 +99,6 @@ async def execute(
 ) -> Sent:
     """What `apply` does once the plan is entered, with the rollback guard."""
     sent = Sent()
-    clock = Timer()
     async with InsightClient(
         base_url=base_url, username=USER, developer_key=KEY, connections=in_flight
     ) as client:
@@ -144,21 +119,9 @@ async def execute(
             return await client.queue(request, before_send=note)
 
         guard = RollbackGuard(ledger, states)
-        of_run = Run(
-            queue=CallQueue(ledger.engine, CAMPAIGN, run, intended=guard.advance),
-            lease=ledger.lease(CAMPAIGN, run),
-            plan=CurrentPlan(
-                excluded_now=lambda _key, _phone: None,
-                newly_suppressed=lambda: None,
-                reschedule=lambda late, _taken, _now: dict.fromkeys([each.id for each in late]),
-            ),
-            clock=clock,
-            rate=RateLimit(rate),
-            clock_check=ClockCheck(clock.now, lambda _event: None),
-            on_event=lambda _event: None,
-            noted=guard.note,
-        )
-        dispatcher = Dispatcher(of_run, post, max_in_flight=in_flight, until_idle=False)
+        queue = CallQueue(ledger.engine, CAMPAIGN, run, intended=guard.advance)
+        made = run_of(queue, ledger.lease(CAMPAIGN, run), Timer(), requests_per_second=rate, noted=guard.note)
+        dispatcher = Dispatcher(made, post, max_in_flight=in_flight, until_idle=False)
         cpu = time.process_time()
         await dispatcher.run()
         sent.seconds = time.time() - next(iter(sent.left_at.values()), time.time())

@@ -35,6 +35,8 @@ APPLY = """
 import asyncio, json, sys
 from contextlib import closing
 from pathlib import Path
+
+sys.path.append("..")
 from queueing import execute
 from runner.ledger.ledger import Ledger
 

@@ -7,14 +7,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
-from small_campaign import VERSIONS
+from planned_calls import call
+from planned_calls import plan as plan_by_hand
 
 from runner.cli import run
 from runner.insight.address import origin
 from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.plan_entry import Binding
-from runner.planning.plan import Plan, PlannedCall
-from runner.planning.statistics import StatisticsBuilder
 from runner.settings import load_settings
 
 DAY = 86_400
@@ -178,7 +177,12 @@ def _apply_elsewhere(ledger, settings, name, now):
         account="",
         origin=origin(settings.insight_base_url),
     )
-    ledger.begin_run(binding, _plan_of_one_call(name, now), RunProcess(host="here", pid=1), now)
+    ledger.begin_run(
+        binding,
+        plan_by_hand(call(start=now + DAY), campaign=name, as_of=now),
+        RunProcess(host="here", pid=1),
+        now,
+    )
 
 
 def test_another_campaign_on_the_same_instance_is_warned_of(found):
@@ -234,42 +238,3 @@ def test_validate_tells_of_a_window_that_holidays_leave_nothing_of(folder, capsy
     (folder / "campaign.yaml").write_text(f"{text}silence: {{unreachable_window: Next year it will be}}\n")
     assert run(["validate", str(folder)]) == 0
     assert capsys.readouterr().out.startswith("1 warning silenced: unreachable_window (Next year")
-
-
-def _plan_of_one_call(campaign, now):
-    call = PlannedCall(
-        key="a",
-        ref="ref",
-        round=1,
-        phone="+16175550111",
-        zones='["America/New_York"]',
-        queue_at=now + DAY,
-        start_timestamp=now + DAY,
-        end_timestamp=now + DAY + 3600,
-        earliest=None,
-        latest=None,
-        phone_number="tel:+16175550111",
-        max_attempts=1,
-        reattempt_wait=None,
-        metadata="{}",
-        result_url="",
-        change_name="new",
-        change_reason="a test says so",
-        changed_fields="",
-        start_before=None,
-        source="contacts.csv",
-        line=2,
-    )
-    return Plan(
-        plan_id="sha256:test",
-        campaign=campaign,
-        as_of=now,
-        rows=1,
-        calls_per_minute=300,
-        calls=(call,),
-        exclusions=(),
-        statistics=StatisticsBuilder().statistics(),
-        withdrawals=(),
-        ledger_revision="0.0",
-        versions=VERSIONS,
-    )

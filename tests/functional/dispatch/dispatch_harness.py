@@ -5,60 +5,22 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dispatching import current_plan, run_of
+from planned_calls import BINDING, CAMPAIGN, NOW, plan
 from sqlalchemy import NullPool, create_engine, text
 
 from runner.dispatch.dispatcher import Dispatcher
-from runner.dispatch.rate_limit import RateLimit
-from runner.dispatch.run import CurrentPlan, Run
-from runner.dispatch.timer import ClockCheck, Timer
+from runner.dispatch.run import Run
+from runner.dispatch.timer import Timer
 from runner.errors import RunnerError
 from runner.insight.outcome import Exchange
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, RunProcess
-from runner.ledger.plan_entry import Binding
 from runner.planning.pacing import PaceLimit
-from runner.planning.plan import DataVersions, Plan, PlannedCall
-from runner.planning.statistics import StatisticsBuilder
+from runner.planning.plan import PlannedCall
 
-NOW = 1_796_166_000
-CAMPAIGN = "clinic-followup"
-BINDING = Binding(
-    campaign=CAMPAIGN, survey_id="48211", instance_id="3", account="account-hash", origin="loopback"
-)
 HANGS_AFTER_SECONDS = 20
 """A run that does not end by then never would; every test here takes a fraction of it."""
-
-
-def call(key, *, start=NOW + 300, end=None):
-    """A call that is due `start` less five minutes. Its number follows from its key, such as c12."""
-    number = f"+1617555{int(key[1:]):04d}"
-    return PlannedCall(
-        key=key,
-        ref=f"ref-{key}",
-        round=1,
-        phone=number,
-        zones='["America/New_York"]',
-        queue_at=start - 300,
-        start_timestamp=start,
-        end_timestamp=start + 3600 if end is None else end,
-        earliest=None,
-        latest=None,
-        phone_number=f"tel:{number}",
-        max_attempts=1,
-        reattempt_wait=None,
-        metadata="{}",
-        result_url="",
-        change_name="new",
-        change_reason="a test says so",
-        changed_fields="",
-        start_before=None,
-        source="contacts.csv",
-        line=2,
-    )
-
-
-def calls(count, **kwargs):
-    return [call(f"c{number}", **kwargs) for number in range(count)]
 
 
 def answered(status, **content):
@@ -142,22 +104,22 @@ class Stage:
 
     def run(self):
         """Runs to the end and returns why it ended, or raises what the run raised."""
-        return asyncio.run(self._run())
+        return asyncio.run(self.run_in_loop())
 
-    async def _run(self):
-        plan = _plan(self.planned, self.ledger.history(CAMPAIGN).revision)
-        run = self.ledger.begin_run(BINDING, plan, RunProcess(host="here", pid=1), NOW)
-        self.context = Run(
-            queue=CallQueue(self.ledger.engine, CAMPAIGN, run, pace=self.pace),
-            lease=self.ledger.lease(CAMPAIGN, run),
-            plan=CurrentPlan(
+    async def run_in_loop(self):
+        """The same within an event loop that the test started."""
+        made = plan(*self.planned, revision=self.ledger.history(CAMPAIGN).revision)
+        run = self.ledger.begin_run(BINDING, made, RunProcess(host="here", pid=1), NOW)
+        self.context = run_of(
+            CallQueue(self.ledger.engine, CAMPAIGN, run, pace=self.pace),
+            self.ledger.lease(CAMPAIGN, run),
+            self.clock,
+            plan=current_plan(
                 excluded_now=self._excluded_now,
                 newly_suppressed=self._read_lists,
                 reschedule=self.reschedule,
             ),
-            clock=self.clock,
-            rate=RateLimit(self.requests_per_second),
-            clock_check=ClockCheck(self.clock.now, self._hear),
+            requests_per_second=self.requests_per_second,
             on_event=self._hear,
         )
         self.dispatcher = Dispatcher(
@@ -230,19 +192,3 @@ def declare_dead(ledger):
 def _cancel_everything():
     for task in asyncio.all_tasks():
         task.cancel()
-
-
-def _plan(planned, revision):
-    return Plan(
-        plan_id="sha256:test",
-        campaign=CAMPAIGN,
-        as_of=NOW,
-        rows=len(planned),
-        calls_per_minute=300,
-        calls=tuple(planned),
-        exclusions=(),
-        statistics=StatisticsBuilder().statistics(),
-        withdrawals=(),
-        ledger_revision=revision,
-        versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
-    )

@@ -4,7 +4,8 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from dispatch_harness import NOW, LeapingClock, Stage, accepted, call, calls, declare_dead
+from dispatch_harness import LeapingClock, Stage, accepted, declare_dead
+from planned_calls import NOW, call, calls
 
 from runner.dispatch.events import CallsMoved
 from runner.dispatch.timer import ClockCheck
@@ -139,7 +140,7 @@ def test_a_process_that_was_overtaken_in_its_sleep_sends_nothing_more(ledger, bo
 
 def test_a_disk_so_slow_that_the_start_passes_while_the_intent_is_written_lets_nothing_leave(ledger):
     clock = LeapingClock()
-    stage = Stage(ledger, [call("c0", start=NOW + 300, end=NOW + 3900)], clock=clock)
+    stage = Stage(ledger, [call("c0", start=NOW + 300, end_timestamp=NOW + 3900)], clock=clock)
 
     async def slow_commit(_claim):
         clock.time = NOW + 300 + 61

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from dispatch_harness import CAMPAIGN, NO_ANSWER, NOT_SENT, NOW, Stage, StoppedClock, accepted, call, calls
+from dispatch_harness import NO_ANSWER, NOT_SENT, Stage, StoppedClock, accepted
+from planned_calls import CAMPAIGN, NOW, call, calls
 
 from runner.calls import Resolution
 from runner.dispatch.events import Paused, RunEnd

@@ -5,17 +5,8 @@ import itertools
 import time
 
 import pytest
-from dispatch_harness import (
-    CAMPAIGN,
-    NO_ANSWER,
-    NOT_SENT,
-    NOW,
-    Stage,
-    accepted,
-    answered,
-    call,
-    calls,
-)
+from dispatch_harness import NO_ANSWER, NOT_SENT, Stage, accepted, answered
+from planned_calls import CAMPAIGN, NOW, call, calls
 
 from runner.calls import CallState
 from runner.dispatch.events import BackingOff, CallEnded, RunEnd, Waiting

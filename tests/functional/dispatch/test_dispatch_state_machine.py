@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from dispatch_harness import NO_ANSWER, NOT_SENT, LeapingClock, accepted, answered
+from dispatching import current_plan, run_of
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -20,9 +21,6 @@ from small_campaign import NINE, campaign, person, plan_of
 
 from runner.calls import Resolution
 from runner.dispatch.dispatcher import Dispatcher
-from runner.dispatch.rate_limit import RateLimit
-from runner.dispatch.run import CurrentPlan, Run
-from runner.dispatch.timer import ClockCheck
 from runner.errors import RunnerError
 from runner.insight.outcome import Exchange
 from runner.ledger.call_queue import CallQueue
@@ -142,25 +140,15 @@ class CampaignMachine(RuleBasedStateMachine):
         self.ledger.end_run(run, "done", self.clock.time)
 
     async def dispatch(self, loaded, run, server, *, limited):
-        of_run = Run(
-            queue=CallQueue(
-                self.ledger.engine, NAME, run, only_own=limited, pace=PaceLimit(PACE, QUEUE_AHEAD)
+        queue = CallQueue(self.ledger.engine, NAME, run, only_own=limited, pace=PaceLimit(PACE, QUEUE_AHEAD))
+        plan = current_plan(
+            excluded_now=lambda key, _phone: "on a list" if key in self.suppressed else None,
+            reschedule=lambda late, taken, now: reschedule(
+                loaded.campaign, late, taken, now=now, requests_per_second=5
             ),
-            lease=self.ledger.lease(NAME, run),
-            plan=CurrentPlan(
-                excluded_now=lambda key, _phone: "on a list" if key in self.suppressed else None,
-                newly_suppressed=lambda: None,
-                reschedule=lambda late, taken, now: reschedule(
-                    loaded.campaign, late, taken, now=now, requests_per_second=5
-                ),
-            ),
-            clock=self.clock,
-            rate=RateLimit(100_000),
-            clock_check=ClockCheck(self.clock.now, lambda _event: None),
-            on_event=lambda _event: None,
         )
         dispatcher = Dispatcher(
-            of_run,
+            run_of(queue, self.ledger.lease(NAME, run), self.clock, plan=plan),
             lambda claim, before_send: self.post(next(server), claim, before_send),
             max_in_flight=2,
             until_idle=True,

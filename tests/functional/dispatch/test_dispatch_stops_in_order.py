@@ -4,7 +4,8 @@ import asyncio
 import threading
 
 import pytest
-from dispatch_harness import NOW, Stage, StoppedClock, accepted, answered, call, calls, declare_dead
+from dispatch_harness import Stage, StoppedClock, accepted, answered, declare_dead
+from planned_calls import NOW, call, calls
 from sqlalchemy import event
 
 from runner.dispatch.events import AnswersUnrecorded, CallEnded, ClockIsOff, RunEnd, Waiting
@@ -96,7 +97,7 @@ def test_a_cancelled_run_still_records_what_is_under_way(ledger):
             await answer_may_come.wait()
 
         stage = Stage(ledger, calls(3), before=hold_up, max_in_flight=2)
-        running = asyncio.create_task(stage._run())  # noqa: SLF001 - within the loop that cancels it
+        running = asyncio.create_task(stage.run_in_loop())
         await under_way.wait()
         running.cancel()
         await asyncio.sleep(0)

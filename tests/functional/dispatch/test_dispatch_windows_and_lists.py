@@ -3,17 +3,8 @@
 import asyncio
 
 import pytest
-from dispatch_harness import (
-    CAMPAIGN,
-    NOT_SENT,
-    NOW,
-    LeapingClock,
-    Stage,
-    StoppedClock,
-    accepted,
-    call,
-    calls,
-)
+from dispatch_harness import NOT_SENT, LeapingClock, Stage, StoppedClock, accepted
+from planned_calls import CAMPAIGN, NOW, call, calls
 
 from runner.calls import ReasonCode, StateReason
 from runner.dispatch.events import (

@@ -5,7 +5,8 @@ import time
 from collections import Counter
 
 import pytest
-from dispatch_harness import CAMPAIGN, NOW, LeapingClock, Stage, call
+from dispatch_harness import LeapingClock, Stage
+from planned_calls import CAMPAIGN, NOW, call
 
 from runner.dispatch.events import CallEnded, RunEnd
 from runner.dispatch.timer import RehearsalTimer
@@ -24,7 +25,7 @@ class OnTheWire(Stage):
         super().__init__(ledger, planned, requests_per_second=1000, max_in_flight=8, **kwargs)
         self._sandbox = sandbox
 
-    async def _run(self):
+    async def run_in_loop(self):
         client = InsightClient(
             base_url=self._sandbox.base_url,
             username="rehearsal@example.org",
@@ -33,7 +34,7 @@ class OnTheWire(Stage):
             deadline=5,
         )
         async with client as self._client:
-            return await super()._run()
+            return await super().run_in_loop()
 
     async def _post(self, claim, before_send):
         request = queue_request(

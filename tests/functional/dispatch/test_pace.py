@@ -5,7 +5,8 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
-from dispatch_harness import CAMPAIGN, NOW, LeapingClock, Stage, accepted, call, declare_dead
+from dispatch_harness import LeapingClock, Stage, accepted, declare_dead
+from planned_calls import CAMPAIGN, NOW, call
 from small_campaign import campaign
 
 from runner.dispatch.events import CallsMoved, RunEnd
@@ -59,8 +60,10 @@ class Apply:
         return [
             planned if not known else planned._replace(change_name="unchanged")
             for planned in (
-                call(f"c{number}", start=NOW + 2 * number)._replace(
-                    queue_at=NOW + 2 * number - self.queue_ahead
+                call(
+                    f"c{number}",
+                    start=NOW + 2 * number,
+                    queue_at=NOW + 2 * number - self.queue_ahead,
                 )
                 for number in range(self.count)
             )
@@ -203,14 +206,14 @@ def test_a_call_beside_a_start_of_another_pace_is_moved_once_to_where_it_can_sta
     """One call a minute, and Insight has one for the half of a minute, from when the pace was two. The slot
     before it is free on the grid, and yet too near.
     """
-    sent = call("c1", start=NOW + planned + 30)._replace(queue_at=NOW - 30)
+    sent = call("c1", start=NOW + planned + 30, queue_at=NOW - 30)
     Stage(sqlite_ledger, [sent], clock=LeapingClock(NOW - 30), pace=PaceLimit(2, 660)).run()
 
     def place(late, taken, now):
         declared = campaign(hours="09:00-20:00", to="2026-12-24", more="pacing: {calls_per_minute: 1}")
         return reschedule(declared.campaign, late, taken, now=now, requests_per_second=5)
 
-    waiting = call("c2", start=NOW + planned)._replace(queue_at=NOW - 30, latest=latest and NOW + latest)
+    waiting = call("c2", start=NOW + planned, queue_at=NOW - 30, latest=latest and NOW + latest)
     run = Stage(
         sqlite_ledger,
         [waiting],

@@ -1,95 +1,17 @@
-"""Plans as the planner would make them, and ways to look into a ledger past its own code."""
+"""Runs of a ledger without a dispatcher, and ways to look into it past its own code."""
 
-import json
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from planned_calls import BINDING, CAMPAIGN, NOW, plan
 from sqlalchemy import NullPool, create_engine, text
 
 from runner.ledger import migrations
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import RunProcess
-from runner.ledger.plan_entry import Binding
-from runner.ledger.revision import NEVER_APPLIED
-from runner.planning.plan import (
-    Change,
-    DataVersions,
-    Plan,
-    PlannedCall,
-    Withdrawal,
-)
-from runner.planning.statistics import StatisticsBuilder
 
-NOW = 1_796_166_000
-CAMPAIGN = "clinic-followup"
-BINDING = Binding(
-    campaign=CAMPAIGN, survey_id="48211", instance_id="3", account="account-hash", origin="loopback"
-)
 THIS = RunProcess(host="here", pid=4711)
-
-
-def call(key, phone, *, start=NOW + 300, metadata=None, change=Change.NEW, **changes):
-    """A new call that is due `start` less five minutes; `changes` are fields of PlannedCall."""
-    planned = PlannedCall(
-        key=key,
-        ref=f"ref-{key}",
-        round=1,
-        phone=phone,
-        zones='["America/New_York"]',
-        queue_at=start - 300,
-        start_timestamp=start,
-        end_timestamp=start + 3600,
-        earliest=None,
-        latest=None,
-        phone_number=f"tel:{phone}",
-        max_attempts=1,
-        reattempt_wait=None,
-        metadata=json.dumps(metadata or {}),
-        result_url="",
-        change_name=str(change),
-        change_reason="a test says so",
-        changed_fields="",
-        start_before=None,
-        source="contacts.csv",
-        line=2,
-    )
-    return planned._replace(**changes)
-
-
-def people(count, **kwargs):
-    return [call(f"c{number}", phone(number), **kwargs) for number in range(count)]
-
-
-def phone(number):
-    return f"+1617555{number:04d}"
-
-
-def plan(*calls, withdrawals=(), revision=NEVER_APPLIED):
-    """As made from a ledger with this revision of the campaign."""
-    return Plan(
-        plan_id="sha256:test",
-        campaign=CAMPAIGN,
-        as_of=NOW,
-        rows=len(calls),
-        calls_per_minute=300,
-        calls=calls,
-        exclusions=(),
-        statistics=StatisticsBuilder().statistics(),
-        withdrawals=tuple(
-            Withdrawal(
-                key=key,
-                round=1,
-                reason=None,
-                detail=detail,
-                start_timestamp=NOW,
-                timezones=("America/New_York",),
-            )
-            for key, detail in withdrawals
-        ),
-        ledger_revision=revision,
-        versions=DataVersions(tzdata="1", phonenumbers="1", holidays="1"),
-    )
 
 
 def new_slots(queue, slots, *, start_before=NOW - 60, now=NOW):

@@ -7,21 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ledger_values import (
-    BINDING,
-    CAMPAIGN,
-    NOW,
-    THIS,
-    begin,
-    call,
-    claim_all,
-    people,
-    phone,
-    plan,
-    rows,
-    states,
-    trail,
-)
+from ledger_values import THIS, begin, claim_all, rows, states, trail
+from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
+from planned_calls import calls as people
 
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import CampaignHeldError, LedgerError

@@ -3,19 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from ledger_values import (
-    BINDING,
-    CAMPAIGN,
-    NOW,
-    THIS,
-    begin,
-    call,
-    claim_all,
-    let_leases_lapse,
-    phone,
-    plan,
-    rows,
-)
+from ledger_values import THIS, begin, claim_all, let_leases_lapse, rows
+from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
 
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import LedgerError

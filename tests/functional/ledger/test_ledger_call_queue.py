@@ -4,23 +4,9 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from ledger_values import (
-    BINDING,
-    CAMPAIGN,
-    NOW,
-    THIS,
-    begin,
-    call,
-    claim_all,
-    let_leases_lapse,
-    new_slots,
-    people,
-    phone,
-    plan,
-    rows,
-    states,
-    trail,
-)
+from ledger_values import THIS, begin, claim_all, let_leases_lapse, new_slots, rows, states, trail
+from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
+from planned_calls import calls as people
 
 from runner.calls import CallState, ReasonCode, Resolution, StateReason
 from runner.errors import CampaignHeldError

@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from ledger_values import NOW
+from planned_calls import NOW
 
 from runner.errors import CampaignHeldError, ExitStatus
 from runner.ledger.holder import hold, holder

@@ -4,7 +4,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from ledger_values import CAMPAIGN, NOW, begin, claim_all, let_leases_lapse, people, rows, states, trail
+from ledger_values import begin, claim_all, let_leases_lapse, rows, states, trail
+from planned_calls import CAMPAIGN, NOW
+from planned_calls import calls as people
 from sqlalchemy import event
 
 from runner.calls import CallState, ReasonCode, StateReason

@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ledger_values import BINDING, CAMPAIGN, NOW, rows
+from ledger_values import rows
+from planned_calls import BINDING, CAMPAIGN, NOW
 from sqlalchemy import NullPool, create_engine, text
 
 from runner.calls import CallState

@@ -1,17 +1,9 @@
 """What a person is told of uncertain calls, and how the ledger takes a person's word."""
 
 import pytest
-from ledger_values import (
-    CAMPAIGN,
-    NOW,
-    begin,
-    call,
-    claim_all,
-    people,
-    phone,
-    rows,
-    states,
-)
+from ledger_values import begin, claim_all, rows, states
+from planned_calls import CAMPAIGN, NOW, call, phone
+from planned_calls import calls as people
 
 from runner.calls import CallState, ReasonCode, Resolution, StateReason
 from runner.errors import LedgerError

@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from ledger_values import begin, call, claim_all, people, phone, states
+from ledger_values import begin, claim_all, states
 from pgbouncer import pooler
+from planned_calls import call, phone
+from planned_calls import calls as people
 from sqlalchemy import make_url
 
 from runner.errors import LedgerError, SettingsError

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from ledger_values import BINDING, CAMPAIGN, NOW, THIS, begin, call, claim_all, people, phone, plan
+from ledger_values import THIS, begin, claim_all
+from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
+from planned_calls import calls as people
 
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.ledger.claim import AttemptResult

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from ledger_values import BINDING, CAMPAIGN, NOW, THIS, begin, call, claim_all, people, phone, plan, rows
+from ledger_values import THIS, begin, claim_all, rows
+from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
+from planned_calls import calls as people
 from sqlalchemy import make_url, text
 
 from runner.calls import CallState, ReasonCode, Resolution, StateReason

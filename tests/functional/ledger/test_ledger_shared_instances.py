@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from ledger_values import BINDING, NOW, THIS, begin, call, claim_all, phone, plan
+from ledger_values import THIS, begin, claim_all
+from planned_calls import BINDING, NOW, call, phone, plan
 
 from runner.calls import CallState
 from runner.ledger.claim import AttemptResult

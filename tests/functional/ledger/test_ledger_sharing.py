@@ -9,22 +9,9 @@ from itertools import chain
 from threading import Barrier
 
 import pytest
-from ledger_values import (
-    BINDING,
-    CAMPAIGN,
-    NOW,
-    THIS,
-    begin,
-    call,
-    claim_all,
-    let_leases_lapse,
-    new_slots,
-    people,
-    phone,
-    plan,
-    rows,
-    states,
-)
+from ledger_values import THIS, begin, claim_all, let_leases_lapse, new_slots, rows, states
+from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
+from planned_calls import calls as people
 from sqlalchemy import NullPool, create_engine, text
 
 from runner.calls import CallState, ReasonCode, Resolution, StateReason

@@ -13,19 +13,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from ledger_values import (
-    BINDING,
-    NOW,
-    THIS,
-    begin,
-    call,
-    claim_all,
-    let_leases_lapse,
-    migrated,
-    phone,
-    plan,
-    rows,
-)
+from ledger_values import THIS, begin, claim_all, let_leases_lapse, migrated, rows
+from planned_calls import BINDING, NOW, call, phone, plan
 from sqlalchemy import CheckConstraint, text
 
 from runner.errors import LedgerError, SettingsError
