@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from shell import Person, SandboxServer, server_on
+from shell import Person, SandboxServer, sandbox_with
 
 
 @pytest.fixture
 def start_sandbox() -> Iterator[Callable[..., SandboxServer]]:
     with ExitStack() as servers:
-        yield lambda *arguments: servers.enter_context(server_on(0, *arguments))
+        yield lambda *faults: servers.enter_context(sandbox_with(*faults))
 
 
 @pytest.fixture

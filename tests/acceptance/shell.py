@@ -7,14 +7,19 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from forked_runner import run_forked
+
+from runner.insight.sandbox import parse_fault, running_sandbox
 
 RUNNER = str(Path(sys.executable).with_name("runner"))
 PATIENCE_SECONDS = 60
@@ -23,7 +28,6 @@ PATIENCE_SECONDS = 60
 @dataclass
 class SandboxServer:
     base_url: str
-    process: subprocess.Popen[str]
 
     @property
     def root(self) -> str:
@@ -48,6 +52,13 @@ class SandboxServer:
 
 
 @contextmanager
+def sandbox_with(*faults: str) -> Iterator[SandboxServer]:
+    """A sandbox in a thread of the test: a process of its own would take a second to start."""
+    with running_sandbox(faults=[parse_fault(fault) for fault in faults]) as sandbox:
+        yield SandboxServer(sandbox.base_url)
+
+
+@contextmanager
 def server_on(port: int, *arguments: str) -> Iterator[SandboxServer]:
     """A sandbox in a process of its own, which ends with the block."""
     process = subprocess.Popen(
@@ -56,7 +67,7 @@ def server_on(port: int, *arguments: str) -> Iterator[SandboxServer]:
     try:
         found = re.search(r"http://\S+/api", process.stdout.readline())
         assert found, "the sandbox did not say where it listens"
-        yield SandboxServer(found[0], process)
+        yield SandboxServer(found[0])
     finally:
         process.terminate()
         process.wait(PATIENCE_SECONDS)
@@ -75,18 +86,21 @@ class Person:
         self, *arguments: str, stdin: str = "", stdout: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Runs to the end; with `stdout` as a shell does behind `>`."""
-        with ExitStack() as files:
-            output = subprocess.PIPE if stdout is None else files.enter_context(stdout.open("w"))
-            return subprocess.run(
-                [RUNNER, *arguments],
-                cwd=self.folder,
-                env=self.environment,
-                input=stdin,
-                stdout=output,
-                stderr=subprocess.PIPE,
-                text=True,
+        with tempfile.TemporaryDirectory() as folder:
+            given, output, errors = (Path(folder) / name for name in ("stdin", "stdout", "stderr"))
+            given.write_text(stdin)
+            status = run_forked(
+                arguments,
+                (given, stdout or output, errors),
+                folder=self.folder,
+                environment=self.environment,
                 timeout=PATIENCE_SECONDS * 2,
-                check=False,
+            )
+            return subprocess.CompletedProcess(
+                [RUNNER, *arguments],
+                status,
+                stdout=output.read_text() if stdout is None else None,
+                stderr=errors.read_text(),
             )
 
     def at_a_terminal(self, *arguments: str, typing: str = "", columns: int = 80) -> tuple[int, str]:

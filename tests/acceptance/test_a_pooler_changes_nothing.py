@@ -26,7 +26,7 @@ def own_server():
 @pytest.fixture
 def new_machine(tmp_path, person, start_sandbox):
     """Gives out machines of their own, each with the same campaign, account and ledger."""
-    slow = start_sandbox("--fault", "slow:1")
+    slow = start_sandbox("slow:1")
 
     def make(name, ledger_url):
         home, folder = tmp_path / name, tmp_path / name / "work"

@@ -112,14 +112,14 @@ def test_unreachable_host(ready):
 
 
 def test_wrong_credentials_stop_before_anything_is_planned(ready, start_sandbox):
-    refusing = start_sandbox("--fault", "401")
+    refusing = start_sandbox("401")
     ready.environment["RUNNER_INSIGHT_BASE_URL"] = refusing.base_url
     fails(ready, APPLY, status=1, says="RUNNER_INSIGHT_USERNAME")
 
 
 @pytest.mark.parametrize("code", ["403", "404", "405", "409", "415"])
 def test_a_breaker_status_stops_the_campaign_and_leaves_every_call_planned(ready, start_sandbox, code):
-    refusing = start_sandbox("--fault", code)
+    refusing = start_sandbox(code)
     ready.environment["RUNNER_INSIGHT_BASE_URL"] = refusing.base_url
     said = fails(ready, APPLY, status=1, says=f"Insight answered {code}")
     assert "hint:" in said
@@ -127,7 +127,7 @@ def test_a_breaker_status_stops_the_campaign_and_leaves_every_call_planned(ready
 
 
 def test_refused_calls_show_the_api_s_own_words_and_end_with_status_6(ready, start_sandbox):
-    refusing = start_sandbox("--fault", "400*1")
+    refusing = start_sandbox("400*1")
     ready.environment["RUNNER_INSIGHT_BASE_URL"] = refusing.base_url
     result = ready.run(*APPLY)
     assert result.returncode == 6

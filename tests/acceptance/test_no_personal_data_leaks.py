@@ -146,7 +146,7 @@ def test_template_errors_do_not_quote_values(ready):
 
 
 def test_an_uncertain_answer_that_echoes_data_stays_in_the_ledger(ready, start_sandbox):
-    faulty = start_sandbox("--fault", "reset-after*1")
+    faulty = start_sandbox("reset-after*1")
     ready.environment["RUNNER_INSIGHT_BASE_URL"] = faulty.base_url
     result = ready.run("apply", "campaign.yaml", "--yes")
     assert result.returncode == 6

@@ -124,7 +124,7 @@ def test_a_run_that_was_stopped_before_it_sent_and_was_overtaken_sends_nothing(p
 
 
 def test_tormented_at_random_nobody_is_called_twice_and_nobody_is_lost(person, start_sandbox, tmp_path):
-    server = start_sandbox("--fault", "reset-after@10%", "--fault", "slow:0.2@30%")
+    server = start_sandbox("reset-after@10%", "slow:0.2@30%")
     person.environment |= {"RUNNER_INSIGHT_BASE_URL": server.base_url, "RUNNER_REQUESTS_PER_SECOND": "20"}
     campaign = Campaign(person, server, f"sqlite:///{tmp_path / 'ledger.sqlite3'}", 60)
     campaign.torment(random.Random(7), 1, kills=4, longest_stop=0.5)
@@ -133,7 +133,7 @@ def test_tormented_at_random_nobody_is_called_twice_and_nobody_is_lost(person, s
 
 
 def test_four_runs_share_a_campaign_in_postgresql_and_may_die(person, start_sandbox, postgres_url):
-    server = start_sandbox("--fault", "slow:0.3@50%")
+    server = start_sandbox("slow:0.3@50%")
     person.environment |= {"RUNNER_INSIGHT_BASE_URL": server.base_url, "RUNNER_REQUESTS_PER_SECOND": "40"}
     campaign = Campaign(person, server, postgres_url, 120)
     campaign.torment(random.Random(11), 4, kills=3, longest_stop=0.5)

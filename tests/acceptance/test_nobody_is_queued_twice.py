@@ -63,7 +63,7 @@ def test_killed_again_and_again_each_contact_is_accepted_once_or_stands_as_uncer
 
 
 def test_while_one_apply_runs_another_is_refused_and_told_who_holds_the_campaign(customer, start_sandbox):
-    slow = start_sandbox("--fault", "slow:2")
+    slow = start_sandbox("slow:2")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = slow.base_url
     customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
     customer.write("contacts.csv", contacts_csv(200))
@@ -81,7 +81,7 @@ def test_while_one_apply_runs_another_is_refused_and_told_who_holds_the_campaign
 
 @pytest.mark.parametrize("fault", ["reset-before", "reset-after", "garbage", "500", "500-after", "429"])
 def test_what_may_have_been_queued_is_held_as_uncertain_and_never_sent_again(customer, start_sandbox, fault):
-    faulty = start_sandbox("--fault", f"{fault}*1")
+    faulty = start_sandbox(f"{fault}*1")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = faulty.base_url
     customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
     customer.write("contacts.csv", contacts_csv(6))
@@ -98,7 +98,7 @@ def test_what_may_have_been_queued_is_held_as_uncertain_and_never_sent_again(cus
 
 def test_a_refusal_that_holds_a_call_id_is_not_sent_again_by_the_next_run(customer, start_sandbox):
     """Insight queued the calls, though it answered 404."""
-    contradictory = start_sandbox("--fault", "404-after*2")
+    contradictory = start_sandbox("404-after*2")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = contradictory.base_url
     customer.environment["RUNNER_MAX_IN_FLIGHT"] = "1"
     customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -62,9 +63,11 @@ def test_a_name_on_the_command_line_is_shown_without_what_steers(person, command
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_wrong_usage_is_shown_without_what_steers(person, arguments, encoding):
     person.environment["PYTHONIOENCODING"] = encoding
-    result = person.run(*arguments)
-    assert result.returncode == 64
-    assert_clean(result)
+    # Python reads this variable when it starts.
+    process = person.start(*arguments)
+    output = process.communicate()
+    assert process.returncode == 64
+    assert_clean(subprocess.CompletedProcess(arguments, 64, *output))
 
 
 @pytest.mark.parametrize(

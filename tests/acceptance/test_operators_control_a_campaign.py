@@ -120,7 +120,7 @@ def test_cancel_may_reach_what_waits_at_insight_after_saying_what_that_means(cus
 
 
 def test_an_uncertain_call_is_settled_by_an_operator_s_word(customer, start_sandbox):
-    faulty = start_sandbox("--fault", "reset-before*3")
+    faulty = start_sandbox("reset-before*3")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = faulty.base_url
     prepare(customer, 6)
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 6
@@ -148,7 +148,7 @@ def test_an_uncertain_call_is_settled_by_an_operator_s_word(customer, start_sand
 
 
 def test_resolve_all_asks_first_and_an_abandoned_call_is_resolved_again(customer, start_sandbox):
-    faulty = start_sandbox("--fault", "reset-before*3")
+    faulty = start_sandbox("reset-before*3")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = faulty.base_url
     prepare(customer, 3)
     customer.run("apply", "campaign.yaml", "--yes")
@@ -178,7 +178,7 @@ def test_resolve_all_asks_first_and_an_abandoned_call_is_resolved_again(customer
 
 
 def test_a_refused_call_has_its_own_count_and_is_sent_again_after_a_retry(customer, start_sandbox):
-    refusing = start_sandbox("--fault", "400*2")
+    refusing = start_sandbox("400*2")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = refusing.base_url
     prepare(customer, 3)
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 6
