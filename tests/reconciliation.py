@@ -44,7 +44,7 @@ class Records:
 
 
 @dataclass(kw_only=True)
-class Reckoning:
+class Reconciliation:
     accepted: int = 0
     twice: int = 0
     states: Counter[str] = field(default_factory=Counter)
@@ -68,11 +68,11 @@ def read_books(ledger_url: str) -> Records:
 
 def reconcile(
     accepted: Sequence[Mapping[str, Any]], books: Records, hours: Hours, *, people: int
-) -> Reckoning:
+) -> Reconciliation:
     """Everything that is wrong, in words; an empty list when each call is where it should be."""
     answers = {(_number(call), str(call["call_id"])): call for call in accepted}
     numbers = Counter(_number(call) for call in accepted)
-    found = Reckoning(
+    found = Reconciliation(
         accepted=len(accepted),
         twice=sum(1 for times in numbers.values() if times > 1),
         states=Counter(call["state"] for call in books.calls),

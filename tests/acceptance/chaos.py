@@ -1,4 +1,4 @@
-"""A campaign whose runs are killed, stopped and starved, and the reckoning after it."""
+"""A campaign whose runs are killed, stopped and starved, and its reconciliation."""
 
 import itertools
 import random
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
 
-from reconciliation import Hours, Reckoning, read_books, reconcile
+from reconciliation import Hours, Reconciliation, read_books, reconcile
 from shell import Person, SandboxServer
 
 from campaigns import PLACES, campaign_yaml, contacts_csv
@@ -61,10 +61,10 @@ class Campaign:
             text=True,
         )
 
-    def reconcile(self) -> Reckoning:
+    def reconcile(self) -> Reconciliation:
         return reconcile(self.server.calls(), read_books(self.ledger_url), HOURS, people=self.people)
 
-    def torment(self, chance: random.Random, runners: int, *, kills: int, longest_stop: float) -> None:
+    def disturb(self, chance: random.Random, runners: int, *, kills: int, longest_stop: float) -> None:
         """Lets `runners` processes apply at once; kills, stops and pauses them at random until through."""
         work = [self._start() for _ in range(runners)]
         acts = itertools.cycle(["kill", "stop", "kill", "pause"])
@@ -73,11 +73,11 @@ class Campaign:
             assert clock.monotonic() < deadline, "the campaign never came to its end"
             clock.sleep(chance.uniform(0.05, 1.2))
             if self.kills < kills:
-                self._torment(next(acts), chance, work, longest_stop)
+                self._disturb(next(acts), chance, work, longest_stop)
         for process in work:
             process.communicate()
 
-    def _torment(
+    def _disturb(
         self, act: str, chance: random.Random, work: list[subprocess.Popen[str]], longest_stop: float
     ) -> None:
         victim = chance.randrange(len(work))

@@ -2,7 +2,7 @@
 
     python soak.py --rounds 20 --seed 1
 
-Prints a line for each kind of torment, and fails at the first call that is doubled or unexplained.
+Prints a line for each scenario, and fails at the first call that is doubled or unexplained.
 """
 
 import argparse
@@ -21,26 +21,26 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from chaos import Campaign
 from postgres import PostgresServer, postgres_server
-from reconciliation import Reckoning
+from reconciliation import Reconciliation
 from shell import PATIENCE_SECONDS, Person, server_on
 
 FAULTS = ("reset-after@5%", "reset-before@3%", "500-after@3%", "garbage@2%", "slow:0.3@30%")
-HEADER = ("torment", "campaigns", "calls", "deaths", "accepted", "twice", "uncertain", "unexplained")
+HEADER = ("scenario", "campaigns", "calls", "kills", "accepted", "twice", "uncertain", "unexplained")
 
 
 class Sum:
     """The figures of one line."""
 
-    def __init__(self, torment: str) -> None:
-        self.torment = torment
-        self.campaigns = self.calls = self.deaths = 0
-        self.found = Reckoning()
+    def __init__(self, scenario: str) -> None:
+        self.scenario = scenario
+        self.campaigns = self.calls = self.kills = 0
+        self.found = Reconciliation()
 
-    def add(self, campaign: Campaign, deaths: int) -> None:
+    def add(self, campaign: Campaign, kills: int) -> None:
         found = campaign.reconcile()
         self.campaigns += 1
         self.calls += campaign.people
-        self.deaths += deaths
+        self.kills += kills
         self.found.accepted += found.accepted
         self.found.twice += found.twice
         self.found.states += found.states
@@ -49,7 +49,7 @@ class Sum:
     def cells(self) -> tuple[object, ...]:
         found = self.found
         return (
-            self.torment, self.campaigns, self.calls, self.deaths, found.accepted, found.twice,
+            self.scenario, self.campaigns, self.calls, self.kills, found.accepted, found.twice,
             found.states["uncertain"], len(found.unexplained),
         )  # fmt: skip
 
@@ -97,14 +97,14 @@ def at_random(rounds: int, seed: int, runs: int, server: PostgresServer | None) 
     for number in range(rounds):
         chance = random.Random(seed * 1000 + number)
         with campaign(150, server.new_database() if server else None, *FAULTS) as tried:
-            tried.torment(chance, runs, kills=12, longest_stop=18 if server else 2)
+            tried.disturb(chance, runs, kills=12, longest_stop=18 if server else 2)
             tried.apply_until_through()
             found.add(tried, tried.kills)
     return found
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description="Torments runner and reckons.")
+    arguments = argparse.ArgumentParser(description="Kills and stops runs, and reconciles.")
     arguments.add_argument("--rounds", type=int, default=10, help="random campaigns of each kind")
     arguments.add_argument("--seed", type=int, default=1)
     given = arguments.parse_args()
@@ -112,14 +112,14 @@ def main() -> int:
     sums = []
     with ExitStack() as stack:
         server = stack.enter_context(postgres_server())
-        for torment in (
+        for scenario in (
             lambda: every_commit("kill-before", ("commit",), None),
             lambda: every_commit("kill-after", ("commit",), None),
             lambda: every_commit("kill-after", ("intent", "result"), server),
             lambda: at_random(given.rounds, given.seed, 1, None),
             lambda: at_random(given.rounds, given.seed, 4, server),
         ):
-            sums.append(torment())
+            sums.append(scenario())
             if len(sums) == 1:
                 print(("{:46}" + "{:>12}" * 7).format(*HEADER))
             print(("{:46}" + "{:>12,}" * 7).format(*sums[-1].cells()), flush=True)

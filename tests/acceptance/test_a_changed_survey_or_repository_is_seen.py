@@ -65,7 +65,7 @@ def test_another_survey_is_a_change_of_each_waiting_call_at_the_top_of_every_for
     assert plan(team, "github").startswith("::warning file=campaigns/five.yaml,line=3")
 
 
-def test_another_survey_is_seen_by_whoever_applies_and_is_not_told_again(team, sandbox):
+def test_another_survey_is_shown_before_apply_and_not_again_afterwards(team, sandbox):
     team.write("campaigns/five.yaml", campaign_yaml(pacing="{queue_ahead: 720h}").replace("48211", "48212"))
     result = team.run("apply", "campaigns/five.yaml", "--yes")
     assert result.returncode == 0, result.stderr

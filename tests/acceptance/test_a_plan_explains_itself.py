@@ -37,7 +37,7 @@ def test_every_row_of_a_contact_is_explained(ready):
     assert "What would make it callable: " in answer
 
 
-def test_nobody_of_that_name_is_said_with_what_can_be_asked(ready):
+def test_the_error_for_an_unknown_contact_says_how_to_name_one(ready):
     result = explain(ready, "somebody")
     assert result.returncode == 1
     assert "its row, such as visits.csv:17" in result.stderr
@@ -49,7 +49,7 @@ def test_a_queued_call_is_explained_by_the_ledger(ready, sandbox):
     assert len(sandbox.calls()) == 10
 
 
-def test_what_changed_since_the_last_apply_is_told_first(ready, sandbox):
+def test_changes_since_the_last_apply_are_shown_first(ready, sandbox):
     ready.environment["RUNNER_REQUESTS_PER_SECOND"] = "1"
     text = contacts_csv(10)
     ready.write("contacts.csv", text)

@@ -82,7 +82,7 @@ def test_a_summary_that_cannot_be_written_hides_no_annotation(step):
     assert "job summary cannot be written" in result.stderr
 
 
-def test_sarif_stands_on_stdout_alone_and_counts_an_emoji_as_one_column(person):
+def test_stdout_holds_only_sarif_which_counts_an_emoji_as_one_column(person):
     text = campaign_yaml().replace("pacing: {", 'pacing: {"📞": 1, rounds: 1, ')
     assert "📞" in text
     person.write("clinic 📞.yaml", text)

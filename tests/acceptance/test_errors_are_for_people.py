@@ -42,7 +42,7 @@ APPLY = ("apply", "campaign.yaml", "--yes")
         APPLY,
     ],
 )
-def test_an_output_that_cannot_be_written_is_told_and_nobody_is_called(ready, sandbox, arguments):
+def test_an_output_that_cannot_be_written_is_an_error_and_nobody_is_called(ready, sandbox, arguments):
     result = ready.run(*arguments, stdout=Path("/dev/full"))
     assert result.returncode == 1
     assert result.stderr.endswith("error: the output cannot be written: No space left on device\n")

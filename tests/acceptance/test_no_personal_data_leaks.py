@@ -95,7 +95,7 @@ def _lifetime(person, sandbox):
     yield run("plan", "campaign.yaml")
 
 
-def test_nothing_a_campaign_leaves_behind_in_its_whole_life_tells_who_was_called(ready, sandbox):
+def test_nothing_that_a_campaign_leaves_behind_reveals_who_was_called(ready, sandbox):
     more = """\
   where: "{{ row.lang != 'no' }}"
   suppress: [{type: csv, path: stop.csv, phone: "{{ row.number }}"}]

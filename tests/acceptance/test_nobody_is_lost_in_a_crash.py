@@ -47,7 +47,7 @@ def test_killed_at_a_commit_nobody_is_called_twice_and_nobody_is_lost(campaign, 
 
 
 @pytest.mark.parametrize("where", ["intent:1", "result:1"])
-def test_stopped_in_the_middle_it_lets_nobody_in_and_goes_on_where_it_stood(campaign, where):
+def test_a_suspended_run_keeps_the_campaign_and_continues_where_it_stopped(campaign, where):
     process = campaign.crash("stop-after", where)
     wait_until(lambda: is_stopped(process.pid), "a stopped process")
     refused = campaign.apply()
@@ -61,7 +61,7 @@ def test_stopped_in_the_middle_it_lets_nobody_in_and_goes_on_where_it_stood(camp
 
 
 @pytest.mark.parametrize("where", ["intent:1", "intent:3", "result:1", "result:3"])
-def test_on_a_full_disk_it_stops_with_words_and_goes_on_when_there_is_room(campaign, where):
+def test_on_a_full_disk_a_run_stops_with_an_error_and_continues_when_there_is_room(campaign, where):
     process = campaign.crash("full-before", where)
     _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1, err
@@ -123,11 +123,13 @@ def test_a_run_that_was_stopped_before_it_sent_and_was_overtaken_sends_nothing(p
     assert campaign.reconcile().states == {"queued": PEOPLE}
 
 
-def test_tormented_at_random_nobody_is_called_twice_and_nobody_is_lost(person, start_sandbox, tmp_path):
+def test_with_random_kills_and_pauses_nobody_is_called_twice_and_nobody_is_lost(
+    person, start_sandbox, tmp_path
+):
     server = start_sandbox("reset-after@10%", "slow:0.2@30%")
     person.environment |= {"RUNNER_INSIGHT_BASE_URL": server.base_url, "RUNNER_REQUESTS_PER_SECOND": "20"}
     campaign = Campaign(person, server, f"sqlite:///{tmp_path / 'ledger.sqlite3'}", 60)
-    campaign.torment(random.Random(7), 1, kills=4, longest_stop=0.5)
+    campaign.disturb(random.Random(7), 1, kills=4, longest_stop=0.5)
     uncertain_in_the_end(campaign)
     assert campaign.kills >= 1
 
@@ -136,7 +138,7 @@ def test_four_runs_share_a_campaign_in_postgresql_and_may_die(person, start_sand
     server = start_sandbox("slow:0.3@50%")
     person.environment |= {"RUNNER_INSIGHT_BASE_URL": server.base_url, "RUNNER_REQUESTS_PER_SECOND": "40"}
     campaign = Campaign(person, server, postgres_url, 120)
-    campaign.torment(random.Random(11), 4, kills=3, longest_stop=0.5)
+    campaign.disturb(random.Random(11), 4, kills=3, longest_stop=0.5)
     uncertain_in_the_end(campaign)
     assert campaign.kills >= 1
 

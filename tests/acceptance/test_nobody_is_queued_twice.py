@@ -28,7 +28,7 @@ def test_a_second_apply_queues_nobody_again(customer, sandbox):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_killed_again_and_again_each_contact_is_accepted_once_or_stands_as_uncertain(customer, sandbox, seed):
+def test_after_many_kills_each_contact_is_accepted_once_or_uncertain(customer, sandbox, seed):
     chance = random.Random(seed)
     people = 60
     customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "40"
@@ -62,7 +62,7 @@ def test_killed_again_and_again_each_contact_is_accepted_once_or_stands_as_uncer
     assert (process.returncode == 6) == (seen["states"]["uncertain"] > 0)
 
 
-def test_while_one_apply_runs_another_is_refused_and_told_who_holds_the_campaign(customer, start_sandbox):
+def test_a_second_apply_is_refused_and_its_error_names_who_holds_the_campaign(customer, start_sandbox):
     slow = start_sandbox("slow:2")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = slow.base_url
     customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))

@@ -119,7 +119,7 @@ def test_an_unreadable_or_empty_list_stops_the_run(customer, sandbox):
     assert sandbox.statuses() == []
 
 
-def test_a_list_that_grows_while_calls_go_out_is_obeyed(customer, sandbox):
+def test_a_list_that_gets_longer_during_a_run_is_applied(customer, sandbox):
     prepare(customer, [",nobody"])
     customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "5"
     process = customer.start("apply", "campaign.yaml", "--yes")

@@ -243,7 +243,7 @@ def test_resuming_what_is_not_paused_changes_nothing_and_says_so(customer):
     assert "resume" not in customer.run("history", "five-zones").stdout
 
 
-def test_operators_are_told_when_there_is_nothing_to_act_on(customer):
+def test_an_operator_command_says_when_there_is_nothing_to_act_on(customer):
     for arguments, status, says in (
         (("pause", "nobody"), 1, "no campaign nobody"),
         (("resolve", "nobody", "--as", "queued"), 64, "--all"),

@@ -59,7 +59,7 @@ def test_the_starter_is_valid_without_a_warning(starter, capsys):
     assert capsys.readouterr().out == "1 campaign file: valid\n"
 
 
-def test_the_starter_fits_the_schema_beside_it(starter):
+def test_the_starter_fits_the_schema_next_to_it(starter):
     first_line = (starter / "campaign.yaml").read_text().splitlines()[0]
     named = first_line.removeprefix("# yaml-language-server: $schema=")
     schema = json.loads((starter / named).read_text())
@@ -90,7 +90,7 @@ def test_the_starter_can_be_rehearsed(starter):
 
 
 @pytest.mark.parametrize("existing", sorted(FILES))
-def test_init_overwrites_nothing_and_writes_nothing_beside_it(tmp_path, capsys, existing):
+def test_init_overwrites_nothing_and_writes_no_other_file(tmp_path, capsys, existing):
     (tmp_path / existing).write_text("mine")
     assert run(["init", str(tmp_path)]) == 1
     assert [file.name for file in tmp_path.iterdir()] == [existing]
@@ -104,7 +104,7 @@ def test_a_dangling_link_counts_as_a_file_that_exists(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["contacts.csv"]
 
 
-def test_a_file_where_the_folder_should_be_is_an_error_for_people(tmp_path, capsys):
+def test_a_file_in_place_of_the_folder_is_a_clear_error(tmp_path, capsys):
     (tmp_path / "taken").write_text("")
     assert run(["init", str(tmp_path / "taken")]) == 1
     assert "cannot be written" in capsys.readouterr().err

@@ -115,7 +115,7 @@ def test_a_template_of_one_source_or_list_knows_the_columns_of_that_alone(found)
     ]
 
 
-def test_a_source_without_rows_is_not_blamed_for_its_columns(folder, found):
+def test_a_source_without_rows_gets_no_warning_about_its_columns(folder, found):
     (folder / "contacts.csv").write_text("id,phone\n")
     (folder / "more.jsonl").write_text("")
     assert codes(found("metadata: {a: \"{{ row.x | default('') }}\"}\n")) == ["empty_source", "empty_source"]
@@ -127,7 +127,7 @@ def test_a_list_that_names_nobody_is_warned_of_where_the_file_names_it(folder, f
     assert [(each["code"], each["line"]) for each in warnings] == [("empty_suppression_list", 12)]
 
 
-def test_rows_of_a_list_that_allow_invalid_skips_are_counted_where_it_stands(folder, found):
+def test_rows_that_allow_invalid_skips_are_counted_at_the_line_of_their_list(folder, found):
     (folder / "stop.csv").write_text("phone\n617-555-0199 x5\n555\nunknown\n")
     (warning,) = found(text=CAMPAIGN.replace("allow_empty: true", "allow_invalid: true"))
     assert (warning["code"], warning["line"]) == ("unreadable_suppression_rows", 12)
@@ -224,7 +224,7 @@ def test_validate_says_so_too(folder, capsys):
     )
 
 
-def test_validate_tells_of_a_window_that_holidays_leave_nothing_of(folder, capsys):
+def test_validate_warns_of_a_window_that_holidays_close_completely(folder, capsys):
     text = CAMPAIGN.replace(
         'weekly: {mon-fri: "9:15-17:45"}',
         'holidays: {country: US}\n  dates: {from: "2026-12-21", to: "2026-12-27"}\n'

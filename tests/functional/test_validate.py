@@ -91,7 +91,7 @@ def test_a_missing_source_may_be_silenced_for_files_that_only_the_server_has(val
     assert findings(validate, text=text) == []
 
 
-def test_a_data_root_allows_a_source_beside_the_work_tree(validate, folder, monkeypatch):
+def test_a_data_root_allows_a_source_outside_the_work_tree(validate, folder, monkeypatch):
     monkeypatch.setenv("RUNNER_DATA_ROOTS", str(folder.parent))
     assert findings(validate, text=CAMPAIGN.replace("contacts.csv", "../elsewhere.csv")) == []
     assert findings(validate, text=CAMPAIGN.replace("contacts.csv", "../missing.csv")) == [
@@ -142,7 +142,7 @@ def test_an_empty_list_is_an_error_and_an_empty_source_a_warning(validate, folde
     assert findings(validate, "--contacts") == [("error", "bad_source", 11)]
 
 
-def test_nothing_is_written_into_the_ledger_or_beside_it(validate, folder):
+def test_nothing_is_written_into_the_ledger_or_its_folder(validate, folder):
     validate("campaign.yaml", "--contacts")
     assert not (folder.parent / "ledger.sqlite3").exists()
 
@@ -189,7 +189,7 @@ def test_plan_of_a_folder_writes_a_line_for_each_campaign(folder, capsys):
     assert fourth == "d.yaml: d: 0 to call, 1 warning, apply will refuse it"
 
 
-def test_plan_of_a_folder_tells_of_pending_changes_by_its_exit_status(folder, capsys):
+def test_plan_of_a_folder_reports_pending_changes_by_its_exit_status(folder, capsys):
     (folder / "a.yaml").write_text(CAMPAIGN)
     assert run(["plan", ".", "--detailed-exitcode"]) == 2
     assert run(["plan", "."]) == 0

@@ -93,22 +93,22 @@ def hospitals(tmp_path):
     return tmp_path
 
 
-def test_help_pays_for_no_library_it_does_not_need(tmp_path):
+def test_help_imports_no_library_it_does_not_need(tmp_path):
     assert not imported_by(["--help"], tmp_path) & (LIBRARIES | DATABASE | WEB | NEEDED_BY_NO_USUAL_COMMAND)
 
 
-def test_validate_pays_for_no_database_no_web_and_one_country_s_holidays(hospitals):
+def test_validate_imports_no_database_no_web_library_and_one_country_s_holidays(hospitals):
     unused = DATABASE | WEB | NEEDED_BY_NO_USUAL_COMMAND | FORMS | {"asyncio", "phonenumbers", "rich"}
     assert not imported_by(["validate", "campaign.yaml"], hospitals) & unused
 
 
-def test_validate_pays_for_holidays_only_where_some_are_declared(hospitals):
+def test_validate_imports_holidays_only_where_some_are_declared(hospitals):
     text = (hospitals / "campaign.yaml").read_text()
     (hospitals / "campaign.yaml").write_text(text.replace("  holidays: {country: US}\n", ""))
     assert "holidays" not in imported_by(["validate", "campaign.yaml"], hospitals)
 
 
-def test_schema_pays_for_no_file_to_read(tmp_path):
+def test_schema_imports_no_file_reader(tmp_path):
     unused = DATABASE | WEB | NEEDED_BY_NO_USUAL_COMMAND | {"holidays", "phonenumbers", "rich", "ruamel.yaml"}
     assert not imported_by(["schema"], tmp_path) & unused
 
@@ -122,33 +122,33 @@ def test_schema_pays_for_no_file_to_read(tmp_path):
         ("html", {"runner.reports.plan_html"}),
     ],
 )
-def test_plan_pays_for_the_form_it_writes_and_for_no_web(hospitals, form, pays_for):
+def test_plan_imports_only_the_form_it_writes_and_no_web_library(hospitals, form, pays_for):
     unused = WEB | NEEDED_BY_NO_USUAL_COMMAND | FORMS | SAVED_PLANS | EXPLANATIONS
     found = imported_by(["plan", "campaign.yaml", "--output", form], hospitals)
     assert not found & (unused - pays_for)
     assert pays_for <= found
 
 
-def test_a_plan_for_a_program_pays_for_no_drawing_on_terminals(hospitals):
+def test_a_plan_as_json_imports_no_terminal_library(hospitals):
     assert "rich" not in imported_by(["plan", "campaign.yaml", "--output", "json"], hospitals)
 
 
-def test_status_pays_for_no_web(hospitals):
+def test_status_imports_no_web_library(hospitals):
     assert not imported_by(["status"], hospitals) & (WEB | NEEDED_BY_NO_USUAL_COMMAND)
 
 
 @pytest.mark.parametrize("command", ["pause", "resume", "history"])
-def test_a_person_s_hand_on_a_campaign_pays_for_no_web(tmp_path, command):
+def test_an_operator_command_imports_no_web_library(tmp_path, command):
     # The new ledger knows no campaign of this name.
     assert not imported_by([command, "nobody"], tmp_path, status=1) & (WEB | NEEDED_BY_NO_USUAL_COMMAND)
 
 
-def test_apply_pays_for_no_server_when_it_goes_to_insight(hospitals):
+def test_apply_at_insight_imports_no_server(hospitals):
     # Without credentials it ends before anything is sent.
     found = imported_by(["apply", "campaign.yaml", "--yes"], hospitals, status=1)
     assert not found & ({"starlette", "uvicorn"} | (NEEDED_BY_NO_USUAL_COMMAND - {"psycopg"}))
 
 
-def test_a_rehearsal_pays_for_no_migration(hospitals):
+def test_a_rehearsal_imports_no_migration_library(hospitals):
     arguments = ["apply", "campaign.yaml", "--sandbox", "--yes", "--limit", "1"]
     assert not imported_by(arguments, hospitals) & (NEEDED_BY_NO_USUAL_COMMAND - {"psycopg"})

@@ -18,5 +18,5 @@ def test_without_pip_the_command_uses_uv(monkeypatch):
     assert extras.install_command("a>1") == f"uv pip install --python {shlex.quote(sys.executable)} 'a>1'"
 
 
-def test_what_is_no_extra_has_no_packages():
+def test_an_unknown_extra_has_no_packages():
     assert extras.packages_of("nonsense") == []

@@ -67,6 +67,6 @@ def test_a_number_accepted_twice_is_found():
         ([ACCEPTED | {"phone_number": "tel:+13125552000"}], BOOKS, 1, "outside its windows"),
     ],
 )
-def test_whatever_is_wrong_is_found(accepted, held, people, words):
+def test_every_kind_of_error_is_found(accepted, held, people, words):
     with pytest.raises(AssertionError, match=words):
         reconcile(accepted, held, HOURS, people=people).check()

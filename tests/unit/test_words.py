@@ -1,4 +1,4 @@
-"""Messages, docstrings and documents are plain technical English: some words must not come back."""
+"""Messages, documents and names of tests are plain technical English: some words must not come back."""
 
 import ast
 import re
@@ -20,6 +20,12 @@ BANNED = re.compile(
 )
 
 
+BANNED_IN_NAMES = re.compile(
+    rf"{BANNED.pattern} | \b(told | beside | stands | stood | (is|are)\ no(?!\ longer))\b",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
 def of_python(path):
     """String literals, docstrings among them; those of an f-string one by one."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -36,6 +42,13 @@ def found_in(path):
     return [f"line {line}: {found[0]}" for line, text in texts for found in BANNED.finditer(text)]
 
 
+def names_of_tests():
+    for path in ROOT.glob("tests/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                yield node.name
+
+
 def files():
     documents = [
         *ROOT.glob("*.md"),
@@ -47,6 +60,10 @@ def files():
 @pytest.mark.parametrize("name", files())
 def test_a_file_holds_no_banned_word(name):
     assert found_in(ROOT / name) == []
+
+
+def test_a_name_of_a_test_holds_no_banned_word():
+    assert [name for name in names_of_tests() if BANNED_IN_NAMES.search(name.replace("_", " "))] == []
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_a_path_is_relative_to_the_campaign_file(tree):
     assert folder(tree).find("b.csv") == (tree / "repo/campaigns/autumn/b.csv").resolve()
 
 
-def test_a_source_may_lie_anywhere_in_the_work_tree(tree):
+def test_a_source_may_be_anywhere_in_the_work_tree(tree):
     inside = (tree / "repo/contacts/a.csv").resolve()
     assert folder(tree).find("../../contacts/a.csv") == inside
     assert folder(tree).find(str(inside)) == inside
@@ -55,7 +55,7 @@ def test_nothing_outside_is_read_not_even_through_a_link(tree, path):
     assert "RUNNER_DATA_ROOTS" in error.value.hint
 
 
-def test_the_error_does_not_tell_which_files_exist_outside(tree):
+def test_the_error_does_not_reveal_which_files_exist_outside(tree):
     messages = set()
     for name in ("c.csv", "missing.csv"):
         with pytest.raises(SourceError) as error:
@@ -103,7 +103,7 @@ def test_the_ledger_is_refused_by_any_name(tree):
 
 
 @pytest.mark.parametrize("path", ["missing.csv", "b.csv/x.csv", "a\0b.csv", "loop.csv", "x" * 5000])
-def test_a_path_that_leads_nowhere_is_an_error_for_people(tree, path):
+def test_a_path_that_does_not_exist_is_a_clear_error(tree, path):
     (tree / "repo/campaigns/autumn/loop.csv").symlink_to("loop.csv")
     with pytest.raises(SourceError):
         folder(tree).find(path)

@@ -186,7 +186,7 @@ def test_what_was_not_sent_backs_off_and_is_tried_again(ledger):
     assert stage.states() == {"c0": "queued", "c1": "queued"}
 
 
-def test_the_back_off_begins_anew_after_an_answer(ledger):
+def test_the_back_off_starts_over_after_an_answer(ledger):
     answers = iter([NOT_SENT, NOT_SENT, accepted("1"), NOT_SENT, accepted("2")])
     stage = Stage(ledger, calls(2), answer=lambda _claim: next(answers))
     stage.run()

@@ -121,7 +121,7 @@ def test_a_call_that_waits_too_long_for_a_connection_and_has_no_other_window_is_
     assert stage.states() == {"c0": "skipped"}
 
 
-def test_whoever_was_put_on_a_list_since_the_plan_is_withdrawn_before_the_next_batch(ledger):
+def test_a_contact_listed_since_the_plan_is_withdrawn_before_the_next_batch(ledger):
     lists = iter([None, lambda key, _phone: "on do-not-call.csv:7" if key == "c2" else None])
     stage = Stage(ledger, calls(4), newly_suppressed=lambda: next(lists, None), requests_per_second=20)
     assert stage.run() is RunEnd.DONE
@@ -139,7 +139,7 @@ def test_a_list_is_compared_by_number_too(ledger):
     assert stage.sent_keys == ["c0", "c2"]
 
 
-def test_whoever_was_put_on_a_list_while_under_way_is_not_tried_again(ledger):
+def test_a_contact_listed_while_under_way_is_not_tried_again(ledger):
     """The call misses the comparison because it is being sent; then it turns out that nothing left."""
 
     def opted_out(key, _phone):

@@ -85,7 +85,7 @@ def test_fifty_calls_reach_the_server_once_each_and_the_ledger_knows_their_ids(l
         "refuse*3",
     ],
 )
-def test_whatever_goes_wrong_on_the_wire_nobody_is_queued_twice(ledger, fault):
+def test_no_fault_on_the_wire_queues_anybody_twice(ledger, fault):
     clock = LeapingClock()
     planned = campaign(NOW + 320, 20)
     with running_sandbox(now=clock.now, faults=[parse_fault(fault)]) as sandbox:

@@ -83,7 +83,7 @@ class Apply:
 
 @pytest.mark.parametrize("queue_ahead", [0, 1, 20])
 @pytest.mark.parametrize("seconds", [5, 54, 62, 300])
-def test_what_piled_up_while_a_run_stood_still_starts_at_the_pace(sqlite_ledger, queue_ahead, seconds):
+def test_calls_that_became_due_during_a_suspension_start_at_the_pace(sqlite_ledger, queue_ahead, seconds):
     apply = Apply(sqlite_ledger, 80, queue_ahead)
 
     def stand_still(sent):
@@ -200,7 +200,7 @@ def test_calls_that_could_not_be_sent_use_up_nothing_of_the_pace(sqlite_ledger):
     [(0, None, 120), (600, None, 720), (600, 600 + 610, 0)],
     ids=["the slot after", "the slot after, long ahead", "an earlier one, where its window closes"],
 )
-def test_a_call_beside_a_start_of_another_pace_is_moved_once_to_where_it_can_start(
+def test_a_call_next_to_a_start_of_another_pace_is_moved_once_to_where_it_can_start(
     sqlite_ledger, planned, latest, starts
 ):
     """One call a minute, and Insight has one for the half of a minute, from when the pace was two. The slot

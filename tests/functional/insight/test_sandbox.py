@@ -144,7 +144,7 @@ def test_a_call_is_queued_in_xml(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "text/html"])
-def test_whatever_else_is_accepted_gets_json(sandbox: Sandbox, accept: str) -> None:
+def test_any_other_accept_header_gets_json(sandbox: Sandbox, accept: str) -> None:
     assert (
         ask(sandbox, "POST", QUEUE, body="phone_number=6175551234", accept=accept).json()["success"] is True
     )

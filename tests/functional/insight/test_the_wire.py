@@ -309,7 +309,7 @@ def test_each_way_an_exchange_goes_has_one_meaning_and_one_post(case: Case) -> N
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nCanarina\r\n",
     ],
 )
-def test_what_a_server_says_that_is_no_http_is_not_quoted(said: bytes) -> None:
+def test_an_answer_that_is_not_http_is_not_quoted(said: bytes) -> None:
     exchange, _ = exchange_with(replies(said))
     assert isinstance(classify(exchange), Uncertain)
     assert "did not answer in HTTP" in exchange.problem
@@ -631,7 +631,7 @@ def test_a_last_look_that_objects_lets_no_byte_leave_and_the_client_goes_on(*, w
     assert server.posts == 1 + warm
 
 
-def test_the_last_look_comes_once_when_the_connection_stands_and_before_any_byte() -> None:
+def test_the_last_check_runs_once_after_connecting_and_before_any_byte() -> None:
     looks: list[tuple[int, int]] = []
 
     async def scenario(insight: InsightClient, server: WireServer) -> None:
@@ -645,7 +645,7 @@ def test_the_last_look_comes_once_when_the_connection_stands_and_before_any_byte
     assert [posts for _, posts in looks] == [0, 1, 2]
 
 
-def test_the_last_look_is_not_asked_when_there_is_no_connection() -> None:
+def test_the_last_check_does_not_run_without_a_connection() -> None:
     looks: list[None] = []
 
     async def run() -> Exchange:
@@ -823,7 +823,7 @@ def test_call_details_that_cannot_be_had_say_why(behave: Behaviour, says: str) -
     run_with(behave, scenario)
 
 
-def test_asking_for_responses_tells_clock_and_credentials() -> None:
+def test_a_request_for_responses_checks_clock_and_credentials() -> None:
     async def scenario(insight: InsightClient, server: WireServer) -> None:
         exchange = await insight.responses("1001", "2002")
         assert exchange.status == 401

@@ -58,7 +58,7 @@ def test_a_plan_of_thousands_enters_as_it_is(ledger):
     assert len({r["contact"] for r in begun_by}) == len(begun_by) == 3000
 
 
-def test_whoever_watches_sees_every_call_of_a_first_and_of_a_later_plan(ledger):
+def test_a_watcher_sees_every_call_of_a_first_and_of_a_later_plan(ledger):
     for change in (Change.NEW, Change.UNCHANGED):
         seen = []
         revision = ledger.history(CAMPAIGN).revision
@@ -86,7 +86,9 @@ ledger.begin_run(BINDING, made, THIS, NOW, watch=watch)
 """
 
 
-def test_whoever_dies_while_a_first_plan_is_entered_leaves_the_ledger_as_it_was(sqlite_ledger, sqlite_url):
+def test_a_process_that_dies_while_entering_a_first_plan_leaves_the_ledger_unchanged(
+    sqlite_ledger, sqlite_url
+):
     """By then its tables have no indexes, and some of its pages are on disk."""
     before = rows(sqlite_ledger, _INDEXES["sqlite"])
     died = subprocess.run(

@@ -233,7 +233,7 @@ def test_a_call_id_is_one_of_its_account_across_campaigns(ledger):
     assert found == {"one": "queued", "two": "uncertain", "three": "queued"}
 
 
-def test_a_late_call_is_told_with_what_a_new_slot_needs(ledger):
+def test_a_late_call_is_given_with_what_a_new_slot_needs(ledger):
     _, queue = begin(
         ledger,
         call("b", phone(2), start=NOW - 100, zones='["A/B", "C/D"]', earliest=NOW, latest=NOW + 5),

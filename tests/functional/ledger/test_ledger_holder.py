@@ -40,7 +40,7 @@ def another_process_holds(ledger, campaign):
             process.kill()
 
 
-def test_a_campaign_is_held_by_one_and_the_second_is_told_who_has_it(tmp_path):
+def test_a_campaign_is_held_by_one_process_and_the_error_of_the_second_names_it(tmp_path):
     ledger = tmp_path / "ledger.sqlite3"
     with another_process_holds(ledger, "clinic") as other:
         with pytest.raises(CampaignHeldError) as caught, hold(ledger, "clinic", NOW):
@@ -51,7 +51,7 @@ def test_a_campaign_is_held_by_one_and_the_second_is_told_who_has_it(tmp_path):
         assert f"process {other.pid} on" in holder(ledger, "clinic")
 
 
-def test_a_process_that_is_killed_lets_go(tmp_path):
+def test_a_killed_process_releases_its_hold(tmp_path):
     ledger = tmp_path / "ledger.sqlite3"
     with another_process_holds(ledger, "clinic") as other:
         os.kill(other.pid, signal.SIGKILL)
@@ -109,12 +109,12 @@ def test_a_ledger_that_is_named_through_a_link_has_the_same_lock(tmp_path):
             pass
 
 
-def test_nobody_holds_what_nobody_ever_held(tmp_path):
+def test_a_campaign_that_was_never_held_has_no_holder(tmp_path):
     assert holder(tmp_path / "ledger.sqlite3", "clinic") is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whoever_looks_who_holds_it_keeps_nobody_from_holding_it(tmp_path, monkeypatch):
+def test_a_look_at_the_holder_keeps_no_other_process_from_holding_it(tmp_path, monkeypatch):
     ledger = tmp_path / "ledger.sqlite3"
     with hold(ledger, "clinic", NOW):
         (lock,) = tmp_path.iterdir()

@@ -73,7 +73,7 @@ def test_many_claims_each_have_their_intent_and_their_trace(ledger):
     assert all(trail(ledger, claim.key)[-1] == ("planned", "sending") for claim in claims)
 
 
-def test_the_newest_intent_is_told_once_it_is_committed(ledger):
+def test_the_newest_intent_is_reported_once_it_is_committed(ledger):
     _, queue = begin(ledger, *people(3))
     told = []
     queue._intended = lambda newest: told.append((newest, set(states(ledger).values())))  # noqa: SLF001
@@ -169,7 +169,7 @@ def test_a_stale_claim_among_others_changes_nothing_of_a_later_one(ledger):
     assert states(ledger) == {"c0": "sending", "c1": "queued"}
 
 
-def test_an_ending_that_the_ledger_forgot_is_kept_and_told_and_the_others_are_kept_too(ledger):
+def test_a_result_that_the_ledger_lost_is_recorded_again_and_so_are_the_others(ledger):
     _, queue = begin(ledger, *people(2))
     forgotten, other = claim_all(queue)
     with ledger.engine.begin() as connection:

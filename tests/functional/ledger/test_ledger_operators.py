@@ -32,7 +32,7 @@ def leave_uncertain(ledger, *calls):
         queue.finish(claim, ANSWERED_500, NOW + 2)
 
 
-def test_of_an_uncertain_call_everything_is_told_that_is_known(ledger):
+def test_everything_known_about_an_uncertain_call_is_shown(ledger):
     leave_uncertain(ledger, call("a", phone(1)))
     (problem,) = overview(ledger.engine, CAMPAIGN, NOW, 5).problems
     assert (problem.key, problem.state, problem.reason) == ("a", "uncertain", ANSWERED_500.reason)
@@ -137,7 +137,7 @@ def test_only_refused_calls_are_retried_and_none_of_a_canceled_campaign(ledger, 
         ann.retry(CAMPAIGN, None, NOW + 5)
 
 
-def test_an_acknowledged_call_is_no_new_problem_until_it_is_sent_again(ledger, ann):
+def test_an_acknowledged_call_is_not_a_new_problem_until_it_is_sent_again(ledger, ann):
     leave_refused(ledger, *people(2))
     assert overview(ledger.engine, CAMPAIGN, NOW, 5).unacknowledged == 2
     assert ann.acknowledge(CAMPAIGN, NOW + 3) == 2

@@ -108,7 +108,7 @@ def test_what_another_client_of_the_pooler_left_on_a_connection_does_not_count(p
         "transaction, options refused",
     ],
 )
-def test_the_ledger_lies_in_the_schema_that_the_options_name(postgres, connect, mode, ignored):
+def test_the_ledger_is_in_the_schema_that_the_options_name(postgres, connect, mode, ignored):
     database = postgres.new_database()
     with another_client(database) as connection:
         connection.execute("CREATE SCHEMA surveys")
@@ -159,7 +159,7 @@ def careless_server(postgres):
     set_to("on")
 
 
-def test_a_server_that_grows_careless_is_refused_in_the_middle_of_a_run(postgres_url, careless_server):
+def test_a_server_that_turns_off_full_page_writes_during_a_run_is_refused(postgres_url, careless_server):
     with closing(Ledger.open(postgres_url)) as ledger:
         _, queue = begin(ledger, call("a", phone(1)))
         careless_server()

@@ -33,13 +33,13 @@ def test_waiting_and_sent_calls_of_another_campaign_are_counted(ledger):
     assert found(ledger) == [SharedInstance(campaign=BINDING.campaign, waiting=2, sent=1)]
 
 
-def test_a_campaign_is_no_neighbor_of_its_own(ledger):
+def test_a_campaign_is_not_its_own_neighbor(ledger):
     begin(ledger, call("a", phone(1)))
     assert found(ledger, campaign=BINDING.campaign) == []
 
 
 @pytest.mark.parametrize("changed", [{"survey_id": "1"}, {"instance_id": "4"}, {"origin": "elsewhere"}])
-def test_what_goes_to_another_instance_or_api_is_no_neighbor(ledger, changed):
+def test_a_campaign_of_another_instance_or_api_is_not_a_neighbor(ledger, changed):
     begin(ledger, call("a", phone(1)))
     assert found(ledger, **changed) == []
 

@@ -122,7 +122,7 @@ def test_a_run_that_would_do_something_else_is_refused(ledger, different):
     assert states(ledger) == {"a": "planned"}
 
 
-def test_a_run_beside_one_with_a_limit_sends_what_that_leaves(ledger):
+def test_a_second_run_next_to_a_limited_one_sends_the_remaining_calls(ledger):
     before = people(4)
     begin(ledger, *before)
     _, limited = begin(ledger, call("c0", phone(0), change=Change.UNCHANGED), limited=True)
@@ -133,7 +133,7 @@ def test_a_run_beside_one_with_a_limit_sends_what_that_leaves(ledger):
     assert {row["run"] for row in rows(ledger, "SELECT run FROM calls WHERE contact <> 'c0'")} == {run}
 
 
-def test_a_run_beside_one_with_a_limit_is_refused_where_it_would_call_more_than_the_ledger_holds(ledger):
+def test_a_second_run_next_to_a_limited_one_is_refused_where_it_would_call_more_than_the_ledger_holds(ledger):
     begin(ledger, call("c0", phone(0)), limited=True)
     with pytest.raises(CampaignHeldError, match="2 calls of this plan differ") as caught:
         join(ledger, *people(3))

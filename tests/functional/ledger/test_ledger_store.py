@@ -269,14 +269,14 @@ def test_a_setting_that_does_not_take_is_refused(tmp_path, monkeypatch):
         Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
 
 
-def test_the_doctor_is_told_what_was_read_back(sqlite_ledger):
+def test_doctor_shows_what_was_read_back(sqlite_ledger):
     journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
     number = {"FULL": 2, "EXTRA": 3}[synchronous]
     settings = f"journal_mode = {journal.lower()}, synchronous = {number}, foreign_keys = 1"
     assert f"read back from the database: {settings}" in list(health.findings(sqlite_ledger))
 
 
-def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path):
+def test_a_file_that_is_not_a_ledger_is_refused_and_not_changed(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but longer than the header of one would be\n" * 20)
     before = path.read_bytes()
@@ -292,7 +292,7 @@ def test_a_place_where_nothing_can_be_written_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["100%", "%20", "a?b", "a#b", "a b", "é"])
-def test_a_ledger_lies_at_its_path_whatever_characters_that_holds(tmp_path, name):
+def test_a_ledger_path_may_hold_any_characters(tmp_path, name):
     path = tmp_path / name / "ledger.sqlite3"
     with closing(Ledger.open(sqlite_url(path))) as ledger:
         assert ledger.path == path
@@ -300,7 +300,7 @@ def test_a_ledger_lies_at_its_path_whatever_characters_that_holds(tmp_path, name
     assert path.is_file()
 
 
-def test_the_default_ledger_lies_in_the_home_folder_whatever_characters_that_holds(tmp_path, monkeypatch):
+def test_the_home_folder_of_the_default_ledger_may_hold_any_characters(tmp_path, monkeypatch):
     home = tmp_path / "100% ?#"
     for name in ("XDG_DATA_HOME", "RUNNER_LEDGER_URL", "RUNNER_SECRETS_DIR", "RUNNER_ENV_FILE"):
         monkeypatch.delenv(name, raising=False)

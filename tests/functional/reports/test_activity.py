@@ -19,7 +19,7 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
-def test_after_a_moment_it_says_what_is_done_and_takes_it_away_again(monkeypatch):
+def test_after_a_moment_the_activity_is_shown_and_then_removed(monkeypatch):
     with terminal(monkeypatch) as sent, activity("sorting"):
         assert sent == []
         wait_until(lambda: "sorting" in shown(sent) and "0:00:0" in shown(sent))
@@ -56,7 +56,7 @@ def test_it_gives_way_to_a_bar_and_comes_back_after_it(monkeypatch):
         wait_until(lambda: shown(sent).count("sorting") > before)
 
 
-def test_an_error_takes_it_away_too(monkeypatch):
+def test_an_error_removes_the_activity_too(monkeypatch):
     def work():
         with activity("sorting"):
             wait_until(lambda: "sorting" in shown(sent))

@@ -35,7 +35,7 @@ def test_a_run_shows_how_many_calls_of_all_at_what_rate_and_how_long_it_will_yet
     assert re.search(r"queueing .* 3/4 +[0-9,.]+ calls/s +[-0-9]+:", shown(sent)), shown(sent)
 
 
-def test_no_bar_stands_there_while_the_plan_is_entered_which_has_its_own(monkeypatch):
+def test_the_bar_is_hidden_while_entering_the_plan_shows_its_own(monkeypatch):
     with (
         terminal(monkeypatch) as sent,
         live(4, Identity(b"k" * 16), lambda: 0.0, LogOptions("spring")) as on_event,

@@ -68,7 +68,7 @@ def night_calls():
 # What is drawn
 
 
-def test_bars_are_as_high_as_the_numbers_in_the_table_beside_them(show):
+def test_bars_are_as_high_as_the_numbers_in_the_table_next_to_them(show):
     plan = PLANS["busy"]
     page = show(plan)
     local = [datetime.fromtimestamp(made.start_timestamp, ZoneInfo(NEW_YORK))
@@ -111,7 +111,7 @@ def test_the_windows_are_drawn_over_the_hours_that_are_declared(show):
     assert rows == [0, 1, 2, 3, 4, 5, 5]
 
 
-def test_every_start_lies_inside_a_window_of_the_map(show):
+def test_every_start_is_inside_a_window_of_the_map(show):
     page = show(night_calls())
     windows = page.boxes("svg.week .window")
     cells = page.boxes("svg.week .cell")
@@ -277,7 +277,7 @@ def test_nobody_is_shut_out(show, plan):
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("media", ["screen", "print"])
-def test_text_stands_out_from_what_is_behind_it(show, dark, media):
+def test_text_has_enough_contrast_to_its_background(show, dark, media):
     page = show(PLANS["busy"], dark=dark)
     page.page.emulate_media(media=media)
     found = page.ask(CONTRASTS)
@@ -350,7 +350,7 @@ def test_paper_says_which_of_the_rows_it_has_after_a_search(show):
     assert told.startswith("Printed are rows 1 to 25 of 148 found among 2,214;")
 
 
-def test_whoever_wants_no_motion_gets_none(show):
+def test_reduced_motion_is_respected(show):
     behaviour = "() => getComputedStyle(document.documentElement).scrollBehavior"
     assert show(PLANS["empty"]).ask(behaviour) == "smooth"
     assert show(PLANS["empty"], reduced_motion="reduce").ask(behaviour) == "auto"

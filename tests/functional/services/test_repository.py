@@ -49,11 +49,11 @@ def of(path, name="campaigns/clinic.yaml", identity=IDENTITY):
     return repository_of(path / name, identity)
 
 
-def test_two_repositories_are_told_apart(tmp_path):
+def test_two_repositories_differ(tmp_path):
     assert is_other(of(repository(tmp_path / "one")), of(repository(tmp_path / "two")))
 
 
-def test_two_clones_of_one_repository_are_the_same_wherever_they_lie(tmp_path):
+def test_two_clones_of_one_repository_in_different_folders_are_the_same(tmp_path):
     one = repository(tmp_path / "one")
     two = clone(one, tmp_path / "two")
     commit(two)
@@ -84,7 +84,7 @@ def test_a_remote_is_the_same_however_it_is_written(tmp_path, remote):
     assert of(one)["remote"] == of(two)["remote"]
 
 
-def test_two_files_of_one_repository_are_told_apart(tmp_path):
+def test_two_files_of_one_repository_differ(tmp_path):
     path = repository(tmp_path / "one")
     (path / "campaigns/copy.yaml").write_text("")
     assert is_other(of(path), of(path, "campaigns/copy.yaml"))

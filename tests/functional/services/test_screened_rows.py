@@ -80,7 +80,7 @@ def test_rows_larger_than_any_pipe_come_to_the_same(monkeypatch, size, can_widen
 
 
 @pytest.mark.usefixtures("few")
-def test_a_process_that_is_killed_is_told_of_and_nothing_hangs(monkeypatch):
+def test_a_killed_process_is_reported_and_nothing_hangs(monkeypatch):
     # So that most questions are still to be asked.
     monkeypatch.setattr(screening_process, "_PIPE_BYTES", 4096)
     begun = []
@@ -101,7 +101,7 @@ def test_a_process_that_is_killed_is_told_of_and_nothing_hangs(monkeypatch):
 
 
 @pytest.mark.usefixtures("few")
-def test_whoever_reads_no_further_leaves_no_process_behind(monkeypatch):
+def test_a_reader_that_stops_early_leaves_no_process_behind(monkeypatch):
     begun = []
     popen = subprocess.Popen
 

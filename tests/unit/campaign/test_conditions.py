@@ -110,13 +110,13 @@ def test_a_condition_without_braces_is_shown_with_them():
         "{{ row.consent is defined and row.consent }}",
     ],
 )
-def test_a_condition_tells_those_who_agreed_from_those_who_did_not(source):
+def test_a_condition_separates_those_who_agreed_from_those_who_did_not(source):
     assert result(source, consent="Y", active="1") is True
     assert result(source, consent="N", active="1") is False
 
 
 @pytest.mark.parametrize("no", ["N", "no", "false", "0", "off", "NULL", "", None, False, 0])
-def test_a_word_for_no_is_no_next_to_and_or_not_and_if(no):
+def test_a_false_like_word_is_false_next_to_and_or_not_and_if(no):
     """To Jinja, every text but the empty one is true."""
     assert result("{{ row.consent and row.active }}", consent=no, active="Y") is False
     assert result("{{ row.consent or row.active }}", consent=no, active="N") is False
@@ -138,7 +138,7 @@ def test_a_word_for_no_is_no_next_to_and_or_not_and_if(no):
         "{{ (not row.consent) == false }}",
     ],
 )
-def test_a_word_for_no_is_no_inside_of_comparisons_and_filters_too(source, no):
+def test_a_false_like_word_is_false_inside_comparisons_and_filters(source, no):
     assert result(source, consent=no, active="Y") is not True
 
 

@@ -93,7 +93,7 @@ def test_an_unknown_day_is_an_error(spec):
     assert mistake({spec: "10:00-12:00"}).type == "bad_day"
 
 
-def test_an_unknown_day_is_met_with_the_near_one():
+def test_the_error_for_an_unknown_day_suggests_the_nearest():
     assert mistake({"monday": "10:00-12:00"}).context["hint"] == "did you mean `mon`?"
 
 
@@ -199,7 +199,7 @@ def test_every_window_is_read_as_it_is_written(week):
         | st.lists(st.text("0123456789:-", max_size=11), max_size=3),
     )
 )
-def test_whatever_is_written_is_either_hours_or_a_known_mistake(weekly):
+def test_any_text_is_either_hours_or_a_known_mistake(weekly):
     try:
         hours, code = parse_weekly(weekly), ""
     except PydanticCustomError as error:

@@ -102,7 +102,7 @@ def test_attempts_that_fit_into_some_windows_name_the_others():
     assert "do not fit into 1 of 3 windows: sat 10:15-11:20 has room for 2" in found.message
 
 
-def test_the_last_attempt_may_stand_on_the_last_moment_to_dial():
+def test_the_last_attempt_may_be_at_the_last_moment_to_dial():
     assert codes(weekly='{mon: "10:15-11:20"}', more=retry(2, "1h")) == []
     assert codes(weekly='{mon: "10:15-11:19"}', more=retry(2, "1h")) == ["attempts_do_not_fit"]
 

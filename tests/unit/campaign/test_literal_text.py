@@ -98,7 +98,7 @@ def test_a_brace_too_few_or_too_many_is_an_error(source):
         ("{% if row.a == 'x' %}b", "{% endif %}"),
     ],
 )
-def test_the_usual_slips_inside_of_braces_are_met_with_the_right_form(source, said):
+def test_the_error_for_a_usual_mistake_inside_braces_shows_the_right_form(source, said):
     assert said in hint(source)
 
 
@@ -131,7 +131,7 @@ def test_a_failed_template_is_placed_on_its_line_of_a_block():
 
 
 @pytest.mark.parametrize("value", ["{ row.x }", "{row.x}"])
-def test_braces_that_yaml_reads_as_a_mapping_are_met_with_the_right_form(value):
+def test_the_error_for_braces_that_yaml_reads_as_a_mapping_shows_the_right_form(value):
     assert error(f"{CAMPAIGN}metadata:\n  a: {value}\n").hint == 'write "{{ row.x }}"'
 
 

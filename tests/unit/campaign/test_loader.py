@@ -68,13 +68,13 @@ def test_all_errors_come_at_once_in_file_order():
     ]
 
 
-def test_an_unknown_key_is_pointed_at_and_met_with_the_near_one():
+def test_the_error_for_an_unknown_key_points_at_it_and_suggests_the_nearest():
     found = error(CAMPAIGN + "retry_policy:\n  max_attempts: 1\n  reatempt_wait: 45m\n")
     assert (found.line, found.col, found.hint) == (11, 3, "did you mean `reattempt_wait`?")
     assert found.source_line == "  reatempt_wait: 45m"
 
 
-def test_an_unknown_key_of_a_source_is_met_with_the_keys_of_that_kind_of_source():
+def test_the_error_for_an_unknown_key_of_a_source_lists_the_keys_of_its_type():
     found = error(CAMPAIGN.replace("path: contacts.csv", "path: a.csv, rows: []"))
     assert found.hint == "known keys: allow_empty, key, path, phone, timezone, type"
 
@@ -255,7 +255,7 @@ def test_a_quote_within_quotes_is_reported_where_the_value_begins():
     assert "around ' use" in found.hint
 
 
-def test_a_long_text_in_quotes_is_not_blamed_for_a_mistake_below_it():
+def test_a_mistake_below_a_long_quoted_text_is_reported_at_its_own_line():
     found = error(CAMPAIGN + 'description: "one\n  two"\nvars: {a: [}\n')
     assert found.line == 11
 
@@ -431,7 +431,7 @@ yaml_like = st.lists(
 
 @settings(max_examples=400, deadline=None)
 @given(yaml_like | st.text(max_size=80))
-def test_whatever_the_text_it_is_a_campaign_or_has_errors_with_a_place(text):
+def test_any_text_is_a_campaign_or_has_errors_with_a_place(text):
     try:
         parse_campaign(text, "a.yaml")
     except CampaignInvalidError as invalid:
@@ -504,7 +504,7 @@ values = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from([*sections, "metadata", "vars", "caller_id"]), values))
-def test_whatever_the_values_each_error_has_a_code_of_ours(campaign):
+def test_for_any_values_each_error_has_a_code_of_ours(campaign):
     found = errors(json.dumps(campaign))
     assert all(each.code.replace("_", "").isalpha() for each in found)
     ours = {

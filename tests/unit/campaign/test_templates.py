@@ -306,15 +306,15 @@ def test_only_expressions_filters_and_conditions_compile(source, word):
     assert word in unreadable(source).message
 
 
-def test_a_method_is_met_with_the_filter_of_its_name():
+def test_the_error_for_a_method_suggests_the_filter_of_its_name():
     assert unreadable("{{ row.name.upper() }}").hint == "write it as a filter: `| upper`"
 
 
-def test_a_bare_name_is_met_with_its_column():
+def test_the_error_for_a_bare_name_suggests_its_column():
     assert "`row.phone`" in unreadable("{{ phone }}").hint
 
 
-def test_a_misspelt_filter_is_met_with_the_near_one():
+def test_the_error_for_an_unknown_filter_suggests_the_nearest():
     error = unreadable("{{ row.a }}\n{{ row.a | uper }}")
     assert (error.line, error.hint) == (2, "did you mean `upper`?")
 

@@ -37,7 +37,7 @@ def test_a_silenced_warning_is_not_shown_but_kept_with_its_reason():
     )
 
 
-def test_one_line_tells_what_was_silenced_how_often_and_why():
+def test_one_line_shows_what_was_silenced_how_often_and_why():
     hour = SuppressedWarning("on_the_hour", "Plum agreed")
     told = in_a_line([hour, SuppressedWarning("asleep", "they work at night"), hour])
     assert told == ("3 warnings silenced: asleep (they work at night), on_the_hour 2 times (Plum agreed)")
@@ -45,7 +45,7 @@ def test_one_line_tells_what_was_silenced_how_often_and_why():
     assert in_a_line([]) == ""
 
 
-def test_a_code_that_does_not_exist_is_met_with_the_near_one():
+def test_the_error_for_an_unknown_code_suggests_the_nearest():
     found = error('{on_the_huor: "x"}')
     assert (found.code, found.line, found.col, found.hint) == (
         "unknown_warning",

@@ -92,7 +92,7 @@ def test_one_key_however_it_is_composed_or_padded_is_one_key():
     assert reasons(found) == ["Zo\u00eb", "Zo\u00eb"]
 
 
-def test_the_filter_comes_first_and_still_tells_who_was_filtered():
+def test_the_filter_comes_first_and_counts_who_was_filtered():
     declared = campaign(key="{{ row.id }}", where="{{ row.consent == 'Y' }}")
     (excluded,) = entries(declared, {"id": "7", "phone": "no number", "consent": "N"})
     assert (excluded.reason, excluded.key) == (Reason.FILTERED, "7")

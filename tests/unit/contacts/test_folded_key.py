@@ -54,7 +54,7 @@ def test_the_ways_in_which_programs_write_one_key_are_folded_together(others):
         ("1,00", "100"),
     ],
 )
-def test_keys_that_people_tell_apart_stay_apart(one, other):
+def test_keys_that_differ_for_people_stay_different(one, other):
     assert folded_key(one) != folded_key(other)
 
 

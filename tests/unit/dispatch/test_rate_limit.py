@@ -48,7 +48,7 @@ def test_no_interval_holds_more_than_the_rate_and_one_burst(per_second, waits, e
 
 
 @given(RATES, st.integers(1, 200))
-def test_a_sender_that_waits_as_told_keeps_the_average(per_second, requests):
+def test_a_sender_that_waits_as_asked_keeps_the_average(per_second, requests):
     rate, now = RateLimit(per_second), 1000.0
     for _ in range(requests):
         now += rate.wait(now)

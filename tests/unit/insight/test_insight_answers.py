@@ -77,7 +77,7 @@ def test_a_link_without_a_number_gives_no_call_id(header: str) -> None:
     "call_id",
     ["null", "true", "false", '""', "-1", "1.5", '"12a"', '"١٢"', "[1]", '{"a": 1}', f'"{"9" * 31}"'],
 )
-def test_what_is_no_call_id_is_none(call_id: str) -> None:
+def test_an_invalid_call_id_is_none(call_id: str) -> None:
     assert queue_answer(f'{{"success": true, "call_id": {call_id}}}'.encode()).call_id == ""
 
 
@@ -121,7 +121,7 @@ def test_words_are_kept_short() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"nonsense", b"[1]", b"true", b"{'a':1", b"{'a':can't}", b"<a", b"<<<%&", b"\x00"]
 )
-def test_what_is_no_answer_is_unreadable(body: bytes) -> None:
+def test_a_body_that_is_not_an_answer_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableError):
         queue_answer(body)
 
@@ -254,7 +254,7 @@ def test_call_details_are_read_in_every_form(body: bytes) -> None:
     assert read_call_details({}, body) == DETAILS
 
 
-def test_call_details_may_stand_alone_and_hold_little() -> None:
+def test_call_details_may_come_alone_and_hold_little() -> None:
     details = read_call_details({}, b'{"status": "queued"}')
     assert (details.status, details.attempts, details.events) == ("queued", None, ())
 

@@ -16,7 +16,7 @@ def test_each_kind_has_a_meaning() -> None:
     assert all(MEANINGS.values())
 
 
-def test_an_unknown_kind_is_told_every_kind_with_its_meaning() -> None:
+def test_the_error_for_an_unknown_fault_lists_every_fault_with_its_meaning() -> None:
     with pytest.raises(UsageError, match="unknown fault 'sneeze'") as caught:
         parse_fault("sneeze")
     for kind, meaning in MEANINGS.items():
@@ -98,7 +98,7 @@ def test_refusing_is_for_connections_and_all_else_for_requests() -> None:
     assert [faults.refuses(), faults.refuses()] == [True, False]
 
 
-def test_faults_can_be_set_anew_and_cleared() -> None:
+def test_faults_can_be_replaced_and_cleared() -> None:
     faults = Faults((parse_fault("hang"),))
     faults.set([parse_fault("garbage")])
     assert drawn(faults, 1) == [Kind.GARBAGE]

@@ -80,6 +80,6 @@ def test_options_are_read_as_the_server_reads_them(options, settings):
 
 
 @pytest.mark.parametrize("options", ["-B 10", "surveys", "-c", "-c surveys", "-c search_path=a, b", "--=x"])
-def test_options_that_are_no_settings_are_refused(options):
+def test_unknown_options_are_refused(options):
     with pytest.raises(SettingsError, match="options of the PostgreSQL connection cannot be read"):
         asked_settings(options)

@@ -37,7 +37,7 @@ def test_a_call_may_move_as_the_table_says_and_not_otherwise(before, after):
 
 
 @pytest.mark.parametrize("state", CallState)
-def test_whatever_may_have_reached_insight_is_taken(state):
+def test_a_call_that_may_have_reached_insight_is_taken(state):
     expected = {
         "planned": Availability.PLANNED,
         "refused": Availability.REFUSED,

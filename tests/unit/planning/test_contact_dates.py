@@ -19,7 +19,7 @@ def instant(text):
 
 @pytest.mark.parametrize("bound", [not_before, not_after])
 @pytest.mark.parametrize("empty", ["", "   "])
-def test_an_empty_value_is_no_bound(bound, empty):
+def test_an_empty_value_sets_no_bound(bound, empty):
     assert bound(empty, NEW_YORK) is None
 
 

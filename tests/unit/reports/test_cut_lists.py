@@ -119,7 +119,7 @@ def test_status_says_how_many_uncertain_calls_it_does_not_list():
     assert " more" not in status(seen(5, 5))
 
 
-def test_a_summary_tells_what_this_run_queued_from_what_is_queued_in_all():
+def test_a_summary_separates_what_this_run_queued_from_the_total():
     three = replace(seen(0, 0), states={**dict.fromkeys(CallState, 0), CallState.QUEUED: 3})
     assert "Done: this run queued 0 calls; 3 calls are queued at Insight in all." in summary(three)
     assert "Done: 3 calls are queued at Insight." in summary(three, queued_now=3)

@@ -31,7 +31,7 @@ def test_refused_calls_are_counted_apart_from_queued_ones_with_the_command_that_
     )
 
 
-def test_uncertain_calls_are_told_apart_from_queued_ones():
+def test_uncertain_calls_are_counted_apart_from_queued_ones():
     plan = plan_view(
         exclusions=[
             exclusion(1, reason=Reason.ALREADY_QUEUED),

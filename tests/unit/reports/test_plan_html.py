@@ -122,7 +122,7 @@ def test_no_value_of_a_plan_becomes_markup(text):
 @settings(max_examples=25, deadline=None)
 @nasty
 @given(st.text(min_size=1))
-def test_every_value_is_told_whole_with_what_cannot_be_seen_as_its_code(text):
+def test_every_value_is_shown_whole_with_invisible_characters_as_codes(text):
     page = Reader(plan_html(plan_full_of(text)))
     assert "".join(page.texts).count(shown(text)) >= 20
     assert page.data["contacts"] == [shown(text)] * 4
@@ -139,7 +139,7 @@ def test_what_is_shown_holds_nothing_that_cannot_be_seen(text):
     plan_html(plan_view(campaign=text)).encode()
 
 
-def test_a_mark_that_turns_the_writing_is_told_by_its_code():
+def test_a_bidirectional_mark_is_reported_by_its_code():
     assert shown("a\u202eb\nc") == r"a\u202eb\nc"
 
 

@@ -47,7 +47,7 @@ def test_a_bar_is_as_high_as_its_hour_has_calls(calls):
 
 
 @given(CALLS)
-def test_bars_stand_side_by_side_inside_the_panel(calls):
+def test_bars_do_not_overlap_and_stay_inside_the_panel(calls):
     for panel in zone_chart.zone_chart(starts(calls)).panels:
         edges = [edge for bar in panel.bars for edge in (bar.x, bar.x + bar.width)]
         assert edges == sorted(edges)
@@ -78,16 +78,16 @@ def test_one_zone_is_all_there_is_to_draw():
     assert labels([call(1), call(2)]) == [NEW_YORK]
 
 
-def test_contacts_with_several_zones_are_told_by_their_set():
+def test_contacts_with_several_zones_are_grouped_by_their_set_of_zones():
     several = ("America/Boise", LOS_ANGELES, "America/Phoenix", NEW_YORK)
     assert labels([call(1, zones=several), call(2)])[1:] == ["America/Boise and 3 more zones", NEW_YORK]
 
 
-def test_no_calls_are_no_panels():
+def test_a_plan_without_calls_has_no_panels():
     assert zone_chart.zone_chart(starts([])).panels == []
 
 
-def test_a_fortnight_is_drawn_and_the_rest_is_told():
+def test_two_weeks_are_drawn_and_the_rest_is_counted():
     chart = zone_chart.zone_chart(starts([call(n, start=NINE_IN_NEW_YORK + n * DAY) for n in range(16)]))
     assert len(chart.hours) == 14
     assert chart.later == "and 2 calls on 2 later days"
@@ -173,7 +173,7 @@ def test_the_fullest_cell_has_the_strongest_colour():
     assert [(starts_in(cell), cell.level) for cell in cells] == [(10, 5), (5, 3), (1, 1)]
 
 
-def test_the_table_beside_the_map_tells_each_day_s_windows():
+def test_the_table_next_to_the_map_lists_the_windows_of_each_day():
     days = week(on((540, 720), (1320, 1560))).days
     assert [day.hours for day in days] == ["09:00-12:00, 22:00-02:00", *["closed"] * 6]
 

@@ -73,7 +73,7 @@ def test_lists_of_which_nothing_is_there_are_empty():
     assert (content["calls"], content["exclusions"], content["withdrawals"]) == ([], [], [])
 
 
-def test_each_call_stands_on_its_own_line():
+def test_each_call_has_its_own_line():
     (line,) = [line for line in TEXT.splitlines() if '"contact": "p3"' in line]
     assert json.loads(line.rstrip(","))["change"] == "new"
 

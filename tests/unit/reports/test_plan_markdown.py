@@ -25,7 +25,7 @@ def test_a_workflow_finds_its_comment_by_the_first_line():
     assert first.startswith(marker("follow-up"))
 
 
-def test_what_fits_is_told_whole():
+def test_a_list_that_fits_is_shown_whole():
     text = plan_markdown(VIEW)
     assert "### Plan: 399 to call, 2 withdrawn, 1 excluded" in text
     assert "| `+` | 399 | new | the ledger has no call to this contact yet |" in text

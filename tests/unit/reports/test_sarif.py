@@ -53,7 +53,7 @@ def findings_in(text, name="campaign.yaml"):
     return raised.value.diagnostics
 
 
-def test_the_schema_of_this_test_refuses_what_is_no_sarif():
+def test_the_schema_of_this_test_refuses_invalid_sarif():
     log = json.loads(sarif([finding()], FOLDER, "1.2.3"))
     del log["runs"][0]["results"][0]["message"]
     assert not VALIDATOR.is_valid(log)

@@ -1,4 +1,4 @@
-"""Counting in steps of five minutes gives the hours and quarters that reckoning each local time gives."""
+"""Counting in steps of five minutes gives the same hours and quarters as converting each local time."""
 
 from collections import Counter
 from datetime import UTC, datetime
