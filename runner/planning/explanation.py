@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from runner.calls import Cause, Reason
 from runner.campaign.document import Location
@@ -28,8 +29,7 @@ _MOST_ZONES = 2
 """Of a large set of zones the first and the last are shown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """One value that was read or decided. `place` is the place of its rule, such as `campaign.yaml:12`."""
 
     name: str
@@ -108,7 +108,7 @@ class _Explainer:
 
     def explanation(self) -> Explanation:
         contact = self._contact()
-        steps = [*self._who(contact), *self._remembered()]
+        steps = [*self._who(contact), self._in_ledger()]
         zones: tuple[str, ...] = ()
         windows: tuple[Window, ...] = ()
         bounds: tuple[int | None, int | None] = (None, None)
@@ -153,24 +153,18 @@ class _Explainer:
 
     def _contact(self) -> Contact | None:
         """The row as a contact; None if the row alone excludes it."""
-        rows = [(self._subject.source, self._row)]
-        (found,) = build_contacts(self._campaign, rows)
+        (found,) = build_contacts(self._campaign, [(self._subject.source, self._row)])
         return found if isinstance(found, Contact) else None
 
     def _who(self, contact: Contact | None) -> Iterator[Step]:
-        yield Step(
-            name="row",
-            value=f"{self._row.source}:{self._row.line}",
-            because=f"{len(self._row.values)} columns",
-            place=self._place(
-                "contacts", "sources", self._campaign.contacts.sources.index(self._subject.source)
-            ),
-        )
+        position = self._campaign.contacts.sources.index(self._subject.source)
+        place = self._place("contacts", "sources", position)
+        yield Step("row", f"{self._row.source}:{self._row.line}", f"{len(self._row.values)} columns", place)
         if self._campaign.contacts.where is not None:
             yield self._filter()
         key, place = self._declared("key")
         if key is None:
-            yield Step(name="key", value="the number", because="contacts.key is not given")
+            yield Step("key", "the number", "contacts.key is not given")
         else:
             yield self._rendered("key", key, place, self._view.contact)
         yield self._number(contact)
@@ -185,47 +179,41 @@ class _Explainer:
         try:
             result = compile_condition(source or "").render(self._row.values, self._campaign.vars)
         except TemplateRenderError as error:
-            return Step(name="where", value="fails", because=error.message, place=place)
+            return Step("where", "fails", error.message, place)
         kept = truth(result)
         means = {True: "true", False: "false", None: "neither yes nor no"}[kept]
-        return Step(
-            name="where",
-            value="kept" if kept else "left out",
-            because=f"{source} is {means} for this row",
-            place=place,
-        )
+        return Step("where", "kept" if kept else "filtered", f"{source} is {means} for this row", place)
 
     def _number(self, contact: Contact | None) -> Step:
         source, place = self._declared("phone")
         written = self._rendered("phone", source or "", place, self._blurred)
         region = self._campaign.contacts.region
         how = f"written {written.value}" + (f", read as a number of {region}" if region else "")
-        text = self._text(source or "")
-        if contact is None and not text:
-            return written
         try:
+            text = self._render(source or "")
+            if contact is None and not text:
+                return written
             phone = parse_phone(text, region) if contact is None else contact.phone
+        except TemplateRenderError:
+            return written
         except PhoneError as error:
-            return Step(name="phone", value="no number", because=f"{how}: {error}", place=place)
-        return Step(name="phone", value=self._view.phone(phone), because=how, place=place)
+            return Step("phone", "no number", f"{how}: {error}", place)
+        return Step("phone", self._view.phone(phone), how, place)
 
     def _suppression(self, contact: Contact) -> Step:
         lists = len(self._campaign.contacts.suppress)
-        found = self._given.suppressed(contact.key, contact.phone)
-        among = f"looked up in {lists} list{'' if lists == 1 else 's'}"
+        if not lists:
+            return Step("suppression", "on no list", "the campaign has no list")
+        found = self._given.suppressed(contact.key, contact.phone) or "on no list"
         return Step(
-            name="suppression",
-            value=found or "on no list",
-            because=among if lists else "the campaign has no list",
-            place=self._place("contacts", "suppress") if lists else "",
+            "suppression", found, f"looked up in {_count(lists, 'list')}", self._place("contacts", "suppress")
         )
 
-    def _remembered(self) -> Iterator[Step]:
+    def _in_ledger(self) -> Step:
         known = self._subject.known
         if known is None:
-            yield Step(name="ledger", value="nothing", because="no earlier run planned or sent this call")
-        else:
-            yield Step(name="ledger", value=known.state, because="as earlier runs left it")
+            return Step("ledger", "nothing", "no earlier run planned or sent this call")
+        return Step("ledger", known.state, "from earlier runs")
 
     # --- when
 
@@ -234,7 +222,7 @@ class _Explainer:
         try:
             zones = zones_for(contact, calendar_zone)
         except UnknownTimezoneError as error:
-            return (), Step(name="timezone", value="unknown", because=error.message)
+            return (), Step("timezone", "unknown", error.message)
         if calendar_zone != CONTACT:
             because, place = "the campaign has one zone for all", self._place("calling_windows", "timezone")
         elif contact.timezone.strip():
@@ -244,7 +232,7 @@ class _Explainer:
         if len(zones) > 1:
             because += ", which may be in any of them: all must be inside a window"
         more = f" and {len(zones) - 3} more" if len(zones) > 3 else ""  # noqa: PLR2004 - as named
-        return zones, Step(name="timezone", value=", ".join(zones[:3]) + more, because=because, place=place)
+        return zones, Step("timezone", ", ".join(zones[:3]) + more, because, place)
 
     def _own_dates(
         self, contact: Contact, zones: tuple[str, ...]
@@ -259,9 +247,7 @@ class _Explainer:
                     because = "the row gives none" if bound is None else "the row says so"
                 except contact_dates.WrongDateError as error:
                     value, because = "fails", error.message
-                steps.append(
-                    Step(name=field, value=value, because=because, place=self._place("contacts", field))
-                )
+                steps.append(Step(field, value, because, self._place("contacts", field)))
             bounds.append(bound)
         return (bounds[0], bounds[1]), steps
 
@@ -277,35 +263,20 @@ class _Explainer:
 
     def _slot(self, call: PlannedCall, windows: Sequence[Window]) -> Iterator[Step]:
         because, is_paced = self._why_then(call, windows)
-        yield Step(
-            name="start_timestamp",
-            value=_moment(call.start_timestamp, call.timezones),
-            because=because,
-            place=self._place("pacing", "calls_per_minute") if is_paced else "",
-        )
-        margin = self._campaign.calling_windows.close_margin
-        yield Step(
-            name="end_timestamp",
-            value=_moment(call.end_timestamp, call.timezones),
-            because=f"its window closes {margin // 60} min later",
-            place=self._place("calling_windows", "close_margin"),
-        )
+        place = self._place("pacing", "calls_per_minute") if is_paced else ""
+        yield Step("start_timestamp", _moment(call.start_timestamp, call.timezones), because, place)
+        because = f"its window closes {self._campaign.calling_windows.close_margin // 60} min later"
+        place = self._place("calling_windows", "close_margin")
+        yield Step("end_timestamp", _moment(call.end_timestamp, call.timezones), because, place)
         ahead = self._campaign.pacing.queue_ahead
         at_once = call.queue_at > call.start_timestamp - ahead
-        yield Step(
-            name="leaves at",
-            value=_moment(call.queue_at, call.timezones),
-            because="at once" if at_once else f"{ahead // 60} min before the start",
-            place="" if at_once else self._place("pacing", "queue_ahead"),
-        )
-        retry = self._campaign.retry_policy
-        if retry.max_attempts > 1:
-            yield Step(
-                name="attempts",
-                value=f"{call.attempts_that_fit} of {retry.max_attempts}",
-                because=f"{(retry.reattempt_wait or 0) // 60} min apart, between start and end",
-                place=self._place("retry_policy", "max_attempts"),
-            )
+        because = "at once" if at_once else f"{ahead // 60} min before the start"
+        place = "" if at_once else self._place("pacing", "queue_ahead")
+        yield Step("leaves at", _moment(call.queue_at, call.timezones), because, place)
+        if call.reattempt_wait is not None:
+            because = f"{call.reattempt_wait // 60} min apart, between start and end"
+            place = self._place("retry_policy", "max_attempts")
+            yield Step("attempts", f"{call.attempts_that_fit} of {call.max_attempts}", because, place)
 
     def _why_then(self, call: PlannedCall, windows: Sequence[Window]) -> tuple[str, bool]:
         """Why it starts at that moment, and whether the pace decided it."""
@@ -332,19 +303,15 @@ class _Explainer:
         for field, suffix in (("caller_id", ";ani="), ("post_dial", ";postd=")):
             if suffix in call.phone_number:
                 value = call.phone_number.partition(suffix)[2].partition(";")[0]
-                yield Step(name=field, value=value, place=self._place(field))
+                yield Step(field, value, place=self._place(field))
         for name, value in call.metadata.items():
             template = self._campaign.metadata[name]
-            yield Step(
-                name=f"metadata[{name}]",
-                value=value or "empty",
-                because=template if "\n" not in template else "a template of several lines",
-                place=self._place("metadata", name),
-            )
+            because = template if "\n" not in template else "a template of several lines"
+            yield Step(f"metadata[{name}]", value or "empty", because, self._place("metadata", name))
         if call.result_url:
-            yield Step(name="result_url", value=call.result_url, place=self._place("result_url"))
+            yield Step("result_url", call.result_url, place=self._place("result_url"))
 
-    # --- words
+    # --- templates and places
 
     def _declared(self, field: str) -> tuple[str | None, str]:
         """The template of a field of `contacts`, and its place: a source may have its own."""
@@ -359,19 +326,13 @@ class _Explainer:
 
     def _rendered(self, name: str, source: str, place: str, shown: Callable[[str], str]) -> Step:
         try:
-            result = compile_template(source).render(self._row.values, self._campaign.vars).strip()
+            result = self._render(source)
         except TemplateRenderError as error:
-            return Step(name=name, value="fails", because=error.message, place=place)
-        return Step(
-            name=name, value=shown(result) if result else "empty", because=f"from {source}", place=place
-        )
+            return Step(name, "fails", error.message, place)
+        return Step(name, shown(result) if result else "empty", f"from {source}", place)
 
-    def _text(self, source: str) -> str:
-        """What the template gives; empty where it fails."""
-        try:
-            return compile_template(source).render(self._row.values, self._campaign.vars).strip()
-        except TemplateRenderError:
-            return ""
+    def _render(self, source: str) -> str:
+        return compile_template(source).render(self._row.values, self._campaign.vars).strip()
 
     def _place(self, *location: str | int) -> str:
         return self._given.place(location)

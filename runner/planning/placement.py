@@ -9,7 +9,7 @@ from runner.planning.calendar import Calendar
 from runner.planning.candidate import Candidate, split_zones
 from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
 from runner.planning.plan import Slot, WaitingCall
-from runner.planning.windows import SLOT_SECONDS, Window, clip, dialling_end, last_start
+from runner.planning.windows import SLOT_SECONDS, Window, clip, dialling_end, last_start, starts_in
 
 _NOWHERE: Iterator[int] = iter(())
 _MOST_SEARCHES = 4096
@@ -52,11 +52,7 @@ class Placement:
         """By the identity of their windows: to hash all windows would take longer than the search."""
         self._wanted_starts: Mapping[tuple[Window, ...], Iterator[int]] = {}
         # Most contacts have no dates of their own, and share their zones with many others.
-        self._known_windows = lru_cache(maxsize=4096)(self._windows)
-
-    def windows(self, zones: tuple[str, ...], earliest: int | None, latest: int | None) -> tuple[Window, ...]:
-        """The windows that have room for a slot, within the contact's own dates."""
-        return self._known_windows(zones, earliest, latest)
+        self.windows = lru_cache(maxsize=4096)(self._windows)
 
     def windows_of(self, candidate: Candidate) -> tuple[Window, ...]:
         """The windows in which it may be called."""
@@ -65,6 +61,7 @@ class Placement:
     def _windows(
         self, zones: tuple[str, ...], earliest: int | None, latest: int | None
     ) -> tuple[Window, ...]:
+        """The windows that have room for a slot, within the contact's own dates."""
         return tuple(
             window
             for window in clip(self.calendar.windows(zones), earliest, latest)
@@ -141,7 +138,7 @@ class Placement:
 
     def _spread_over(self, windows: tuple[Window, ...], calls: int) -> Iterator[int]:
         """Contacts that share their windows are spread over them together."""
-        starts = [Window(window.start, last_start(window, self._margin) + 1) for window in windows]
+        starts = starts_in(windows, self._margin)
         capacities = [self._slots.count(window) for window in starts]
         return spread_evenly(starts, capacities, calls)
 

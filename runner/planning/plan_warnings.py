@@ -1,7 +1,7 @@
 """Warnings that need the contacts, the calls and the time of a plan. Pure."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
@@ -41,8 +41,7 @@ class Demand:
     """Starts that are taken (UTC Unix seconds), and the windows of each new call, in order of precedence."""
 
     taken: Sequence[int]
-    waiting: Iterable[tuple[Window, ...]]
-    """Can be iterated any number of times."""
+    waiting: Callable[[], Iterator[tuple[Window, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +205,8 @@ def _suffices(campaign: Campaign, demand: Demand, pace: int, now: float) -> bool
     )
     for start in demand.taken:
         trial.occupy(start)
-    return None not in trial.place(demand.waiting)
+    trial.expect(demand.waiting())
+    return None not in map(trial.next_slot, demand.waiting())
 
 
 def _pace_lowered(found: Findings) -> Iterator[Diagnostic]:

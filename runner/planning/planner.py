@@ -6,7 +6,7 @@ more rows than fit into memory: results are kept in the working set, and every s
 
 import json
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain
 
@@ -92,8 +92,8 @@ class _Planner:
         """Calls keep their earlier slots; the others take free ones, in order of precedence."""
         taken = array("q", chain(self._working_set.taken_starts(), self._kept_starts()))
         crowded = sum(not self._placement.occupy(start) for start in taken)
-        demand = plan_warnings.Demand(taken, _Reread(self._waiting))
-        self._placement.expect(demand.waiting)
+        demand = plan_warnings.Demand(taken, self._waiting)
+        self._placement.expect(self._waiting())
         zone_sets: dict[str, None] = {}
         misses = 0
         candidates = self._given.progress(
@@ -230,16 +230,6 @@ class _Planner:
         for withdrawal in withdrawals:
             self._digest.add(withdrawal.plain())
         return f"sha256:{self._digest.hexadecimal()}"
-
-
-class _Reread(Iterable[tuple[Window, ...]]):
-    """Read again on each iteration."""
-
-    def __init__(self, read: Callable[[], Iterator[tuple[Window, ...]]]) -> None:
-        self._read = read
-
-    def __iter__(self) -> Iterator[tuple[Window, ...]]:
-        return self._read()
 
 
 _NEW = (Change.NEW.value, ChangeReason.FIRST_CALL.value, "", None)

@@ -8,7 +8,7 @@ from runner.campaign.hours import WeeklyEntry, weekly_entries
 from runner.campaign.model import CallingWindows
 from runner.campaign.window_lint import unreachable
 from runner.planning.calendar import FIRST_DATE, Calendar
-from runner.planning.windows import DAY, Window, intersect, join, last_start
+from runner.planning.windows import DAY, Window, intersect, join, starts_in
 
 ALL_CLOSED = "nobody can ever be called in this window: holidays and `blackout` close each of its dates"
 ALL_CLOSED_HINT = "widen `dates`, or remove the window"
@@ -30,7 +30,7 @@ def unused_windows(
     calendar = _from_the_first_date(declared, now)
     usable: defaultdict[str, list[Window]] = defaultdict(list)
     for zones in zone_sets:
-        starts = _starts(calendar.windows(zones), declared.close_margin)
+        starts = starts_in(calendar.windows(zones), declared.close_margin)
         for name in zones:
             usable[name] += starts
     in_order = {name: join(starts) for name, starts in usable.items()}
@@ -61,12 +61,3 @@ def _from_the_first_date(declared: CallingWindows, now: float) -> Calendar:
 
 def _opens(calendar: Calendar, entry: WeeklyEntry) -> bool:
     return bool(calendar.opened_by(entry, "UTC"))
-
-
-def _starts(windows: tuple[Window, ...], margin: int) -> tuple[Window, ...]:
-    """When calls may start in these windows."""
-    return tuple(
-        Window(window.start, last_start(window, margin) + 1)
-        for window in windows
-        if last_start(window, margin) >= window.start
-    )

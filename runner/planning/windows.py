@@ -39,6 +39,16 @@ def last_start(window: Window, close_margin: int) -> int:
     return dialling_end(window, close_margin) - SLOT_SECONDS
 
 
+def starts_in(windows: tuple[Window, ...], close_margin: int) -> tuple[Window, ...]:
+    """When calls may start in these windows; nothing for those that are too short."""
+    lasts = [last_start(window, close_margin) for window in windows]
+    return tuple(
+        Window(window.start, last + 1)
+        for window, last in zip(windows, lasts, strict=True)
+        if last >= window.start
+    )
+
+
 def intersect(one: tuple[Window, ...], other: tuple[Window, ...]) -> tuple[Window, ...]:
     """The intervals that lie in both lists; each list sorted and without overlaps."""
     found: list[Window] = []

@@ -113,19 +113,9 @@ class WorkingFile:
 
     def exclude(self, number: int, exclusion: Exclusion) -> None:
         """A row that is not called, and no longer a candidate."""
-        self._exclusions.add(
-            (
-                number,
-                exclusion.key,
-                exclusion.reason.value,
-                exclusion.source,
-                exclusion.line,
-                exclusion.detail,
-                json.dumps(exclusion.template) if exclusion.template else "",
-                exclusion.cause.value,
-                exclusion.phone,
-            )
-        )
+        *values, template, cause = exclusion.plain()
+        path = json.dumps(template) if template else ""
+        self._exclusions.add((number, *values, path, cause, exclusion.phone))
 
     def assign(self, number: int, assignment: Assignment) -> None:
         """A candidate that is called. Calls come in the order of precedence."""
@@ -309,14 +299,13 @@ class WorkingFile:
         )
         if any(held):
             return None
-        excluded = self._ask(
-            f"SELECT {_EXCLUSION} FROM exclusion WHERE key = ? AND reason NOT IN (?, ?) "
+        for reason, detail in self._ask(
+            "SELECT reason, detail FROM exclusion WHERE key = ? AND reason NOT IN (?, ?) "
             f"ORDER BY {_DUPLICATES_LAST}, number DESC LIMIT 1",
             key,
             *_HAS_A_CALL,
-        )
-        for exclusion in map(_exclusion, excluded):
-            return f"{exclusion.reason}: {exclusion.detail}"
+        ):
+            return f"{reason}: {detail}"
         known = any(self._ask("SELECT 1 FROM screened WHERE key = ? LIMIT 1", key))
         return "the contact has another number now" if known else GONE
 
