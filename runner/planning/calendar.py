@@ -95,7 +95,6 @@ class Calendar:
         self._closed_date = cache(self._find_closed_date)
         # Zones share their dates, and contacts their zones.
         self._open_intervals = cache(self._find_open_intervals)
-        self._local_windows = cache(self._join_open_intervals)
         self._windows_in = cache(self._find_windows_in)
         self._windows_by_zones: dict[tuple[str, ...], tuple[Window, ...]] = {}
 
@@ -134,7 +133,8 @@ class Calendar:
     # --- UTC
 
     def _find_windows_in(self, name: str) -> tuple[Window, ...]:
-        return self._in_utc(self._local_windows(self._dates_in(name)), name)
+        opened = self._open_intervals(self._dates_in(name))
+        return self._in_utc(join((start, end) for start, end, _ in opened), name)
 
     def _in_utc(self, local: tuple[Window, ...], name: str) -> tuple[Window, ...]:
         return clip(to_utc(local, zone(name)), self._now, None)
@@ -154,9 +154,6 @@ class Calendar:
         return range(max(first, today - 1), min(last, furthest) + 1)
 
     # --- Local time
-
-    def _join_open_intervals(self, dates: range) -> tuple[Window, ...]:
-        return join((start, end) for start, end, _ in self._open_intervals(dates))
 
     def _find_open_intervals(self, dates: range) -> list[tuple[int, int, Rule]]:
         """In seconds since 1970-01-01 00:00 of a local clock that never changes."""

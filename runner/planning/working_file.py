@@ -9,6 +9,7 @@ after a crash. The same writes give the same reads, so the planner stays pure.
 import json
 import sqlite3
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
@@ -79,10 +80,7 @@ class WorkingFile:
             self._do(f"PRAGMA {setting}")
         self._database.executescript(_TABLES)
         self._do("BEGIN")
-        self._candidates = self._writer("screened", 1 + len(Candidate._fields))
-        self._exclusions = self._writer("exclusion", 1 + len(_EXCLUSION_COLUMNS))
-        self._needing_check = self._writer("needs_check", 2)
-        self._assigned = self._writer("assigned", 2 + len(Assignment._fields))
+        self._pending: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
         self._ranks = 0
         self._remembers = False
         self._ranks_differ = False
@@ -91,11 +89,10 @@ class WorkingFile:
 
     def remember(self, calls: Iterable[KnownCall]) -> None:
         """Stores the campaign's calls in the ledger, oldest first."""
-        known = self._writer("known", 2 + _KNOWN_COLUMNS)
         for call in calls:
             self._remembers = True
-            known.add((None, *call, 1))
-        known.flush()
+            self._add("known", (None, *call, 1))
+        self._flush()
         self._do("CREATE INDEX known_key ON known (key)")
         self._do("CREATE INDEX known_phone ON known (phone) WHERE availability = 'taken'")
         self._do(
@@ -106,20 +103,20 @@ class WorkingFile:
 
     def add_candidate(self, number: int, candidate: Candidate, *, needing_check: bool) -> None:
         """A row that may be called; `needing_check` if its own values may exclude it."""
-        self._candidates.add((number, *candidate))
+        self._add("screened", (number, *candidate))
         self._ranks_differ = self._ranks_differ or candidate.priority != 0
         if needing_check:
-            self._needing_check.add((number, False))
+            self._add("needs_check", (number, False))
 
     def exclude(self, number: int, exclusion: Exclusion) -> None:
         """A row that is not called, and no longer a candidate."""
         *values, template, cause = exclusion.plain()
         path = json.dumps(template) if template else ""
-        self._exclusions.add((number, *values, path, cause, exclusion.phone))
+        self._add("exclusion", (number, *values, path, cause, exclusion.phone))
 
     def assign(self, number: int, assignment: Assignment) -> None:
         """A candidate that is called. Calls come in the order of precedence."""
-        self._assigned.add((number, self._ranks, *assignment))
+        self._add("assigned", (number, self._ranks, *assignment))
         self._ranks += 1
 
     # --- reads
@@ -334,32 +331,22 @@ class WorkingFile:
         ((count,),) = self._ask(f"SELECT count(*) FROM {table}")
         return LazySequence(count, lambda first, last: map(make, self._ask(query, *values, first + 1, last)))
 
-    def _writer(self, table: str, columns: int) -> "_Writer":
-        return _Writer(self._database, f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})")
+    def _add(self, table: str, row: tuple[object, ...]) -> None:
+        """Adds a row, in batches."""
+        rows = self._pending[table]
+        rows.append(row)
+        if len(rows) >= _ROWS_AT_ONCE:
+            self._write(table, rows)
 
     def _flush(self) -> None:
-        for writer in (self._candidates, self._exclusions, self._needing_check, self._assigned):
-            writer.flush()
+        for table, rows in self._pending.items():
+            if rows:
+                self._write(table, rows)
 
-
-class _Writer:
-    """Writes rows in batches."""
-
-    def __init__(self, database: sqlite3.Connection, statement: str) -> None:
-        self._database = database
-        self._statement = statement
-        self._rows: list[tuple[object, ...]] = []
-
-    def add(self, row: tuple[object, ...]) -> None:
-        self._rows.append(row)
-        if len(self._rows) >= _ROWS_AT_ONCE:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._rows:
-            with _storage_errors():
-                self._database.executemany(self._statement, self._rows)
-            self._rows.clear()
+    def _write(self, table: str, rows: list[tuple[object, ...]]) -> None:
+        with _storage_errors():
+            self._database.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        rows.clear()
 
 
 @contextmanager

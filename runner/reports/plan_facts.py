@@ -38,6 +38,7 @@ _CHANGE_REASONS: Mapping[ChangeReason, str] = {
     ChangeReason.FIRST_CALL: "the ledger has no call to this contact yet",
     ChangeReason.REFUSED_REQUEST_CHANGED: "Insight refused the earlier request, and it has changed since",
     ChangeReason.SKIPPED_BEFORE: "an earlier call was skipped, and now it can be made",
+    ChangeReason.FIELDS_CHANGED: "its request changed",
     ChangeReason.START_PASSED: "its earlier start has passed",
     ChangeReason.WINDOW_CLOSED: "its earlier start is no longer in a calling window",
     ChangeReason.WINDOW_END_CHANGED: "its calling window now closes at another time",

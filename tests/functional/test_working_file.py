@@ -161,9 +161,9 @@ def test_a_call_beyond_the_limit_stays_planned_despite_a_duplicate_row():
 
 def test_the_newest_call_of_a_contact_counts():
     first = remembered(plan_of(campaign(), [person("a", BOSTON)]))
-    given_up = [call._replace(availability=Availability.OPEN, state=CallState.SKIPPED) for call in first]
+    skipped = [call._replace(availability=Availability.OPEN, state=CallState.SKIPPED) for call in first]
     queued = [call._replace(availability=Availability.TAKEN, state=CallState.QUEUED) for call in first]
     rows = [person("a", BOSTON)]
-    assert reasons(plan_of(campaign(), rows, history=[*given_up, *queued])) == {"a": Reason.ALREADY_QUEUED}
+    assert reasons(plan_of(campaign(), rows, history=[*skipped, *queued])) == {"a": Reason.ALREADY_QUEUED}
     # A number that was called once stays called, whatever became of a later call.
-    assert reasons(plan_of(campaign(), rows, history=[*queued, *given_up])) == {"a": Reason.ALREADY_QUEUED}
+    assert reasons(plan_of(campaign(), rows, history=[*queued, *skipped])) == {"a": Reason.ALREADY_QUEUED}

@@ -54,7 +54,7 @@ FAULTS = """() => {
   const fault = (what, element) => faults.push(`${what}: ${element.outerHTML.slice(0, 120)}`);
 
   const ids = all("[id]").map((element) => element.id);
-  if (new Set(ids).size !== ids.length) faults.push("an id stands twice");
+  if (new Set(ids).size !== ids.length) faults.push("an id is used twice");
   for (const attribute of ["aria-labelledby", "aria-describedby"])
     for (const element of all(`[${attribute}]`))
       if (!element.getAttribute(attribute).split(" ").every(text))
@@ -129,7 +129,7 @@ class OpenPage:
         )
 
     def rows(self) -> list[list[str]]:
-        """The table of contacts as it stands."""
+        """The table of contacts as it is shown."""
         return self.ask(
             """() => [...document.querySelectorAll("#table tbody tr")].map(
                 (row) => [...row.cells].map((cell) => cell.innerText.trim()))"""

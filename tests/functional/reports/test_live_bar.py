@@ -45,7 +45,7 @@ def test_the_bar_is_hidden_while_entering_the_plan_shows_its_own(monkeypatch):
     assert "queueing" not in shown(sent)
 
 
-def test_the_bar_says_paused_from_a_pause_to_the_resume_and_no_longer(monkeypatch):
+def test_the_bar_shows_paused_until_the_resume(monkeypatch):
     pause_info = PauseInfo(campaign="spring", state=CampaignState.PAUSED, at=0.0, by="ann@desk")
     with (
         terminal(monkeypatch) as sent,

@@ -224,7 +224,7 @@ def test_one_kind_of_change_can_be_shown_alone(show):
     assert page.column(CONTACT) == ["w0", "w1", "w2", "w9"]
 
 
-def test_a_heading_sorts_both_ways_and_says_so(show):
+def test_a_heading_sorts_both_ways_and_announces_it(show):
     page = show(PLANS["busy"])
     page.press("Starts")
     assert page.ask("() => document.querySelector('[aria-sort]').innerText.trim()") == "Starts"
@@ -238,7 +238,7 @@ def test_a_heading_sorts_both_ways_and_says_so(show):
     assert page.column(CHANGE)[-1] == "x not called"
 
 
-def test_pages_lead_through_all_rows_and_back_to_what_the_file_says(show):
+def test_pages_go_through_all_rows_and_back_to_the_first(show):
     as_written = show(PLANS["busy"], javascript=False).rows()
     page = show(PLANS["busy"])
     assert page.rows() == as_written
@@ -342,12 +342,12 @@ def test_paper_gets_every_section_and_the_first_rows_with_a_word_on_the_others(s
     assert page.ask("() => getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
-def test_paper_says_which_of_the_rows_it_has_after_a_search(show):
+def test_a_print_names_its_rows_after_a_search(show):
     page = show(PLANS["busy"])
     page.find("Denver")
     page.page.emulate_media(media="print")
-    (told,) = page.texts("#printed")
-    assert told.startswith("Printed are rows 1 to 25 of 148 found among 2,214;")
+    (note,) = page.texts("#printed")
+    assert note.startswith("Printed are rows 1 to 25 of 148 found among 2,214;")
 
 
 def test_reduced_motion_is_respected(show):

@@ -76,7 +76,7 @@ def test_annotations_remain_commands(printed):
 
 
 @pytest.mark.parametrize("indented", [False, True])
-def test_json_says_the_same_though_nothing_hidden_is_in_it(printed, indented):
+def test_json_keeps_its_values_without_hidden_characters(printed, indented):
     value = {HOSTILE: [HOSTILE, "##[group]", "::add-mask::"]}
     said = printed(lambda: sys.stdout.write(json_text(value, indented=indented)))
     assert json.loads(said) == value

@@ -70,7 +70,7 @@ def test_the_bar_is_gone_when_reading_fails(monkeypatch):
         ):
             list(watch(failing()))
         sys.stderr.write("error: a bad row\n")
-    # The cursor is shown again, and the line of the bar erased, before the error is told.
+    # The cursor is shown again, and the line of the bar erased, before the error is shown.
     assert "".join(sent).rindex("\x1b[?25h") < "".join(sent).rindex("error")
     assert "".join(sent).rindex("\x1b[2K") < "".join(sent).rindex("error")
 

@@ -1,4 +1,4 @@
-"""Calling windows and their rules, against an oracle that checks UTC minute by minute without their code."""
+"""Calling windows and their rules, compared with an independent check of every UTC minute."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
@@ -337,7 +337,7 @@ def test_a_slot_ends_before_the_margin_and_starts_five_minutes_earlier():
 
 
 def holds(rule, spec, day, minute):
-    """Whether the rule opens (or closes) this minute of this local date, as `spec` alone tells."""
+    """Whether the rule opens (or closes) this minute of this local date, as `spec` alone decides."""
     time, text = f"{minute // 60:02}:{minute % 60:02}", day.isoformat()
     before, own = (spec["hours"][date_.weekday()] for date_ in (day - timedelta(days=1), day))
     in_hours = any(opens <= time and (time < closes or closes < opens) for opens, closes in own)

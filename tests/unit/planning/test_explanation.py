@@ -60,15 +60,15 @@ def places(explanation):
 
 def test_each_value_has_its_source():
     found = explained("p1", people(1, 2))
-    told = steps(found)
-    assert told["row"] == ("visits.csv:2", "4 columns")
-    assert told["key"] == ("p1", "from {{ row.id }}")
-    assert told["phone"] == ("+1•••••••001", "written ••• ••• ••••, read as a number of US")
-    assert told["timezone"] == ("America/New_York", "read from the number")
-    assert told["ledger"][0] == "nothing"
-    assert told["metadata[name]"] == ("•••", "{{ row.name }}")
-    assert told["start_timestamp"] == ("Tue 2026-12-01 09:00:00 EST", "its window opens")
-    assert told["end_timestamp"] == ("Tue 2026-12-01 11:55:00 EST", "its window closes 5 min later")
+    found_steps = steps(found)
+    assert found_steps["row"] == ("visits.csv:2", "4 columns")
+    assert found_steps["key"] == ("p1", "from {{ row.id }}")
+    assert found_steps["phone"] == ("+1•••••••001", "written ••• ••• ••••, read as a number of US")
+    assert found_steps["timezone"] == ("America/New_York", "read from the number")
+    assert found_steps["ledger"][0] == "nothing"
+    assert found_steps["metadata[name]"] == ("•••", "{{ row.name }}")
+    assert found_steps["start_timestamp"] == ("Tue 2026-12-01 09:00:00 EST", "its window opens")
+    assert found_steps["end_timestamp"] == ("Tue 2026-12-01 11:55:00 EST", "its window closes 5 min later")
     assert places(found)["key"] == "campaign.yaml:8"
     assert remedy(found) == ""
 
@@ -301,10 +301,10 @@ def test_a_metadata_value_that_reads_no_row_is_shown_and_one_that_does_is_masked
     plan = plan_of(loaded, people(1))
     shown = plan_view(plan, loaded.campaign, Identity(b"privacy"), show_contacts=False).calls[0].metadata
     assert shown == {"site": "Boston", "wave": "3", "name": "•••", "number": "•••", "empty": ""}
-    told = steps(explained("p1", people(1), loaded=loaded))
-    assert told["metadata[site]"][0] == "Boston"
-    assert told["metadata[wave]"][0] == "3"
-    assert told["metadata[name]"][0] == "•••"
+    found_steps = steps(explained("p1", people(1), loaded=loaded))
+    assert found_steps["metadata[site]"][0] == "Boston"
+    assert found_steps["metadata[wave]"][0] == "3"
+    assert found_steps["metadata[name]"][0] == "•••"
 
 
 def test_constants_of_the_campaign_file_are_shown_but_not_the_query_of_its_result_url():
@@ -317,8 +317,8 @@ def test_constants_of_the_campaign_file_are_shown_but_not_the_query_of_its_resul
     (shown,) = view.calls
     assert shown.phone_number.endswith(";ani=6175550100;postd=1,2#")
     assert shown.result_url == "https://hooks.example.org/insight?•••"
-    told = steps(explained("p1", people(1), loaded=loaded))
-    assert [told[name][0] for name in ("caller_id", "post_dial", "result_url")] == [
+    found_steps = steps(explained("p1", people(1), loaded=loaded))
+    assert [found_steps[name][0] for name in ("caller_id", "post_dial", "result_url")] == [
         "6175550100",
         "1,2#",
         "https://hooks.example.org/insight?•••",

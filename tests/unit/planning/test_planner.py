@@ -200,7 +200,7 @@ def test_a_suppressed_row_does_not_make_the_next_one_a_duplicate():
     assert list(slots(plan)) == ["b"]
 
 
-def test_a_toll_free_number_has_no_window_and_its_exclusion_says_why():
+def test_a_toll_free_number_has_no_window_and_its_exclusion_explains_why():
     plan = plan_of(campaign(), [person("a", TOLL_FREE)])
     assert reasons(plan) == {"a": Reason.NO_WINDOW}
     assert detail(plan).startswith("a toll-free number may be in any of ")
@@ -337,9 +337,9 @@ def test_no_exclusion_repeats_the_rows_content():
         person("d", SAN_FRANCISCO, tz="secret person", x="1"),
         person("e", TOLL_FREE, x="1"),
     ]
-    told = json.dumps([exclusion.detail for exclusion in plan_of(loaded, rows).exclusions])
-    assert len(json.loads(told)) == 4
-    assert not [private for private in ("secret", "555", "77", "Ann") if private in told]
+    details = json.dumps([exclusion.detail for exclusion in plan_of(loaded, rows).exclusions])
+    assert len(json.loads(details)) == 4
+    assert not [private for private in ("secret", "555", "77", "Ann") if private in details]
 
 
 def test_a_pace_above_the_request_rate_is_lowered_and_warned_of_at_its_line():

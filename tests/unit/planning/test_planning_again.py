@@ -68,13 +68,13 @@ def test_the_same_survey_changes_nothing(survey):
 
 
 def test_another_survey_is_not_warned_of_without_waiting_calls():
-    given_up = tuple(remembered(plan_of(campaign(), people(1)), Availability.OPEN, "skipped"))
-    plan = plan_of(campaign(), people(1, 2), history=History(given_up, survey=("48212", "3")))
+    skipped = tuple(remembered(plan_of(campaign(), people(1)), Availability.OPEN, "skipped"))
+    plan = plan_of(campaign(), people(1, 2), history=History(skipped, survey=("48212", "3")))
     assert set(changes(plan).values()) == {Change.NEW}
     assert "survey_changed" not in {found.code for found in plan.diagnostics}
 
 
-# What earlier runs did
+# Earlier runs
 
 
 def test_each_step_that_grows_with_the_ledger_reports_progress():
@@ -267,7 +267,7 @@ def test_the_limit_counts_by_priority():
     assert list(slots(plan_of(loaded, rows, limit=1))) == ["b"]
 
 
-# Who opted out too late
+# Late opt-outs
 
 
 @pytest.mark.parametrize(

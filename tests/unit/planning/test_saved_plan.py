@@ -14,8 +14,8 @@ FILTER = "  where: \"{{ row.consent != 'no' }}\""
 
 def planned(*rows, loaded=None, **kwargs):
     loaded = loaded or campaign(contacts=FILTER, more=MORE)
-    told = {name: kwargs.pop(name) for name in ("files", "ledger_knew") if name in kwargs}
-    return saved(loaded, plan_of(loaded, rows, **kwargs), **told)
+    given = {name: kwargs.pop(name) for name in ("files", "ledger_knew") if name in kwargs}
+    return saved(loaded, plan_of(loaded, rows, **kwargs), **given)
 
 
 def compared(before, after, *, consumed=False):

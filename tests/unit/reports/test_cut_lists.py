@@ -1,4 +1,4 @@
-"""A list that is cut says how many are missing, and where they are."""
+"""A list that is cut counts what is missing, and names where to find it."""
 
 from dataclasses import replace
 from io import StringIO
@@ -84,7 +84,7 @@ def status(overview, lists_problem=""):
     return out.getvalue()
 
 
-def test_a_plan_says_how_many_rows_it_leaves_out_and_how_to_list_them():
+def test_a_plan_counts_the_rows_not_listed_and_names_the_command_that_lists_them():
     view = plan_view(exclusions=[exclusion(number) for number in range(5)])
     text = plan_text(view, list_all="runner plan a.yaml --all")
     assert "and 2 more: `runner plan a.yaml --all` lists them" in text
@@ -102,19 +102,19 @@ def test_with_all_a_plan_lists_every_exclusion_and_withdrawal():
     assert [f"w{number} " in text for number in range(5)] == [True] * 5
 
 
-def test_a_plan_says_how_many_requests_it_does_not_show():
+def test_a_plan_counts_the_requests_not_shown():
     assert "The first 3 of 4 requests (all: --output json)" in plan_text(
         plan_view([call(number) for number in range(4)])
     )
     assert "\nRequests\n" in plan_text(plan_view([call()]))
 
 
-def test_the_end_of_an_apply_says_how_many_uncertain_calls_it_does_not_list():
+def test_the_summary_of_an_apply_counts_the_uncertain_calls_not_listed():
     assert "and 2 more: runner status follow-up lists them" in summary(seen(7, 5))
     assert " more" not in summary(seen(5, 5))
 
 
-def test_status_says_how_many_uncertain_calls_it_does_not_list():
+def test_status_counts_the_uncertain_calls_not_listed():
     assert "and 20 more: runner history follow-up has every call" in status(seen(120, 100))
     assert " more" not in status(seen(5, 5))
 

@@ -20,7 +20,7 @@ def as_text(plan):
     return written.getvalue()
 
 
-def test_refused_calls_are_counted_apart_from_queued_ones_with_the_command_that_plans_them_again():
+def test_refused_calls_are_counted_separately_with_the_command_that_plans_them_again():
     plan = plan_view(
         exclusions=[exclusion(1, reason=Reason.ALREADY_QUEUED), exclusion(2, reason=Reason.REFUSED)]
     )

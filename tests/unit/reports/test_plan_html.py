@@ -85,7 +85,7 @@ class Reader(HTMLParser):
 
 
 def plan_full_of(text):
-    """Wherever somebody else's words can stand."""
+    """The text in every place that can hold a value from outside."""
     metadata = {f"{text}.": f"{text}v"}
     return plan_view(
         [
@@ -155,7 +155,7 @@ sys.stdout.buffer.write(plan_html(plan_views.a_busy_plan()).encode())
     assert done.stdout == plan_html(a_busy_plan()).encode()
 
 
-def test_the_page_says_what_the_text_says():
+def test_the_page_has_the_facts_of_the_text():
     plan = a_busy_plan()
     texts = Reader(plan_html(plan)).texts
     assert headline(plan) in texts

@@ -178,6 +178,6 @@ def test_the_table_next_to_the_map_lists_the_windows_of_each_day():
     assert [day.hours for day in days] == ["09:00-12:00, 22:00-02:00", *["closed"] * 6]
 
 
-def test_the_map_says_by_whose_clock_it_is_drawn():
+def test_the_map_names_the_clock_it_uses():
     assert week(on((540, 720))).clock == "each contact's own clock (with several zones, the earliest)"
     assert week(on((540, 720)), timezone=NEW_YORK).clock == "the clock of America/New_York"

@@ -3,7 +3,7 @@ from dataclasses import asdict, replace
 from io import StringIO
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 from saved_plans import saved
@@ -64,8 +64,11 @@ def test_its_pieces_hold_a_call_each():
 
 def test_it_is_the_view_field_by_field():
     content = json.loads(UNSAVED)
-    for told, calls in ((content["calls"], SAVED.view.calls), (content["exclusions"], SAVED.view.exclusions)):
-        assert told == json.loads(json.dumps([asdict(each) for each in calls]))
+    for written, calls in (
+        (content["calls"], SAVED.view.calls),
+        (content["exclusions"], SAVED.view.exclusions),
+    ):
+        assert written == json.loads(json.dumps([asdict(each) for each in calls]))
 
 
 def test_lists_of_which_nothing_is_there_are_empty():
@@ -116,6 +119,7 @@ NASTY = st.one_of(
 
 
 @given(place=st.sampled_from(PLACES), value=NASTY)
+@example(place=("calls", 0, "changed"), value=[])
 def test_an_edited_plan_is_refused_or_does_not_match_its_signature(place, value):
     content = json.loads(TEXT)
     *above, last = place

@@ -35,7 +35,7 @@ def test_a_list_that_fits_is_shown_whole():
 
 
 @given(most=st.integers(LEAST_BYTES, 70_000), excluded=st.integers(0, 2000))
-def test_it_is_never_longer_than_it_may_be_and_says_what_was_cut(most, excluded):
+def test_the_comment_never_exceeds_its_limit_and_names_what_was_cut(most, excluded):
     (gone,) = VIEW.exclusions
     gone = replace(gone, detail="wörds " * 20)
     view = replace(VIEW, calls=CALLS, exclusions=(gone,) * excluded, statistics=None)

@@ -1,4 +1,4 @@
-"""The promise: what code-scanning services read says the same as the text, at the same places."""
+"""The promise: code-scanning services get the same findings as the text, at the same places."""
 
 import json
 from importlib.resources import files
@@ -98,7 +98,7 @@ def test_a_finding_about_the_whole_file_has_no_region():
     assert "region" not in place_of(finding(line=0, col=0))
 
 
-def test_columns_count_characters_and_the_log_says_so():
+def test_columns_count_characters_as_the_log_declares():
     # In UTF-16 units the key after the emoji would begin one further to the right.
     line = 'vars: {"📞": "x", day: {}}'
     before = line[: line.index("day")]
@@ -118,7 +118,7 @@ def test_columns_count_characters_and_the_log_says_so():
 @pytest.mark.parametrize(
     "line_break", ["\n", "\r\n", "\r", "\u0085", "\u2028"], ids=["lf", "crlf", "cr", "nel", "ls"]
 )
-def test_the_log_says_what_ends_a_line(line_break):
+def test_the_log_declares_its_line_breaks(line_break):
     (found,) = (one for one in findings_in(f"# a{line_break}day: 1\n") if one.code == "unknown_key")
     assert (found.line == 2) is (line_break in run_of(found)["newlineSequences"])
 
@@ -169,7 +169,7 @@ def test_a_message_makes_no_link():
     assert "](" not in result["message"]["text"]
 
 
-def test_more_results_than_github_takes_lose_warnings_first_and_the_log_says_so(monkeypatch):
+def test_beyond_github_s_limit_warnings_are_dropped_first_and_counted(monkeypatch):
     monkeypatch.setattr(sarif_module, "MAX_RESULTS", 3)
     warning = finding(severity=Severity.WARNING, code="slow")
     run = run_of(warning, warning, finding(line=1), finding(line=2))

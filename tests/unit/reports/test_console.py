@@ -15,7 +15,7 @@ def shown(lines, *, terminal, width=80):
     return console.file.getvalue()
 
 
-LONG = "  " + "many words stand in this line " * 10
+LONG = "  " + "many words are in this line " * 10
 
 
 def test_a_pipe_gets_every_line_as_it_is_without_blanks_at_its_end():
