@@ -1,7 +1,7 @@
 """What may be written as a condition, such as `contacts.where`.
 
 A wrong condition calls people who said no. So every form that would be the same for all rows is an error, and
-a column next to `and`, `or`, `not` or `if` counts as `runner.campaign.truth` says, not as Jinja does.
+a column next to `and`, `or`, `not` or `if` counts as `runner.campaign.filters.truth` says, not as Jinja does.
 """
 
 from collections.abc import Sequence
@@ -34,8 +34,18 @@ def read_condition(tree: nodes.Template) -> None:
         )
     for compare in tree.find_all(nodes.Compare):
         _check_parts_of_text(compare)
-    _rewrite(tree.body)
-    _rewrite_choices(tree)
+    for branch in tree.find_all(nodes.If):
+        branch.test = _decided(cast("nodes.Expr", branch.test))
+    for choice in tree.find_all(nodes.CondExpr):
+        choice.test = _decided(choice.test)
+    # An `or` usually gives the first value that is given, such as a number. It decides only where a whole
+    # test or the result is one.
+    for both in tree.find_all(nodes.And):
+        both.left, both.right = _decided(both.left), _decided(both.right)
+    for negation in tree.find_all(nodes.Not):
+        negation.node = _decided(negation.node)
+    for output in tree.find_all(nodes.Output):
+        output.nodes = [_result(node) for node in output.nodes]
 
 
 def _printed(statements: Sequence[nodes.Node]) -> int:
@@ -46,16 +56,14 @@ def _printed(statements: Sequence[nodes.Node]) -> int:
             branches = [statement.body, *(branch.body for branch in statement.elif_), statement.else_]
             number += max(map(_printed, branches))
         elif isinstance(statement, nodes.Output):
-            number += sum(map(_is_result, statement.nodes))
+            for node in statement.nodes:
+                if not isinstance(node, nodes.TemplateData):
+                    number += 1
+                elif node.data.strip():
+                    raise TemplateSyntaxError(
+                        "a condition cannot have text outside of {{ }}", node.lineno, _FORM
+                    )
     return number
-
-
-def _is_result(node: nodes.Expr) -> bool:
-    if not isinstance(node, nodes.TemplateData):
-        return True
-    if node.data.strip():
-        raise TemplateSyntaxError("a condition cannot have text outside of {{ }}", node.lineno, _FORM)
-    return False
 
 
 def _check_parts_of_text(compare: nodes.Compare) -> None:
@@ -69,68 +77,32 @@ def _check_parts_of_text(compare: nodes.Compare) -> None:
             )
 
 
-def _rewrite(statements: Sequence[nodes.Node]) -> None:
-    for statement in statements:
-        if isinstance(statement, nodes.If):
-            for branch in (statement, *statement.elif_):
-                branch.test = _operand(cast("nodes.Expr", branch.test))
-                _rewrite(branch.body)
-            _rewrite(statement.else_)
-        elif isinstance(statement, nodes.Output):
-            statement.nodes = [_result(node) for node in statement.nodes]
-
-
-def _rewrite_choices(tree: nodes.Template) -> None:
-    """Decisions inside of comparisons and filters, such as `('a' if row.x else 'b') == 'a'`.
-
-    An `or` there usually gives the first value that is given, such as a number, and stays.
-    """
-    for choice in tree.find_all(nodes.CondExpr):
-        choice.test = _decided(choice.test)
-    for both in tree.find_all(nodes.And):
-        both.left, both.right = _decided(both.left), _decided(both.right)
-    for negation in tree.find_all(nodes.Not):
-        negation.node = _decided(negation.node)
-
-
-def _decided(expression: nodes.Expr) -> nodes.Expr:
-    """The same, where it was not rewritten before."""
-    is_rewritten = isinstance(expression, nodes.Filter) and expression.name == TRUTH
-    return expression if is_rewritten else _operand(expression)
-
-
 def _result(expression: nodes.Expr) -> nodes.Expr:
     """An expression whose text is the condition's result."""
     match expression:
         case nodes.CondExpr():
-            expression.test = _operand(expression.test)
             expression.expr1 = _result(expression.expr1)
             expression.expr2 = None if expression.expr2 is None else _result(expression.expr2)
         case nodes.And() | nodes.Or() | nodes.Not():
-            return _operand(expression)
+            return _decided(expression)
     return expression
 
 
-def _operand(expression: nodes.Expr) -> nodes.Expr:
-    """An expression that decides on yes or no."""
+def _decided(expression: nodes.Expr) -> nodes.Expr:
+    """An expression that decides on yes or no; one that does already stays."""
     match expression:
         case nodes.And() | nodes.Or():
-            expression.left, expression.right = _operand(expression.left), _operand(expression.right)
+            expression.left, expression.right = _decided(expression.left), _decided(expression.right)
         case nodes.Not():
-            expression.node = _operand(expression.node)
-        case nodes.Const():
-            raise _stands_alone(expression)
-        case nodes.Compare() | nodes.Test():
+            expression.node = _decided(expression.node)
+        case nodes.Const(value=value):
+            raise TemplateSyntaxError(
+                f"{value!r} is not compared with anything, so it is the same for every row",
+                expression.lineno,
+                f"compare each value: `row.x == 'a' or row.x == {value!r}`, or `row.x in ['a', {value!r}]`",
+            )
+        case nodes.Compare() | nodes.Test() | nodes.Filter(name="?"):
             pass
         case _:
             return nodes.Filter(expression, TRUTH, [], [], None, None, lineno=expression.lineno)
     return expression
-
-
-def _stands_alone(constant: nodes.Const) -> TemplateSyntaxError:
-    value = repr(constant.value)
-    return TemplateSyntaxError(
-        f"{value} is not compared with anything, so it is the same for every row",
-        constant.lineno,
-        f"compare each value: `row.x == 'a' or row.x == {value}`, or `row.x in ['a', {value}]`",
-    )

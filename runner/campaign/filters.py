@@ -9,8 +9,10 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
+
+_Value = TypeVar("_Value")
 
 MAX_TEXT = 10_000
 """Characters of any text in or out of a template."""
@@ -39,11 +41,12 @@ class RefusedError(Exception):
     """The value does not fit the operation. The message is for people and holds nothing of the value."""
 
 
-class _Required:
-    """Marks a default that was not given; None may be given."""
+_REQUIRED = object()
+"""Marks a default that was not given; None may be given."""
 
-
-_REQUIRED = _Required()
+_YES = frozenset({"true", "yes", "y", "1", "on", "t"})
+_NO = frozenset({"", "false", "no", "n", "0", "off", "f", "none", "null"})
+_NUMBER_AS_TEXT = re.compile(r"[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.ASCII)
 
 
 def plain_text(value: object) -> str:
@@ -52,7 +55,7 @@ def plain_text(value: object) -> str:
     Raises RefusedError for anything that is not a single value, and above MAX_TEXT.
     """
     if isinstance(value, str):
-        return _bounded(value)
+        return bounded(value)
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -62,9 +65,11 @@ def plain_text(value: object) -> str:
     raise RefusedError("expected a single value, found a list or a mapping")
 
 
-def bounded(value: object) -> object:
+def bounded(value: _Value) -> _Value:
     """The value itself. Raises RefusedError when it is a text above MAX_TEXT."""
-    return _bounded(value) if isinstance(value, str) else value
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise _too_long()
+    return value
 
 
 def concatenate(first: object, *others: object) -> str:
@@ -72,11 +77,11 @@ def concatenate(first: object, *others: object) -> str:
 
 
 def upper(value: object) -> str:
-    return _bounded(plain_text(value).upper())
+    return bounded(plain_text(value).upper())
 
 
 def lower(value: object) -> str:
-    return _bounded(plain_text(value).lower())
+    return bounded(plain_text(value).lower())
 
 
 def title(value: object) -> str:
@@ -84,12 +89,12 @@ def title(value: object) -> str:
     text = plain_text(value)
     # A single word, as most names are, has nothing to be split at.
     if text.isalnum():
-        return _bounded(text[:1].upper() + text[1:].lower())
-    return _bounded("".join(word[:1].upper() + word[1:].lower() for word in _WORDS.split(text)))
+        return bounded(text[:1].upper() + text[1:].lower())
+    return bounded("".join(word[:1].upper() + word[1:].lower() for word in _WORDS.split(text)))
 
 
 def capitalize(value: object) -> str:
-    return _bounded(plain_text(value).capitalize())
+    return bounded(plain_text(value).capitalize())
 
 
 def trim(value: object, chars: str | None = None) -> str:
@@ -159,7 +164,7 @@ def absolute(value: object) -> int | float:
 
 def urlencode(value: object) -> str:
     """Text made safe for one part of a URL, such as a query value."""
-    return _bounded(quote(plain_text(value), safe=""))
+    return bounded(quote(plain_text(value), safe=""))
 
 
 def add_days(value: object, days: object) -> str:
@@ -207,6 +212,32 @@ def divisible_by(value: object, divisor: object) -> bool:
     if by == 0:
         raise RefusedError("division by zero")
     return _whole(value) % by == 0
+
+
+def truth(text: str) -> bool | None:
+    """Whether a text means yes or no in a condition; None where it means neither, since people who said no
+    must not be called. A number means yes unless it is 0.
+    """
+    word = text.strip().lower()
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    number = _NUMBER_AS_TEXT.fullmatch(word)
+    return None if number is None else bool(number[1].strip("0."))
+
+
+def holds(value: object) -> bool:
+    """The same of any value, next to `and`, `or`, `not` or `if` in a condition.
+
+    To Jinja every text but the empty one is true, `N` and `false` among them. Raises RefusedError.
+    """
+    if not isinstance(value, str):
+        return bool(value)
+    found = truth(value)
+    if found is None:
+        raise RefusedError("this text means neither yes nor no; compare it: `row.consent == 'Y'`")
+    return found
 
 
 FILTERS: Mapping[str, Callable[..., object]] = {
@@ -283,12 +314,6 @@ def _joined(separator: str, parts: list[str]) -> str:
     if sum(map(len, parts)) + len(separator) * (len(parts) - 1) > MAX_TEXT:
         raise _too_long()
     return separator.join(parts)
-
-
-def _bounded(text: str) -> str:
-    if len(text) > MAX_TEXT:
-        raise _too_long()
-    return text
 
 
 def _too_long() -> RefusedError:

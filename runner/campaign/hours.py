@@ -24,7 +24,6 @@ MINUTES_A_DAY = 24 * 60
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_DAYS_ARE = "days are mon, tue, wed, thu, fri, sat, sun, or daily; a range is mon-fri, a list sat,sun"
 _DAY = f"({'|'.join(_DAYS)})"
 _ITEM = f" *{_DAY}( *- *{_DAY})? *"
 _TIME = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
@@ -49,8 +48,8 @@ def parse_weekly(weekly: Mapping[str, str | list[str]]) -> WeeklyHours:
     named_by: dict[int, str] = {}
     windows: list[tuple[tuple[int, int], ...]] = [()] * 7
     for spec, value in weekly.items():
-        opens = parse_hours(value, loc=(spec,))
-        for day in parse_days(spec, loc=(spec,)):
+        opens = parse_hours(value)
+        for day in parse_days(spec):
             if day in named_by:
                 raise PydanticCustomError(
                     "duplicate_day",
@@ -74,7 +73,7 @@ def parse_weekly(weekly: Mapping[str, str | list[str]]) -> WeeklyHours:
     return tuple(windows)
 
 
-def parse_days(spec: str, *, loc: tuple[str | int, ...] = ()) -> tuple[int, ...]:
+def parse_days(spec: str) -> tuple[int, ...]:
     """The days that `mon`, `mon-fri`, `sat-mon`, `sat,sun` or `daily` means; Monday is 0.
 
     Raises PydanticCustomError `bad_day`.
@@ -84,24 +83,22 @@ def parse_days(spec: str, *, loc: tuple[str | int, ...] = ()) -> tuple[int, ...]
     days: list[int] = []
     for item in spec.split(","):
         names = [name.strip() for name in item.split("-")]
-        if any(name not in _DAYS for name in names):
-            raise _bad_day(spec, loc, hint=_usual(spec) or _meant(_with_plain_signs(spec)) or _DAYS_ARE)
-        ends = [_DAYS.index(name) for name in names]
-        if len(ends) > 2:  # noqa: PLR2004 - a range has two ends
-            raise _bad_day(spec, loc, hint="a range has two ends: mon-fri")
-        first, last = ends[0], ends[-1]
+        if len(names) > 2 or any(name not in _DAYS for name in names):  # noqa: PLR2004 - a range has two ends
+            context = {"spec": f"`{spec}`", "hint": _days_hint(spec)}
+            raise PydanticCustomError("bad_day", "invalid day {spec}", context)
+        first, last = _DAYS.index(names[0]), _DAYS.index(names[-1])
         days += [(first + step) % 7 for step in range((last - first) % 7 + 1)]
     return tuple(days)
 
 
-def parse_hours(value: str | list[str], *, loc: tuple[str | int, ...] = ()) -> tuple[tuple[int, int], ...]:
+def parse_hours(value: str | list[str]) -> tuple[tuple[int, int], ...]:
     """The windows that `17:15-20:30`, a list of such, or `closed` means, in order.
 
     Raises PydanticCustomError `bad_hours`.
     """
     if isinstance(value, list):
-        return tuple(sorted(_window(text, (*loc, place)) for place, text in enumerate(value)))
-    return () if value.strip() == "closed" else (_window(value, loc),)
+        return tuple(sorted(_window(text, (place,)) for place, text in enumerate(value)))
+    return () if value.strip() == "closed" else (_window(value, ()),)
 
 
 class WeeklyEntry(NamedTuple):
@@ -214,33 +211,22 @@ _USUAL_WORDS = {
 }
 _DASHES = "\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FIGURE DASH}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}"
 _CURLY_QUOTES = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f"
+_PLAIN_SIGNS = str.maketrans(_DASHES, "-" * len(_DASHES), _CURLY_QUOTES)
 
 
-def _usual(spec: str) -> str:
-    """A hint for the usual words, or empty."""
+def _days_hint(spec: str) -> str:
+    """The whole key as it was probably meant, else what may be written."""
     word = spec.strip().lower()
     meant = next((days for days, words in _USUAL_WORDS.items() if word in words), "")
-    return f"did you mean `{meant}`?" if meant else ""
-
-
-def _typography(text: str) -> str:
-    """What is wrong with dashes and quotes, to put before what to write instead."""
-    if _with_plain_signs(text) == text:
-        return ""
-    return "use a plain hyphen (-) between the times, and straight quotes: "
-
-
-def _with_plain_signs(text: str) -> str:
-    """With hyphens for dashes, and without curly quotes."""
-    return text.translate({**dict.fromkeys(map(ord, _DASHES), "-"), **dict.fromkeys(map(ord, _CURLY_QUOTES))})
-
-
-def _meant(spec: str) -> str:
-    """A hint with the whole key as it was probably meant, or empty."""
-    words = [[_nearest_day(name.strip()) for name in item.split("-")] for item in spec.split(",")]
-    if not all(name for item in words for name in item):
-        return ""
-    return f"did you mean `{','.join('-'.join(item) for item in words)}`?"
+    if not meant:
+        items = [
+            [_nearest_day(name.strip()) for name in item.split("-")]
+            for item in spec.translate(_PLAIN_SIGNS).split(",")
+        ]
+        meant = ",".join("-".join(item) for item in items)
+        if not all(name for item in items for name in item) or meant == spec:
+            return "days are mon, tue, wed, thu, fri, sat, sun, or daily; a range is mon-fri, a list sat,sun"
+    return f"did you mean `{meant}`?"
 
 
 def _nearest_day(name: str) -> str:
@@ -248,31 +234,23 @@ def _nearest_day(name: str) -> str:
     return full[:3] if full else nearest(name[:3], (*_DAYS, "daily"))
 
 
-def _bad_day(spec: str, loc: tuple[str | int, ...], *, hint: str) -> PydanticCustomError:
-    return PydanticCustomError(
-        "bad_day", "invalid day {spec}", {"spec": f"`{spec}`", "loc": loc, "hint": hint}
-    )
-
-
-def _window(text: str, loc: tuple[str | int, ...]) -> tuple[int, int]:
+def _window(text: str, loc: tuple[int, ...]) -> tuple[int, int]:
     match = re.fullmatch(rf" *({_TIME}) *- *({_TIME}|24:00) *", text)
     if match is None:
-        hint = f'{_typography(text) or _why_no_window(text)}write "17:15-20:30", a list of those, or closed'
-        raise PydanticCustomError(
-            "bad_hours", "invalid calling window {text}", {"text": repr(text), "loc": loc, "hint": hint}
-        )
+        hint = f'{_why_no_window(text)}write "17:15-20:30", a list of those, or closed'
+        context = {"text": repr(text), "loc": loc, "hint": hint}
+        raise PydanticCustomError("bad_hours", "invalid calling window {text}", context)
     start, end = _minutes(match[1]), _minutes(match[3])
     if start == end:
-        raise PydanticCustomError(
-            "bad_hours",
-            "a window cannot start and end at the same time",
-            {"loc": loc, "hint": 'a whole day is "00:00-24:00"'},
-        )
+        context = {"loc": loc, "hint": 'a whole day is "00:00-24:00"'}
+        raise PydanticCustomError("bad_hours", "a window cannot start and end at the same time", context)
     return start, end if end > start else end + MINUTES_A_DAY
 
 
 def _why_no_window(text: str) -> str:
-    """The cause, where it can be told, to put before what to write instead."""
+    """The cause, where it is clear, to put before what to write instead."""
+    if text.translate(_PLAIN_SIGNS) != text:
+        return "use a plain hyphen (-) between the times, and straight quotes: "
     if re.search(r"[0-9] *[ap]\.?m\b", text, re.IGNORECASE):
         return "hours are on a 24-hour clock, so 5 pm is 17:00: "
     times = [time.strip() for time in re.split("-|to", text)]
@@ -280,11 +258,7 @@ def _why_no_window(text: str) -> str:
         return ""
     if not all(re.fullmatch("[0-9]{1,2}:[0-9]{2}", time) for time in times):
         return "each time is hh:mm, such as 09:00: "
-    if not all(_minutes(time) <= MINUTES_A_DAY and int(time[-2:]) < 60 for time in times):  # noqa: PLR2004 - minutes
-        return "a time is at most 24:00, its minutes at most 59: "
-    if _minutes(times[0]) == MINUTES_A_DAY:
-        return "24:00 is the end of a day, its start is 00:00: "
-    return ""
+    return "times are from 00:00 to 23:59, and 24:00 is the end of a day: "
 
 
 def _minutes(time: str) -> int:

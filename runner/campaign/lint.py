@@ -1,14 +1,23 @@
-"""Warnings about valid campaigns that are probably not what was meant. Pure."""
+"""Warnings about valid campaigns that are probably not what was meant: what the file alone shows. Pure."""
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
-from runner.campaign import window_lint
 from runner.campaign.diagnostics import Diagnostic, did_you_mean
 from runner.campaign.document import Document, Location, Scalar, scalars
-from runner.campaign.model import Campaign
+from runner.campaign.hours import (
+    MINUTES_A_DAY,
+    Stretches,
+    WeeklyEntry,
+    day_names,
+    weekdays_left,
+    weekly_entries,
+)
+from runner.campaign.model import SHORTEST_SLOT, CallingWindows, Campaign
 from runner.campaign.source_models import InlineRows, Source, SourceFields, SuppressionFields
 from runner.campaign.templates import Template, compile_condition, compile_template
+from runner.campaign.values import duration_text
 from runner.campaign.warning_codes import WarningCode
 
 LONGEST_SAFE_QUEUE_AHEAD = 15 * 60
@@ -17,12 +26,151 @@ are still called. 15 minutes are enough to catch up after a lost connection or a
 second (4,500 of them); more time only adds people who are called after they opted out.
 """
 
-WHERE = ("contacts", "where")
+WEEKLY: Location = ("calling_windows", "weekly")
+WHERE: Location = ("contacts", "where")
 _KEY_OF_CONTACTS = len(WHERE)
 _FIELDS_OF_EVERY_TYPE = SourceFields.model_fields.keys() | SuppressionFields.model_fields.keys()
 
+_MOST_NAMED = 5
+"""Windows that a message names one by one."""
+
+_LONGEST_PAST_MIDNIGHT = 12 * 60
+"""Minutes. A longer window past midnight is probably one with its times in the wrong order."""
+
 _IN_THE_CLEAR = re.compile(r"http://(?!(localhost|127\.0\.0\.1|\[::1\])([:/?#]|$))", re.IGNORECASE)
 """An address without TLS, except on this machine, where a rehearsal may listen."""
+
+
+def of(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
+    """Every warning about a valid campaign."""
+    windows = campaign.calling_windows
+    yield from _on_the_hour(document, windows)
+    yield from _possibly_reversed(document, windows)
+    yield from _attempts_that_do_not_fit(document, campaign)
+    for entry, why in unreachable(windows).items():
+        yield document.warning(
+            WarningCode.UNREACHABLE_WINDOW,
+            f"nobody can be called in this window: {why}",
+            (*WEEKLY, *entry.location),
+            "widen `dates`, lengthen the window, or remove it",
+        )
+    yield from _same_for_every_row(document, campaign)
+    yield from _unknown_constants(document, campaign)
+    # Insight's documentation: since 2019 carriers block calls that show no number.
+    if not (campaign.caller_id or "").strip():
+        yield document.warning(
+            WarningCode.NO_CALLER_ID,
+            "there is no caller_id: people cannot see who calls, and carriers may block such calls",
+            ("name",) if campaign.caller_id is None else ("caller_id",),
+            'add a number of your Insight account: caller_id: "+16175550100"',
+        )
+    if campaign.pacing.queue_ahead > LONGEST_SAFE_QUEUE_AHEAD:
+        yield document.warning(
+            WarningCode.LONG_QUEUE_AHEAD,
+            "a call that waits at Insight cannot be withdrawn: people who opt out after their request was "
+            "sent are still called",
+            ("pacing", "queue_ahead"),
+            f"{LONGEST_SAFE_QUEUE_AHEAD // 60}m is enough to catch up after a short failure",
+        )
+    if _IN_THE_CLEAR.match((campaign.result_url or "").strip()):
+        yield document.warning(
+            WarningCode.INSECURE_RESULT_URL,
+            "results would be sent unencrypted, so others could read or forge them",
+            ("result_url",),
+            "write https://",
+        )
+
+
+# --- windows ---------------------------------------------------------------------------------------------
+
+
+def unreachable(windows: CallingWindows) -> dict[WeeklyEntry, str]:
+    """The windows in which nobody can be called according to the file alone, and why."""
+    needed = windows.close_margin + SHORTEST_SLOT
+    too_short = (
+        f"a call needs the {duration_text(windows.close_margin)} of close_margin, and 5 minutes before it"
+    )
+    why = {entry: too_short for entry, seconds in _longest_stretches(windows).items() if seconds < needed}
+    if windows.dates.from_ is None or windows.dates.to is None:
+        return why
+    first, last = date.fromisoformat(windows.dates.from_), date.fromisoformat(windows.dates.to)
+    in_dates = weekdays_left(first, last, ())
+    still_open = weekdays_left(first, last, windows.closed_ranges)
+    for entry in weekly_entries(windows.weekly):
+        days = f"{day_names(entry.days)} between {first} and {last}"
+        if not in_dates.intersection(entry.days):
+            why.setdefault(entry, f"there is no {days}")
+        elif not still_open.intersection(entry.days):
+            why.setdefault(entry, f"`blackout` closes every {days}")
+    return why
+
+
+def _on_the_hour(document: Document, windows: CallingWindows) -> Iterator[Diagnostic]:
+    """Where a window only goes on from the one before, as whole days do, nothing starts."""
+    stretches = Stretches(windows.weekly_hours)
+    for entry in weekly_entries(windows.weekly):
+        if entry.start % 60 == 0 and any(
+            stretches.around(day, entry.start)[0] == entry.start for day in entry.days
+        ):
+            yield document.warning(
+                WarningCode.ON_THE_HOUR,
+                "this window starts on the full hour, when most other calls start too",
+                (*WEEKLY, *entry.location),
+                f"Plum advises to start at :15, :30 or :45, for example at {entry.start // 60}:15",
+            )
+
+
+def _possibly_reversed(document: Document, windows: CallingWindows) -> Iterator[Diagnostic]:
+    for entry in weekly_entries(windows.weekly):
+        start, end = (time.strip() for time in entry.text.split("-"))
+        length = entry.end - entry.start
+        if entry.end >= MINUTES_A_DAY and end != "24:00" and length > _LONGEST_PAST_MIDNIGHT:
+            yield document.warning(
+                WarningCode.REVERSED_WINDOW,
+                f"this window runs into the next day and lasts {length // 60} h {length % 60:02} min: are "
+                "its times in the wrong order?",
+                (*WEEKLY, *entry.location),
+                f"write `{end}-{start}` if you mean those hours of one day",
+            )
+
+
+def _attempts_that_do_not_fit(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
+    """Measured from the first moment of a window: later in it there is room for fewer."""
+    attempts, wait = campaign.retry_policy.max_attempts, campaign.retry_policy.reattempt_wait
+    if attempts == 1 or wait is None:
+        return
+    margin = campaign.calling_windows.close_margin
+    room = {
+        entry: min(attempts, 1 + (seconds - margin) // wait)
+        for entry, seconds in _longest_stretches(campaign.calling_windows).items()
+        if seconds - margin >= SHORTEST_SLOT
+    }
+    short = [(entry, fitting) for entry, fitting in room.items() if fitting < attempts]
+    if not short:
+        return
+    named = [f"{entry.name} has room for {fitting}" for entry, fitting in short[:_MOST_NAMED]]
+    if len(short) > _MOST_NAMED:
+        named.append(f"{len(short) - _MOST_NAMED} more have room for fewer too")
+    which = "any window" if len(short) == len(room) else f"{len(short)} of {len(room)} windows"
+    yield document.warning(
+        WarningCode.ATTEMPTS_DO_NOT_FIT,
+        f"{attempts} attempts, {duration_text(wait)} apart, do not fit into {which}: {', '.join(named)}",
+        ("retry_policy", "max_attempts"),
+        "make fewer attempts, wait less between them, or lengthen the window",
+    )
+
+
+def _longest_stretches(windows: CallingWindows) -> dict[WeeklyEntry, int]:
+    """Seconds for which each window, joined with those it touches, is open on the best of its days."""
+    stretches = Stretches(windows.weekly_hours)
+    return {
+        entry: 60
+        * max(end - start for start, end in (stretches.around(day, entry.start) for day in entry.days))
+        for entry in weekly_entries(windows.weekly)
+    }
+
+
+# --- templates -------------------------------------------------------------------------------------------
 
 
 def templates(document: Document) -> Iterator[tuple[Location, Template]]:
@@ -33,14 +181,13 @@ def templates(document: Document) -> Iterator[tuple[Location, Template]]:
             yield location, compiled(scalar.written)
 
 
-def of(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
-    """Every warning about a valid campaign."""
-    yield from window_lint.of(document, campaign)
-    yield from _same_for_every_row(document, campaign)
-    yield from _unknown_constants(document, campaign)
-    yield from _no_caller_id(document, campaign)
-    yield from _long_queue_ahead(document, campaign)
-    yield from _insecure_result_url(document, campaign)
+def _is_template(location: Location, scalar: Scalar) -> bool:
+    """Whether the text is rendered for each row: not a description, a path, a constant or a row's content."""
+    if location[0] == "contacts":
+        # What a source says about its type, such as `path` or `rows`, is never filled in.
+        is_of_type = len(location) > _KEY_OF_CONTACTS and location[3] not in _FIELDS_OF_EVERY_TYPE
+        return isinstance(scalar.value, str) and not is_of_type
+    return location[0] in {"caller_id", "post_dial", "metadata", "result_url"}
 
 
 def _same_for_every_row(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
@@ -80,44 +227,3 @@ def _unknown_constants(document: Document, campaign: Campaign) -> Iterator[Diagn
                 location,
                 did_you_mean(name, campaign.vars) or f"add it: vars: {{{name}: …}}",
             )
-
-
-def _no_caller_id(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
-    """Insight's documentation: since 2019 carriers block calls that show no number."""
-    if not (campaign.caller_id or "").strip():
-        yield document.warning(
-            WarningCode.NO_CALLER_ID,
-            "there is no caller_id: people cannot see who calls, and carriers may block such calls",
-            ("name",) if campaign.caller_id is None else ("caller_id",),
-            'add a number of your Insight account: caller_id: "+16175550100"',
-        )
-
-
-def _long_queue_ahead(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
-    if campaign.pacing.queue_ahead > LONGEST_SAFE_QUEUE_AHEAD:
-        yield document.warning(
-            WarningCode.LONG_QUEUE_AHEAD,
-            "a call that waits at Insight cannot be withdrawn: people who opt out after their request was "
-            "sent are still called",
-            ("pacing", "queue_ahead"),
-            f"{LONGEST_SAFE_QUEUE_AHEAD // 60}m is enough to catch up after a short failure",
-        )
-
-
-def _insecure_result_url(document: Document, campaign: Campaign) -> Iterator[Diagnostic]:
-    if _IN_THE_CLEAR.match((campaign.result_url or "").strip()):
-        yield document.warning(
-            WarningCode.INSECURE_RESULT_URL,
-            "results would be sent unencrypted, so others could read or forge them",
-            ("result_url",),
-            "write https://",
-        )
-
-
-def _is_template(location: Location, scalar: Scalar) -> bool:
-    """Whether the text is rendered for each row: not a description, a path, a constant or a row's content."""
-    if location[0] == "contacts":
-        # What a source says about its type, such as `path` or `rows`, is never filled in.
-        is_of_type = len(location) > _KEY_OF_CONTACTS and location[3] not in _FIELDS_OF_EVERY_TYPE
-        return isinstance(scalar.value, str) and not is_of_type
-    return location[0] in {"caller_id", "post_dial", "metadata", "result_url"}

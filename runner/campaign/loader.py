@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from runner.campaign import lint, validation_errors, warning_filter, yaml_parser
+from runner.campaign import lint, validation_errors, yaml_parser
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.document import Document, Location, Mapping, Place, plain_data, row_lines
 from runner.campaign.model import Campaign
@@ -26,8 +26,7 @@ class LoadedCampaign:
     campaign: Campaign
     path: Path
     warnings: tuple[Diagnostic, ...]
-    silenced: tuple[Diagnostic, ...]
-    """Warnings that the campaign silences."""
+    """Also those that the campaign suppresses."""
     _document: Document
 
     def place(self, loc: Location) -> str:
@@ -85,8 +84,8 @@ def parse_campaign(text: str, name: str, *, quotes_lines: bool = True) -> Loaded
             errors += validation_errors.in_model(document, error)
     if errors or campaign is None:
         raise CampaignInvalidError(_in_file_order(errors))
-    shown, silenced = warning_filter.part(_in_file_order(lint.of(document, campaign)), campaign.silence)
-    return LoadedCampaign(campaign, Path(name), shown, silenced, document)
+    warnings = tuple(_in_file_order(lint.of(document, campaign)))
+    return LoadedCampaign(campaign, Path(name), warnings, document)
 
 
 def _in_file_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -22,8 +22,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours
-from runner.campaign.literal_text import is_meant_as_template
 from runner.campaign.source_models import Source, Suppression
+from runner.campaign.template_syntax import is_meant_as_template
 from runner.campaign.values import (
     Condition,
     Constant,
@@ -44,7 +44,7 @@ from runner.campaign.values import (
     known_zone,
     not_supported,
 )
-from runner.campaign.warning_filter import Silence
+from runner.campaign.warning_codes import Silence
 
 MIN_REATTEMPT_WAIT = 60
 MAX_REATTEMPT_WAIT = 24 * 3600

@@ -7,7 +7,7 @@ grow is bounded (see `runner.campaign.filters`).
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
-from typing import Any, NoReturn
+from typing import Any
 
 import jinja2
 from jinja2 import runtime
@@ -16,7 +16,6 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from runner.campaign import filters
 from runner.campaign.diagnostics import did_you_mean
 from runner.campaign.filters import RefusedError
-from runner.campaign.truth import holds
 
 NAMES = ("row", "vars")
 
@@ -75,8 +74,7 @@ class _Environment(ImmutableSandboxedEnvironment):
                 return filters.bounded(obj[attribute])
             except KeyError:
                 return self.undefined(obj=obj, name=attribute)
-        if isinstance(obj, jinja2.Undefined):
-            _fail(obj)
+        _require_defined(obj)
         raise RefusedError(f"a single value has no `{attribute}`; use a filter to change it: `| upper`")
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -89,34 +87,29 @@ class _Environment(ImmutableSandboxedEnvironment):
             if -len(obj) <= argument < len(obj):
                 return filters.bounded(obj[argument])
             raise RefusedError("this position is out of range")
-        for value in (obj, argument):
-            if isinstance(value, jinja2.Undefined):
-                _fail(value)
+        _require_defined(obj, argument)
         raise RefusedError("`[ ]` needs a column name in a mapping, or a position in a text or list")
 
     def call_binop(self, context: runtime.Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's signature
-        for value in (left, right):
-            if isinstance(value, jinja2.Undefined):
-                _fail(value)
+        _require_defined(left, right)
         return filters.arithmetic(operator, left, right)
 
 
-def _fail(value: jinja2.Undefined) -> NoReturn:
-    raise jinja2.UndefinedError(value._undefined_message)  # noqa: SLF001 - Jinja's hook for subclasses
+def _require_defined(*values: object) -> None:
+    for value in values:
+        if isinstance(value, jinja2.Undefined):
+            raise jinja2.UndefinedError(value._undefined_message)  # noqa: SLF001 - Jinja's hook for subclasses
 
 
 def _finalize(value: object) -> str:
-    if isinstance(value, jinja2.Undefined):
-        _fail(value)
+    _require_defined(value)
     return filters.plain_text(value)
 
 
 def _of_defined(function: Callable[..., object]) -> Callable[..., object]:
     @wraps(function)
     def of_defined(*values: object, **named: object) -> object:
-        for value in (*values, *named.values()):
-            if isinstance(value, jinja2.Undefined):
-                _fail(value)
+        _require_defined(*values, *named.values())
         return function(*values, **named)
 
     return of_defined
@@ -138,25 +131,19 @@ _JINJAS_TESTS = (
 )  # fmt: skip
 
 
-def _environment() -> _Environment:
-    environment = _Environment(
-        undefined=_Missing, autoescape=False, finalize=_finalize, optimized=False, cache_size=0
-    )
-    jinjas_tests = environment.tests
-    environment.globals = {}
-    environment.filters = {name: _of_defined(function) for name, function in filters.FILTERS.items()}
-    environment.filters |= {
-        "default": _default,
-        CONCATENATE: _of_defined(filters.concatenate),
-        TRUTH: _of_defined(holds),
-    }
-    environment.tests = {name: jinjas_tests[name] for name in _JINJAS_TESTS}
-    environment.tests |= {
-        "divisibleby": _of_defined(filters.divisible_by),
-        "even": _of_defined(filters.is_even),
-        "odd": _of_defined(filters.is_odd),
-    }
-    return environment
-
-
-ENVIRONMENT = _environment()
+ENVIRONMENT = _Environment(
+    undefined=_Missing, autoescape=False, finalize=_finalize, optimized=False, cache_size=0
+)
+ENVIRONMENT.globals = {}
+ENVIRONMENT.filters = {
+    "default": _default,
+    CONCATENATE: _of_defined(filters.concatenate),
+    TRUTH: _of_defined(filters.holds),
+    **{name: _of_defined(function) for name, function in filters.FILTERS.items()},
+}
+ENVIRONMENT.tests = {
+    "divisibleby": _of_defined(filters.divisible_by),
+    "even": _of_defined(filters.is_even),
+    "odd": _of_defined(filters.is_odd),
+    **{name: ENVIRONMENT.tests[name] for name in _JINJAS_TESTS},
+}

@@ -23,9 +23,8 @@ from runner.campaign.document import (
     in_rows,
     scalars,
 )
-from runner.campaign.literal_text import check_text
 from runner.campaign.reference import Key, keys_below
-from runner.campaign.template_syntax import TemplateSyntaxError
+from runner.campaign.template_syntax import TemplateSyntaxError, check_text
 
 _MANY_DIGITS = 7
 

@@ -17,8 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours, timezones
 from runner.campaign.diagnostics import did_you_mean
-from runner.campaign.literal_text import check_text, is_meant_as_template
-from runner.campaign.template_syntax import TemplateSyntaxError
+from runner.campaign.template_syntax import TemplateSyntaxError, check_text, is_meant_as_template
 from runner.campaign.templates import compile_condition, compile_template
 
 Scalar = str | int | float | bool

@@ -1,23 +1,31 @@
-"""Every warning there is: its code, what it says, and whether a campaign file may silence it. Pure.
+"""Every warning: its code, what it says, and whether a campaign file may suppress it with `silence:`. Pure.
 
 The schema, the checks of `silence:` and the reference's table are made from this list, so that a code is
-defined once. Codes are stable: campaign files name them.
+defined once. Codes are stable: campaign files name them. Suppressed warnings are not shown one by one: one
+line names each code and its reason for the reviewer.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from runner.campaign.diagnostics import Diagnostic, did_you_mean
 
 _TEMPORARY = "it describes the current state and disappears when that changes"
-_MISTAKE = "it is always a mistake, and fixing it is as short as silencing it"
+_MISTAKE = "it is always a mistake, and fixing it is as short as suppressing it"
 
 
 class WarningCode(StrEnum):
     """A warning's code. `meaning` says in a few words what it warns of.
 
-    `always_shown` says why it cannot be silenced, and is empty where it can. An operator's pause and a
-    wrong account decide what the next `apply` does, so an old reason must not hide them. That a suppression
-    list is empty or old may be silenced: the reason is reviewed, and a list that cannot be read is always an
-    error.
+    `always_shown` says why it cannot be suppressed, and is empty where it can. An operator's pause and a
+    wrong account decide what the next `apply` does, so an old reason must not hide them. That a list of
+    people never to call is empty or old may be suppressed: the reason is reviewed, and a list that cannot be
+    read is always an error.
     """
 
     meaning: str
@@ -108,4 +116,86 @@ class WarningCode(StrEnum):
 URGENT = frozenset({WarningCode.SURVEY_CHANGED, WarningCode.OTHER_REPOSITORY})
 """Warnings at the top of a plan, in every form: all its calls may be a mistake."""
 
-SILENCEABLE = tuple(code for code in WarningCode if not code.always_shown)
+SUPPRESSIBLE = tuple(code for code in WarningCode if not code.always_shown)
+
+
+class SuppressedWarning(NamedTuple):
+    """One warning that was left out, and why, in the words of the campaign file."""
+
+    code: str
+    reason: str
+
+
+def part(
+    diagnostics: Iterable[Diagnostic], silence: Mapping[str, str]
+) -> tuple[tuple[Diagnostic, ...], tuple[SuppressedWarning, ...]]:
+    """The diagnostics to show, and the suppressed ones with their reasons, each in the given order."""
+    shown: list[Diagnostic] = []
+    suppressed: list[SuppressedWarning] = []
+    for found in diagnostics:
+        if found.code in silence:
+            suppressed.append(SuppressedWarning(found.code, silence[found.code]))
+        else:
+            shown.append(found)
+    return tuple(shown), tuple(suppressed)
+
+
+def in_a_line(suppressed: Iterable[SuppressedWarning]) -> str:
+    """`3 warnings suppressed: asleep (they work at night), on_the_hour 2 times (Plum agreed)`; empty for
+    none.
+    """
+    counted = Counter(suppressed)
+    if not counted:
+        return ""
+    total = counted.total()
+    parts = (
+        f"{each.code}{'' if count == 1 else f' {count} times'} ({each.reason})"
+        for each, count in sorted(counted.items())
+    )
+    return f"{total} warning{'' if total == 1 else 's'} suppressed: {', '.join(parts)}"
+
+
+def _code(text: str) -> str:
+    known = next((code for code in WarningCode if code == text), None)
+    if known is None:
+        hint = did_you_mean(text, SUPPRESSIBLE) or f"known codes: {', '.join(SUPPRESSIBLE)}"
+        raise PydanticCustomError(
+            "unknown_warning",
+            "unknown warning `{code}`; errors cannot be suppressed",
+            {"code": text, "hint": hint},
+        )
+    if known.always_shown:
+        context = {"code": text, "why": known.always_shown}
+        raise PydanticCustomError("always_shown", "`{code}` cannot be suppressed: {why}", context)
+    return text
+
+
+def _reason(text: str) -> str:
+    reason = " ".join(text.split())
+    if not reason or not reason.isprintable():
+        raise PydanticCustomError(
+            "missing_reason",
+            "suppressing a warning needs a reason",
+            {"hint": 'write why it does not apply here: "Plum agreed to it on 2026-11-02"'},
+        )
+    return reason
+
+
+Silence = Annotated[
+    dict[Annotated[str, AfterValidator(_code)], Annotated[str, AfterValidator(_reason)]],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                code.value: {
+                    "type": "string",
+                    "pattern": r"\S",
+                    "description": f"{code.meaning[0].upper()}{code.meaning[1:]}.",
+                }
+                for code in SUPPRESSIBLE
+            },
+        }
+    ),
+]
+"""Code of a warning → why it is suppressed."""

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.warning_codes import WarningCode
-from runner.campaign.warning_filter import SuppressedWarning, in_a_line, part, with_reasons
+from runner.campaign.warning_codes import SuppressedWarning, WarningCode, in_a_line, part
 from runner.commands import campaign_file
 from runner.commands.campaign_files import campaign_files
 from runner.errors import ExitStatus
@@ -56,7 +55,7 @@ def check(file: Path, *, contacts: bool = False) -> Checked:
     except CampaignInvalidError as error:
         return Checked(file, None, error.diagnostics)
     places = tuple(source_places(loaded, campaign_file.data_roots))
-    found = (*loaded.warnings, *loaded.silenced, *all_closed(loaded), *places)
+    found = (*loaded.warnings, *all_closed(loaded), *places)
     if contacts and not places:
         # It plans, which nothing else here needs.
         from runner.commands.check_contacts import check_contacts  # noqa: PLC0415
@@ -66,9 +65,8 @@ def check(file: Path, *, contacts: bool = False) -> Checked:
 
 
 def _checked(file: Path, loaded: LoadedCampaign, found: Sequence[Diagnostic]) -> Checked:
-    silence = loaded.campaign.silence
-    shown, silenced = part(found, silence)
-    return Checked(file, loaded, shown, with_reasons(silenced, silence))
+    shown, silenced = part(found, loaded.campaign.silence)
+    return Checked(file, loaded, shown, silenced)
 
 
 def _with_same_names(checked: Sequence[Checked]) -> Iterator[Checked]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runner.calls import Reason
+from runner.campaign.filters import truth
 from runner.campaign.model import Campaign
 from runner.campaign.source_models import Source
 from runner.campaign.template_language import Constants
 from runner.campaign.templates import Template, TemplateRenderError, compile_condition, compile_template
-from runner.campaign.truth import truth
 from runner.contacts.contact import Contact, Exclusion, Row
 from runner.contacts.phone import PhoneError, parse_main_number, parse_phone
 

@@ -19,9 +19,9 @@ from runner.campaign.hours import (
     parse_days,
     weekly_entries,
 )
+from runner.campaign.lint import WEEKLY
 from runner.campaign.model import CallingWindows
 from runner.campaign.timezones import zone
-from runner.campaign.window_lint import WEEKLY
 from runner.planning.public_holidays import public_holidays
 from runner.planning.windows import DAY, Window, clip, intersect, join, to_utc
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from runner.calls import Cause, Reason
 from runner.campaign.document import Location
+from runner.campaign.filters import truth
 from runner.campaign.model import Campaign
 from runner.campaign.source_models import Source
 from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
 from runner.campaign.timezones import zone
-from runner.campaign.truth import truth
 from runner.contacts.contact import Contact, Exclusion, Match, Row
 from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from runner.calls import CallRequest, Metadata, Reason
 from runner.campaign.diagnostics import Diagnostic
-from runner.campaign.warning_filter import SuppressedWarning
+from runner.campaign.warning_codes import SuppressedWarning
 from runner.contacts.contact import Exclusion
 from runner.planning.candidate import split_zones
 

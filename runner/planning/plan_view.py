@@ -15,7 +15,7 @@ from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.hours import WeeklyHours
 from runner.campaign.model import Campaign
 from runner.campaign.templates import compile_template
-from runner.campaign.warning_filter import SuppressedWarning
+from runner.campaign.warning_codes import SuppressedWarning
 from runner.contacts.contact import Exclusion
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask

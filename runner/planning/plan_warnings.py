@@ -7,10 +7,10 @@ from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 
 from runner.campaign.diagnostics import Diagnostic
+from runner.campaign.lint import WEEKLY
 from runner.campaign.model import Campaign
 from runner.campaign.timezones import zone
 from runner.campaign.warning_codes import WarningCode
-from runner.campaign.window_lint import WEEKLY
 from runner.planning.candidate import split_zones
 from runner.planning.eligibility import RowCounts
 from runner.planning.pacing import request_rate_pace

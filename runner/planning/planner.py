@@ -11,8 +11,7 @@ from dataclasses import asdict
 from itertools import chain
 
 from runner.calls import Cause, Reason
-from runner.campaign import warning_filter
-from runner.campaign.warning_codes import URGENT
+from runner.campaign.warning_codes import URGENT, part
 from runner.contacts.contact import Exclusion
 from runner.planning import plan_warnings
 from runner.planning.candidate import (
@@ -68,7 +67,7 @@ class _Planner:
         self._eligibility.decide()
         found = self._assign()
         withdrawals = tuple(self._withdrawals())
-        shown, suppressed = warning_filter.part(
+        shown, suppressed = part(
             (*self._given.earlier_diagnostics(), *plan_warnings.of(found)),
             self._campaign.silence,
         )
@@ -84,7 +83,7 @@ class _Planner:
             statistics=self._statistics.statistics(),
             ledger_revision=self._given.history.revision,
             diagnostics=tuple(sorted(shown, key=lambda found: found.code not in URGENT)),
-            suppressed_warnings=warning_filter.with_reasons(suppressed, self._campaign.silence),
+            suppressed_warnings=suppressed,
             versions=self._given.versions,
         )
 

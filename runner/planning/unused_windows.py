@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 
 from runner.campaign.hours import WeeklyEntry, weekly_entries
+from runner.campaign.lint import unreachable
 from runner.campaign.model import CallingWindows
-from runner.campaign.window_lint import unreachable
 from runner.planning.calendar import FIRST_DATE, Calendar
 from runner.planning.windows import DAY, Window, intersect, join, starts_in
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from runner.campaign.warning_filter import in_a_line
+from runner.campaign.warning_codes import in_a_line
 from runner.planning.plan_view import CallView, PlanView
 from runner.reports import plan_facts
 from runner.reports.page import contact_table, week_map, zone_chart

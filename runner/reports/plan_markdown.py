@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from runner.calls import Reason
-from runner.campaign.warning_filter import in_a_line
+from runner.campaign.warning_codes import in_a_line
 from runner.planning.plan_view import ExclusionView, PlanView
 from runner.reports.markdown import code, folded, plain, table
 from runner.reports.plan_facts import (

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runner.campaign import diagnostics
-from runner.campaign.warning_filter import in_a_line
+from runner.campaign.warning_codes import in_a_line
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, statistics_of
 from runner.reports.console import columns, indented, print_lines
 from runner.reports.plan_facts import (

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.document import Location
+from runner.campaign.lint import WEEKLY
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.source_models import AnySource
 from runner.campaign.warning_codes import WarningCode
-from runner.campaign.window_lint import WEEKLY
 from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
 from runner.errors import MissingSourceError, SourceError

@@ -91,7 +91,6 @@ def prepare_plan(
                 progress=progress.bar,
                 earlier_diagnostics=lambda: (
                     *loaded.warnings,
-                    *loaded.silenced,
                     *of_ledger,
                     *preflight_warnings.of_rows(loaded, reader, suppression, now),
                 ),

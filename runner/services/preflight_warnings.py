@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from runner.campaign.diagnostics import Diagnostic, Severity, did_you_mean
 from runner.campaign.document import Location
-from runner.campaign.literal_text import right_form
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.source_models import AnySource
+from runner.campaign.template_syntax import right_form
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.identity import Identity
 from runner.contacts.sources.reader import SourceReader

@@ -211,7 +211,7 @@ def test_plan_says_in_one_line_what_is_silenced_and_why(folder, plan):
     old = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
     os.utime(folder / "stop.csv", (old, old))
     told = plan("silence: {old_suppression_list: Nobody opted out this year}\n")
-    assert "1 warning silenced: old_suppression_list (Nobody opted out this year)\n" in told
+    assert "1 warning suppressed: old_suppression_list (Nobody opted out this year)\n" in told
     assert "Warnings" not in told
 
 
@@ -220,7 +220,7 @@ def test_validate_says_so_too(folder, capsys):
     (folder / "campaign.yaml").write_text(text)
     assert run(["validate", str(folder)]) == 0
     assert capsys.readouterr().out == (
-        "1 warning silenced: on_the_hour (Plum agreed)\n1 campaign file: valid\n"
+        "1 warning suppressed: on_the_hour (Plum agreed)\n1 campaign file: valid\n"
     )
 
 
@@ -237,4 +237,4 @@ def test_validate_warns_of_a_window_that_holidays_close_completely(folder, capsy
     assert told.count("warning[") == 1
     (folder / "campaign.yaml").write_text(f"{text}silence: {{unreachable_window: Next year it will be}}\n")
     assert run(["validate", str(folder)]) == 0
-    assert capsys.readouterr().out.startswith("1 warning silenced: unreachable_window (Next year")
+    assert capsys.readouterr().out.startswith("1 warning suppressed: unreachable_window (Next year")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.campaign.filters import truth
 from runner.campaign.template_syntax import TemplateSyntaxError
 from runner.campaign.templates import TemplateRenderError, compile_condition
-from runner.campaign.truth import truth
 
 
 def result(source, **row):

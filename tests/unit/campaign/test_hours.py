@@ -78,14 +78,14 @@ def test_an_invalid_window_is_an_error_that_shows_the_format(text):
     error = mistake({"mon": text})
     assert error.type == "bad_hours"
     assert "17:15-20:30" in error.context["hint"]
-    assert error.context["loc"] == ("mon",)
+    assert error.context["loc"] == ()
 
 
 def test_equal_start_and_end_points_to_the_whole_day():
     error = mistake({"mon": ["10:00-11:00", "12:00-12:00"]})
     assert error.type == "bad_hours"
     assert "00:00-24:00" in error.context["hint"]
-    assert error.context["loc"] == ("mon", 1)
+    assert error.context["loc"] == (1,)
 
 
 @pytest.mark.parametrize("spec", ["monday", "mon-fry", "mon-wed-fri", "", "mon,", "MON", "weekdays"])
@@ -126,10 +126,10 @@ def test_the_whole_key_is_suggested_as_it_was_meant(spec, meant):
         ("9:00 AM - 5:00 p.m.", "24-hour clock"),
         ("9-17", "hh:mm"),
         ("9.00-17.00", "hh:mm"),
-        ("09:00-25:00", "at most 24:00"),
-        ("09:60-17:00", "at most 59"),
-        ("24:00-25:00", "at most 24:00"),
-        ("24:00-08:00", "its start is 00:00"),
+        ("09:00-25:00", "00:00 to 23:59"),
+        ("09:60-17:00", "00:00 to 23:59"),
+        ("24:00-25:00", "00:00 to 23:59"),
+        ("24:00-08:00", "24:00 is the end of a day"),
         ("17:15\N{EN DASH}20:30", "plain hyphen"),
         ("17:15 \N{EM DASH} 20:30", "plain hyphen"),
         ("\N{LEFT DOUBLE QUOTATION MARK}17:15-20:30\N{RIGHT DOUBLE QUOTATION MARK}", "straight quotes"),

@@ -2,7 +2,7 @@
 
 from small_campaign import DAY, HOUR, NOW, SAN_FRANCISCO, campaign, person, plan_of
 
-from runner.campaign.warning_filter import SuppressedWarning
+from runner.campaign.warning_codes import SuppressedWarning
 
 THREE_DAYS = '{from: "2026-12-01", to: "2026-12-03"}'
 

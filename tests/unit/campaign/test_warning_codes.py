@@ -2,8 +2,7 @@ import pytest
 
 from runner.campaign.diagnostics import CampaignInvalidError
 from runner.campaign.loader import parse_campaign
-from runner.campaign.warning_codes import SILENCEABLE, WarningCode
-from runner.campaign.warning_filter import SuppressedWarning, in_a_line, with_reasons
+from runner.campaign.warning_codes import SUPPRESSIBLE, SuppressedWarning, WarningCode, in_a_line, part
 
 CAMPAIGN = """\
 version: 1
@@ -28,24 +27,25 @@ def error(silence):
     return found
 
 
-def test_a_silenced_warning_is_not_shown_but_kept_with_its_reason():
+def test_a_suppressed_warning_is_not_shown_but_kept_with_its_reason():
     found = loaded('{on_the_hour: " Plum agreed\\n to it "}')
-    assert [warning.code for warning in found.warnings] == ["no_caller_id"]
-    assert with_reasons(found.silenced, found.campaign.silence) == (
+    shown, suppressed = part(found.warnings, found.campaign.silence)
+    assert [warning.code for warning in shown] == ["no_caller_id"]
+    assert suppressed == (
         SuppressedWarning("on_the_hour", "Plum agreed to it"),
         SuppressedWarning("on_the_hour", "Plum agreed to it"),
     )
 
 
-def test_one_line_shows_what_was_silenced_how_often_and_why():
+def test_one_line_names_each_suppressed_code_its_count_and_its_reason():
     hour = SuppressedWarning("on_the_hour", "Plum agreed")
-    told = in_a_line([hour, SuppressedWarning("asleep", "they work at night"), hour])
-    assert told == ("3 warnings silenced: asleep (they work at night), on_the_hour 2 times (Plum agreed)")
-    assert in_a_line([hour]) == "1 warning silenced: on_the_hour (Plum agreed)"
+    line = in_a_line([hour, SuppressedWarning("asleep", "they work at night"), hour])
+    assert line == ("3 warnings suppressed: asleep (they work at night), on_the_hour 2 times (Plum agreed)")
+    assert in_a_line([hour]) == "1 warning suppressed: on_the_hour (Plum agreed)"
     assert in_a_line([]) == ""
 
 
-def test_the_error_for_an_unknown_code_suggests_the_nearest():
+def test_an_unknown_code_gets_the_nearest_one_as_a_hint():
     found = error('{on_the_huor: "x"}')
     assert (found.code, found.line, found.col, found.hint) == (
         "unknown_warning",
@@ -55,25 +55,25 @@ def test_the_error_for_an_unknown_code_suggests_the_nearest():
     )
 
 
-def test_no_error_can_be_silenced():
+def test_errors_cannot_be_suppressed():
     assert error('{bad_zone: "x"}').code == "unknown_warning"
 
 
 @pytest.mark.parametrize("code", [code for code in WarningCode if code.always_shown])
-def test_what_the_next_apply_turns_on_and_plain_slips_cannot_be_silenced(code):
+def test_warnings_that_decide_the_next_apply_and_plain_mistakes_cannot_be_suppressed(code):
     found = error(f'{{{code}: "x"}}')
     assert (found.code, code.always_shown in found.message) == ("always_shown", True)
 
 
-@pytest.mark.parametrize("code", SILENCEABLE)
-def test_every_other_warning_can_be_silenced(code):
+@pytest.mark.parametrize("code", SUPPRESSIBLE)
+def test_every_other_warning_can_be_suppressed(code):
     assert loaded(f'{{{code}: "a reason"}}').campaign.silence == {code: "a reason"}
 
 
 @pytest.mark.parametrize("reason", ['""', '" "', '"\\n"', '"\\e[2J"'])
-def test_a_reason_says_something_in_plain_text(reason):
+def test_an_empty_or_unprintable_reason_is_an_error(reason):
     assert error(f"{{on_the_hour: {reason}}}").code == "missing_reason"
 
 
-def test_a_reason_left_out_is_an_error():
+def test_a_missing_reason_is_an_error():
     assert error("{on_the_hour: }").code == "wrong_type"
