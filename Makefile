@@ -14,9 +14,9 @@ help:
 	@echo "make demo    rehearse a campaign over public hospital numbers; nobody is called"
 	@echo "make test    all tests        make lint    style, types, architecture"
 	@echo "make soak    kills and stops runs for minutes, and counts who was called twice or lost: nobody"
-	@echo "make bench   the benchmarks   make lock    the lock files, anew from pyproject.toml"
+	@echo "make bench   the benchmarks   make lock    the lock files, compiled again from pyproject.toml"
 	@echo "make schema  what schemas/ holds, generated from the models"
-	@echo "make pictures  those of README.md, anew from real output"
+	@echo "make pictures  those of README.md, drawn again from real output"
 
 setup:
 	@.ci/setup requirements-dev.txt

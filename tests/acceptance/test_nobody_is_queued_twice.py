@@ -27,9 +27,8 @@ def test_a_second_apply_queues_nobody_again(customer, sandbox):
     assert len(sandbox.statuses()) == 12
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_after_many_kills_each_contact_is_accepted_once_or_uncertain(customer, sandbox, seed):
-    chance = random.Random(seed)
+def test_after_many_kills_each_contact_is_accepted_once_or_uncertain(customer, sandbox):
+    chance = random.Random(1)
     people = 60
     customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "40"
     customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))

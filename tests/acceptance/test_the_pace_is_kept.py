@@ -22,7 +22,7 @@ def test_over_a_suspended_process_and_a_restart(customer, sandbox):
     pacing = f"{{calls_per_minute: {PACE}, queue_ahead: 3m}}"
     customer.write("campaign.yaml", campaign_yaml(windows=always, pacing=pacing))
     customer.write("contacts.csv", contacts_csv(100))
-    customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "10"
+    customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "20"
 
     first = customer.start("apply", "campaign.yaml", "--yes")
     wait_until(lambda: len(sandbox.calls()) >= 2, "two calls")

@@ -210,7 +210,7 @@ class CampaignMachine(RuleBasedStateMachine):
 
 TestCampaignMachine = CampaignMachine.TestCase
 TestCampaignMachine.settings = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=30,
     suppress_health_check=list(HealthCheck),
     # A story that goes wrong is told as it was found, at once: to shorten it takes minutes.

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import LedgerError, LedgerUnavailableError
 from runner.ledger import attempt_results
+from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult, LedgerRolledBackError, LostClaimError
 
 REFUSED = AttemptResult(
@@ -74,9 +75,14 @@ def test_many_claims_each_have_their_intent_and_their_trace(ledger):
 
 
 def test_the_newest_intent_is_reported_once_it_is_committed(ledger):
-    _, queue = begin(ledger, *people(3))
+    run, _ = begin(ledger, *people(3))
     told = []
-    queue._intended = lambda newest: told.append((newest, set(states(ledger).values())))  # noqa: SLF001
+    queue = CallQueue(
+        ledger.engine,
+        CAMPAIGN,
+        run,
+        intended=lambda newest: told.append((newest, set(states(ledger).values()))),
+    )
     claim_all(queue)
     assert told == [(rows(ledger, "SELECT max(id) AS newest FROM attempts")[0]["newest"], {"sending"})]
 
