@@ -27,6 +27,7 @@ _COLUMNS = (
     # As text: of a million, few are looked at.
     cast(calls.c.metadata, Text),
     calls.c.result_url,
+    cast(calls.c.reason, Text),
 )
 
 
@@ -65,7 +66,7 @@ class LedgerCalls:
 
 def _known_call(row: Sequence[Any]) -> KnownCall:
     contact, phone, round_, state, *others = row
-    zones, start, end, dial_string, attempts, wait, metadata, url = others
+    zones, start, end, dial_string, attempts, wait, metadata, url, reason = others
     return KnownCall(
         key=contact,
         phone=phone,
@@ -80,4 +81,6 @@ def _known_call(row: Sequence[Any]) -> KnownCall:
         metadata=metadata,
         result_url=url,
         state=state,
+        # The code of a reason comes before its values.
+        state_reason=reason.partition(" ")[0],
     )

@@ -1,11 +1,17 @@
 """How a planned call differs from the one in the ledger, and why. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from runner.calls import CallRequest
+from runner.calls import CallRequest, ReasonCode
 from runner.campaign.model import Survey
 from runner.planning.plan import Availability, Change, ChangeReason, KnownCall, Slot
 from runner.planning.windows import Window
+
+_BY_OPERATOR: Mapping[str, ChangeReason] = {
+    ReasonCode.RETRIED: ChangeReason.RETRIED,
+    ReasonCode.RESOLVED: ChangeReason.RESOLVED,
+}
+"""A call that an operator had planned again waits at its old start, which has usually passed."""
 
 
 def changed_fields(
@@ -52,7 +58,7 @@ def change_of(
 
 def _why_moved(earlier: KnownCall, windows: tuple[Window, ...], slot: Slot, now: float) -> ChangeReason:
     if earlier.start_timestamp < now:
-        return ChangeReason.START_PASSED
+        return _BY_OPERATOR.get(earlier.state_reason, ChangeReason.START_PASSED)
     if not any(window.start <= earlier.start_timestamp < window.end for window in windows):
         return ChangeReason.WINDOW_CLOSED
     if earlier.end_timestamp != slot.end_timestamp:

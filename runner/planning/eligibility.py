@@ -181,7 +181,10 @@ class Eligibility:
     def _why_no_window(self, candidate: Candidate) -> tuple[Cause, str]:
         zones = split_zones(candidate.zones)
         if self._placement.windows(zones, None, None):
-            return Cause.OWN_DATES, "contacts.not_before and contacts.not_after leave it no calling window"
+            return (
+                Cause.OWN_DATES,
+                "no calling window is left between contacts.not_before and contacts.not_after",
+            )
         closed = next((name for name in zones if not self._placement.windows((name,), None, None)), None)
         if closed is not None:
             return self._why_closed(closed)

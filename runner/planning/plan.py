@@ -40,6 +40,10 @@ class ChangeReason(StrEnum):
     FIELDS_CHANGED = auto()
     """The call names them: `changed`."""
     START_PASSED = auto()
+    RETRIED = auto()
+    """`runner retry` planned it again after Insight had refused it."""
+    RESOLVED = auto()
+    """An operator resolved it as not queued."""
     WINDOW_CLOSED = auto()
     """No calling window contains the earlier start any more."""
     WINDOW_END_CHANGED = auto()
@@ -176,6 +180,8 @@ class KnownCall(NamedTuple):
     result_url: str
     state: str
     """The value of a CallState."""
+    state_reason: str = ""
+    """Why it is in that state: the value of a ReasonCode."""
 
     @property
     def timezones(self) -> tuple[str, ...]:

@@ -98,15 +98,15 @@ def _still_dialled(found: Findings) -> Iterator[Diagnostic]:
         )
         more = f" and {number - _NAMED:,} more" if number > _NAMED else ""
         have = (
-            "1 contact who is left out now, or has another number, has"
+            "1 contact who is excluded now, or has another number, has"
             if number == 1
-            else (f"{number:,} contacts who are left out now, or have another number, have")
+            else (f"{number:,} contacts who are excluded now, or have another number, have")
         )
         yield found.given.diagnose(
             WarningCode.STILL_DIALLED,
-            f"{have} a call from before that Insight may still dial: {first}{more}",
+            f"{have} an earlier call that Insight may still dial: {first}{more}",
             ("contacts", "suppress"),
-            "cancel it at Insight by hand; `runner cancel --pending-at-insight` cancels all that wait",
+            "cancel it at Insight by hand; `runner cancel --pending-at-insight` cancels all waiting calls",
         )
 
 
@@ -124,9 +124,9 @@ def _filtered(found: Findings) -> Iterator[Diagnostic]:
         rows = "the only row" if found.rows.read == 1 else f"all {found.rows.read:,} rows"
         yield found.given.diagnose(
             WarningCode.NOBODY_KEPT,
-            f"`where` leaves out {rows}, so nobody is called",
+            f"`where` excludes {rows}, so nobody is called",
             where,
-            "is the value written as in the source? Upper and lower case differ; `| upper` evens them out",
+            "check the spelling in the source: upper and lower case differ, `| upper` makes them equal",
         )
 
 
@@ -148,7 +148,7 @@ def _pace_above_request_rate(found: Findings) -> Iterator[Diagnostic]:
     if wanted is not None and wanted > pace:
         yield found.given.diagnose(
             WarningCode.PACE_ABOVE_REQUEST_RATE,
-            f"calls_per_minute {wanted} is more than requests may go out: the plan uses {pace}",
+            f"calls_per_minute {wanted} exceeds the request rate: the plan uses {pace}",
             ("pacing", "calls_per_minute"),
             "lower it, or raise RUNNER_REQUESTS_PER_SECOND if Plum agrees",
         )
@@ -161,20 +161,20 @@ def _pace_too_slow(found: Findings) -> Iterator[Diagnostic]:
     pace = effective_pace(campaign, found.given.requests_per_second)
     enough = _sufficient_pace(campaign, found.demand, too_slow=pace, now=found.given.now)
     if enough is None:
-        hint = f"no pace up to {FASTEST:,} calls a minute would do: lengthen the windows or the dates"
+        hint = f"no pace up to {FASTEST:,} calls a minute is enough: lengthen the windows or the dates"
     elif enough <= request_rate_pace(found.given.requests_per_second):
-        hint = f"`calls_per_minute: {enough}` would do; so would longer windows or dates"
+        hint = f"`calls_per_minute: {enough}` is enough; so are longer windows or dates"
     else:
         hint = (
-            f"`calls_per_minute: {enough}` with RUNNER_REQUESTS_PER_SECOND={-(-enough // 60)} would do, if "
-            "Plum agrees; so would longer windows or dates"
+            f"`calls_per_minute: {enough}` with RUNNER_REQUESTS_PER_SECOND={-(-enough // 60)} is enough, if "
+            "Plum agrees; so are longer windows or dates"
         )
     set_here = campaign.pacing.calls_per_minute is not None
     total = sum(span.calls for span in found.statistics.dial_spans()) + found.misses
     yield found.given.diagnose(
         WarningCode.PACE_TOO_SLOW,
         f"{found.misses:,} of {total:,} contacts get no call: at a pace of {pace} a minute the last "
-        "window ends before their turn",
+        "window closes before their turn",
         ("pacing", "calls_per_minute") if set_here else ("calling_windows", "weekly"),
         hint,
     )
@@ -216,7 +216,7 @@ def _pace_lowered(found: Findings) -> Iterator[Diagnostic]:
         keep = "1 call keeps a start" if found.crowded == 1 else f"{found.crowded:,} calls keep starts"
         yield found.given.diagnose(
             WarningCode.PACE_LOWERED,
-            f"{keep} from before for which calls_per_minute {wanted} has no room: more start in some minutes",
+            f"{keep} from an earlier plan, although calls_per_minute is {wanted} now: some minutes have more",
             ("pacing", "calls_per_minute"),
             f"to slow them down: `runner pause {found.given.campaign.name}` until these starts have passed, "
             "then `resume`; late calls get new starts at this pace",
@@ -242,7 +242,7 @@ def _asleep(found: Findings) -> Iterator[Diagnostic]:
             ("calling_windows", "timezone" if fixed else "weekly"),
             "write `timezone: contact` to use each contact's own time"
             if fixed
-            else "are these the hours you mean? They are local, on a 24-hour clock: 5 pm is 17:00; with "
+            else "check these hours: they are local, on a 24-hour clock, so 5 pm is 17:00; with "
             "several attempts Insight may dial until the window closes, less close_margin",
         )
 

@@ -33,7 +33,7 @@ _BY_CAUSE: Mapping[Cause, str] = {
     Cause.PACE: "raise pacing.calls_per_minute, or open more hours or days",
 }
 _BY_STATE: Mapping[str, str] = {
-    CallState.UNCERTAIN: "find out at Insight, then run: runner resolve {campaign} {contact} --as not-queued",
+    CallState.UNCERTAIN: "check at Insight, then run: runner resolve {campaign} {contact} --as not-queued",
     CallState.REFUSED: (
         "change what Insight refused; if the problem was at Insight, run: runner retry {campaign} {contact}"
     ),

@@ -193,7 +193,7 @@ def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
             return "resumed: calls are sent again"
         case RunsShare():
             return (
-                "this run has the request rate to itself again"
+                "this run uses the whole request rate again"
                 if event.runs == 1
                 else f"{event.runs} runs of this account share the request rate"
             )
@@ -204,7 +204,7 @@ def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
             )
         case CallsLost():
             are = "is" if event.count == 1 else "are"
-            return f"{count(event.count, 'call')} {are} uncertain: the run that was sending died"
+            return f"{count(event.count, 'call')} {are} uncertain, because the run that sent them died"
         case Waiting():
             return f"waiting: the next call leaves {moment(event.until)}"
 

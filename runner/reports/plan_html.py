@@ -2,8 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 
@@ -22,15 +21,6 @@ FIRST_ROWS = 10
 """How many rows of each group of changes and of exclusions are shown at first."""
 _MOST_ROWS = 100
 """How many more unfold; the table of contacts has all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """A request as it will be sent. `kinds` are those of which it is the first."""
-
-    kinds: str
-    call: CallView
-    fields: Sequence[tuple[str, str]]
 
 
 def plan_html(plan: PlanView) -> str:
@@ -58,6 +48,7 @@ def plan_html(plan: PlanView) -> str:
         first_rows=FIRST_ROWS,
         most_rows=_MOST_ROWS,
         versions=asdict(plan.versions),
+        request_fields=request_fields,
         zone_names=zone_names,
         local_time=local_time,
         rfc3339=rfc3339,
@@ -83,18 +74,15 @@ class Samples:
         if len(call.timezones) > 1:
             self._found.setdefault("in several zones", call)
 
-    def shown(self) -> list[Sample]:
+    def shown(self) -> list[tuple[str, CallView]]:
+        """Each request with the kinds of which it is the first."""
         found = dict(self._found)
         if len(found) > 1:
             found.pop("unchanged", None)
         kinds: dict[int, list[str]] = {}
         for kind, call in found.items():
             kinds.setdefault(id(call), []).append(kind)
-        return [
-            Sample(kinds=", ".join(names), call=call, fields=list(request_fields(call)))
-            for names in kinds.values()
-            for call in [found[names[0]]]
-        ]
+        return [(", ".join(names), found[names[0]]) for names in kinds.values()]
 
 
 class _Page:

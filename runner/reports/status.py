@@ -106,7 +106,7 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     yield from columns(rows, right=[1])
     due = due_words(seen.next_due, seen.as_of) if seen.next_due is not None else "nothing"
     yield Text(f"  next due: {due}; queued in the last minute: {seen.queued_last_minute:,}")
-    yield Text(f"  applied now by {status.holder}" if status.holder else "  no process applies it now")
+    yield Text(f"  being applied by {status.holder}" if status.holder else "  not being applied")
     if status.warning:
         yield Text(f"  warning: {status.warning}", style="yellow")
     yield from _late_lines(status, identity)
@@ -120,7 +120,7 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     if seen.problems_left:
         yield Text(f"  and {seen.problems_left:,} more: runner history {seen.campaign} has every call")
     if seen.states[CallState.UNCERTAIN]:
-        yield Text("  Find out at Insight whether the uncertain calls are there, then say so:")
+        yield Text("  Check at Insight whether the uncertain calls are there, then record the result:")
         yield Text(f"  runner resolve {seen.campaign} CONTACT --as queued (or not-queued, abandoned)")
 
 

@@ -20,7 +20,7 @@ _ENDINGS = {
     RunEnd.DONE: "Done",
     RunEnd.IDLE: "Nothing is due within a minute",
     RunEnd.PAUSED: "The campaign is paused; `runner resume` lets it go on",
-    RunEnd.INTERRUPTED: "Stopped as asked; what was under way was finished",
+    RunEnd.INTERRUPTED: "Stopped on request; requests in progress were finished",
     None: "Stopped early",
 }
 _SENT = (
@@ -72,7 +72,7 @@ def print_summary(
     if seen.late_opt_outs:
         lines.append(Text(f"  {late_words(seen.late_opt_outs, identity)}"))
     if rehearsal:
-        lines.append(Text("This was a rehearsal: nobody was called, and its ledger is gone."))
+        lines.append(Text("This was a rehearsal: nobody was called, and its ledger is deleted."))
     elif seen.pause_info is not None:
         lines.append(Text(pause_text(seen.pause_info)))
     elif seen.next_due is not None:

@@ -156,7 +156,7 @@ def test_each_day_names_the_line_that_opens_or_closes_it():
         (
             [person("a", until="2026-11-20")],
             {"loaded": campaign(contacts='  not_after: "{{ row.until }}"')},
-            "no_window: contacts.not_before and contacts.not_after leave it no calling window",
+            "no_window: no calling window is left between contacts.not_before and contacts.not_after",
             "change the row's own dates",
         ),
         (
@@ -189,7 +189,7 @@ def test_an_excluded_contact_has_the_reason_and_a_remedy(rows, kwargs, verdict, 
     ("state", "advice"),
     [
         ("queued", "nothing: a campaign calls each contact once"),
-        ("uncertain", "find out at Insight, then run: runner resolve follow-up p1 --as not-queued"),
+        ("uncertain", "check at Insight, then run: runner resolve follow-up p1 --as not-queued"),
     ],
 )
 def test_a_sent_or_possibly_sent_call_is_explained(state, advice):

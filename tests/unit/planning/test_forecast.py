@@ -89,4 +89,4 @@ def test_if_no_pace_suffices_longer_windows_are_suggested():
     )
     plan = plan_of(loaded, rows)
     assert len(plan.calls) == 1
-    assert "no pace up to 60,000 calls a minute would do" in too_slow(plan).hint
+    assert "no pace up to 60,000 calls a minute is enough" in too_slow(plan).hint

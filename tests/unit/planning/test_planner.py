@@ -133,7 +133,7 @@ def test_a_contacts_own_dates_bound_its_call():
         "soon": (NINE, NINE + HOUR - 300),
     }
     assert reasons(plan) == {"past": Reason.NO_WINDOW}
-    assert detail(plan) == "contacts.not_before and contacts.not_after leave it no calling window"
+    assert detail(plan) == "no calling window is left between contacts.not_before and contacts.not_after"
     assert plan.calls[1].earliest == NINE + DAY - 9 * HOUR
     assert plan.calls[0].latest == NINE + HOUR
 

@@ -173,6 +173,16 @@ def test_a_later_plan_keeps_every_future_slot(later):
     assert len(set(starts)) == 30
 
 
+@pytest.mark.parametrize("reason", ["retried", "resolved"])
+def test_a_call_that_an_operator_planned_again_names_the_operator_s_decision(reason):
+    rows = people(1)
+    history = [call._replace(state_reason=reason) for call in remembered(plan_of(campaign(), rows))]
+    assert change_reasons(plan_of(campaign(), rows, history=history)) == {"p1": ChangeReason.SLOT_KEPT}
+    later = plan_of(campaign(), rows, history=history, now=NINE + 60)
+    assert changes(later) == {"p1": Change.MOVED}
+    assert change_reasons(later) == {"p1": ChangeReason(reason)}
+
+
 @pytest.mark.parametrize(
     ("changed", "fields"),
     [
@@ -291,7 +301,7 @@ def test_a_waiting_call_of_an_excluded_contact_is_warned_of(rows, suppressed, st
     assert exclusion.detail == detail
     (warning,) = [found for found in plan.diagnostics if found.code == "still_dialled"]
     until = datetime.fromtimestamp(history[0].end_timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert warning.message.endswith(f"a call from before that Insight may still dial: p1 until {until}")
+    assert warning.message.endswith(f"an earlier call that Insight may still dial: p1 until {until}")
     assert "--pending-at-insight" in warning.hint
 
 
@@ -314,7 +324,7 @@ def test_calls_keep_starts_beyond_a_lowered_pace_with_a_warning():
     assert set(changes(plan).values()) == {Change.UNCHANGED}
     (warning,) = [each for each in plan.diagnostics if each.code == "pace_lowered"]
     # All start in one minute; that and the next one have room for ten.
-    assert warning.message.startswith("290 calls keep starts from before")
+    assert warning.message.startswith("290 calls keep starts from an earlier plan")
     assert "runner pause" in warning.hint
 
 

@@ -8,6 +8,7 @@ from plan_views import call, exclusion, plan_view, warning
 from rich.console import Console
 
 from runner.calls import Cause, Reason
+from runner.planning.plan import ChangeReason
 from runner.reports.plan_facts import change_words, headline, reason_words, verdict
 from runner.reports.plan_html import plan_html
 from runner.reports.plan_markdown import plan_markdown
@@ -62,6 +63,12 @@ def test_readers_of_a_canceled_plan_see_no_call_change_or_chart(form):
     assert change_words(made.reason, ()) not in shown
     assert "Calls an hour" not in shown
     assert "x2" in shown
+
+
+@pytest.mark.parametrize("reason", ChangeReason)
+def test_every_reason_of_a_change_has_its_words(reason):
+    assert change_words(reason, ())
+    assert change_words(reason, ("phone", "metadata[site]")) == "phone, metadata[site] changed"
 
 
 def test_calls_that_start_at_one_moment_are_counted_in_words():

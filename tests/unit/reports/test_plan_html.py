@@ -199,7 +199,7 @@ def test_a_sample_is_the_first_of_each_kind_of_request():
         call(5, change=Change.CHANGED, zones=several),
         call(6, change=Change.CHANGED),
     ]
-    assert [(sample.kinds, sample.call.contact) for sample in samples(calls)] == [
+    assert [(kinds, call.contact) for kinds, call in samples(calls)] == [
         ("new", "p1"),
         ("moved", "p3"),
         ("changed, in several zones", "p5"),
@@ -208,7 +208,7 @@ def test_a_sample_is_the_first_of_each_kind_of_request():
 
 def test_a_call_that_keeps_its_slot_is_a_sample_where_there_is_nothing_else():
     calls = [call(1, change=Change.UNCHANGED), call(2, change=Change.UNCHANGED)]
-    assert [sample.call.contact for sample in samples(calls)] == ["p1"]
+    assert [call.contact for _, call in samples(calls)] == ["p1"]
     assert samples([]) == []
 
 
