@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from shell import Person
+
 PLACES = {
     "+1212": "America/New_York",
     "+1312": "America/Chicago",
@@ -59,3 +61,9 @@ result_url: "https://hooks.example.org/insight?c={{{{ row.id }}}}&x=1"
 
 AHEAD = "{queue_ahead: 720h}"
 """Everything is due at once."""
+
+
+def due_at_once(person: Person, count: int) -> None:
+    """Gives a person the campaign with `count` contacts, all of them due."""
+    person.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    person.write("contacts.csv", contacts_csv(count))

@@ -7,13 +7,12 @@ import subprocess
 import pytest
 from shell import RUNNER, wait_until
 
-from campaigns import AHEAD, campaign_yaml, contacts_csv
+from campaigns import campaign_yaml, contacts_csv, due_at_once
 
 
 def prepare(customer, count=40):
     customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "10"
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(count))
+    due_at_once(customer, count)
 
 
 def test_ctrl_c_finishes_what_is_under_way_and_says_how_to_go_on(customer, sandbox):

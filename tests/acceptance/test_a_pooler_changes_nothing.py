@@ -10,7 +10,7 @@ from postgres import postgres_server
 from shell import Person, end, wait_until
 from sqlalchemy import make_url
 
-from campaigns import AHEAD, campaign_yaml, contacts_csv
+from campaigns import due_at_once
 
 PEOPLE = 60
 
@@ -40,8 +40,7 @@ def new_machine(tmp_path, person, start_sandbox):
             "RUNNER_LEDGER_URL": ledger_url,
             "RUNNER_PRIVACY_KEY": "one key for all machines",
         }
-        machine.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-        machine.write("contacts.csv", contacts_csv(PEOPLE))
+        due_at_once(machine, PEOPLE)
         return machine
 
     make.insight = slow

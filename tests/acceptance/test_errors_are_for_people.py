@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from shell import RUNNER, wait_until
 
-from campaigns import AHEAD, campaign_yaml, contacts_csv
+from campaigns import campaign_yaml, due_at_once
 from runner.insight.sandbox.faults import MEANINGS
 
 
 @pytest.fixture
 def ready(customer):
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(3))
+    due_at_once(customer, 3)
     return customer
 
 
@@ -68,8 +67,7 @@ def test_without_an_output_everything_is_done_all_the_same(ready, sandbox):
 
 def test_a_run_that_an_error_stops_says_what_is_queued_and_how_to_go_on(ready, sandbox):
     ready.environment |= {"RUNNER_REQUESTS_PER_SECOND": "5", "RUNNER_MAX_IN_FLIGHT": "1"}
-    ready.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    ready.write("contacts.csv", contacts_csv(200))
+    due_at_once(ready, 200)
     process = ready.start(*APPLY)
     wait_until(lambda: len(sandbox.calls()) >= 2, "two calls")
     sandbox.set_faults("403")

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from campaigns import AHEAD, campaign_yaml, contacts_csv
+from campaigns import AHEAD, campaign_yaml, due_at_once
 
 SECRET = "TOKEN-4711"
 
@@ -16,8 +16,7 @@ def author(person):
     (person.folder / ".git").mkdir()
     for path in (".env", ".git/config", "notes.txt", "../outside.yaml", "../outside.csv", "../home/x.json"):
         person.write(path, f"{SECRET}\n{SECRET}: [\n")
-    person.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    person.write("contacts.csv", contacts_csv(2))
+    due_at_once(person, 2)
     return person
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from shell import end, server_on, wait_until
 
-from campaigns import AHEAD, campaign_yaml, contacts_csv
+from campaigns import AHEAD, campaign_yaml, contacts_csv, due_at_once
 
 
 def numbers(calls):
@@ -18,8 +18,7 @@ def numbers(calls):
 
 
 def test_a_second_apply_queues_nobody_again(customer, sandbox):
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(12))
+    due_at_once(customer, 12)
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
     again = customer.run("apply", "campaign.yaml", "--yes")
     assert again.returncode == 0, again.stderr
@@ -31,8 +30,7 @@ def test_after_many_kills_each_contact_is_accepted_once_or_uncertain(customer, s
     chance = random.Random(1)
     people = 60
     customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "40"
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(people))
+    due_at_once(customer, people)
     kills = 0
     while True:
         before = len(sandbox.statuses())
@@ -64,8 +62,7 @@ def test_after_many_kills_each_contact_is_accepted_once_or_uncertain(customer, s
 def test_a_second_apply_is_refused_and_its_error_names_who_holds_the_campaign(customer, start_sandbox):
     slow = start_sandbox("slow:2")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = slow.base_url
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(200))
+    due_at_once(customer, 200)
     first = customer.start("apply", "campaign.yaml", "--yes")
     wait_until(lambda: customer.run("status", "five-zones").returncode == 0, "the campaign in the ledger")
 
@@ -82,8 +79,7 @@ def test_a_second_apply_is_refused_and_its_error_names_who_holds_the_campaign(cu
 def test_what_may_have_been_queued_is_held_as_uncertain_and_never_sent_again(customer, start_sandbox, fault):
     faulty = start_sandbox(f"{fault}*1")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = faulty.base_url
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(6))
+    due_at_once(customer, 6)
     first = customer.run("apply", "campaign.yaml", "--yes")
     second = customer.run("apply", "campaign.yaml", "--yes")
     assert (first.returncode, second.returncode) == (6, 6)
@@ -100,8 +96,7 @@ def test_a_refusal_that_holds_a_call_id_is_not_sent_again_by_the_next_run(custom
     contradictory = start_sandbox("404-after*2")
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = contradictory.base_url
     customer.environment["RUNNER_MAX_IN_FLIGHT"] = "1"
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(6))
+    due_at_once(customer, 6)
     runs = [customer.run("apply", "campaign.yaml", "--yes") for _ in range(3)]
     assert [run.returncode for run in runs] == [1, 1, 6], runs
     assert "the campaign was stopped: Insight answered 404" in runs[0].stderr
@@ -124,8 +119,7 @@ def test_what_was_provably_not_sent_is_tried_again(customer):
         port = found.getsockname()[1]
     customer.environment["RUNNER_INSIGHT_BASE_URL"] = f"http://127.0.0.1:{port}/api"
     customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "5"
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(20))
+    due_at_once(customer, 20)
     with server_on(port) as first:
         process = customer.start("apply", "campaign.yaml", "--yes")
         wait_until(lambda: len(first.calls()) >= 3, "three calls")
@@ -179,8 +173,7 @@ def test_two_rows_with_one_number_are_one_call(customer, sandbox):
 
 
 def test_a_data_folder_that_was_restored_from_a_backup_is_refused(customer, sandbox):
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(6))
+    due_at_once(customer, 6)
     assert customer.run("apply", "campaign.yaml", "--yes", "--limit", "2").returncode == 0
     data = next(customer.home.rglob("ledger.sqlite3")).parent
     backup = shutil.copytree(data, customer.home / "backup")
@@ -193,8 +186,7 @@ def test_a_data_folder_that_was_restored_from_a_backup_is_refused(customer, sand
 
 
 def test_a_backup_from_before_a_cancel_is_refused_also_by_operators(customer, sandbox):
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(6))
+    due_at_once(customer, 6)
     assert customer.run("apply", "campaign.yaml", "--yes", "--limit", "2").returncode == 0
     data = next(customer.home.rglob("ledger.sqlite3")).parent
     backup = shutil.copytree(data, customer.home / "backup")
@@ -209,8 +201,7 @@ def test_a_backup_from_before_a_cancel_is_refused_also_by_operators(customer, sa
 
 
 def test_a_new_ledger_where_the_old_one_was_deleted_is_refused(customer, sandbox):
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(6))
+    due_at_once(customer, 6)
     assert customer.run("apply", "campaign.yaml", "--sandbox", "--yes").returncode == 0
     assert not list(customer.home.rglob("ledgers/*"))
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
@@ -224,8 +215,7 @@ def test_a_new_ledger_where_the_old_one_was_deleted_is_refused(customer, sandbox
 
 
 def test_status_and_history_warn_of_a_new_ledger_where_the_old_one_was_deleted(customer):
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(2))
+    due_at_once(customer, 2)
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
     shutil.rmtree(next(customer.home.rglob("ledger.sqlite3")).parent)
     for command in (("status",), ("status", "five-zones"), ("history", "five-zones")):

@@ -6,13 +6,12 @@ import signal
 
 from shell import end, said, wait_until
 
-from campaigns import AHEAD, campaign_yaml, contacts_csv
+from campaigns import due_at_once
 
 
 def prepare(customer, count=200):
     customer.environment["RUNNER_REQUESTS_PER_SECOND"] = "5"
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(count))
+    due_at_once(customer, count)
 
 
 def test_pause_and_resume_take_effect_on_a_running_apply(customer, sandbox):

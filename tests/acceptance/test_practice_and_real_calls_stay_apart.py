@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from shell import end
 
-from campaigns import AHEAD, campaign_yaml, contacts_csv
+from campaigns import due_at_once
 
 
 @pytest.fixture
 def ready(customer):
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(3))
+    due_at_once(customer, 3)
     return customer
 
 

@@ -4,12 +4,11 @@ import json
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from campaigns import AHEAD, PLACES, campaign_yaml, contacts_csv
+from campaigns import PLACES, campaign_yaml, contacts_csv, due_at_once
 
 
 def test_every_request_equals_its_plan_field_by_field(customer, sandbox):
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(40))
+    due_at_once(customer, 40)
     shown = customer.run("plan", "campaign.yaml", "--output", "json", "--show-contacts")
     planned = json.loads(shown.stdout)["calls"]
 
@@ -50,8 +49,7 @@ SENT = {
 
 
 def test_every_call_starts_and_ends_inside_its_window_where_the_contact_lives(customer, sandbox):
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(40))
+    due_at_once(customer, 40)
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
     for call in sandbox.calls():
         home = ZoneInfo(PLACES[call["phone_number"].removeprefix("tel:")[:5]])
@@ -84,7 +82,6 @@ def test_a_rehearsal_sends_what_the_plan_shows_and_leaves_no_trace(person):
 
 def test_the_answers_may_be_xml(customer, sandbox):
     customer.environment["RUNNER_ACCEPT"] = "xml"
-    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
-    customer.write("contacts.csv", contacts_csv(5))
+    due_at_once(customer, 5)
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
     assert customer.status("five-zones")["states"]["queued"] == len(sandbox.calls()) == 5

@@ -7,11 +7,28 @@ from alembic.config import Config
 from planned_calls import BINDING, CAMPAIGN, NOW, plan
 from sqlalchemy import NullPool, create_engine, text
 
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.ledger import migrations
 from runner.ledger.call_queue import CallQueue
+from runner.ledger.claim import AttemptResult
 from runner.ledger.ledger import RunProcess
 
 THIS = RunProcess(host="here", pid=4711)
+QUEUED = AttemptResult(
+    state=CallState.QUEUED, http_status=200, call_id="155761", link="https://insight.example/155761"
+)
+REFUSED = AttemptResult(
+    state=CallState.REFUSED, http_status=400, reason=StateReason.of(ReasonCode.REFUSED, error="bad number")
+)
+UNCERTAIN = AttemptResult(
+    state=CallState.UNCERTAIN,
+    http_status=500,
+    reason=StateReason.of(ReasonCode.UNCERTAIN, problem="Insight answered 500"),
+)
+NOT_SENT = AttemptResult(
+    state=CallState.PLANNED,
+    reason=StateReason.of(ReasonCode.NOT_SENT, problem="the connection could not be made"),
+)
 
 
 def new_slots(queue, slots, *, start_before=NOW - 60, now=NOW):

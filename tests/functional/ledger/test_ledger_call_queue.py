@@ -4,7 +4,20 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from ledger_values import THIS, begin, claim_all, let_leases_lapse, new_slots, rows, states, trail
+from ledger_values import (
+    NOT_SENT,
+    QUEUED,
+    REFUSED,
+    THIS,
+    UNCERTAIN,
+    begin,
+    claim_all,
+    let_leases_lapse,
+    new_slots,
+    rows,
+    states,
+    trail,
+)
 from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
 from planned_calls import calls as people
 
@@ -16,22 +29,6 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators
 from runner.ledger.overview import overview
 from runner.planning.plan import Availability, Change, Slot
-
-QUEUED = AttemptResult(
-    state=CallState.QUEUED, http_status=200, call_id="155761", link="https://insight.example/155761"
-)
-REFUSED = AttemptResult(
-    state=CallState.REFUSED, http_status=400, reason=StateReason.of(ReasonCode.REFUSED, error="bad number")
-)
-UNCERTAIN = AttemptResult(
-    state=CallState.UNCERTAIN,
-    http_status=500,
-    reason=StateReason.of(ReasonCode.UNCERTAIN, problem="Insight answered 500"),
-)
-NOT_SENT = AttemptResult(
-    state=CallState.PLANNED,
-    reason=StateReason.of(ReasonCode.NOT_SENT, problem="the connection could not be made"),
-)
 
 
 def attempts(ledger):

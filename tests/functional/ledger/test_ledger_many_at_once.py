@@ -4,29 +4,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from ledger_values import begin, claim_all, let_leases_lapse, rows, states, trail
+from ledger_values import (
+    NOT_SENT,
+    REFUSED,
+    UNCERTAIN,
+    begin,
+    claim_all,
+    let_leases_lapse,
+    rows,
+    states,
+    trail,
+)
 from planned_calls import CAMPAIGN, NOW
 from planned_calls import calls as people
 from sqlalchemy import event
 
-from runner.calls import CallState, ReasonCode, StateReason
+from runner.calls import CallState
 from runner.errors import LedgerError, LedgerUnavailableError
 from runner.ledger import attempt_results
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult, LedgerRolledBackError, LostClaimError
-
-REFUSED = AttemptResult(
-    state=CallState.REFUSED, http_status=400, reason=StateReason.of(ReasonCode.REFUSED, error="bad number")
-)
-UNCERTAIN = AttemptResult(
-    state=CallState.UNCERTAIN,
-    http_status=500,
-    reason=StateReason.of(ReasonCode.UNCERTAIN, problem="Insight answered 500"),
-)
-NOT_SENT = AttemptResult(
-    state=CallState.PLANNED,
-    reason=StateReason.of(ReasonCode.NOT_SENT, problem="the connection could not be made"),
-)
 
 
 def queued(call_id):

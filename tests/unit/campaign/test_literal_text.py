@@ -1,35 +1,17 @@
 """A value that was meant as a template is filled in, or an error: it never reaches anybody literally."""
 
 import pytest
+from smallest_campaign import CAMPAIGN, error
 
-from runner.campaign.diagnostics import CampaignInvalidError, render
-from runner.campaign.loader import parse_campaign
+from runner.campaign.diagnostics import render
 from runner.campaign.template_syntax import TemplateSyntaxError
 from runner.campaign.templates import compile_template
-
-CAMPAIGN = """\
-version: 1
-name: followup
-survey: {survey_id: "48211", instance_id: "3"}
-contacts:
-  sources: [{type: csv, path: contacts.csv}]
-  phone: "{{ row.phone }}"
-calling_windows:
-  weekly: {daily: "10:15-18:00"}
-"""
 
 
 def hint(source):
     with pytest.raises(TemplateSyntaxError) as raised:
         compile_template(source)
     return raised.value.hint
-
-
-def error(text):
-    with pytest.raises(CampaignInvalidError) as raised:
-        parse_campaign(text, "a.yaml")
-    (only,) = raised.value.diagnostics
-    return only
 
 
 @pytest.mark.parametrize(

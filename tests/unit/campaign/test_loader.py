@@ -3,36 +3,15 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smallest_campaign import CAMPAIGN, error, errors
 
 from runner.campaign.diagnostics import CampaignInvalidError, Severity, render
 from runner.campaign.loader import parse_campaign
 from runner.campaign.yaml_parser import MAX_LINE, MAX_NODES
 
-CAMPAIGN = """\
-version: 1
-name: followup
-survey: {survey_id: "48211", instance_id: "3"}
-contacts:
-  sources: [{type: csv, path: contacts.csv}]
-  phone: "{{ row.phone }}"
-calling_windows:
-  weekly: {daily: "10:15-18:00"}
-"""
-
-
-def errors(text):
-    with pytest.raises(CampaignInvalidError) as raised:
-        parse_campaign(text, "a.yaml")
-    return raised.value.diagnostics
-
-
-def error(text):
-    (only,) = errors(text)
-    return only
-
 
 def warnings(text):
-    """All but that of the missing caller_id, which the campaign above lacks as the smallest one does."""
+    """All but that of the missing caller_id, which the smallest campaign lacks."""
     found = parse_campaign(text, "a.yaml").warnings
     return [warning for warning in found if warning.code != "no_caller_id"]
 
