@@ -2,33 +2,28 @@
 
 Each command imports its use case when it runs, so that `runner --help` pays for nothing it does not need.
 """
+# ruff: noqa: PLC0415 - see above
 
 import errno
 import gc
-import re
 import signal
 import sys
-from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from typer.core import TyperCommand
 
-from runner.calls import Resolution
-from runner.errors import ExitStatus, RunnerError, UsageError
+from runner import options
+from runner.errors import ExitStatus, RunnerError
+from runner.options import PlanFormat, StatusFormat, ValidateFormat
 from runner.reports.streams import guard_output
 
-# Typer keeps the base class of its usage errors to itself.
+# Typer's usage errors have a base class without a public name.
 _CommandLineError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
 
 _OUTPUT_FAILS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What files of our own cannot do is said where they are written."""
-
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_YEARS = range(2000, 3000)
-"""For which a plan can be asked."""
+"""Errors of standard output. Those of our own files are handled where the files are written."""
 
 app = typer.Typer(
     name="runner",
@@ -40,66 +35,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-CampaignArgument = Annotated[
-    Path, typer.Argument(metavar="CAMPAIGN", help="The campaign file, or a saved plan.")
-]
-KnownCampaign = Annotated[
-    str, typer.Argument(metavar="CAMPAIGN", help="The campaign file, or a name that the ledger knows.")
-]
-ShowContacts = Annotated[
-    bool, typer.Option("--show-contacts", help="Show numbers, keys and metadata as they will be sent.")
-]
-AsOf = Annotated[
-    str | None,
-    typer.Option(
-        metavar="INSTANT|DATE",
-        help="Plan as if it were this moment, such as 2026-12-01T16:00:00Z. A date is its first moment in "
-        "UTC, the same on every machine: 2026-12-01 is 2026-12-01T00:00:00Z.",
-    ),
-]
-MaxBytes = Annotated[
-    int | None,
-    typer.Option(
-        min=2000, metavar="N", help="Cut the Markdown form to N bytes; 60000 where nothing is said."
-    ),
-]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")]
-EveryRow = Annotated[
-    bool,
-    typer.Option(
-        "--all", help="List every row that is not called and every changed call, not the first few."
-    ),
-]
-Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Queue at most N calls in this run.")]
-
-
-class ValidateOutput(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
-    SARIF = "sarif"
-
-
-class PlanOutput(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    GITHUB = "github"
-
-
-class StatusOutput(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-
 
 def main() -> None:
     """The console script."""
-    # Imports and rows make many things that stay, and hardly a cycle: looking for those often is in vain.
+    # Imports and rows make many objects that stay and hardly a cycle: frequent collections cost time.
     gc.set_threshold(10_000)
     guard_output()
     for name in (signal.SIGTERM, signal.SIGHUP):
-        # As Ctrl-C does, they end a command in order: what it keeps for a while is put away.
+        # As Ctrl-C does, they end a command in order: its temporary files are removed.
         if signal.getsignal(name) is signal.SIG_DFL:
             signal.signal(name, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
@@ -109,7 +52,7 @@ def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit status; never raises for what a user can cause."""
     try:
         status = _run_command(arguments)
-        # What cannot be written must not be found out when nobody can be told any more.
+        # At exit it would be too late to report that the output cannot be written.
         if sys.stdout is not None:
             sys.stdout.flush()
     except RunnerError as error:
@@ -119,7 +62,7 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write("interrupted\n")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has seen enough; Python must not complain again at exit.
+        # The reader of our output closed it; Python must not report that again at exit.
         sys.stdout = None
         return ExitStatus.FAILED
     except OSError as error:
@@ -141,95 +84,75 @@ def _run_command(arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except _CommandLineError as error:
-        # Of its own accord it looks for a stream behind ours.
+        # By default it writes to another stream than ours.
         error.show(file=sys.stderr)
         return ExitStatus.WRONG_USAGE
-    # Newer releases of Typer keep Ctrl-C to themselves, and return a bare number for it.
+    # Newer releases of Typer catch Ctrl-C, and return a bare number for it.
     if status == ExitStatus.INTERRUPTED and not isinstance(status, ExitStatus):
         raise KeyboardInterrupt
     return int(status or ExitStatus.DONE)
 
 
 @app.command()
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")] = Path(),
-) -> int:
+def init(folder: options.Folder = Path()) -> int:
     """Write a starter campaign with its contacts.
 
-    It is valid as it stands, and can be rehearsed with `runner apply campaign.yaml --sandbox`.
+    It is valid as it is, and can be rehearsed with `runner apply campaign.yaml --sandbox`.
     """
-    from runner.commands.init import init  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.init import init
 
     return init(folder)
 
 
 @app.command()
 def validate(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Campaign files or folders.")],
+    paths: options.Paths,
     *,
-    output: ValidateOutput = ValidateOutput.TEXT,
-    contacts: Annotated[
-        bool, typer.Option("--contacts", help="Also read the contacts and suppression lists.")
-    ] = False,
+    output: ValidateFormat = ValidateFormat.TEXT,
+    contacts: options.Contacts = False,
 ) -> int:
     """Check campaign files and report every error at once.
 
     Each error names its line and says what to do. Contacts are not read without --contacts.
     """
-    from runner.commands.validate import validate  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.validate import validate
 
     return validate(paths, output=output, contacts=contacts)
 
 
 @app.command()
-def schema(
-    key: Annotated[
-        str | None, typer.Argument(metavar="[KEY]", help="One key, such as calling_windows.weekly.")
-    ] = None,
-) -> int:
+def schema(key: options.Key = None) -> int:
     """Print the campaign file's JSON Schema, or explain a key."""
-    from runner.commands.schema import schema  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.schema import schema
 
     return schema(key)
 
 
 @app.command()
 def plan(  # noqa: PLR0913 - each is an option of the command
-    campaign: CampaignArgument,
+    campaign: options.CampaignOrPlan,
     *,
-    as_of: AsOf = None,
-    output: PlanOutput = PlanOutput.TEXT,
-    save_to: Annotated[
-        Path | None,
-        typer.Option("-o", metavar="FILE", help="Save the plan, masked, for `runner apply FILE`."),
-    ] = None,
-    limit: Limit = None,
-    show_contacts: ShowContacts = False,
-    max_bytes: MaxBytes = None,
-    every_row: EveryRow = False,
-    explain: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CONTACT",
-            help="Only this contact: how each value came about. By key, ref, number or row (visits.csv:17).",
-        ),
-    ] = None,
-    detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are calls to queue.")
-    ] = False,
+    as_of: options.AsOf = None,
+    output: PlanFormat = PlanFormat.TEXT,
+    save_to: options.SaveTo = None,
+    limit: options.Limit = None,
+    show_contacts: options.ShowContacts = False,
+    max_bytes: options.MaxBytes = None,
+    every_row: options.EveryRow = False,
+    explain: options.Explain = None,
+    detailed_exitcode: options.DetailedExitcode = False,
 ) -> int:
     """Show what apply would do. Calls nobody.
 
     Who is called when, who is not and why, and what changed since the last apply.
     """
-    from runner.commands.plan import PlanOptions, plan  # noqa: PLC0415 - see the module's docstring
-    from runner.commands.plan_formats import PlanFormat  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.plan import PlanOptions, plan
 
     return plan(
         campaign,
         PlanOptions(
-            as_of=_instant(as_of),
-            form=PlanFormat(output),
+            as_of=as_of,
+            form=output,
             limit=limit,
             show_contacts=show_contacts,
             save_to=save_to,
@@ -243,135 +166,108 @@ def plan(  # noqa: PLR0913 - each is an option of the command
 
 @app.command()
 def show(
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan that `runner plan -o` saved.")],
+    plan: options.SavedPlan,
     *,
-    output: PlanOutput = PlanOutput.TEXT,
-    max_bytes: MaxBytes = None,
-    every_row: EveryRow = False,
+    output: PlanFormat = PlanFormat.TEXT,
+    max_bytes: options.MaxBytes = None,
+    every_row: options.EveryRow = False,
 ) -> int:
     """Show a saved plan in any form."""
-    from runner.commands.plan_formats import PlanFormat  # noqa: PLC0415 - see the module's docstring
-    from runner.commands.show import show  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.show import show
 
-    return show(plan, PlanFormat(output), most_bytes=max_bytes, every_row=every_row)
+    return show(plan, output, most_bytes=max_bytes, every_row=every_row)
 
 
 @app.command()
 def apply(
-    campaign: Annotated[
-        Path, typer.Argument(metavar="CAMPAIGN|PLAN", help="The campaign file, or a saved plan.")
-    ],
+    campaign: options.CampaignOrPlan,
     *,
-    yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `runner plan`.")] = False,
-    sandbox: Annotated[
-        bool,
-        typer.Option(
-            "--sandbox",
-            help="Rehearse against a local Insight stand-in, with a throw-away ledger and a clock that "
-            "leaps over waiting times. Nobody is called.",
-        ),
-    ] = False,
-    limit: Limit = None,
-    until_idle: Annotated[
-        bool, typer.Option("--until-idle", help="Leave when nothing is due within a minute.")
-    ] = False,
-    show_contacts: ShowContacts = False,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    sandbox: options.Sandbox = False,
+    limit: options.Limit = None,
+    until_idle: options.UntilIdle = False,
+    show_contacts: options.ShowContacts = False,
 ) -> int:
     """Queue every call of the campaign at its time.
 
     It shows the plan, asks, and runs until the last call is queued.
     """
-    from runner.commands.apply import ApplyOptions, apply  # noqa: PLC0415 - see the module's docstring
-    from runner.commands.plan import PlanOptions, plan  # noqa: PLC0415 - see the module's docstring
-
     if dry_run:
-        return plan(campaign, PlanOptions(limit=limit, show_contacts=show_contacts))
+        return plan(campaign, limit=limit, show_contacts=show_contacts)
+    from runner.commands.apply import apply
+
     return apply(
         campaign,
-        ApplyOptions(
-            yes=yes, sandbox=sandbox, limit=limit, until_idle=until_idle, show_contacts=show_contacts
-        ),
+        yes=yes,
+        sandbox=sandbox,
+        limit=limit,
+        until_idle=until_idle,
+        show_contacts=show_contacts,
     )
 
 
 @app.command()
 def status(
-    campaign: Annotated[
-        str | None, typer.Argument(metavar="[CAMPAIGN]", help="A campaign file, or a name the ledger knows.")
-    ] = None,
+    campaign: options.MaybeCampaign = None,
     *,
-    output: StatusOutput = StatusOutput.TEXT,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds.")] = False,
+    output: StatusFormat = StatusFormat.TEXT,
+    watch: options.Watch = False,
 ) -> int:
     """Show how far a campaign is and what needs a person."""
-    from runner.commands.status import status  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.status import status
 
-    return status(campaign, as_json=output is StatusOutput.JSON, watch=watch)
+    return status(campaign, as_json=output is StatusFormat.JSON, watch=watch)
 
 
 @app.command()
-def pause(campaign: KnownCampaign) -> int:
+def pause(campaign: options.KnownCampaign) -> int:
     """Stop sending until the campaign is resumed.
 
     A running apply stops within two seconds. The pause lasts over restarts.
     """
-    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+    from runner.commands import operate
 
     return operate.pause(campaign)
 
 
 @app.command()
-def resume(campaign: KnownCampaign) -> int:
+def resume(campaign: options.KnownCampaign) -> int:
     """Let a paused campaign continue."""
-    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+    from runner.commands import operate
 
     return operate.resume(campaign)
 
 
 @app.command()
 def cancel(
-    campaign: KnownCampaign,
+    campaign: options.KnownCampaign,
     *,
-    pending_at_insight: Annotated[
-        bool,
-        typer.Option(
-            "--pending-at-insight",
-            help="Also cancel everything that waits in the survey's instance at Insight, of any origin.",
-        ),
-    ] = False,
-    yes: Yes = False,
+    pending_at_insight: options.PendingAtInsight = False,
+    yes: options.Yes = False,
 ) -> int:
     """Withdraw for good every call that is not queued yet."""
-    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+    from runner.commands import operate
 
     return operate.cancel(campaign, pending_at_insight=pending_at_insight, yes=yes)
 
 
 @app.command()
 def resolve(
-    campaign: KnownCampaign,
-    contact: Annotated[
-        str | None, typer.Argument(metavar="[CONTACT]", help="The contact's key or ref.")
-    ] = None,
+    campaign: options.KnownCampaign,
+    contact: options.MaybeContact = None,
     *,
-    resolution: Annotated[Resolution, typer.Option("--as", help="What you found out at Insight.")],
-    everybody: Annotated[
-        bool, typer.Option("--all", help="Every uncertain call of the campaign, after asking.")
-    ] = False,
-    file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The contacts in this file, one key or ref a line.")
-    ] = None,
-    call_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="Insight's call_id, where you know it; with --as queued.")
-    ] = None,
-    yes: Yes = False,
+    resolution: options.As,
+    everybody: options.EveryUncertain = False,
+    file: options.ContactsFile = None,
+    call_id: options.CallId = None,
+    yes: options.Yes = False,
 ) -> int:
     """Decide on an uncertain call.
 
     A call that is resolved as not-queued is planned again by the next apply.
     """
-    from runner.commands import settle  # noqa: PLC0415 - see the module's docstring
+    from runner.commands import settle
 
     return settle.resolve(
         campaign,
@@ -386,59 +282,49 @@ def resolve(
 
 @app.command()
 def retry(
-    campaign: KnownCampaign,
-    contact: Annotated[
-        str | None, typer.Argument(metavar="[CONTACT]", help="The contact's key or ref.")
-    ] = None,
+    campaign: options.KnownCampaign,
+    contact: options.MaybeContact = None,
     *,
-    everybody: Annotated[bool, typer.Option("--all", help="Every refused call of the campaign.")] = False,
+    everybody: options.EveryRefused = False,
 ) -> int:
     """Plan refused calls again although nothing changed.
 
     Use it when the cause of the refusal lay at Insight.
     """
-    from runner.commands import settle  # noqa: PLC0415 - see the module's docstring
+    from runner.commands import settle
 
     return settle.retry(campaign, contact, everybody=everybody)
 
 
 @app.command()
-def acknowledge(campaign: KnownCampaign) -> int:
+def acknowledge(campaign: options.KnownCampaign) -> int:
     """Mark refused and uncertain calls as seen.
 
     Afterwards apply no longer exits with 6 because of them.
     """
-    from runner.commands import settle  # noqa: PLC0415 - see the module's docstring
+    from runner.commands import settle
 
     return settle.acknowledge(campaign)
 
 
 @app.command()
-def history(
-    campaign: KnownCampaign,
-    contact: Annotated[
-        str | None, typer.Argument(metavar="[CONTACT]", help="Only this contact, by key or ref.")
-    ] = None,
-) -> int:
+def history(campaign: options.KnownCampaign, contact: options.MaybeContact = None) -> int:
     """Show every change of every call.
 
     When, what, why, and by which process or person.
     """
-    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+    from runner.commands import operate
 
     return operate.history(campaign, contact)
 
 
 @app.command(name="trust-ledger")
-def trust_ledger(
-    *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> int:
+def trust_ledger(*, yes: options.Yes = False) -> int:
     """Accept a ledger that was moved, copied or restored.
 
     Make sure first that it is the newest one: calls that it does not know are made again.
     """
-    from runner.commands import operate  # noqa: PLC0415 - see the module's docstring
+    from runner.commands import operate
 
     return operate.trust_ledger(yes=yes)
 
@@ -446,7 +332,7 @@ def trust_ledger(
 @app.command()
 def doctor() -> int:
     """Check this machine, the ledger, and Insight's clock."""
-    from runner.commands.doctor import doctor  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.doctor import doctor
 
     return doctor()
 
@@ -454,70 +340,30 @@ def doctor() -> int:
 class _SandboxCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - Typer's own types
         """Explains the faults; it alone needs the sandbox's modules."""
-        from runner.insight.sandbox.faults import MEANINGS, SPELLING  # noqa: PLC0415 - see the module's docstring
+        from runner.insight.sandbox.faults import MEANINGS, SPELLING
 
         with formatter.section(f"Faults, each as {SPELLING}"):
             formatter.write_dl(list(MEANINGS.items()))
 
 
 @app.command(cls=_SandboxCommand)
-def sandbox(
-    *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")] = 8025,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SPEC", help="Misbehave on queue requests, such as 500*3 or reset-after@10%."),
-    ] = None,
-) -> int:
+def sandbox(*, port: options.Port = 8025, fault: options.Faults = None) -> int:
     """Run a local stand-in for Insight as a server.
 
     Campaigns can be tried against it without calling anybody.
     """
-    from runner.commands.sandbox import sandbox  # noqa: PLC0415 - see the module's docstring
+    from runner.commands.sandbox import sandbox
 
     return sandbox(port=port, faults=fault or [])
 
 
-def _version(*, wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - see the module's docstring
-
-        typer.echo(f"runner {version('plum-runner')}")
-        raise typer.Exit
-
-
 @app.callback()
-def _global_options(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
-    ] = False,
-) -> None:
+def _global_options(*, version: options.Version = False) -> None:
     """Voice-survey campaigns on Plum Insight, declared in YAML: each contact queued once, on time."""
 
 
-def _instant(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise UsageError(
-            f"--as-of {text} is not a date or an instant",
-            hint="write 2026-12-01, or an instant with its offset from UTC: 2026-12-01T16:00:00Z",
-        )
-    if instant.year not in _YEARS:
-        raise UsageError(
-            f"--as-of {text} is not in the years {_YEARS[0]} to {_YEARS[-1]}",
-            hint="plans are made for these years only",
-        )
-    return instant.timestamp()
-
-
 def _print_error(error: RunnerError) -> None:
-    from runner.campaign.diagnostics import CampaignInvalidError, render  # noqa: PLC0415 - see above
+    from runner.campaign.diagnostics import CampaignInvalidError, render
 
     if isinstance(error, CampaignInvalidError):
         for diagnostic in error.diagnostics:

@@ -1,4 +1,4 @@
-"""`runner doctor`: looks at everything on this machine that a campaign depends on."""
+"""`runner doctor`: checks everything on this machine that a campaign depends on."""
 
 import asyncio
 import sys
@@ -13,11 +13,11 @@ from runner.campaign.timezones import names
 from runner.errors import ExitStatus, RunnerError
 from runner.extras import install_command
 from runner.insight.address import validate_base_url
-from runner.insight.client import InsightClient
 from runner.ledger.health import findings
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.console import print_lines, standard_console
+from runner.services.environment import insight_client
 from runner.settings import Settings, ledger_states_folder, load_settings, require_credentials
 
 _CLOCK_WARNING_SECONDS = 30
@@ -25,16 +25,16 @@ _PACKAGES = ("plum-runner", "tzdata", "phonenumbers", "holidays", "sqlalchemy", 
 
 
 def doctor() -> int:
-    """Prints a line for each look, and what to do where it found something. Exit status 1 if it did."""
+    """Prints a line for each finding, and what to do about each problem. Exit status 1 if there is one."""
     console = standard_console()
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     print_lines(console, [Text(f"Python {sys.version.split()[0]}; {packages}")])
     settings = load_settings()
-    looks: tuple[Callable[[Settings], Iterator[str]], ...] = (_ledger, _zones, _credentials, _insight)
+    checks: tuple[Callable[[Settings], Iterator[str]], ...] = (_ledger, _zones, _credentials, _insight)
     healthy = True
-    for look in looks:
+    for check in checks:
         try:
-            for finding in look(settings):
+            for finding in check(settings):
                 print_lines(console, [Text(f"ok       {finding}")])
         except RunnerError as error:
             healthy = False
@@ -70,7 +70,7 @@ def _insight(settings: Settings) -> Iterator[str]:
     base_url = validate_base_url(settings.insight_base_url)
     date = asyncio.run(_date_of(base_url, settings))
     if date is None:
-        yield f"{base_url} answers, without a date to compare clocks by"
+        yield f"{base_url} answers, but without a date, so the clocks cannot be compared"
         return
     ahead = time.time() - date
     if abs(ahead) > _CLOCK_WARNING_SECONDS:
@@ -82,11 +82,7 @@ def _insight(settings: Settings) -> Iterator[str]:
 
 
 async def _date_of(base_url: str, settings: Settings) -> float | None:
-    async with InsightClient(
-        base_url=base_url,
-        username=settings.insight_username,
-        developer_key=settings.insight_developer_key.get_secret_value(),
-    ) as client:
+    async with insight_client(settings.model_copy(update={"insight_base_url": base_url})) as client:
         # Any answer will do; there is no such survey.
         exchange = await client.responses("0", "0")
     if exchange.status is None:

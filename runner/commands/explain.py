@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from runner.campaign.loader import LoadedCampaign
 from runner.campaign.source_models import Source
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.phone import PhoneError, parse_phone
-from runner.contacts.sources.reader import SourceReader
 from runner.errors import RunnerError
 from runner.planning.explanation import ExplainInput, Subject, explain
 from runner.planning.plan import PlannedCall
@@ -22,16 +20,16 @@ _MOST_ROWS = 5
 
 
 def print_explanations(
-    contact: str, loaded: LoadedCampaign, prepared: PreparedPlan, settings: Settings, *, show_contacts: bool
+    contact: str, prepared: PreparedPlan, settings: Settings, *, show_contacts: bool
 ) -> None:
     """`contact` is a key, a ref, a number, or a row as `visits.csv:17`. Raises RunnerError where none is."""
-    plan = prepared.plan
+    loaded, plan = prepared.loaded, prepared.plan
     with activity("looking for the contact"):
-        found = list(_entries(contact, loaded, prepared))
+        found = list(_entries(contact, prepared))
     withdrawn = [each for each in plan.withdrawals if contact in {each.key, prepared.identity.ref(each.key)}]
     if not found and not withdrawn:
         raise _not_found()
-    given = ExplainInput(
+    explain_input = ExplainInput(
         campaign=loaded.campaign,
         plan=plan,
         identity=prepared.identity,
@@ -46,21 +44,19 @@ def print_explanations(
         when = local_time(each.start_timestamp, each.timezones)
         console.print(f"withdrawn: {each.reason}. The call was planned for {when}.", soft_wrap=True)
     for entry in found[:_MOST_ROWS]:
-        source, row = _row(entry, loaded, prepared.reader)
+        source, row = _row(entry, prepared)
         subject = Subject(source=source, row=row, entry=entry, known=prepared.working_set.earlier(entry.key))
-        print_explanation(console, explain(subject, given))
+        print_explanation(console, explain(subject, explain_input))
         console.print()
     if len(found) > _MOST_ROWS:
         console.print(f"and {len(found) - _MOST_ROWS} more rows of this contact")
 
 
-def _entries(
-    contact: str, loaded: LoadedCampaign, prepared: PreparedPlan
-) -> Iterator[PlannedCall | Exclusion]:
+def _entries(contact: str, prepared: PreparedPlan) -> Iterator[PlannedCall | Exclusion]:
     """What the plan holds of everything that `contact` may name, in the order of the plan."""
     names = {contact}
     with suppress(PhoneError):
-        number = parse_phone(contact, loaded.campaign.contacts.region)
+        number = parse_phone(contact, prepared.loaded.campaign.contacts.region)
         names.add(number)
         names |= {call.key for call in prepared.working_set.remembered() if call.phone == number}
     for call in prepared.plan.calls:
@@ -72,8 +68,9 @@ def _entries(
             yield exclusion
 
 
-def _row(entry: PlannedCall | Exclusion, loaded: LoadedCampaign, reader: SourceReader) -> tuple[Source, Row]:
-    for source in loaded.campaign.contacts.sources:
+def _row(entry: PlannedCall | Exclusion, prepared: PreparedPlan) -> tuple[Source, Row]:
+    reader = prepared.reader
+    for source in prepared.loaded.campaign.contacts.sources:
         if reader.source(source).name == entry.source:
             for row in reader.rows(source):
                 if row.line == entry.line:
@@ -83,6 +80,6 @@ def _row(entry: PlannedCall | Exclusion, loaded: LoadedCampaign, reader: SourceR
 
 def _not_found() -> RunnerError:
     return RunnerError(
-        "no row of this campaign's sources is that contact",
-        hint="name it by its key, its ref, its number, or its row, such as visits.csv:17",
+        "no row of the campaign's sources is this contact",
+        hint="give its key, its ref, its number, or its row, such as visits.csv:17",
     )

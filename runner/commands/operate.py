@@ -5,7 +5,8 @@ import time
 from contextlib import closing
 
 from runner.calls import CallState
-from runner.commands.desk import acting_desk, actor, ask_to_type, reading_desk, say
+from runner.commands.terminal import actor, ask_to_type, ledger_to_read, say
+from runner.contacts.identity import Identity
 from runner.errors import ExitStatus
 from runner.ledger.history import read_history
 from runner.ledger.ledger import Ledger
@@ -17,26 +18,28 @@ from runner.reports.notices import pause_text
 from runner.reports.plan_facts import count
 from runner.reports.progress import activity
 from runner.reports.status import print_history
-from runner.services.operators import Desk
+from runner.services.campaigns import known_campaign
+from runner.services.operators import Desk, open_desk
+from runner.services.planning import privacy_key
 from runner.settings import ledger_states_folder, load_settings
 
 
 def pause(campaign: str) -> int:
-    with acting_desk(campaign) as desk:
+    with open_desk(campaign, actor(), load_settings()) as desk:
         earlier = desk.operators.pause(desk.campaign, time.time())
         say(
-            f"{desk.campaign} was paused already: {pause_text(earlier)}"
+            f"{desk.campaign} is paused already: {pause_text(earlier)}"
             if earlier
-            else f"{desk.campaign} is paused: nothing more is sent. To go on: runner resume {desk.campaign}"
+            else f"{desk.campaign} is paused: nothing is sent until `runner resume {desk.campaign}`"
         )
     return ExitStatus.DONE
 
 
 def resume(campaign: str) -> int:
-    with acting_desk(campaign) as desk:
+    with open_desk(campaign, actor(), load_settings()) as desk:
         was_paused = desk.operators.resume(desk.campaign, time.time())
         say(
-            f"{desk.campaign} goes on where an apply of it runs; else start one with `runner apply`"
+            f"{desk.campaign} is resumed: an apply that is running continues; otherwise run `runner apply`"
             if was_paused
             else f"{desk.campaign} was not paused: nothing was changed"
         )
@@ -45,7 +48,7 @@ def resume(campaign: str) -> int:
 
 def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
     """Withdraws what is not sent yet; with `pending_at_insight` also all that waits in the instance."""
-    with acting_desk(campaign) as desk:
+    with open_desk(campaign, actor(), load_settings()) as desk:
         if pending_at_insight:
             _warn_of_instance(desk)
         earlier = _earlier_cancel(desk)
@@ -61,7 +64,7 @@ def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
         )
         if pending_at_insight:
             asyncio.run(desk.cancel_at_insight(load_settings()))
-            say("Insight took the order to cancel what waits in the instance")
+            say("Insight accepted the request to cancel every call that waits in the instance")
     return ExitStatus.DONE
 
 
@@ -72,24 +75,25 @@ def _earlier_cancel(desk: Desk) -> PauseInfo | None:
 
 def history(campaign: str, contact: str | None) -> int:
     """Everything that happened to a campaign, or to one contact of it."""
-    with reading_desk(campaign) as desk:
-        entries = read_history(desk.ledger.engine, desk.campaign, contact)
-        print_history(standard_console(), entries, desk.identity)
+    settings = load_settings()
+    with ledger_to_read(settings) as ledger:
+        entries = read_history(ledger.engine, known_campaign(campaign, ledger), contact)
+        print_history(standard_console(), entries, Identity(privacy_key(settings, ledger)))
     return ExitStatus.DONE
 
 
 def trust_ledger(*, yes: bool) -> int:
-    """A person's word that a copied or restored ledger knows of every call that was sent."""
+    """An operator confirms that a copied or restored ledger knows every call that was sent."""
     settings = load_settings()
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         say(
-            f"runner will accept {ledger.place} as it is. People whose calls it does not know may be "
+            f"This accepts {ledger.place} as the newest ledger. People whose calls it does not know may be "
             "called again."
         )
         if not yes:
             ask_to_type("trust", "trust-ledger")
         RollbackGuard(ledger, ledger_states_folder()).trust(actor(), time.time())
-        say("the ledger is trusted as it stands")
+        say("the ledger is accepted")
     return ExitStatus.DONE
 
 

@@ -3,25 +3,29 @@
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.campaign.loader import LoadedCampaign
-from runner.commands import campaign_file, saved_plans
-from runner.commands.plan_formats import PlanFormat, write_plan
-from runner.commands.terminal_progress import TERMINAL_PROGRESS
-from runner.errors import ExitStatus, UsageError
+from runner.commands.plan_formats import write_plan
+from runner.commands.terminal import TERMINAL_PROGRESS, note
+from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.reports.plan_facts import FIRST_PLAN, refusal
+from runner.options import PlanFormat
+from runner.planning.plan_view import PlanView
+from runner.reports.plan_facts import FIRST_PLAN, count, refusal, totals
+from runner.reports.times import machine_time
+from runner.services import saved_plans
+from runner.services.campaigns import campaign_files, load
 from runner.services.planning import PreparedPlan, prepare_plan
-from runner.settings import ledger_states_folder, load_settings
+from runner.settings import Settings, ledger_states_folder, load_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """What the command line says beside the campaign. `as_of` is UTC Unix seconds; None for now."""
+    """The options of the command line. `as_of` is UTC Unix seconds; None for now."""
 
     as_of: float | None = None
     form: PlanFormat = PlanFormat.TEXT
@@ -48,12 +52,26 @@ def plan(path: Path, options: PlanOptions) -> int:
     if options.save_to is not None:
         saved_plans.check_name(options.save_to)
     if options.explain is not None and (options.form is not PlanFormat.TEXT or options.save_to is not None):
-        raise UsageError("--explain tells of one contact, as text", hint="leave out --output and -o")
-    saved = saved_plans.load(path) if path.suffix == saved_plans.SUFFIX else None
-    if saved is not None:
-        options = replace(options, limit=saved.limit_beside(options.limit))
-    loaded = campaign_file.load(path if saved is None else saved.campaign)
+        raise UsageError("--explain writes text about one contact", hint="leave out --output and -o")
     settings = load_settings()
+    prepared = _prepared(path, options, settings)
+    if options.explain is not None:
+        # A plan is made far more often than explained.
+        from runner.commands.explain import print_explanations  # noqa: PLC0415
+
+        print_explanations(options.explain, prepared, settings, show_contacts=options.show_contacts)
+        return ExitStatus.DONE
+    _write(prepared, options)
+    # Of a plan that apply refuses, nothing waits to be done.
+    pending = prepared.has_changes and not refusal(prepared.plan.diagnostics)
+    return ExitStatus.CHANGES_PENDING if options.detailed_exitcode and pending else ExitStatus.DONE
+
+
+def _prepared(path: Path, options: PlanOptions, settings: Settings) -> PreparedPlan:
+    saved = saved_plans.load_if_saved(path, TERMINAL_PROGRESS)
+    if saved is not None:
+        options = replace(options, limit=saved.own_limit(options.limit))
+    loaded = load(path if saved is None else saved.campaign)
     now = _now(options)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         guard = RollbackGuard(ledger, ledger_states_folder())
@@ -62,54 +80,79 @@ def plan(path: Path, options: PlanOptions) -> int:
             loaded, settings, ledger, now=now, limit=options.limit, progress=TERMINAL_PROGRESS
         )
         if saved is not None:
-            prepared = saved_plans.confirmed(saved, loaded, prepared, ledger)
-            saved_plans.refuse_if_applied_elsewhere(saved, guard)
-    if options.explain is not None:
-        # A plan is made far more often than explained.
-        from runner.commands.explain import print_explanations  # noqa: PLC0415
-
-        print_explanations(options.explain, loaded, prepared, settings, show_contacts=options.show_contacts)
-        return ExitStatus.DONE
-    _write(loaded, prepared, options)
-    # Of a plan that apply refuses, nothing waits to be done.
-    pending = bool(prepared.plan.calls or prepared.plan.withdrawals) and not refusal(
-        prepared.plan.diagnostics
-    )
-    return ExitStatus.CHANGES_PENDING if options.detailed_exitcode and pending else ExitStatus.DONE
+            prepared = saved_plans.confirm(saved, prepared, ledger, guard, TERMINAL_PROGRESS)
+    note_comparison(prepared, path)
+    return prepared
 
 
-def _plan_folder(folder: Path, options: PlanOptions) -> int:
-    if options.explain is not None or options.save_to is not None or options.form is not PlanFormat.TEXT:
-        raise UsageError(
-            f"{folder} is a folder, of which plan writes a line for each campaign",
-            hint="name one campaign file with --explain, --output or -o",
-        )
-    # Most plans are of one file.
-    from runner.commands.plan_folder import plan_folder  # noqa: PLC0415
-
-    worst, pending = plan_folder(folder, now=_now(options), limit=options.limit)
-    if worst is ExitStatus.DONE and options.detailed_exitcode and pending:
-        return ExitStatus.CHANGES_PENDING
-    return worst
+def note_comparison(prepared: PreparedPlan, path: Path) -> None:
+    """Says how the plan differs from the saved one at `path`, if it was compared with one."""
+    if prepared.applied_at is not None:
+        note(f"{path} was applied {machine_time(prepared.applied_at)}: only the rest of it is applied")
+    for difference in prepared.differences:
+        note(difference)
 
 
 def _now(options: PlanOptions) -> float:
     return float(int(time.time())) if options.as_of is None else options.as_of
 
 
-def _write(loaded: LoadedCampaign, prepared: PreparedPlan, options: PlanOptions) -> None:
+def _write(prepared: PreparedPlan, options: PlanOptions) -> None:
     if prepared.is_first:
         sys.stderr.write(FIRST_PLAN)
     if options.save_to is not None:
-        saved_plans.save(options.save_to, loaded, prepared)
-    shown = prepared.view(show_contacts=options.show_contacts)
+        saved_plans.save(options.save_to, prepared, TERMINAL_PROGRESS)
     write_plan(
-        shown,
+        prepared.view(show_contacts=options.show_contacts),
         options.form,
-        list_all=f"runner plan {shlex.quote(str(loaded.path))} --all",
+        list_all=f"runner plan {shlex.quote(str(prepared.loaded.path))} --all",
         private=options.show_contacts,
         most_bytes=options.most_bytes,
         every_row=options.every_row,
     )
     if options.save_to is not None:
-        sys.stderr.write(f"saved; when it was reviewed: runner apply {options.save_to}\n")
+        note(f"saved; after the review: runner apply {options.save_to}")
+
+
+def _plan_folder(folder: Path, options: PlanOptions) -> int:
+    """Writes a line for each campaign, and returns the worst status.
+
+    A campaign that cannot be planned keeps no other from being planned.
+    """
+    if options.explain is not None or options.save_to is not None or options.form is not PlanFormat.TEXT:
+        raise UsageError(
+            f"{folder} is a folder: plan writes one line for each campaign in it",
+            hint="name one campaign file with --explain, --output or -o",
+        )
+    worst, pending = ExitStatus.DONE, False
+    settings, now = load_settings(), _now(options)
+    files = campaign_files(folder)
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        RollbackGuard(ledger, ledger_states_folder()).verify()
+        for file in files:
+            try:
+                prepared = prepare_plan(
+                    load(file), settings, ledger, now=now, limit=options.limit, progress=TERMINAL_PROGRESS
+                )
+            except RunnerError as error:
+                worst = max(worst, error.exit_status)
+                sys.stdout.write(f"{file}: error: {_in_a_line(error)}\n")
+            else:
+                view = prepared.view(show_contacts=False)
+                pending = pending or (prepared.has_changes and not refusal(view.diagnostics))
+                sys.stdout.write(f"{file}: {', '.join(_summary(view))}\n")
+    changes_pending = worst is ExitStatus.DONE and options.detailed_exitcode and pending
+    return ExitStatus.CHANGES_PENDING if changes_pending else worst
+
+
+def _summary(plan: PlanView) -> Iterator[str]:
+    yield f"{plan.campaign}: {totals(plan)}"
+    if plan.diagnostics:
+        yield count(len(plan.diagnostics), "warning")
+    if refusal(plan.diagnostics):
+        yield "apply will refuse it"
+
+
+def _in_a_line(error: RunnerError) -> str:
+    first, *more = error.message.splitlines()
+    return f"{first} (and {count(len(more), 'more line')})" if more else first

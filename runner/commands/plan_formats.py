@@ -5,9 +5,9 @@ import os
 import stat
 import sys
 from collections.abc import Iterable
-from enum import StrEnum
 
 from runner.errors import RunnerError
+from runner.options import PlanFormat
 from runner.planning.plan_view import PlanView
 from runner.reports.progress import activity, progress
 from runner.reports.streams import write_commands
@@ -15,15 +15,6 @@ from runner.settings import job_summary
 
 _SUMMARY_BYTES = 500_000
 """Half of what GitHub takes of a job: other steps write there too."""
-
-
-class PlanFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    GITHUB = "github"
-    """Annotations for the warnings, and the Markdown form as the summary of the job."""
 
 
 def write_plan(

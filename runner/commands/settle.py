@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from runner.calls import Resolution
-from runner.commands.desk import acting_desk, ask_to_type, say
+from runner.commands.terminal import actor, ask_to_type, say
 from runner.errors import ExitStatus, UsageError
 from runner.insight.answers import read_call_id
 from runner.ledger.operators import Decided
 from runner.reports.plan_facts import count
-from runner.services.operators import Desk
+from runner.services.operators import Desk, open_desk
+from runner.settings import load_settings
 
 
 def resolve(
@@ -29,7 +30,7 @@ def resolve(
     _check_call_id(call_id, contact, resolution)
     named: Sequence[str] | None
     named = _contacts_in(file) if file is not None else [contact] if contact is not None else None
-    with acting_desk(campaign) as desk:
+    with open_desk(campaign, actor(), load_settings()) as desk:
         desk.mark_orphaned_calls()
         if named is None:
             named = _all_uncertain(desk, resolution, yes=yes)
@@ -44,7 +45,7 @@ def retry(campaign: str, contact: str | None, *, everybody: bool) -> int:
     """Plans one refused call again, or all of them, though nothing of them changed."""
     if (contact is not None) == everybody:
         raise UsageError("name one CONTACT, or give --all")
-    with acting_desk(campaign) as desk:
+    with open_desk(campaign, actor(), load_settings()) as desk:
         named = None if contact is None else [contact]
         retried = desk.operators.retry(desk.campaign, named, time.time())
         _report(desk, retried)
@@ -55,12 +56,12 @@ def retry(campaign: str, contact: str | None, *, everybody: bool) -> int:
     return ExitStatus.DONE
 
 
-_WHO_SENDS = "the apply that had them sends them now if it still runs, else the next `runner apply`"
+_WHO_SENDS = "the apply that entered them sends them if it still runs; otherwise the next `runner apply` does"
 
 
 def acknowledge(campaign: str) -> int:
     """From now on these calls do not count as problems that nobody has seen; nothing is sent."""
-    with acting_desk(campaign) as desk:
+    with open_desk(campaign, actor(), load_settings()) as desk:
         seen = desk.operators.acknowledge(desk.campaign, time.time())
         say(
             f"{count(seen, 'refused or uncertain call')} of {desk.campaign} acknowledged: apply no longer "

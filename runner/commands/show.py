@@ -2,18 +2,17 @@
 
 import shlex
 import sys
-from contextlib import closing
 from pathlib import Path
 
-from runner.commands import saved_plans
-from runner.commands.plan_formats import PlanFormat, write_plan
-from runner.contacts.identity import Identity
-from runner.errors import ExitStatus, LedgerError, SettingsError
-from runner.settings import Settings, load_settings
+from runner.commands.plan_formats import write_plan
+from runner.errors import ExitStatus
+from runner.options import PlanFormat
+from runner.services import saved_plans
+from runner.services.progress import NO_PROGRESS
 
 _UNPROVEN = (
-    "note: {path} agrees with its checksum, but the privacy key it was made with is not here, so an edit "
-    "that also corrected the checksum cannot be noticed; `runner apply` notices it\n"
+    "note: {path} agrees with its checksum, but this machine lacks the privacy key it was made with: an edit "
+    "that also corrected the checksum is only noticed by `runner apply`\n"
 )
 
 
@@ -22,8 +21,8 @@ def show(path: Path, form: PlanFormat, *, most_bytes: int | None, every_row: boo
 
     Raises RunnerError when there is no saved plan at `path`, and PlanStaleError when it was edited.
     """
-    file = saved_plans.load(path)
-    if not saved_plans.check_unedited(file, _identity()):
+    file = saved_plans.load(path, NO_PROGRESS)
+    if not saved_plans.check_unedited(file, saved_plans.identity_here()):
         sys.stderr.write(_UNPROVEN.format(path=path))
     write_plan(
         file.saved.view,
@@ -34,25 +33,3 @@ def show(path: Path, form: PlanFormat, *, most_bytes: int | None, every_row: boo
         every_row=every_row,
     )
     return ExitStatus.DONE
-
-
-def _identity() -> Identity | None:
-    """Of the privacy key on this machine, where there is one: showing a plan makes no ledger."""
-    try:
-        settings = load_settings()
-        key = settings.privacy_key.get_secret_value().encode() or _ledger_key(settings)
-    except (SettingsError, LedgerError):
-        return None
-    return Identity(key) if key else None
-
-
-def _ledger_key(settings: Settings) -> bytes:
-    # The database is only loaded where there is one.
-    from runner.ledger import store  # noqa: PLC0415
-    from runner.ledger.ledger import Ledger  # noqa: PLC0415
-
-    path = store.sqlite_path(settings.ledger_url)
-    if path is not None and not path.exists():
-        return b""
-    with closing(Ledger.open(settings.ledger_url)) as ledger:
-        return ledger.privacy_key()

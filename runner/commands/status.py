@@ -3,15 +3,11 @@
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
 
-from runner.commands.campaign_file import load
-from runner.commands.campaign_name import campaign_file, campaign_name, known_campaign
-from runner.commands.desk import warn_of_lost_ledger
-from runner.commands.terminal_progress import TERMINAL_PROGRESS
+from runner.commands.terminal import TERMINAL_PROGRESS, ledger_to_read, note
 from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
 from runner.contacts.sources.reader import SourceReader
@@ -23,6 +19,7 @@ from runner.reports.json_text import json_text
 from runner.reports.status import CampaignStatus, print_status, status_json
 from runner.reports.times import machine_time
 from runner.services.binding import bound_elsewhere
+from runner.services.campaigns import file_of, known_campaign, load, name_of
 from runner.services.planning import privacy_key, read_lists, source_folder
 from runner.settings import Settings, load_settings
 
@@ -33,14 +30,13 @@ _MOST_PROBLEMS = 100
 def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
     settings = load_settings()
     console = standard_console()
-    with closing(Ledger.open(settings.ledger_url)) as ledger:
-        warn_of_lost_ledger(ledger)
+    with ledger_to_read(settings) as ledger:
         identity = Identity(privacy_key(settings, ledger))
         if watch and campaign is not None:
             _wait_for_first_apply(campaign, ledger)
         while True:
             names = [known_campaign(campaign, ledger)] if campaign is not None else ledger.campaigns()
-            file = campaign_file(campaign, ledger) if campaign is not None else None
+            file = file_of(campaign, ledger) if campaign is not None else None
             found = [_status(name, file, ledger, settings, identity) for name in names]
             if as_json:
                 _write_json(found, identity, one=campaign is not None)
@@ -64,9 +60,9 @@ def _begin_block(console: Console) -> None:
 
 def _wait_for_first_apply(campaign: str, ledger: Ledger) -> None:
     """Somebody may watch before the first apply has begun."""
-    name = campaign_name(campaign, ledger)
+    name = name_of(campaign, ledger)
     if not ledger.knows(name):
-        sys.stderr.write(f"{name} is not in this ledger yet: waiting for its first apply, Ctrl-C ends this\n")
+        note(f"waiting for the first apply of {name}, which the ledger does not know yet; Ctrl-C ends this")
     while not ledger.knows(name):
         time.sleep(_WATCH_SECONDS)
 

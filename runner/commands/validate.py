@@ -1,38 +1,24 @@
 """`runner validate`: reads campaign files and reports everything that is wrong with them."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity, render
-from runner.campaign.loader import LoadedCampaign
-from runner.campaign.warning_codes import SuppressedWarning, WarningCode, in_a_line, part
-from runner.commands import campaign_file
-from runner.commands.campaign_files import campaign_files
+from runner.campaign.diagnostics import Diagnostic, Severity, render
+from runner.campaign.warning_codes import in_a_line
 from runner.errors import ExitStatus
 from runner.reports.json_text import diagnostic_json, json_text
 from runner.reports.streams import write_commands
-from runner.services.campaign_checks import all_closed, check_holidays, source_places
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A campaign file and all that there is to say about it. `loaded` is None where it is invalid."""
-
-    file: Path
-    loaded: LoadedCampaign | None
-    findings: tuple[Diagnostic, ...]
-    silenced: tuple[SuppressedWarning, ...] = ()
+from runner.services.campaign_checks import CheckedFile, check_files
+from runner.services.campaigns import campaign_files
+from runner.services.progress import NO_PROGRESS, Progress
 
 
 def validate(paths: Sequence[Path], *, output: str, contacts: bool = False) -> int:
     """Needs no credentials; reads `contacts` only where asked to. `output` is text, json, github or sarif."""
     files = dict.fromkeys(file for path in paths for file in campaign_files(path))
-    checked = [check(file, contacts=contacts) for file in files]
+    checked = check_files(files, contacts=contacts, progress=_progress() if contacts else NO_PROGRESS)
     of_folder = any(path.is_dir() for path in paths)
-    if of_folder:
-        checked = list(_with_same_names(checked))
     findings = [finding for each in checked for finding in each.findings]
     match output:
         case "json":
@@ -47,58 +33,12 @@ def validate(paths: Sequence[Path], *, output: str, contacts: bool = False) -> i
     return ExitStatus.CAMPAIGN_INVALID if _errors(findings) else ExitStatus.DONE
 
 
-def check(file: Path, *, contacts: bool = False) -> Checked:
-    """Everything there is to say about one campaign file and, where asked to, its `contacts`."""
-    try:
-        loaded = campaign_file.load(file)
-        check_holidays(loaded)
-    except CampaignInvalidError as error:
-        return Checked(file, None, error.diagnostics)
-    places = tuple(source_places(loaded, campaign_file.data_roots))
-    found = (*loaded.warnings, *all_closed(loaded), *places)
-    if contacts and not places:
-        # It plans, which nothing else here needs.
-        from runner.commands.check_contacts import check_contacts  # noqa: PLC0415
-
-        found = (*found, *check_contacts(loaded, found))
-    return _checked(file, loaded, found)
-
-
-def _checked(file: Path, loaded: LoadedCampaign, found: Sequence[Diagnostic]) -> Checked:
-    shown, silenced = part(found, loaded.campaign.silence)
-    return Checked(file, loaded, shown, silenced)
-
-
-def _with_same_names(checked: Sequence[Checked]) -> Iterator[Checked]:
-    """Adds a warning where two files have one name: to the ledger they are one campaign."""
-    first: dict[str, Path] = {}
-    for each in checked:
-        if each.loaded is None:
-            yield each
-            continue
-        file = first.setdefault(each.loaded.campaign.name, each.file)
-        yield each if file is each.file else _with_same_name(each, each.loaded, file)
-
-
-def _with_same_name(each: Checked, loaded: LoadedCampaign, other: Path) -> Checked:
-    warning = loaded.diagnostic(
-        Severity.WARNING,
-        WarningCode.SAME_NAME,
-        f"{other} has the same name: to the ledger both are one campaign, and each apply withdraws the "
-        "other's calls",
-        ("name",),
-        "give each campaign a name of its own",
-    )
-    more = _checked(each.file, loaded, [warning])
-    return replace(each, findings=(*each.findings, *more.findings), silenced=(*each.silenced, *more.silenced))
-
-
-def _write_text(checked: Sequence[Checked], findings: Sequence[Diagnostic], *, a_line_each: bool) -> None:
+def _write_text(checked: Sequence[CheckedFile], findings: Sequence[Diagnostic], *, a_line_each: bool) -> None:
     for finding in findings:
         sys.stdout.write(f"{render(finding)}\n\n")
-    silenced = [silenced for each in checked for silenced in each.silenced]
-    if silenced:
-        sys.stdout.write(f"{in_a_line(silenced)}\n")
+    suppressed = [warning for each in checked for warning in each.suppressed]
+    if suppressed:
+        sys.stdout.write(f"{in_a_line(suppressed)}\n")
     if a_line_each and len(checked) > 1:
         for each in checked:
             sys.stdout.write(f"{each.file}: {_in_short(each.findings)}\n")
@@ -130,6 +70,12 @@ def _count(number: int, noun: str) -> str:
 
 
 # A file is checked on every save: what only some forms need is imported with them.
+
+
+def _progress() -> Progress:
+    from runner.commands.terminal import TERMINAL_PROGRESS  # noqa: PLC0415 - see above
+
+    return TERMINAL_PROGRESS
 
 
 def _write_sarif(findings: Sequence[Diagnostic]) -> None:

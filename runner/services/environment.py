@@ -13,7 +13,8 @@ from runner.dispatch.timer import RehearsalTimer, Timer
 from runner.insight.address import validate_base_url
 from runner.insight.client import InsightClient
 from runner.ledger.ledger import Ledger
-from runner.settings import Settings, require_credentials, sqlite_url
+from runner.ledger.rollback_guard import RollbackGuard
+from runner.settings import Settings, ledger_states_folder, require_credentials, sqlite_url
 
 _REHEARSED_PER_SECOND = 1000
 """The sandbox needs no limit, and a rehearsal should not take long."""
@@ -34,13 +35,23 @@ class Environment:
         return self.rate.per_second
 
     def client(self) -> InsightClient:
-        return InsightClient(
-            base_url=self.settings.insight_base_url,
-            username=self.settings.insight_username,
-            developer_key=self.settings.insight_developer_key.get_secret_value(),
-            accept=self.settings.accept,
-            connections=self.settings.max_in_flight,
-        )
+        return insight_client(self.settings)
+
+    def guard(self) -> RollbackGuard:
+        """A new one for each run. A rehearsal leaves no trace outside its throw-away folder."""
+        path = self.ledger.path
+        states = path.parent if self.is_rehearsal and path is not None else ledger_states_folder()
+        return RollbackGuard(self.ledger, states)
+
+
+def insight_client(settings: Settings) -> InsightClient:
+    return InsightClient(
+        base_url=settings.insight_base_url,
+        username=settings.insight_username,
+        developer_key=settings.insight_developer_key.get_secret_value(),
+        accept=settings.accept,
+        connections=settings.max_in_flight,
+    )
 
 
 @contextmanager

@@ -1,14 +1,18 @@
 """What operators do to one campaign of a ledger, beyond a single change in the ledger."""
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from runner.contacts.identity import Identity
 from runner.errors import CampaignHeldError
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators
-from runner.settings import Settings
+from runner.ledger.rollback_guard import RollbackGuard
+from runner.services.campaigns import known_campaign
+from runner.services.planning import privacy_key
+from runner.settings import Settings, ledger_states_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +40,20 @@ class Desk:
                 await client.cancel_pending(survey_id, instance_id)
         detail = f"survey {survey_id}, instance {instance_id}"
         self.operators.note(self.campaign, "cancel-pending", detail, time.time())
+
+
+@contextmanager
+def open_desk(campaign: str, actor: str, settings: Settings) -> Iterator[Desk]:
+    """`campaign` is a file or a name that the ledger knows; `actor` is kept with each act.
+
+    Raises LedgerError for a ledger that was lost or copied, before and after: it must not forget the acts.
+    """
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        # First: a ledger that was lost may not know the campaign either.
+        RollbackGuard(ledger, ledger_states_folder()).check()
+        name = known_campaign(campaign, ledger)
+        identity = Identity(privacy_key(settings, ledger))
+        try:
+            yield Desk(ledger, name, Operators(ledger.engine, actor), identity)
+        finally:
+            RollbackGuard(ledger, ledger_states_folder()).check()

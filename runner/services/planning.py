@@ -7,7 +7,6 @@ from importlib.metadata import version
 
 from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.model import Campaign
 from runner.campaign.source_models import Source
 from runner.contacts import phone
 from runner.contacts.contact import Row
@@ -30,10 +29,11 @@ from runner.services.screened_rows import screened_rows
 from runner.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedPlan:
     """A plan, with what apply needs to carry it out."""
 
+    loaded: LoadedCampaign
     plan: Plan
     identity: Identity
     suppressed: Suppressed
@@ -41,13 +41,21 @@ class PreparedPlan:
     """The ledger has never seen this campaign."""
     limit: int | None
     """The bound of `--limit`. With one, apply sends the calls of this plan alone."""
-    campaign: Campaign
     working_set: WorkingFile
     reader: SourceReader
+    applied_at: float | None = None
+    """When the saved plan with which this one was compared was applied before (UTC Unix seconds)."""
+    differences: tuple[str, ...] = ()
+    """What is done differently from that saved plan, though it may be carried out."""
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether there is a call to queue or to withdraw."""
+        return bool(self.plan.calls or self.plan.withdrawals)
 
     def view(self, *, show_contacts: bool) -> PlanView:
         """The plan as people may see it."""
-        return plan_view(self.plan, self.campaign, self.identity, show_contacts=show_contacts)
+        return plan_view(self.plan, self.loaded.campaign, self.identity, show_contacts=show_contacts)
 
 
 def prepare_plan(
@@ -97,12 +105,12 @@ def prepare_plan(
             )
         )
     return PreparedPlan(
-        plan,
-        identity,
-        Suppressed(suppression, working_set.shared_numbers),
+        loaded=loaded,
+        plan=plan,
+        identity=identity,
+        suppressed=Suppressed(suppression, working_set.shared_numbers),
         is_first=not ledger.knows(campaign.name),
         limit=limit,
-        campaign=campaign,
         working_set=working_set,
         reader=reader,
     )
@@ -153,7 +161,7 @@ def _rows(sources: list[Source], reader: SourceReader, progress: Progress) -> It
 
 @contextmanager
 def _at_their_template(loaded: LoadedCampaign) -> Iterator[None]:
-    """Turns what a template does to every row into an error of the campaign file, at its place there."""
+    """Turns an error that a template makes in every row into an error of the campaign file, at its place."""
     try:
         yield
     except (ListTemplateError, EveryContactFailedError) as error:

@@ -19,8 +19,8 @@ from runner.ledger.overview import overview
 from runner.ledger.shared_instances import shared_instances
 from runner.reports.notices import pause_text
 from runner.reports.times import rfc3339
-from runner.services.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
-from runner.services.repository import is_other, repository_of
+from runner.services.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere, is_other, repository_of
+from runner.services.campaign_checks import declared_sources
 from runner.settings import Settings
 
 OLDEST_LIST_DAYS = 30
@@ -98,15 +98,12 @@ def of_rows(
 
 def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
     """What was odd about the files, at the place where the campaign file names them."""
-    contacts = loaded.campaign.contacts
-    for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
-        for position, source in enumerate(declared):
-            # That a list names nobody has a warning of its own.
-            must_have_rows = field == "sources" and not source.allow_empty
-            for notice in reader.source(source).notices:
-                if notice.code is not WarningCode.EMPTY_SOURCE or must_have_rows:
-                    place = ("contacts", field, position, "path")
-                    yield _warning(loaded, notice.code, notice.message, place, notice.hint)
+    for place, source in declared_sources(loaded):
+        # That a list names nobody has a warning of its own.
+        must_have_rows = "sources" in place and not source.allow_empty
+        for notice in reader.source(source).notices:
+            if notice.code is not WarningCode.EMPTY_SOURCE or must_have_rows:
+                yield _warning(loaded, notice.code, notice.message, place, notice.hint)
 
 
 def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) -> Iterator[Diagnostic]:

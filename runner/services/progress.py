@@ -15,8 +15,8 @@ RowWatch = Callable[[Iterable[Row]], Iterator[Row]]
 class Progress(Protocol):
     """What a caller implements to show progress."""
 
-    def activity(self, what: str) -> AbstractContextManager[None]:
-        """Around work of unknown length."""
+    def activity(self, what: str, *, at_once: bool = False) -> AbstractContextManager[None]:
+        """Around work of unknown length. `at_once`: it lets no other thread run."""
 
     def bar(self, what: str, total: int, items: Iterable[_T]) -> Iterator[_T]:
         """Passes on `total` items."""
@@ -30,7 +30,7 @@ class Progress(Protocol):
 class NoProgress:
     """Shows nothing."""
 
-    def activity(self, _what: str) -> AbstractContextManager[None]:
+    def activity(self, _what: str, *, at_once: bool = False) -> AbstractContextManager[None]:  # noqa: ARG002 - named by the protocol
         return nullcontext()
 
     def bar(self, _what: str, _total: int, items: Iterable[_T]) -> Iterator[_T]:

@@ -71,7 +71,7 @@ def test_who_opted_out_after_the_review_is_left_out(ready, sandbox):
     ready.write("campaigns/stop.csv", "id\nc-9999\nc-0003\n")
     result = apply(ready)
     assert result.returncode == 0
-    assert "1 call is left out, as suppressed: c-0003 (contacts.csv:5)" in result.stderr
+    assert "1 call is excluded, as suppressed: c-0003 (contacts.csv:5)" in result.stderr
     assert len(sandbox.calls()) == 9
 
 
@@ -93,12 +93,12 @@ def test_with_a_common_privacy_key_it_may_be_made_without_the_ledger_but_not_wit
     ready.environment["RUNNER_LEDGER_URL"] = f"sqlite:///{ready.home}/empty.sqlite3"
     result = apply(ready)
     assert result.returncode == 4
-    assert "a ledger that knows this campaign, and this one does not" in result.stderr
+    assert "a ledger that knows this campaign; this ledger does not" in result.stderr
     plan(ready)
     del ready.environment["RUNNER_LEDGER_URL"]
     result = apply(ready)
     assert result.returncode == 0, result.stderr
-    assert "4 calls are left out, as already_queued" in result.stderr
+    assert "4 calls are excluded, as already_queued" in result.stderr
     assert len(sandbox.calls()) == 10
     assert len({call["phone_number"] for call in sandbox.calls()}) == 10
 
@@ -197,7 +197,7 @@ def test_an_edit_that_corrects_the_checksum_is_noticed_where_the_key_is(ready):
     ready.environment["RUNNER_LEDGER_URL"] = f"sqlite:///{ready.home}/none.sqlite3"
     result = ready.run("show", "plan.json")
     assert result.returncode == 0
-    assert "an edit that also corrected the checksum cannot be noticed" in result.stderr
+    assert "that also corrected the checksum is only noticed by `runner apply`" in result.stderr
 
 
 def test_it_is_never_written_over_the_campaign(ready):
@@ -257,4 +257,4 @@ def test_away_from_its_folder_the_error_says_so(ready):
     ready.folder = ready.folder / "campaigns"
     result = apply(ready)
     assert result.returncode == 1
-    assert "from the folder in which it was made" in result.stderr
+    assert "in the folder in which the plan was made" in result.stderr

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from runner.commands.signals import signals_restored
+from runner.commands.terminal import signals_restored
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])

@@ -11,13 +11,13 @@ from runner.campaign.loader import parse_campaign
 from runner.campaign.model import Campaign, Contacts
 from runner.campaign.source_models import InlineSource, SourceFields, SuppressionFields
 from runner.campaign.values import Declared
-from runner.commands.saved_plans import made_now
 from runner.contacts.contact import Row
 from runner.contacts.sources import reader
 from runner.contacts.sources.source import Notice, Version
 from runner.errors import SourceError
 from runner.ledger.ledger import Ledger
 from runner.services.planning import prepare_plan
+from runner.services.saved_plans import made_now
 from runner.settings import load_settings
 
 NOW = 1_796_122_800.0
@@ -153,11 +153,11 @@ def test_its_notices_become_warnings(prepared):
     assert shown == ["directory/members {% has two columns", "directory/left has two columns"]
 
 
-def test_a_saved_plan_notices_that_its_content_changed(prepared, loaded):
-    before = made_now(loaded, prepared).inputs.files
+def test_a_saved_plan_notices_that_its_content_changed(prepared):
+    before = made_now(prepared).inputs.files
     assert before.keys() == {"directory/members {%", "directory/left"}
     DirectoryRows.revision = 2
-    assert made_now(loaded, prepared).inputs.files != before
+    assert made_now(prepared).inputs.files != before
 
 
 def test_its_size_is_known_for_progress(prepared, loaded):

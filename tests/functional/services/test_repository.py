@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from runner.contacts.identity import Identity
-from runner.services.repository import is_other, repository_of
+from runner.services.binding import is_other, repository_of
 
 IDENTITY = Identity(b"privacy key of the tests")
 

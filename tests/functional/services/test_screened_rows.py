@@ -12,7 +12,6 @@ from runner.contacts.identity import Identity
 from runner.errors import RunnerError
 from runner.planning.screening import Screening
 from runner.services import screened_rows as module
-from runner.services import screening_process
 from runner.services.screened_rows import screened_rows
 
 KEY = b"privacy"
@@ -65,7 +64,7 @@ def test_every_row_comes_to_the_same_in_the_same_order(count):
 def test_rows_larger_than_any_pipe_come_to_the_same(monkeypatch, size, can_widen):
     """Whoever asks without looking whether there is room waits here for ever."""
     if not can_widen:
-        monkeypatch.setattr(screening_process, "_SET_PIPE_SIZE", None)
+        monkeypatch.setattr(module, "_SET_PIPE_SIZE", None)
 
     wide = campaign(more='metadata: {a: "{{ row.wide0 }}", b: "{{ row.wide0 }}"}\n')
     (source,) = wide.campaign.contacts.sources
@@ -82,7 +81,7 @@ def test_rows_larger_than_any_pipe_come_to_the_same(monkeypatch, size, can_widen
 @pytest.mark.usefixtures("few")
 def test_a_killed_process_is_reported_and_nothing_hangs(monkeypatch):
     # So that most questions are still to be asked.
-    monkeypatch.setattr(screening_process, "_PIPE_BYTES", 4096)
+    monkeypatch.setattr(module, "_PIPE_BYTES", 4096)
     begun = []
     popen = subprocess.Popen
 
@@ -90,7 +89,7 @@ def test_a_killed_process_is_reported_and_nothing_hangs(monkeypatch):
         begun.append(popen(*args, **more))
         return begun[-1]
 
-    monkeypatch.setattr(screening_process.subprocess, "Popen", begin)
+    monkeypatch.setattr(module.subprocess, "Popen", begin)
     found = screened_rows(LOADED.campaign, KEY, rows(5_000))
     for _ in range(150):
         next(found)
@@ -109,7 +108,7 @@ def test_a_reader_that_stops_early_leaves_no_process_behind(monkeypatch):
         begun.append(popen(*args, **more))
         return begun[-1]
 
-    monkeypatch.setattr(screening_process.subprocess, "Popen", begin)
+    monkeypatch.setattr(module.subprocess, "Popen", begin)
     found = screened_rows(LOADED.campaign, KEY, rows(5_000))
     for _ in range(150):
         next(found)
@@ -121,7 +120,5 @@ def test_a_reader_that_stops_early_leaves_no_process_behind(monkeypatch):
 def test_one_processor_does_it_all_here(monkeypatch):
     monkeypatch.setattr(module, "_FEW", 10)
     monkeypatch.setattr(module, "_processors", lambda: 1)
-    monkeypatch.setattr(
-        screening_process.subprocess, "Popen", lambda *_, **__: pytest.fail("another process")
-    )
+    monkeypatch.setattr(module.subprocess, "Popen", lambda *_, **__: pytest.fail("another process"))
     assert len(list(screened_rows(LOADED.campaign, KEY, rows(30)))) == 30

@@ -15,12 +15,8 @@ from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
 from runner.insight.sandbox import running_sandbox
 from runner.ledger.ledger import Ledger
-from runner.ledger.rollback_guard import RollbackGuard
-from runner.services.binding import binding_of
+from runner.services.apply import Apply
 from runner.services.environment import Environment
-from runner.services.execution import Execution
-from runner.services.planned_run import PlannedRun
-from runner.services.planning import prepare_plan
 from runner.services.progress import NoProgress
 from runner.settings import Settings
 
@@ -48,7 +44,8 @@ def sandbox():
 
 
 @pytest.fixture
-def environment(sandbox, tmp_path):
+def environment(sandbox, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     settings = Settings(
         insight_base_url=sandbox.base_url,
         insight_username="me@example.org",
@@ -61,46 +58,39 @@ def environment(sandbox, tmp_path):
         yield Environment(settings, ledger, Timer(), RateLimit(PER_SECOND), is_rehearsal=False)
 
 
-def planned(environment, folder, name, instance):
-    """A plan whose calls are all due now."""
+def planned(environment, folder, name, instance, **options):
+    """An apply with its plan, of which all calls are due now."""
     (folder / f"{name}.yaml").write_text(CAMPAIGN.format(name=name, instance=instance))
     rows = "".join(f"{name}-{n},617 555 {1000 * instance + n}\n" for n in range(PEOPLE))
     (folder / f"{name}.csv").write_text(f"id,phone\n{rows}")
-    loaded = load_campaign(folder / f"{name}.yaml", data_roots=tuple)
-    now = float(int(environment.clock.now()))
-    prepared = prepare_plan(loaded, environment.settings, environment.ledger, now=now, limit=None)
+    apply = Apply(load_campaign(folder / f"{name}.yaml", data_roots=tuple), environment, **options)
+    assert apply.check() == 0
+    prepared = apply.plan()
+    assert apply.is_needed(prepared)
     assert len(prepared.plan.calls) == PEOPLE
-    binding = binding_of(loaded, environment.settings, prepared.identity)
-    return PlannedRun(loaded=loaded, prepared=prepared, binding=binding)
-
-
-async def carry_out(environment, run, folder, events):
-    guard = RollbackGuard(environment.ledger, folder / "states")
-    async with environment.client() as client:
-        execution = Execution(run, environment, client, guard, events.append)
-        await execution.begin()
-        return await execution.dispatch()
+    return apply, prepared
 
 
 def test_two_campaigns_in_one_event_loop_queue_everybody_once_within_the_shared_rate(
     environment, sandbox, tmp_path
 ):
-    runs = [planned(environment, tmp_path, "clinic", 1), planned(environment, tmp_path, "hospital", 2)]
+    applies = [planned(environment, tmp_path, "clinic", 1), planned(environment, tmp_path, "hospital", 2)]
     events = []
 
     async def both():
         async with asyncio.timeout(HANGS_AFTER_SECONDS):
-            return await asyncio.gather(*(carry_out(environment, run, tmp_path, events) for run in runs))
+            return await asyncio.gather(*(apply.run(prepared, events.append) for apply, prepared in applies))
 
     assert asyncio.run(both()) == [RunEnd.DONE, RunEnd.DONE]
 
     received = sandbox.calls()
     assert Counter(call["phone_number"] for call in received) == {
-        call.phone_number: 1 for run in runs for call in run.prepared.plan.calls
+        call.phone_number: 1 for _, prepared in applies for call in prepared.plan.calls
     }
-    for run in runs:
-        states = [call.state for call in environment.ledger.history(run.campaign).calls]
+    for apply, _ in applies:
+        states = [call.state for call in environment.ledger.history(apply.campaign).calls]
         assert states == [CallState.QUEUED] * PEOPLE
+        assert apply.queued == PEOPLE
     ended = [event for event in events if isinstance(event, CallEnded)]
     assert len(ended) == 2 * PEOPLE
     # They took turns, and together kept the rate.
@@ -112,13 +102,12 @@ def test_two_campaigns_in_one_event_loop_queue_everybody_once_within_the_shared_
 
 
 def test_a_run_canceled_while_its_plan_is_entered_leaves_nothing_behind(environment, sandbox, tmp_path):
-    run = planned(environment, tmp_path, "clinic", 1)
     loop_went_on = []
 
     class CancelInTheMiddle(NoProgress):
-        def bar(self, _what, _total, items):
+        def bar(self, what, _total, items):
             for number, item in enumerate(items):
-                if number == PEOPLE // 2:
+                if what == "entering the plan" and number == PEOPLE // 2:
                     canceled = asyncio.run_coroutine_threadsafe(cancel(), loop)
                     canceled.result(HANGS_AFTER_SECONDS)
                 yield item
@@ -132,16 +121,14 @@ def test_a_run_canceled_while_its_plan_is_entered_leaves_nothing_behind(environm
     async def begin():
         nonlocal loop, entering
         loop = asyncio.get_running_loop()
-        guard = RollbackGuard(environment.ledger, tmp_path / "states")
-        async with environment.client() as client:
-            execution = Execution(run, environment, client, guard, lambda _event: None)
-            entering = asyncio.ensure_future(execution.begin(CancelInTheMiddle()))
-            await entering
+        entering = asyncio.ensure_future(apply.run(prepared, lambda _event: None))
+        await entering
 
     loop = entering = None
+    apply, prepared = planned(environment, tmp_path, "clinic", 1, progress=CancelInTheMiddle())
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(begin())
     assert loop_went_on
-    assert list(environment.ledger.history(run.campaign).calls) == []
-    assert not environment.ledger.knows(run.campaign)
+    assert list(environment.ledger.history(apply.campaign).calls) == []
+    assert not environment.ledger.knows(apply.campaign)
     assert sandbox.calls() == []

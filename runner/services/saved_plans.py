@@ -1,25 +1,27 @@
-"""Saved plans as files: written for a review, read again and held against what would be planned now."""
+"""Saved plans as files: written for a review, read again, and compared with what would be planned now."""
 
 import os
-import sys
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runner.campaign.loader import LoadedCampaign
 from runner.contacts.identity import Identity
-from runner.errors import ExitStatus, RunnerError, UsageError
-from runner.ledger.ledger import Ledger
-from runner.ledger.rollback_guard import RollbackGuard
+from runner.errors import ExitStatus, LedgerError, RunnerError, SettingsError, UsageError
 from runner.planning.inputs import inputs_of
 from runner.planning.saved_plan import Comparison, SavedPlan, compare, is_signed, made_with, sign
 from runner.reports.plan_json import checksum_of, saved_plan_json
-from runner.reports.progress import activity, progress
-from runner.reports.times import machine_time
-from runner.services.planning import PreparedPlan
+from runner.services.progress import Progress
+from runner.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from runner.ledger.ledger import Ledger
+    from runner.ledger.rollback_guard import RollbackGuard
+    from runner.services.planning import PreparedPlan
 
 SUFFIX = ".json"
-"""By this `apply` tells a saved plan from a campaign file."""
+"""Tells a saved plan from a campaign file."""
 _MOST_BYTES = 1 << 30
 _LARGE_BYTES = 20 << 20
 """So much takes about a second to read."""
@@ -33,14 +35,14 @@ class PlanStaleError(RunnerError):
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
-    """A saved plan and where it lies."""
+    """A saved plan and its file."""
 
     path: Path
     saved: SavedPlan
 
     @property
     def campaign(self) -> Path:
-        """The campaign file that it names, relative to the current folder.
+        """The campaign file that the plan names, relative to the current folder.
 
         Raises UsageError for one elsewhere: errors quote lines of it, and a plan in a pull request must not
         show the rest of the disk.
@@ -49,16 +51,16 @@ class PlanFile:
         _refuse_elsewhere(campaign)
         if not campaign.is_file():
             raise RunnerError(
-                f"there is no file {campaign} here, of which {self.path} is the plan",
-                hint="apply a plan from the folder in which it was made",
+                f"{self.path} is the plan of {campaign}, and there is no such file here",
+                hint="run the command in the folder in which the plan was made",
             )
         return campaign
 
-    def limit_beside(self, given: int | None) -> int | None:
+    def own_limit(self, given: int | None) -> int | None:
         """The plan's own limit. Raises UsageError where another is given."""
         if given is not None:
             raise UsageError(
-                "--limit does not go with a saved plan",
+                "--limit cannot be combined with a saved plan, which has its own",
                 hint="save the plan with it: runner plan … --limit N -o plan.json",
             )
         return self.saved.inputs.limit
@@ -67,40 +69,44 @@ class PlanFile:
 def check_name(path: Path) -> None:
     """Raises UsageError for a name under which `apply` would not know a saved plan."""
     if path.suffix != SUFFIX:
-        raise UsageError(f"a saved plan is a {SUFFIX} file, not {path}", hint="write -o plan.json")
+        raise UsageError(
+            f"-o {path}: the name of a saved plan must end in {SUFFIX}", hint="write -o plan.json"
+        )
 
 
 def _refuse_elsewhere(campaign: Path) -> None:
     if campaign.is_absolute() or ".." in campaign.parts or campaign.suffix not in {".yaml", ".yml"}:
         raise UsageError(
-            f"a saved plan is of a YAML file in or below the current folder, not of {campaign}",
-            hint="save and apply it from the top of the work tree",
+            f"{campaign} is not a YAML file in or below the current folder: plans of it cannot be saved",
+            hint="save and apply plans in the top folder of the work tree",
         )
 
 
-def save(path: Path, loaded: LoadedCampaign, prepared: PreparedPlan) -> None:
+def save(path: Path, prepared: "PreparedPlan", progress: Progress) -> None:
     """Writes the plan to `path`, masked, and never half of it. Raises RunnerError."""
-    with activity(f"writing {path}"):
-        saved = made_now(loaded, prepared)
+    with progress.activity(f"writing {path}"):
+        saved = made_now(prepared)
         _refuse_elsewhere(Path(saved.inputs.campaign_file))
-        _write(path, saved, prepared.identity)
+        identity = prepared.identity
+        pieces = saved_plan_json(saved.view, saved.inputs, lambda checksum: sign(checksum, identity))
+        number = len(saved.view.calls) + len(saved.view.exclusions)
+        try:
+            # Next to its place, so that renaming it is one step.
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
+                whole = Path(folder) / path.name
+                with whole.open("w", encoding="utf-8") as file:
+                    file.writelines(progress.bar(f"writing {path}", number, pieces))
+                whole.replace(path)
+        except OSError as error:
+            raise RunnerError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _write(path: Path, saved: SavedPlan, identity: Identity) -> None:
-    pieces = saved_plan_json(saved.view, saved.inputs, lambda checksum: sign(checksum, identity))
-    number = len(saved.view.calls) + len(saved.view.exclusions)
-    try:
-        # Next to its place, so that renaming it is one step.
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-            whole = Path(folder) / path.name
-            with whole.open("w", encoding="utf-8") as file:
-                file.writelines(progress(f"writing {path}", number, pieces))
-            whole.replace(path)
-    except OSError as error:
-        raise RunnerError(f"{path} cannot be written: {error.strerror}") from None
+def load_if_saved(path: Path, progress: Progress) -> PlanFile | None:
+    """The saved plan at `path`; None where the name is that of a campaign file. Raises RunnerError."""
+    return load(path, progress) if path.suffix == SUFFIX else None
 
 
-def load(path: Path) -> PlanFile:
+def load(path: Path, progress: Progress) -> PlanFile:
     """Raises RunnerError when there is no saved plan at `path`."""
     # It builds models of the whole plan, which nothing else needs.
     from runner.reports.saved_plan_json import NoPlanError, read_saved_plan  # noqa: PLC0415
@@ -110,7 +116,7 @@ def load(path: Path) -> PlanFile:
             raise RunnerError(f"{path} is not a regular file")
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES)
-        with activity(f"reading {path}", at_once=len(content) > _LARGE_BYTES):
+        with progress.activity(f"reading {path}", at_once=len(content) > _LARGE_BYTES):
             return PlanFile(path, read_saved_plan(content.decode()))
     except OSError as error:
         raise RunnerError(f"{path} cannot be read: {error.strerror}") from None
@@ -120,8 +126,9 @@ def load(path: Path) -> PlanFile:
         raise NoPlanError(f"{path} is not a saved plan: {error.message}", hint=error.hint) from None
 
 
-def made_now(loaded: LoadedCampaign, prepared: PreparedPlan) -> SavedPlan:
+def made_now(prepared: "PreparedPlan") -> SavedPlan:
     """The plan as it is saved, with the fingerprint of its inputs. Raises SourceError."""
+    loaded = prepared.loaded
     inputs = inputs_of(
         prepared.plan,
         loaded.campaign,
@@ -134,30 +141,31 @@ def made_now(loaded: LoadedCampaign, prepared: PreparedPlan) -> SavedPlan:
     return SavedPlan(view=prepared.view(show_contacts=False), inputs=inputs)
 
 
-def confirmed(file: PlanFile, loaded: LoadedCampaign, prepared: PreparedPlan, ledger: Ledger) -> PreparedPlan:
-    """The plan as it would be made now, under the name of the saved one, when they say the same.
+def confirm(
+    file: PlanFile, prepared: "PreparedPlan", ledger: "Ledger", guard: "RollbackGuard", progress: Progress
+) -> "PreparedPlan":
+    """The plan as it would be made now, under the name of the saved one, when the two agree.
 
-    Writes to stderr what is done differently from the saved plan. Raises PlanStaleError, saying what moved,
-    when the plan must not be carried out.
+    Raises PlanStaleError, saying what changed, when the saved plan must not be carried out: it no longer
+    agrees, it was edited, or this machine applied it with another ledger.
     """
     plan_id = file.saved.view.plan_id
-    with activity("comparing with the saved plan"):
+    with progress.activity("comparing with the saved plan"):
         _refuse_changed(file, prepared.identity)
-        now = made_now(loaded, prepared)
-        before = ledger.entered(loaded.campaign.name, plan_id)
-        found = compare(file.saved, now, consumed=before is not None)
+        applied_at = ledger.entered(prepared.plan.campaign, plan_id)
+        found = compare(file.saved, made_now(prepared), consumed=applied_at is not None)
     if found.faults:
         raise PlanStaleError(
             "\n".join([f"{file.path} no longer holds:", *_listed(found.faults), *_explained(found)]),
             hint=f"have a new plan reviewed: runner plan {file.campaign} -o {file.path}",
         )
-    if before is not None:
-        sys.stderr.write(
-            f"{file.path} was applied {machine_time(before)}: this goes on with what is left of it\n"
+    if guard.applied_elsewhere(plan_id):
+        raise PlanStaleError(
+            f"{file.path} was applied before with another ledger: the same people would be called again",
+            hint="set RUNNER_LEDGER_URL to the ledger that it was applied with",
         )
-    for note in found.notes:
-        sys.stderr.write(f"{note}\n")
-    return replace(prepared, plan=replace(prepared.plan, plan_id=plan_id))
+    plan = replace(prepared.plan, plan_id=plan_id)
+    return replace(prepared, plan=plan, applied_at=applied_at, differences=found.notes)
 
 
 def check_unedited(file: PlanFile, identity: Identity | None) -> bool:
@@ -188,17 +196,30 @@ def _refuse_changed(file: PlanFile, identity: Identity) -> None:
     check_unedited(file, identity)
 
 
-def refuse_if_applied_elsewhere(file: PlanFile, guard: RollbackGuard) -> None:
-    """Raises PlanStaleError when the plan was applied with another ledger from this machine."""
-    if guard.applied_elsewhere(file.saved.view.plan_id):
-        raise PlanStaleError(
-            f"{file.path} was applied before with another ledger: the same people would be called again",
-            hint="set RUNNER_LEDGER_URL to the ledger that it was applied with",
-        )
+def identity_here() -> Identity | None:
+    """Of the privacy key on this machine, where there is one: showing a plan makes no ledger."""
+    try:
+        settings = load_settings()
+        key = settings.privacy_key.get_secret_value().encode() or _ledger_key(settings)
+    except (SettingsError, LedgerError):
+        return None
+    return Identity(key) if key else None
+
+
+def _ledger_key(settings: Settings) -> bytes:
+    # The database is only loaded where there is one.
+    from runner.ledger import store  # noqa: PLC0415
+    from runner.ledger.ledger import Ledger  # noqa: PLC0415
+
+    path = store.sqlite_path(settings.ledger_url)
+    if path is not None and not path.exists():
+        return b""
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        return ledger.privacy_key()
 
 
 def _explained(found: Comparison) -> list[str]:
-    return ["what moved since it was made:", *_listed(found.causes)] if found.causes else []
+    return ["what changed since it was made:", *_listed(found.causes)] if found.causes else []
 
 
 def _listed(lines: tuple[str, ...]) -> list[str]:

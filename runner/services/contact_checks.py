@@ -1,4 +1,4 @@
-"""`runner validate --contacts`: what only reading the contacts and lists shows."""
+"""What can be wrong with contacts and suppression lists: found by reading them all, and by a plan."""
 
 import tempfile
 import time
@@ -9,21 +9,23 @@ from pathlib import Path
 from runner.calls import Reason
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.source_models import AnySource
 from runner.campaign.warning_codes import WarningCode
-from runner.commands.terminal_progress import TERMINAL_PROGRESS
 from runner.contacts.sources.reader import SourceReader
 from runner.errors import SourceError
 from runner.ledger.ledger import Ledger
 from runner.planning.plan import Plan
+from runner.services.campaign_checks import declared_sources
 from runner.services.planning import prepare_plan, source_folder
+from runner.services.progress import Progress
 from runner.settings import load_settings, sqlite_url
 
 _FAULTS = (Reason.INVALID_PHONE, Reason.UNKNOWN_TIMEZONE, Reason.TEMPLATE_ERROR)
-"""Reasons that lie in the row itself; people are filtered, suppressed or listed twice on purpose."""
+"""Faults of the row itself. People are filtered, suppressed or listed twice on purpose."""
 
 
-def check_contacts(loaded: LoadedCampaign, known: Collection[Diagnostic]) -> Iterator[Diagnostic]:
+def check_contacts(
+    loaded: LoadedCampaign, known: Collection[Diagnostic], progress: Progress
+) -> Iterator[Diagnostic]:
     """Every error of the sources and lists or, where there is none, the warnings of a plan against an empty
     ledger, less those that are `known`.
     """
@@ -32,17 +34,14 @@ def check_contacts(loaded: LoadedCampaign, known: Collection[Diagnostic]) -> Ite
         tempfile.TemporaryDirectory(prefix="runner-validate-") as folder,
         closing(Ledger.open(sqlite_url(Path(folder) / "ledger.sqlite3"))) as ledger,
     ):
-        broken = list(
-            _broken_sources(
-                loaded, SourceReader(source_folder(loaded, settings, ledger), loaded.columns_used())
-            )
-        )
+        reader = SourceReader(source_folder(loaded, settings, ledger), loaded.columns_used())
+        broken = list(_broken_sources(loaded, reader))
         if broken:
             yield from broken
             return
         try:
             prepared = prepare_plan(
-                loaded, settings, ledger, now=float(int(time.time())), limit=None, progress=TERMINAL_PROGRESS
+                loaded, settings, ledger, now=float(int(time.time())), limit=None, progress=progress
             )
         except CampaignInvalidError as error:
             yield from error.diagnostics
@@ -55,18 +54,12 @@ def check_contacts(loaded: LoadedCampaign, known: Collection[Diagnostic]) -> Ite
 
 def _broken_sources(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:
     """The errors of each source and list that cannot be read to its end."""
-    contacts = loaded.campaign.contacts
-    for field, declared in (("sources", contacts.sources), ("suppress", contacts.suppress)):
-        for position, source in enumerate(declared):
-            try:
-                _read(source, reader)
-            except SourceError as error:
-                yield _bad_source(loaded, error, ("contacts", field, position, "path"))
-
-
-def _read(source: AnySource, reader: SourceReader) -> None:
-    for _ in reader.rows(source):
-        pass
+    for place, source in declared_sources(loaded):
+        try:
+            for _ in reader.rows(source):
+                pass
+        except SourceError as error:
+            yield _bad_source(loaded, error, place)
 
 
 def _bad_source(loaded: LoadedCampaign, error: SourceError, place: tuple[str | int, ...]) -> Diagnostic:

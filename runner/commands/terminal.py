@@ -1,0 +1,90 @@
+"""What commands share: how they ask, print, show progress and take signals."""
+
+import asyncio
+import getpass
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+from runner.errors import LedgerError, RunnerError, UsageError
+from runner.ledger.ledger import Ledger
+from runner.ledger.rollback_guard import RollbackGuard
+from runner.reports.progress import activity, progress, row_progress
+from runner.settings import Settings, ledger_states_folder
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class TerminalProgress:
+    """Implements `services.progress.Progress` with bars on stderr; without a terminal it shows nothing."""
+
+    activity = staticmethod(activity)
+    bar = staticmethod(progress)
+    rows = staticmethod(row_progress)
+
+
+TERMINAL_PROGRESS = TerminalProgress()
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def note(text: str) -> None:
+    """On stderr, so that it is not taken for output."""
+    sys.stderr.write(f"{text}\n")
+
+
+def answer_to(question: str) -> str:
+    """What a person types."""
+    sys.stdout.write(question)
+    sys.stdout.flush()
+    return sys.stdin.readline().strip()
+
+
+def ask_to_type(word: str, command: str) -> None:
+    """Raises UsageError without a terminal, RunnerError when the person types something else."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"{command} asks for confirmation, and there is no terminal", hint="add --yes")
+    if answer_to(f"Type {word} to continue, anything else to cancel: ") != word:
+        raise RunnerError("nothing was changed")
+
+
+def actor() -> str:
+    """Who acts: user@host."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@contextmanager
+def ledger_to_read(settings: Settings) -> Iterator[Ledger]:
+    """Any ledger; a warning is printed first where apply would refuse it."""
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        try:
+            RollbackGuard(ledger, ledger_states_folder()).verify()
+        except LedgerError as error:
+            note(f"warning: {error.message}\n  {error.hint}")
+        yield ledger
+
+
+@contextmanager
+def signals_restored() -> Iterator[None]:
+    """Restores the signal handlers at the end: an event loop that closes resets those it handled to the
+    system's, which end the process at once.
+    """
+    before = {name: signal.getsignal(name) for name in _ENDING}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Has the running event loop call `stop` at Ctrl-C, SIGTERM and when a terminal closes."""
+    loop = asyncio.get_running_loop()
+    for name in _ENDING:
+        # Under nohup, SIGHUP stays ignored.
+        if signal.getsignal(name) is not signal.SIG_IGN:
+            loop.add_signal_handler(name, stop)

@@ -1,0 +1,159 @@
+"""The arguments and options of the commands, each declared once."""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.calls import Resolution
+from runner.errors import UsageError
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEARS = range(2000, 3000)
+"""For which a plan can be asked."""
+
+
+class ValidateFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
+class PlanFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    GITHUB = "github"
+    """Annotations for the warnings, and the Markdown form as the summary of the job."""
+
+
+class StatusFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def _instant(text: str) -> float:
+    """UTC Unix seconds. Raises UsageError."""
+    try:
+        instant = datetime.fromisoformat(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise UsageError(
+            f"invalid --as-of {text}: it must be a date, or a time with its offset from UTC",
+            hint="write 2026-12-01 or 2026-12-01T16:00:00Z",
+        )
+    if instant.year not in _YEARS:
+        raise UsageError(
+            f"invalid --as-of {text}: plans are made for the years {_YEARS[0]} to {_YEARS[-1]}",
+            hint="write 2026-12-01 or 2026-12-01T16:00:00Z",
+        )
+    return instant.timestamp()
+
+
+Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")]
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Campaign files or folders.")]
+Key = Annotated[str | None, typer.Argument(metavar="[KEY]", help="One key, such as calling_windows.weekly.")]
+CampaignOrPlan = Annotated[
+    Path, typer.Argument(metavar="CAMPAIGN|PLAN", help="The campaign file, or a saved plan.")
+]
+SavedPlan = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan that `runner plan -o` saved.")]
+KnownCampaign = Annotated[
+    str, typer.Argument(metavar="CAMPAIGN", help="The campaign file, or a name that the ledger knows.")
+]
+MaybeCampaign = Annotated[
+    str | None, typer.Argument(metavar="[CAMPAIGN]", help="A campaign file, or a name the ledger knows.")
+]
+MaybeContact = Annotated[str | None, typer.Argument(metavar="[CONTACT]", help="One contact, by key or ref.")]
+
+Contacts = Annotated[bool, typer.Option("--contacts", help="Also read the contacts and suppression lists.")]
+ShowContacts = Annotated[
+    bool, typer.Option("--show-contacts", help="Show numbers, keys and metadata as they will be sent.")
+]
+AsOf = Annotated[
+    float | None,
+    typer.Option(
+        parser=_instant,
+        metavar="INSTANT|DATE",
+        help="Plan as if it were this moment, such as 2026-12-01T16:00:00Z. A date is its first moment in "
+        "UTC, the same on every machine: 2026-12-01 is 2026-12-01T00:00:00Z.",
+    ),
+]
+SaveTo = Annotated[
+    Path | None,
+    typer.Option("-o", metavar="FILE", help="Save the plan, masked, for `runner apply FILE`."),
+]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Queue at most N calls in this run.")]
+MaxBytes = Annotated[
+    int | None,
+    typer.Option(min=2000, metavar="N", help="Cut the Markdown form to N bytes; 60000 by default."),
+]
+EveryRow = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="List every row that is not called and every changed call, not the first few."
+    ),
+]
+Explain = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONTACT",
+        help="Only this contact: how each value came about. By key, ref, number or row (visits.csv:17).",
+    ),
+]
+DetailedExitcode = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are calls to queue.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="The same as `runner plan`.")]
+Sandbox = Annotated[
+    bool,
+    typer.Option(
+        "--sandbox",
+        help="Rehearse against a local Insight stand-in, with a throw-away ledger and a clock that "
+        "leaps over waiting times. Nobody is called.",
+    ),
+]
+UntilIdle = Annotated[bool, typer.Option("--until-idle", help="Exit when nothing is due within a minute.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Show it again every two seconds.")]
+PendingAtInsight = Annotated[
+    bool,
+    typer.Option(
+        "--pending-at-insight",
+        help="Also cancel everything that waits in the survey's instance at Insight, of any origin.",
+    ),
+]
+As = Annotated[Resolution, typer.Option("--as", help="What you found out at Insight.")]
+EveryUncertain = Annotated[
+    bool, typer.Option("--all", help="Every uncertain call of the campaign, after asking.")
+]
+EveryRefused = Annotated[bool, typer.Option("--all", help="Every refused call of the campaign.")]
+ContactsFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The contacts in this file, one key or ref a line.")
+]
+CallId = Annotated[
+    str | None, typer.Option(metavar="ID", help="Insight's call_id, where you know it; with --as queued.")
+]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SPEC", help="Misbehave on queue requests, such as 500*3 or reset-after@10%."),
+]
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - hardly a command needs it
+
+        typer.echo(f"runner {version('plum-runner')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
+]

@@ -1,0 +1,288 @@
+"""Applies a campaign: checks the ledger, plans, enters the plan as a run, and dispatches its calls."""
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from runner.calls import CallState
+from runner.campaign.loader import LoadedCampaign
+from runner.campaign.warning_codes import WarningCode
+from runner.contacts.contact import Match
+from runner.contacts.identity import Identity
+from runner.dispatch.dispatcher import Dispatcher
+from runner.dispatch.events import CallEnded, Event, RunBegan, RunEnd
+from runner.dispatch.run import CurrentPlan, Post, Run
+from runner.dispatch.timer import ClockCheck
+from runner.errors import LedgerUnavailableError, SourceContentError, StoppedError
+from runner.insight.client import InsightClient
+from runner.insight.outcome import CampaignBlocked, Exchange, Uncertain, classify
+from runner.insight.protocol import queue_request
+from runner.ledger.call_queue import CallQueue
+from runner.ledger.claim import Claim
+from runner.ledger.late_opt_outs import LateOptOut
+from runner.ledger.ledger import RunProcess
+from runner.planning.pacing import PaceLimit
+from runner.planning.placement import effective_pace, reschedule
+from runner.planning.plan import PlannedCall, Slot, WaitingCall
+from runner.services import saved_plans
+from runner.services.binding import binding_of, commit_of
+from runner.services.environment import Environment
+from runner.services.planning import PreparedPlan, prepare_plan, privacy_key
+from runner.services.progress import NO_PROGRESS, Progress
+
+_TRIES_TO_REACH = 3
+_UNAUTHORIZED = 401
+
+
+class _CanceledError(Exception):
+    """Entering the plan was canceled."""
+
+
+class Apply:
+    """One apply of one campaign, in this order: `check`, `plan`, `run`. Hold the campaign meanwhile."""
+
+    def __init__(
+        self,
+        loaded: LoadedCampaign,
+        environment: Environment,
+        *,
+        saved: saved_plans.PlanFile | None = None,
+        limit: int | None = None,
+        until_idle: bool = False,
+        progress: Progress = NO_PROGRESS,
+    ) -> None:
+        """With `limit`, only so many calls are planned, and only those are sent. With `until_idle` the run
+        ends when nothing is due soon.
+        """
+        self.campaign = loaded.campaign.name
+        self.identity = Identity(privacy_key(environment.settings, environment.ledger))
+        self.late_opt_outs = list[LateOptOut]()
+        """People who opted out after Insight got their call, as `plan` finds them."""
+        self.queued = 0
+        """Calls that the run has queued."""
+        self._loaded = loaded
+        self._environment = environment
+        self._saved = saved
+        self._limit = limit
+        self._until_idle = until_idle
+        self._progress = progress
+        self._binding = binding_of(loaded, environment.settings, self.identity)
+        self._guard = environment.guard()
+        self._dispatcher: Dispatcher | None = None
+
+    def check(self) -> int:
+        """Returns how many calls a run was sending when it died: they are uncertain now.
+
+        Raises LedgerError where the ledger was lost or copied, belongs to another account, API or survey, or
+        has the campaign as canceled.
+        """
+        ledger = self._environment.ledger
+        self._guard.check()
+        ledger.check_binding(self._binding)
+        ledger.check_not_canceled(self.campaign)
+        return ledger.mark_orphaned_calls(self.campaign)
+
+    def plan(self) -> PreparedPlan:
+        """Plans as of now. Raises RunnerError for all that keeps a plan from being made, and PlanStaleError
+        where it differs from the saved plan.
+        """
+        ledger, now = self._environment.ledger, float(int(self._environment.clock.now()))
+        prepared = prepare_plan(
+            self._loaded,
+            self._environment.settings,
+            ledger,
+            now=now,
+            limit=self._limit,
+            progress=self._progress,
+        )
+        if self._saved is not None:
+            prepared = saved_plans.confirm(self._saved, prepared, ledger, self._guard, self._progress)
+        self.late_opt_outs = ledger.note_late_opt_outs(self.campaign, prepared.suppressed.match, now)
+        return prepared
+
+    def is_needed(self, prepared: PreparedPlan) -> bool:
+        """Whether a run has something to do: also where calls that another run is sending may come back
+        unsent, or become uncertain with it. Raises SourceContentError for a source without rows.
+        """
+        _refuse_empty_sources(prepared)
+        return prepared.has_changes or self._environment.ledger.is_sending(self.campaign)
+
+    async def run(self, prepared: PreparedPlan, on_event: Callable[[Event], None]) -> RunEnd:
+        """Queues every call of the plan and returns why the run ended. Canceled before RunBegan, it leaves
+        nothing in the ledger.
+
+        Raises StoppedError when no call can succeed, and LedgerError; the ledger then holds every call that
+        is left.
+        """
+        _refuse_empty_sources(prepared)
+
+        def hear(event: Event) -> None:
+            self.queued += isinstance(event, CallEnded) and event.state is CallState.QUEUED
+            on_event(event)
+
+        clock_check = ClockCheck(self._environment.clock.now, hear)
+        async with self._environment.client() as client:
+            await _check_insight(client, self._loaded, self._environment, clock_check)
+            run = await self._enter(prepared)
+            self._dispatcher = Dispatcher(
+                self._run(run, prepared, clock_check, hear),
+                _post(client, self._environment),
+                max_in_flight=self._environment.settings.max_in_flight,
+                until_idle=self._until_idle,
+            )
+            hear(RunBegan())
+            return await self._dispatch(run, self._dispatcher)
+
+    def stop(self) -> None:
+        """Ends the run after RunBegan: no new calls are sent, and requests under way are finished."""
+        if self._dispatcher is not None:
+            self._dispatcher.stop()
+
+    async def _dispatch(self, run: int, dispatcher: Dispatcher) -> RunEnd:
+        ending: str | None = "failed"
+        try:
+            finish = await dispatcher.run()
+            ending = finish.value
+        except LedgerUnavailableError:
+            # Asking it again would take as long again; the run's lease passes by itself.
+            ending = None
+            raise
+        finally:
+            if ending is not None:
+                self._environment.ledger.end_run(run, ending, self._environment.clock.now())
+        return finish
+
+    async def _enter(self, prepared: PreparedPlan) -> int:
+        """In a thread: entering a large plan takes long, and other runs of this process go on meanwhile."""
+        ledger, now = self._environment.ledger, self._environment.clock.now()
+        canceled = threading.Event()
+
+        def watch(calls: Sequence[PlannedCall]) -> Iterator[PlannedCall]:
+            for call in self._progress.bar("entering the plan", len(calls), calls):
+                if canceled.is_set():
+                    raise _CanceledError
+                yield call
+
+        def enter() -> int:
+            process = RunProcess(
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                git_commit=commit_of(self._loaded.path),
+                limited=self._limit is not None,
+            )
+            with self._progress.activity("entering the plan"):
+                return ledger.begin_run(
+                    self._binding, prepared.plan, process, now, watch=watch, entered=self._note_saved_plan
+                )
+
+        entering = asyncio.ensure_future(asyncio.to_thread(enter))
+        try:
+            return await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            canceled.set()
+            with suppress(_CanceledError):
+                ledger.end_run(await entering, RunEnd.INTERRUPTED, now)
+            raise
+
+    def _note_saved_plan(self) -> None:
+        """It counts as used once it is entered, not before: Insight may be unreachable."""
+        if self._saved is not None:
+            self._guard.note_plan(self._saved.saved.view.plan_id)
+
+    def _run(
+        self, run: int, prepared: PreparedPlan, clock_check: ClockCheck, hear: Callable[[Event], None]
+    ) -> Run:
+        environment = self._environment
+        return Run(
+            queue=CallQueue(
+                environment.ledger.engine,
+                self.campaign,
+                run,
+                only_own=self._limit is not None,
+                pace=_pace(self._loaded, environment),
+                intended=self._guard.advance,
+            ),
+            lease=environment.ledger.lease(self.campaign, run),
+            plan=_current_plan(prepared, environment.settings.requests_per_second),
+            clock=environment.clock,
+            rate=environment.rate,
+            clock_check=clock_check,
+            on_event=hear,
+            noted=self._guard.note,
+        )
+
+
+def _refuse_empty_sources(prepared: PreparedPlan) -> None:
+    """Raises SourceContentError: an export that broke must not withdraw everybody."""
+    empty = [found for found in prepared.plan.diagnostics if found.code == WarningCode.EMPTY_SOURCE]
+    if empty:
+        raise SourceContentError(
+            "\n".join(f"{found.file}:{found.line}: {found.message}; nothing was changed" for found in empty),
+            hint=empty[0].hint,
+        )
+
+
+def _current_plan(prepared: PreparedPlan, requests_per_second: float) -> CurrentPlan:
+    lists, campaign = prepared.suppressed, prepared.loaded.campaign
+
+    def excluded_now(key: str, phone: str) -> str | None:
+        """A call that the plan counts as queued may come back from another run of the same campaign."""
+        return prepared.working_set.left_out(key, phone) or lists.match(key, phone)
+
+    def newly_suppressed() -> Match | None:
+        return lists.match if lists.refresh() else None
+
+    def new_slots(late: Sequence[WaitingCall], taken: Sequence[int], now: float) -> Mapping[int, Slot | None]:
+        return reschedule(campaign, late, taken, now=now, requests_per_second=requests_per_second)
+
+    return CurrentPlan(excluded_now=excluded_now, newly_suppressed=newly_suppressed, reschedule=new_slots)
+
+
+async def _check_insight(
+    client: InsightClient, loaded: LoadedCampaign, environment: Environment, clock_check: ClockCheck
+) -> None:
+    """A harmless request before anything is written: Insight answers, and accepts the credentials."""
+    survey = loaded.campaign.survey
+    for attempt in range(_TRIES_TO_REACH):
+        exchange = await client.responses(survey.survey_id, survey.instance_id)
+        if exchange.status is not None:
+            break
+        if attempt < _TRIES_TO_REACH - 1:
+            await asyncio.sleep(2**attempt)
+    if exchange.status is None:
+        raise StoppedError(
+            f"Insight cannot be reached at {environment.settings.insight_base_url}: {exchange.problem}",
+            hint="check the network and RUNNER_INSIGHT_BASE_URL; nothing was queued or changed",
+        )
+    outcome = classify(exchange)
+    # Other errors may concern only this request; those that concern the campaign come with the first call.
+    if exchange.status == _UNAUTHORIZED and isinstance(outcome, CampaignBlocked | Uncertain):
+        said = outcome.error if isinstance(outcome, CampaignBlocked) else outcome.body
+        raise StoppedError(f"Insight does not accept the credentials: {said}", hint=outcome.advice)
+    clock_check.compare(exchange)
+
+
+def _post(client: InsightClient, environment: Environment) -> Post:
+    async def post(claim: Claim, before_send: Callable[[], None]) -> Exchange:
+        request = queue_request(
+            survey_id=claim.survey_id,
+            instance_id=claim.instance_id,
+            call=claim.request,
+            start_timestamp=claim.start_timestamp,
+            end_timestamp=claim.end_timestamp,
+            accept=environment.settings.accept,
+        )
+        return await client.queue(request, before_send=before_send)
+
+    return post
+
+
+def _pace(loaded: LoadedCampaign, environment: Environment) -> PaceLimit | None:
+    """None where the campaign declares no pace: the request rate bounds it then."""
+    pacing = loaded.campaign.pacing
+    if pacing.calls_per_minute is None:
+        return None
+    return PaceLimit(effective_pace(loaded.campaign, environment.requests_per_second), pacing.queue_ahead)

@@ -1,0 +1,63 @@
+"""Finds campaigns: the files of a path, the campaign in a file, the name that somebody gave."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.campaign.loader import LoadedCampaign, load_campaign
+from runner.errors import RunnerError, UsageError
+
+if TYPE_CHECKING:
+    from runner.ledger.ledger import Ledger
+
+
+def load(path: Path) -> LoadedCampaign:
+    """Raises CampaignInvalidError with every error at once, and RunnerError when the file cannot be read."""
+    return load_campaign(path, data_roots=data_roots)
+
+
+def data_roots() -> Iterable[Path]:
+    """The folders of RUNNER_DATA_ROOTS. Settings take a while to import, and few campaigns need them."""
+    from runner.settings import load_settings  # noqa: PLC0415 - see above
+
+    return load_settings().data_roots
+
+
+def campaign_files(path: Path) -> list[Path]:
+    """The file itself, or every YAML file of a folder and below, in order, dot-folders left out."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(
+        file
+        for pattern in ("*.yaml", "*.yml")
+        for file in path.rglob(pattern)
+        if not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    if not found:
+        raise UsageError(
+            f"no YAML file in {path}", hint="name a campaign file, or the folder that holds some"
+        )
+    return found
+
+
+def file_of(given: str, ledger: "Ledger") -> Path | None:
+    """The campaign file that is given; None for a name that the ledger knows."""
+    return Path(given) if not ledger.knows(given) and Path(given).exists() else None
+
+
+def name_of(given: str, ledger: "Ledger") -> str:
+    """The name that is given, or that of the campaign file; the ledger may not know it yet."""
+    file = file_of(given, ledger)
+    return given if file is None else load(file).campaign.name
+
+
+def known_campaign(given: str, ledger: "Ledger") -> str:
+    """The name of a campaign that the ledger knows. Raises RunnerError when the ledger does not know it."""
+    name = name_of(given, ledger)
+    if not ledger.knows(name):
+        known = ", ".join(ledger.campaigns())
+        raise RunnerError(
+            f"the ledger has no campaign {name}",
+            hint=f"it has {known}" if known else "it has none yet; the first apply enters a campaign",
+        )
+    return name
