@@ -172,26 +172,28 @@ def test_two_rows_with_one_number_are_one_call(customer, sandbox):
     assert "contacts.csv:4  a  the same contact as contacts.csv:2" in result.stdout
 
 
-def test_a_data_folder_that_was_restored_from_a_backup_is_refused(customer, sandbox):
+@pytest.fixture
+def restore(customer):
+    """Puts the data folder back to where it was after two of six calls."""
     due_at_once(customer, 6)
     assert customer.run("apply", "campaign.yaml", "--yes", "--limit", "2").returncode == 0
     data = next(customer.home.rglob("ledger.sqlite3")).parent
     backup = shutil.copytree(data, customer.home / "backup")
+    return lambda: shutil.copytree(backup, data, dirs_exist_ok=True)
+
+
+def test_a_data_folder_that_was_restored_from_a_backup_is_refused(customer, sandbox, restore):
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
-    shutil.copytree(backup, data, dirs_exist_ok=True)
+    restore()
     result = customer.run("apply", "campaign.yaml", "--yes")
     assert result.returncode == 1
     assert "restored from an old copy" in result.stderr
     assert len(sandbox.calls()) == 6
 
 
-def test_a_backup_from_before_a_cancel_is_refused_also_by_operators(customer, sandbox):
-    due_at_once(customer, 6)
-    assert customer.run("apply", "campaign.yaml", "--yes", "--limit", "2").returncode == 0
-    data = next(customer.home.rglob("ledger.sqlite3")).parent
-    backup = shutil.copytree(data, customer.home / "backup")
+def test_a_backup_from_before_a_cancel_is_refused_also_by_operators(customer, sandbox, restore):
     assert customer.run("cancel", "five-zones", "--yes").returncode == 0
-    shutil.copytree(backup, data, dirs_exist_ok=True)
+    restore()
     for command in (("apply", "campaign.yaml", "--yes"), ("pause", "five-zones"), ("resume", "five-zones")):
         result = customer.run(*command)
         assert result.returncode == 1
