@@ -1,3 +1,5 @@
+"""Fresh ledgers, in both kinds of database."""
+
 from collections.abc import Iterator
 from contextlib import closing
 
