@@ -267,9 +267,9 @@ def resolve(
 
     A call that is resolved as not-queued is planned again by the next apply.
     """
-    from runner.commands import settle
+    from runner.commands import operate
 
-    return settle.resolve(
+    return operate.resolve(
         campaign,
         contact,
         file=file,
@@ -291,9 +291,9 @@ def retry(
 
     Use it when the cause of the refusal lay at Insight.
     """
-    from runner.commands import settle
+    from runner.commands import operate
 
-    return settle.retry(campaign, contact, everybody=everybody)
+    return operate.retry(campaign, contact, everybody=everybody)
 
 
 @app.command()
@@ -302,9 +302,9 @@ def acknowledge(campaign: options.KnownCampaign) -> int:
 
     Afterwards apply no longer exits with 6 because of them.
     """
-    from runner.commands import settle
+    from runner.commands import operate
 
-    return settle.acknowledge(campaign)
+    return operate.acknowledge(campaign)
 
 
 @app.command()

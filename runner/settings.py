@@ -4,10 +4,11 @@
 tree: a campaign changed in a pull request must not change where calls go.
 """
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import quote
+from urllib.parse import SplitResult, quote, urlsplit
 
 from platformdirs import user_config_path, user_data_path, user_state_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -17,6 +18,7 @@ from runner.errors import SettingsError
 
 PREFIX = "RUNNER_"
 DEFAULT_BASE_URL = "https://insight.plumvoice.com/api"
+_LOOPBACK = "loopback"
 
 
 def sqlite_url(path: Path) -> str:
@@ -91,6 +93,62 @@ def require_credentials(settings: Settings) -> None:
             hint=f"set them in the environment or in {_default_env_file()}; "
             "to try a campaign without an account, add --sandbox",
         )
+
+
+def validate_base_url(url: str) -> str:
+    """The base URL without a trailing slash. Raises SettingsError: https only, plain http to loopback."""
+    parts = _split_url(url)
+    if parts.username is not None or parts.password is not None:
+        raise SettingsError(
+            "RUNNER_INSIGHT_BASE_URL holds credentials",
+            hint="put them into RUNNER_INSIGHT_USERNAME and RUNNER_INSIGHT_DEVELOPER_KEY",
+        )
+    if "?" in url or "#" in url:
+        raise SettingsError("RUNNER_INSIGHT_BASE_URL ends in a query or fragment", hint="remove that part")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise SettingsError(
+            "RUNNER_INSIGHT_BASE_URL is plain http, which would show the developer key to the network",
+            hint="write https://; plain http is allowed to this machine only",
+        )
+    return url.rstrip("/")
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port; all loopback origins count as one, since test servers change their port."""
+    parts = _split_url(url)
+    host = parts.hostname or ""
+    if _is_loopback(host):
+        return _LOOPBACK
+    port = f":{parts.port}" if parts.port not in {None, 443} else ""
+    return f"{parts.scheme}://{host}{port}"
+
+
+def _split_url(url: str) -> SplitResult:
+    wrong = SettingsError(
+        "RUNNER_INSIGHT_BASE_URL is not a valid web address",
+        hint="write it as in https://insight.plumvoice.com/api",
+    )
+    try:
+        parts = urlsplit(url)
+        usable = (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+            # urlsplit quietly drops some of these, httpx does not.
+            and not any(c.isspace() or not c.isprintable() for c in url)
+        )
+    except ValueError:
+        raise wrong from None
+    if not usable:
+        raise wrong
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def ledger_states_folder() -> Path:

@@ -6,8 +6,14 @@ import sys
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from runner.commands.plan import note_comparison
-from runner.commands.terminal import TERMINAL_PROGRESS, answer_to, note, signals_restored, stop_on_signals
+from runner.commands.terminal import (
+    TERMINAL_PROGRESS,
+    answer_to,
+    note,
+    note_comparison,
+    signals_restored,
+    stop_on_signals,
+)
 from runner.dispatch.events import Event, RunBegan, RunEnd
 from runner.errors import ExitStatus, LedgerError, RunnerError, UsageError
 from runner.ledger.overview import Overview, overview

@@ -12,13 +12,18 @@ from rich.text import Text
 from runner.campaign.timezones import names
 from runner.errors import ExitStatus, RunnerError
 from runner.extras import install_command
-from runner.insight.address import validate_base_url
 from runner.ledger.health import findings
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.console import print_lines, standard_console
 from runner.services.environment import insight_client
-from runner.settings import Settings, ledger_states_folder, load_settings, require_credentials
+from runner.settings import (
+    Settings,
+    ledger_states_folder,
+    load_settings,
+    require_credentials,
+    validate_base_url,
+)
 
 _CLOCK_WARNING_SECONDS = 30
 _PACKAGES = ("plum-runner", "tzdata", "phonenumbers", "holidays", "sqlalchemy", "httpx", "apscheduler")

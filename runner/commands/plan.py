@@ -8,15 +8,14 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.commands.plan_formats import write_plan
-from runner.commands.terminal import TERMINAL_PROGRESS, note
+from runner.commands.show import write_plan
+from runner.commands.terminal import TERMINAL_PROGRESS, note, note_comparison
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.options import PlanFormat
 from runner.planning.plan_view import PlanView
 from runner.reports.plan_facts import FIRST_PLAN, count, refusal, totals
-from runner.reports.times import machine_time
 from runner.services import saved_plans
 from runner.services.campaigns import campaign_files, load
 from runner.services.planning import PreparedPlan, prepare_plan
@@ -83,14 +82,6 @@ def _prepared(path: Path, options: PlanOptions, settings: Settings) -> PreparedP
             prepared = saved_plans.confirm(saved, prepared, ledger, guard, TERMINAL_PROGRESS)
     note_comparison(prepared, path)
     return prepared
-
-
-def note_comparison(prepared: PreparedPlan, path: Path) -> None:
-    """Says how the plan differs from the saved one at `path`, if it was compared with one."""
-    if prepared.applied_at is not None:
-        note(f"{path} was applied {machine_time(prepared.applied_at)}: only the rest of it is applied")
-    for difference in prepared.differences:
-        note(difference)
 
 
 def _now(options: PlanOptions) -> float:

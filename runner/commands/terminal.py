@@ -7,12 +7,18 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.errors import LedgerError, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.progress import activity, progress, row_progress
+from runner.reports.times import machine_time
 from runner.settings import Settings, ledger_states_folder
+
+if TYPE_CHECKING:
+    from runner.services.planning import PreparedPlan
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -35,6 +41,14 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """On stderr, so that it is not taken for output."""
     sys.stderr.write(f"{text}\n")
+
+
+def note_comparison(prepared: "PreparedPlan", path: Path) -> None:
+    """Says how the plan differs from the saved one at `path`, if it was compared with one."""
+    if prepared.applied_at is not None:
+        note(f"{path} was applied {machine_time(prepared.applied_at)}: only the rest of it is applied")
+    for difference in prepared.differences:
+        note(difference)
 
 
 def answer_to(question: str) -> str:

@@ -1,4 +1,4 @@
-"""What happens while a campaign is applied, as values: reports turn them into words."""
+"""What happens while a campaign is applied, as values. Reports write the sentences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,33 +84,33 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """An operator paused the campaign; nothing is sent until somebody resumes it, and the run waits."""
+    """An operator paused the campaign; nothing is sent until an operator resumes it, and the run waits."""
 
     pause_info: PauseInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """The pause that the run told of is over."""
+    """The pause that the run reported is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsShare:
-    """So many runs send from the ledger now, this one included: they share the request rate."""
+    """`runs` runs send from the ledger now, this one included: they share the request rate."""
 
     runs: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswersUnrecorded:
-    """The ledger was gone when the run ended: what became of these requests could not be recorded."""
+    """The ledger was unavailable when the run ended: the answers to these requests could not be recorded."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallsLost:
-    """A run beside this one died while it was sending `count` calls, which are uncertain now."""
+    """Another run died while it was sending `count` calls, which are uncertain now."""
 
     count: int
 

@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 
 from runner.campaign.loader import LoadedCampaign
 from runner.contacts.identity import Identity
-from runner.insight.address import origin
 from runner.ledger.overview import Overview
 from runner.ledger.plan_entry import Binding
 from runner.planning.inputs import campaign_fingerprint
-from runner.settings import Settings
+from runner.settings import Settings, origin
 
 _THIS_MACHINE = origin("http://127.0.0.1")
 _BY_STRENGTH = ("root_commit", "remote", "folder")

@@ -10,11 +10,10 @@ from pydantic import SecretStr
 
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import RehearsalTimer, Timer
-from runner.insight.address import validate_base_url
 from runner.insight.client import InsightClient
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.settings import Settings, ledger_states_folder, require_credentials, sqlite_url
+from runner.settings import Settings, ledger_states_folder, require_credentials, sqlite_url, validate_base_url
 
 _REHEARSED_PER_SECOND = 1000
 """The sandbox needs no limit, and a rehearsal should not take long."""

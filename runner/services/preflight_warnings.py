@@ -12,7 +12,6 @@ from runner.campaign.warning_codes import WarningCode
 from runner.contacts.identity import Identity
 from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import SuppressionLists
-from runner.insight.address import origin
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import CampaignState
 from runner.ledger.overview import overview
@@ -21,7 +20,7 @@ from runner.reports.notices import pause_text
 from runner.reports.times import rfc3339
 from runner.services.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere, is_other, repository_of
 from runner.services.campaign_checks import declared_sources
-from runner.settings import Settings
+from runner.settings import Settings, origin
 
 OLDEST_LIST_DAYS = 30
 """As an example, US telemarketers may use the national registry for 31 days (47 CFR 64.1200(c)(2)(i)(D))."""

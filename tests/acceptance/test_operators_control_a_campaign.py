@@ -213,7 +213,7 @@ def test_a_refused_call_has_its_own_count_and_is_sent_again_after_a_retry(custom
 def test_status_watch_waits_for_the_first_apply(customer):
     prepare(customer, 2)
     watching = customer.start("status", "campaign.yaml", "--watch", "--output", "json")
-    assert "waiting for its first apply" in watching.stderr.readline()
+    assert "waiting for the first apply" in watching.stderr.readline()
     customer.run("apply", "campaign.yaml", "--yes")
     assert json.loads(watching.stdout.readline())["campaign"] == "five-zones"
     end(watching, signal.SIGINT)

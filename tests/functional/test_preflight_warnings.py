@@ -11,10 +11,9 @@ from planned_calls import call
 from planned_calls import plan as plan_by_hand
 
 from runner.cli import run
-from runner.insight.address import origin
 from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.plan_entry import Binding
-from runner.settings import load_settings
+from runner.settings import load_settings, origin
 
 DAY = 86_400
 CAMPAIGN = """\

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.errors import SettingsError
-from runner.insight.address import origin, validate_base_url
+from runner.settings import origin, validate_base_url
 
 
 @pytest.mark.parametrize(
