@@ -1,7 +1,7 @@
 """What every form of a plan shows, counted and grouped once."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -158,24 +158,16 @@ def refusal(diagnostics: Iterable[Diagnostic]) -> str:
 def _why_nothing(plan: PlanView) -> str:
     refused, uncertain = plan.summary["refused"], plan.summary["uncertain"]
     queued = plan.summary["already_queued"] - uncertain
-    whom = "everybody who can be called is queued already" if queued else "nobody to call"
     if not refused and not uncertain:
-        return whom
-    others = "all others are queued" if queued else "nobody else to call"
-    return "; ".join(
-        [others, *([_refused_before(plan, refused)] if refused else []), *_uncertain_before(plan, uncertain)]
-    )
-
-
-def _uncertain_before(plan: PlanView, uncertain: int) -> Iterator[str]:
+        return "everybody who can be called is queued already" if queued else "nobody to call"
+    parts = ["all others are queued" if queued else "nobody else to call"]
+    if refused:
+        again = f"`runner retry {plan.campaign} --all` plans {'it' if refused == 1 else 'them'} again"
+        parts.append(f"Insight refused {count(refused, 'call')}, {again}")
     if uncertain:
         settles = f"`runner resolve {plan.campaign}` settles that"
-        yield f"{count(uncertain, 'call')} may be queued or not, {settles}"
-
-
-def _refused_before(plan: PlanView, refused: int) -> str:
-    again = f"`runner retry {plan.campaign} --all` plans {'it' if refused == 1 else 'them'} again"
-    return f"Insight refused {count(refused, 'call')}, {again}"
+        parts.append(f"{count(uncertain, 'call')} may be queued or not, {settles}")
+    return "; ".join(parts)
 
 
 def urgent(plan: PlanView) -> list[str]:

@@ -1,7 +1,6 @@
 """The plan as Markdown, for a comment on a pull request. Never longer than it may be."""
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
 from runner.calls import Reason
 from runner.campaign.warning_codes import in_a_line
@@ -32,8 +31,6 @@ _ROWS = (1000, 300, 100, 30, 10, 3, 1, 0)
 _SAMPLE_REQUESTS = 3
 _ROWLESS = frozenset({"new", "unchanged"})
 """Changes whose calls are not listed one by one."""
-
-_T = TypeVar("_T")
 
 
 def plan_markdown(plan: PlanView, most_bytes: int = DEFAULT_BYTES) -> str:
@@ -118,23 +115,19 @@ class _Page:
         return ["", "#### Changes", "", *table(("", "calls", "", "why"), rows)]
 
     def _warnings(self) -> list[str]:
-        suppressed = in_a_line(self._plan.suppressed_warnings)
-        return [*self._warnings_table(), *(["", plain(suppressed)] if suppressed else [])]
-
-    def _warnings_table(self) -> list[str]:
-        found = self._some(self._plan.diagnostics, "warnings")
-        if not found:
-            return []
+        found, suppressed = self._plan.diagnostics, in_a_line(self._plan.suppressed_warnings)
+        self._note_cut(len(found), "warnings")
         rows = [
             (
-                code(f"{finding.file}:{finding.line}:{finding.col}" if finding.line else finding.file),
-                code(finding.code),
-                plain(f"{finding.message}. {finding.hint}" if finding.hint else finding.message),
+                code(f"{each.file}:{each.line}:{each.col}" if each.line else each.file),
+                code(each.code),
+                plain(f"{each.message}. {each.hint}" if each.hint else each.message),
             )
-            for finding in found
+            for each in found[: self._rows]
         ]
-        number = count(len(self._plan.diagnostics), "warning")
-        return ["", f"#### {number}", "", *table(("where", "code", "what"), rows)]
+        title = f"#### {count(len(found), 'warning')}"
+        lines = ["", title, "", *table(("where", "code", "what"), rows)] if rows else []
+        return [*lines, *(["", plain(suppressed)] if suppressed else [])]
 
     def _hours(self) -> list[str]:
         chart = [line.plain.rstrip() for line in hours_chart(self._plan)]
@@ -185,10 +178,6 @@ class _Page:
                 f"plan {plain(self._plan.plan_id)}</sub>"
             ),
         ]
-
-    def _some(self, rows: Sequence[_T], what: str) -> Sequence[_T]:
-        self._note_cut(len(rows), what)
-        return rows[: self._rows]
 
     def _note_cut(self, number: int, what: str) -> None:
         if number > self._rows:

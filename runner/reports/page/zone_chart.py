@@ -58,77 +58,73 @@ class ZoneChart:
     """What lies beyond the days that are drawn; empty if nothing does."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    label: str
-    total: int
-    starts: Mapping[LocalHour, int]
-
-
 def zone_chart(starts: LocalStarts) -> ZoneChart:
     """The hours are those of the contacts' own clocks: so it shows when people are called."""
-    everything = _group(_ALL, starts.values())
-    days = sorted({day for day, _ in everything.starts})
-    hours = sorted(hour for hour in everything.starts if hour[0] in days[:_MOST_DAYS])
+    everything = _by_hour(starts.values())
+    days = sorted({day for day, _ in everything})
+    hours = sorted(hour for hour in everything if hour[0] in days[:_MOST_DAYS])
     axis = _Axis(hours)
+    rest = everything.total() - sum(everything[hour] for hour in hours)
+    later = f"and {count(rest, 'call')} on {count(len(days) - _MOST_DAYS, 'later day')}" if rest else ""
     return ZoneChart(
-        panels=_panels(everything, _groups(starts), hours, axis),
+        panels=_panels(everything, _groups(starts), hours, axis) if hours else [],
         hours=[_hour_words(hour) for hour in hours],
         span=axis.span(),
         day_labels=axis.day_labels(),
         hour_labels=axis.hour_labels(),
-        later=_later(everything, hours, len(days)),
+        later=later,
     )
 
 
-def _group(label: str, members: Iterable[Mapping[datetime, int]]) -> _Group:
-    by_hour: Counter[LocalHour] = Counter()
+def _by_hour(members: Iterable[Mapping[datetime, int]]) -> Counter[LocalHour]:
+    counted: Counter[LocalHour] = Counter()
     for starts in members:
         for local, number in starts.items():
-            by_hour[local.date(), local.hour] += number
-    return _Group(label, by_hour.total(), by_hour)
+            counted[local.date(), local.hour] += number
+    return counted
 
 
-def _groups(starts: LocalStarts) -> list[_Group]:
-    """The zones with the most calls, and the others together."""
+def _groups(starts: LocalStarts) -> list[tuple[str, Counter[LocalHour]]]:
+    """The zones with the most calls, and the others together: the starts of each."""
     ranked = sorted(starts.items(), key=lambda item: (-sum(item[1].values()), item[0]))
     # One zone needs no more room than "others" would.
     shown = len(ranked) if len(ranked) == _MOST_ZONES + 1 else _MOST_ZONES
-    groups = [_group(zone_names(zones), [members]) for zones, members in ranked[:shown]]
+    groups = [(zone_names(zones), _by_hour([members])) for zones, members in ranked[:shown]]
     others = [members for _, members in ranked[shown:]]
     if others:
-        groups.append(_group(f"{len(others):,} others, with few calls", others))
+        groups.append((f"{len(others):,} others, with few calls", _by_hour(others)))
     return groups
 
 
 def _panels(
-    everything: _Group, groups: Sequence[_Group], hours: Sequence[LocalHour], axis: "_Axis"
+    everything: Counter[LocalHour],
+    groups: Sequence[tuple[str, Counter[LocalHour]]],
+    hours: Sequence[LocalHour],
+    axis: "_Axis",
 ) -> list[Panel]:
-    if not hours:
-        return []
+    """One of all calls and one of each group; a single group needs no panel of all."""
+    top = max(_peak(starts, hours) for _, starts in groups)
+    panels = [_panel(label, starts, hours, axis, top) for label, starts in groups]
     if len(groups) == 1:
-        return [_panel(groups[0], hours, axis, _peak(groups[0], hours))]
-    top = max(_peak(group, hours) for group in groups)
-    return [
-        _panel(everything, hours, axis, _peak(everything, hours)),
-        *(_panel(group, hours, axis, top) for group in groups),
-    ]
+        return panels
+    return [_panel(_ALL, everything, hours, axis, _peak(everything, hours)), *panels]
 
 
-def _panel(group: _Group, hours: Sequence[LocalHour], axis: "_Axis", top: int) -> Panel:
-    counts = [group.starts.get(hour, 0) for hour in hours]
+def _panel(
+    label: str, starts: Counter[LocalHour], hours: Sequence[LocalHour], axis: "_Axis", top: int
+) -> Panel:
     return Panel(
-        label=group.label,
-        total=group.total,
-        peak=_peak(group, hours),
+        label=label,
+        total=starts.total(),
+        peak=_peak(starts, hours),
         top=top,
-        bars=[axis.bar(hour, number, top) for hour, number in zip(hours, counts, strict=True) if number],
-        counts=counts,
+        bars=[axis.bar(hour, starts[hour], top) for hour in hours if starts[hour]],
+        counts=[starts[hour] for hour in hours],
     )
 
 
-def _peak(group: _Group, hours: Sequence[LocalHour]) -> int:
-    return max(group.starts.get(hour, 0) for hour in hours)
+def _peak(starts: Counter[LocalHour], hours: Sequence[LocalHour]) -> int:
+    return max(starts[hour] for hour in hours)
 
 
 class _Axis:
@@ -185,11 +181,6 @@ class _Axis:
 
     def _hours_in(self, hour: int) -> float:
         return (hour - self._first) * self._hour_width
-
-
-def _later(everything: _Group, hours: Sequence[LocalHour], days: int) -> str:
-    rest = everything.total - sum(everything.starts[hour] for hour in hours)
-    return f"and {count(rest, 'call')} on {count(days - _MOST_DAYS, 'later day')}" if rest else ""
 
 
 def _hour_words(hour: LocalHour) -> str:
