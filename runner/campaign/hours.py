@@ -150,18 +150,22 @@ def joined(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def longest_window(hours: WeeklyHours) -> int:
-    """Minutes of the longest stretch without a break. Windows that touch or overlap count as one."""
-    # A second week, so that a stretch over Sunday's midnight is seen whole.
-    return max((end - start for start, end in _stretches(hours, weeks=2)), default=0)
-
-
 class Stretches:
-    """The stretches without a break that a week's windows make."""
+    """The stretches without a break that a week's windows make: those that touch or overlap are one."""
 
     def __init__(self, hours: WeeklyHours) -> None:
-        # With the weeks before and after, so that a stretch over Sunday's midnight is seen whole.
-        self._stretches = _stretches(hours, weeks=3)
+        # Minutes from a Monday's midnight; with the weeks before and after, so that a stretch over Sunday's
+        # midnight is seen whole.
+        self._stretches = joined(
+            ((week * 7 + day) * MINUTES_A_DAY + start, (week * 7 + day) * MINUTES_A_DAY + end)
+            for week in range(3)
+            for day, opens in enumerate(hours)
+            for start, end in opens
+        )
+
+    def longest(self) -> int:
+        """Minutes of the longest."""
+        return max((end - start for start, end in self._stretches), default=0)
 
     def around(self, day: int, minute: int) -> tuple[int, int]:
         """The stretch that is open at this minute of this day, in minutes from the day's midnight."""
@@ -169,16 +173,6 @@ class Stretches:
         index = bisect_right(self._stretches, midnight + minute, key=itemgetter(0)) - 1
         start, end = self._stretches[index]
         return start - midnight, end - midnight
-
-
-def _stretches(hours: WeeklyHours, *, weeks: int) -> list[tuple[int, int]]:
-    """Windows that touch or overlap joined, as minutes from the first Monday's midnight."""
-    return joined(
-        ((week * 7 + day) * MINUTES_A_DAY + start, (week * 7 + day) * MINUTES_A_DAY + end)
-        for week in range(weeks)
-        for day, opens in enumerate(hours)
-        for start, end in opens
-    )
 
 
 def day_names(days: Iterable[int]) -> str:

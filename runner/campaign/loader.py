@@ -58,8 +58,8 @@ def load_campaign(path: Path, data_roots: Callable[[], Iterable[Path]] = tuple) 
 
     Raises CampaignInvalidError with every error at once, and RunnerError when the file cannot be read.
     """
-    found = find_campaign_file(path, data_roots)
-    return parse_campaign(_read(found.path, str(path)), str(path), quotes_lines=not found.linked)
+    found, is_linked = find_campaign_file(path, data_roots)
+    return parse_campaign(_read(found, str(path)), str(path), quotes_lines=not is_linked)
 
 
 def parse_campaign(text: str, name: str, *, quotes_lines: bool = True) -> LoadedCampaign:
@@ -103,10 +103,9 @@ def _lines_after_rows(lines: Iterable[str]) -> frozenset[int]:
 def _read(path: Path, name: str) -> str:
     """`name` is what errors call the file."""
     try:
-        if path.is_dir():
-            raise RunnerError(f"{name} is a folder, not a campaign file")
         if path.exists() and not path.is_file():
-            raise RunnerError(f"{name} is not a regular file")
+            what = "a folder, not a campaign file" if path.is_dir() else "not a regular file"
+            raise RunnerError(f"{name} is {what}")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -42,7 +43,6 @@ from runner.campaign.values import (
     UrlTemplate,
     ZoneTemplate,
     known_zone,
-    not_supported,
 )
 from runner.campaign.warning_codes import Silence
 
@@ -52,6 +52,17 @@ MAX_REATTEMPT_WAIT = 24 * 3600
 
 SHORTEST_SLOT = 300
 """Seconds required between `start_timestamp` and `end_timestamp`."""
+
+
+def _only(value: object, what: str) -> AfterValidator:
+    """For keys of later releases: they take this value alone."""
+
+    def check(given: object) -> object:
+        if given != value:
+            raise PydanticCustomError("not_supported", "{what} is not supported yet", {"what": what})
+        return given
+
+    return AfterValidator(check)
 
 
 class Survey(Declared):
@@ -116,29 +127,6 @@ class Contacts(Declared):
     )
 
 
-class DateRange(Declared):
-    """Local dates, both inclusive."""
-
-    from_: LocalDate = Field(alias="from", description="The first date.", examples=["2026-12-24"])
-    to: LocalDate = Field(description="The last date.", examples=["2026-12-26"])
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.from_ > self.to:
-            raise PydanticCustomError(
-                "bad_dates", "from {first} comes after to {last}", {"first": self.from_, "last": self.to}
-            )
-        return self
-
-    @property
-    def first(self) -> date:
-        return date.fromisoformat(self.from_)
-
-    @property
-    def last(self) -> date:
-        return date.fromisoformat(self.to)
-
-
 class CampaignDates(Declared):
     """The first and last local date of the campaign, both inclusive; either may be left out."""
 
@@ -154,6 +142,13 @@ class CampaignDates(Declared):
                 "bad_dates", "from {first} comes after to {last}", {"first": self.from_, "last": self.to}
             )
         return self
+
+
+class DateRange(CampaignDates):
+    """Local dates, both inclusive."""
+
+    from_: LocalDate = Field(alias="from", description="The first date.", examples=["2026-12-24"])
+    to: LocalDate = Field(description="The last date.", examples=["2026-12-26"])
 
 
 class Holidays(Declared):
@@ -187,7 +182,7 @@ class CallingWindows(Declared):
         description="Local dates on which nobody is called.",
         examples=[["2026-12-05", {"from": "2026-12-24", "to": "2026-12-26"}]],
     )
-    rules: list[str] = Field(
+    rules: Annotated[list[str], _only([], "`rules`")] = Field(
         default_factory=list,
         json_schema_extra={"maxItems": 0},
         description="Rule presets. Not supported yet.",
@@ -213,13 +208,6 @@ class CallingWindows(Declared):
         hours.parse_weekly(value)
         return value
 
-    @field_validator("rules")
-    @classmethod
-    def _no_rules_yet(cls, value: list[str]) -> list[str]:
-        if value:
-            raise not_supported("`rules`")
-        return value
-
     @model_validator(mode="after")
     def _opens_on_some_date(self) -> Self:
         if self.dates.from_ is None or self.dates.to is None:
@@ -237,7 +225,7 @@ class CallingWindows(Declared):
 
     @model_validator(mode="after")
     def _opens_long_enough(self) -> Self:
-        longest = hours.longest_window(self.weekly_hours) * 60
+        longest = hours.Stretches(self.weekly_hours).longest() * 60
         if longest < self.close_margin + SHORTEST_SLOT:
             raise PydanticCustomError(
                 "never_opens",
@@ -253,8 +241,9 @@ class CallingWindows(Declared):
     def closed_ranges(self) -> list[tuple[date, date]]:
         """What `blackout` closes: first and last local date of each entry, both inclusive."""
         return [
-            (entry.first, entry.last) if isinstance(entry, DateRange) else (date.fromisoformat(entry),) * 2
+            (date.fromisoformat(first), date.fromisoformat(last))
             for entry in self.blackout
+            for first, last in [(entry.from_, entry.to) if isinstance(entry, DateRange) else (entry, entry)]
         ]
 
     @property
@@ -279,14 +268,13 @@ class RetryPolicy(Declared):
         description="Time between two dials: 1m to 24h. Needed above 1 attempt.",
         examples=["45m"],
     )
-    rounds: int = Field(
+    rounds: Annotated[int, Field(ge=1), _only(1, "more than one round")] = Field(
         1,
-        ge=1,
         json_schema_extra={"maximum": 1},
         description="Windows in which a contact may be tried. Only 1 for now.",
     )
-    round_gap: Annotated[Duration | None, WithJsonSchema({"type": "null"})] = Field(
-        None, description="Not supported yet."
+    round_gap: Annotated[Duration | None, _only(None, "`round_gap`"), WithJsonSchema({"type": "null"})] = (
+        Field(None, description="Not supported yet.")
     )
 
     @field_validator("reattempt_wait")
@@ -300,20 +288,6 @@ class RetryPolicy(Declared):
             )
         if value is not None and not MIN_REATTEMPT_WAIT <= value <= MAX_REATTEMPT_WAIT:
             raise PydanticCustomError("out_of_range", "reattempt_wait must be from 1m to 24h")
-        return value
-
-    @field_validator("rounds")
-    @classmethod
-    def _one_round(cls, value: int) -> int:
-        if value > 1:
-            raise not_supported("more than one round")
-        return value
-
-    @field_validator("round_gap")
-    @classmethod
-    def _no_gap_yet(cls, value: int | None) -> int | None:
-        if value is not None:
-            raise not_supported("`round_gap`")
         return value
 
 

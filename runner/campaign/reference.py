@@ -75,11 +75,12 @@ def keys_below(path: str, chosen_type: str | None) -> dict[str, Key]:
 def _keys_of(model: type[BaseModel], prefix: str) -> Iterator[Key]:
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.alias or name}"
-        kind = _kind_of(field)
-        written, models = _written(kind), _models_in(kind)
+        # Pydantic keeps the metadata of an `Annotated` separately.
+        written = _last_of(field.metadata) or _written(field.annotation)
+        models = _models_in(field.annotation)
         yield Key(
             path=path,
-            takes=_takes(kind),
+            takes=written.takes if written else _takes(field.annotation),
             is_template=written is not None and written.is_template,
             default=_default(field, written),
             purpose=field.description or " ".join((models[0].__doc__ or "").split()),
@@ -111,31 +112,19 @@ def _types_of(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _takes(kind: Any) -> str:  # noqa: ANN401 - any annotation of a field
-    written = _written(kind)
-    if written is not None:
-        return written.takes
+    if get_origin(kind) is Annotated:
+        written = _written(kind)
+        return written.takes if written else _takes(get_args(kind)[0])
     origin, inside = get_origin(kind), get_args(kind)
     if origin in {Union, types.UnionType}:
         return either(list(dict.fromkeys(_takes(each) for each in inside if each is not types.NoneType)))
+    if origin is Literal:
+        return either([f"`{each}`" for each in inside])
     if origin is not None:
-        return _takes_of_several(origin, inside)
+        return f"{'list of' if origin is list else 'mapping to'} {_takes(inside[-1])}"
     if issubclass(kind, BaseModel):
         return "mapping"
     return {str: "text", int: "whole number", bool: "`true` or `false`"}[kind]
-
-
-def _takes_of_several(origin: Any, inside: tuple[Any, ...]) -> str:  # noqa: ANN401 - any annotation of a field
-    if origin is Annotated:
-        return _takes(inside[0])
-    if origin is Literal:
-        return either([f"`{each}`" for each in inside])
-    return f"{'list of' if origin is list else 'mapping to'} {_takes(inside[-1])}"
-
-
-def _kind_of(field: FieldInfo) -> Any:  # noqa: ANN401 - any annotation of a field
-    """The annotation as it was written: pydantic keeps the metadata of `Annotated` separately."""
-    written = _last_of(field.metadata)
-    return field.annotation if written is None else Annotated[field.annotation, written]
 
 
 def _written(kind: Any) -> Written | None:  # noqa: ANN401 - any annotation of a field

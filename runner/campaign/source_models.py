@@ -3,18 +3,15 @@
 A type is declared once, and used for sources and for lists. `runner.contacts.sources` reads its rows.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from runner.campaign.templates import compile_template
-from runner.campaign.values import Cell, Declared, Template, Written, ZoneTemplate, not_supported
+from runner.campaign.values import Cell, Declared, Template, Written, ZoneTemplate
 
 _TYPES = "csv (a table), jsonl (a JSON object on each line) or inline (rows in this file)."
-
-_NOT_YET_SOURCES = ("xlsx", "parquet", "sql", "http")
 
 _SUFFIXES = {
     "csv": {"csv", "tsv"},
@@ -157,16 +154,6 @@ class InlineSuppression(SuppressionFields, InlineRows):
     """People never to call, written in the campaign file itself."""
 
 
-def _supported(value: object) -> object:
-    if isinstance(value, Mapping) and value.get("type") in _NOT_YET_SOURCES:
-        raise not_supported(f"a source of type {value['type']}")
-    return value
-
-
-Source = Annotated[
-    Annotated[FileSource | InlineSource, Field(discriminator="type")], BeforeValidator(_supported)
-]
-Suppression = Annotated[
-    Annotated[FileSuppression | InlineSuppression, Field(discriminator="type")], BeforeValidator(_supported)
-]
+Source = Annotated[FileSource | InlineSource, Field(discriminator="type")]
+Suppression = Annotated[FileSuppression | InlineSuppression, Field(discriminator="type")]
 AnySource = Source | Suppression

@@ -250,11 +250,17 @@ def check_literals(tree: nodes.Template) -> None:
     for output in tree.find_all(nodes.Output):
         for node in output.nodes:
             if isinstance(node, nodes.TemplateData):
-                _check_piece(node)
+                if not _CURLY_QUOTED.fullmatch(node.data):
+                    check_text(node.data, node.lineno)
                 around += node.data
-            else:
-                _check_no_quoted_column(node)
-                around += _EXPRESSION
+                continue
+            if isinstance(node, nodes.Const) and _QUOTED_COLUMN.fullmatch(str(node.value)):
+                raise TemplateSyntaxError(
+                    f"'{node.value}' in quotes is text: every row would get this text as written",
+                    node.lineno,
+                    f'without the quotes it is a column: "{{{{ {node.value} }}}}"',
+                )
+            around += _EXPRESSION
     if around.count("{") != around.count("}"):
         raise TemplateSyntaxError(
             "unmatched brace next to {{ }}: it would be sent as text",
@@ -280,17 +286,3 @@ def right_form(name: str) -> str:
     else:
         right = f"{prefix}{dot}{rest}"
     return f"{right} | {filters}" if bar else right
-
-
-def _check_piece(data: nodes.TemplateData) -> None:
-    if not _CURLY_QUOTED.fullmatch(data.data):
-        check_text(data.data, data.lineno)
-
-
-def _check_no_quoted_column(expression: nodes.Expr) -> None:
-    if isinstance(expression, nodes.Const) and _QUOTED_COLUMN.fullmatch(str(expression.value)):
-        raise TemplateSyntaxError(
-            f"'{expression.value}' in quotes is text: every row would get this text as written",
-            expression.lineno,
-            f'without the quotes it is a column: "{{{{ {expression.value} }}}}"',
-        )

@@ -38,11 +38,6 @@ def names() -> frozenset[str]:
     )
 
 
-def is_abbreviation(name: str) -> bool:
-    """Whether IANA knows the name, but not as that of a place."""
-    return name not in names() and name in zoneinfo.available_timezones()
-
-
 def zone(name: str) -> ZoneInfo:
     """The rules of the zone called `name`. Raises KeyError when there is no such zone."""
     if name not in names():
@@ -92,56 +87,40 @@ def _plain(name: str) -> str:
 @cache
 def usual_zones() -> dict[str, str]:
     """Every usual other name, in its plain form → the zone."""
-    listed = (line.split(": ") for line in _NAMES.replace("\n  ", " ").splitlines())
-    return _offsets() | {_plain(name): zone for zone, others in listed for name in others.split(", ")}
-
-
-def _offsets() -> dict[str, str]:
-    """`UTC-5`, `GMT-05:00`, `-05:00`, and `Etc/GMT+5`, whose sign is the other way round."""
     found: dict[str, str] = {}
-    for hours, zone in _PLACES_BY_OFFSET.items():
-        sign, other = ("-", "+") if hours < 0 else ("+", "-")
-        number = abs(hours)
-        forms = {f"{number}", f"{number}:00", f"{number:02}", f"{number:02}:00", f"{number:02}00"}
-        found |= {f"{prefix}{sign}{form}": zone for prefix in ("", "utc", "gmt") for form in forms}
-        found[f"etc/gmt{other}{number}"] = zone
+    for line in _NAMES.replace("\n  ", " ").splitlines():
+        zone, _, others = line.partition(": ")
+        found |= {_plain(form): zone for name in others.split(", ") for form in _forms(name)}
     return found
 
 
-_PLACES_BY_OFFSET = {
-    -10: "Pacific/Honolulu",
-    -9: "America/Anchorage",
-    -8: "America/Los_Angeles",
-    -7: "America/Denver",
-    -6: "America/Chicago",
-    -5: "America/New_York",
-    -4: "America/Halifax",
-    0: "UTC",
-    1: "Europe/Berlin",
-    2: "Europe/Athens",
-    3: "Europe/Moscow",
-    8: "Asia/Shanghai",
-    9: "Asia/Tokyo",
-    10: "Australia/Sydney",
-    12: "Pacific/Auckland",
-}
-"""Hours from UTC outside summer → the place that is usually meant."""
+def _forms(name: str) -> list[str]:
+    """Of `-5` also `UTC-5`, `GMT-05:00` and so on, and `Etc/GMT+5`, whose sign is the other way round."""
+    if not re.fullmatch("[+-][0-9]+", name):
+        return [name]
+    sign, number = name[0], int(name[1:])
+    forms = (f"{number}", f"{number}:00", f"{number:02}", f"{number:02}:00", f"{number:02}00")
+    etc = f"Etc/GMT{'+' if sign == '-' else '-'}{number}"
+    return [etc, *(f"{prefix}{sign}{form}" for prefix in ("", "UTC", "GMT") for form in forms)]
+
 
 _NAMES = """\
-America/New_York: ET, EST, EDT, EST5EDT, Eastern, US Eastern, New York, America/Boston, America/Washington,
-  America/Washington_DC, America/Miami, America/Atlanta, America/Philadelphia, America/Charlotte,
-  America/Orlando, America/Tampa, America/Pittsburgh, America/Cleveland, America/Baltimore
-America/Chicago: CT, CST, CDT, CST6CDT, Central, US Central, America/Dallas, America/Houston,
+America/New_York: -5, ET, EST, EDT, EST5EDT, Eastern, US Eastern, New York, America/Boston,
+  America/Washington, America/Washington_DC, America/Miami, America/Atlanta, America/Philadelphia,
+  America/Charlotte, America/Orlando, America/Tampa, America/Pittsburgh, America/Cleveland,
+  America/Baltimore
+America/Chicago: -6, CT, CST, CDT, CST6CDT, Central, US Central, America/Dallas, America/Houston,
   America/Austin, America/San_Antonio, America/Minneapolis, America/St_Louis, America/Milwaukee,
   America/Nashville, America/New_Orleans, America/Kansas_City, America/Memphis
-America/Denver: MT, MST, MDT, MST7MDT, Mountain, America/Salt_Lake_City, America/Albuquerque
+America/Denver: -7, MT, MST, MDT, MST7MDT, Mountain, America/Salt_Lake_City, America/Albuquerque
 America/Phoenix: Arizona, US Mountain, America/Tucson
-America/Los_Angeles: PT, PST, PDT, PST8PDT, Pacific, US Pacific, America/San_Francisco, America/San_Diego,
-  America/Seattle, America/Portland, America/Las_Vegas, America/Sacramento, America/San_Jose
-America/Anchorage: AKT, AKST, AKDT, Alaska, Alaskan
-Pacific/Honolulu: HT, HST, HDT, Hawaii, Hawaiian, America/Honolulu
+America/Los_Angeles: -8, PT, PST, PDT, PST8PDT, Pacific, US Pacific, America/San_Francisco,
+  America/San_Diego, America/Seattle, America/Portland, America/Las_Vegas, America/Sacramento,
+  America/San_Jose
+America/Anchorage: -9, AKT, AKST, AKDT, Alaska, Alaskan
+Pacific/Honolulu: -10, HT, HST, HDT, Hawaii, Hawaiian, America/Honolulu
 America/Puerto_Rico: Puerto Rico, America/San_Juan
-America/Halifax: AT, AST, ADT, Atlantic
+America/Halifax: -4, AT, AST, ADT, Atlantic
 America/St_Johns: NT, NST, NDT, Newfoundland
 America/Toronto: America/Ottawa, America/Quebec
 America/Edmonton: America/Calgary
@@ -154,18 +133,18 @@ America/Argentina/Buenos_Aires: ART, Argentina
 Europe/London: GMT, GMT0, BST, Europe/Manchester, Europe/Edinburgh, Europe/Cardiff, Europe/Birmingham
 Europe/Dublin: Ireland
 Europe/Lisbon: WET, WEST
-Europe/Berlin: CET, CEST, MET, MEZ, MESZ, W. Europe, Central European, Europe/Munich, Europe/Frankfurt,
+Europe/Berlin: +1, CET, CEST, MET, MEZ, MESZ, W. Europe, Central European, Europe/Munich, Europe/Frankfurt,
   Europe/Hamburg, Europe/Cologne
 Europe/Paris: Romance, Europe/Lyon, Europe/Marseille
 Europe/Madrid: Europe/Barcelona
 Europe/Rome: Europe/Milan
 Europe/Zurich: Europe/Geneva, Europe/Bern, Europe/Basel
 Europe/Budapest: Central Europe
-Europe/Athens: EET, EEST, Eastern European
+Europe/Athens: +2, EET, EEST, Eastern European
 Europe/Bucharest: GTB
 Europe/Kyiv: FLE
 Europe/Istanbul: TRT, Turkey Standard
-Europe/Moscow: MSK, Russian, Russia, Europe/St_Petersburg
+Europe/Moscow: +3, MSK, Russian, Russia, Europe/St_Petersburg
 Africa/Johannesburg: SAST, South Africa, Africa/Cape_Town
 Africa/Lagos: WAT, W. Central Africa, Africa/Abuja
 Africa/Nairobi: EAT, E. Africa
@@ -175,16 +154,18 @@ Asia/Riyadh: Arab, Asia/Jeddah
 Asia/Karachi: PKT, Pakistan, Asia/Islamabad, Asia/Lahore
 Asia/Kolkata: IST, India, Asia/Bombay, Asia/Mumbai, Asia/Delhi, Asia/New_Delhi, Asia/Madras, Asia/Chennai,
   Asia/Bangalore, Asia/Bengaluru, Asia/Hyderabad, +5:30, +05:30, UTC+5:30, UTC+05:30, GMT+5:30
-Asia/Shanghai: China, Asia/Beijing, Asia/Peking, Asia/Shenzhen, Asia/Guangzhou
+Asia/Shanghai: +8, China, Asia/Beijing, Asia/Peking, Asia/Shenzhen, Asia/Guangzhou
 Asia/Singapore: SGT, Singapore Standard
-Asia/Tokyo: JST, Tokyo, Asia/Osaka, Asia/Kyoto
+Asia/Tokyo: +9, JST, Tokyo, Asia/Osaka, Asia/Kyoto
 Asia/Seoul: KST, Korea
-Australia/Sydney: AET, AEST, AEDT, AUS Eastern
+Australia/Sydney: +10, AET, AEST, AEDT, AUS Eastern
 Australia/Brisbane: E. Australia
 Australia/Adelaide: ACST, ACDT, Cen. Australia
 Australia/Perth: AWST, W. Australia
-Pacific/Auckland: NZT, NZST, NZDT, New Zealand, Pacific/Wellington
-UTC: Z, Zulu, UCT, Universal, Coordinated Universal, Etc/UTC, Etc/UCT, Etc/GMT, Etc/GMT0, Etc/Zulu,
+Pacific/Auckland: +12, NZT, NZST, NZDT, New Zealand, Pacific/Wellington
+UTC: +0, Z, Zulu, UCT, Universal, Coordinated Universal, Etc/UTC, Etc/UCT, Etc/GMT, Etc/GMT0, Etc/Zulu,
   Etc/Universal, Etc/Greenwich, Greenwich, Factory, GMT+0, GMT-0
 """
-"""Zone: its other names, which are abbreviations, Windows names without `Standard Time`, and cities."""
+"""Zone: its other names. They are hours from UTC outside summer, where that place is usually meant,
+abbreviations, Windows names without `Standard Time`, and cities.
+"""

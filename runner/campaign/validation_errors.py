@@ -24,7 +24,6 @@ from runner.campaign.document import (
     scalars,
 )
 from runner.campaign.reference import Key, keys_below
-from runner.campaign.template_syntax import TemplateSyntaxError, check_text
 
 _MANY_DIGITS = 7
 
@@ -157,25 +156,13 @@ def _wrong_type(document: Document, alternatives: list[_Finding]) -> Diagnostic:
     elif isinstance(node, Scalar) and node.style is Style.QUOTED and "text" not in expected:
         hint = "without quotes" if re.fullmatch("[0-9]+|true|false", node.written) else ""
     elif isinstance(node, Mapping) and "text" in expected and not in_rows(location):
-        hint = _braces_hint(node)
+        hint = 'a template is text in quotes: "{{ row.x }}"'
     return document.error(
         "wrong_type",
         f"{_label(location)}: expected {either(expected)}, found {_found(node)}",
         location,
         hint,
     )
-
-
-def _braces_hint(node: Mapping) -> str:
-    """For `{row.x}`, which YAML reads as a mapping of a key to nothing."""
-    alone = [key for key, value in node.values.items() if isinstance(value, Scalar) and value.value is None]
-    if len(alone) != 1 or len(node.values) > 1:
-        return ""
-    try:
-        check_text(f"{{{alone[0]}}}")
-    except TemplateSyntaxError as error:
-        return error.hint
-    return ""
 
 
 def _found(node: Node) -> str:

@@ -31,10 +31,6 @@ class Declared(BaseModel):
     )
 
 
-def not_supported(what: str) -> PydanticCustomError:
-    return PydanticCustomError("not_supported", "{what} is not supported yet", {"what": what})
-
-
 @dataclass(frozen=True, slots=True)
 class Written:
     """How a kind of value is written, for the reference of the campaign file."""
@@ -45,16 +41,25 @@ class Written:
     """Writes a value as people would write it in the file."""
 
 
+def _checked(check: Callable[[Any], object]) -> AfterValidator:
+    """`check` raises for a wrong value; the value stays as written."""
+
+    def checked(value: object) -> object:
+        check(value)
+        return value
+
+    return AfterValidator(checked)
+
+
 # --- text of one form ------------------------------------------------------------------------------------
 
 
-def _matching(pattern: str, code: str, message: str, hint: str) -> Callable[[str], str]:
+def _matching(pattern: str, code: str, message: str, hint: str) -> Callable[[str], None]:
     """A check that text has one form."""
 
-    def check(value: str) -> str:
+    def check(value: str) -> None:
         if re.fullmatch(pattern, value) is None:
             raise PydanticCustomError(code, message, {"value": repr(value), "hint": hint})
-        return value
 
     return check
 
@@ -62,7 +67,7 @@ def _matching(pattern: str, code: str, message: str, hint: str) -> Callable[[str
 def _text(pattern: str, code: str, message: str, hint: str) -> tuple[object, ...]:
     """The same for Annotated; the pattern is shown to editors too."""
     schema = Field(json_schema_extra={"pattern": f"^{pattern}$"})
-    return AfterValidator(_matching(pattern, code, message, hint)), schema
+    return _checked(_matching(pattern, code, message, hint)), schema
 
 
 Name = Annotated[
@@ -87,20 +92,18 @@ Identifier = Annotated[
 """Goes into the path of the request, so it may hold nothing that a URL reads as structure."""
 
 
-def _date(value: str) -> str:
+def _date(value: str) -> None:
     try:
         date.fromisoformat(value)
     except ValueError:
-        raise PydanticCustomError(
-            "bad_date", "invalid date {value}", {"value": repr(value), "hint": 'write "2026-12-01"'}
-        ) from None
-    return value
+        context = {"value": repr(value), "hint": 'write "2026-12-01"'}
+        raise PydanticCustomError("bad_date", "invalid date {value}", context) from None
 
 
 LocalDate = Annotated[
     str,
     *_text("[0-9]{4}-[0-9]{2}-[0-9]{2}", "bad_date", "invalid date {value}", 'write "2026-12-01"'),
-    AfterValidator(_date),
+    _checked(_date),
     Written("date"),
 ]
 """A date in the contact's own zone, as quoted ISO text."""
@@ -125,18 +128,17 @@ def countries() -> frozenset[str]:
     return frozenset(line[:2] for line in listed if line and not line.startswith("#")) | _NOT_IN_ISO
 
 
-def _country(code: str) -> str:
+def _country(code: str) -> None:
     if code not in countries():
         meant = _USUAL_COUNTRIES.get(code)
         hint = f"did you mean `{meant}`?" if meant else _WRITE_A_COUNTRY
         raise PydanticCustomError("bad_country", "unknown country {code}", {"code": code, "hint": hint})
-    return code
 
 
 Country = Annotated[
     str,
     *_text("[A-Z]{2}", "bad_country", "invalid country code", _WRITE_A_COUNTRY),
-    AfterValidator(_country),
+    _checked(_country),
     Written("country code"),
 ]
 
@@ -177,21 +179,11 @@ Duration = Annotated[
 """Seconds."""
 
 
-def _days(spec: str) -> str:
-    hours.parse_days(spec)
-    return spec
-
-
-def _hours(spec: str | list[str]) -> str | list[str]:
-    hours.parse_hours(spec)
-    return spec
-
-
-DaySpec = Annotated[str, AfterValidator(_days), Field(json_schema_extra={"pattern": hours.DAYS_PATTERN})]
+DaySpec = Annotated[str, _checked(hours.parse_days), Field(json_schema_extra={"pattern": hours.DAYS_PATTERN})]
 
 HoursSpec = Annotated[
     str | list[str],
-    AfterValidator(_hours),
+    _checked(hours.parse_hours),
     WithJsonSchema(hours.SPEC_SCHEMA),
     Written("hours, or a list of hours"),
 ]
@@ -203,7 +195,7 @@ HoursSpec = Annotated[
 def _readable(read: Callable[[str], object]) -> AfterValidator:
     """Refuses what `read` raises TemplateSyntaxError for."""
 
-    def check(source: str) -> str:
+    def check(source: str) -> None:
         try:
             read(source)
         except TemplateSyntaxError as error:
@@ -211,9 +203,8 @@ def _readable(read: Callable[[str], object]) -> AfterValidator:
             raise PydanticCustomError(
                 "bad_template", "{reason}", {"reason": error.message, "line": error.line, "hint": error.hint}
             ) from error
-        return source
 
-    return AfterValidator(check)
+    return _checked(check)
 
 
 Template = Annotated[str, _readable(compile_template), Written("text", is_template=True)]
@@ -226,14 +217,12 @@ Condition = Annotated[str, _readable(compile_condition), Written("condition", is
 def _not_rendered(what: str, hint: str) -> AfterValidator:
     """For values that are not templates. The message does not quote the value: it may be personal data."""
 
-    def check(value: object) -> object:
+    def check(value: object) -> None:
         if isinstance(value, str) and is_meant_as_template(value):
-            raise PydanticCustomError(
-                "bad_template", f"this looks like a template, but {what} not rendered", {"hint": hint}
-            )
-        return value
+            message = f"this looks like a template, but {what} not rendered"
+            raise PydanticCustomError("bad_template", message, {"hint": hint})
 
-    return AfterValidator(check)
+    return _checked(check)
 
 
 Constant = Annotated[
@@ -247,13 +236,12 @@ Cell = Annotated[Scalar | None, Written("value"), _not_rendered("rows are", "wri
 def _if_constant(check: Callable[[str], object]) -> AfterValidator:
     """Checks a template without {{ }} when it is loaded: it is the same for every row."""
 
-    def check_constant(source: str) -> str:
+    def check_constant(source: str) -> None:
         text = source.removesuffix("\n")
         if text and compile_template(source).is_constant:
             check(text)
-        return source
 
-    return AfterValidator(check_constant)
+    return _checked(check_constant)
 
 
 def known_zone(name: str, *, also: str = "") -> str:
@@ -261,11 +249,7 @@ def known_zone(name: str, *, also: str = "") -> str:
     if name in timezones.names() or (also and name == also):
         return name
     hint = timezones.zone_hint(name) or did_you_mean(name, {also}) or "write an IANA name: America/New_York"
-    message = (
-        "{name} is an abbreviation or a fixed offset, not the time zone of a place"
-        if timezones.is_abbreviation(name)
-        else "unknown time zone {name}"
-    )
+    message = "{name} is not the IANA time zone of a place"
     raise PydanticCustomError("bad_zone", message, {"name": repr(name), "hint": hint})
 
 

@@ -44,20 +44,14 @@ class WarningCode(StrEnum):
     ATTEMPTS_DO_NOT_FIT = "attempts_do_not_fit", "a window has no room for all of `max_attempts`"
     REVERSED_WINDOW = "reversed_window", "a window past midnight lasts longer than 12 hours"
     UNREACHABLE_WINDOW = "unreachable_window", "nobody can be called in a window of `weekly`"
-    LONG_QUEUE_AHEAD = (
-        "long_queue_ahead",
-        "requests are sent so early that many people who opt out are still called",
-    )
+    LONG_QUEUE_AHEAD = "long_queue_ahead", "requests go out so early that people who opt out are still called"
     INSECURE_RESULT_URL = "insecure_result_url", "results would be sent unencrypted"
     CONSTANT_PHONE = "constant_phone", "every row has the same number", _MISTAKE
     CONSTANT_KEY = "constant_key", "every row has the same key", _MISTAKE
     UNKNOWN_CONSTANT = "unknown_constant", "a template uses a constant that `vars` lacks", _MISTAKE
 
     # Of the plan.
-    PACE_ABOVE_REQUEST_RATE = (
-        "pace_above_request_rate",
-        "`calls_per_minute` is more than requests may go out",
-    )
+    PACE_ABOVE_REQUEST_RATE = "pace_above_request_rate", "`calls_per_minute` is above the request rate"
     PACE_TOO_SLOW = "pace_too_slow", "the last window ends before everybody's turn"
     PACE_LOWERED = "pace_lowered", "calls planned before keep starts for which the pace has no room now"
     ASLEEP = "asleep", "calls may be dialled outside 8:00 to 21:00 where the contact is"
@@ -69,11 +63,7 @@ class WarningCode(StrEnum):
     )
     UNCLEAR_WHERE = "unclear_where", "`where` gives neither yes nor no for some rows, which are not called"
     NOBODY_KEPT = "nobody_kept", "`where` leaves out every row"
-    SURVEY_CHANGED = (
-        "survey_changed",
-        "waiting calls were planned for another survey or instance",
-        _TEMPORARY,
-    )
+    SURVEY_CHANGED = "survey_changed", "waiting calls were planned for another survey", _TEMPORARY
     UNUSED_WINDOW = "unused_window", "no contact of this plan can be called in a window of `weekly`"
 
     # Of the files and the ledger.
@@ -89,28 +79,17 @@ class WarningCode(StrEnum):
     )
     DUPLICATE_COLUMN = "duplicate_column", "columns that the campaign does not read have the same name"
     LATIN1 = "latin1", "a file is not UTF-8 and was read as Latin-1"
-    EMPTY_SUPPRESSION_LIST = "empty_suppression_list", "a list of people never to call names nobody"
+    EMPTY_SUPPRESSION_LIST = "empty_suppression_list", "a suppression list names nobody"
     UNREADABLE_SUPPRESSION_ROWS = (
         "unreadable_suppression_rows",
-        "`allow_invalid` skips rows of a list of people never to call",
+        "`allow_invalid` skips rows of a suppression list",
     )
-    OLD_SUPPRESSION_LIST = (
-        "old_suppression_list",
-        "the file of such a list has not changed for more than 30 days",
-    )
+    OLD_SUPPRESSION_LIST = "old_suppression_list", "a suppression list has not changed for 30 days"
     SHARED_INSTANCE = "shared_instance", "another campaign of this ledger calls for the same survey instance"
     PAUSED = "paused", "an operator paused the campaign", _TEMPORARY
     CANCELED = "canceled", "an operator canceled the campaign", _TEMPORARY
-    OTHER_REPOSITORY = (
-        "other_repository",
-        "the ledger holds calls of another repository or file under the same `name`",
-        _TEMPORARY,
-    )
-    BOUND_ELSEWHERE = (
-        "bound_elsewhere",
-        "the ledger knows the campaign from another account or address",
-        _TEMPORARY,
-    )
+    OTHER_REPOSITORY = "other_repository", "the ledger has calls of another file with this `name`", _TEMPORARY
+    BOUND_ELSEWHERE = "bound_elsewhere", "the campaign ran with another account or address", _TEMPORARY
 
 
 URGENT = frozenset({WarningCode.SURVEY_CHANGED, WarningCode.OTHER_REPOSITORY})

@@ -65,11 +65,8 @@ _SYNTAX = (
 """What ruamel says → what it means, and what to do about it."""
 
 
-class Problem(NamedTuple):
-    code: str
-    message: str
-    place: Place
-    hint: str
+Problem = tuple[str, str, Place, str]
+"""Code, message, place and hint."""
 
 
 class Parsed(NamedTuple):
@@ -171,7 +168,7 @@ class _Parser:
         self._unreadable(place, f"invalid YAML: {problem}")
 
     def _unreadable(self, place: Place, message: str, hint: str = "") -> NoReturn:
-        if any(problem.code == "unquoted_template" for problem in self.problems):
+        if any(code == "unquoted_template" for code, *_ in self.problems):
             raise _UnreadableError
         if self._has_bare_template(place.line):
             self._stop("unquoted_template", _BARE_TEMPLATE, place, _QUOTE_IT)
@@ -242,7 +239,7 @@ class _Parser:
         self._error("yaml_feature", message, _place(event.start_mark), _USE_VARS)
 
     def _error(self, code: str, message: str, place: Place, hint: str = "") -> None:
-        self.problems.append(Problem(code, message, place, hint))
+        self.problems.append((code, message, place, hint))
 
     def _stop(self, code: str, message: str, place: Place, hint: str = "") -> NoReturn:
         self._error(code, message, place, hint)

@@ -2,7 +2,8 @@
 
 import math
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from runner.calls import Reason
@@ -14,41 +15,41 @@ from runner.campaign.templates import Template, TemplateRenderError, compile_con
 from runner.contacts.contact import Contact, Exclusion, Row
 from runner.contacts.phone import PhoneError, parse_main_number, parse_phone
 
+_LONGEST_KEY = 500
+"""An index of PostgreSQL takes 2,704 bytes; in UTF-8 these are at most 2,000."""
+
+_FIELDS = ("phone", "key", "timezone", "priority", "not_before", "not_after")
+"""What the templates of `contacts` give; a source may have its own for some."""
+
+_Templates = Mapping[str, Template]
+"""By field; without those that are not declared."""
+
 
 def build_contacts(campaign: Campaign, rows: Iterable[tuple[Source, Row]]) -> Iterator[Contact | Exclusion]:
     """One contact or exclusion for each row, in order."""
     return _ContactBuilder(campaign).entries(rows)
 
 
-_KEY = ("contacts", "key")
-_LONGEST_KEY = 500
-"""An index of PostgreSQL takes 2,704 bytes; in UTF-8 these are at most 2,000."""
-_WHERE = ("contacts", "where")
-
-
 class _ExcludedError(Exception):
-    """Carries an exclusion out of the step that found it."""
+    """Why the row gets no call. `field` is that whose template fails, else empty."""
 
-    def __init__(self, reason: Reason, detail: str, key: str = "", template: tuple[str, ...] = ()) -> None:
+    def __init__(self, reason: Reason, detail: str, field: str = "") -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-        self.key = key
-        self.template = template
-        self.phone = ""
+        self.field = field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fields:
-    """The templates that turn the rows of one source into contacts."""
+@dataclass(slots=True)
+class _Known:
+    """What is known of a row so far: of one that is not called, too.
 
-    where: Template | None
-    phone: Template
-    key: Template | None
-    timezone: Template | None
-    priority: Template | None
-    not_before: Template | None
-    not_after: Template | None
+    The key lets a planned call be withdrawn with the reason; a row without one has no such call. The number
+    is not called for another row if a list names this key.
+    """
+
+    key: str = ""
+    phone: str = ""
 
 
 class _ContactBuilder:
@@ -59,148 +60,108 @@ class _ContactBuilder:
 
     def entries(self, rows: Iterable[tuple[Source, Row]]) -> Iterator[Contact | Exclusion]:
         current: Source | None = None
-        fields: _Fields | None = None
+        templates: _Templates = {}
         for source, row in rows:
-            if fields is None or source is not current:
-                current, fields = source, self._fields(source)
+            if source is not current:
+                current, templates = source, self._templates(source)
+            known = _Known()
             try:
-                yield self._contact(row, fields)
+                yield self._contact(row, templates, known)
             except _ExcludedError as excluded:
                 yield Exclusion(
-                    key=excluded.key,
+                    key=known.key,
                     reason=excluded.reason,
                     source=row.source,
                     line=row.line,
                     detail=excluded.detail,
-                    template=excluded.template,
-                    phone=excluded.phone,
+                    template=("contacts", excluded.field) if excluded.field else (),
+                    phone=known.phone,
                 )
 
-    def _fields(self, source: Source) -> _Fields:
-        declared = self._contacts
-        return _Fields(
-            where=None if declared.where is None else compile_condition(declared.where),
-            phone=compile_template(source.phone or declared.phone),
-            key=_compile(source.key or declared.key),
-            timezone=_compile(source.timezone or declared.timezone),
-            priority=_compile(declared.priority),
-            not_before=_compile(declared.not_before),
-            not_after=_compile(declared.not_after),
-        )
+    def _templates(self, source: Source) -> _Templates:
+        texts = {name: getattr(source, name, None) or getattr(self._contacts, name) for name in _FIELDS}
+        templates = {name: compile_template(text) for name, text in texts.items() if text is not None}
+        if self._contacts.where is not None:
+            templates["where"] = compile_condition(self._contacts.where)
+        return templates
 
-    def _contact(self, row: Row, fields: _Fields) -> Contact:
+    def _contact(self, row: Row, templates: _Templates, known: _Known) -> Contact:
         try:
-            self._check_filter(row, fields)
-        except _ExcludedError as excluded:
-            excluded.key, excluded.phone = self._key_and_phone_if_any(row, fields)
+            self._check_filter(row, templates)
+        except _ExcludedError:
+            with suppress(_ExcludedError):
+                self._identify(row, templates, known, key_is_enough=not self._lists_name_keys)
             raise
-        phone, key = self._phone_and_key(row, fields)
-        try:
-            return self._filled_in(row, fields, key, phone)
-        except _ExcludedError as excluded:
-            excluded.phone = phone
-            raise
-
-    def _filled_in(self, row: Row, fields: _Fields, key: str, phone: str) -> Contact:
+        self._identify(row, templates, known)
         return Contact(
-            key=key,
-            phone=phone,
-            timezone=self._render("timezone", fields.timezone, row, key),
-            priority=self._priority(row, fields, key),
-            not_before=self._render("not_before", fields.not_before, row, key),
-            not_after=self._render("not_after", fields.not_after, row, key),
+            key=known.key,
+            phone=known.phone,
+            timezone=self._render("timezone", templates, row),
+            priority=self._priority(row, templates),
+            not_before=self._render("not_before", templates, row),
+            not_after=self._render("not_after", templates, row),
             row=row,
         )
 
-    def _check_filter(self, row: Row, fields: _Fields) -> None:
-        if fields.where is None:
+    def _check_filter(self, row: Row, templates: _Templates) -> None:
+        if "where" not in templates:
             return
-        kept = truth(self._render("where", fields.where, row))
+        kept = truth(self._render("where", templates, row))
+        if kept is None:
+            raise _ExcludedError(Reason.FILTERED, "contacts.where is neither yes nor no", "where")
         if not kept:
-            detail = "contacts.where is false" if kept is False else "contacts.where is neither yes nor no"
-            raise _ExcludedError(Reason.FILTERED, detail, template=_WHERE if kept is None else ())
+            raise _ExcludedError(Reason.FILTERED, "contacts.where is false")
 
-    def _key_and_phone_if_any(self, row: Row, fields: _Fields) -> tuple[str, str]:
-        """Of a row that is not called. The key lets a planned call be withdrawn with this reason; a row
-        without one has no such call. The number is not called for another row if a list names this key.
-        """
+    def _identify(
+        self, row: Row, templates: _Templates, known: _Known, *, key_is_enough: bool = False
+    ) -> None:
+        """Adds key and number to what is known."""
+        if "key" in templates:
+            known.key = self._key(row, templates)
+            if key_is_enough:
+                return
+        text = self._render("phone", templates, row)
         try:
-            if fields.key is not None and not self._lists_name_keys:
-                return self._key(row, fields.key), ""
-            phone, key = self._phone_and_key(row, fields)
-        except _ExcludedError as excluded:
-            return excluded.key, excluded.phone
-        else:
-            return key, phone
-
-    def _phone_and_key(self, row: Row, fields: _Fields) -> tuple[str, str]:
-        key = "" if fields.key is None else self._key(row, fields.key)
-        text = self._render("phone", fields.phone, row, key)
-        try:
-            phone = parse_phone(text, self._contacts.region)
+            known.phone = parse_phone(text, self._contacts.region)
         except PhoneError as error:
-            unfit = _ExcludedError(Reason.INVALID_PHONE, str(error), key)
-            unfit.phone = self._main_number(text)
-            raise unfit from None
-        return phone, key or phone
+            # As in the lists: who opted out is not called at a number with an extension for another row.
+            with suppress(PhoneError):
+                if self._lists_name_keys:
+                    known.phone = parse_main_number(text, self._contacts.region)
+            raise _ExcludedError(Reason.INVALID_PHONE, str(error)) from None
+        known.key = known.key or known.phone
 
-    def _main_number(self, text: str) -> str:
-        """Of a number that cannot be called as written, such as one with an extension; else empty.
-
-        As in the lists: who opted out is not called at it for another row.
-        """
-        try:
-            return parse_main_number(text, self._contacts.region) if self._lists_name_keys else ""
-        except PhoneError:
-            return ""
-
-    def _key(self, row: Row, template: Template) -> str:
+    def _key(self, row: Row, templates: _Templates) -> str:
         # One spelling, however the file composes accents.
-        key = unicodedata.normalize("NFC", self._render("key", template, row))
+        key = unicodedata.normalize("NFC", self._render("key", templates, row))
+        problem = ""
         if not key:
-            raise _ExcludedError(Reason.TEMPLATE_ERROR, "contacts.key: it is empty", template=_KEY)
-        if len(key) > _LONGEST_KEY:
-            raise _ExcludedError(
-                Reason.TEMPLATE_ERROR,
-                f"contacts.key: it is longer than {_LONGEST_KEY} characters",
-                template=_KEY,
-            )
-        if not key.isprintable() and any(unicodedata.category(character) == "Cc" for character in key):
-            raise _ExcludedError(
-                Reason.TEMPLATE_ERROR, "contacts.key: it contains control characters", template=_KEY
-            )
+            problem = "it is empty"
+        elif len(key) > _LONGEST_KEY:
+            problem = f"it is longer than {_LONGEST_KEY} characters"
+        elif not key.isprintable() and any(unicodedata.category(character) == "Cc" for character in key):
+            problem = "it contains control characters"
+        if problem:
+            raise _ExcludedError(Reason.TEMPLATE_ERROR, f"contacts.key: {problem}", "key")
         return key
 
-    def _priority(self, row: Row, fields: _Fields, key: str) -> float:
-        text = self._render("priority", fields.priority, row, key)
-        if not text:
-            return 0.0
+    def _priority(self, row: Row, templates: _Templates) -> float:
+        text = self._render("priority", templates, row)
         try:
-            priority = float(text)
+            priority = float(text or 0)
         except ValueError:
             priority = math.nan
         if not math.isfinite(priority):
-            raise _ExcludedError(
-                Reason.TEMPLATE_ERROR,
-                "contacts.priority: the result is not a number",
-                key,
-                ("contacts", "priority"),
-            )
+            detail = "contacts.priority: the result is not a number"
+            raise _ExcludedError(Reason.TEMPLATE_ERROR, detail, "priority")
         return priority
 
-    def _render(self, field: str, template: Template | None, row: Row, key: str = "") -> str:
+    def _render(self, field: str, templates: _Templates, row: Row) -> str:
+        template = templates.get(field)
         if template is None:
             return ""
         try:
             return template.render(row.values, self._constants).strip()
         except TemplateRenderError as error:
-            raise _ExcludedError(
-                Reason.TEMPLATE_ERROR,
-                f"contacts.{field}, line {error.line}: {error.message}",
-                key,
-                ("contacts", field),
-            ) from None
-
-
-def _compile(source: str | None) -> Template | None:
-    return None if source is None else compile_template(source)
+            detail = f"contacts.{field}, line {error.line}: {error.message}"
+            raise _ExcludedError(Reason.TEMPLATE_ERROR, detail, field) from None

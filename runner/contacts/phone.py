@@ -33,6 +33,21 @@ ROUNDED = (
     "format the column as text and export it again"
 )
 _TOO_LONG = "it is too long"
+_REFUSED = (
+    (r"", "it is empty"),
+    (r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+", ROUNDED),
+    (
+        r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d*)?",
+        "a spreadsheet wrote it as a number with commas: format the column as text and export it again",
+    ),
+    (r"\D*[^\W\d_]\D*", "it contains letters and no digits"),
+    (r"\D*", "it contains no number"),
+    (r"\D*0(\D*0)*\D*", "it contains only zeros"),
+    (r".*;\s*[A-Za-z].*", "it contains a semicolon: ani and postd are set by caller_id and post_dial only"),
+    (r".*[^\W\d_].*", "it contains letters"),
+    (r".*[*#].*", "it contains a * or #: keys to press after the call connects belong in post_dial"),
+)
+"""What is not a number, or has keys of a phone behind it, and why."""
 _HAS_EXTENSION = "it has an extension: leave that out here and dial it with post_dial"
 _SEVERAL = "it may be more than one number"
 _BETWEEN_NUMBERS = re.compile(r"[/,|;&\n]")
@@ -95,7 +110,8 @@ def parse_main_number(text: str, region: str | None) -> str:
 
 def zones_of(e164: str) -> tuple[str, ...]:
     """The IANA zones in which this number may be, sorted; empty when unknown."""
-    decided = _decided_by(e164[2 : 2 + _DECIDING_DIGITS]) if _is_north_american(e164) else None
+    is_north_american = e164.startswith("+1") and len(e164) == 12  # noqa: PLR2004 - +1 and ten digits
+    decided = _decided_by(e164[2 : 2 + _DECIDING_DIGITS]) if is_north_american else None
     return _zones_of(e164) if decided is None else decided
 
 
@@ -127,12 +143,8 @@ def _suffixes(ani: str, post_dial: str) -> str:
         raise PhoneError("only a number in E.164 format can be dialled or shown")
     if post_dial and not _KEYS.fullmatch(post_dial):
         raise PhoneError("only digits, * # and , can be dialled after the call connects")
-    suffixes = ""
-    if ani:
-        suffixes += f";ani={ani.removeprefix('+1').removeprefix('+')}"
-    if post_dial:
-        suffixes += f";postd={post_dial}"
-    return suffixes
+    shown = f";ani={ani.removeprefix('+1').removeprefix('+')}" if ani else ""
+    return shown + (f";postd={post_dial}" if post_dial else "")
 
 
 def mask(e164: str) -> str:
@@ -167,10 +179,6 @@ def _decided_by(first_digits: str) -> tuple[str, ...] | None:
     if phonenumbers.region_code_for_number(_parsed(sample)) not in _WITHOUT_PREFIX_OF_THEIR_OWN:
         return None
     return _zones_of(sample)
-
-
-def _is_north_american(e164: str) -> bool:
-    return e164.startswith("+1") and len(e164) == 12  # noqa: PLR2004 - +1 and ten digits
 
 
 @lru_cache(maxsize=1024)
@@ -214,8 +222,9 @@ def _clean(text: str) -> str:
 
 def _read(cleaned: str, region: str | None) -> str:
     """Raises PhoneError."""
-    _refuse_what_is_no_number(cleaned)
-    _refuse_suffixes(cleaned)
+    for pattern, why in _REFUSED:
+        if re.fullmatch(pattern, cleaned, re.DOTALL):
+            raise PhoneError(why)
     cleaned = _international(_without_slashes(cleaned, region), region)
     if _BETWEEN_NUMBERS.search(cleaned):
         raise PhoneError(_why_not_one_number(cleaned))
@@ -241,35 +250,6 @@ def _ends_in_a_key(cleaned: str, region: str | None) -> bool:
         return bool(_read(cleaned.rstrip("#"), region))
     except PhoneError:
         return False
-
-
-def _refuse_what_is_no_number(cleaned: str) -> None:
-    if not cleaned:
-        raise PhoneError("it is empty")
-    if re.fullmatch(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+", cleaned):
-        raise PhoneError(ROUNDED)
-    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d*)?", cleaned):
-        raise PhoneError(
-            "a spreadsheet wrote it as a number with commas: format the column as text and export it again"
-        )
-    if not _digits_in(cleaned):
-        letters = any(map(str.isalpha, cleaned))
-        raise PhoneError("it contains letters and no digits" if letters else "it contains no number")
-    if re.fullmatch(r"\D*0(\D*0)*\D*", cleaned):
-        raise PhoneError("it contains only zeros")
-
-
-def _refuse_suffixes(cleaned: str) -> None:
-    """What is written with the keys of a phone, and not a number."""
-    if re.search(r"(?i);\s*[a-z]", cleaned):
-        raise PhoneError("it contains a semicolon: ani and postd are set by caller_id and post_dial only")
-    if re.search(r"[^\W\d_]", cleaned):
-        raise PhoneError("it contains letters")
-    for key in "*#":
-        if key in cleaned:
-            raise PhoneError(
-                f"it contains a {key}: keys to press after the call connects belong in post_dial"
-            )
 
 
 def _without_slashes(cleaned: str, region: str | None) -> str:

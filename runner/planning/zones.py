@@ -66,13 +66,11 @@ def _of_number(phone: str) -> tuple[str, ...]:
 def _unknown(name: str) -> str:
     hint = zone_hint(name) if "/" in name or usual_zone(name) else ""
     suggestion = f"; {hint}" if hint else ""
-    if timezones.is_abbreviation(name):
-        return f"{name} is an abbreviation or a fixed offset, not the time zone of a place{suggestion}"
     # Only text of the form Area/City is shown: with shifted columns it may be personal data.
     if re.fullmatch(r"[A-Za-z]{2,20}(/[A-Za-z0-9_+-]{1,30}){1,2}", name) and (
         hint or name.partition("/")[0].lower() in _areas()
     ):
-        return f"there is no time zone {name}{suggestion}"
+        return f"{name} is not the IANA time zone of a place{suggestion}"
     return f"the row's timezone is not an IANA name{suggestion or ', such as America/Chicago'}"
 
 

@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from pathlib import Path
 
 from runner.campaign.template_language import Columns
 from runner.campaign.warning_codes import WarningCode
@@ -47,39 +46,34 @@ class CsvSource(SourceFile):
     has_header = True
 
     def rows(self) -> Iterator[Row]:
-        return csv_rows(self.path(), self.name, self.notices, self._used)
+        """Raises SourceContentError: at once for an invalid header, after the last row for all ragged rows
+        together.
+        """
+        csv.field_size_limit(MOST_CHARACTERS)
+        with open_text(self.path(), self.name, self.notices) as file:
+            records = _records(file, self.name)
+            header_line, header = next(records, (0, []))
+            if not header:
+                hint = "its first line must name the columns; if it may be empty, set `allow_empty: true`"
+                raise EmptySourceError(f"{self.name}: it is empty", hint=hint)
+            table = _Table(header, f"{self.name}:{header_line}", self._used, self.notices)
+            yield from self._below(table, records)
+            if not table.has_rows:
+                message = f"{self.name} has a header and no rows"
+                self.notices.append(Notice(WarningCode.EMPTY_SOURCE, message, EMPTY_HINT))
 
-
-def csv_rows(
-    path: Path, name: str, notices: list[Notice], used: frozenset[str] | None = None
-) -> Iterator[Row]:
-    """Streams the rows below the header. `name` is how the campaign file calls the file, `used` are the
-    columns that it reads: None for any.
-
-    Raises SourceContentError: at once for an invalid header, after the last row for all ragged
-    rows together.
-    """
-    csv.field_size_limit(MOST_CHARACTERS)
-    with open_text(path, name, notices) as file:
-        records = _records(file, name)
-        header_line, header = next(records, (0, []))
-        if not header:
-            hint = "its first line must name the columns; if the source may be empty, set `allow_empty: true`"
-            raise EmptySourceError(f"{name}: it is empty", hint=hint)
-        table = _Table(header, f"{name}:{header_line}", used, notices)
-        bad, problems = BadLines(name), set[str]()
+    def _below(self, table: "_Table", records: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
+        bad, problems = BadLines(self.name), set[str]()
         for line, fields in records:
             problem = table.problem(fields)
             if problem:
                 bad.add(line, f"it {problem}")
                 problems.add(problem)
             else:
-                yield Row(source=name, line=line, values=table.values(fields))
+                yield Row(source=self.name, line=line, values=table.values(fields))
         if not table.has_rows and bad.count > 1 and len(problems) == 1:
-            raise SourceContentError(f"{name}: every row {problems.pop()}", hint=_RAGGED_HINT)
+            raise SourceContentError(f"{self.name}: every row {problems.pop()}", hint=_RAGGED_HINT)
         bad.raise_if_any(_RAGGED_HINT)
-        if not table.has_rows:
-            notices.append(Notice(WarningCode.EMPTY_SOURCE, f"{name} has a header and no rows", EMPTY_HINT))
 
 
 class _Table:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NoReturn
 
 from runner.campaign.warning_codes import WarningCode
@@ -18,38 +17,33 @@ _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class JsonlSource(SourceFile):
-    """JSON objects, each with columns of its own."""
+    """JSON objects, each with columns of its own; blank lines are left out.
+
+    Numbers come as the text in the file: 6175551234 stays ten digits, and 6.17555E+09 shows what it is.
+    """
 
     has_header = False
 
     def rows(self) -> Iterator[Row]:
-        return jsonl_rows(self.path(), self.name, self.notices)
-
-
-def jsonl_rows(path: Path, name: str, notices: list[Notice]) -> Iterator[Row]:
-    """Streams the objects; blank lines are left out. `name` is how the campaign file calls the file.
-
-    Numbers come as the text in the file: 6175551234 stays ten digits, and 6.17555E+09 shows what it is.
-    Raises SourceContentError, after the last row, with every line that is not an object.
-    """
-    bad = BadLines(name)
-    count = line = 0
-    with open_text(path, name, notices) as file:
-        try:
-            for line, text in enumerate(file, start=1):
-                file.begin_record()
-                if not text.strip():
-                    continue
-                try:
-                    yield Row(source=name, line=line, values=_object(text))
-                    count += 1
-                except _BadLineError as error:
-                    bad.add(line, str(error))
-        except TooLongError:
-            bad.add(line + 1, "it is longer than a million characters")
-    bad.raise_if_any("each line must be one JSON object; nothing was planned")
-    if count == 0:
-        notices.append(Notice(WarningCode.EMPTY_SOURCE, f"{name} has no rows", EMPTY_HINT))
+        """Raises SourceContentError, after the last row, with every line that is not an object."""
+        bad = BadLines(self.name)
+        count = line = 0
+        with open_text(self.path(), self.name, self.notices) as file:
+            try:
+                for line, text in enumerate(file, start=1):
+                    file.begin_record()
+                    if not text.strip():
+                        continue
+                    try:
+                        yield Row(source=self.name, line=line, values=_object(text))
+                        count += 1
+                    except _BadLineError as error:
+                        bad.add(line, str(error))
+            except TooLongError:
+                bad.add(line + 1, "it is longer than a million characters")
+        bad.raise_if_any("each line must be one JSON object; nothing was planned")
+        if count == 0:
+            self.notices.append(Notice(WarningCode.EMPTY_SOURCE, f"{self.name} has no rows", EMPTY_HINT))
 
 
 _TOO_DEEP = "it is nested too deeply"

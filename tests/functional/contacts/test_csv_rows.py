@@ -6,8 +6,8 @@ import tracemalloc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from source_files import open_source
 
-from runner.contacts.sources.csv import csv_rows
 from runner.errors import SourceContentError
 
 
@@ -18,8 +18,9 @@ def read(tmp_path):
     def read(content, used=None):
         path = tmp_path / "visits.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        read.notices = []
-        return [(row.line, dict(row.values)) for row in csv_rows(path, "visits.csv", read.notices, used)]
+        source = open_source(path, used)
+        read.notices = source.notices
+        return [(row.line, dict(row.values)) for row in source.rows()]
 
     return read
 
@@ -307,7 +308,7 @@ def test_a_header_alone_is_legal_and_worth_a_warning(read):
 def test_rows_stream(tmp_path):
     path = tmp_path / "visits.csv"
     path.write_text("id,phone\n1,2\n3\n")
-    rows = csv_rows(path, "visits.csv", [])
+    rows = open_source(path).rows()
     assert next(rows).values == {"id": "1", "phone": "2"}
     with pytest.raises(SourceContentError):
         next(rows)
@@ -332,5 +333,5 @@ def test_what_was_written_as_csv_is_read_back(tmp_path_factory, rows, delimiter,
     writer.writerows([["id", "Phone Number", "note"], *rows])
     path = tmp_path_factory.getbasetemp() / "round-trip.csv"
     path.write_bytes(text.getvalue().encode(encoding))
-    read = [list(row.values.values()) for row in csv_rows(path, "round-trip.csv", [])]
+    read = [list(row.values.values()) for row in open_source(path).rows()]
     assert read == rows

@@ -1,9 +1,9 @@
 import tracemalloc
 
 import pytest
+from source_files import open_source
 
 from runner.contacts.phone import PhoneError, parse_phone
-from runner.contacts.sources.jsonl import jsonl_rows
 from runner.errors import SourceContentError
 
 
@@ -12,8 +12,9 @@ def read(tmp_path):
     def read(content):
         path = tmp_path / "visits.jsonl"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        read.notices = []
-        return [(row.line, dict(row.values)) for row in jsonl_rows(path, "visits.jsonl", read.notices)]
+        source = open_source(path)
+        read.notices = source.notices
+        return [(row.line, dict(row.values)) for row in source.rows()]
 
     return read
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from runner.campaign.hours import MINUTES_A_DAY, longest_window, parse_weekly, weekdays_left
+from runner.campaign.hours import MINUTES_A_DAY, Stretches, parse_weekly, weekdays_left
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -164,7 +164,7 @@ def test_a_week_that_never_opens_is_an_error(weekly):
     ],
 )
 def test_windows_that_touch_count_as_one(weekly, minutes):
-    assert longest_window(parse_weekly(weekly)) == minutes
+    assert Stretches(parse_weekly(weekly)).longest() == minutes
 
 
 times = st.integers(0, MINUTES_A_DAY - 1)

@@ -114,7 +114,9 @@ def test_a_failed_template_is_placed_on_its_line_of_a_block():
 
 @pytest.mark.parametrize("value", ["{ row.x }", "{row.x}"])
 def test_the_error_for_braces_that_yaml_reads_as_a_mapping_shows_the_right_form(value):
-    assert error(f"{CAMPAIGN}metadata:\n  a: {value}\n").hint == 'write "{{ row.x }}"'
+    assert error(f"{CAMPAIGN}metadata:\n  a: {value}\n").hint == (
+        'a template is text in quotes: "{{ row.x }}"'
+    )
 
 
 @pytest.mark.parametrize(

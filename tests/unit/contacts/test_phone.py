@@ -123,7 +123,7 @@ def test_invisible_characters_do_not_change_a_number(inserted):
         ("000-000-0000", "only zeros"),
         ("n/a", "letters and no digits"),
         ("a ::: b", "letters and no digits"),
-        ("617-555-1234#", "a #: keys to press"),
+        ("617-555-1234#", "or #: keys to press"),
         ("6,175,551,234", "a number with commas"),
         ("617,555,1234", "a character that is not valid in a phone number"),
         ("617_555_1234", "a character that is not valid in a phone number"),

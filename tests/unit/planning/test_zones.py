@@ -57,7 +57,7 @@ def test_a_number_without_a_known_zone_is_refused_with_advice():
 
 def test_a_mistyped_zone_gets_the_nearest_name():
     assert complaint("America/NewYork") == (
-        "there is no time zone America/NewYork; did you mean `America/New_York`?"
+        "America/NewYork is not the IANA time zone of a place; did you mean `America/New_York`?"
     )
 
 
