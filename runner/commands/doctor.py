@@ -12,7 +12,6 @@ from rich.text import Text
 from runner.campaign.timezones import names
 from runner.errors import ExitStatus, RunnerError
 from runner.extras import install_command
-from runner.ledger.health import findings
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.console import print_lines, standard_console
@@ -51,7 +50,9 @@ def doctor() -> int:
 
 def _ledger(settings: Settings) -> Iterator[str]:
     with closing(Ledger.open(settings.ledger_url)) as ledger:
-        yield from findings(ledger)
+        known = len(ledger.campaigns())
+        yield f"ledger {ledger.place}: opens, {known} {'campaign' if known == 1 else 'campaigns'}"
+        yield from ledger.findings()
         # It may run as a role that only reads.
         RollbackGuard(ledger, ledger_states_folder()).verify()
         yield "the ledger is the one that was used last on this machine"

@@ -11,10 +11,9 @@ from runner.commands.terminal import actor, ask_to_type, ledger_to_read, say
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus, UsageError
 from runner.insight.answers import read_call_id
-from runner.ledger.history import read_history
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import CampaignState, Decided, PauseInfo
-from runner.ledger.overview import overview
+from runner.ledger.overview import overview, read_history
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.console import standard_console
 from runner.reports.notices import pause_text

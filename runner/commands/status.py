@@ -12,6 +12,7 @@ from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
 from runner.contacts.sources.reader import SourceReader
 from runner.errors import ExitStatus, RunnerError
+from runner.ledger import late_opt_outs
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
 from runner.reports.console import standard_console
@@ -80,7 +81,7 @@ def _status(
     late, problem = seen.late_opt_outs, ""
     if file is not None:
         try:
-            late = ledger.late_opt_outs_now(name, _suppressed(file, settings, ledger), now)
+            late = late_opt_outs.matching(ledger.engine, name, _suppressed(file, settings, ledger), now)
         except RunnerError as error:
             problem = error.message
     return CampaignStatus(

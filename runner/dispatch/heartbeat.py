@@ -31,7 +31,8 @@ class Heartbeat:
             await asyncio.sleep(LOOK_SECONDS)
             looks += 1
             try:
-                self._run.update(await self._run.in_ledger(self._run.queue.campaign_state))
+                status = await self._run.in_ledger(self._run.queue.queue_status)
+                self._run.update(status.state)
                 if looks * LOOK_SECONDS >= RENEW_SECONDS:
                     looks = 0
                     await self.renew()

@@ -16,25 +16,24 @@ from runner.ledger.claim import AttemptResult, Claim, LostClaimError
 from runner.ledger.rows import execute_plain, some_at_a_time
 from runner.ledger.states import takes_evidence
 from runner.ledger.tables import attempts, calls
-from runner.ledger.transitions import Transition, record_transition, record_transitions, skip_calls
+from runner.ledger.transitions import Transition, move_calls, record_transitions, skip_calls
 
 _SETTLED_AT_ONCE = 64
 """Calls in one statement: as many as may be under way. Old releases of SQLite take 999 values."""
 # Made once: building a statement costs more than running it.
-_ATTEMPT = update(attempts).values(
-    finished_at=bindparam("moment"),
-    outcome=bindparam("ends"),
-    http_status=bindparam("status"),
-    reason=bindparam("why"),
-)
-_MINE = (attempts.c.call == bindparam("of_call"), attempts.c.fence == bindparam("of_fence"))
-_CLOSE = _ATTEMPT.where(*_MINE)
-# The live attempts have an index, all attempts have none.
-_CLOSE_LIVE = _ATTEMPT.where(*_MINE, attempts.c.finished_at.is_(None))
-_CLOSE_LIVE_OF_ALL = _ATTEMPT.where(
-    attempts.c.call.in_(bindparam("of_calls", expanding=True)),
-    attempts.c.finished_at.is_(None),
-    attempts.c.fence == select(calls.c.fence).where(calls.c.id == attempts.c.call).scalar_subquery(),
+_CLOSE_LIVE_OF_ALL = (
+    update(attempts)
+    .where(
+        attempts.c.call.in_(bindparam("of_calls", expanding=True)),
+        attempts.c.finished_at.is_(None),
+        attempts.c.fence == select(calls.c.fence).where(calls.c.id == attempts.c.call).scalar_subquery(),
+    )
+    .values(
+        finished_at=bindparam("moment"),
+        outcome=bindparam("ends"),
+        http_status=bindparam("status"),
+        reason=bindparam("why"),
+    )
 )
 
 Ended = tuple[Claim, AttemptResult]
@@ -82,31 +81,22 @@ def record(
             insert(attempts).values(call=claim.call, run=run, fence=claim.fence, intended_at=now)
         )
     _make_room(connection, run, call, ending, now)
-    connection.execute(
-        update(calls)
-        .where(calls.c.id == claim.call)
-        .values(
-            state=ending.state,
-            fence=claim.fence,
-            reason=ending.reason,
-            call_id=ending.call_id,
-            link=ending.link,
-            run=run,
-            updated_at=now,
-        )
-    )
-    record_transition(
+    move_calls(
         connection,
-        call=claim.call,
+        [Transition(claim.call, before, ending.state, ending.reason)],
         run=run,
         at=now,
-        before=before,
-        after=ending.state,
-        reason=ending.reason,
+        also={"fence": claim.fence, "call_id": ending.call_id, "link": ending.link, "run": run},
     )
-    values = _values(claim, ending, now)
-    if connection.execute(_CLOSE_LIVE, values).rowcount == 0:
-        connection.execute(_CLOSE, values)
+    mine = (attempts.c.call == claim.call, attempts.c.fence == claim.fence)
+    close = (
+        update(attempts)
+        .where(*mine)
+        .values(finished_at=now, outcome=ending.state, http_status=ending.http_status, reason=ending.reason)
+    )
+    # The live attempts have an index, all attempts have none. That of a run that died is closed already.
+    if connection.execute(close.where(attempts.c.finished_at.is_(None))).rowcount == 0:
+        connection.execute(close)
     return ending, forgotten
 
 
@@ -143,17 +133,6 @@ def _close(connection: Connection, ended: Sequence[Ended], now: float) -> None:
         for some in some_at_a_time(of_calls):
             values = {"ends": state, "why": reason, "status": status, "moment": now, "of_calls": some}
             connection.execute(_CLOSE_LIVE_OF_ALL, values)
-
-
-def _values(claim: Claim, ending: AttemptResult, now: float) -> dict[str, object]:
-    return {
-        "of_call": claim.call,
-        "of_fence": claim.fence,
-        "ends": ending.state,
-        "why": ending.reason,
-        "status": ending.http_status,
-        "moment": now,
-    }
 
 
 def _without_foreign_call_id(connection: Connection, claim: Claim, ending: AttemptResult) -> AttemptResult:

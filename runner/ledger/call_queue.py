@@ -94,9 +94,9 @@ class CallQueue:
 
     These are the calls of the plan that it shares with other active runs; with `only_own`, as `--limit`
     asks, those that it entered itself. A call of an older plan that an operator settles as not queued waits
-    for the next: windows, lists and contacts may have changed since its own. `intended` hears the number of
-    the newest attempt whenever intents are committed, before anything is sent. With a `pace`, a call is only
-    claimed with a start that it allows, given all that any run of the campaign has sent.
+    for the next: windows, lists and contacts may have changed since its own. `intended` is called with the
+    number of the newest attempt whenever intents are committed, before anything is sent. With a `pace`, a
+    call is only claimed with a start that it allows, given all that any run of the campaign has sent.
     """
 
     def __init__(
@@ -129,7 +129,6 @@ class CallQueue:
             .with_for_update(skip_locked=True)
         )
         next_due = select(calls.c.queue_at).where(*self._open).order_by(calls.c.queue_at).limit(1)
-        self._campaign_state = select(campaigns.c.state).where(campaigns.c.name == self._campaign)
         self._queue_status = select(campaigns.c.state, next_due.scalar_subquery().label("next_due")).where(
             campaigns.c.name == self._campaign
         )
@@ -231,8 +230,10 @@ class CallQueue:
         with self._engine.begin() as connection:
             mine = campaigns.c.name == self._campaign
             connection.execute(select(campaigns.c.name).where(mine).with_for_update(key_share=True))
-            late = late_calls.LateCalls(connection, self._campaign, self._run, now)
-            return late.reschedule((*self._open, which), most, reschedule, not_before)
+            late = late_calls.late_calls(connection, (*self._open, which), most)
+            return late_calls.reschedule_calls(
+                connection, self._campaign, late, reschedule, not_before, run=self._run, now=now
+            )
 
     def skip(self, reasons: Mapping[int, StateReason], now: float) -> None:
         """Gives up planned calls, each with its reason, all or none."""
@@ -250,15 +251,9 @@ class CallQueue:
             row = connection.execute(self._queue_status).one()
         return QueueStatus(state=CampaignState(row.state), next_due=row.next_due)
 
-    def campaign_state(self) -> CampaignState:
-        """What operators allow at this moment."""
-        with self._engine.begin() as connection:
-            return CampaignState(connection.execute(self._campaign_state).scalar_one())
-
     def note_late_opt_outs(self, match: late_opt_outs.Match, now: float) -> list[LateOptOut]:
         """Keeps and returns the calls to people whom `match` names that Insight may dial yet."""
-        with self._engine.begin() as connection:
-            return late_opt_outs.note(connection, self._campaign, match, now)
+        return late_opt_outs.note(self._engine, self._campaign, match, now)
 
     def pause_info(self) -> PauseInfo | None:
         """What holds the campaign up, and since when; None where nothing does."""

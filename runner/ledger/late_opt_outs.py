@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Engine, Row, Select, select, update
 
 from runner.calls import MAY_BE_DIALLED, CallState
 from runner.ledger.tables import calls
@@ -27,15 +27,16 @@ class LateOptOut:
     until: int
 
 
-def note(connection: Connection, campaign: str, match: Match, now: float) -> list[LateOptOut]:
+def note(engine: Engine, campaign: str, match: Match, now: float) -> list[LateOptOut]:
     """Stores the late opt-outs that `match` finds and that are not stored yet, and returns them."""
     found = []
-    for row in connection.execute(_dialled(campaign, now).where(calls.c.opted_out.is_(None))).all():
-        reason = match(row.contact, row.phone)
-        if reason:
-            mine = calls.c.id == row.id
-            connection.execute(update(calls).where(mine).values(opted_out=reason))
-            found.append(_late(row, reason))
+    with engine.begin() as connection:
+        for row in connection.execute(_dialled(campaign, now).where(calls.c.opted_out.is_(None))).all():
+            reason = match(row.contact, row.phone)
+            if reason:
+                mine = calls.c.id == row.id
+                connection.execute(update(calls).where(mine).values(opted_out=reason))
+                found.append(_late(row, reason))
     return found
 
 
@@ -45,13 +46,14 @@ def noted(connection: Connection, campaign: str, now: float) -> Sequence[LateOpt
     return [_late(row, row.opted_out) for row in connection.execute(query)]
 
 
-def matching(connection: Connection, campaign: str, match: Match, now: float) -> Sequence[LateOptOut]:
-    """Those that were found before, and those that `match` finds now. Nothing is kept."""
-    return [
-        _late(row, reason)
-        for row in connection.execute(_dialled(campaign, now))
-        if (reason := row.opted_out or match(row.contact, row.phone))
-    ]
+def matching(engine: Engine, campaign: str, match: Match, now: float) -> Sequence[LateOptOut]:
+    """Those that were found before, and those that `match` finds now. Stores nothing."""
+    with engine.begin() as connection:
+        return [
+            _late(row, reason)
+            for row in connection.execute(_dialled(campaign, now))
+            if (reason := row.opted_out or match(row.contact, row.phone))
+        ]
 
 
 def _dialled(campaign: str, now: float) -> Select[*tuple[Any, ...]]:

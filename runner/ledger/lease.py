@@ -1,20 +1,26 @@
 """The right of a run to send, which it must renew: a run that dies, hangs or sleeps loses it.
 
-Several runs may share a campaign on PostgreSQL. Each holds a lease in its row of `runs`, by the database's
-clock. A run whose lease has passed may be declared dead by any other; what it was sending is then uncertain.
-Before each send the run looks at its own lease by a clock that also counts while the machine sleeps, from the
-moment before it asked for the renewal: so it stops sending before anybody may take over.
+Several runs may share a campaign on PostgreSQL, where they agree on its file, contacts and lists. Each holds
+a lease in its row of `runs`, by the database's clock. A run whose lease has passed may be declared dead by
+any other; whether its calls reached Insight is unknown then, and they become uncertain. Before each send the
+run looks at its own lease by a clock that also counts while the machine sleeps, from the moment before it
+asked for the renewal: so it stops sending before anybody may take over.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select, true, update
 
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import CampaignHeldError
-from runner.ledger.orphaned_calls import mark_orphaned_calls
+from runner.ledger import postgresql
 from runner.ledger.revision import LedgerRevision, ledger_revision
-from runner.ledger.tables import campaigns, runs
+from runner.ledger.tables import attempts, calls, campaigns, runs
+from runner.ledger.transitions import Transition, move_calls
 
 LEASE_SECONDS = 15
 RENEW_SECONDS = 4
@@ -22,6 +28,105 @@ RENEW_SECONDS = 4
 _MARGIN_SECONDS = 2
 # Linux' monotonic clock stops in suspend, its boot-time clock does not; macOS' monotonic one goes on.
 _CLOCK_THROUGH_SLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_ORPHANED = StateReason(ReasonCode.SENDER_DIED)
+LOST = "lost"
+"""The ending of a run that was declared dead."""
+
+
+def mark_orphaned_calls(
+    connection: Connection, campaign: str, *, alone: bool, survivor: int | None = None
+) -> int:
+    """Declares runs dead whose lease has passed, and marks what they were sending as uncertain.
+
+    Returns how many calls that were. `alone` says that no other process can hold the campaign, so every run
+    but `survivor` is dead, whatever its lease says.
+    """
+    if connection.dialect.name == "postgresql":
+        postgresql.end_overdue_transactions(connection)
+    now = database_now(connection)
+    has_passed: ColumnElement[bool] = true() if alone else runs.c.lease_until <= now
+    # Where no other process can hold the campaign, this run's process is certainly gone: no grace is needed.
+    gone = {"lease_until": 0} if alone else {}
+    # A process that stops in the middle of a transaction locks its rows; the server ends that soon.
+    dead = (
+        select(runs.c.id)
+        .where(
+            runs.c.campaign == campaign,
+            runs.c.ended_at.is_(None),
+            runs.c.id != (survivor if survivor is not None else 0),
+            has_passed,
+        )
+        # Less than a full lock: rows that only refer to a run must not make it look alive.
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    connection.execute(update(runs).where(runs.c.id.in_(dead)).values(ended_at=now, ending=LOST, **gone))
+    ended = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.ended_at.is_not(None))
+    left = (
+        select(calls.c.id, calls.c.run)
+        .where(
+            calls.c.campaign == campaign,
+            calls.c.state == CallState.SENDING,
+            calls.c.run.in_(ended),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    stuck = connection.execute(left).all()
+    for row in stuck:
+        orphaned = Transition(row.id, CallState.SENDING, CallState.UNCERTAIN, _ORPHANED)
+        move_calls(connection, [orphaned], run=row.run, at=now)
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.call.in_([row.id for row in stuck]), attempts.c.finished_at.is_(None))
+        .values(finished_at=now, outcome=CallState.UNCERTAIN, reason=_ORPHANED)
+    )
+    return len(stuck)
+
+
+LiveRuns = Sequence[Row[*tuple[Any, ...]]]
+
+
+def live_runs(connection: Connection, campaign: str) -> LiveRuns:
+    """The runs of `campaign` that have not ended and whose lease holds, oldest first."""
+    return connection.execute(
+        select(runs)
+        .where(
+            runs.c.campaign == campaign,
+            runs.c.ended_at.is_(None),
+            runs.c.lease_until > database_now(connection),
+        )
+        .order_by(runs.c.id)
+    ).all()
+
+
+def wait_for_renewals(connection: Connection, campaign: str) -> None:
+    """Waits until no run is in the middle of renewing its lease: read before, the lease would seem passed."""
+    unended = select(runs.c.id).where(runs.c.campaign == campaign, runs.c.ended_at.is_(None))
+    # Less than a full lock: what a run records of its calls only refers to its row, and need not wait.
+    connection.execute(unended.with_for_update(key_share=True)).all()
+
+
+def describe_runs(found: LiveRuns) -> str | None:
+    """For people: which processes, where, since when. None for no run."""
+    return "; ".join(_describe(run) for run in found) or None
+
+
+def check_same_campaign(others: LiveRuns, inputs: str, *, limited: bool) -> None:
+    """Raises CampaignHeldError when a new run does not fit the active ones."""
+    if any(run.inputs != inputs for run in others):
+        raise CampaignHeldError(
+            f"the campaign is being applied from another version of its file by {describe_runs(others)}",
+            hint="stop it there with Ctrl-C first, or use the same version here",
+        )
+    if limited:
+        raise CampaignHeldError(
+            f"--limit needs the campaign for itself, and it is being applied by {describe_runs(others)}",
+            hint="leave --limit out to share the work, or wait until the others are through",
+        )
+
+
+def _describe(run: Row[*tuple[Any, ...]]) -> str:
+    since = datetime.fromtimestamp(run.started_at, UTC)
+    return f"process {run.pid} on {run.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +170,7 @@ class Lease:
             )
             if renewed.rowcount != 1:
                 raise declared_dead()
-            orphaned = mark_orphaned_calls(
-                connection, self._campaign, now, alone=self._alone, survivor=self._run
-            )
+            orphaned = mark_orphaned_calls(connection, self._campaign, alone=self._alone, survivor=self._run)
             sharers = self._sharers(connection, now)
             reached = ledger_revision(connection)
         self._renewed_at = asked_at

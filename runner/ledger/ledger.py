@@ -2,28 +2,96 @@
 
 import secrets
 import time
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, RowMapping, Text, cast, func, insert, select, update
 
 from runner.calls import CallState
 from runner.errors import LedgerError
-from runner.ledger import late_opt_outs, orphaned_calls, store
+from runner.ledger import store
 from runner.ledger.holder import hold, holder
-from runner.ledger.known_calls import LedgerCalls
-from runner.ledger.late_opt_outs import LateOptOut
-from runner.ledger.lease import LEASE_SECONDS, Lease, database_now
+from runner.ledger.lease import (
+    LEASE_SECONDS,
+    Lease,
+    check_same_campaign,
+    database_now,
+    describe_runs,
+    live_runs,
+    mark_orphaned_calls,
+    wait_for_renewals,
+)
 from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
 from runner.ledger.revision import campaign_revision
-from runner.ledger.rows import insert_once
-from runner.ledger.sharing import check_same_campaign, describe_runs, live_runs, wait_for_renewals
-from runner.ledger.tables import calls, campaigns, facts, runs
-from runner.planning.plan import History, Plan
+from runner.ledger.rows import insert_once, stored_fact
+from runner.ledger.states import availability
+from runner.ledger.tables import calls, campaigns, runs
+from runner.planning.plan import History, KnownCall, Plan
+
+_ROWS_AT_ONCE = 900
+"""Old releases of SQLite take 999 values in a statement."""
+_KNOWN_CALL = (
+    calls.c.contact,
+    calls.c.phone,
+    calls.c.round,
+    cast(calls.c.timezones, Text),
+    calls.c.start_timestamp,
+    calls.c.end_timestamp,
+    calls.c.phone_number,
+    calls.c.max_attempts,
+    calls.c.reattempt_wait,
+    # As text: of a million, few are looked at.
+    cast(calls.c.metadata, Text),
+    calls.c.result_url,
+    calls.c.state,
+    cast(calls.c.reason, Text),
+)
+"""The fields of KnownCall, but for its availability."""
+
+
+class LedgerCalls:
+    """The calls of one campaign, oldest first, read again each time.
+
+    They are read some at a time, each in a transaction of its own: a reader that stops half-way does not
+    block writers. What others write meanwhile changes the campaign's revision.
+    """
+
+    def __init__(self, engine: Engine, campaign: str) -> None:
+        self._engine = engine
+        self._campaign = campaign
+
+    def __len__(self) -> int:
+        mine = select(func.count()).select_from(calls).where(calls.c.campaign == self._campaign)
+        with self._engine.begin() as connection:
+            return int(connection.scalar(mine) or 0)
+
+    def __iter__(self) -> Iterator[KnownCall]:
+        # Numbers alone first: asked for the next of them each time, SQLite would look through all each time.
+        numbers = self._numbers()
+        for first in range(0, len(numbers), _ROWS_AT_ONCE):
+            yield from map(_known_call, self._rows(numbers[first : first + _ROWS_AT_ONCE]))
+
+    def _numbers(self) -> Sequence[int]:
+        mine = select(calls.c.id).where(calls.c.campaign == self._campaign).order_by(calls.c.id)
+        with self._engine.begin() as connection:
+            return array("q", connection.scalars(mine))
+
+    def _rows(self, numbers: Sequence[int]) -> Sequence[Row[Any]]:
+        some = select(*_KNOWN_CALL).where(calls.c.id.in_(numbers)).order_by(calls.c.id)
+        with self._engine.begin() as connection:
+            return connection.execute(some).all()
+
+
+def _known_call(row: Sequence[Any]) -> KnownCall:
+    *_, state, reason = row
+    # The code of a reason comes before its values.
+    code = reason.partition(" ")[0]
+    return KnownCall._make((*row[:3], availability(CallState(state)).value, *row[3:-1], code))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +127,13 @@ class Ledger:
     def close(self) -> None:
         self.engine.dispose()
 
+    def findings(self) -> Iterator[str]:
+        """What `runner doctor` says of the database. Raises LedgerError at the first problem."""
+        return store.findings(self.engine, self.path)
+
     def privacy_key(self) -> bytes:
         """The key of this ledger's hashes, made at first use."""
-        with self.engine.begin() as connection:
-            query = select(facts.c.value).where(facts.c.name == "privacy_key")
-            found = connection.scalar(query)
-            if found is None:
-                insert_once(connection, facts, name="privacy_key", value=secrets.token_hex(32))
-                found = connection.execute(query).scalar_one()
-        return bytes.fromhex(found)
+        return bytes.fromhex(stored_fact(self.engine, "privacy_key", secrets.token_hex(32)))
 
     def knows(self, campaign: str) -> bool:
         with self.engine.begin() as connection:
@@ -94,7 +160,8 @@ class Ledger:
             bound = self._bound(connection, campaign)
             if bound is None or (bound["survey_id"], bound["instance_id"]) == (survey_id, instance_id):
                 return
-            if self._has_sent(connection, campaign):
+            sent = calls.c.state.not_in([CallState.PLANNED, CallState.SKIPPED])
+            if connection.scalar(select(calls.c.id).where(calls.c.campaign == campaign, sent).limit(1)):
                 raise LedgerError(
                     f"campaign {campaign} already called people for survey {bound['survey_id']}, "
                     f"instance {bound['instance_id']}; the file now says survey {survey_id}, "
@@ -146,7 +213,7 @@ class Ledger:
             self._bind(connection, binding, now)
             before = campaign_revision(connection, binding.campaign)
             wait_for_renewals(connection, binding.campaign)
-            self._mark_orphaned_calls(connection, binding.campaign)
+            mark_orphaned_calls(connection, binding.campaign, alone=self.alone)
             others = [] if self.alone else live_runs(connection, binding.campaign)
             if others:
                 check_same_campaign(others, binding.inputs, limited=runner.limited)
@@ -171,18 +238,6 @@ class Ledger:
             entered_at: float | None = connection.scalar(query)
         return entered_at
 
-    def note_late_opt_outs(self, campaign: str, match: late_opt_outs.Match, now: float) -> list[LateOptOut]:
-        """Keeps and returns the calls to people whom `match` names that Insight may dial yet."""
-        with self.engine.begin() as connection:
-            return late_opt_outs.note(connection, campaign, match, now)
-
-    def late_opt_outs_now(
-        self, campaign: str, match: late_opt_outs.Match, now: float
-    ) -> Sequence[LateOptOut]:
-        """Those that were kept, and those whom `match` names now; keeps nothing."""
-        with self.engine.begin() as connection:
-            return late_opt_outs.matching(connection, campaign, match, now)
-
     def end_run(self, run: int, ending: str, now: float) -> None:
         with self.engine.begin() as connection:
             connection.execute(
@@ -197,7 +252,7 @@ class Ledger:
         With an SQLite ledger only for the one who holds the campaign: no other process may be sending.
         """
         with self.engine.begin() as connection:
-            return self._mark_orphaned_calls(connection, campaign)
+            return mark_orphaned_calls(connection, campaign, alone=self.alone)
 
     def is_sending(self, campaign: str) -> bool:
         """Whether calls are under way whose end is not known yet."""
@@ -225,25 +280,11 @@ class Ledger:
         with self.engine.begin() as connection:
             return describe_runs(live_runs(connection, campaign))
 
-    def _mark_orphaned_calls(self, connection: Connection, campaign: str) -> int:
-        return orphaned_calls.mark_orphaned_calls(
-            connection, campaign, database_now(connection), alone=self.alone
-        )
-
     @staticmethod
     def _bound(connection: Connection, campaign: str) -> RowMapping | None:
         return (
             connection.execute(select(campaigns).where(campaigns.c.name == campaign)).mappings().one_or_none()
         )
-
-    @staticmethod
-    def _has_sent(connection: Connection, campaign: str) -> bool:
-        sent = (
-            select(func.count())
-            .select_from(calls)
-            .where(calls.c.campaign == campaign, calls.c.state.not_in([CallState.PLANNED, CallState.SKIPPED]))
-        )
-        return connection.scalar(sent) != 0
 
     @staticmethod
     def _check_binding(bound: RowMapping, binding: Binding) -> None:

@@ -1,20 +1,40 @@
-"""What operators do to a campaign from outside a run: pause, resume, cancel, resolve, retry. Each act is
-kept.
+"""What operators do to a campaign from outside a run: pause, resume, cancel, resolve, retry.
+
+Each act is recorded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    and_,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from runner.calls import PROBLEMS, CallState, ReasonCode, Resolution, StateReason
 from runner.errors import LedgerError
-from runner.ledger.decided_calls import RESOLVE, RETRY, Rows, all_calls, named_calls
+from runner.ledger.lease import LOST, database_now
 from runner.ledger.rows import some_at_a_time
-from runner.ledger.tables import actions, attempts, calls, campaigns, transitions
-from runner.ledger.transitions import record_transition
+from runner.ledger.tables import actions, attempts, calls, campaigns, runs, transitions
+from runner.ledger.transitions import Transition, move_calls
+
+Rows = Sequence[Row[*tuple[Any, ...]]]
+
+_GRACE_SECONDS = 60
+"""Twice the deadline of an exchange with Insight."""
 
 
 class CampaignState(StrEnum):
@@ -44,7 +64,7 @@ class PauseInfo:
     by: str
 
 
-_HALTED_BY_VERB = {CampaignState.PAUSED: "pause", CampaignState.CANCELED: "cancel"}
+_VERB_OF = {CampaignState.PAUSED: "pause", CampaignState.CANCELED: "cancel"}
 
 
 def pause_info(connection: Connection, campaign: str) -> PauseInfo | None:
@@ -55,7 +75,7 @@ def pause_info(connection: Connection, campaign: str) -> PauseInfo | None:
     state = CampaignState(state)
     act = connection.execute(
         select(actions.c.at, actions.c.actor)
-        .where(actions.c.campaign == campaign, actions.c.verb == _HALTED_BY_VERB[state])
+        .where(actions.c.campaign == campaign, actions.c.verb == _VERB_OF[state])
         .order_by(actions.c.id.desc())
         .limit(1)
     ).one()
@@ -98,7 +118,7 @@ class Operators:
             refuse_if_canceled(connection, campaign)
             earlier = pause_info(connection, campaign)
             if earlier is None:
-                self._stand(connection, campaign, CampaignState.PAUSED, "pause", now)
+                self._set_state(connection, campaign, CampaignState.PAUSED, "pause", now)
         return earlier
 
     def resume(self, campaign: str, now: float) -> bool:
@@ -109,7 +129,7 @@ class Operators:
             refuse_if_canceled(connection, campaign)
             if pause_info(connection, campaign) is None:
                 return False
-            self._stand(connection, campaign, CampaignState.ACTIVE, "resume", now)
+            self._set_state(connection, campaign, CampaignState.ACTIVE, "resume", now)
             return True
 
     def cancel(self, campaign: str, now: float) -> int:
@@ -120,13 +140,13 @@ class Operators:
         with self._engine.begin() as connection:
             earlier = pause_info(connection, campaign)
             if earlier is None or earlier.state is not CampaignState.CANCELED:
-                self._stand(connection, campaign, CampaignState.CANCELED, "cancel", now)
+                self._set_state(connection, campaign, CampaignState.CANCELED, "cancel", now)
             return self._withdraw_planned(connection, campaign, now)
 
     def note(self, campaign: str, verb: str, detail: str, now: float) -> None:
         """Keeps an act that changed nothing in the ledger itself."""
         with self._engine.begin() as connection:
-            self._keep(connection, campaign, verb, detail, now)
+            self._record_act(connection, campaign, verb, detail, now)
 
     def uncertain(self, campaign: str) -> list[str]:
         """The refs of the uncertain calls of a campaign."""
@@ -155,7 +175,7 @@ class Operators:
                 StateReason.of(ReasonCode.RESOLVED, resolution=resolution.value, by=self._actor),
             )
             decided = self._decide(connection, rows, after, reason, now, call_id)
-            self._keep(connection, campaign, "resolve", f"{_refs(rows)} as {resolution}", now)
+            self._record_act(connection, campaign, "resolve", f"{_refs(rows)} as {resolution}", now)
         return decided
 
     def retry(self, campaign: str, contacts: Sequence[str] | None, now: float) -> list[Decided]:
@@ -172,7 +192,7 @@ class Operators:
             reason = StateReason.of(ReasonCode.RETRIED, by=self._actor)
             decided = self._decide(connection, rows, CallState.PLANNED, reason, now)
             if rows:
-                self._keep(connection, campaign, "retry", _refs(rows), now)
+                self._record_act(connection, campaign, "retry", _refs(rows), now)
         return decided
 
     def acknowledge(self, campaign: str, now: float) -> int:
@@ -194,7 +214,7 @@ class Operators:
                 seen = update(attempts).where(attempts.c.id.in_(some)).values(acknowledged_at=now)
                 connection.execute(seen)
             if found:
-                self._keep(connection, campaign, "acknowledge", f"{len(found)} calls", now)
+                self._record_act(connection, campaign, "acknowledge", f"{len(found)} calls", now)
         return len(found)
 
     def _decide(
@@ -207,22 +227,10 @@ class Operators:
         call_id: str | None = None,
     ) -> list[Decided]:
         """Moves each of these calls to the state that an operator gave it."""
+        also = {"call_id": _kept_call_id(after, call_id)}
         for row in rows:
-            record_transition(
-                connection,
-                call=row.id,
-                run=row.run,
-                at=now,
-                before=CallState(row.state),
-                after=after,
-                reason=reason,
-                actor=self._actor,
-            )
-            connection.execute(
-                update(calls)
-                .where(calls.c.id == row.id, calls.c.state == row.state)
-                .values(state=after, reason=reason, call_id=_kept_call_id(after, call_id), updated_at=now)
-            )
+            move = Transition(row.id, CallState(row.state), after, reason)
+            move_calls(connection, [move], run=row.run, at=now, actor=self._actor, also=also)
         return [
             Decided(key=row.contact, ref=row.ref, intended_at=row.intended_at, after=after) for row in rows
         ]
@@ -270,13 +278,13 @@ class Operators:
                 hint="look at Insight again which call this contact's is; nothing was recorded",
             )
 
-    def _stand(
+    def _set_state(
         self, connection: Connection, campaign: str, state: CampaignState, verb: str, now: float
     ) -> None:
         connection.execute(update(campaigns).where(campaigns.c.name == campaign).values(state=state))
-        self._keep(connection, campaign, verb, "", now)
+        self._record_act(connection, campaign, verb, "", now)
 
-    def _keep(self, connection: Connection, campaign: str, verb: str, detail: str, now: float) -> None:
+    def _record_act(self, connection: Connection, campaign: str, verb: str, detail: str, now: float) -> None:
         connection.execute(
             insert(actions).values(campaign=campaign, at=now, actor=self._actor, verb=verb, detail=detail)
         )
@@ -289,3 +297,105 @@ def _kept_call_id(after: CallState, given: str | None) -> ColumnElement[str] | N
 
 def _refs(rows: Rows) -> str:
     return ", ".join(row.ref for row in rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What an operator can do with a call: to every call in `state`, to one by name also from `others`."""
+
+    verb: str
+    state: CallState
+    others: Collection[CallState] = ()
+
+
+RESOLVE = Decision(verb="resolve", state=CallState.UNCERTAIN, others=(CallState.SENDING, CallState.ABANDONED))
+RETRY = Decision(verb="retry", state=CallState.REFUSED)
+
+
+def named_calls(connection: Connection, campaign: str, contacts: Sequence[str], decision: Decision) -> Rows:
+    """The calls of these contacts (keys or refs), locked, each once. Raises LedgerError, naming the first
+    contact without such a call.
+    """
+    found: dict[int, Row[*tuple[Any, ...]]] = {}
+    for number, contact in enumerate(contacts, start=1):
+        try:
+            row = _call_of(connection, campaign, contact, decision)
+        except LedgerError as error:
+            if len(contacts) == 1:
+                raise
+            message = f"contact {number} of {len(contacts)}: {error.message}; nothing was changed"
+            raise LedgerError(message, hint=error.hint) from None
+        found[row.id] = row
+    return list(found.values())
+
+
+def all_calls(connection: Connection, campaign: str, decision: Decision) -> Rows:
+    """Every call of the campaign that the decision is about, locked."""
+    rows = connection.execute(_query(campaign).where(calls.c.state == decision.state)).all()
+    now = database_now(connection)
+    for row in rows:
+        _check_owner_is_gone(row, now)
+    return rows
+
+
+def _call_of(
+    connection: Connection, campaign: str, contact: str, decision: Decision
+) -> Row[*tuple[Any, ...]]:
+    """The newest call of this contact that the decision is about; other rounds may be in other states."""
+    mine = _query(campaign).where(or_(calls.c.contact == contact, calls.c.ref == contact))
+    found = connection.execute(mine.order_by(calls.c.id)).all()
+    if not found:
+        raise LedgerError(f"campaign {campaign} has no call to this contact")
+    rows = [row for row in found if row.state == decision.state or row.state in decision.others]
+    if not rows:
+        states = " and ".join(sorted({row.state for row in found}))
+        raise LedgerError(f"this call is {states}, not {decision.state}: there is nothing to {decision.verb}")
+    _check_owner_is_gone(rows[-1], database_now(connection))
+    return rows[-1]
+
+
+def _query(campaign: str) -> Select[*tuple[Any, ...]]:
+    latest = (
+        select(attempts.c.intended_at)
+        .where(attempts.c.call == calls.c.id)
+        .order_by(attempts.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            calls.c.id,
+            calls.c.run,
+            calls.c.contact,
+            calls.c.ref,
+            calls.c.state,
+            latest.label("intended_at"),
+            runs.c.host,
+            runs.c.pid,
+            runs.c.ending,
+            runs.c.lease_until,
+        )
+        .select_from(calls.join(runs, calls.c.run == runs.c.id))
+        .where(calls.c.campaign == campaign)
+        .with_for_update(of=calls)
+    )
+
+
+def _check_owner_is_gone(row: Row[*tuple[Any, ...]], now: float) -> None:
+    """Raises LedgerError while the process that sent the call may still be at it.
+
+    A run that was declared dead may only have been stopped: what it had begun to send before may go on for as
+    long as an exchange can take.
+    """
+    owner = f"process {row.pid} on {row.host}"
+    if row.state == CallState.SENDING:
+        raise LedgerError(
+            f"this call is being sent right now by {owner}",
+            hint="wait for its answer, or stop that apply first",
+        )
+    if row.ending == LOST and now < row.lease_until + _GRACE_SECONDS:
+        wait = row.lease_until + _GRACE_SECONDS - now
+        raise LedgerError(
+            f"{owner} was sending this call and may still be at it",
+            hint=f"make sure that this process is gone, and run the command again in {wait:.0f} s",
+        )

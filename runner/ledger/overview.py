@@ -1,15 +1,166 @@
-"""What the ledger knows of a campaign, counted, for people who ask how far it is."""
+"""What the ledger knows of a campaign, for people: how far it is, what happened, who shares its survey."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
+from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import Engine, and_, func, select
+from sqlalchemy import Engine, Row, Select, Text, and_, case, cast, func, literal, or_, select
 
-from runner.calls import PROBLEMS, CallState, StateReason
+from runner.calls import NO_REASON, PROBLEMS, CallState, StateReason
 from runner.ledger import late_opt_outs
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import PauseInfo, pause_info
-from runner.ledger.tables import attempts, calls, campaigns, runs
+from runner.ledger.tables import actions, attempts, calls, campaigns, runs, transitions
+
+RECENT_SECONDS = 30 * 86_400
+"""What was sent within this time may still be waiting at Insight, or be fresh in people's minds."""
+
+_NEVER_SENT = (CallState.PLANNED, CallState.SKIPPED, CallState.REFUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedInstance:
+    """Another campaign, with how many of its calls are to be sent and how many were sent lately."""
+
+    campaign: str
+    waiting: int
+    sent: int
+
+
+def shared_instances(
+    engine: Engine, campaign: str, survey_id: str, instance_id: str, origin: str, now: float
+) -> list[SharedInstance]:
+    """The other campaigns of this ledger, applied at the API at `origin`, that have such calls; by name.
+
+    `now` is UTC Unix seconds. A planned call whose window is over no longer counts: it will not be sent.
+    """
+    waiting = or_(
+        calls.c.state == CallState.SENDING,
+        and_(calls.c.state == CallState.PLANNED, calls.c.end_timestamp > now),
+    )
+    sent = and_(
+        calls.c.state.not_in([*_NEVER_SENT, CallState.SENDING]), calls.c.updated_at > now - RECENT_SECONDS
+    )
+    query = (
+        select(
+            campaigns.c.name.label("campaign"),
+            func.sum(case((waiting, 1), else_=0)).label("waiting"),
+            func.sum(case((sent, 1), else_=0)).label("sent"),
+        )
+        .select_from(campaigns.join(calls, calls.c.campaign == campaigns.c.name))
+        .where(
+            campaigns.c.name != campaign,
+            campaigns.c.survey_id == survey_id,
+            campaigns.c.instance_id == instance_id,
+            campaigns.c.origin == origin,
+            or_(waiting, sent),
+        )
+        .group_by(campaigns.c.name)
+        .order_by(campaigns.c.name)
+    )
+    with engine.begin() as connection:
+        return [SharedInstance(**row) for row in connection.execute(query).mappings()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing that happened, at `at` (UTC Unix seconds).
+
+    `key` and `ref` are empty for acts on the whole campaign.
+    """
+
+    at: float
+    key: str
+    ref: str
+    what: str
+    reason: StateReason
+    detail: str = ""
+    """What an operator's act was about."""
+    who: str
+    """The process or person that did it, with the git commit of the campaign file where there is one."""
+
+
+_AT_ONCE = 5_000
+_when = attrgetter("at")
+_MOVES = select(
+    transitions.c.at,
+    calls.c.campaign,
+    calls.c.contact,
+    calls.c.ref,
+    transitions.c.before,
+    transitions.c.after,
+    transitions.c.reason,
+    transitions.c.actor,
+    runs.c.host,
+    runs.c.pid,
+    runs.c.git_commit,
+).select_from(
+    transitions.join(calls, transitions.c.call == calls.c.id).join(runs, transitions.c.run == runs.c.id)
+)
+
+
+def _process(row: Row[*tuple[Any, ...]]) -> str:
+    commit = f" at {row.git_commit[:12]}" if row.git_commit else ""
+    return f"{row.host} process {row.pid}{commit}"
+
+
+def read_history(engine: Engine, campaign: str, contact: str | None) -> Iterator[Entry]:
+    """Everything that happened, oldest first; for one contact (key or ref) only what concerns it."""
+    if contact is not None:
+        its_own = _MOVES.where(
+            calls.c.campaign == campaign, or_(calls.c.contact == contact, calls.c.ref == contact)
+        )
+        # Sorting is stable: what happened in one transaction stays in its order.
+        return iter(sorted(_moves(engine, campaign, its_own), key=_when))
+    return merge(_all_moves(engine, campaign), _acts(engine, campaign), key=_when)
+
+
+def _all_moves(engine: Engine, campaign: str) -> Iterator[Entry]:
+    """In the order in which they were written, read some at a time, each in a transaction of its own: there
+    may be millions, and a run that sends calls meanwhile must be able to write.
+    """
+    with engine.begin() as connection:
+        newest = connection.scalar(select(func.max(transitions.c.id))) or 0
+    for first in range(1, newest + 1, _AT_ONCE):
+        some = _MOVES.where(transitions.c.id.between(first, first + _AT_ONCE - 1))
+        yield from _moves(engine, campaign, some)
+
+
+def _moves(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]:
+    with engine.begin() as connection:
+        return [
+            Entry(
+                at=row.at,
+                key=row.contact,
+                ref=row.ref,
+                what=f"{row.before or 'new'} → {row.after}",
+                reason=row.reason,
+                who=row.actor or _process(row),
+            )
+            for row in connection.execute(wanted.order_by(transitions.c.id))
+            # Chosen here: asked for the campaign too, SQLite would go through all its calls each time.
+            if row.campaign == campaign
+        ]
+
+
+def _acts(engine: Engine, campaign: str) -> list[Entry]:
+    """What people did to the whole campaign."""
+    acts = select(actions).where(actions.c.campaign == campaign).order_by(actions.c.id)
+    with engine.begin() as connection:
+        return [
+            Entry(
+                at=row.at,
+                key="",
+                ref="",
+                what=row.verb,
+                reason=NO_REASON,
+                detail=row.detail,
+                who=row.actor,
+            )
+            for row in connection.execute(acts)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,81 +214,62 @@ class Overview:
         return sum(self.states[state] for state in PROBLEMS) - len(self.problems)
 
 
+_PROBLEM = (
+    calls.c.contact.label("key"),
+    calls.c.ref,
+    calls.c.state,
+    calls.c.reason,
+    calls.c.updated_at.label("at"),
+    attempts.c.intended_at.label("sent_at"),
+    attempts.c.http_status,
+    calls.c.call_id,
+    (literal("process ") + cast(runs.c.pid, Text) + " on " + runs.c.host).label("sender"),
+    attempts.c.acknowledged_at.is_not(None).label("acknowledged"),
+)
+"""The fields of Problem."""
+
+
 def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> Overview:
     """The state of `campaign` as of `now`, with up to `most_problems` problems: those that nobody has
     acknowledged first, then the newest.
     """
     mine = calls.c.campaign == campaign
-    with engine.begin() as connection:
-        halted = pause_info(connection, campaign)
-        bound = connection.execute(
-            select(campaigns.c.origin, campaigns.c.account, campaigns.c.repository).where(
-                campaigns.c.name == campaign
-            )
-        ).one_or_none()
-        counted = connection.execute(
-            select(calls.c.state, func.count()).where(mine).group_by(calls.c.state)
-        ).all()
-        next_due = connection.scalar(
-            select(func.min(calls.c.queue_at)).where(mine, calls.c.state == CallState.PLANNED)
-        )
-        recent = connection.scalar(
-            select(func.count())
-            .select_from(calls)
-            .where(mine, calls.c.state == CallState.QUEUED, calls.c.updated_at > now - 60)
-        )
-        of_attempt = and_(attempts.c.call == calls.c.id, attempts.c.fence == calls.c.fence)
-        opted_out = late_opt_outs.noted(connection, campaign, now)
-        unacknowledged = connection.scalar(
-            select(func.count())
-            .select_from(calls.outerjoin(attempts, of_attempt))
-            .where(mine, calls.c.state.in_(PROBLEMS), attempts.c.acknowledged_at.is_(None))
-        )
-        problems = connection.execute(
-            select(
-                calls.c.contact,
-                calls.c.ref,
-                calls.c.state,
-                calls.c.reason,
-                calls.c.updated_at,
-                attempts.c.intended_at,
-                attempts.c.http_status,
-                attempts.c.acknowledged_at,
-                calls.c.call_id,
-                runs.c.pid,
-                runs.c.host,
-            )
-            .select_from(calls.join(attempts, of_attempt).join(runs, attempts.c.run == runs.c.id))
-            .where(mine, calls.c.state.in_(PROBLEMS))
-            .order_by(attempts.c.acknowledged_at.is_not(None), calls.c.updated_at.desc(), calls.c.id)
-            .limit(most_problems)
-        ).all()
-    found = {CallState(state): count for state, count in counted}
-    return Overview(
-        campaign=campaign,
-        as_of=now,
-        states={state: found.get(state, 0) for state in CallState},
-        next_due=next_due,
-        queued_last_minute=recent or 0,
-        problems=tuple(
-            Problem(
-                key=row.contact,
-                ref=row.ref,
-                state=CallState(row.state),
-                reason=row.reason,
-                at=row.updated_at,
-                sent_at=row.intended_at,
-                http_status=row.http_status,
-                call_id=row.call_id,
-                sender=f"process {row.pid} on {row.host}",
-                acknowledged=row.acknowledged_at is not None,
-            )
-            for row in problems
-        ),
-        late_opt_outs=opted_out,
-        unacknowledged=unacknowledged or 0,
-        pause_info=halted,
-        origin=bound.origin if bound else "",
-        account=bound.account if bound else "",
-        repository=bound.repository if bound else {},
+    of_attempt = and_(attempts.c.call == calls.c.id, attempts.c.fence == calls.c.fence)
+    bound = select(campaigns.c.origin, campaigns.c.account, campaigns.c.repository).where(
+        campaigns.c.name == campaign
     )
+    counted = select(calls.c.state, func.count()).where(mine).group_by(calls.c.state)
+    next_due = select(func.min(calls.c.queue_at)).where(mine, calls.c.state == CallState.PLANNED)
+    recent = select(func.count()).where(
+        mine, calls.c.state == CallState.QUEUED, calls.c.updated_at > now - 60
+    )
+    unacknowledged = (
+        select(func.count())
+        .select_from(calls.outerjoin(attempts, of_attempt))
+        .where(mine, calls.c.state.in_(PROBLEMS), attempts.c.acknowledged_at.is_(None))
+    )
+    problems = (
+        select(*_PROBLEM)
+        .select_from(calls.join(attempts, of_attempt).join(runs, attempts.c.run == runs.c.id))
+        .where(mine, calls.c.state.in_(PROBLEMS))
+        .order_by(attempts.c.acknowledged_at.is_not(None), calls.c.updated_at.desc(), calls.c.id)
+        .limit(most_problems)
+    )
+    with engine.begin() as connection:
+        found = {CallState(state): count for state, count in connection.execute(counted)}
+        row = connection.execute(bound).mappings().one_or_none()
+        return Overview(
+            campaign=campaign,
+            as_of=now,
+            states={state: found.get(state, 0) for state in CallState},
+            next_due=connection.scalar(next_due),
+            queued_last_minute=connection.scalar(recent) or 0,
+            problems=tuple(
+                Problem(**{**each, "state": CallState(each["state"])})
+                for each in connection.execute(problems).mappings()
+            ),
+            late_opt_outs=late_opt_outs.noted(connection, campaign, now),
+            unacknowledged=connection.scalar(unacknowledged) or 0,
+            pause_info=pause_info(connection, campaign),
+            **(row or {"origin": "", "account": "", "repository": {}}),
+        )

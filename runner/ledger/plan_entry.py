@@ -5,25 +5,37 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Text, cast, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Text,
+    TextClause,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import CampaignHeldError, LedgerError
-from runner.ledger.bulk_load import bulk_load
-from runner.ledger.rows import call_request, some_at_a_time, write_many
+from runner.ledger.rows import bulk_load, call_request, some_at_a_time, write_many
 from runner.ledger.tables import LIVE, calls, runs, transitions
-from runner.ledger.transitions import Transition, record_transitions
+from runner.ledger.transitions import Transition, move_calls, record_transitions
 from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal
 
-_SAID = PlannedCall._fields.index("change_name")
+_STORED = PlannedCall._fields.index("change_name")
 """So many fields of a call are written, as they are; the others say how it differs."""
 _NAMED_OTHERWISE = {"key": "contact", "zones": "timezones"}
-_WRITTEN = tuple(_NAMED_OTHERWISE.get(name, name) for name in PlannedCall._fields[:_SAID])
+_COLUMNS = tuple(_NAMED_OTHERWISE.get(name, name) for name in PlannedCall._fields[:_STORED])
 _IDENTITY = PlannedCall._fields.index("phone")
 """So many of these fields say which call it is."""
 
 _SAME_NUMBER = frozenset({Change.UNCHANGED, Change.MOVED})
-_STANDING = frozenset({CallState.PLANNED, CallState.REFUSED, CallState.SKIPPED})
+_REPLACEABLE = frozenset({CallState.PLANNED, CallState.REFUSED, CallState.SKIPPED})
 """States of calls that a plan may write over."""
 _PLACE_AND_TIME = select(
     calls.c.id,
@@ -89,16 +101,11 @@ class PlanEntry:
         this run's. Raises CampaignHeldError when this plan has a call that the ledger does not hold, or
         another request or time for one: then contacts, lists or settings differ between the two machines.
         """
-        for withdrawals in some_at_a_time(plan.withdrawals):
-            rows = self._rows([withdrawal.key for withdrawal in withdrawals])
-            for withdrawal in withdrawals:
-                row = rows.get((withdrawal.key, withdrawal.round))
-                if row is not None and row["state"] == CallState.PLANNED:
-                    self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, _why_withdrawn(withdrawal))
+        self._withdraw(plan.withdrawals, joins=True)
         together = self._session()
         different = 0
         for planned in some_at_a_time(self._watch(plan.calls)):
-            rows = self._rows([call.key for call in planned])
+            rows = self._found(select(calls).where(calls.c.contact.in_([call.key for call in planned])))
             different += sum(_differs(call, rows.get((call.key, call.round)), plan.as_of) for call in planned)
             if not different:
                 self._adopt_calls(
@@ -120,32 +127,29 @@ class PlanEntry:
         query = select(calls.c.id).where(calls.c.campaign == self._binding.campaign).limit(1)
         return self._connection.scalar(query) is not None
 
-    def _rows(self, contacts: Sequence[str]) -> Mapping[tuple[str, int], RowMapping]:
-        """The newest row of each of these contacts and each round, in whatever state."""
-        return self._found(select(calls).where(calls.c.contact.in_(contacts)))
-
-    def _replaceable_rows(self, contacts: Sequence[str]) -> Mapping[tuple[str, int], RowMapping]:
-        """Those that a plan may write over, less what it says itself."""
-        return self._replaceable(_PLACE_AND_TIME.where(calls.c.contact.in_(contacts)))
-
-    def _replaceable(self, query: Select[Any]) -> Mapping[tuple[str, int], RowMapping]:
+    def _replaceable(self, *which: ColumnElement[bool] | TextClause) -> Mapping[tuple[str, int], RowMapping]:
+        """Calls that a plan may write over, less what it says itself."""
+        found = self._found(_PLACE_AND_TIME.where(*which))
         # Chosen here: SQLite would take the state for more telling than the contact, and read all calls.
-        return {place: row for place, row in self._found(query).items() if row["state"] in _STANDING}
+        return {place: row for place, row in found.items() if row["state"] in _REPLACEABLE}
 
     def _found(self, query: Select[Any]) -> Mapping[tuple[str, int], RowMapping]:
+        """The newest row of each contact and round that the query finds."""
         mine = query.where(calls.c.campaign == self._binding.campaign)
         # Sorted here: to have them in this order, SQLite would look through the whole table each time.
         rows = sorted(self._connection.execute(mine).mappings(), key=itemgetter("id"))
         return {(row["contact"], row["round"]): row for row in rows}
 
-    def _withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
+    def _withdraw(self, withdrawals: Iterable[Withdrawal], *, joins: bool = False) -> None:
+        """Where the run `joins` others, they may have sent a call meanwhile."""
         for some in some_at_a_time(withdrawals):
-            rows = self._replaceable_rows([withdrawal.key for withdrawal in some])
+            rows = self._replaceable(calls.c.contact.in_([withdrawal.key for withdrawal in some]))
             for withdrawal in some:
                 row = rows.get((withdrawal.key, withdrawal.round))
-                if row is None or row["state"] != CallState.PLANNED:
+                if row is not None and row["state"] == CallState.PLANNED:
+                    self._skip(row, _why_withdrawn(withdrawal))
+                elif not joins:
                     raise changed_meanwhile()
-                self._move(row["id"], CallState.PLANNED, CallState.SKIPPED, _why_withdrawn(withdrawal))
 
     def _free_phones(self, planned: Iterable[PlannedCall]) -> None:
         """A number may be that of a call which this plan leaves alone: refused, or beyond --limit. And two
@@ -153,7 +157,7 @@ class PlanEntry:
         """
         others: dict[tuple[str, int], RowMapping] = {}
         for some in some_at_a_time(call for call in planned if call.change not in _SAME_NUMBER):
-            rows = self._replaceable_rows([call.key for call in some])
+            rows = self._replaceable(calls.c.contact.in_([call.key for call in some]))
             moving = [
                 row["id"]
                 for call in some
@@ -167,8 +171,7 @@ class PlanEntry:
             for call in planned:
                 others.pop((call.key, call.round), None)
         for row in others.values():
-            reason = StateReason(ReasonCode.NUMBER_TAKEN)
-            self._move(row["id"], CallState(row["state"]), CallState.SKIPPED, reason)
+            self._skip(row, StateReason(ReasonCode.NUMBER_TAKEN))
 
     def _others_with_a_number_of(
         self, planned: Sequence[PlannedCall]
@@ -176,7 +179,7 @@ class PlanEntry:
         """Rows of other contacts that have one of these numbers and are not given up."""
         wanted = {(call.phone, call.round): call.key for call in planned}
         phones = [call.phone for call in planned]
-        rows = self._replaceable(_PLACE_AND_TIME.where(calls.c.phone.in_(phones), LIVE))
+        rows = self._replaceable(calls.c.phone.in_(phones), LIVE)
         return {
             place: row
             for place, row in rows.items()
@@ -184,7 +187,7 @@ class PlanEntry:
         }
 
     def _write_over(self, planned: Sequence[PlannedCall]) -> None:
-        rows = self._replaceable_rows([call.key for call in planned])
+        rows = self._replaceable(calls.c.contact.in_([call.key for call in planned]))
         fresh: list[PlannedCall] = []
         kept: list[PlannedCall] = []
         changed: list[PlannedCall] = []
@@ -199,9 +202,9 @@ class PlanEntry:
         in_common = (self._binding.campaign, CallState.PLANNED.value, *self._of_run())
         write_many(
             self._connection,
-            f"INSERT INTO calls (campaign, state, run, reason, account, updated_at, {', '.join(_WRITTEN)}) "  # noqa: S608 - names
-            f"VALUES (?, ?, ?, ?, ?, ?, {', '.join('?' * len(_WRITTEN))})",
-            (in_common + call[:_SAID] for call in planned),
+            f"INSERT INTO calls (campaign, state, run, reason, account, updated_at, {', '.join(_COLUMNS)}) "  # noqa: S608 - names
+            f"VALUES (?, ?, ?, ?, ?, ?, {', '.join('?' * len(_COLUMNS))})",
+            (in_common + call[:_STORED] for call in planned),
         )
 
     def _record_new_calls(self, newest: int) -> None:
@@ -238,12 +241,12 @@ class PlanEntry:
         changed = write_many(
             self._connection,
             "UPDATE calls SET state = ?, run = ?, reason = ?, account = ?, updated_at = ?, "  # noqa: S608 - names
-            f"{', '.join(f'{name} = ?' for name in _WRITTEN[_IDENTITY:])} WHERE id = ? AND state = ?",
+            f"{', '.join(f'{name} = ?' for name in _COLUMNS[_IDENTITY:])} WHERE id = ? AND state = ?",
             (
                 (
                     CallState.PLANNED.value,
                     *self._of_run(),
-                    *call[_IDENTITY:_SAID],
+                    *call[_IDENTITY:_STORED],
                     row["id"],
                     row["state"],
                 )
@@ -257,16 +260,11 @@ class PlanEntry:
         """run, reason, account, updated_at."""
         return self._run, "", self._binding.account, self._now
 
-    def _move(self, call: int, before: CallState, after: CallState, reason: StateReason) -> None:
-        changed = self._connection.execute(
-            update(calls)
-            .where(calls.c.id == call, calls.c.state == before)
-            .values(state=after, reason=reason, run=self._run, updated_at=self._now)
-        )
-        if changed.rowcount != 1:
+    def _skip(self, row: RowMapping, reason: StateReason) -> None:
+        move = Transition(row["id"], CallState(row["state"]), CallState.SKIPPED, reason)
+        of_run = {"run": self._run}
+        if not move_calls(self._connection, [move], run=self._run, at=self._now, also=of_run):
             raise changed_meanwhile()
-        move = Transition(call, before, after, reason)
-        record_transitions(self._connection, [move], run=self._run, at=self._now)
 
 
 def _why_withdrawn(withdrawal: Withdrawal) -> StateReason:

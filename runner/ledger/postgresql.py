@@ -1,25 +1,169 @@
 """A PostgreSQL database as the ledger: the engine for campaigns that several machines apply together.
 
 Commits are synchronous and waits have an end, whatever a pooler, the server or the role have set: a lost
-intent is a second call, and a lock that is never given back would stop a campaign in silence.
+intent is a second call, and a lock that is never given back would stop a campaign without a sign. What was
+set when a connection was opened proves nothing: a pooler drops startup options, or gives each transaction
+another server connection, and a role brings its own settings. So each transaction makes its own settings,
+which end with it, and reads back what holds, in one round trip.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain, count
+from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
-from runner.errors import SettingsError
+from runner.errors import LedgerError, SettingsError
 from runner.extras import install_command, packages_of
-from runner.ledger.postgresql_settings import (
-    APPLICATION,
-    REQUIRED,
-    asked_settings,
-    behind_pooler,
-    prepare_transactions,
-    read_state,
-)
+
+APPLICATION = "runner"
+OLDEST_VERSION = 12
+_SETTINGS = {
+    "synchronous_commit": "on",
+    "lock_timeout": "30s",
+    # Shorter than a lease, so that a stopped process holds no locks when it is taken over.
+    "idle_in_transaction_session_timeout": "10s",
+    # By its name, `end_overdue_transactions` finds a session whatever the pooler calls it.
+    "application_name": APPLICATION,
+}
+REQUIRED = {
+    **_SETTINGS,
+    "transaction_isolation": "read committed",
+    "fsync": "on",
+    "full_page_writes": "on",
+}
+_READ = (*REQUIRED, "server_version", "server_version_num")
+_PREPARE_AFTER = 5
+"""Uses of a statement before psycopg prepares it: its own default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerState:
+    """What a transaction read back from the server."""
+
+    values: Mapping[str, str]
+    schema: str | None
+    """Where tables are made and first looked for; None where there is no such schema."""
+    is_standby: bool
+    backend: int
+    """The process on the server, by its own word."""
+
+
+def prepare_transactions(engine: Engine, asked: Mapping[str, str]) -> None:
+    """Has every transaction of the engine make and check its settings, and those that the user `asked` for.
+
+    It raises LedgerError where the server does not hold what durability rests on.
+    """
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # PGOPTIONS and service files reach the server at its start, or are dropped on the way.
+        wanted = {**asked_settings(_driver(connection).info.options), **asked}
+        # Without a value: the role's own, not what another client left on the server connection.
+        state = read_state(connection, {"search_path": None, **wanted, **_SETTINGS})
+        check(state, wanted)
+        # A prepared statement stays with one server connection, and a pooler gives out many.
+        _driver(connection).prepare_threshold = None if behind_pooler(connection, state) else _PREPARE_AFTER
+
+
+def read_state(connection: Connection, make: Mapping[str, str | None] = MappingProxyType({})) -> ServerState:
+    """Makes these settings for the rest of the transaction, and reads back what holds then."""
+    values = [text for setting in make.items() for text in setting]
+    row = connection.exec_driver_sql(_statement(len(make)), (*values, *_READ)).one()
+    *found, schema, is_standby, backend = row[len(make) :]
+    return ServerState(
+        values=dict(zip(_READ, found, strict=True)), schema=schema, is_standby=is_standby, backend=backend
+    )
+
+
+def check(state: ServerState, wanted: Mapping[str, str]) -> None:
+    """Raises LedgerError where the server is not as the ledger needs it, or as the user asked for it."""
+    if int(state.values["server_version_num"]) < OLDEST_VERSION * 10_000:
+        raise LedgerError(
+            f"the server is PostgreSQL {state.values['server_version']}; "
+            f"runner needs {OLDEST_VERSION} or newer",
+            hint="upgrade the server",
+        )
+    if state.is_standby:
+        raise LedgerError(
+            "the server is a standby and takes no writes", hint="name the primary in RUNNER_LEDGER_URL"
+        )
+    for name, needed in REQUIRED.items():
+        if state.values[name] != needed:
+            raise LedgerError(
+                f"the server has {name} = {state.values[name]}, and the ledger needs {needed}",
+                hint="set it so on the server, or in the pooler before it: "
+                "else the ledger could forget who was called, or wait without end",
+            )
+    schema = _first_schema(wanted.get("search_path", ""))
+    if schema not in {None, state.schema}:
+        raise LedgerError(
+            f"the search_path of the connection names the schema {schema}, "
+            "which does not exist, or which this user may not use",
+            hint="create it, or grant USAGE and CREATE on it to the user in RUNNER_LEDGER_URL",
+        )
+
+
+def behind_pooler(connection: Connection, state: ServerState) -> bool:
+    """Whether something between here and the server gives out its connections.
+
+    A pooler answers a login in its own name, so that its number is not that of the server's process.
+    """
+    return bool(_driver(connection).info.backend_pid != state.backend)
+
+
+def asked_settings(options: str) -> dict[str, str]:
+    """The settings in libpq's `options`, read as the server reads them.
+
+    Raises SettingsError for an invalid setting: a pooler could drop it silently.
+    """
+    asked: dict[str, str] = {}
+    for assignment in _assignments(options):
+        name, equals, value = assignment.partition("=")
+        if not (name and equals):
+            raise SettingsError(
+                "the options of the PostgreSQL connection cannot be read",
+                hint="write each setting as -c name=value, with a backslash before a space in a value: "
+                "postgresql+psycopg://user@host/database?options=-c%20search_path%3Dsurveys",
+            )
+        asked[name.replace("-", "_").lower()] = value
+    return asked
+
+
+def _assignments(options: str) -> Iterator[str]:
+    words = (re.sub(r"\\(.)", r"\1", word) for word in re.findall(r"(?:\\.|[^\s\\])+", options))
+    for word in words:
+        if word == "-c":
+            yield next(words, "")
+        elif word.startswith(("-c", "--")):
+            yield word[2:]
+        else:
+            # Another flag of the server's.
+            yield ""
+
+
+def _first_schema(search_path: str) -> str | None:
+    """The schema that a search path names first; None where it names none, or the user's own."""
+    found = re.match(r'\s*(?:"((?:[^"]|"")*)"|([^\s,"]+))', search_path)
+    if found is None or "$user" in found.groups():
+        return None
+    quoted, plain = found.groups()
+    return plain.lower() if quoted is None else quoted.replace('""', '"')
+
+
+def _statement(settings: int) -> str:
+    made = ["set_config(%s, %s, true)"] * settings
+    read = ["current_setting(%s)"] * len(_READ)
+    return f"SELECT {', '.join([*made, *read])}, current_schema(), pg_is_in_recovery(), pg_backend_pid()"
+
+
+def _driver(connection: Connection) -> Any:  # noqa: ANN401 - psycopg is an extra, and mypy may not have it
+    return connection.connection.dbapi_connection
+
 
 CONNECT_TIMEOUT_SECONDS = 5
 _END_OVERDUE_TRANSACTIONS = text(

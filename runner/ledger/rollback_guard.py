@@ -15,14 +15,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import insert, select, update
 
 from runner.errors import LedgerError
 from runner.ledger import postgresql, sqlite
 from runner.ledger.claim import ledger_rolled_back
 from runner.ledger.ledger import Ledger
 from runner.ledger.revision import LedgerRevision, ledger_revision
-from runner.ledger.rows import insert_once
+from runner.ledger.rows import fact, stored_fact
 from runner.ledger.state_file import LedgerState, locked, raise_counters, read_state, write_state
 from runner.ledger.tables import actions, campaigns, facts, runs
 
@@ -37,7 +37,7 @@ class RollbackGuard:
         self._folder = folder
         with ledger.engine.begin() as connection:
             # Stored by `check`: a process that only reads may have no right to store it.
-            self._ledger_id = _fact(connection, _LEDGER_ID) or os.urandom(8).hex()
+            self._ledger_id = fact(connection, _LEDGER_ID) or os.urandom(8).hex()
         path = None if ledger.path is None else ledger.path.resolve()
         self._sidecar = None if path is None else path.with_name(f"{path.name}.state")
         self._places = frozenset() if path is None else frozenset([str(path)])
@@ -45,11 +45,11 @@ class RollbackGuard:
 
     def check(self) -> None:
         """Raises LedgerError as `verify` does; otherwise stores the ledger's identity and revision."""
-        self._ledger_id = _stored_fact(self._ledger, _LEDGER_ID, self._ledger_id)
+        self._ledger_id = stored_fact(self._ledger.engine, _LEDGER_ID, self._ledger_id)
         has_runs, newest = self.verify()
         if has_runs:
             for name, number in self._identity().items():
-                _stored_fact(self._ledger, name, number)
+                stored_fact(self._ledger.engine, name, number)
         else:
             self._adopt()
         if any(newest):
@@ -115,7 +115,7 @@ class RollbackGuard:
 
     def trust(self, actor: str, now: float) -> None:
         """Accepts the ledger as it is, on a person's word, which is recorded."""
-        self._ledger_id = _stored_fact(self._ledger, _LEDGER_ID, self._ledger_id)
+        self._ledger_id = stored_fact(self._ledger.engine, _LEDGER_ID, self._ledger_id)
         self._adopt()
         with self._ledger.engine.begin() as connection:
             for campaign in connection.scalars(select(campaigns.c.name)).all():
@@ -203,12 +203,12 @@ class RollbackGuard:
     def _is_copy(self) -> bool:
         identity = self._identity()
         with self._ledger.engine.begin() as connection:
-            return any(_fact(connection, name) not in {None, number} for name, number in identity.items())
+            return any(fact(connection, name) not in {None, number} for name, number in identity.items())
 
     def _adopt(self) -> None:
         """Makes this file or database the original: any other with the same content is a copy."""
         for name, number in self._identity().items():
-            _stored_fact(self._ledger, name, number)
+            stored_fact(self._ledger.engine, name, number)
             with self._ledger.engine.begin() as connection:
                 connection.execute(update(facts).where(facts.c.name == name).values(value=number))
 
@@ -235,16 +235,3 @@ def _words(revision: LedgerRevision) -> str:
             else f"{revision.attempt:,} calls were sent from that one"
         )
     return f"operators made {revision.act:,} decision{'' if revision.act == 1 else 's'} in that one"
-
-
-def _fact(connection: Connection, name: str) -> str | None:
-    return connection.scalar(select(facts.c.value).where(facts.c.name == name))
-
-
-def _stored_fact(ledger: Ledger, name: str, first: str) -> str:
-    """The value that the ledger stores under this name; `first` is stored where there is none."""
-    with ledger.engine.begin() as connection:
-        if _fact(connection, name) is None:
-            insert_once(connection, facts, name=name, value=first)
-        # Another process may have stored it first.
-        return _fact(connection, name) or first

@@ -1,13 +1,43 @@
-"""From rows of the ledger to values of the plan, and ways of writing that both databases share."""
+"""Ways of reading and writing rows that both databases share, and one that fills an empty SQLite ledger."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
 from typing import TypeVar
 
-from sqlalchemy import Connection, RowMapping, Table
+from sqlalchemy import Connection, Engine, RowMapping, Table, select, text
 
 from runner.calls import CallRequest
+from runner.ledger.tables import facts
+
+_INDEXES = text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = :name AND sql <> ''")
+"""As they stand in this file, whatever release of runner made them."""
+
+
+@contextmanager
+def bulk_load(connection: Connection, *tables: Table) -> Iterator[None]:
+    """Inside the block, those of these tables that are empty have no indexes.
+
+    All of it is part of the caller's transaction. Rows that break a unique index are found at the end of the
+    block, and undo everything as they would have before.
+    """
+    if connection.dialect.name != "sqlite":
+        # Elsewhere it would keep everybody out of the tables.
+        yield
+        return
+    indexes = [
+        index
+        for table in tables
+        if connection.scalar(select(text("1")).select_from(table).limit(1)) is None
+        for index in connection.execute(_INDEXES, {"name": table.name})
+    ]
+    for name, _ in indexes:
+        connection.exec_driver_sql(f"DROP INDEX {name}")
+    yield
+    for _, definition in indexes:
+        connection.exec_driver_sql(definition)
+
 
 _ROWS_AT_ONCE = 5_000
 """Enough that the steps between them do not count, few enough that they take little memory."""
@@ -22,6 +52,19 @@ def insert_once(connection: Connection, table: Table, **values: object) -> None:
     # Only one of the two is ever loaded: that of PostgreSQL is large.
     dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
     connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+
+
+def fact(connection: Connection, name: str) -> str | None:
+    return connection.scalar(select(facts.c.value).where(facts.c.name == name))
+
+
+def stored_fact(engine: Engine, name: str, first: str) -> str:
+    """The value that the ledger stores under this name; `first` is stored where there is none."""
+    with engine.begin() as connection:
+        if fact(connection, name) is None:
+            insert_once(connection, facts, name=name, value=first)
+        # Another process may have stored it first.
+        return fact(connection, name) or first
 
 
 def write_many(connection: Connection, statement: str, rows: Iterable[tuple[object, ...]]) -> int:

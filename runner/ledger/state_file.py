@@ -57,7 +57,7 @@ def read_state(file: Path) -> LedgerState | None:
         raise _unusable(file, error) from error
     except ValueError:
         raise LedgerError(
-            f"{file} is damaged, so an old copy of the ledger cannot be told from the newest one",
+            f"{file} is damaged, so an old copy of the ledger cannot be distinguished from the newest one",
             hint="if you know that this ledger has every call that was sent: runner trust-ledger",
         ) from None
 

@@ -18,45 +18,21 @@ still take one.
 from runner.calls import CallState
 from runner.planning.plan import Availability
 
+_ENDED = frozenset({CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, CallState.REJECTED})
+_MAY_BE_QUEUED = frozenset({CallState.QUEUED, CallState.UNCERTAIN})
 _MOVES: dict[CallState, frozenset[CallState]] = {
-    CallState.PLANNED: frozenset(
-        {CallState.SENDING, CallState.SKIPPED, CallState.QUEUED, CallState.UNCERTAIN}
-    ),
-    CallState.SENDING: frozenset(
-        {
-            CallState.QUEUED,
-            CallState.REFUSED,
-            CallState.PLANNED,
-            CallState.UNCERTAIN,
-            CallState.SKIPPED,
-        }
-    ),
-    CallState.QUEUED: frozenset(
-        {CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, CallState.REJECTED}
-    ),
-    CallState.UNCERTAIN: frozenset(
-        {
-            CallState.QUEUED,
-            CallState.REFUSED,
-            CallState.PLANNED,
-            CallState.SKIPPED,
-            CallState.ABANDONED,
-            CallState.COMPLETED,
-            CallState.FAILED,
-            CallState.CANCELED,
-            CallState.REJECTED,
-        }
-    ),
+    CallState.PLANNED: _MAY_BE_QUEUED | {CallState.SENDING, CallState.SKIPPED},
+    CallState.SENDING: _MAY_BE_QUEUED | {CallState.REFUSED, CallState.PLANNED, CallState.SKIPPED},
+    CallState.QUEUED: _ENDED,
+    CallState.UNCERTAIN: _ENDED
+    | {CallState.QUEUED, CallState.REFUSED, CallState.PLANNED, CallState.SKIPPED, CallState.ABANDONED},
     CallState.REFUSED: frozenset({CallState.PLANNED, CallState.SKIPPED}),
-    CallState.SKIPPED: frozenset({CallState.PLANNED, CallState.QUEUED, CallState.UNCERTAIN}),
-    CallState.COMPLETED: frozenset(),
-    CallState.FAILED: frozenset(),
-    CallState.CANCELED: frozenset(),
-    CallState.REJECTED: frozenset(),
+    CallState.SKIPPED: _MAY_BE_QUEUED | {CallState.PLANNED},
+    **dict.fromkeys(_ENDED, frozenset()),
     CallState.ABANDONED: frozenset({CallState.QUEUED, CallState.PLANNED}),
 }
 
-_STANDINGS = {
+_AVAILABILITY = {
     CallState.PLANNED: Availability.PLANNED,
     CallState.REFUSED: Availability.REFUSED,
     CallState.SKIPPED: Availability.OPEN,
@@ -84,4 +60,4 @@ def takes_evidence(state: CallState, ending: CallState, *, has_call_id: bool) ->
 
 def availability(state: CallState) -> Availability:
     """What a call in this state means for a new plan: whatever may have reached Insight is taken."""
-    return _STANDINGS.get(state, Availability.TAKEN)
+    return _AVAILABILITY.get(state, Availability.TAKEN)

@@ -1,5 +1,8 @@
 """Opens the database that holds the ledger, in its current schema, and turns its errors into ours."""
 
+import shutil
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, ExceptionContext, event, make_url
@@ -8,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from runner.errors import LedgerError, LedgerUnavailableError, SettingsError
 from runner.ledger import migrations, postgresql, sqlite
 
+_LEAST_FREE_BYTES = 500 * 1024 * 1024
 _URL_HINT = "write sqlite:////absolute/path/ledger.sqlite3 or postgresql+psycopg://user@host/database"
 
 
@@ -25,6 +29,15 @@ def open_engine(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def findings(engine: Engine, file: Path | None) -> Iterator[str]:
+    """What is well with the database, one line each. Raises LedgerError at the first thing that is not."""
+    with engine.begin() as connection:
+        yield from (postgresql if file is None else sqlite).findings(connection)
+    if file is not None:
+        yield _mode(file)
+        yield _free_space(file)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -84,3 +97,23 @@ def _words(error: BaseException) -> str:
     """What the database said, on one line. PostgreSQL's details are left out: they quote people's numbers."""
     diagnostics = getattr(error, "diag", None)
     return " ".join(str(getattr(diagnostics, "message_primary", None) or error).split())
+
+
+def _mode(path: Path) -> str:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise LedgerError(
+            f"others on this machine may read the ledger (mode {mode:o}), and it holds people's numbers",
+            hint=f"chmod 600 {path}",
+        )
+    return f"ledger mode {mode:o}: for its owner alone"
+
+
+def _free_space(path: Path) -> str:
+    free = shutil.disk_usage(path.parent).free
+    if free < _LEAST_FREE_BYTES:
+        raise LedgerError(
+            f"only {free // 1024**2} MiB are free where the ledger lies",
+            hint="make room: a ledger that cannot be written stops a campaign",
+        )
+    return f"{free // 1024**3} GiB free where the ledger lies"

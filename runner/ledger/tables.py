@@ -3,6 +3,8 @@
 All times are UTC Unix seconds. Schema changes go through `migrations/`; a test compares the two.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     CheckConstraint,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TextClause,
     TypeDecorator,
     text,
 )
@@ -151,36 +154,18 @@ calls = Table(
 
 LIVE = text(f"state <> '{CallState.SKIPPED}'")
 """As the indexes say it: written otherwise, SQLite would not know them again."""
-Index(
-    "uq_calls_contact",
-    calls.c.campaign,
-    calls.c.contact,
-    calls.c.round,
-    unique=True,
-    sqlite_where=LIVE,
-    postgresql_where=LIVE,
-)
-Index(
-    "uq_calls_phone",
-    calls.c.campaign,
-    calls.c.phone,
-    calls.c.round,
-    unique=True,
-    sqlite_where=LIVE,
-    postgresql_where=LIVE,
-)
+
+
+def _unique_where(condition: TextClause, name: str, *columns: Column[Any]) -> None:
+    Index(name, *columns, unique=True, sqlite_where=condition, postgresql_where=condition)
+
+
+_unique_where(LIVE, "uq_calls_contact", calls.c.campaign, calls.c.contact, calls.c.round)
+_unique_where(LIVE, "uq_calls_phone", calls.c.campaign, calls.c.phone, calls.c.round)
 # Skipped calls are found again by contact, too: they are planned again rather than inserted again.
 Index("ix_calls_contact", calls.c.campaign, calls.c.contact)
 Index("ix_calls_due", calls.c.campaign, calls.c.state, calls.c.queue_at, calls.c.start_timestamp)
-_HAS_CALL_ID = text("call_id IS NOT NULL")
-Index(
-    "uq_calls_call_id",
-    calls.c.account,
-    calls.c.call_id,
-    unique=True,
-    sqlite_where=_HAS_CALL_ID,
-    postgresql_where=_HAS_CALL_ID,
-)
+_unique_where(text("call_id IS NOT NULL"), "uq_calls_call_id", calls.c.account, calls.c.call_id)
 
 attempts = Table(
     "attempts",
@@ -197,14 +182,7 @@ attempts = Table(
     Column("acknowledged_at", Float, comment="When an operator had seen how it ended; null before."),
     comment="One POST, or the intent of one.",
 )
-_UNFINISHED = text("finished_at IS NULL")
-Index(
-    "uq_attempts_live",
-    attempts.c.call,
-    unique=True,
-    sqlite_where=_UNFINISHED,
-    postgresql_where=_UNFINISHED,
-)
+_unique_where(text("finished_at IS NULL"), "uq_attempts_live", attempts.c.call)
 
 transitions = Table(
     "transitions",

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -22,11 +23,6 @@ _RECORD_ALIKE = insert(transitions).from_select(
         *(bindparam(name, type_=transitions.c[name].type) for name in ("reason", "actor")),
     ).where(calls.c.id.in_(bindparam("of_calls", expanding=True))),
 )
-_SKIP = (
-    update(calls)
-    .where(calls.c.id == bindparam("of_call"), calls.c.state == CallState.PLANNED)
-    .values(state=CallState.SKIPPED, reason=bindparam("why"), updated_at=bindparam("moment"))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +35,29 @@ class Transition:
     reason: StateReason
 
 
-def record_transition(
+def move_calls(
     connection: Connection,
+    moves: Sequence[Transition],
     *,
-    call: int,
     run: int,
     at: float,
-    before: CallState,
-    after: CallState,
-    reason: StateReason,
     actor: str = "",
-) -> None:
-    """Keeps one change of state, as `record_transitions` does."""
-    record_transitions(connection, [Transition(call, before, after, reason)], run=run, at=at, actor=actor)
+    also: Mapping[str, object] = MappingProxyType({}),
+) -> int:
+    """Changes the state of the calls that are still in the state before, and records it as
+    `record_transitions` does; returns how many those were. `also` are other columns to set.
+    """
+    moved = []
+    for move in moves:
+        changed = connection.execute(
+            update(calls)
+            .where(calls.c.id == move.call, calls.c.state == move.before)
+            .values(state=move.after, reason=move.reason, updated_at=at, **also)
+        )
+        if changed.rowcount == 1:
+            moved.append(move)
+    record_transitions(connection, moved, run=run, at=at, actor=actor)
+    return len(moved)
 
 
 def record_transitions(
@@ -85,9 +91,5 @@ def record_transitions(
 
 def skip_calls(connection: Connection, *, run: int, reasons: Mapping[int, StateReason], at: float) -> None:
     """Skips calls that are still planned, each with its reason. `at` is UTC Unix seconds."""
-    skipped = []
-    for call, reason in reasons.items():
-        changed = connection.execute(_SKIP, {"of_call": call, "why": reason, "moment": at})
-        if changed.rowcount == 1:
-            skipped.append(Transition(call, CallState.PLANNED, CallState.SKIPPED, reason))
-    record_transitions(connection, skipped, run=run, at=at)
+    moves = [Transition(call, CallState.PLANNED, CallState.SKIPPED, why) for call, why in reasons.items()]
+    move_calls(connection, moves, run=run, at=at)

@@ -9,9 +9,8 @@ from rich.text import Text
 
 from runner.calls import MAY_BE_DIALLED, PROBLEMS, CallState
 from runner.contacts.identity import Identity
-from runner.ledger.history import Entry
 from runner.ledger.late_opt_outs import LateOptOut
-from runner.ledger.overview import Overview
+from runner.ledger.overview import Entry, Overview
 from runner.reports.console import columns, print_lines
 from runner.reports.notices import late_words, pause_text
 from runner.reports.state_reasons import reason_text

@@ -20,6 +20,7 @@ from runner.errors import LedgerUnavailableError, SourceContentError, StoppedErr
 from runner.insight.client import InsightClient
 from runner.insight.outcome import CampaignBlocked, Exchange, Uncertain, classify
 from runner.insight.protocol import queue_request
+from runner.ledger import late_opt_outs
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Claim
 from runner.ledger.late_opt_outs import LateOptOut
@@ -100,7 +101,7 @@ class Apply:
         )
         if self._saved is not None:
             prepared = saved_plans.confirm(self._saved, prepared, ledger, self._guard, self._progress)
-        self.late_opt_outs = ledger.note_late_opt_outs(self.campaign, prepared.suppressed.match, now)
+        self.late_opt_outs = late_opt_outs.note(ledger.engine, self.campaign, prepared.suppressed.match, now)
         return prepared
 
     def is_needed(self, prepared: PreparedPlan) -> bool:

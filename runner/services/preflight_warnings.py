@@ -14,8 +14,7 @@ from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import SuppressionLists
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import CampaignState
-from runner.ledger.overview import overview
-from runner.ledger.shared_instances import shared_instances
+from runner.ledger.overview import overview, shared_instances
 from runner.reports.notices import pause_text
 from runner.reports.times import rfc3339
 from runner.services.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere, is_other, repository_of

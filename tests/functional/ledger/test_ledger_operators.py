@@ -9,9 +9,8 @@ from runner.calls import CallState, ReasonCode, Resolution, StateReason
 from runner.errors import LedgerError
 from runner.ledger import history as chronicle_module
 from runner.ledger.claim import AttemptResult
-from runner.ledger.history import read_history
 from runner.ledger.operators import Operators
-from runner.ledger.overview import overview
+from runner.ledger.overview import overview, read_history
 
 ANSWERED_500 = AttemptResult(
     state=CallState.UNCERTAIN,

@@ -15,7 +15,7 @@ from planned_calls import calls as people
 from sqlalchemy import make_url
 
 from runner.errors import LedgerError, SettingsError
-from runner.ledger import health, postgresql
+from runner.ledger import postgresql
 from runner.ledger.ledger import Ledger
 
 CARELESS = (
@@ -69,7 +69,7 @@ def test_every_transaction_has_the_safe_settings_whatever_the_role_has(postgres,
         with ledger.engine.begin() as first, ledger.engine.begin() as second:
             for connection in (first, second):
                 assert {name: show(connection, name) for name in SAFE} == SAFE
-        told = list(health.findings(ledger))
+        told = list(ledger.findings())
     assert any("synchronous_commit = on" in line and "fsync = on" in line for line in told)
     assert any("through a pooler" in line for line in told) == (mode != "direct")
 

@@ -8,7 +8,7 @@ from planned_calls import BINDING, NOW, call, phone, plan
 
 from runner.calls import CallState
 from runner.ledger.claim import AttemptResult
-from runner.ledger.shared_instances import RECENT_SECONDS, SharedInstance, shared_instances
+from runner.ledger.overview import RECENT_SECONDS, SharedInstance, shared_instances
 
 
 def found(ledger, campaign="new-wave", now=NOW, **changed):

@@ -379,7 +379,7 @@ def test_a_call_settled_as_not_queued_waits_for_the_next_plan(ledger):
 
 def test_a_connection_that_the_server_ended_is_replaced(ledger):
     _, queue = begin(ledger, call("a", phone(1)))
-    queue.campaign_state()
+    queue.queue_status()
     with create_engine(ledger.engine.url, poolclass=NullPool).begin() as other:
         other.execute(
             text(
@@ -387,4 +387,4 @@ def test_a_connection_that_the_server_ended_is_replaced(ledger):
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
-    assert queue.campaign_state() is CampaignState.ACTIVE
+    assert queue.queue_status().state is CampaignState.ACTIVE

@@ -18,7 +18,7 @@ from planned_calls import BINDING, NOW, call, phone, plan
 from sqlalchemy import CheckConstraint, text
 
 from runner.errors import LedgerError, SettingsError
-from runner.ledger import health, migrations, sqlite
+from runner.ledger import migrations, sqlite
 from runner.ledger.ledger import Ledger
 from runner.ledger.sqlite import journal_mode
 from runner.ledger.tables import metadata
@@ -273,7 +273,7 @@ def test_doctor_shows_what_was_read_back(sqlite_ledger):
     journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
     number = {"FULL": 2, "EXTRA": 3}[synchronous]
     settings = f"journal_mode = {journal.lower()}, synchronous = {number}, foreign_keys = 1"
-    assert f"read back from the database: {settings}" in list(health.findings(sqlite_ledger))
+    assert f"read back from the database: {settings}" in list(sqlite_ledger.findings())
 
 
 def test_a_file_that_is_not_a_ledger_is_refused_and_not_changed(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.errors import LedgerError, SettingsError
-from runner.ledger.postgresql_settings import REQUIRED, ServerState, asked_settings, check
+from runner.ledger.postgresql import REQUIRED, ServerState, asked_settings, check
 
 
 def state(*, schema="public", is_standby=False, version=18, **values):
