@@ -71,17 +71,19 @@ def test_a_watcher_sees_every_call_of_a_first_and_of_a_later_plan(ledger):
 
 DIES_HALFWAY = """
 import os, signal, sys
-from ledger_values import BINDING, CAMPAIGN, NOW, THIS, people, plan
+sys.path.append(sys.argv[2])
+from ledger_values import THIS
+from planned_calls import BINDING, CAMPAIGN, NOW, calls, plan
 from runner.ledger.ledger import Ledger
 
-def watch(calls):
-    for number, call in enumerate(calls):
+def watch(planned):
+    for number, call in enumerate(planned):
         if number == 120_000:
             os.kill(os.getpid(), signal.SIGKILL)
         yield call
 
 ledger = Ledger.open(sys.argv[1])
-made = plan(*people(120_001), revision=ledger.history(CAMPAIGN).revision)
+made = plan(*calls(120_001), revision=ledger.history(CAMPAIGN).revision)
 ledger.begin_run(BINDING, made, THIS, NOW, watch=watch)
 """
 
@@ -91,8 +93,9 @@ def test_a_process_that_dies_while_entering_a_first_plan_leaves_the_ledger_uncha
 ):
     """By then its tables have no indexes, and some of its pages are on disk."""
     before = rows(sqlite_ledger, _INDEXES["sqlite"])
+    here = Path(__file__).parent
     died = subprocess.run(
-        [sys.executable, "-c", DIES_HALFWAY, sqlite_url], cwd=Path(__file__).parent, check=False
+        [sys.executable, "-c", DIES_HALFWAY, sqlite_url, here.parents[1]], cwd=here, check=False
     )
     assert died.returncode == -signal.SIGKILL
     assert rows(sqlite_ledger, "SELECT * FROM calls") == rows(sqlite_ledger, "SELECT * FROM runs") == []

@@ -144,7 +144,7 @@ def test_a_second_run_next_to_a_limited_one_is_refused_where_it_would_call_more_
 def test_a_run_that_joins_brings_nobody_back_whom_the_others_gave_up(ledger):
     _, first = begin(ledger, call("a", phone(1)), call("b", phone(2)))
     (a, _, _), _ = first.waiting_people()
-    first.skip({a: "suppressed: on list:4"}, NOW)
+    first.skip({a: StateReason.of(ReasonCode.EXCLUDED, why="on list:4")}, NOW)
     with pytest.raises(CampaignHeldError):
         join(ledger, call("a", phone(1)), call("b", phone(2), change=Change.UNCHANGED))
     join(ledger, call("a", phone(1), change=Change.UNCHANGED), call("b", phone(2), change=Change.UNCHANGED))
