@@ -1,4 +1,4 @@
-"""`runner init`: a starter campaign, valid as it stands, to change into one's own."""
+"""`runner init`: a valid starter campaign, to be changed into one's own."""
 
 import os
 import shlex

@@ -71,7 +71,7 @@ def _is_telling(value: str) -> bool:
 
 def _hide(text: str, values: Sequence[str], *, is_cut: bool) -> str:
     for value in values:
-        # Names change their case on the way, but a short one also stands inside of other words.
+        # A server may change the case of a name, and a short name may be part of another word.
         text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", HIDDEN, text, flags=re.IGNORECASE)
         text = text.replace(value, HIDDEN)
         if is_cut:

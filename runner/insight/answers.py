@@ -38,7 +38,7 @@ class CallEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallDetails:
-    """How a call stands at Insight. Times are UTC Unix seconds, None where Insight gives none."""
+    """The status of a call at Insight. Times are UTC Unix seconds, None where Insight gives none."""
 
     status: str
     attempts: int | None

@@ -103,7 +103,7 @@ class InsightClient:
         return await self._get(f"/surveys/{survey_id}/{instance_id}/responses")
 
     async def call_details(self, call_id: str) -> CallDetails:
-        """How the call stands at Insight. Raises StoppedError when that cannot be had."""
+        """The status of the call at Insight. Raises StoppedError when Insight does not give it."""
         exchange = await self._get(f"/outbound/{call_id}")
         if exchange.status != OK:
             raise _unanswered("the status of a call", exchange)
@@ -115,13 +115,13 @@ class InsightClient:
     async def cancel_pending(self, survey_id: str, instance_id: str) -> None:
         """Cancels every call that waits in the instance, of whatever origin: Insight cannot cancel fewer.
 
-        Raises StoppedError when Insight does not take the order.
+        Raises StoppedError when Insight does not accept the request.
         """
         path = f"/surveys/{survey_id}/{instance_id}/cancel"
         headers = {"Accept": f"application/{self._accept}"}
         exchange = await self._exchange("DELETE", path, headers=headers, body=b"", before_send=lambda: None)
         if exchange.status != _ACCEPTED:
-            raise _unanswered("its word that pending calls are canceled", exchange)
+            raise _unanswered("a confirmation that pending calls are canceled", exchange)
 
     async def _get(self, path: str) -> Exchange:
         headers = {"Accept": f"application/{self._accept}"}

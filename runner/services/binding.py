@@ -26,7 +26,7 @@ _GIT_SECONDS = 5
 
 
 def account_digest(settings: Settings, identity: Identity) -> str:
-    """The keyed hash that stands for the account in the ledger."""
+    """The keyed hash by which the ledger knows the account."""
     return identity.digest(f"account:{settings.insight_username}")
 
 
