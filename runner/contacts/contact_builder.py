@@ -132,8 +132,10 @@ class _ContactBuilder:
         known.key = known.key or known.phone
 
     def _key(self, row: Row, templates: _Templates) -> str:
-        # One spelling, however the file composes accents.
-        key = unicodedata.normalize("NFC", self._render("key", templates, row))
+        key = self._render("key", templates, row)
+        if not key.isascii():
+            # One spelling, however the file composes accents.
+            key = unicodedata.normalize("NFC", key)
         problem = ""
         if not key:
             problem = "it is empty"
@@ -147,8 +149,10 @@ class _ContactBuilder:
 
     def _priority(self, row: Row, templates: _Templates) -> float:
         text = self._render("priority", templates, row)
+        if not text:
+            return 0.0
         try:
-            priority = float(text or 0)
+            priority = float(text)
         except ValueError:
             priority = math.nan
         if not math.isfinite(priority):
