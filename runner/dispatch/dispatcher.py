@@ -68,6 +68,7 @@ class Dispatcher:
             self._sender.not_before = self._run.clock.now() + RENEW_SECONDS
         while not self._run.stopping():
             self._run.wake.clear()
+            alarm.busy()
             queue_status = await self._do_what_is_due()
             if self._run.stopping():
                 break

@@ -7,7 +7,7 @@ and with no grace all at once.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import count
 
@@ -27,11 +27,11 @@ STOP_SECONDS = 300
 
 
 class Timer:
-    """Wall-clock time, and the alarms of the runs of one event loop. Times are UTC Unix seconds."""
+    """Wall-clock time, and the alarms of all who wait in one event loop. Times are UTC Unix seconds."""
 
     def __init__(self) -> None:
         self._scheduler: AsyncIOScheduler | None = None
-        self._alarms = 0
+        self._alarms: list[Alarm] = []
         self._ahead = 0.0
 
     def now(self) -> float:
@@ -42,33 +42,39 @@ class Timer:
         self._ahead = ahead
 
     def alarm(self, on_ring: Callable[[], None]) -> "Alarm":
-        """The alarm of one run. Needs a running event loop; all alarms share one scheduler."""
+        """A new alarm. Needs a running event loop; all alarms share one scheduler."""
         if self._scheduler is None:
             self._scheduler = AsyncIOScheduler(
                 timezone=UTC,
                 job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
             )
             self._scheduler.start()
-        self._alarms += 1
-        return Alarm(self, self._scheduler, on_ring)
+        alarm = Alarm(self, self._scheduler, on_ring)
+        self._alarms.append(alarm)
+        return alarm
 
     def by_this_machine(self, at: float) -> float:
         """The same instant by this machine's clock."""
         return at - self._ahead
 
-    def leap(self, to: float) -> None:
-        """Only rehearsals leap."""
+    def alarms_changed(self) -> None:
+        """An alarm was set or stopped. Only rehearsals act on it."""
 
-    def release(self) -> None:
+    def release(self, alarm: "Alarm") -> None:
         """Ends the scheduler with its last alarm."""
-        self._alarms -= 1
-        if not self._alarms and self._scheduler is not None:
+        self._alarms.remove(alarm)
+        if self._alarms:
+            self.alarms_changed()
+        elif self._scheduler is not None:
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
 
 
 class Alarm:
-    """Rings at the time it is set to, and every `RECHECK_SECONDS`."""
+    """Rings at the time it is set to, and every `RECHECK_SECONDS`.
+
+    Whoever has one works from a ring until the next `set`; in between, a rehearsal does not leap.
+    """
 
     _numbers = count()
 
@@ -77,23 +83,46 @@ class Alarm:
         self._scheduler = scheduler
         self._on_ring = on_ring
         self._rings_at: float | None = None
+        self.at: float | None = None
+        """What it is set to (UTC Unix seconds); None until then, and where nothing is awaited."""
+        self.idle = False
+        """Whether its owner only waits."""
         number = next(self._numbers)
         self._jobs = alarm, recheck = f"alarm {number}", f"recheck {number}"
         self._alarm = alarm
-        scheduler.add_job(self._ring, "interval", seconds=RECHECK_SECONDS, id=recheck)
+        scheduler.add_job(self._recheck, "interval", seconds=RECHECK_SECONDS, id=recheck)
 
-    def set(self, at: float, *, idle: bool) -> None:
-        """Rings at `at`, in place of any earlier setting. `idle`: no request is under way."""
-        if idle:
-            self._timer.leap(at)
-        by_this_machine = self._timer.by_this_machine(at)
-        if by_this_machine == self._rings_at:
+    def set(self, at: float | None, *, idle: bool) -> None:
+        """Rings at `at`, in place of any earlier setting; with None at no time.
+
+        `idle`: nothing is under way, so that time may leap.
+        """
+        self.at, self.idle = at, idle
+        self.schedule()
+        self._timer.alarms_changed()
+
+    def busy(self) -> None:
+        """Its owner works, until it sets the alarm again."""
+        self.idle = False
+
+    def ring(self) -> None:
+        """Wakes its owner now."""
+        self.busy()
+        self._on_ring()
+
+    def schedule(self) -> None:
+        """Rings by the clock as it goes now."""
+        rings_at = None if self.at is None else self._timer.by_this_machine(self.at)
+        if rings_at == self._rings_at:
             return
-        self._rings_at = by_this_machine
+        self._rings_at = rings_at
+        if rings_at is None:
+            self._remove(self._alarm)
+            return
         self._scheduler.add_job(
             self._ring_alarm,
             "date",
-            run_date=datetime.fromtimestamp(by_this_machine, UTC),
+            run_date=datetime.fromtimestamp(rings_at, UTC),
             id=self._alarm,
             replace_existing=True,
         )
@@ -101,23 +130,26 @@ class Alarm:
     async def stop(self) -> None:
         """Ends it."""
         for job in self._jobs:
-            if self._scheduler.get_job(job) is not None:
-                self._scheduler.remove_job(job)
+            self._remove(job)
         # A ring under way may finish: APScheduler would report a canceled one as a failure.
         await asyncio.sleep(0)
-        self._timer.release()
+        self._timer.release(self)
+
+    def _remove(self, job: str) -> None:
+        if self._scheduler.get_job(job) is not None:
+            self._scheduler.remove_job(job)
 
     # Coroutines, because APScheduler would run a plain function in a thread.
     async def _ring_alarm(self) -> None:
-        self._rings_at = None
-        await self._ring()
+        self.at = self._rings_at = None
+        self.ring()
 
-    async def _ring(self) -> None:
-        self._on_ring()
+    async def _recheck(self) -> None:
+        self.ring()
 
 
 class RehearsalTimer(Timer):
-    """Of one rehearsed run: while no request is under way, it leaps to the next alarm instead of waiting.
+    """Of one rehearsal: while all who have an alarm only wait, it leaps to the earliest alarm.
 
     So a campaign of two weeks is rehearsed against the sandbox in the time that its requests take.
     """
@@ -125,8 +157,28 @@ class RehearsalTimer(Timer):
     def follow(self, ahead: float) -> None:
         """A rehearsal shares its ledger with no other run."""
 
-    def leap(self, to: float) -> None:
-        self._ahead += max(0.0, to - self.now())
+    def alarms_changed(self) -> None:
+        # Not at once: those whom the last one woke before it went idle come first, and say that they work.
+        asyncio.get_running_loop().call_soon(self._leap)
+
+    def _leap(self) -> None:
+        to = next_leap((alarm.at, alarm.idle) for alarm in self._alarms)
+        if to is None or to <= self.now():
+            return
+        self._ahead += to - self.now()
+        for alarm in self._alarms:
+            alarm.schedule()
+
+
+def next_leap(alarms: Iterable[tuple[float | None, bool]]) -> float | None:
+    """The earliest of these alarms, each (time, idle); None while one is not idle, or none has a time."""
+    times: list[float] = []
+    for at, idle in alarms:
+        if not idle:
+            return None
+        if at is not None:
+            times.append(at)
+    return min(times, default=None)
 
 
 class ClockCheck:

@@ -57,6 +57,9 @@ class LeapingClock(Timer):
     def set(self, at, *, idle):
         self.set_alarm(at, idle=idle)
 
+    def busy(self):
+        pass
+
     async def stop(self):
         pass
 
