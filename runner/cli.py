@@ -179,7 +179,7 @@ def show(
 
 
 @app.command()
-def apply(
+def apply(  # noqa: PLR0913 - each is an option of the command
     campaign: options.CampaignOrPlan,
     *,
     yes: options.Yes = False,
@@ -188,6 +188,9 @@ def apply(
     limit: options.Limit = None,
     until_idle: options.UntilIdle = False,
     show_contacts: options.ShowContacts = False,
+    outcomes: options.Outcomes = None,
+    callbacks: options.Callbacks = None,
+    seed: options.Seed = None,
 ) -> int:
     """Queue every call of the campaign at its time.
 
@@ -195,12 +198,13 @@ def apply(
     """
     if dry_run:
         return plan(campaign, limit=limit, show_contacts=show_contacts)
-    from runner.commands.apply import apply
+    from runner.commands.apply import SandboxOptions, apply
 
     return apply(
         campaign,
         yes=yes,
         sandbox=sandbox,
+        sandbox_options=SandboxOptions(outcomes, callbacks, seed),
         limit=limit,
         until_idle=until_idle,
         show_contacts=show_contacts,
@@ -339,22 +343,34 @@ def doctor() -> int:
 
 class _SandboxCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - Typer's own types
-        """Explains the faults; it alone needs the sandbox's modules."""
-        from runner.insight.sandbox.faults import MEANINGS, SPELLING
+        """Explains what the options take; it alone needs the sandbox's modules."""
+        from runner.insight.sandbox import behavior, faults
 
-        with formatter.section(f"Faults, each as {SPELLING}"):
-            formatter.write_dl(list(MEANINGS.items()))
+        for title, meanings in (
+            (f"Outcomes of a dial; default {behavior.DEFAULT_OUTCOMES}", behavior.OUTCOME_MEANINGS),
+            ("Callbacks; default on_time=100%", behavior.DELIVERY_MEANINGS),
+            (f"Faults, each as {faults.SPELLING}", faults.MEANINGS),
+        ):
+            with formatter.section(title):
+                formatter.write_dl(list(meanings.items()))
 
 
 @app.command(cls=_SandboxCommand)
-def sandbox(*, port: options.Port = 8025, fault: options.Faults = None) -> int:
+def sandbox(
+    *,
+    port: options.Port = 8025,
+    outcomes: options.Outcomes = None,
+    callbacks: options.Callbacks = None,
+    seed: options.Seed = None,
+    fault: options.Faults = None,
+) -> int:
     """Run a local stand-in for Insight as a server.
 
     Campaigns can be tried against it without calling anybody.
     """
     from runner.commands.sandbox import sandbox
 
-    return sandbox(port=port, faults=fault or [])
+    return sandbox(port=port, outcomes=outcomes, callbacks=callbacks, seed=seed, faults=fault or [])
 
 
 @app.callback()

@@ -119,6 +119,25 @@ Sandbox = Annotated[
         "leaps over waiting times. Nobody is called.",
     ),
 ]
+Outcomes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MIX",
+        help="What the sandbox's dials meet, such as answered=35%,busy=15%,rejected=1%; "
+        "`runner sandbox --help` explains all.",
+    ),
+]
+Callbacks = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MIX",
+        help="How the sandbox's callbacks to result_url arrive, such as lost=30%,doubled=30%,late:600=10%.",
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Chooses the people who answer; the same seed, the same people."),
+]
 UntilIdle = Annotated[bool, typer.Option("--until-idle", help="Exit when nothing is due within a minute.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Show it again every two seconds.")]
 PendingAtInsight = Annotated[

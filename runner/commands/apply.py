@@ -5,6 +5,7 @@ import shlex
 import sys
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.commands.terminal import (
     TERMINAL_PROGRESS,
@@ -27,7 +28,7 @@ from runner.services import saved_plans
 from runner.services.apply import Apply
 from runner.services.binding import api_name
 from runner.services.campaigns import load
-from runner.services.environment import Environment, insight, rehearsal
+from runner.services.environment import Environment, insight
 from runner.services.planning import PreparedPlan
 from runner.settings import load_settings
 
@@ -38,13 +39,30 @@ class DeclinedError(RunnerError):
     """The person who was asked did not agree."""
 
 
+class SandboxOptions(NamedTuple):
+    """How the sandbox of a rehearsal behaves; None: as usual."""
+
+    outcomes: str | None
+    callbacks: str | None
+    seed: int | None
+
+
 def apply(
-    path: Path, *, yes: bool, sandbox: bool, limit: int | None, until_idle: bool, show_contacts: bool
+    path: Path,
+    *,
+    yes: bool,
+    sandbox: bool,
+    sandbox_options: SandboxOptions,
+    limit: int | None,
+    until_idle: bool,
+    show_contacts: bool,
 ) -> int:
     """Carries out a campaign file or a saved plan. Returns the exit status.
 
     Raises RunnerError before and during the run.
     """
+    if not sandbox:
+        _refuse_sandbox_options(sandbox_options)
     saved = saved_plans.load_if_saved(path, TERMINAL_PROGRESS)
     if saved is not None:
         _refuse_rehearsal(saved, sandbox=sandbox)
@@ -55,7 +73,8 @@ def apply(
             "apply asks before it queues calls, and there is no terminal to ask on",
             hint="add --yes after the plan was reviewed",
         )
-    with _environment(sandbox=sandbox) as environment, environment.ledger.hold(loaded.campaign.name):
+    found = _rehearsal(sandbox_options) if sandbox else insight(load_settings())
+    with found as environment, environment.ledger.hold(loaded.campaign.name):
         work = Apply(
             loaded,
             environment,
@@ -91,9 +110,21 @@ def _refuse_rehearsal(saved: saved_plans.PlanFile, *, sandbox: bool) -> None:
         )
 
 
-def _environment(*, sandbox: bool) -> AbstractContextManager[Environment]:
-    settings = load_settings()
-    return rehearsal(settings) if sandbox else insight(settings)
+def _refuse_sandbox_options(given: SandboxOptions) -> None:
+    for name, value in given._asdict().items():
+        if value is not None:
+            raise UsageError(
+                f"--{name} is for rehearsals, and this apply would call people",
+                hint=f"add --sandbox, or leave out --{name}",
+            )
+
+
+def _rehearsal(options: SandboxOptions) -> AbstractContextManager[Environment]:
+    # A whole web server, which real calls do not need.
+    from runner.insight.sandbox import parse_behavior  # noqa: PLC0415
+    from runner.services.rehearsal import rehearsal  # noqa: PLC0415
+
+    return rehearsal(load_settings(), parse_behavior(options.outcomes, options.callbacks, options.seed))
 
 
 def _shown_plan(work: Apply, path: Path, environment: Environment, *, show_contacts: bool) -> PreparedPlan:

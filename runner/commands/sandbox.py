@@ -7,19 +7,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import ExitStatus
-from runner.insight.sandbox import parse_fault, serve
+from runner.insight.sandbox import parse_behavior, parse_fault, serve
 from runner.settings import sqlite_url
 
 
-def sandbox(*, port: int, faults: Sequence[str]) -> int:
+def sandbox(
+    *, port: int, outcomes: str | None, callbacks: str | None, seed: int | None, faults: Sequence[str]
+) -> int:
     """Serves until Ctrl-C. Prints what to set so that runner uses it, with a ledger to throw away.
 
     In the lasting ledger, practice would count as calls, and the campaign would be bound to the sandbox.
     """
+    behavior = parse_behavior(outcomes, callbacks, seed)
     wanted = [parse_fault(spec) for spec in faults]
     with tempfile.TemporaryDirectory(prefix="runner-practice-") as folder:
         ledger_url = sqlite_url(Path(folder).resolve() / "ledger.sqlite3")
-        serve(port=port, faults=wanted, on_ready=lambda base_url: _announce(base_url, ledger_url))
+        serve(
+            port=port,
+            behavior=behavior,
+            faults=wanted,
+            on_ready=lambda base_url: _announce(base_url, ledger_url),
+        )
     return ExitStatus.DONE
 
 

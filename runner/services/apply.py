@@ -125,7 +125,7 @@ class Apply:
             on_event(event)
 
         clock_check = ClockCheck(self._environment.clock.now, hear)
-        async with self._environment.client() as client:
+        async with self._environment.client() as client, self._environment.callbacks():
             await _check_insight(client, self._loaded, self._environment, clock_check)
             run = await self._enter(prepared)
             self._dispatcher = Dispatcher(

@@ -1,22 +1,15 @@
-"""Where an apply goes: to Insight with the lasting ledger, or to the sandbox with a throw-away one."""
+"""Where an apply goes: to Insight with the lasting ledger; `rehearsal` has the other."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-
-from pydantic import SecretStr
 
 from runner.dispatch.rate_limit import RateLimit
-from runner.dispatch.timer import RehearsalTimer, Timer
+from runner.dispatch.timer import Timer
 from runner.insight.client import InsightClient
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.settings import Settings, ledger_states_folder, require_credentials, sqlite_url, validate_base_url
-
-_REHEARSED_PER_SECOND = 1000
-"""The sandbox needs no limit, and a rehearsal should not take long."""
+from runner.settings import Settings, ledger_states_folder, require_credentials, validate_base_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +21,8 @@ class Environment:
     clock: Timer
     rate: RateLimit
     is_rehearsal: bool
+    callbacks: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    """Around a run in an event loop: where callbacks are simulated, they arrive inside."""
 
     @property
     def requests_per_second(self) -> float:
@@ -61,26 +56,3 @@ def insight(settings: Settings) -> Iterator[Environment]:
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         real = settings.model_copy(update={"insight_base_url": base_url})
         yield Environment(real, ledger, Timer(), RateLimit(real.requests_per_second), is_rehearsal=False)
-
-
-@contextmanager
-def rehearsal(settings: Settings) -> Iterator[Environment]:
-    """The sandbox on a free port, a ledger that is thrown away, and a clock that leaps over waiting times."""
-    # A whole web server, which real calls do not need.
-    from runner.insight.sandbox import running_sandbox  # noqa: PLC0415
-
-    clock = RehearsalTimer()
-    with (
-        tempfile.TemporaryDirectory(prefix="runner-rehearsal-") as folder,
-        running_sandbox(now=clock.now) as api,
-    ):
-        rehearsed = settings.model_copy(
-            update={
-                "insight_base_url": api.base_url,
-                "insight_username": "rehearsal@example.org",
-                "insight_developer_key": SecretStr("rehearsal"),
-                "ledger_url": sqlite_url(Path(folder) / "ledger.sqlite3"),
-            }
-        )
-        with closing(Ledger.open(rehearsed.ledger_url)) as ledger:
-            yield Environment(rehearsed, ledger, clock, RateLimit(_REHEARSED_PER_SECOND), is_rehearsal=True)

@@ -5,8 +5,10 @@ Below `/api`, as Insight documents them: `POST surveys/{survey}/{instance}/queue
 
 For tests and curious people:
 
-- `GET /_sandbox/calls`: a list of every accepted call in order, `{"call_id", "received_at", "survey_id",
-  "instance_id", "username", "reported", …}` with each field of the form as it came (`metadata` an object);
+- `GET /_sandbox/calls`: a list of every accepted call in order, with each field of the form as it came
+  (`metadata` an object), and what becomes of it: `status` (the final one), `ends_at`, `dialled_at` and
+  `dials` (what each dial meets), `delivery` of its callback, and `callbacks`, each POST so far with its
+  `answer`. All times are UTC Unix seconds;
 - `DELETE /_sandbox/calls` forgets them;
 - `GET /_sandbox/requests`: `{"statuses": […]}`, one for each queue request, 0 where it was left unanswered;
 - `POST /_sandbox/faults` with `{"faults": ["500*3"]}` sets faults, `DELETE` clears them.
@@ -60,13 +62,16 @@ class Credentials:
     developer_key: str = ""
 
 
+ANY_ACCOUNT = Credentials()
+
+
 class Api:
     """The endpoints, over one call store."""
 
     def __init__(
-        self, book: CallStore, faults: Faults, connections: Connections, credentials: Credentials
+        self, store: CallStore, faults: Faults, connections: Connections, credentials: Credentials
     ) -> None:
-        self._book = book
+        self._store = store
         self._faults = faults
         self._connections = connections
         self._credentials = credentials
@@ -91,40 +96,40 @@ class Api:
             response = self._queue(request, body)
         else:
             response = await self._misbehave(request, body, fault)
-        self._book.statuses.append(response.status_code)
+        self._store.statuses.append(response.status_code)
         return response
 
     async def cancel(self, request: Request) -> Response:
         refusal = self._refusal(request, "DELETE")
         if refusal is not None:
             return refusal
-        self._book.cancel_pending(request.path_params["survey_id"], request.path_params["instance_id"])
+        self._store.cancel_pending(request.path_params["survey_id"], request.path_params["instance_id"])
         return self._dated(Response(status_code=202))
 
     async def responses(self, request: Request) -> Response:
         refusal = self._refusal(request, "GET")
         if refusal is not None:
             return refusal
-        count = self._book.responses(request.path_params["survey_id"], request.path_params["instance_id"])
+        count = self._store.responses(request.path_params["survey_id"], request.path_params["instance_id"])
         return self._answer(request, 200, {"success": True, "responses": count})
 
     async def outbound(self, request: Request) -> Response:
         refusal = self._refusal(request, "GET")
         if refusal is not None:
             return refusal
-        call = self._book.find(request.path_params["call_id"])
+        call = self._store.find(request.path_params["call_id"])
         if call is None:
             return self._error(request, 404)
-        return self._answer(request, 200, {"success": True, "call_details": call.details(self._book.now())})
+        return self._answer(request, 200, {"success": True, "call_details": call.details(self._store.now())})
 
     async def received(self, request: Request) -> Response:
         if request.method == "DELETE":
-            self._book.clear()
+            self._store.clear()
             return Response(status_code=204)
-        return JSONResponse([call.received() for call in self._book.calls])
+        return JSONResponse([call.received() for call in self._store.calls])
 
     async def requests(self, _request: Request) -> Response:
-        return JSONResponse({"statuses": self._book.statuses})
+        return JSONResponse({"statuses": self._store.statuses})
 
     async def set_faults(self, request: Request) -> Response:
         if request.method == "DELETE":
@@ -150,10 +155,10 @@ class Api:
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM:
             return self._error(request, 415)
         form = php_form(body)
-        error = first_error(form, self._book.now())
+        error = first_error(form, self._store.now())
         if error is not None:
             return self._error(request, 400, error)
-        return self._book.queue(
+        return self._store.queue(
             survey_id=request.path_params["survey_id"],
             instance_id=request.path_params["instance_id"],
             username=_credentials(request)[0],
@@ -232,7 +237,7 @@ class Api:
 
     def _dated(self, response: Response) -> Response:
         """The sandbox's clock, which in a rehearsal is not the machine's."""
-        response.headers["Date"] = formatdate(self._book.now(), usegmt=True)
+        response.headers["Date"] = formatdate(self._store.now(), usegmt=True)
         return response
 
 
@@ -248,9 +253,9 @@ class _Unanswered(Response):
 
 
 def sandbox_app(
-    *, book: CallStore, faults: Faults, connections: Connections, credentials: Credentials
+    store: CallStore, faults: Faults, connections: Connections, credentials: Credentials
 ) -> Starlette:
-    return Starlette(routes=Api(book, faults, connections, credentials).routes())
+    return Starlette(routes=Api(store, faults, connections, credentials).routes())
 
 
 def _credentials(request: Request) -> tuple[str, str]:

@@ -1,15 +1,25 @@
-"""What the sandbox received and what became of it, for tests and people to inspect."""
+"""What the sandbox received and what becomes of it, for tests and people to look at."""
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from runner.insight.sandbox.forms import PlanFormat
-from runner.insight.sandbox.simulation import Progress, SimulatedCall, ends_at, progress
+from runner.insight.sandbox.behavior import EVERYBODY_ANSWERS, Behavior, Delivery, dialled_number
+from runner.insight.sandbox.forms import Form
+from runner.insight.sandbox.simulation import Life, SimulatedCall, life_of
 
 _FIRST_CALL_IDS = 10**8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentCallback:
+    """One POST to result_url and what came of it."""
+
+    sent_at: float
+    answer: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,63 +31,57 @@ class QueuedCall:
     survey_id: str
     instance_id: str
     username: str
-    form: PlanFormat
-    canceled_at: int | None = None
-    reported: str = ""
-    """The result of the report to result_url; empty while there is none."""
+    form: Form
+    simulated: SimulatedCall
+    delivery: Delivery
+    callbacks_after: tuple[int, ...]
+    """When its callbacks are sent, in seconds after its end."""
+    callbacks: list[SentCallback] = field(default_factory=list)
+    life: Life = field(init=False)
 
-    def progress(self, now: float) -> Progress:
-        return progress(self._simulated(), now)
+    def __post_init__(self) -> None:
+        self.life = life_of(self.simulated)
 
-    def ends_at(self) -> int:
-        return ends_at(self._simulated())
+    def cancel(self, now: float) -> None:
+        self.simulated = replace(self.simulated, canceled_at=int(now))
+        self.life = life_of(self.simulated)
 
     def details(self, now: float) -> dict[str, Any]:
         """`call_details` of the API, with every field the documentation names."""
-        call, state = self._simulated(), self.progress(now)
+        call, progress = self.simulated, self.life.until(now)
         return {
-            "status": state.status,
-            "attempts": state.attempts,
-            "max_attempts": call.max_attempts,
+            "status": progress.status,
+            "attempts": progress.attempts,
+            "max_attempts": len(call.dials),
             "queued_timestamp": call.queued_at,
-            "last_attempt_timestamp": state.last_attempt_timestamp,
+            "last_attempt_timestamp": progress.last_attempt_timestamp,
             "start_timestamp": call.start_timestamp,
             "end_timestamp": call.end_timestamp,
             "reattempt_wait": call.reattempt_wait,
-            "events": [{"event": name, "timestamp": at} for name, at in state.events],
+            "events": [{"event": name, "timestamp": at} for name, at in progress.events],
         }
 
     def received(self) -> dict[str, Any]:
         """The call as `GET /_sandbox/calls` shows it."""
+        dialled_at = self.life.dialled_at
         return {
             "call_id": self.call_id,
             "received_at": self.received_at,
             "survey_id": self.survey_id,
             "instance_id": self.instance_id,
             "username": self.username,
-            "reported": self.reported,
+            "status": self.life.status,
+            "ends_at": self.life.ends_at,
+            "dialled_at": list(dialled_at),
+            "dials": list(self.simulated.dials[: len(dialled_at)]),
+            "delivery": self.delivery,
+            "callbacks": [asdict(callback) for callback in self.callbacks],
             **self.form,
         }
 
     @property
     def result_url(self) -> str:
-        return self._text("result_url", "")
-
-    def _simulated(self) -> SimulatedCall:
-        end = self._text("end_timestamp", "")
-        return SimulatedCall(
-            call_id=self.call_id,
-            queued_at=int(self.received_at),
-            start_timestamp=int(self._text("start_timestamp", str(int(self.received_at)))),
-            end_timestamp=int(end) if end else None,
-            max_attempts=int(self._text("max_attempts", "1")),
-            reattempt_wait=int(self._text("reattempt_wait", "0")),
-            canceled_at=self.canceled_at,
-        )
-
-    def _text(self, name: str, default: str) -> str:
-        value = self.form.get(name, default)
-        return value if isinstance(value, str) else default
+        return _text(self.form, "result_url", "")
 
 
 @dataclass(slots=True)
@@ -85,26 +89,43 @@ class CallStore:
     """All that came in. `now` is the sandbox's clock, UTC Unix seconds."""
 
     now: Callable[[], float]
+    behavior: Behavior = EVERYBODY_ANSWERS
     calls: list[QueuedCall] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     """The status of every answer to a queue request, 0 where a fault kept it from being answered."""
-    # Calls to report by the time of their end, so that a check costs nothing while none has ended.
-    _to_report: list[tuple[int, int]] = field(default_factory=list)
+    on_earlier_callback: Callable[[], None] = lambda: None
+    """Called when a callback becomes due before all others."""
     # A ledger outlives a sandbox, and in it a call_id must stand for one call only.
     next_call_id: int = field(default_factory=lambda: random.randrange(1, 9) * _FIRST_CALL_IDS * 10)  # noqa: S311
+    _queued: Counter[str] = field(default_factory=Counter)
+    # (when it is due, call_id, the end that it tells of): of a call that was canceled, the end has changed.
+    _callbacks: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def queue(self, *, survey_id: str, instance_id: str, username: str, form: PlanFormat) -> QueuedCall:
+    def queue(self, *, survey_id: str, instance_id: str, username: str, form: Form) -> QueuedCall:
+        received_at, number = self.now(), dialled_number(_text(form, "phone_number", ""))
+        self._queued[number] += 1
+        delivery, callbacks_after = self.behavior.delivery(number, self._queued[number])
+        attempts = int(_text(form, "max_attempts", "1"))
         call = QueuedCall(
             call_id=self.next_call_id,
-            received_at=self.now(),
+            received_at=received_at,
             survey_id=survey_id,
             instance_id=instance_id,
             username=username,
             form=form,
+            simulated=SimulatedCall(
+                dials=self.behavior.dials(number, self._queued[number], attempts),
+                queued_at=int(received_at),
+                start_timestamp=int(_text(form, "start_timestamp", str(int(received_at)))),
+                end_timestamp=int(end) if (end := _text(form, "end_timestamp", "")) else None,
+                reattempt_wait=int(_text(form, "reattempt_wait", "0")),
+            ),
+            delivery=delivery,
+            callbacks_after=callbacks_after,
         )
         self.next_call_id += 1
         self.calls.append(call)
-        self._expect_report(call)
+        self._expect_callbacks(call)
         return call
 
     def find(self, call_id: str) -> QueuedCall | None:
@@ -114,36 +135,50 @@ class CallStore:
 
     def cancel_pending(self, survey_id: str, instance_id: str) -> None:
         now = self.now()
-        for call in self.calls:
-            is_meant = (call.survey_id, call.instance_id) == (survey_id, instance_id)
-            if is_meant and call.canceled_at is None and call.progress(now).ended_at is None:
-                call.canceled_at = int(now)
-                self._expect_report(call)
+        for call in self._of_instance(survey_id, instance_id):
+            end = call.life.ends_at
+            if call.simulated.canceled_at is None and now < end:
+                call.cancel(now)
+                if call.life.ends_at != end:
+                    self._expect_callbacks(call)
 
-    def unreported(self) -> list[QueuedCall]:
-        """Takes out the calls with a result_url that have ended since the last check."""
-        now = self.now()
-        # By call_id, since a cancelled call is waited for twice.
-        ended: dict[int, QueuedCall] = {}
-        while self._to_report and self._to_report[0][0] <= now:
-            call = self.find(str(heapq.heappop(self._to_report)[1]))
-            if call is not None and not call.reported:
-                ended[call.call_id] = call
-        return list(ended.values())
+    def take_due_callbacks(self) -> list[QueuedCall]:
+        """The calls whose result_url is to be told now, one for each POST."""
+        now, due = self.now(), []
+        while self._callbacks and self._callbacks[0][0] <= now:
+            _, call_id, end = heapq.heappop(self._callbacks)
+            call = self.find(str(call_id))
+            if call is not None and call.life.ends_at == end:
+                due.append(call)
+        return due
+
+    def next_callback_at(self) -> int | None:
+        return self._callbacks[0][0] if self._callbacks else None
 
     def responses(self, survey_id: str, instance_id: str) -> int:
         now = self.now()
-        return sum(
-            call.progress(now).status == "completed"
-            for call in self.calls
-            if (call.survey_id, call.instance_id) == (survey_id, instance_id)
-        )
+        calls = self._of_instance(survey_id, instance_id)
+        return sum(call.life.until(now).status == "completed" for call in calls)
 
     def clear(self) -> None:
         self.calls.clear()
         self.statuses.clear()
-        self._to_report.clear()
+        self._queued.clear()
+        self._callbacks.clear()
 
-    def _expect_report(self, call: QueuedCall) -> None:
-        if call.result_url:
-            heapq.heappush(self._to_report, (call.ends_at(), call.call_id))
+    def _of_instance(self, survey_id: str, instance_id: str) -> list[QueuedCall]:
+        return [call for call in self.calls if (call.survey_id, call.instance_id) == (survey_id, instance_id)]
+
+    def _expect_callbacks(self, call: QueuedCall) -> None:
+        if not call.result_url:
+            return
+        before, end = self.next_callback_at(), call.life.ends_at
+        for after in call.callbacks_after:
+            heapq.heappush(self._callbacks, (end + after, call.call_id, end))
+        if self.next_callback_at() != before:
+            self.on_earlier_callback()
+
+
+def _text(form: Form, name: str, default: str) -> str:
+    value = form.get(name, default)
+    return value if isinstance(value, str) else default

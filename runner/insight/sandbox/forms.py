@@ -2,12 +2,12 @@
 
 from urllib.parse import unquote_to_bytes
 
-PlanFormat = dict[str, "str | dict[str, str]"]
+Form = dict[str, "str | dict[str, str]"]
 
 
-def php_form(body: bytes) -> PlanFormat:
+def php_form(body: bytes) -> Form:
     """`a=1&m[x]=2` as {"a": "1", "m": {"x": "2"}}; the last of equal names wins, as in PHP."""
-    form: PlanFormat = {}
+    form: Form = {}
     for pair in body.split(b"&"):
         if not pair:
             continue

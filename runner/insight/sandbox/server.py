@@ -7,85 +7,96 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runner.errors import RunnerError
-from runner.insight.sandbox.app import Credentials, sandbox_app
+from runner.insight.sandbox.app import ANY_ACCOUNT, Credentials, sandbox_app
+from runner.insight.sandbox.behavior import EVERYBODY_ANSWERS, Behavior
 from runner.insight.sandbox.call_store import CallStore
+from runner.insight.sandbox.callbacks import Callbacks
 from runner.insight.sandbox.connections import Connections
 from runner.insight.sandbox.faults import Fault, Faults
-from runner.insight.sandbox.reports import report_results
 
 _HOST = "127.0.0.1"
 _BACKLOG = 512
 _LAST_WORDS_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
 class Sandbox:
     """A running sandbox, for code in the same process."""
 
-    base_url: str
-    book: CallStore
+    def __init__(self, server: "_Server") -> None:
+        self._server = server
+        self.base_url = server.base_url
+        self.store = server.store
 
     def calls(self) -> list[dict[str, Any]]:
         """Every accepted call so far, as `GET /_sandbox/calls` gives them."""
-        return [call.received() for call in list(self.book.calls)]
+        return [call.received() for call in list(self.store.calls)]
+
+    async def deliver_callbacks(self) -> float | None:
+        """Sends every callback that is due by the sandbox's clock; returns when the next one is, or None."""
+        delivering = asyncio.run_coroutine_threadsafe(self._server.callbacks.deliver_due(), self._server.loop)
+        return await asyncio.wrap_future(delivering)
 
 
 @contextmanager
 def running_sandbox(
     *,
     now: Callable[[], float] = time.time,
+    behavior: Behavior = EVERYBODY_ANSWERS,
     faults: Sequence[Fault] = (),
-    credentials: Credentials | None = None,
+    credentials: Credentials = ANY_ACCOUNT,
 ) -> Iterator[Sandbox]:
-    """A sandbox on a free port, in a thread, ready when the block begins and gone when it ends."""
+    """A sandbox on a free port, in a thread, ready when the block begins and gone when it ends.
+
+    `now` is its clock, UTC Unix seconds.
+    """
     with _bind(0) as listener:
-        server = _Server(listener, now=now, faults=faults, credentials=credentials)
+        server = _Server(listener, CallStore(now, behavior), Faults(tuple(faults)), credentials)
         thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
         thread.start()
         try:
-            yield Sandbox(server.base_url, server.book)
+            server.started.wait()
+            yield Sandbox(server)
         finally:
             server.stop()
             thread.join()
 
 
-def serve(*, port: int, faults: Sequence[Fault], on_ready: Callable[[str], None]) -> None:
+def serve(
+    *,
+    port: int,
+    behavior: Behavior = EVERYBODY_ANSWERS,
+    faults: Sequence[Fault] = (),
+    on_ready: Callable[[str], None],
+) -> None:
     """Serves until SIGINT or SIGTERM. `on_ready` gets the API's base URL. Raises RunnerError when the port
     is taken.
     """
     with _bind(port) as listener:
-        server = _Server(listener, now=time.time, faults=faults, credentials=None)
+        store = CallStore(time.time, behavior)
+        server = _Server(listener, store, Faults(tuple(faults)), ANY_ACCOUNT)
         on_ready(server.base_url)
         server.run(until=(signal.SIGINT, signal.SIGTERM))
 
 
 class _Server:
     def __init__(
-        self,
-        listener: socket.socket,
-        *,
-        now: Callable[[], float],
-        faults: Sequence[Fault],
-        credentials: Credentials | None,
+        self, listener: socket.socket, store: CallStore, faults: Faults, credentials: Credentials
     ) -> None:
-        set_faults = Faults(tuple(faults))
-        connections = Connections(set_faults)
+        connections = Connections(faults)
         self._listener = listener
-        self.book = CallStore(now)
+        self.store = store
+        self.callbacks = Callbacks(store)
         self.base_url = f"http://{_HOST}:{listener.getsockname()[1]}/api"
-        app = sandbox_app(
-            book=self.book,
-            faults=set_faults,
-            connections=connections,
-            credentials=credentials or Credentials(),
-        )
+        self.started = threading.Event()
+        self.loop: asyncio.AbstractEventLoop
+        """Once it is started."""
+        app = sandbox_app(store, faults, connections, credentials)
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 app,
@@ -111,13 +122,15 @@ class _Server:
         self._uvicorn.force_exit = True
 
     async def _serve(self, until: Sequence[signal.Signals]) -> None:
+        self.loop = asyncio.get_running_loop()
         for wanted in until:
-            asyncio.get_running_loop().add_signal_handler(wanted, self.stop)
-        reporting = asyncio.create_task(report_results(self.book))
+            self.loop.add_signal_handler(wanted, self.stop)
+        delivering = asyncio.create_task(self.callbacks.keep_delivering())
+        self.started.set()
         try:
             await self._uvicorn.serve(sockets=[self._listener])
         finally:
-            reporting.cancel()
+            delivering.cancel()
 
 
 class _Uvicorn(uvicorn.Server):

@@ -1,80 +1,103 @@
 """How a queued call proceeds: a pure function of the call and the time, so nothing has to wait.
 
-By the last digit of its call_id a call is answered at the first dial (0 to 6), at the second (7, 8) or never
-(9). A dial takes 30 seconds to be given up, a conversation 60.
+Insight's rules: it dials from start_timestamp on, again reattempt_wait after a dial that failed, up to
+max_attempts times, and never after end_timestamp.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-GIVE_UP_SECONDS = 30
-TALK_SECONDS = 60
-_SECOND_DIAL = (7, 8)
-_NEVER = 9
+EventAt = tuple[str, int]
+"""The name of an event, as Insight has it, and its time (UTC Unix seconds)."""
+
+
+class DialOutcome(StrEnum):
+    """What a dial meets."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    CANCELED = "canceled"
+
+
+_EVENTS: Mapping[DialOutcome, tuple[EventAt, ...]] = {
+    DialOutcome.ANSWERED: (("dialing", 0), ("connected", 10), ("disconnected", 70)),
+    DialOutcome.NO_ANSWER: (("dialing", 0), ("disconnected", 30)),
+    DialOutcome.BUSY: (("dialing", 0), ("disconnected", 5)),
+    DialOutcome.REJECTED: (("dialing", 0), ("disconnected", 2)),
+}
+"""With seconds since the dial."""
+
+_FINAL: Mapping[DialOutcome, str] = {DialOutcome.ANSWERED: "completed", DialOutcome.REJECTED: "rejected"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedCall:
-    """What the simulation needs to know of a call. Times are UTC Unix seconds."""
+    """What the simulation needs to know of a call. Times are UTC Unix seconds.
 
-    call_id: int
+    `dials` is what each of its max_attempts dials meets, if it comes to it.
+    """
+
+    dials: tuple[DialOutcome, ...]
     queued_at: int
     start_timestamp: int
     end_timestamp: int | None
-    max_attempts: int
     reattempt_wait: int
-    canceled_at: int | None
+    canceled_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """All that happens to a call, in order, if nobody cancels it from now on."""
+
+    events: tuple[EventAt, ...]
+    status: str
+    """The final one: completed, failed, canceled or rejected."""
+
+    @property
+    def ends_at(self) -> int:
+        return self.events[-1][1]
+
+    @property
+    def dialled_at(self) -> tuple[int, ...]:
+        return tuple(at for name, at in self.events if name == "dialing")
+
+    def until(self, now: float) -> "Progress":
+        """How far it has come at `now`."""
+        events = tuple(event for event in self.events if event[1] <= now)
+        dials = [at for name, at in events if name == "dialing"]
+        return Progress(
+            status=self.status if len(events) == len(self.events) else events[-1][0],
+            attempts=len(dials),
+            last_attempt_timestamp=dials[-1] if dials else None,
+            events=events,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a call has come. `ended_at` is None while it goes on."""
+    """How far a call has come. While it goes on, its status is its last event."""
 
     status: str
     attempts: int
     last_attempt_timestamp: int | None
-    events: tuple[tuple[str, int], ...]
-    ended_at: int | None
+    events: tuple[EventAt, ...]
 
 
-def progress(call: SimulatedCall, now: float) -> Progress:
-    """The state of the call at `now`."""
-    events = [(name, at) for name, at in _life(call) if at <= now]
-    dials = [at for name, at in events if name == "dialing"]
-    last_name, last_at = events[-1]
-    final = last_name in {"completed", "failed", "canceled"}
-    return Progress(
-        status=last_name,
-        attempts=len(dials),
-        last_attempt_timestamp=dials[-1] if dials else None,
-        events=tuple(event for event in events if event[0] not in {"completed", "failed"}),
-        ended_at=last_at if final else None,
-    )
-
-
-def ends_at(call: SimulatedCall) -> int:
-    """When the call will have ended, UTC Unix seconds, unless it is cancelled before."""
-    return _life(call)[-1][1]
-
-
-def _life(call: SimulatedCall) -> list[tuple[str, int]]:
-    """Everything that will happen to the call, in order."""
-    happens = [("queued", call.queued_at)]
+def life_of(call: SimulatedCall) -> Life:
+    happened: list[EventAt] = [("queued", call.queued_at)]
     dial_at = max(call.start_timestamp, call.queued_at)
-    for attempt in range(1, call.max_attempts + 1):
+    for outcome in call.dials:
         if call.end_timestamp is not None and dial_at > call.end_timestamp:
             break
-        if call.canceled_at is not None and dial_at >= call.canceled_at:
-            return [*happens, ("canceled", max(call.canceled_at, happens[-1][1]))]
-        happens.append(("dialing", dial_at))
-        if _is_answered(call.call_id, attempt):
-            talk_at = dial_at + GIVE_UP_SECONDS // 3
-            hang_up = talk_at + TALK_SECONDS
-            return [*happens, ("connected", talk_at), ("disconnected", hang_up), ("completed", hang_up)]
-        happens.append(("disconnected", dial_at + GIVE_UP_SECONDS))
-        dial_at += GIVE_UP_SECONDS + call.reattempt_wait
-    return [*happens, ("failed", happens[-1][1])]
-
-
-def _is_answered(call_id: int, attempt: int) -> bool:
-    digit = call_id % 10
-    return digit != _NEVER and attempt >= (2 if digit in _SECOND_DIAL else 1)
+        canceled_at = dial_at if outcome is DialOutcome.CANCELED else call.canceled_at
+        if canceled_at is not None and canceled_at <= dial_at:
+            happened.append(("canceled", max(canceled_at, happened[-1][1])))
+            return Life(events=tuple(happened), status="canceled")
+        happened += [(name, dial_at + after) for name, after in _EVENTS[outcome]]
+        if outcome in _FINAL:
+            return Life(events=tuple(happened), status=_FINAL[outcome])
+        dial_at = happened[-1][1] + call.reattempt_wait
+    return Life(events=tuple(happened), status="failed")

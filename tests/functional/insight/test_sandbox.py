@@ -121,7 +121,12 @@ def test_a_call_with_every_field_is_queued_and_kept_as_it_came(sandbox: Sandbox)
             "survey_id": "1001",
             "instance_id": "2002",
             "username": "me@example.org",
-            "reported": "",
+            "status": "completed",
+            "ends_at": NOW + 170,
+            "dialled_at": [NOW + 100],
+            "dials": ["answered"],
+            "delivery": "on_time",
+            "callbacks": [],
             "phone_number": "tel:+16175551234;ani=2125551234;postd=2",
             "start_timestamp": str(NOW + 100),
             "end_timestamp": str(NOW + 5000),
@@ -409,7 +414,7 @@ def test_each_fault_does_what_it_says_once_and_then_all_is_well(  # one row of t
         assert isinstance(outcome, kind), outcome
         assert len(sandbox.calls()) == queued
         assert isinstance(outcome_of_queueing(sandbox, deadline=10), Accepted)
-        assert sandbox.book.statuses == [*([] if status is None else [status]), 200]
+        assert sandbox.store.statuses == [*([] if status is None else [status]), 200]
     assert caplog.messages == []
 
 

@@ -1,4 +1,4 @@
-"""Reports to `result_url` how a simulated call ended, as Insight does: a POST of its call_details."""
+"""Tells `result_url` how a simulated call ended, as Insight does: a POST of its call_details."""
 
 import asyncio
 import http.client
@@ -6,26 +6,48 @@ import ipaddress
 from urllib.parse import quote_plus, urlsplit
 
 from runner.insight.protocol import FORM
-from runner.insight.sandbox.call_store import CallStore, QueuedCall
+from runner.insight.sandbox.call_store import CallStore, QueuedCall, SentCallback
 
 _LOOK_SECONDS = 0.2
-_TIMEOUT_SECONDS = 5
+_TIMEOUT_SECONDS = 10
+_MOST_AT_ONCE = 8
 
 
-async def report_results(book: CallStore) -> None:
-    """Runs until cancelled. Reports only to loopback: a sandbox sends nothing to other machines."""
-    while True:
-        for call in book.unreported():
-            call.reported = await asyncio.to_thread(_report, call, book.now())
-        await asyncio.sleep(_LOOK_SECONDS)
+class Callbacks:
+    """Sends only to loopback: a sandbox sends nothing to other machines."""
+
+    def __init__(self, store: CallStore) -> None:
+        self._store = store
+        self._delivering = asyncio.Lock()
+        self._free = asyncio.Semaphore(_MOST_AT_ONCE)
+
+    async def keep_delivering(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            await self.deliver_due()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def deliver_due(self) -> float | None:
+        """Sends every callback that is due, and returns when the next one is, or None."""
+        async with self._delivering:
+            while due := self._store.take_due_callbacks():
+                await asyncio.gather(*map(self._deliver, due))
+            return self._store.next_callback_at()
+
+    async def _deliver(self, call: QueuedCall) -> None:
+        async with self._free:
+            now = self._store.now()
+            answer = await asyncio.to_thread(_post, call, now)
+            call.callbacks.append(SentCallback(sent_at=now, answer=answer))
 
 
-def _report(call: QueuedCall, now: float) -> str:
+def _post(call: QueuedCall, now: float) -> str:
+    """What came of it."""
     parts = urlsplit(call.result_url)
     if not _is_loopback(parts.hostname or ""):
         return "not sent: not loopback"
     if parts.scheme == "https":
-        return "not sent: the sandbox reports over plain http only"
+        return "not sent: the sandbox speaks plain http only"
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_TIMEOUT_SECONDS)
     path = parts.path or "/"
     try:
