@@ -66,6 +66,7 @@ async def callbacks_by(clock: RehearsalTimer, sandbox: Sandbox) -> AsyncIterator
         with suppress(asyncio.CancelledError):
             await delivering
         await alarm.stop()
+        await sandbox.deliver_callbacks()
 
 
 async def _deliver(sandbox: Sandbox, alarm: Alarm, due: asyncio.Event) -> None:

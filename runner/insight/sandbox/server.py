@@ -40,7 +40,8 @@ class Sandbox:
     async def deliver_callbacks(self) -> float | None:
         """Sends every callback that is due by the sandbox's clock; returns when the next one is, or None."""
         delivering = asyncio.run_coroutine_threadsafe(self._server.callbacks.deliver_due(), self._server.loop)
-        return await asyncio.wrap_future(delivering)
+        # What is under way is finished, and noted, even if whoever waits for it does not.
+        return await asyncio.shield(asyncio.wrap_future(delivering))
 
 
 @contextmanager

@@ -1,0 +1,129 @@
+"""Rehearsals: days of calls and callbacks in seconds, each at its time, for one campaign or several."""
+
+import asyncio
+import http.server
+import json
+import threading
+import urllib.request
+
+import pytest
+
+from runner.campaign.loader import load_campaign
+from runner.dispatch.events import RunEnd
+from runner.insight.sandbox import Behavior, parse_callbacks, parse_outcomes
+from runner.ledger.rollback_guard import RollbackGuard
+from runner.services.binding import binding_of
+from runner.services.execution import Execution
+from runner.services.planned_run import PlannedRun
+from runner.services.planning import prepare_plan
+from runner.services.rehearsal import rehearsal
+from runner.settings import Settings
+
+PEOPLE = 30
+HANGS_AFTER_SECONDS = 120
+WORK_SECONDS = 5
+"""The clock goes on while requests are under way."""
+BEHAVIOR = Behavior(
+    outcomes=parse_outcomes("answered=40%"), callbacks=parse_callbacks("lost=20%,doubled=20%,late:7200=20%")
+)
+CAMPAIGN = """\
+version: 1
+name: {name}
+survey: {{survey_id: "48211", instance_id: "{instance}"}}
+contacts:
+  sources: [{{type: csv, path: {name}.csv}}]
+  phone: "{{{{ row.phone }}}}"
+  key: "{{{{ row.id }}}}"
+  region: US
+  timezone: UTC
+calling_windows: {{weekly: {{daily: ["06:00-06:20", "18:00-18:20"]}}}}
+retry_policy: {{max_attempts: 2, reattempt_wait: 2m}}
+pacing: {{calls_per_minute: 1}}
+result_url: {result_url}
+"""
+
+
+@pytest.fixture
+def receiver():
+    """Its address, and all that came in."""
+    came = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            came.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/results", came
+        server.shutdown()
+        thread.join()
+
+
+def planned(environment, folder, name, instance, result_url):
+    text = CAMPAIGN.format(name=name, instance=instance, result_url=result_url)
+    (folder / f"{name}.yaml").write_text(text)
+    rows = "".join(f"{name}-{n},617 555 {1000 * instance + n}\n" for n in range(PEOPLE))
+    (folder / f"{name}.csv").write_text(f"id,phone\n{rows}")
+    loaded = load_campaign(folder / f"{name}.yaml", data_roots=tuple)
+    now = float(int(environment.clock.now()))
+    prepared = prepare_plan(loaded, environment.settings, environment.ledger, now=now, limit=None)
+    binding = binding_of(loaded, environment.settings, prepared.identity)
+    return PlannedRun(loaded=loaded, prepared=prepared, binding=binding)
+
+
+def rehearse(folder, result_url, *names):
+    """Rehearses these campaigns side by side. Returns how they ended, and the sandbox's books."""
+
+    async def together():
+        async with environment.client() as client, environment.callbacks():
+            guard = RollbackGuard(environment.ledger, folder / "states")
+            executions = [
+                Execution(run, environment, client, guard, lambda _event: None)
+                for run in (
+                    planned(environment, folder, name, instance, result_url)
+                    for instance, name in enumerate(names, start=1)
+                )
+            ]
+            for execution in executions:
+                await execution.begin()
+            async with asyncio.timeout(HANGS_AFTER_SECONDS):
+                return await asyncio.gather(*(execution.dispatch() for execution in executions))
+
+    with rehearsal(Settings(), BEHAVIOR) as environment:
+        ends = asyncio.run(together())
+        root = environment.settings.insight_base_url.removesuffix("/api")
+        with urllib.request.urlopen(f"{root}/_sandbox/calls", timeout=10) as answer:
+            return ends, json.load(answer)
+
+
+@pytest.mark.parametrize("names", [["clinic"], ["clinic", "hospital"]])
+def test_every_call_and_every_callback_comes_at_its_time(receiver, tmp_path, names):
+    result_url, came = receiver
+    ends, books = rehearse(tmp_path, result_url, *names)
+    assert ends == [RunEnd.DONE] * len(names)
+    assert len({call["phone_number"] for call in books}) == len(books) == PEOPLE * len(names)
+    assert max(call["received_at"] for call in books) - min(call["received_at"] for call in books) > 43_200
+    over = max(call["received_at"] for call in books)
+    after = {"on_time": [0], "lost": [], "doubled": [0, 0], "late": [7200]}
+    for call in books:
+        due = [call["ends_at"] + seconds for seconds in after[call["delivery"]]]
+        sent = [callback["sent_at"] for callback in call["callbacks"]]
+        assert all(wanted <= at < wanted + WORK_SECONDS for wanted, at in zip(due, sent, strict=False))
+        # The run ends with its last request: what is due later is not sent any more.
+        assert len(sent) >= sum(wanted < over for wanted in due)
+    assert len(came) == sum(len(call["callbacks"]) for call in books) > PEOPLE / 4
+
+
+def test_the_same_seed_makes_the_same_calls_end_in_the_same_way(receiver, tmp_path):
+    result_url, _ = receiver
+    first, second = (
+        {call["phone_number"]: call["dials"] for call in books}
+        for _, books in (rehearse(tmp_path, result_url, "clinic"), rehearse(tmp_path, result_url, "clinic"))
+    )
+    assert first == second
