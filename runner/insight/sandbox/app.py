@@ -9,7 +9,6 @@ For tests and curious people:
   (`metadata` an object), and what becomes of it: `status` (the final one), `ends_at`, `dialled_at` and
   `dials` (what each dial meets), `delivery` of its callback, and `callbacks`, each POST so far with its
   `answer`. All times are UTC Unix seconds;
-- `DELETE /_sandbox/calls` forgets them;
 - `GET /_sandbox/requests`: `{"statuses": […]}`, one for each queue request, 0 where it was left unanswered;
 - `POST /_sandbox/faults` with `{"faults": ["500*3"]}` sets faults, `DELETE` clears them.
 """
@@ -19,7 +18,6 @@ import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -54,40 +52,27 @@ _DRIP_SECONDS = 0.02
 _LARGEST_BODY = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """The one account that is accepted; without a username, any account with a key."""
-
-    username: str = ""
-    developer_key: str = ""
-
-
-ANY_ACCOUNT = Credentials()
-
-
 class Api:
     """The endpoints, over one call store."""
 
-    def __init__(
-        self, store: CallStore, faults: Faults, connections: Connections, credentials: Credentials
-    ) -> None:
+    def __init__(self, store: CallStore, faults: Faults, connections: Connections) -> None:
         self._store = store
         self._faults = faults
         self._connections = connections
-        self._credentials = credentials
 
-    def routes(self) -> list[Route]:
+    def app(self) -> Starlette:
         every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         survey = "/api/surveys/{survey_id}/{instance_id}"
-        return [
+        routes = [
             Route(f"{survey}/queue", self.queue, methods=every),
             Route(f"{survey}/cancel", self.cancel, methods=every),
             Route(f"{survey}/responses", self.responses, methods=every),
             Route("/api/outbound/{call_id}", self.outbound, methods=every),
-            Route("/_sandbox/calls", self.received, methods=["GET", "DELETE"]),
+            Route("/_sandbox/calls", self.received, methods=["GET"]),
             Route("/_sandbox/requests", self.requests, methods=["GET"]),
             Route("/_sandbox/faults", self.set_faults, methods=["POST", "DELETE"]),
         ]
+        return Starlette(routes=routes)
 
     async def queue(self, request: Request) -> Response:
         fault = self._faults.draw()
@@ -122,10 +107,7 @@ class Api:
             return self._error(request, 404)
         return self._answer(request, 200, {"success": True, "call_details": call.details(self._store.now())})
 
-    async def received(self, request: Request) -> Response:
-        if request.method == "DELETE":
-            self._store.clear()
-            return Response(status_code=204)
+    async def received(self, _request: Request) -> Response:
         return JSONResponse([call.received() for call in self._store.calls])
 
     async def requests(self, _request: Request) -> Response:
@@ -212,16 +194,10 @@ class Api:
         return _Unanswered()
 
     def _refusal(self, request: Request, method: str) -> Response | None:
-        """The error that every endpoint gives for a wrong method or account, or None."""
+        """The error that every endpoint gives for a wrong method or missing credentials, or None."""
         if request.method != method:
             return self._error(request, 405)
-        username, key = _credentials(request)
-        wanted = self._credentials
-        if not username or not key:
-            return self._error(request, 401)
-        if wanted.username and (username, key) != (wanted.username, wanted.developer_key):
-            return self._error(request, 401)
-        return None
+        return None if all(_credentials(request)) else self._error(request, 401)
 
     def _error(self, request: Request, status: int, error: str = "") -> Response:
         return self._answer(request, status, {"success": False, "error": error or _ERRORS[status]})
@@ -250,12 +226,6 @@ class _Unanswered(Response):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002 - as in ASGI
         await _until_gone(receive)
-
-
-def sandbox_app(
-    store: CallStore, faults: Faults, connections: Connections, credentials: Credentials
-) -> Starlette:
-    return Starlette(routes=Api(store, faults, connections, credentials).routes())
 
 
 def _credentials(request: Request) -> tuple[str, str]:

@@ -160,12 +160,6 @@ class CallStore:
         calls = self._of_instance(survey_id, instance_id)
         return sum(call.life.until(now).status == "completed" for call in calls)
 
-    def clear(self) -> None:
-        self.calls.clear()
-        self.statuses.clear()
-        self._queued.clear()
-        self._callbacks.clear()
-
     def _of_instance(self, survey_id: str, instance_id: str) -> list[QueuedCall]:
         return [call for call in self.calls if (call.survey_id, call.instance_id) == (survey_id, instance_id)]
 

@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runner.errors import RunnerError
-from runner.insight.sandbox.app import ANY_ACCOUNT, Credentials, sandbox_app
+from runner.insight.sandbox.app import Api
 from runner.insight.sandbox.behavior import EVERYBODY_ANSWERS, Behavior
 from runner.insight.sandbox.call_store import CallStore
 from runner.insight.sandbox.callbacks import Callbacks
@@ -50,14 +50,13 @@ def running_sandbox(
     now: Callable[[], float] = time.time,
     behavior: Behavior = EVERYBODY_ANSWERS,
     faults: Sequence[Fault] = (),
-    credentials: Credentials = ANY_ACCOUNT,
 ) -> Iterator[Sandbox]:
     """A sandbox on a free port, in a thread, ready when the block begins and gone when it ends.
 
     `now` is its clock, UTC Unix seconds.
     """
     with _bind(0) as listener:
-        server = _Server(listener, CallStore(now, behavior), Faults(tuple(faults)), credentials)
+        server = _Server(listener, CallStore(now, behavior), Faults(tuple(faults)))
         thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
         thread.start()
         try:
@@ -80,15 +79,13 @@ def serve(
     """
     with _bind(port) as listener:
         store = CallStore(time.time, behavior)
-        server = _Server(listener, store, Faults(tuple(faults)), ANY_ACCOUNT)
+        server = _Server(listener, store, Faults(tuple(faults)))
         on_ready(server.base_url)
         server.run(until=(signal.SIGINT, signal.SIGTERM))
 
 
 class _Server:
-    def __init__(
-        self, listener: socket.socket, store: CallStore, faults: Faults, credentials: Credentials
-    ) -> None:
+    def __init__(self, listener: socket.socket, store: CallStore, faults: Faults) -> None:
         connections = Connections(faults)
         self._listener = listener
         self.store = store
@@ -97,10 +94,9 @@ class _Server:
         self.started = threading.Event()
         self.loop: asyncio.AbstractEventLoop
         """Once it is started."""
-        app = sandbox_app(store, faults, connections, credentials)
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
-                app,
+                Api(store, faults, connections).app(),
                 http=_watched(connections),
                 loop="asyncio",
                 lifespan="off",
