@@ -1,6 +1,6 @@
-"""What time it is, whether the clocks agree, and when each run wakes up. APScheduler's only door.
+"""What time it is, whether the clocks agree, and when each part of a run wakes up. APScheduler's only door.
 
-The ledger is the only memory; APScheduler keeps two small jobs for each run in its own. One job per call
+The ledger is the only memory; APScheduler keeps two small jobs for each alarm in its own. One job per call
 would be wrong: measured, 60,000 date jobs at one instant with the default grace of a second ran none of them,
 and with no grace all at once.
 """
@@ -27,7 +27,7 @@ STOP_SECONDS = 300
 
 
 class Timer:
-    """Wall-clock time, and the alarms of all who wait in one event loop. Times are UTC Unix seconds."""
+    """Wall-clock time, and the alarms in one event loop. Times are UTC Unix seconds."""
 
     def __init__(self) -> None:
         self._scheduler: AsyncIOScheduler | None = None
@@ -73,7 +73,7 @@ class Timer:
 class Alarm:
     """Rings at the time it is set to, and every `RECHECK_SECONDS`.
 
-    Whoever has one works from a ring until the next `set`; in between, a rehearsal does not leap.
+    Its owner works from a ring until the next `set`; in between, a rehearsal does not leap.
     """
 
     _numbers = count()
@@ -149,7 +149,7 @@ class Alarm:
 
 
 class RehearsalTimer(Timer):
-    """Of one rehearsal: while all who have an alarm only wait, it leaps to the earliest alarm.
+    """Of one rehearsal: while the owners of all alarms wait, it leaps to the earliest alarm.
 
     So a campaign of two weeks is rehearsed against the sandbox in the time that its requests take.
     """
@@ -158,7 +158,7 @@ class RehearsalTimer(Timer):
         """A rehearsal shares its ledger with no other run."""
 
     def alarms_changed(self) -> None:
-        # Not at once: those whom the last one woke before it went idle come first, and say that they work.
+        # Not at once: an owner that was just woken runs first, and marks its alarm as busy.
         asyncio.get_running_loop().call_soon(self._leap)
 
     def _leap(self) -> None:

@@ -143,7 +143,7 @@ class CallStore:
                     self._expect_callbacks(call)
 
     def take_due_callbacks(self) -> list[QueuedCall]:
-        """The calls whose result_url is to be told now, one for each POST."""
+        """The calls with a callback that is due, one for each POST."""
         now, due = self.now(), []
         while self._callbacks and self._callbacks[0][0] <= now:
             _, call_id, end = heapq.heappop(self._callbacks)

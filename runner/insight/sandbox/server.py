@@ -40,7 +40,7 @@ class Sandbox:
     async def deliver_callbacks(self) -> float | None:
         """Sends every callback that is due by the sandbox's clock; returns when the next one is, or None."""
         delivering = asyncio.run_coroutine_threadsafe(self._server.callbacks.deliver_due(), self._server.loop)
-        # What is under way is finished, and noted, even if whoever waits for it does not.
+        # A POST under way is finished and noted even if the caller is canceled.
         return await asyncio.shield(asyncio.wrap_future(delivering))
 
 

@@ -158,7 +158,7 @@ def test_two_days_of_a_rehearsal_that_two_share_are_over_at_once():
     assert time.monotonic() - began < HANGS_AFTER_SECONDS / 2
 
 
-def test_a_rehearsal_waits_for_whoever_was_woken_before_the_last_one_went_idle():
+def test_a_rehearsal_waits_for_an_owner_that_was_woken_before_the_last_one_went_idle():
     async def wake_then_wait():
         clock, woken = RehearsalTimer(), asyncio.Event()
         before = clock.now()

@@ -200,7 +200,7 @@ def test_the_books_tell_what_each_dial_met_and_how_the_call_ended(receiver: Rece
     ]
 
 
-def test_whoever_waits_for_callbacks_hears_of_an_earlier_one(receiver: Receiver) -> None:
+def test_an_earlier_callback_is_announced(receiver: Receiver) -> None:
     clock, heard = Clock(), queue.Queue()
     with running_sandbox(now=clock) as api:
         api.store.on_earlier_callback = lambda: heard.put(api.store.next_callback_at())
