@@ -154,7 +154,7 @@ def _ask(prepared: PreparedPlan) -> None:
 
 def _run(work: Apply, prepared: PreparedPlan, environment: Environment) -> RunEnd:
     settings = environment.settings
-    log = LogOptions(work.campaign, settings.log, settings.log_level)
+    log = LogOptions(work.campaign, settings.log, settings.log_level, rehearsal=environment.is_rehearsal)
     total, now = len(prepared.plan.calls), environment.clock.now
     with signals_restored(), live(total, work.identity, now, log) as listen:
 

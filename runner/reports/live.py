@@ -3,7 +3,9 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -50,6 +52,7 @@ from runner.reports.times import Moment, clock_time, machine_time, rfc3339
 Listen = Callable[[Event], None]
 
 _LOGGER = logging.getLogger("runner.run")
+_SUM_UP_SECONDS = 60
 _WARNINGS = (AnswersUnrecorded, BackingOff, CallsLost, ClockIsOff, ListUnreadable, OptedOutTooLate)
 
 
@@ -61,6 +64,15 @@ class LogOptions:
     form: Literal["text", "json"] = "text"
     level: str = "info"
     """The lowest level that is written: debug, info, warning or error."""
+    rehearsal: bool = False
+    """Its clock leaps over waiting times: nobody needs to know of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsSoFar:
+    """The calls of a run whose requests have ended, counted by state."""
+
+    states: Mapping[CallState, int]
 
 
 @contextmanager
@@ -79,9 +91,11 @@ def live(total: int, identity: Identity, now: Callable[[], float], log: LogOptio
         _LOGGER.addHandler(handler)
         _LOGGER.setLevel(log.level.upper())
         _LOGGER.propagate = False
+        lines = _Log(total, identity, now, log)
         try:
-            yield _Log(total, identity, now, log).write
+            yield lines.write
         finally:
+            lines.sum_up()
             _LOGGER.removeHandler(handler)
 
 
@@ -120,9 +134,10 @@ def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) ->
 
 
 class _Log:
-    """One line for each event, as text or as JSON, whose keys programs may rely on.
+    """Lines for events, as text or as JSON, whose keys programs may rely on.
 
-    A line names contacts by key or ref, and holds no number and no metadata.
+    Calls that were queued share a line a minute; at the level debug, each has its own. Contacts are named by
+    key or ref; no line holds a number or metadata.
     """
 
     def __init__(self, total: int, identity: Identity, now: Callable[[], float], options: LogOptions) -> None:
@@ -130,22 +145,42 @@ class _Log:
         self._identity = identity
         self._now = now
         self._options = options
-        self._ended = 0
+        self._ended: Counter[CallState] = Counter()
+        self._summed_up = 0
+        self._sum_up_at = time.monotonic() + _SUM_UP_SECONDS
 
     def write(self, event: Event) -> None:
         if isinstance(event, RunBegan):
             return
-        as_json = self._options.form == "json"
-        words = _words(event, self._identity, rfc3339 if as_json else machine_time)
+        if isinstance(event, Waiting) and not self._options.rehearsal:
+            self.sum_up()
+        words = _words(event, self._identity, rfc3339 if self._options.form == "json" else machine_time)
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
-            self._ended += 1
-            words += f" ({self._ended} of {self._total})"
-        level = _level(event)
+            self._ended[event.state] += 1
+            words += self._progress()
+        self._log(event, words)
+        if time.monotonic() >= self._sum_up_at:
+            self.sum_up()
+
+    def sum_up(self) -> None:
+        """Writes how many calls have ended, if more were queued since the last time."""
+        self._sum_up_at = time.monotonic() + _SUM_UP_SECONDS
+        if self._ended[CallState.QUEUED] > self._summed_up:
+            self._summed_up = self._ended[CallState.QUEUED]
+            words = ", ".join(f"{number:,} {state}" for state, number in self._ended.items())
+            self._log(CallsSoFar(states=dict(self._ended)), f"{words}{self._progress()}")
+
+    def _progress(self) -> str:
+        return f" ({self._ended.total()} of {self._total})"
+
+    def _log(self, event: Event | CallsSoFar, words: str) -> None:
+        level = _level(event, self._options)
+        as_json = self._options.form == "json"
         line = self._json(event, level, words) if as_json else f"{clock_time(self._now())} {words}"
         _LOGGER.log(level, "%s", line)
 
-    def _json(self, event: Event, level: int, words: str) -> str:
-        line = {
+    def _json(self, event: Event | CallsSoFar, level: int, words: str) -> str:
+        line: dict[str, object] = {
             "time": rfc3339(self._now()),
             "level": logging.getLevelName(level).lower(),
             "campaign": self._options.campaign,
@@ -153,12 +188,20 @@ class _Log:
         }
         if isinstance(event, CallEnded):
             line |= {"contact": event.ref, "state": event.state.value}
+        if isinstance(event, CallsSoFar):
+            line |= {"states": dict(event.states)}
         return json.dumps(line | {"message": words})
 
 
-def _level(event: Event) -> int:
-    is_problem = isinstance(event, CallEnded) and event.state in PROBLEMS
-    return logging.WARNING if is_problem or isinstance(event, _WARNINGS) else logging.INFO
+def _level(event: Event | CallsSoFar, options: LogOptions) -> int:
+    match event:
+        case CallEnded(state=CallState.QUEUED):
+            return logging.DEBUG
+        case CallEnded(state=state) if state in PROBLEMS:
+            return logging.WARNING
+        case Waiting() if options.rehearsal:
+            return logging.DEBUG
+    return logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO
 
 
 def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event

@@ -22,6 +22,8 @@ def assert_silent(*texts: str) -> None:
 def ready(customer):
     customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
     customer.write("contacts.csv", CONTACTS)
+    # The most that a log can hold.
+    customer.environment["RUNNER_LOG_LEVEL"] = "debug"
     return customer
 
 
