@@ -45,7 +45,6 @@ DELIVERY_MEANINGS: Mapping[Delivery, str] = {
 DEFAULT_OUTCOMES = "answered=35%,no_answer=45%,busy=18%,rejected=2%"
 """What dialling people is about like."""
 
-
 _ALL_ANSWERED = Mix((), DialOutcome.ANSWERED)
 _ALL_ON_TIME = Mix((), Delivery.ON_TIME)
 
@@ -87,10 +86,10 @@ def parse_callbacks(text: str) -> Mix[Delivery]:
 
 
 def parse_behavior(outcomes: str | None, callbacks: str | None, seed: int | None) -> Behavior:
-    """As a person at a terminal wants it, who leaves out what may be as usual. Raises UsageError."""
+    """From the options of a command; None where an option was not given. Raises UsageError."""
     return Behavior(
-        outcomes=parse_outcomes(outcomes or DEFAULT_OUTCOMES),
-        callbacks=parse_callbacks(callbacks) if callbacks else _ALL_ON_TIME,
+        outcomes=parse_outcomes(DEFAULT_OUTCOMES if outcomes is None else outcomes),
+        callbacks=_ALL_ON_TIME if callbacks is None else parse_callbacks(callbacks),
         seed=seed or 0,
     )
 
