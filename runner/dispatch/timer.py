@@ -7,7 +7,8 @@ and with no grace all at once.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
 
@@ -52,6 +53,15 @@ class Timer:
         alarm = Alarm(self, self._scheduler, on_ring)
         self._alarms.append(alarm)
         return alarm
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Inside, a rehearsal does not leap: somebody works who has no alarm yet."""
+        alarm = self.alarm(lambda: None)
+        try:
+            yield
+        finally:
+            await alarm.stop()
 
     def by_this_machine(self, at: float) -> float:
         """The same instant by this machine's clock."""

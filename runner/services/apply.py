@@ -126,8 +126,9 @@ class Apply:
 
         clock_check = ClockCheck(self._environment.clock.now, hear)
         async with self._environment.client() as client, self._environment.callbacks():
-            await _check_insight(client, self._loaded, self._environment, clock_check)
-            run = await self._enter(prepared)
+            async with self._environment.clock.held():
+                await _check_insight(client, self._loaded, self._environment, clock_check)
+                run = await self._enter(prepared)
             self._dispatcher = Dispatcher(
                 self._run(run, prepared, clock_check, hear),
                 _post(client, self._environment),

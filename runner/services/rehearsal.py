@@ -56,12 +56,12 @@ async def callbacks_by(clock: RehearsalTimer, sandbox: Sandbox) -> AsyncIterator
         # From the sandbox's thread, before it answers the request that queued the call.
         loop.call_soon_threadsafe(alarm.ring)
 
-    sandbox.store.on_earlier_callback = ring
+    sandbox.store.on_earlier_callback.append(ring)
     delivering = asyncio.create_task(_deliver(sandbox, alarm, due))
     try:
         yield
     finally:
-        sandbox.store.on_earlier_callback = lambda: None
+        sandbox.store.on_earlier_callback.remove(ring)
         delivering.cancel()
         with suppress(asyncio.CancelledError):
             await delivering

@@ -8,7 +8,7 @@ from runner.cli import run
 @pytest.mark.parametrize(
     "option", [("--outcomes", "answered=35%"), ("--callbacks", "lost=30%"), ("--seed", "1")]
 )
-def test_an_apply_that_is_no_rehearsal_refuses_them(capsys, option):
+def test_apply_refuses_them_without_sandbox(capsys, option):
     assert run(["apply", "campaign.yaml", "--yes", *option]) == 64
     error = capsys.readouterr().err
     assert f"error: {option[0]} " in error

@@ -93,8 +93,8 @@ class CallStore:
     calls: list[QueuedCall] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     """The status of every answer to a queue request, 0 where a fault kept it from being answered."""
-    on_earlier_callback: Callable[[], None] = lambda: None
-    """Called when a callback becomes due before all others."""
+    on_earlier_callback: list[Callable[[], None]] = field(default_factory=list)
+    """All are called when a callback becomes due before all others."""
     # A ledger outlives a sandbox, and in it a call_id must stand for one call only.
     next_call_id: int = field(default_factory=lambda: random.randrange(1, 9) * _FIRST_CALL_IDS * 10)  # noqa: S311
     _queued: Counter[str] = field(default_factory=Counter)
@@ -170,7 +170,8 @@ class CallStore:
         for after in call.callbacks_after:
             heapq.heappush(self._callbacks, (end + after, call.call_id, end))
         if self.next_callback_at() != before:
-            self.on_earlier_callback()
+            for hear in tuple(self.on_earlier_callback):
+                hear()
 
 
 def _text(form: Form, name: str, default: str) -> str:

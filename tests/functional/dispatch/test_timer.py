@@ -199,6 +199,22 @@ def test_an_alarm_set_to_no_time_holds_nobody_up():
     assert asyncio.run(wait()) >= DAY
 
 
+def test_a_rehearsal_does_not_leap_while_it_is_held():
+    async def hold():
+        clock, rang = RehearsalTimer(), asyncio.Event()
+        before = clock.now()
+        alarm = clock.alarm(rang.set)
+        async with clock.held():
+            alarm.set(before + DAY, idle=True)
+            await asyncio.sleep(0.05)
+            assert clock.now() < before + DAY
+        async with asyncio.timeout(HANGS_AFTER_SECONDS):
+            await rang.wait()
+        await alarm.stop()
+
+    asyncio.run(hold())
+
+
 def test_when_somebody_busy_stops_the_others_leap():
     async def stop_the_busy_one():
         clock, rang = RehearsalTimer(), asyncio.Event()

@@ -203,7 +203,7 @@ def test_the_books_tell_what_each_dial_met_and_how_the_call_ended(receiver: Rece
 def test_an_earlier_callback_is_announced(receiver: Receiver) -> None:
     clock, heard = Clock(), queue.Queue()
     with running_sandbox(now=clock) as api:
-        api.store.on_earlier_callback = lambda: heard.put(api.store.next_callback_at())
+        api.store.on_earlier_callback.append(lambda: heard.put(api.store.next_callback_at()))
         for start in (600, 900, 300):
             ask(
                 "POST",

@@ -11,11 +11,7 @@ import pytest
 from runner.campaign.loader import load_campaign
 from runner.dispatch.events import RunEnd
 from runner.insight.sandbox import Behavior, parse_callbacks, parse_outcomes
-from runner.ledger.rollback_guard import RollbackGuard
-from runner.services.binding import binding_of
-from runner.services.execution import Execution
-from runner.services.planned_run import PlannedRun
-from runner.services.planning import prepare_plan
+from runner.services.apply import Apply
 from runner.services.rehearsal import rehearsal
 from runner.settings import Settings
 
@@ -65,37 +61,29 @@ def receiver():
         thread.join()
 
 
-def planned(environment, folder, name, instance, result_url):
+def applied(environment, folder, name, instance, result_url):
     text = CAMPAIGN.format(name=name, instance=instance, result_url=result_url)
     (folder / f"{name}.yaml").write_text(text)
     rows = "".join(f"{name}-{n},617 555 {1000 * instance + n}\n" for n in range(PEOPLE))
     (folder / f"{name}.csv").write_text(f"id,phone\n{rows}")
-    loaded = load_campaign(folder / f"{name}.yaml", data_roots=tuple)
-    now = float(int(environment.clock.now()))
-    prepared = prepare_plan(loaded, environment.settings, environment.ledger, now=now, limit=None)
-    binding = binding_of(loaded, environment.settings, prepared.identity)
-    return PlannedRun(loaded=loaded, prepared=prepared, binding=binding)
+    return Apply(load_campaign(folder / f"{name}.yaml", data_roots=tuple), environment)
 
 
 def rehearse(folder, result_url, *names):
     """Rehearses these campaigns side by side. Returns how they ended, and the sandbox's books."""
-
-    async def together():
-        async with environment.client() as client, environment.callbacks():
-            guard = RollbackGuard(environment.ledger, folder / "states")
-            executions = [
-                Execution(run, environment, client, guard, lambda _event: None)
-                for run in (
-                    planned(environment, folder, name, instance, result_url)
-                    for instance, name in enumerate(names, start=1)
-                )
-            ]
-            for execution in executions:
-                await execution.begin()
-            async with asyncio.timeout(HANGS_AFTER_SECONDS):
-                return await asyncio.gather(*(execution.dispatch() for execution in executions))
-
     with rehearsal(Settings(), BEHAVIOR) as environment:
+        works = [
+            applied(environment, folder, name, instance, result_url)
+            for instance, name in enumerate(names, start=1)
+        ]
+        plans = [work.plan() for work in works]
+
+        async def together():
+            async with asyncio.timeout(HANGS_AFTER_SECONDS):
+                return await asyncio.gather(
+                    *(work.run(plan, lambda _event: None) for work, plan in zip(works, plans, strict=True))
+                )
+
         ends = asyncio.run(together())
         root = environment.settings.insight_base_url.removesuffix("/api")
         with urllib.request.urlopen(f"{root}/_sandbox/calls", timeout=10) as answer:
