@@ -21,12 +21,11 @@ from rich.text import Text
 
 from runner.calls import CallState
 from runner.campaign.loader import load_campaign
-from runner.insight.address import origin
 from runner.ledger.call_queue import AttemptResult, CallQueue
 from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.plan_entry import Binding
 from runner.services.planning import prepare_plan
-from runner.settings import load_settings
+from runner.settings import load_settings, origin
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / ".github/pictures"
