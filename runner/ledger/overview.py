@@ -186,11 +186,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Counts of every state, when the next call is due, and what needs a person. UTC Unix seconds."""
+    """Counts of calls, when the next call is due, and what needs a person. UTC Unix seconds."""
 
     campaign: str
     as_of: float
-    states: Mapping[CallState, int]
+    rounds: Mapping[int, Mapping[CallState, int]]
+    """How many calls of each round are in each state; empty without calls."""
     next_due: int | None
     queued_last_minute: int
     problems: tuple[Problem, ...]
@@ -207,6 +208,11 @@ class Overview:
     """Calls to people on a list that Insight may dial yet, as the last apply found them."""
     unacknowledged: int
     """Refused and uncertain calls that no operator has acknowledged."""
+
+    @property
+    def states(self) -> Mapping[CallState, int]:
+        """Of all rounds together; each state is in it."""
+        return {state: sum(counted.get(state, 0) for counted in self.rounds.values()) for state in CallState}
 
     @property
     def problems_left(self) -> int:
@@ -238,7 +244,12 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
     bound = select(campaigns.c.origin, campaigns.c.account, campaigns.c.repository).where(
         campaigns.c.name == campaign
     )
-    counted = select(calls.c.state, func.count()).where(mine).group_by(calls.c.state)
+    counted = (
+        select(calls.c.round, calls.c.state, func.count())
+        .where(mine)
+        .group_by(calls.c.round, calls.c.state)
+        .order_by(calls.c.round)
+    )
     next_due = select(func.min(calls.c.queue_at)).where(mine, calls.c.state == CallState.PLANNED)
     recent = select(func.count()).where(
         mine, calls.c.state == CallState.QUEUED, calls.c.updated_at > now - 60
@@ -256,12 +267,14 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
         .limit(most_problems)
     )
     with engine.begin() as connection:
-        found = {CallState(state): count for state, count in connection.execute(counted)}
+        rounds: dict[int, dict[CallState, int]] = {}
+        for number, state, count in connection.execute(counted):
+            rounds.setdefault(number, {})[CallState(state)] = count
         row = connection.execute(bound).mappings().one_or_none()
         return Overview(
             campaign=campaign,
             as_of=now,
-            states={state: found.get(state, 0) for state in CallState},
+            rounds=rounds,
             next_due=connection.scalar(next_due),
             queued_last_minute=connection.scalar(recent) or 0,
             problems=tuple(

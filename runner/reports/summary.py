@@ -1,6 +1,6 @@
 """How an apply ended, and how to go on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +10,7 @@ from runner.calls import CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import RunEnd
 from runner.ledger.overview import Overview
-from runner.reports.console import print_lines
+from runner.reports.console import columns, indented, print_lines
 from runner.reports.notices import late_words, pause_text
 from runner.reports.plan_facts import count
 from runner.reports.state_reasons import reason_text
@@ -23,13 +23,8 @@ _ENDINGS = {
     RunEnd.INTERRUPTED: "Stopped on request; requests in progress were finished",
     None: "Stopped early",
 }
-_SENT = (
-    CallState.QUEUED,
-    CallState.COMPLETED,
-    CallState.FAILED,
-    CallState.CANCELED,
-    CallState.REJECTED,
-)
+_RESULTS = (CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, CallState.REJECTED)
+_SENT = (CallState.QUEUED, *_RESULTS)
 
 
 def print_summary(
@@ -47,6 +42,7 @@ def print_summary(
     people call the API that took them.
     """
     lines = [Text(), Text(f"{_ENDINGS[finish]}: {_queued(seen, queued_now, where)}.", style="bold")]
+    lines += results_by_round(seen.rounds)
     for state, words in (
         (CallState.PLANNED, "planned and not sent yet"),
         (CallState.SKIPPED, "skipped: no longer wanted, or no window was left"),
@@ -79,6 +75,21 @@ def print_summary(
         due = due_words(seen.next_due, seen.as_of)
         lines.append(Text(f"The next call is due {due}. To go on: runner apply {path}"))
     print_lines(console, lines)
+
+
+def results_by_round(rounds: Mapping[int, Mapping[CallState, int]]) -> list[Text]:
+    """A line for each round in which a call has ended; none before the first result."""
+    shown = [state for state in _RESULTS if any(counted.get(state) for counted in rounds.values())]
+    if not shown:
+        return []
+    rows = [["", "calls", *shown, "no result"]]
+    for number, counted in rounds.items():
+        ended = [counted.get(state, 0) for state in shown]
+        waiting = counted.get(CallState.QUEUED, 0)
+        if sum(ended) + waiting:
+            cells = (sum(ended) + waiting, *ended, waiting)
+            rows.append([f"round {number}", *(f"{cell:,}" for cell in cells)])
+    return indented(columns(rows, right=range(1, len(shown) + 3)))
 
 
 def _queued(seen: Overview, queued_now: int, where: str) -> str:

@@ -7,7 +7,6 @@ from planned_calls import calls as people
 
 from runner.calls import CallState, ReasonCode, Resolution, StateReason
 from runner.errors import LedgerError
-from runner.ledger import history as chronicle_module
 from runner.ledger.claim import AttemptResult
 from runner.ledger.operators import Operators
 from runner.ledger.overview import overview, read_history
@@ -194,7 +193,7 @@ def test_the_history_names_the_person_for_what_a_person_did(ledger, ann):
 def test_the_history_of_a_campaign_is_that_of_all_its_contacts_and_of_what_people_did(
     ledger, ann, monkeypatch
 ):
-    monkeypatch.setattr(chronicle_module, "_AT_ONCE", 2)
+    monkeypatch.setattr("runner.ledger.overview._AT_ONCE", 2)
     leave_uncertain(ledger, call("a", phone(9)))
     begin(ledger, *people(3))
     ann.pause(CAMPAIGN, NOW + 9)

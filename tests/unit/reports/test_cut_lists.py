@@ -43,7 +43,7 @@ def seen(uncertain, shown):
     return Overview(
         campaign="follow-up",
         as_of=0.0,
-        states={state: uncertain if state is CallState.UNCERTAIN else 0 for state in CallState},
+        rounds={1: {CallState.UNCERTAIN: uncertain}},
         next_due=None,
         queued_last_minute=0,
         problems=problems,
@@ -120,14 +120,14 @@ def test_status_counts_the_uncertain_calls_not_listed():
 
 
 def test_a_summary_separates_what_this_run_queued_from_the_total():
-    three = replace(seen(0, 0), states={**dict.fromkeys(CallState, 0), CallState.QUEUED: 3})
+    three = replace(seen(0, 0), rounds={1: {CallState.QUEUED: 3}})
     assert "Done: this run queued 0 calls; 3 calls are queued at Insight in all." in summary(three)
     assert "Done: 3 calls are queued at Insight." in summary(three, queued_now=3)
 
 
 def test_a_summary_names_the_commands_that_fit_the_calls_there_are():
     uncertain, refused = seen(1, 1), seen(0, 0)
-    refused = replace(refused, unacknowledged=1, states={**dict.fromkeys(CallState, 0), CallState.REFUSED: 1})
+    refused = replace(refused, unacknowledged=1, rounds={1: {CallState.REFUSED: 1}})
     assert "runner resolve follow-up CONTACT" in summary(uncertain)
     assert "runner retry" not in summary(uncertain)
     assert "runner retry follow-up --all" in summary(refused)
