@@ -56,7 +56,7 @@ def _instant(text: str) -> float:
     return instant.timestamp()
 
 
-Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put it.")]
+Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder to write to; default: this one.")]
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Campaign files or folders.")]
 Key = Annotated[str | None, typer.Argument(metavar="[KEY]", help="One key, such as calling_windows.weekly.")]
 CampaignOrPlan = Annotated[
@@ -64,16 +64,16 @@ CampaignOrPlan = Annotated[
 ]
 SavedPlan = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan that `runner plan -o` saved.")]
 KnownCampaign = Annotated[
-    str, typer.Argument(metavar="CAMPAIGN", help="The campaign file, or a name that the ledger knows.")
+    str, typer.Argument(metavar="CAMPAIGN", help="The campaign file, or the campaign's name.")
 ]
 MaybeCampaign = Annotated[
-    str | None, typer.Argument(metavar="[CAMPAIGN]", help="A campaign file, or a name the ledger knows.")
+    str | None, typer.Argument(metavar="[CAMPAIGN]", help="The campaign file, or the campaign's name.")
 ]
 MaybeContact = Annotated[str | None, typer.Argument(metavar="[CONTACT]", help="One contact, by key or ref.")]
 
 Contacts = Annotated[bool, typer.Option("--contacts", help="Also read the contacts and suppression lists.")]
 ShowContacts = Annotated[
-    bool, typer.Option("--show-contacts", help="Show numbers, keys and metadata as they will be sent.")
+    bool, typer.Option("--show-contacts", help="Show numbers, keys and metadata unmasked.")
 ]
 AsOf = Annotated[
     float | None,
@@ -96,7 +96,7 @@ MaxBytes = Annotated[
 EveryRow = Annotated[
     bool,
     typer.Option(
-        "--all", help="List every row that is not called and every changed call, not the first few."
+        "--all", help="List all rows that are not called and all changed calls, not only the first few."
     ),
 ]
 Explain = Annotated[
@@ -115,15 +115,15 @@ Sandbox = Annotated[
     bool,
     typer.Option(
         "--sandbox",
-        help="Rehearse against a local Insight stand-in, with a throw-away ledger and a clock that "
-        "leaps over waiting times. Nobody is called.",
+        help="Rehearse against a local stand-in for Insight, with a temporary ledger and a clock that "
+        "skips waiting times. Nobody is called.",
     ),
 ]
 Outcomes = Annotated[
     str | None,
     typer.Option(
         metavar="MIX",
-        help="What the sandbox's dials meet, such as answered=35%,busy=15%,rejected=1%; "
+        help="How the sandbox's people react to a dial, such as answered=35%,busy=15%,rejected=1%; "
         "`runner sandbox --help` explains all.",
     ),
 ]
@@ -136,32 +136,34 @@ Callbacks = Annotated[
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Chooses the people who answer; the same seed, the same people."),
+    typer.Option(metavar="N", help="Seed of the sandbox's random choices; the same seed repeats them."),
 ]
 UntilIdle = Annotated[bool, typer.Option("--until-idle", help="Exit when nothing is due within a minute.")]
-Watch = Annotated[bool, typer.Option("--watch", help="Show it again every two seconds.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Repeat every two seconds.")]
 PendingAtInsight = Annotated[
     bool,
     typer.Option(
         "--pending-at-insight",
-        help="Also cancel everything that waits in the survey's instance at Insight, of any origin.",
+        help="Also cancel every call waiting in the survey's instance at Insight, others' calls included.",
     ),
 ]
 As = Annotated[Resolution, typer.Option("--as", help="What you found out at Insight.")]
 EveryUncertain = Annotated[
-    bool, typer.Option("--all", help="Every uncertain call of the campaign, after asking.")
+    bool, typer.Option("--all", help="Every uncertain call of the campaign; asks first.")
 ]
 EveryRefused = Annotated[bool, typer.Option("--all", help="Every refused call of the campaign.")]
 ContactsFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The contacts in this file, one key or ref a line.")
+    Path | None, typer.Option(metavar="FILE", help="The contacts in this file, one key or ref on each line.")
 ]
 CallId = Annotated[
     str | None, typer.Option(metavar="ID", help="Insight's call_id, where you know it; with --as queued.")
 ]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free one.")]
 Faults = Annotated[
     list[str] | None,
-    typer.Option(metavar="SPEC", help="Misbehave on queue requests, such as 500*3 or reset-after@10%."),
+    typer.Option(
+        metavar="SPEC", help="Faults in answers to queue requests, such as 500*3 or reset-after@10%."
+    ),
 ]
 
 

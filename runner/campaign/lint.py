@@ -88,7 +88,8 @@ def unreachable(windows: CallingWindows) -> dict[WeeklyEntry, str]:
     """The windows in which nobody can be called according to the file alone, and why."""
     needed = windows.close_margin + SHORTEST_SLOT
     too_short = (
-        f"a call needs the {duration_text(windows.close_margin)} of close_margin, and 5 minutes before it"
+        "it is shorter than the 5 minutes that a call needs plus the close_margin of "
+        f"{duration_text(windows.close_margin)}"
     )
     why = {entry: too_short for entry, seconds in _longest_stretches(windows).items() if seconds < needed}
     if windows.dates.from_ is None or windows.dates.to is None:
@@ -116,7 +117,7 @@ def _on_the_hour(document: Document, windows: CallingWindows) -> Iterator[Diagno
                 WarningCode.ON_THE_HOUR,
                 "this window starts on the full hour, when most other calls start too",
                 (*WEEKLY, *entry.location),
-                f"Plum advises to start at :15, :30 or :45, for example at {entry.start // 60}:15",
+                f"Plum advises starting at :15, :30 or :45, for example at {entry.start // 60}:15",
             )
 
 
@@ -150,7 +151,7 @@ def _attempts_that_do_not_fit(document: Document, campaign: Campaign) -> Iterato
         return
     named = [f"{entry.name} has room for {fitting}" for entry, fitting in short[:_MOST_NAMED]]
     if len(short) > _MOST_NAMED:
-        named.append(f"{len(short) - _MOST_NAMED} more have room for fewer too")
+        named.append(f"{len(short) - _MOST_NAMED} more windows have too little room too")
     which = "any window" if len(short) == len(room) else f"{len(short)} of {len(room)} windows"
     yield document.warning(
         WarningCode.ATTEMPTS_DO_NOT_FIT,

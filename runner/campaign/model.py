@@ -68,11 +68,9 @@ def _only(value: object, what: str) -> AfterValidator:
 class Survey(Declared):
     """Which Insight survey calls people."""
 
-    survey_id: Identifier = Field(
-        description="Insight's ID number of the survey, in quotes.", examples=["48211"]
-    )
+    survey_id: Identifier = Field(description="Insight's ID of the survey, in quotes.", examples=["48211"])
     instance_id: Identifier = Field(
-        description="The instance (deployment) number, in quotes.", examples=["3"]
+        description="The ID of the survey's instance (deployment), in quotes.", examples=["3"]
     )
 
 
@@ -81,7 +79,7 @@ class Contacts(Declared):
 
     sources: list[Source] = Field(
         min_length=1,
-        description="Where the rows come from, in this order.",
+        description="The files or rows to read, in this order.",
         examples=[[{"type": "csv", "path": "contacts/visits.csv"}]],
     )
     phone: Template = Field(
@@ -89,7 +87,7 @@ class Contacts(Declared):
     )
     key: Template | None = Field(
         None,
-        description="Who this is: stable and unique. Default: the number in E.164 form.",
+        description="Identifies the contact: unique and stable. Default: the number in E.164 form.",
         examples=["{{ row.visit_id }}"],
     )
     region: Country | None = Field(
@@ -133,13 +131,15 @@ class CampaignDates(Declared):
     from_: LocalDate | None = Field(
         None, alias="from", description="Default: today.", examples=["2026-12-01"]
     )
-    to: LocalDate | None = Field(None, description="Default: 30 days on.", examples=["2026-12-14"])
+    to: LocalDate | None = Field(None, description="Default: 30 days later.", examples=["2026-12-14"])
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.from_ is not None and self.to is not None and self.from_ > self.to:
             raise PydanticCustomError(
-                "bad_dates", "from {first} comes after to {last}", {"first": self.from_, "last": self.to}
+                "bad_dates",
+                "the first date, {first}, is after the last, {last}",
+                {"first": self.from_, "last": self.to},
             )
         return self
 
@@ -173,10 +173,10 @@ class CallingWindows(Declared):
     dates: CampaignDates = Field(default_factory=CampaignDates)  # type: ignore[arg-type]
     weekly: dict[DaySpec, HoursSpec] = Field(
         json_schema_extra={"minProperties": 1},
-        description="Local hours by day: `mon`, `mon-fri`, `sat,sun` or `daily`; `closed` shuts a day.",
+        description="Local hours by day: `mon`, `mon-fri`, `sat,sun` or `daily`; `closed` for no calls.",
         examples=[{"mon-fri": "17:15-20:30", "sat": ["10:15-12:30", "13:15-16:00"]}],
     )
-    holidays: Holidays | None = Field(None, description="Closed on the public holidays of this place.")
+    holidays: Holidays | None = Field(None, description="No calls on the public holidays of this place.")
     blackout: list[LocalDate | DateRange] = Field(
         default_factory=list,
         description="Local dates on which nobody is called.",
@@ -261,11 +261,13 @@ class RetryPolicy(Declared):
         }
     )
 
-    max_attempts: int = Field(1, ge=1, le=10, description="Dials inside one window, 1 to 10.", examples=[3])
+    max_attempts: int = Field(
+        1, ge=1, le=10, description="Dial attempts in one window, 1 to 10.", examples=[3]
+    )
     reattempt_wait: Duration | None = Field(
         None,
         validate_default=True,
-        description="Time between two dials: 1m to 24h. Needed above 1 attempt.",
+        description="Time between two attempts: 1m to 24h. Required if max_attempts is above 1.",
         examples=["45m"],
     )
     rounds: Annotated[int, Field(ge=1), _only(1, "more than one round")] = Field(
@@ -283,7 +285,7 @@ class RetryPolicy(Declared):
         if value is None and info.data.get("max_attempts", 1) > 1:
             raise PydanticCustomError(
                 "missing_reattempt_wait",
-                "max_attempts above 1 needs reattempt_wait: how long to wait before dialling again",
+                "max_attempts above 1 requires reattempt_wait, the time between two attempts",
                 {"hint": "add for example `reattempt_wait: 45m`"},
             )
         if value is not None and not MIN_REATTEMPT_WAIT <= value <= MAX_REATTEMPT_WAIT:
@@ -292,7 +294,7 @@ class RetryPolicy(Declared):
 
 
 class Pacing(Declared):
-    """How fast calls start, and how long ahead their requests go out."""
+    """How fast calls start, and how early their requests are sent."""
 
     calls_per_minute: int | None = Field(
         None, ge=1, le=60_000, description="Default: what the request rate allows.", examples=[30]
@@ -303,7 +305,7 @@ class Pacing(Declared):
         examples=["even"],
     )
     queue_ahead: Duration = Field(
-        300, description="The request goes to Insight this long before the call may start.", examples=["10m"]
+        300, description="How long before its start a call's request is sent to Insight.", examples=["10m"]
     )
 
 
@@ -321,7 +323,7 @@ class Campaign(Declared):
         description="The version of this file format.", examples=[1]
     )
     name: Name = Field(
-        description="Immutable identity: the ledger remembers under this name who was called.",
+        description="Identifies the campaign in the ledger, which stores who was called. Do not change it.",
         examples=["clinic-followup"],
     )
     description: str = Field(
@@ -335,7 +337,7 @@ class Campaign(Declared):
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)  # type: ignore[arg-type]
     pacing: Pacing = Field(default_factory=Pacing)  # type: ignore[arg-type]
     caller_id: PhoneTemplate | None = Field(
-        None, description="The number people see, in E.164 form.", examples=["+16175550100"]
+        None, description="Caller ID that people see, in E.164 form.", examples=["+16175550100"]
     )
     post_dial: KeysTemplate | None = Field(
         None,

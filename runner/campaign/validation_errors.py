@@ -243,7 +243,7 @@ def _unknown_key(document: Document, location: Location) -> Diagnostic:
     known = sorted(_keys_at(document, parent))
     return document.error(
         "unknown_key",
-        f"{_label(parent) if parent else 'a campaign'} has no key `{key}`",
+        f"unknown key `{key}`" + (f" in {_label(parent)}" if parent else ""),
         document.key_place(location),
         did_you_mean(key, known) or f"known keys: {', '.join(known)}",
     )

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from runner.campaign.diagnostics import Diagnostic, did_you_mean
 
 _TEMPORARY = "it describes the current state and disappears when that changes"
-_MISTAKE = "it is always a mistake, and fixing it is as short as suppressing it"
+_MISTAKE = "it is always a mistake, and easily fixed"
 
 
 class WarningCode(StrEnum):
@@ -40,37 +40,40 @@ class WarningCode(StrEnum):
 
     # Of the file alone.
     ON_THE_HOUR = "on_the_hour", "a window starts on the full hour, when most other calls start too"
-    NO_CALLER_ID = "no_caller_id", "calls go out without a number to show, and carriers may block them"
+    NO_CALLER_ID = "no_caller_id", "calls have no caller ID to show, and carriers may block them"
     ATTEMPTS_DO_NOT_FIT = "attempts_do_not_fit", "a window has no room for all of `max_attempts`"
     REVERSED_WINDOW = "reversed_window", "a window past midnight lasts longer than 12 hours"
     UNREACHABLE_WINDOW = "unreachable_window", "nobody can be called in a window of `weekly`"
-    LONG_QUEUE_AHEAD = "long_queue_ahead", "requests go out so early that people who opt out are still called"
-    INSECURE_RESULT_URL = "insecure_result_url", "results would be sent unencrypted"
+    LONG_QUEUE_AHEAD = (
+        "long_queue_ahead",
+        "requests are sent so early that later opt-outs are still called",
+    )
+    INSECURE_RESULT_URL = "insecure_result_url", "results are sent unencrypted"
     CONSTANT_PHONE = "constant_phone", "every row has the same number", _MISTAKE
     CONSTANT_KEY = "constant_key", "every row has the same key", _MISTAKE
     UNKNOWN_CONSTANT = "unknown_constant", "a template uses a constant that `vars` lacks", _MISTAKE
 
     # Of the plan.
     PACE_ABOVE_REQUEST_RATE = "pace_above_request_rate", "`calls_per_minute` is above the request rate"
-    PACE_TOO_SLOW = "pace_too_slow", "the last window ends before everybody's turn"
-    PACE_LOWERED = "pace_lowered", "calls planned before keep starts for which the pace has no room now"
+    PACE_TOO_SLOW = "pace_too_slow", "the last window ends before everybody is called"
+    PACE_LOWERED = "pace_lowered", "calls planned earlier keep starts that exceed the present pace"
     ASLEEP = "asleep", "calls may be dialled outside 8:00 to 21:00 where the contact is"
     DATES_OVER = "dates_over", "contacts get no call because the campaign's dates are over"
     STILL_DIALLED = (
         "still_dialled",
-        "somebody the plan leaves out, or knows by another number, has a call waiting at Insight",
-        "people who opted out may be called all the same, and only a person can prevent it",
+        "a contact who is excluded, or has another number now, has a call waiting at Insight",
+        "Insight may still call people who opted out, and only a person can prevent it",
     )
     UNCLEAR_WHERE = "unclear_where", "`where` gives neither yes nor no for some rows, which are not called"
-    NOBODY_KEPT = "nobody_kept", "`where` leaves out every row"
+    NOBODY_KEPT = "nobody_kept", "`where` excludes every row"
     SURVEY_CHANGED = "survey_changed", "waiting calls were planned for another survey", _TEMPORARY
     UNUSED_WINDOW = "unused_window", "no contact of this plan can be called in a window of `weekly`"
 
     # Of the files and the ledger.
-    MISSING_SOURCE = "missing_source", "there is no file where a source or list should be"
+    MISSING_SOURCE = "missing_source", "the file of a source or list does not exist"
     FAULTY_ROWS = "faulty_rows", "rows of the contacts cannot be called (`validate --contacts`)"
     SAME_NAME = "same_name", "another file of the folder has the same `name`"
-    COLUMN_AS_TEXT = "column_as_text", "a metadata value is the name of a column, and not its content"
+    COLUMN_AS_TEXT = "column_as_text", "a metadata value is the name of a column, not its content"
     UNKNOWN_COLUMN = "unknown_column", "a template uses a column that no row has"
     EMPTY_SOURCE = (
         "empty_source",
@@ -79,7 +82,7 @@ class WarningCode(StrEnum):
     )
     DUPLICATE_COLUMN = "duplicate_column", "columns that the campaign does not read have the same name"
     LATIN1 = "latin1", "a file is not UTF-8 and was read as Latin-1"
-    EMPTY_SUPPRESSION_LIST = "empty_suppression_list", "a suppression list names nobody"
+    EMPTY_SUPPRESSION_LIST = "empty_suppression_list", "a suppression list has no entries"
     UNREADABLE_SUPPRESSION_ROWS = (
         "unreadable_suppression_rows",
         "`allow_invalid` skips rows of a suppression list",
@@ -88,7 +91,11 @@ class WarningCode(StrEnum):
     SHARED_INSTANCE = "shared_instance", "another campaign of this ledger calls for the same survey instance"
     PAUSED = "paused", "an operator paused the campaign", _TEMPORARY
     CANCELED = "canceled", "an operator canceled the campaign", _TEMPORARY
-    OTHER_REPOSITORY = "other_repository", "the ledger has calls of another file with this `name`", _TEMPORARY
+    OTHER_REPOSITORY = (
+        "other_repository",
+        "the ledger holds calls of another file with this `name`",
+        _TEMPORARY,
+    )
     BOUND_ELSEWHERE = "bound_elsewhere", "the campaign ran with another account or address", _TEMPORARY
 
 

@@ -75,6 +75,6 @@ def test_runner_schema_describes_one_key():
         "pacing.queue_ahead",
         "  takes:   duration",
         "  default: 5m",
-        "  meaning: The request goes to Insight this long before the call may start.",
+        "  meaning: How long before its start a call's request is sent to Insight.",
         '  example: queue_ahead: "10m"',
     ]

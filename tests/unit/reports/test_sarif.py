@@ -165,7 +165,7 @@ def test_one_file_s_fingerprints_do_not_hang_on_other_files():
 
 
 def test_a_message_makes_no_link():
-    (result,) = run_of(finding(message="a campaign has no key `[here](https://evil.example)`"))["results"]
+    (result,) = run_of(finding(message="unknown key `[here](https://evil.example)`"))["results"]
     assert "](" not in result["message"]["text"]
 
 
