@@ -38,12 +38,28 @@ PROBLEMS = frozenset({CallState.REFUSED, CallState.UNCERTAIN})
 """States that a person should look at; they decide exit status 6."""
 
 
+class ResultStatus(StrEnum):
+    """How a call ended, in Insight's own words; `unknown` when runner stopped asking."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+FINAL = frozenset({CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, CallState.REJECTED})
+"""States of calls whose result is known."""
+
+
 class Resolution(StrEnum):
-    """What an operator found out about an uncertain call."""
+    """What an operator found out about a call: an uncertain one, or one without a result."""
 
     QUEUED = "queued"
     NOT_QUEUED = "not-queued"
     ABANDONED = "abandoned"
+    COMPLETED = "completed"
+    FAILED = "failed"
 
 
 class Reason(StrEnum):

@@ -16,7 +16,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -39,6 +38,8 @@ from runner.campaign.values import (
     MetadataName,
     Name,
     PhoneTemplate,
+    PollInterval,
+    Share,
     Template,
     UrlTemplate,
     ZoneTemplate,
@@ -49,6 +50,12 @@ from runner.campaign.warning_codes import Silence
 MIN_REATTEMPT_WAIT = 60
 MAX_REATTEMPT_WAIT = 24 * 3600
 """Seconds. Insight documents no range; its sister product Fuse says 60 to 86,400, so we stay inside it."""
+
+MIN_ROUND_GAP = 3600
+"""Seconds."""
+
+RetriedResult = Literal["failed", "canceled", "rejected", "unknown"]
+_RETRIED_BY_DEFAULT: tuple[RetriedResult, ...] = ("failed",)
 
 SHORTEST_SLOT = 300
 """Seconds required between `start_timestamp` and `end_timestamp`."""
@@ -252,7 +259,7 @@ class CallingWindows(Declared):
 
 
 class RetryPolicy(Declared):
-    """How often Insight dials, by itself and inside one window, until somebody answers."""
+    """How often a contact is tried: dials by Insight inside one window, and rounds in later windows."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         json_schema_extra={
@@ -270,13 +277,25 @@ class RetryPolicy(Declared):
         description="Time between two attempts: 1m to 24h. Required if max_attempts is above 1.",
         examples=["45m"],
     )
-    rounds: Annotated[int, Field(ge=1), _only(1, "more than one round")] = Field(
-        1,
-        json_schema_extra={"maximum": 1},
-        description="Windows in which a contact may be tried. Only 1 for now.",
+    rounds: int = Field(
+        1, ge=1, le=10, description="Windows in which a contact may be tried, 1 to 10.", examples=[3]
     )
-    round_gap: Annotated[Duration | None, _only(None, "`round_gap`"), WithJsonSchema({"type": "null"})] = (
-        Field(None, description="Not supported yet.")
+    round_gap: Duration = Field(
+        20 * 3600,
+        description="From the last dial of one round to the start of the next; at least 1h.",
+        examples=["20h"],
+    )
+    retry_on: list[RetriedResult] = Field(
+        default_factory=lambda: list(_RETRIED_BY_DEFAULT),
+        min_length=1,
+        description="Results after which a contact is tried again. Default: failed.",
+        examples=[["failed", "rejected"]],
+    )
+    vary_time: bool | None = Field(
+        None,
+        description="Whether a later round prefers a kind of time not tried yet: weekday before 17:00, "
+        "weekday from 17:00, weekend. Default: true where rounds is above 1.",
+        examples=[True],
     )
 
     @field_validator("reattempt_wait")
@@ -291,6 +310,48 @@ class RetryPolicy(Declared):
         if value is not None and not MIN_REATTEMPT_WAIT <= value <= MAX_REATTEMPT_WAIT:
             raise PydanticCustomError("out_of_range", "reattempt_wait must be from 1m to 24h")
         return value
+
+    @field_validator("round_gap")
+    @classmethod
+    def _gap_between_rounds(cls, value: int) -> int:
+        if value < MIN_ROUND_GAP:
+            raise PydanticCustomError("out_of_range", "round_gap must be at least 1h")
+        return value
+
+    @property
+    def varies_time(self) -> bool:
+        return self.rounds > 1 if self.vary_time is None else self.vary_time
+
+
+class Results(Declared):
+    """How the results of calls are learned and counted."""
+
+    poll: PollInterval = Field(
+        900,
+        description="How often to ask about a call whose attempts should be over: at least 1m, or off.",
+        examples=["15m"],
+    )
+    give_up: Duration = Field(
+        48 * 3600,
+        description="This long after the end of a call without a final status, its result counts as unknown.",
+        examples=["48h"],
+    )
+    report_id: Identifier | None = Field(
+        None,
+        description="The survey's saved report at Insight, which shows who completed the survey. In quotes.",
+        examples=["7712"],
+    )
+    eligibility: Share = Field(
+        None,
+        description="The share of contacts of unknown eligibility that counts as eligible in response rates "
+        "(AAPOR's e). Default: estimate, in proportion to the contacts whose eligibility is known.",
+        examples=[0.45],
+    )
+    partials: Literal["respondents", "nonrespondents"] = Field(
+        "nonrespondents",
+        description="How partial interviews count in response rates.",
+        examples=["nonrespondents"],
+    )
 
 
 class Pacing(Declared):
@@ -336,6 +397,7 @@ class Campaign(Declared):
     calling_windows: CallingWindows
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)  # type: ignore[arg-type]
     pacing: Pacing = Field(default_factory=Pacing)  # type: ignore[arg-type]
+    results: Results = Field(default_factory=Results)  # type: ignore[arg-type]
     caller_id: PhoneTemplate | None = Field(
         None, description="Caller ID that people see, in E.164 form.", examples=["+16175550100"]
     )

@@ -179,6 +179,53 @@ Duration = Annotated[
 """Seconds."""
 
 
+_SHORTEST_POLL = 60
+
+
+def _poll(value: object) -> object:
+    if value == "off":
+        return None
+    seconds = _duration(value)
+    if isinstance(seconds, int) and seconds < _SHORTEST_POLL:
+        raise PydanticCustomError("out_of_range", "poll must be at least 1m, or off")
+    return seconds
+
+
+PollInterval = Annotated[
+    Annotated[int, Field(le=31 * 24 * 3600)] | None,
+    BeforeValidator(_poll),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 60},
+                {"type": "string", "pattern": "^([0-9]{1,9}[smh]?|off)$"},
+            ]
+        }
+    ),
+    Written("duration, or `off`", show=duration_text),
+]
+"""Seconds; None for `off`."""
+
+
+def _share(value: object) -> object:
+    if value == "estimate":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise PydanticCustomError(
+            "bad_share", "a share is a number from 0 to 1", {"hint": "write 0.45, or `estimate`"}
+        )
+    return value
+
+
+Share = Annotated[
+    float | None,
+    BeforeValidator(_share),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"const": "estimate"}]}),
+    Written("number from 0 to 1, or `estimate`"),
+]
+"""None for `estimate`."""
+
+
 DaySpec = Annotated[str, _checked(hours.parse_days), Field(json_schema_extra={"pattern": hours.DAYS_PATTERN})]
 
 HoursSpec = Annotated[
