@@ -13,6 +13,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
 
+from runner.insight.php_form import php_form, with_lists
+
 MOST_SHOWN = 500
 
 
@@ -107,7 +109,22 @@ def _is_call_id(text: str) -> bool:
 
 def read_call_details(headers: Mapping[str, str], body: bytes) -> CallDetails:
     """The answer to GET /outbound/{call_id}. Raises UnreadableError."""
-    fields = _fields(headers, body)
+    return _call_details(_fields(headers, body))
+
+
+def read_callback(headers: Mapping[str, str], body: bytes) -> CallDetails:
+    """What Insight posts to `result_url`, whose encoding it does not document: a form, JSON or XML.
+
+    Raises UnreadableError.
+    """
+    try:
+        fields = _fields(headers, body)
+    except UnreadableError:
+        fields = {name: with_lists(value) for name, value in php_form(body.strip()).items()}
+    return _call_details(fields)
+
+
+def _call_details(fields: Mapping[str, Any]) -> CallDetails:
     details = fields.get("call_details", fields)
     if not isinstance(details, dict) or not _text(details.get("status")):
         raise UnreadableError("there are no call_details in it")
