@@ -199,6 +199,8 @@ _MEANS = {
     Resolution.QUEUED: "They count as queued, and are never sent again.",
     Resolution.NOT_QUEUED: "They are sent again: people whose call Insight did queue are called twice.",
     Resolution.ABANDONED: "They are not sent again, and no longer reported.",
+    Resolution.COMPLETED: "They count as completed: these people are not called again.",
+    Resolution.FAILED: "They count as failed: further rounds of the campaign call these people.",
 }
 
 

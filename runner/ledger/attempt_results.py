@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, text, update
 
 from runner.calls import CallState, ReasonCode, StateReason
+from runner.ledger.asking import FIRST_ASK
 from runner.ledger.claim import AttemptResult, Claim, LostClaimError
+from runner.ledger.reached import skip_finished
+from runner.ledger.results import settle_held
 from runner.ledger.rows import execute_plain, some_at_a_time
 from runner.ledger.states import takes_evidence
 from runner.ledger.tables import attempts, calls
@@ -57,6 +60,7 @@ def record_together(connection: Connection, run: int, ended: Sequence[Ended], no
     ]
     record_transitions(connection, moves, run=run, at=now)
     _close(connection, ended, now)
+    _settle_evidence(connection, ended, now)
 
 
 def record(
@@ -86,7 +90,13 @@ def record(
         [Transition(claim.call, before, ending.state, ending.reason)],
         run=run,
         at=now,
-        also={"fence": claim.fence, "call_id": ending.call_id, "link": ending.link, "run": run},
+        also={
+            "fence": claim.fence,
+            "call_id": ending.call_id,
+            "link": ending.link,
+            "ask_at": text(FIRST_ASK) if ending.state is CallState.QUEUED else None,
+            "run": run,
+        },
     )
     mine = (attempts.c.call == claim.call, attempts.c.fence == claim.fence)
     close = (
@@ -97,7 +107,16 @@ def record(
     # The live attempts have an index, all attempts have none. That of a run that died is closed already.
     if connection.execute(close.where(attempts.c.finished_at.is_(None))).rowcount == 0:
         connection.execute(close)
+    _settle_evidence(connection, [(claim, ending)], now)
     return ending, forgotten
+
+
+def _settle_evidence(connection: Connection, ended: Sequence[Ended], now: float) -> None:
+    """What Insight said of these calls before their answers came; and who needs no call any more."""
+    settle_held(connection, [claim.call for claim, _ in ended], now)
+    unsent = [claim.call for claim, ending in ended if ending.state is CallState.PLANNED]
+    if unsent:
+        skip_finished(connection, unsent, now)
 
 
 def _settle(connection: Connection, ended: Sequence[Ended], said: tuple[str, str, int, float]) -> None:
@@ -107,10 +126,12 @@ def _settle(connection: Connection, ended: Sequence[Ended], said: tuple[str, str
     LostClaimError where one of them is not as it was claimed.
     """
     of_each = f"CASE id {'WHEN ? THEN ? ' * len(ended)}END"
+    ask_at = FIRST_ASK if said[0] == CallState.QUEUED else "NULL"
     changed = execute_plain(
         connection,
-        f"UPDATE calls SET state = ?, reason = ?, run = ?, updated_at = ?, call_id = {of_each}, "  # noqa: S608 - placeholders
-        f"link = {of_each} WHERE state = ? AND fence = {of_each} AND id IN ({', '.join('?' * len(ended))})",
+        f"UPDATE calls SET state = ?, reason = ?, run = ?, updated_at = ?, ask_at = {ask_at}, "  # noqa: S608 - placeholders
+        f"call_id = {of_each}, link = {of_each} "
+        f"WHERE state = ? AND fence = {of_each} AND id IN ({', '.join('?' * len(ended))})",
         (
             *said,
             *(value for claim, ending in ended for value in (claim.call, ending.call_id)),
@@ -166,8 +187,11 @@ def _accepts(call: Row[*tuple[Any, ...]], claim: Claim, ending: AttemptResult) -
 def _is_recorded(
     connection: Connection, claim: Claim, ending: AttemptResult, call: Row[*tuple[Any, ...]]
 ) -> bool:
-    """Whether this very ending was committed before, and only its acknowledgement was lost."""
-    if (call.fence, call.state, call.call_id) != (claim.fence, ending.state, ending.call_id):
+    """Whether this very ending was committed before, and only its acknowledgement was lost.
+
+    The result of the call may have come since.
+    """
+    if (call.fence, call.call_id) != (claim.fence, ending.call_id):
         return False
     mine = (attempts.c.call == claim.call, attempts.c.fence == claim.fence)
     kept = connection.execute(select(attempts.c.outcome, attempts.c.reason).where(*mine)).one_or_none()

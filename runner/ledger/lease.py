@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select, tru
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import CampaignHeldError
 from runner.ledger import postgresql
+from runner.ledger.results import settle_held
 from runner.ledger.revision import LedgerRevision, ledger_revision
 from runner.ledger.tables import attempts, calls, campaigns, runs
 from runner.ledger.transitions import Transition, move_calls
@@ -79,6 +80,7 @@ def mark_orphaned_calls(
         .where(attempts.c.call.in_([row.id for row in stuck]), attempts.c.finished_at.is_(None))
         .values(finished_at=now, outcome=CallState.UNCERTAIN, reason=_ORPHANED)
     )
+    settle_held(connection, [row.id for row in stuck], now)
     return len(stuck)
 
 

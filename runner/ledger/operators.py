@@ -21,12 +21,17 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     update,
 )
 
-from runner.calls import PROBLEMS, CallState, ReasonCode, Resolution, StateReason
+from runner.calls import FINAL, PROBLEMS, CallState, ReasonCode, Resolution, StateReason
 from runner.errors import LedgerError
+from runner.ledger.asking import FIRST_ASK
+from runner.ledger.evidence import EvidenceSource, Report
 from runner.ledger.lease import LOST, database_now
+from runner.ledger.reached import skip_finished
+from runner.ledger.results import record_reports, settle_held
 from runner.ledger.rows import some_at_a_time
 from runner.ledger.tables import actions, attempts, calls, campaigns, runs, transitions
 from runner.ledger.transitions import Transition, move_calls
@@ -51,6 +56,8 @@ _RESOLVED_STATE = {
     Resolution.QUEUED: CallState.QUEUED,
     Resolution.NOT_QUEUED: CallState.PLANNED,
     Resolution.ABANDONED: CallState.ABANDONED,
+    Resolution.COMPLETED: CallState.COMPLETED,
+    Resolution.FAILED: CallState.FAILED,
 }
 
 
@@ -164,17 +171,19 @@ class Operators:
     ) -> list[Decided]:
         """Settles the uncertain calls of these contacts (keys or refs); abandoned calls may be settled again.
 
-        All or none. Raises LedgerError when there is no such call, when it may still be on its way, or when
-        another call has `call_id` already.
+        A result may also be given to a queued call, which has none yet. All or none. Raises LedgerError when
+        there is no such call, when it may still be on its way, or when another call has `call_id` already.
         """
         with self._engine.begin() as connection:
-            rows = named_calls(connection, campaign, contacts, RESOLVE)
+            after = _RESOLVED_STATE[resolution]
+            rows = named_calls(connection, campaign, contacts, RESOLVE_RESULT if after in FINAL else RESOLVE)
             self._check_call_id(connection, rows, call_id)
-            after, reason = (
-                _RESOLVED_STATE[resolution],
-                StateReason.of(ReasonCode.RESOLVED, resolution=resolution.value, by=self._actor),
-            )
-            decided = self._decide(connection, rows, after, reason, now, call_id)
+            if after in FINAL:
+                self._record_results(connection, rows, after, now)
+            else:
+                reason = StateReason.of(ReasonCode.RESOLVED, resolution=resolution.value, by=self._actor)
+                self._decide(connection, rows, after, reason, now, call_id)
+            decided = _decided(connection, rows)
             self._record_act(connection, campaign, "resolve", f"{_refs(rows)} as {resolution}", now)
         return decided
 
@@ -190,7 +199,8 @@ class Operators:
             else:
                 rows = named_calls(connection, campaign, contacts, RETRY)
             reason = StateReason.of(ReasonCode.RETRIED, by=self._actor)
-            decided = self._decide(connection, rows, CallState.PLANNED, reason, now)
+            self._decide(connection, rows, CallState.PLANNED, reason, now)
+            decided = _decided(connection, rows)
             if rows:
                 self._record_act(connection, campaign, "retry", _refs(rows), now)
         return decided
@@ -225,15 +235,24 @@ class Operators:
         reason: StateReason,
         now: float,
         call_id: str | None = None,
-    ) -> list[Decided]:
-        """Moves each of these calls to the state that an operator gave it."""
-        also = {"call_id": _kept_call_id(after, call_id)}
+    ) -> None:
+        """Moves each of these calls to the state that an operator gave it, unless Insight said otherwise."""
+        also = {
+            "call_id": _kept_call_id(after, call_id),
+            "ask_at": text(FIRST_ASK) if after is CallState.QUEUED else None,
+        }
         for row in rows:
             move = Transition(row.id, CallState(row.state), after, reason)
             move_calls(connection, [move], run=row.run, at=now, actor=self._actor, also=also)
-        return [
-            Decided(key=row.contact, ref=row.ref, intended_at=row.intended_at, after=after) for row in rows
+        of_calls = [row.id for row in rows]
+        settle_held(connection, of_calls, now)
+        skip_finished(connection, of_calls, now)
+
+    def _record_results(self, connection: Connection, rows: Rows, says: CallState, now: float) -> None:
+        reports = [
+            Report(call=row.id, fence=row.fence, source=EvidenceSource.OPERATOR, says=says) for row in rows
         ]
+        record_reports(connection, reports, now, self._actor)
 
     def _withdraw_planned(self, connection: Connection, campaign: str, now: float) -> int:
         """A statement for all: there may be a million, and no other process may write meanwhile."""
@@ -295,6 +314,21 @@ def _kept_call_id(after: CallState, given: str | None) -> ColumnElement[str] | N
     return None if after is CallState.PLANNED else func.coalesce(given, calls.c.call_id)
 
 
+def _decided(connection: Connection, rows: Rows) -> list[Decided]:
+    """The calls that were decided on, with the states that they are in now."""
+    states = {
+        row.id: CallState(row.state)
+        for some in some_at_a_time(rows)
+        for row in connection.execute(
+            select(calls.c.id, calls.c.state).where(calls.c.id.in_([each.id for each in some]))
+        )
+    }
+    return [
+        Decided(key=row.contact, ref=row.ref, intended_at=row.intended_at, after=states[row.id])
+        for row in rows
+    ]
+
+
 def _refs(rows: Rows) -> str:
     return ", ".join(row.ref for row in rows)
 
@@ -309,6 +343,12 @@ class Decision:
 
 
 RESOLVE = Decision(verb="resolve", state=CallState.UNCERTAIN, others=(CallState.SENDING, CallState.ABANDONED))
+RESOLVE_RESULT = Decision(
+    verb="resolve",
+    state=CallState.UNCERTAIN,
+    others=(CallState.SENDING, CallState.ABANDONED, CallState.QUEUED),
+)
+"""Where the operator knows how the call ended: also of a call whose result never came."""
 RETRY = Decision(verb="retry", state=CallState.REFUSED)
 
 
@@ -366,6 +406,7 @@ def _query(campaign: str) -> Select[*tuple[Any, ...]]:
         select(
             calls.c.id,
             calls.c.run,
+            calls.c.fence,
             calls.c.contact,
             calls.c.ref,
             calls.c.state,

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
+from runner.calls import CallState
 from runner.ledger.tables import actions, attempts, runs, transitions
 
 
@@ -26,15 +27,28 @@ def ledger_revision(connection: Connection) -> LedgerRevision:
 
 
 def campaign_revision(connection: Connection, campaign: str) -> str:
-    """Of one campaign: differs once another run began, or a call was added, sent, moved or skipped."""
+    """Of one campaign: differs once another run began, or a call was added, sent, moved or skipped.
+
+    Results come in at any time; they change it where a plan could have a call to the same person.
+    """
     mine = select(runs.c.id).where(runs.c.campaign == campaign)
     run = connection.scalar(mine.order_by(runs.c.id.desc()).limit(1))
     if run is None:
         return NEVER_APPLIED
     # The newest first: they are mostly of the campaign that runs now.
-    change = select(transitions.c.id).where(transitions.c.run.in_(mine)).order_by(transitions.c.id.desc())
+    change = (
+        select(transitions.c.id)
+        .where(transitions.c.run.in_(mine), ~_CONCERNS_NO_PLAN)
+        .order_by(transitions.c.id.desc())
+    )
     return f"{run}.{connection.scalar(change.limit(1)) or 0}"
 
 
 NEVER_APPLIED = "0.0"
 """The revision of a campaign that has no runs."""
+
+# No plan has a call to somebody whose last call Insight has or may have.
+_CONCERNS_NO_PLAN = and_(
+    transitions.c.before.in_([CallState.QUEUED, CallState.UNCERTAIN, CallState.ABANDONED]),
+    transitions.c.after != CallState.PLANNED,
+)

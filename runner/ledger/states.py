@@ -1,35 +1,37 @@
 """The life of a call: its states, and the moves between them that may happen. Pure.
 
 planned ──claim and intent, one commit──▶ sending
-sending ──200 and a call_id──▶ queued ──▶ completed | failed | canceled | rejected
+sending ──200 and a call_id──▶ queued ──its result──▶ completed | failed | canceled | rejected
 sending ──400──▶ refused
 sending ──provably nothing was sent──▶ planned, or skipped where it is no longer wanted
-sending ──anything else──▶ uncertain ──evidence──▶ queued or final
+sending ──anything else──▶ uncertain ──evidence──▶ queued or ended
                                      └─an operator's word─▶ planned | abandoned ─another word─▶ planned
 planned ──no window left, or withdrawn──▶ skipped
 refused ──its request changed, or `runner retry`──▶ planned
 planned or skipped ──an answer to what the ledger forgot──▶ queued or uncertain
 refused ──another contact has its number now──▶ skipped ──wanted again──▶ planned
+failed, canceled or rejected ──a completed result after all──▶ completed
+planned, refused, skipped or abandoned ──evidence that it was queued──▶ queued or ended
 
 A process that stopped and was declared dead may still report its answer: `takes_evidence` says which calls
-still take one.
+still take one. `runner.ledger.evidence` says what results do.
 """
 
-from runner.calls import CallState
+from runner.calls import FINAL, CallState
 from runner.planning.plan import Availability
 
-_ENDED = frozenset({CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, CallState.REJECTED})
 _MAY_BE_QUEUED = frozenset({CallState.QUEUED, CallState.UNCERTAIN})
 _MOVES: dict[CallState, frozenset[CallState]] = {
-    CallState.PLANNED: _MAY_BE_QUEUED | {CallState.SENDING, CallState.SKIPPED},
+    CallState.PLANNED: FINAL | _MAY_BE_QUEUED | {CallState.SENDING, CallState.SKIPPED},
     CallState.SENDING: _MAY_BE_QUEUED | {CallState.REFUSED, CallState.PLANNED, CallState.SKIPPED},
-    CallState.QUEUED: _ENDED,
-    CallState.UNCERTAIN: _ENDED
+    CallState.QUEUED: FINAL,
+    CallState.UNCERTAIN: FINAL
     | {CallState.QUEUED, CallState.REFUSED, CallState.PLANNED, CallState.SKIPPED, CallState.ABANDONED},
-    CallState.REFUSED: frozenset({CallState.PLANNED, CallState.SKIPPED}),
-    CallState.SKIPPED: _MAY_BE_QUEUED | {CallState.PLANNED},
-    **dict.fromkeys(_ENDED, frozenset()),
-    CallState.ABANDONED: frozenset({CallState.QUEUED, CallState.PLANNED}),
+    CallState.REFUSED: FINAL | {CallState.PLANNED, CallState.SKIPPED, CallState.QUEUED},
+    CallState.SKIPPED: FINAL | _MAY_BE_QUEUED | {CallState.PLANNED},
+    **dict.fromkeys(FINAL, frozenset({CallState.COMPLETED})),
+    CallState.COMPLETED: frozenset(),
+    CallState.ABANDONED: FINAL | {CallState.QUEUED, CallState.PLANNED},
 }
 
 _AVAILABILITY = {

@@ -148,6 +148,7 @@ calls = Table(
     Column("link", Text),
     Column("updated_at", Float, nullable=False),
     Column("opted_out", Text, comment="Why nobody is to call them any more, found after the call was sent."),
+    Column("ask_at", Integer, comment="When to ask Insight for the result next; null for never."),
     CheckConstraint(_IS_KNOWN_STATE, name="known_state"),
     CheckConstraint("start_timestamp < end_timestamp", name="dials_before_it_ends"),
 )
@@ -166,6 +167,15 @@ _unique_where(LIVE, "uq_calls_phone", calls.c.campaign, calls.c.phone, calls.c.r
 Index("ix_calls_contact", calls.c.campaign, calls.c.contact)
 Index("ix_calls_due", calls.c.campaign, calls.c.state, calls.c.queue_at, calls.c.start_timestamp)
 _unique_where(text("call_id IS NOT NULL"), "uq_calls_call_id", calls.c.account, calls.c.call_id)
+
+_IS_ASKED_ABOUT = text("ask_at IS NOT NULL")
+Index(
+    "ix_calls_ask",
+    calls.c.campaign,
+    calls.c.ask_at,
+    sqlite_where=_IS_ASKED_ABOUT,
+    postgresql_where=_IS_ASKED_ABOUT,
+)
 
 attempts = Table(
     "attempts",
@@ -214,4 +224,36 @@ actions = Table(
     Column("verb", Text, nullable=False),
     Column("detail", Text, nullable=False),
     comment="What operators did: pause, resume, cancel, resolve, retry, acknowledge.",
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("call", Integer, ForeignKey("calls.id"), primary_key=True),
+    Column("campaign", Text, ForeignKey("campaigns.name"), nullable=False),
+    Column("status", Text, nullable=False, comment="As the call's state, or unknown: the call stays queued."),
+    Column("source", Text, nullable=False, comment="callback, asked, report, operator or gave_up."),
+    Column("learned_at", Float, nullable=False),
+    Column("attempts", Integer, comment="Dials, as Insight counts them."),
+    Column("first_dial", Integer),
+    Column("last_attempt_timestamp", Integer),
+    Column("ended_at", Integer, comment="The last thing that happened to the call."),
+    Column("events", JSON, nullable=False, server_default="[]"),
+    comment="How a call ended, and how that was learned.",
+)
+Index("ix_results_learned", results.c.campaign, results.c.learned_at)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("call", Integer, ForeignKey("calls.id"), nullable=False, index=True),
+    Column("fence", Integer, nullable=False, comment="The attempt that it is about."),
+    Column("received_at", Float, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("verdict", Text, nullable=False, comment="What became of it."),
+    Column("status", Text, comment="How it says that the call ended; null where it does not say."),
+    Column("details", JSON(none_as_null=True), comment="While it is held: what is to be recorded."),
+    Column("excerpt", Text, nullable=False, server_default="", comment="The beginning of what came."),
+    comment="What was said of calls and was not simply applied, for people; a few rows for each call.",
 )

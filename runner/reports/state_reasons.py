@@ -25,7 +25,17 @@ _SENTENCES = {
     ReasonCode.RUN_STOPPED: "the run was stopped before it could be sent",
     ReasonCode.CAMPAIGN_PAUSED: "an operator paused or canceled the campaign before it could be sent",
     ReasonCode.LIST_UNREADABLE: "a suppression list cannot be read",
+    ReasonCode.RESULT: "{learned}",
+    ReasonCode.NO_RESULT: "no result came in time: it counts as unknown",
+    ReasonCode.COMPLETED_BEFORE: "an earlier round turned out to be completed",
+    ReasonCode.QUEUED_BEFORE: "a result shows that an earlier call to this number or contact was queued",
     ReasonCode.EXCLUDED: "the contact is not to be called any more: {why}",
+}
+
+_LEARNED = {
+    "callback": "Insight posted it",
+    "asked": "Insight said it when asked",
+    "report": "the survey's report has it",
 }
 
 
@@ -46,7 +56,8 @@ def reason_text(reason: StateReason) -> str:
         case ReasonCode.UNCERTAIN:
             return _uncertain(values)
         case code:
-            return _SENTENCES[code].format_map(values)
+            learned = _LEARNED.get(values.get("source", ""), "")
+            return _SENTENCES[code].format_map({**values, "learned": learned})
 
 
 def _uncertain(values: Mapping[str, str]) -> str:

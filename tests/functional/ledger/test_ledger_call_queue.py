@@ -177,7 +177,7 @@ def test_the_answer_of_a_run_that_was_declared_dead_still_settles_its_call(ledge
     assert only(attempts(ledger))["outcome"] == ending.state
 
 
-@pytest.mark.parametrize("resolution", Resolution)
+@pytest.mark.parametrize("resolution", [Resolution.QUEUED, Resolution.NOT_QUEUED, Resolution.ABANDONED])
 def test_proof_that_a_call_was_queued_overrules_an_operator(ledger, resolution):
     _, queue = begin(ledger, call("a", phone(1)))
     claim = only(claim_all(queue))

@@ -6,21 +6,19 @@ from runner.calls import PROBLEMS, CallState
 from runner.ledger.states import availability, may_move, takes_evidence
 from runner.planning.plan import Availability
 
+FINAL = {"completed", "failed", "canceled", "rejected"}
 MOVES = {
-    "planned": {"sending", "skipped", "queued", "uncertain"},
+    "planned": {"sending", "skipped", "queued", "uncertain", *FINAL},
     "sending": {"queued", "refused", "planned", "uncertain", "skipped"},
-    "queued": {"completed", "failed", "canceled", "rejected"},
-    "refused": {"planned", "skipped"},
-    "uncertain": {
-        *("queued", "refused", "planned", "skipped", "abandoned"),
-        *("completed", "failed", "canceled", "rejected"),
-    },
-    "skipped": {"planned", "queued", "uncertain"},
+    "queued": FINAL,
+    "refused": {"planned", "skipped", "queued", *FINAL},
+    "uncertain": {"queued", "refused", "planned", "skipped", "abandoned", *FINAL},
+    "skipped": {"planned", "queued", "uncertain", *FINAL},
     "completed": set(),
-    "failed": set(),
-    "canceled": set(),
-    "rejected": set(),
-    "abandoned": {"queued", "planned"},
+    "failed": {"completed"},
+    "canceled": {"completed"},
+    "rejected": {"completed"},
+    "abandoned": {"queued", "planned", *FINAL},
 }
 
 

@@ -19,6 +19,7 @@ _VALUES = {
     "exclusion": "suppressed",
     "problem": "Insight answered 503",
     "resolution": "queued",
+    "source": "callback",
     "state": "queued",
     "why": "start_passed",
 }
