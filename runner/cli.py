@@ -341,6 +341,17 @@ def doctor() -> int:
     return doctor()
 
 
+@app.command()
+def serve() -> int:
+    """Take the results that Insight posts.
+
+    It listens on RUNNER_RECEIVER_LISTEN, until it is stopped. RUNNER_PUBLIC_URL is where Insight reaches it.
+    """
+    from runner.commands.serve import serve
+
+    return serve()
+
+
 class _SandboxCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - Typer's own types
         """Explains what the options take; it alone needs the sandbox's modules."""

@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(8, ge=1, le=64)
     accept: Literal["json", "xml"] = "json"
     privacy_key: SecretStr = SecretStr("")
+    public_url: str = ""
+    receiver_listen: str = "127.0.0.1:8027"
     data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     log: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -113,6 +115,21 @@ def validate_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def validate_public_url(url: str) -> str:
+    """Where Insight posts results, without a trailing slash. Raises SettingsError as above."""
+    parts = _split_url(url, "RUNNER_PUBLIC_URL", "https://results.example.org")
+    if parts.username is not None or parts.password is not None or "?" in url or "#" in url:
+        raise SettingsError(
+            "RUNNER_PUBLIC_URL holds credentials, a query or a fragment", hint="remove that part"
+        )
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise SettingsError(
+            "RUNNER_PUBLIC_URL is plain http, which would show the tokens of results to the network",
+            hint="write https://; plain http is allowed to this machine only",
+        )
+    return url.rstrip("/")
+
+
 def origin(url: str) -> str:
     """Scheme, host and port; all loopback origins count as one, since test servers change their port."""
     parts = _split_url(url)
@@ -123,11 +140,10 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{host}{port}"
 
 
-def _split_url(url: str) -> SplitResult:
-    wrong = SettingsError(
-        "RUNNER_INSIGHT_BASE_URL is not a valid web address",
-        hint="write it as in https://insight.plumvoice.com/api",
-    )
+def _split_url(
+    url: str, variable: str = "RUNNER_INSIGHT_BASE_URL", example: str = DEFAULT_BASE_URL
+) -> SplitResult:
+    wrong = SettingsError(f"{variable} is not a valid web address", hint=f"write it as in {example}")
     try:
         parts = urlsplit(url)
         usable = (

@@ -97,6 +97,8 @@ class CallQueue:
     for the next: windows, lists and contacts may have changed since its own. `intended` is called with the
     number of the newest attempt whenever intents are committed, before anything is sent. With a `pace`, a
     call is only claimed with a start that it allows, given all that any run of the campaign has sent.
+    `result_url` gives the address for the result of one attempt (call, fence) where the call has none of its
+    own.
     """
 
     def __init__(
@@ -108,11 +110,13 @@ class CallQueue:
         only_own: bool = False,
         pace: PaceLimit | None = None,
         intended: Callable[[int], None] = lambda _attempt: None,
+        result_url: Callable[[int, int], str] = lambda _call, _fence: "",
     ) -> None:
         self._engine = engine
         self.pace = pace
         self._starts = None if pace is None else SentStarts(pace, campaign, run)
         self._intended = intended
+        self._result_url = result_url
         self._campaign = campaign
         self._run = run
         self._only_own = only_own
@@ -163,7 +167,7 @@ class CallQueue:
         if campaign.state != CampaignState.ACTIVE:
             return Claimed()
         due = connection.execute(self._due, {"moment": now, "start_after": start_after, "most": most})
-        claims = [_claim(row, campaign.survey_id, campaign.instance_id) for row in due.mappings()]
+        claims = [self._claim(row, campaign.survey_id, campaign.instance_id) for row in due.mappings()]
         if self._starts is None or not claims:
             return Claimed(claims=claims)
         return self._starts.choose(connection, claims, now)
@@ -317,17 +321,19 @@ class CallQueue:
         newest: int = connection.execute(_NEWEST_INTENT).scalar_one()
         return newest
 
-
-def _claim(row: RowMapping, survey_id: str, instance_id: str) -> Claim:
-    return Claim(
-        call=row["id"],
-        fence=row["fence"] + 1,
-        key=row["contact"],
-        ref=row["ref"],
-        phone=row["phone"],
-        start_timestamp=row["start_timestamp"],
-        end_timestamp=row["end_timestamp"],
-        survey_id=survey_id,
-        instance_id=instance_id,
-        request=call_request(row),
-    )
+    def _claim(self, row: RowMapping, survey_id: str, instance_id: str) -> Claim:
+        call, fence, request = row["id"], row["fence"] + 1, call_request(row)
+        # Made for each attempt, and not stored: a plan does not change with the address of the receiver.
+        result_url = request.result_url or self._result_url(call, fence)
+        return Claim(
+            call=call,
+            fence=fence,
+            key=row["contact"],
+            ref=row["ref"],
+            phone=row["phone"],
+            start_timestamp=row["start_timestamp"],
+            end_timestamp=row["end_timestamp"],
+            survey_id=survey_id,
+            instance_id=instance_id,
+            request=request._replace(result_url=result_url),
+        )

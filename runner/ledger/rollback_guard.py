@@ -43,6 +43,11 @@ class RollbackGuard:
         self._places = frozenset() if path is None else frozenset([str(path)])
         self._known = LedgerRevision(0, 0)
 
+    @property
+    def ledger_id(self) -> str:
+        """The identity of the ledger, which all processes share once `check` has stored it."""
+        return self._ledger_id
+
     def check(self) -> None:
         """Raises LedgerError as `verify` does; otherwise stores the ledger's identity and revision."""
         self._ledger_id = stored_fact(self._ledger.engine, _LEDGER_ID, self._ledger_id)

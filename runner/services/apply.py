@@ -28,6 +28,7 @@ from runner.ledger.ledger import RunProcess
 from runner.planning.pacing import PaceLimit
 from runner.planning.placement import effective_pace, reschedule
 from runner.planning.plan import PlannedCall, Slot, WaitingCall
+from runner.results.token import Attempt, Tokens
 from runner.services import saved_plans
 from runner.services.binding import binding_of, commit_of
 from runner.services.environment import Environment
@@ -206,6 +207,7 @@ class Apply:
                 only_own=self._limit is not None,
                 pace=_pace(self._loaded, environment),
                 intended=self._guard.advance,
+                result_url=self._result_url(),
             ),
             lease=environment.ledger.lease(self.campaign, run),
             plan=_current_plan(prepared, environment.settings.requests_per_second),
@@ -215,6 +217,14 @@ class Apply:
             on_event=hear,
             noted=self._guard.note,
         )
+
+    def _result_url(self) -> Callable[[int, int], str]:
+        """Where Insight posts the result of an attempt, where the campaign does not say it."""
+        settings = self._environment.settings
+        if not settings.public_url or self._loaded.campaign.result_url is not None:
+            return lambda _call, _fence: ""
+        tokens = Tokens(privacy_key(settings, self._environment.ledger), self._guard.ledger_id)
+        return lambda call, fence: f"{settings.public_url}/results/{tokens.token(Attempt(call, fence))}"
 
 
 def _refuse_empty_sources(prepared: PreparedPlan) -> None:

@@ -9,7 +9,13 @@ from runner.dispatch.timer import Timer
 from runner.insight.client import InsightClient
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.settings import Settings, ledger_states_folder, require_credentials, validate_base_url
+from runner.settings import (
+    Settings,
+    ledger_states_folder,
+    require_credentials,
+    validate_base_url,
+    validate_public_url,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,8 @@ def insight_client(settings: Settings) -> InsightClient:
 def insight(settings: Settings) -> Iterator[Environment]:
     """The real API. Raises SettingsError for a wrong address or missing credentials."""
     base_url = validate_base_url(settings.insight_base_url)
+    public_url = validate_public_url(settings.public_url) if settings.public_url else ""
     require_credentials(settings)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
-        real = settings.model_copy(update={"insight_base_url": base_url})
+        real = settings.model_copy(update={"insight_base_url": base_url, "public_url": public_url})
         yield Environment(real, ledger, Timer(), RateLimit(real.requests_per_second), is_rehearsal=False)

@@ -32,6 +32,7 @@ def rehearsal(settings: Settings, behavior: Behavior) -> Iterator[Environment]:
                 "insight_base_url": sandbox.base_url,
                 "insight_username": "rehearsal@example.org",
                 "insight_developer_key": SecretStr("rehearsal"),
+                "public_url": "",
                 "ledger_url": sqlite_url(Path(folder) / "ledger.sqlite3"),
             }
         )

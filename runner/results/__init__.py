@@ -1,0 +1,1 @@
+"""WHAT is learned: how calls ended, from Insight's callbacks and from asking it."""
