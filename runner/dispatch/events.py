@@ -1,6 +1,6 @@
 """What happens while a campaign is applied, as values. Reports write the sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -115,6 +115,35 @@ class CallsLost:
     count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsLearned:
+    """Insight was asked how calls ended: how many had which status."""
+
+    counts: Mapping[str, int]
+
+
+class AskFailure(StrEnum):
+    """Why asking about a call brought nothing."""
+
+    UNKNOWN_CALL = "unknown_call"
+    """404: Insight does not know the call_id."""
+    NOT_ALLOWED = "not_allowed"
+    """401, 403 and other statuses that no call can change."""
+    SERVER_ERROR = "server_error"
+    UNREACHABLE = "unreachable"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsUnavailable:
+    """Insight gave no result for so many calls since the last such event."""
+
+    failure: AskFailure
+    calls: int
+    problem: str
+    """What Insight or the connection said at last."""
+
+
 Event = (
     RunBegan
     | CallEnded
@@ -131,6 +160,8 @@ Event = (
     | RunsShare
     | AnswersUnrecorded
     | CallsLost
+    | ResultsLearned
+    | ResultsUnavailable
 )
 
 

@@ -53,6 +53,10 @@ class RateLimit:
             return 0
         return min(self._burst, int((now - self._next) / self._interval) + 1)
 
+    def spare(self, now: float) -> float:
+        """Seconds until a request may leave that yields to others; 0 when none wanted the last turn."""
+        return max(0.0, self._next + self._interval - now)
+
     def spend(self, now: float, requests: int) -> None:
         """Counts `requests` that leave now."""
         oldest = now - (self._burst - 1) * self._interval

@@ -20,14 +20,11 @@ import httpx
 
 from runner.errors import RunnerError, StoppedError
 from runner.insight.answers import (
-    CallDetails,
-    UnreadableError,
     error_text,
     excerpt,
     one_line,
-    read_call_details,
 )
-from runner.insight.outcome import OK, Exchange
+from runner.insight.outcome import Exchange
 from runner.insight.protocol import Accept, QueueRequest
 
 DEADLINE_SECONDS = 30.0
@@ -102,15 +99,9 @@ class InsightClient:
         """Asks for the number of responses so far: harmless, so it serves to try credentials and clock."""
         return await self._get(f"/surveys/{survey_id}/{instance_id}/responses")
 
-    async def call_details(self, call_id: str) -> CallDetails:
-        """The status of the call at Insight. Raises StoppedError when Insight does not give it."""
-        exchange = await self._get(f"/outbound/{call_id}")
-        if exchange.status != OK:
-            raise _unanswered("the status of a call", exchange)
-        try:
-            return read_call_details(exchange.headers, exchange.body)
-        except UnreadableError as error:
-            raise StoppedError(f"Insight's answer about a call cannot be read: {error}") from None
+    async def call_details(self, call_id: str) -> Exchange:
+        """Asks how the call stands."""
+        return await self._get(f"/outbound/{call_id}")
 
     async def cancel_pending(self, survey_id: str, instance_id: str) -> None:
         """Cancels every call that waits in the instance, of whatever origin: Insight cannot cancel fewer.

@@ -27,6 +27,7 @@ from runner.calls import PROBLEMS, CallState
 from runner.contacts.identity import Identity
 from runner.dispatch.events import (
     AnswersUnrecorded,
+    AskFailure,
     BackingOff,
     CallEnded,
     CallsLost,
@@ -38,6 +39,8 @@ from runner.dispatch.events import (
     ListUnreadable,
     OptedOutTooLate,
     Paused,
+    ResultsLearned,
+    ResultsUnavailable,
     Resumed,
     RunBegan,
     RunsShare,
@@ -53,7 +56,15 @@ Listen = Callable[[Event], None]
 
 _LOGGER = logging.getLogger("runner.run")
 _SUM_UP_SECONDS = 60
-_WARNINGS = (AnswersUnrecorded, BackingOff, CallsLost, ClockIsOff, ListUnreadable, OptedOutTooLate)
+_WARNINGS = (
+    AnswersUnrecorded,
+    BackingOff,
+    CallsLost,
+    ClockIsOff,
+    ListUnreadable,
+    OptedOutTooLate,
+    ResultsUnavailable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +259,25 @@ def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
         case CallsLost():
             are = "is" if event.count == 1 else "are"
             return f"{count(event.count, 'call')} {are} uncertain, because the run that sent them died"
+        case ResultsLearned():
+            counts = ", ".join(f"{number:,} {status}" for status, number in sorted(event.counts.items()))
+            return f"results from Insight: {counts}"
+        case ResultsUnavailable():
+            return (
+                f"{_WITHOUT_RESULT[event.failure].format(calls=count(event.calls, 'call'))} ({event.problem})"
+            )
         case Waiting():
             return f"waiting: the next call leaves {moment(event.until)}"
+
+
+_WITHOUT_RESULT = {
+    AskFailure.UNKNOWN_CALL: "Insight does not know {calls} whose results were asked for: asked again later",
+    AskFailure.NOT_ALLOWED: "Insight refuses to give the results of {calls}: check the account's credentials "
+    "and permissions; asked again later",
+    AskFailure.SERVER_ERROR: "Insight could not give the results of {calls}: asked again later",
+    AskFailure.UNREACHABLE: "cannot reach Insight for the results of {calls}: asked again later",
+    AskFailure.UNREADABLE: "Insight's answers about {calls} cannot be read: asked again later",
+}
 
 
 def _ended(event: CallEnded, identity: Identity, moment: Moment) -> str:

@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from runner.calls import CallRequest
+from runner.insight.answers import read_call_details
 from runner.insight.client import InsightClient
 from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Outcome, Refused, Uncertain, classify
 from runner.insight.protocol import queue_request
@@ -249,7 +250,8 @@ def test_the_client_reads_the_sandbox_s_details(sandbox: Sandbox, clock: Clock, 
         async with InsightClient(base_url=sandbox.base_url, accept=accept, **account) as insight:
             return await insight.call_details(str(call_id)), await insight.responses("1001", "2002")
 
-    found, responses = asyncio.run(run())
+    exchange, responses = asyncio.run(run())
+    found = read_call_details(exchange.headers, exchange.body)
     assert found.status == details(sandbox, call_id)["status"]
     assert (found.max_attempts, found.queued_timestamp, found.reattempt_wait) == (3, NOW, 60)
     assert [event.event for event in found.events][:2] == ["queued", "dialing"]

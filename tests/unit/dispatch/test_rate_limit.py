@@ -117,3 +117,15 @@ def test_requests_that_did_not_leave_are_given_back():
     rate.spend(1000.0, 1)
     rate.give_back(1)
     assert rate.available(1000.0) == 1
+
+
+@given(st.sampled_from([1.0, 5.0, 17.0]), st.integers(1, 50))
+def test_a_request_that_yields_gets_no_turn_while_others_take_theirs(per_second, requests):
+    rate, now = RateLimit(per_second), 1000.0
+    for _ in range(requests):
+        now += rate.wait(now)
+        rate.spend(now, 1)
+        assert rate.spare(now) > rate.wait(now)
+    now += rate.wait(now)
+    assert rate.spare(now) > 0
+    assert rate.spare(now + 1 / per_second + SLACK) == 0
