@@ -127,7 +127,7 @@ def read_callback(headers: Mapping[str, str], body: bytes) -> CallDetails:
 def _call_details(fields: Mapping[str, Any]) -> CallDetails:
     details = fields.get("call_details", fields)
     if not isinstance(details, dict) or not _text(details.get("status")):
-        raise UnreadableError("there are no call_details in it")
+        raise UnreadableError("it has no call_details")
     # One table of the documentation spells a name `start_Timestamp`.
     details = {name.lower(): value for name, value in details.items()}
     return CallDetails(
@@ -190,7 +190,7 @@ def _json_as_documented(text: str) -> object:
     while position < len(text):
         token = _TOKEN.match(text, position)
         if token is None:
-            raise ValueError("no token of JSON")
+            raise ValueError("invalid JSON")
         piece = token[0]
         if piece.startswith("'"):
             piece = json.dumps(re.sub(r"\\(['\"\\])", r"\1", piece[1:-1]))
@@ -207,7 +207,7 @@ def _xml_fields(text: str) -> dict[str, Any]:
         root = ET.fromstring(text)  # noqa: S314 - document types are refused above
         found = _value(root)
     except (ET.ParseError, ValueError, RecursionError):
-        raise UnreadableError("it is no XML") from None
+        raise UnreadableError("it is not valid XML") from None
     return found if isinstance(found, dict) else {root.tag: found}
 
 

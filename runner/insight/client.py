@@ -220,7 +220,8 @@ class _Wire:
             )
         if self._is_whole and self.behind and self.behind.strip():
             return self._exchange(
-                "more came than one answer, so which one is meant is unknown", has_status=False
+                "more than one answer came: unknown which one is this request's",
+                has_status=False,
             )
         return self._exchange("", has_status=True)
 

@@ -15,11 +15,11 @@ BAD_REQUEST = 400
 _ADVICE: Mapping[int, str] = {
     401: "check RUNNER_INSIGHT_USERNAME and RUNNER_INSIGHT_DEVELOPER_KEY, and that the account is active",
     403: "this account may not queue calls for this survey: ask its owner for the permission",
-    404: "check survey_id and instance_id in the campaign file: Insight knows no such deployment or survey",
-    405: "something between here and Insight changes the request: check RUNNER_INSIGHT_BASE_URL",
-    409: "look at the survey in Insight: it may be deleted or expired, lack a voice or metadatabase, have "
-    "another current instance_id, or have all the responses it is set to take",
-    415: "something between here and Insight changes the content type: check RUNNER_INSIGHT_BASE_URL",
+    404: "check survey_id and instance_id in the campaign file: Insight finds no such survey or instance",
+    405: "a proxy may change the request: check RUNNER_INSIGHT_BASE_URL",
+    409: "check the survey in Insight: it may be deleted or expired, have no voice or no metadatabase, have "
+    "a newer instance_id, or have reached its limit of responses",
+    415: "a proxy may change the content type: check RUNNER_INSIGHT_BASE_URL",
 }
 """The statuses after which no call of the campaign can succeed until a person acts, and what that is."""
 

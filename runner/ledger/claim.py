@@ -57,6 +57,6 @@ class LedgerRolledBackError(LedgerError):
 
 def ledger_rolled_back() -> LedgerRolledBackError:
     return LedgerRolledBackError(
-        "the ledger has forgotten what was committed to it: an old copy was put back, or a standby took over",
-        hint="bring the newest ledger back before anything is sent again; `runner doctor` looks at it",
+        "the ledger lost data that was committed: an old copy was restored, or a standby took over",
+        hint="restore the newest ledger before you run apply again; `runner doctor` checks it",
     )

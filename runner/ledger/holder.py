@@ -35,7 +35,7 @@ def hold(ledger: Path, campaign: str, now: float) -> Iterator[None]:
         except BlockingIOError:
             raise CampaignHeldError(
                 f"campaign {campaign} is being applied by {_describe(file.read())}",
-                hint="wait until it is through, or stop it there with Ctrl-C; see `runner status`",
+                hint="wait until it has finished, or stop it there with Ctrl-C; see `runner status`",
             ) from None
         file.truncate(0)
         json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": now}, file)

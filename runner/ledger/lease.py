@@ -121,8 +121,8 @@ def check_same_campaign(others: LiveRuns, inputs: str, *, limited: bool) -> None
         )
     if limited:
         raise CampaignHeldError(
-            f"--limit needs the campaign for itself, and it is being applied by {describe_runs(others)}",
-            hint="leave --limit out to share the work, or wait until the others are through",
+            f"--limit cannot be used while the campaign is being applied by {describe_runs(others)}",
+            hint="leave --limit out to share the work, or wait until the others have finished",
         )
 
 
@@ -195,7 +195,7 @@ class Lease:
 def declared_dead() -> CampaignHeldError:
     """What a run learns that renews or claims after another one declared it dead."""
     return CampaignHeldError(
-        "this process was stopped for so long that another one took over the campaign",
+        "this process was suspended for so long that another one took over the campaign",
         hint="nothing was sent since; `runner status` shows who applies it now",
     )
 

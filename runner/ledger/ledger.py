@@ -166,7 +166,7 @@ class Ledger:
                     f"campaign {campaign} already called people for survey {bound['survey_id']}, "
                     f"instance {bound['instance_id']}; the file now says survey {survey_id}, "
                     f"instance {instance_id}",
-                    hint="a new wave is a new campaign: give the file a new name",
+                    hint="for a new wave of calls, give the campaign a new `name`",
                 )
 
     def check_not_canceled(self, campaign: str) -> None:
@@ -291,12 +291,12 @@ class Ledger:
         if bound["origin"] != binding.origin:
             raise LedgerError(
                 f"campaign {binding.campaign} was applied at {bound['origin']}, not at {binding.origin}",
-                hint="set RUNNER_INSIGHT_BASE_URL back, or give the campaign a new name",
+                hint="restore RUNNER_INSIGHT_BASE_URL, or give the campaign a new `name`",
             )
         if bound["account"] != binding.account:
             raise LedgerError(
                 f"campaign {binding.campaign} was applied with another Insight account",
-                hint="set RUNNER_INSIGHT_USERNAME back, or give the campaign a new name",
+                hint="restore RUNNER_INSIGHT_USERNAME, or give the campaign a new `name`",
             )
 
     def _bind(self, connection: Connection, binding: Binding, now: float) -> None:

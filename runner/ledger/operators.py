@@ -96,7 +96,7 @@ def refuse_if_canceled(connection: Connection, campaign: str) -> None:
         since = datetime.fromtimestamp(found.at).astimezone()
         raise LedgerError(
             f"campaign {campaign} was canceled, which is final (by {found.by}, {since:%Y-%m-%d %H:%M %Z})",
-            hint="a new wave is a new campaign: give the file a new name",
+            hint="for a new wave of calls, give the campaign a new `name`",
         )
 
 
@@ -294,7 +294,7 @@ class Operators:
         if taken is not None:
             raise LedgerError(
                 f"call_id {call_id} belongs to another call: {taken.ref} of campaign {taken.campaign}",
-                hint="look at Insight again which call this contact's is; nothing was recorded",
+                hint="check at Insight which call belongs to this contact; nothing was recorded",
             )
 
     def _set_state(
@@ -437,6 +437,6 @@ def _check_owner_is_gone(row: Row[*tuple[Any, ...]], now: float) -> None:
     if row.ending == LOST and now < row.lease_until + _GRACE_SECONDS:
         wait = row.lease_until + _GRACE_SECONDS - now
         raise LedgerError(
-            f"{owner} was sending this call and may still be at it",
-            hint=f"make sure that this process is gone, and run the command again in {wait:.0f} s",
+            f"{owner} was sending this call and may still be sending it",
+            hint=f"make sure that this process has ended, and run the command again in {wait:.0f} s",
         )

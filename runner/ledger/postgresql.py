@@ -96,8 +96,8 @@ def check(state: ServerState, wanted: Mapping[str, str]) -> None:
         if state.values[name] != needed:
             raise LedgerError(
                 f"the server has {name} = {state.values[name]}, and the ledger needs {needed}",
-                hint="set it so on the server, or in the pooler before it: "
-                "else the ledger could forget who was called, or wait without end",
+                hint="set it on the server, or in the pooler in front of it; "
+                "otherwise the ledger could lose who was called, or wait forever",
             )
     schema = _first_schema(wanted.get("search_path", ""))
     if schema not in {None, state.schema}:

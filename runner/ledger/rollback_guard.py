@@ -72,7 +72,7 @@ class RollbackGuard:
             has_runs = connection.scalar(select(runs.c.id).limit(1)) is not None
             newest = ledger_revision(connection)
         if has_runs and self._is_copy():
-            raise self._refusal("is a copy, and the original may know of calls that it does not")
+            raise self._refusal("is a copy, and the original may hold calls that this one does not")
         for other in replaced:
             if any(other):
                 raise self._refusal(f"is not the one that was used here: {_words(other)}")
@@ -196,7 +196,7 @@ class RollbackGuard:
     def _refuse_older(self, newest: LedgerRevision, seen: LedgerRevision) -> None:
         if seen.attempt > newest.attempt:
             raise self._refusal(
-                f"knows of {newest.attempt:,} calls that were sent, but there were {seen.attempt:,}: "
+                f"holds only {newest.attempt:,} of {seen.attempt:,} calls that were sent: "
                 "it was restored from an old copy"
             )
         if seen.act > newest.act:
@@ -227,8 +227,8 @@ class RollbackGuard:
     def _refusal(self, what: str) -> LedgerError:
         return LedgerError(
             f"the ledger {self._ledger.place} {what}",
-            hint="calls that it does not know would go out again. Bring the newest ledger back; "
-            "only if you know that nothing was sent since: runner trust-ledger",
+            hint="people whose calls are missing in it would be called again. Restore the newest ledger; "
+            "only if you are sure that nothing was sent since: runner trust-ledger",
         )
 
 

@@ -113,7 +113,7 @@ def _problem_with(url: URL) -> str:
     if url.query:
         return "has parameters after a question mark, which an SQLite ledger does not take"
     if not url.database or url.database == ":memory:":
-        return "names no file: a ledger in memory would forget who was called"
+        return "names no file, and a ledger in memory would be lost"
     if url.database.startswith("file:"):
         return "names a file by a URI (file:), not by its path"
     return "holds the character NUL (%00)" if "\0" in url.database else ""

@@ -58,7 +58,7 @@ def read_state(file: Path) -> LedgerState | None:
     except ValueError:
         raise LedgerError(
             f"{file} is damaged, so an old copy of the ledger cannot be distinguished from the newest one",
-            hint="if you know that this ledger has every call that was sent: runner trust-ledger",
+            hint="if you are sure that this ledger holds every call that was sent: runner trust-ledger",
         ) from None
 
 

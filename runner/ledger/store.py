@@ -90,7 +90,7 @@ def _explain_errors(engine: Engine, where: str) -> None:
 def _advice(error: BaseException) -> str:
     if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return "another process has stopped while writing; let it continue or end it (`runner status`)"
-    return "see `runner doctor`; never delete the ledger: it knows who was called"
+    return "run `runner doctor`; do not delete the ledger: it holds who was called"
 
 
 def _words(error: BaseException) -> str:
@@ -106,14 +106,14 @@ def _mode(path: Path) -> str:
             f"others on this machine may read the ledger (mode {mode:o}), and it holds people's numbers",
             hint=f"chmod 600 {path}",
         )
-    return f"ledger mode {mode:o}: for its owner alone"
+    return f"ledger mode {mode:o}: only its owner can read it"
 
 
 def _free_space(path: Path) -> str:
     free = shutil.disk_usage(path.parent).free
     if free < _LEAST_FREE_BYTES:
         raise LedgerError(
-            f"only {free // 1024**2} MiB are free where the ledger lies",
-            hint="make room: a ledger that cannot be written stops a campaign",
+            f"only {free // 1024**2} MiB are free on the ledger's disk",
+            hint="free disk space: a campaign stops when its ledger cannot be written",
         )
-    return f"{free // 1024**3} GiB free where the ledger lies"
+    return f"{free // 1024**3} GiB free on the ledger's disk"

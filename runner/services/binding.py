@@ -60,20 +60,20 @@ def bound_elsewhere(seen: Overview, settings: Settings, identity: Identity) -> s
     here = origin(settings.insight_base_url)
     if seen.origin != here:
         return (
-            f"this ledger holds {seen.campaign} as applied at {_place(seen.origin)}, "
-            f"and the settings name {_place(here)}: apply will refuse it"
+            f"{seen.campaign} was applied at {_place(seen.origin)}, but the settings name {_place(here)}: "
+            "apply will refuse it"
         )
     if settings.insight_username and seen.account != account_digest(settings, identity):
         return (
-            f"this ledger holds {seen.campaign} as applied with another Insight account than the settings "
-            "name: apply will refuse it"
+            f"{seen.campaign} was applied with another Insight account than the one in the settings: "
+            "apply will refuse it"
         )
     return ""
 
 
 BOUND_ELSEWHERE_HINT = (
-    "set RUNNER_INSIGHT_BASE_URL and RUNNER_INSIGHT_USERNAME back, name another ledger with "
-    "RUNNER_LEDGER_URL, or give the campaign a new name"
+    "restore RUNNER_INSIGHT_BASE_URL and RUNNER_INSIGHT_USERNAME, use another ledger "
+    "(RUNNER_LEDGER_URL), or give the campaign a new `name`"
 )
 
 

@@ -42,10 +42,10 @@ def of_ledger(
         yield _warning(
             loaded,
             WarningCode.OTHER_REPOSITORY,
-            f"this ledger holds calls of {seen.campaign} from another repository, or from another file: "
-            "apply changes and withdraws them as this file says",
+            f"this ledger holds calls of {seen.campaign} from another repository or file: "
+            "apply would change and withdraw them as this file says",
             ("name",),
-            "two campaigns need two names; where the file was only moved, apply takes note of its new place",
+            "if they are two campaigns, give this one another `name`; if the file was only moved, apply it",
         )
     elsewhere = bound_elsewhere(seen, settings, identity)
     if elsewhere:
@@ -78,8 +78,8 @@ def _shared_instance(
         WarningCode.SHARED_INSTANCE,
         f"{have} of this ledger used the same survey instance lately: {', '.join(named)}",
         ("survey", "instance_id"),
-        "nobody is called twice by one campaign, but somebody on the lists of two is; and "
-        "`cancel --pending-at-insight` of one takes the others' calls too",
+        "a contact of two campaigns is called by both, and `cancel --pending-at-insight` of one campaign "
+        "also cancels the calls of the others",
     )
 
 
@@ -113,9 +113,9 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
             yield _warning(
                 loaded,
                 WarningCode.EMPTY_SUPPRESSION_LIST,
-                f"{found.name} names nobody, so it keeps nobody from being called",
+                f"{found.name} has no entries, so it excludes nobody",
                 place,
-                "is it the right file, and was it exported to the end?",
+                "check that it is the right file and that the export is complete",
             )
         # A plan as of a later day cannot know how often the list will have been exported by then.
         days = int((min(now, time.time()) - found.changed_at) // _DAY)
@@ -125,7 +125,7 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
                 WarningCode.OLD_SUPPRESSION_LIST,
                 f"{found.name} was last changed {days} days ago: people who opted out since are called",
                 place,
-                "export it again; a fresh git checkout makes files look new, so the list may be older yet",
+                "export it again; git sets the time of a file at checkout, so the list may be even older",
             )
 
 
@@ -142,7 +142,7 @@ def _skipped_rows(loaded: LoadedCampaign, suppression: SuppressionLists) -> Iter
             f"{rows} of {found.name} cannot be read and {were} skipped, so the {people} may be called; "
             f"the first, in line {first_line}: {problem}",
             ("contacts", "suppress", found.position, "allow_invalid"),
-            "correct the list",
+            "correct these rows, or remove them from the list",
         )
 
 
@@ -163,7 +163,7 @@ def _unknown_columns(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[D
                 WarningCode.UNKNOWN_COLUMN,
                 f"no row has a column `{name}`",
                 location,
-                did_you_mean(name, known) or "look at the names in the source; upper and lower case differ",
+                did_you_mean(name, known) or "check the names in the source; upper and lower case differ",
             )
 
 

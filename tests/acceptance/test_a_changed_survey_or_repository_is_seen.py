@@ -96,7 +96,7 @@ def test_a_clone_on_another_machine_is_the_same_repository(team):
 def test_a_copied_file_that_kept_its_name_is_warned_of(team):
     team.write("campaigns/six.yaml", (team.folder / "campaigns/five.yaml").read_text())
     result = team.run("plan", "campaigns/six.yaml")
-    assert "from another repository, or from another file" in result.stdout
+    assert "from another repository or file" in result.stdout
 
 
 def test_the_ledger_holds_no_folder_of_this_machine(team):

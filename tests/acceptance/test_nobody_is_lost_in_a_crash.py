@@ -110,7 +110,7 @@ def test_a_run_that_was_stopped_and_overtaken_sends_nothing_and_its_answer_still
     sleeper.send_signal(signal.SIGCONT)
     _, err = sleeper.communicate(timeout=PATIENCE_SECONDS)
     assert sleeper.returncode == 5, err
-    assert "was stopped for so long" in err
+    assert "was suspended for so long" in err
     assert len(campaign.server.statuses()) == requests
     found = campaign.reconcile()
     found.check()

@@ -52,7 +52,7 @@ def test_plan_and_status_warn_of_a_ledger_that_holds_practice(ready):
     found = json.loads(ready.run("plan", "campaign.yaml", "--output", "json").stdout)["diagnostics"]
     (warning,) = (each for each in found if each["code"] == "bound_elsewhere")
     assert warning["line"] == 2
-    says = "applied at a stand-in on this machine, and the settings name https://insight.plumvoice.com"
+    says = "applied at a stand-in on this machine, but the settings name https://insight.plumvoice.com"
     assert says in warning["message"]
     assert says in ready.status("five-zones")["warning"]
     assert says in ready.run("status").stdout

@@ -146,7 +146,7 @@ def test_a_list_that_nobody_wrote_to_for_more_than_thirty_days_is_warned_of(fold
     os.utime(folder / "stop.csv", (then, then))
     warnings = found()
     assert codes(warnings) == expected
-    assert all("fresh git checkout makes files look new" in warning["hint"] for warning in warnings)
+    assert all("git sets the time of a file at checkout" in warning["hint"] for warning in warnings)
 
 
 def test_a_plan_as_of_a_later_day_does_not_age_the_lists(plan):

@@ -132,7 +132,7 @@ def test_a_process_that_was_overtaken_in_its_sleep_sends_nothing_more(ledger, bo
         declare_dead(ledger)
 
     stage = Stage(ledger, calls(3), before=sleep_and_be_overtaken)
-    with pytest.raises(CampaignHeldError, match="was stopped for so long"):
+    with pytest.raises(CampaignHeldError, match="was suspended for so long"):
         stage.run()
     assert stage.sent == []
     assert set(stage.states().values()) == {"planned"}, "it proved itself that nothing was sent"

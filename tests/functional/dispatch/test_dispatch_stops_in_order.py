@@ -175,7 +175,7 @@ def test_a_run_that_was_declared_dead_records_its_answer_and_sends_nothing_more(
         return accepted(claim.key[1:] + "1")
 
     stage = Stage(ledger, calls(5), answer=answer)
-    with pytest.raises(CampaignHeldError, match="was stopped for so long"):
+    with pytest.raises(CampaignHeldError, match="was suspended for so long"):
         stage.run()
     assert stage.sent_keys == ["c0", "c1"]
     assert stage.states() == {

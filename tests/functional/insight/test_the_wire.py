@@ -194,7 +194,7 @@ CASES = [
         "answers twice at once",
         replies(answer() + answer(status="400 Bad Request")),
         Uncertain,
-        "more came than one answer",
+        "more than one answer came",
     ),
     Case("answers with a line break too many", replies(answer() + b"\r\n"), Accepted),
     Case("answers as documented", replies(answer(b"{'success':true,'call_id':155761}")), Accepted),

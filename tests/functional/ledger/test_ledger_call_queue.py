@@ -203,7 +203,7 @@ def test_nothing_else_overrules_an_operator(ledger, resolution, ending):
 def test_a_run_that_was_declared_dead_claims_nothing(ledger):
     _, queue = begin(ledger, *people(2))
     mark_orphaned(ledger)
-    with pytest.raises(CampaignHeldError, match="was stopped for so long"):
+    with pytest.raises(CampaignHeldError, match="was suspended for so long"):
         claim_all(queue)
     assert set(states(ledger).values()) == {"planned"}
 

@@ -59,7 +59,7 @@ def test_a_ledger_that_knows_of_fewer_attempts_than_were_made_is_refused(ledger,
     send(ledger, folder, *people(3))
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM attempts WHERE id = (SELECT max(id) FROM attempts)")
-    with pytest.raises(LedgerError, match="knows of 2 calls that were sent, but there were 3") as caught:
+    with pytest.raises(LedgerError, match="holds only 2 of 3 calls that were sent") as caught:
         RollbackGuard(ledger, folder).check()
     assert "runner trust-ledger" in caught.value.hint
 
@@ -203,7 +203,7 @@ def test_an_act_does_not_lower_what_a_run_stored_at_the_same_time(sqlite_ledger,
     desk.note(LedgerRevision(attempt=0, act=1))
     with sqlite_ledger.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM attempts")
-    with pytest.raises(LedgerError, match="knows of 0 calls that were sent, but there were 2"):
+    with pytest.raises(LedgerError, match="holds only 0 of 2 calls that were sent"):
         RollbackGuard(sqlite_ledger, folder).check()
 
 
@@ -342,7 +342,7 @@ def test_a_backup_of_the_ledger_file_is_refused_where_the_state_folder_does_not_
     shutil.copy(backup, path)
     with closing(Ledger.open(sqlite_url)) as ledger:
         guard = RollbackGuard(ledger, tmp_path / "of the third container")
-        with pytest.raises(LedgerError, match="knows of 1 calls that were sent, but there were 2"):
+        with pytest.raises(LedgerError, match="holds only 1 of 2 calls that were sent"):
             guard.check()
         guard.trust("ann@desk", NOW)
         guard.check()
@@ -385,7 +385,7 @@ def test_a_backup_of_the_whole_data_folder_is_refused(sqlite_url, folder, tmp_pa
     shutil.copytree(backup, data, dirs_exist_ok=True)
     with (
         closing(Ledger.open(sqlite_url)) as ledger,
-        pytest.raises(LedgerError, match="knows of 1 calls that were sent, but there were 2"),
+        pytest.raises(LedgerError, match="holds only 1 of 2 calls that were sent"),
     ):
         RollbackGuard(ledger, folder).check()
 
@@ -399,7 +399,7 @@ def test_renewing_the_lease_stores_what_other_machines_sent(ledger, tmp_path):
     there.note(ledger.lease(CAMPAIGN, run).renew().ledger_revision)
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM attempts WHERE id = (SELECT max(id) FROM attempts)")
-    with pytest.raises(LedgerError, match="knows of 2 calls that were sent, but there were 3"):
+    with pytest.raises(LedgerError, match="holds only 2 of 3 calls that were sent"):
         RollbackGuard(ledger, tmp_path / "there").check()
 
 
@@ -413,7 +413,7 @@ def test_a_ledger_that_is_rolled_back_during_a_run_is_noticed(ledger, folder):
         lambda: guard.note(LedgerRevision(attempt=9, act=0)),
         lambda: guard.advance(9),
     ):
-        with pytest.raises(LedgerError, match="forgotten what was committed"):
+        with pytest.raises(LedgerError, match="lost data that was committed"):
             notice()
     guard.advance(10)
 

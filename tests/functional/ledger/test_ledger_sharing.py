@@ -216,7 +216,7 @@ def test_a_run_that_was_declared_dead_cannot_renew_its_lease(ledger):
     alive, _ = join(ledger, *people(2))
     lapse(ledger, dead)
     ledger.lease(CAMPAIGN, alive).renew()
-    with pytest.raises(CampaignHeldError, match="was stopped for so long"):
+    with pytest.raises(CampaignHeldError, match="was suspended for so long"):
         ledger.lease(CAMPAIGN, dead).renew()
 
 
@@ -252,7 +252,7 @@ def test_an_operator_settles_nothing_while_the_owner_may_still_be_sending(ledger
         ann.resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW)
     lapse(ledger, dead, seconds_ago=1)
     ledger.mark_orphaned_calls(CAMPAIGN)
-    with pytest.raises(Exception, match="may still be at it"):
+    with pytest.raises(Exception, match="may still be sending it"):
         ann.resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW)
     lapse(ledger, dead, seconds_ago=LEASE_SECONDS * 10)
     (settled,) = ann.resolve(CAMPAIGN, ["c0"], Resolution.NOT_QUEUED, None, NOW)
@@ -321,7 +321,7 @@ def test_a_run_that_begins_during_a_renewal_sees_who_lives(ledger, postgres_url)
                 other.begin_run, BINDING, plan(*people(2, change=Change.UNCHANGED)), limited, NOW
             )
             _wait_for_a_lock(ledger)
-        with pytest.raises(CampaignHeldError, match="--limit needs the campaign for itself"):
+        with pytest.raises(CampaignHeldError, match="--limit cannot be used while the campaign"):
             beginning.result()
 
 
