@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
@@ -11,8 +11,14 @@ from pydantic import SecretStr
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Alarm, RehearsalTimer
 from runner.insight.sandbox import Behavior, Sandbox, running_sandbox
+from runner.ledger.evidence import Report
 from runner.ledger.ledger import Ledger
+from runner.ledger.results import Results
+from runner.ledger.rollback_guard import RollbackGuard
+from runner.results.receiver import Receiver, Recorded
+from runner.results.token import Tokens
 from runner.services.environment import Environment
+from runner.services.planning import privacy_key
 from runner.settings import Settings, sqlite_url
 
 _PER_SECOND = 1000
@@ -21,22 +27,29 @@ _PER_SECOND = 1000
 
 @contextmanager
 def rehearsal(settings: Settings, behavior: Behavior) -> Iterator[Environment]:
-    """The sandbox on a free port, with simulated people that behave like this."""
+    """The sandbox on a free port, with simulated people that behave like this. Results come in as from
+    Insight: it posts them to a receiver, and answers when it is asked.
+    """
     clock = RehearsalTimer()
-    with (
-        tempfile.TemporaryDirectory(prefix="runner-rehearsal-") as folder,
-        running_sandbox(now=clock.now, behavior=behavior) as sandbox,
-    ):
-        rehearsed = settings.model_copy(
-            update={
-                "insight_base_url": sandbox.base_url,
-                "insight_username": "rehearsal@example.org",
-                "insight_developer_key": SecretStr("rehearsal"),
-                "public_url": "",
-                "ledger_url": sqlite_url(Path(folder) / "ledger.sqlite3"),
-            }
-        )
-        with closing(Ledger.open(rehearsed.ledger_url)) as ledger:
+    with tempfile.TemporaryDirectory(prefix="runner-rehearsal-") as folder:
+        ledger_url = sqlite_url(Path(folder) / "ledger.sqlite3")
+        with (
+            closing(Ledger.open(ledger_url)) as ledger,
+            running_sandbox(
+                now=clock.now,
+                behavior=behavior,
+                receiver=_receiver(ledger, settings, Path(folder), clock),
+            ) as sandbox,
+        ):
+            rehearsed = settings.model_copy(
+                update={
+                    "insight_base_url": sandbox.base_url,
+                    "insight_username": "rehearsal@example.org",
+                    "insight_developer_key": SecretStr("rehearsal"),
+                    "public_url": sandbox.root,
+                    "ledger_url": ledger_url,
+                }
+            )
             yield Environment(
                 rehearsed,
                 ledger,
@@ -45,6 +58,17 @@ def rehearsal(settings: Settings, behavior: Behavior) -> Iterator[Environment]:
                 is_rehearsal=True,
                 callbacks=lambda: callbacks_by(clock, sandbox),
             )
+
+
+def _receiver(ledger: Ledger, settings: Settings, states: Path, clock: RehearsalTimer) -> Receiver:
+    guard = RollbackGuard(ledger, states)
+    guard.check()
+    results = Results(ledger.engine)
+
+    async def record(reports: Sequence[Report], now: float) -> Sequence[Recorded]:
+        return await asyncio.to_thread(results.record, reports, now)
+
+    return Receiver(Tokens(privacy_key(settings, ledger), guard.ledger_id), record, clock.now)
 
 
 @asynccontextmanager

@@ -25,16 +25,16 @@ from xml.etree import ElementTree as ET
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
-from starlette.types import Receive
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive
 
 from runner.errors import UsageError
+from runner.insight.php_form import php_form
 from runner.insight.protocol import FORM
 from runner.insight.sandbox.call_store import CallStore, QueuedCall
 from runner.insight.sandbox.checks import first_error
 from runner.insight.sandbox.connections import Connections
 from runner.insight.sandbox.faults import Fault, Faults, Kind, parse_fault
-from runner.insight.sandbox.forms import php_form
 
 _ERRORS: Mapping[int, str] = {
     400: "supplied data improperly formatted or invalid",
@@ -60,7 +60,7 @@ class Api:
         self._faults = faults
         self._connections = connections
 
-    def app(self) -> Starlette:
+    def app(self, receiver: ASGIApp | None) -> Starlette:
         every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         survey = "/api/surveys/{survey_id}/{instance_id}"
         routes = [
@@ -72,7 +72,7 @@ class Api:
             Route("/_sandbox/requests", self.requests, methods=["GET"]),
             Route("/_sandbox/faults", self.set_faults, methods=["POST", "DELETE"]),
         ]
-        return Starlette(routes=routes)
+        return Starlette(routes=[*routes, *([Mount("/results", receiver)] if receiver else [])])
 
     async def queue(self, request: Request) -> Response:
         fault = self._faults.draw()

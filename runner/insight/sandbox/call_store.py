@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from runner.insight.php_form import PhpForm
 from runner.insight.sandbox.behavior import EVERYBODY_ANSWERS, Behavior, Delivery, dialled_number
-from runner.insight.sandbox.forms import Form
 from runner.insight.sandbox.simulation import Life, SimulatedCall, life_of
 
 _FIRST_CALL_IDS = 10**8
@@ -31,7 +31,7 @@ class QueuedCall:
     survey_id: str
     instance_id: str
     username: str
-    form: Form
+    form: PhpForm
     simulated: SimulatedCall
     delivery: Delivery
     callbacks_after: tuple[int, ...]
@@ -101,7 +101,7 @@ class CallStore:
     # (when it is due, call_id, the end that it tells of): of a call that was canceled, the end has changed.
     _callbacks: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def queue(self, *, survey_id: str, instance_id: str, username: str, form: Form) -> QueuedCall:
+    def queue(self, *, survey_id: str, instance_id: str, username: str, form: PhpForm) -> QueuedCall:
         received_at, number = self.now(), dialled_number(_text(form, "phone_number", ""))
         self._queued[number] += 1
         delivery, callbacks_after = self.behavior.delivery(number, self._queued[number])
@@ -174,6 +174,6 @@ class CallStore:
                 hear()
 
 
-def _text(form: Form, name: str, default: str) -> str:
+def _text(form: PhpForm, name: str, default: str) -> str:
     value = form.get(name, default)
     return value if isinstance(value, str) else default

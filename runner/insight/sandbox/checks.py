@@ -6,7 +6,7 @@ Source: the parameter table of "Queuing an Outbound Call", and `max_attempts`'s 
 import re
 from urllib.parse import urlsplit
 
-from runner.insight.sandbox.forms import Form
+from runner.insight.php_form import PhpForm
 
 _FIELDS = {
     "phone_number",
@@ -22,7 +22,7 @@ _TIMESTAMP = re.compile(r"[0-9]{1,10}")
 _MOST_ATTEMPTS = 10
 
 
-def first_error(form: Form, now: float) -> str | None:
+def first_error(form: PhpForm, now: float) -> str | None:
     """The API's error text for this form, or None when the call can be queued. `now` in UTC Unix seconds."""
     unknown = sorted(form.keys() - _FIELDS)
     if unknown:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runner.errors import RunnerError
@@ -30,7 +31,8 @@ class Sandbox:
 
     def __init__(self, server: "_Server") -> None:
         self._server = server
-        self.base_url = server.base_url
+        self.root = server.root
+        self.base_url = f"{server.root}/api"
         self.store = server.store
 
     def calls(self) -> list[dict[str, Any]]:
@@ -50,13 +52,15 @@ def running_sandbox(
     now: Callable[[], float] = time.time,
     behavior: Behavior = EVERYBODY_ANSWERS,
     faults: Sequence[Fault] = (),
+    receiver: ASGIApp | None = None,
 ) -> Iterator[Sandbox]:
     """A sandbox on a free port, in a thread, ready when the block begins and gone when it ends.
 
-    `now` is its clock, UTC Unix seconds.
+    `now` is its clock, UTC Unix seconds. `receiver` is an application that it serves at /results, for its
+    own callbacks.
     """
     with _bind(0) as listener:
-        server = _Server(listener, CallStore(now, behavior), Faults(tuple(faults)))
+        server = _Server(listener, CallStore(now, behavior), Faults(tuple(faults)), receiver)
         thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
         thread.start()
         try:
@@ -80,23 +84,29 @@ def serve(
     with _bind(port) as listener:
         store = CallStore(time.time, behavior)
         server = _Server(listener, store, Faults(tuple(faults)))
-        on_ready(server.base_url)
+        on_ready(f"{server.root}/api")
         server.run(until=(signal.SIGINT, signal.SIGTERM))
 
 
 class _Server:
-    def __init__(self, listener: socket.socket, store: CallStore, faults: Faults) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        store: CallStore,
+        faults: Faults,
+        receiver: ASGIApp | None = None,
+    ) -> None:
         connections = Connections(faults)
         self._listener = listener
         self.store = store
         self.callbacks = Callbacks(store)
-        self.base_url = f"http://{_HOST}:{listener.getsockname()[1]}/api"
+        self.root = f"http://{_HOST}:{listener.getsockname()[1]}"
         self.started = threading.Event()
         self.loop: asyncio.AbstractEventLoop
         """Once it is started."""
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
-                Api(store, faults, connections).app(),
+                Api(store, faults, connections).app(receiver),
                 http=_watched(connections),
                 loop="asyncio",
                 lifespan="off",

@@ -7,6 +7,7 @@ import threading
 import urllib.request
 
 import pytest
+from sqlalchemy import text
 
 from runner.campaign.loader import load_campaign
 from runner.dispatch.events import RunEnd
@@ -35,7 +36,7 @@ contacts:
 calling_windows: {{weekly: {{daily: ["06:00-06:20", "18:00-18:20"]}}}}
 retry_policy: {{max_attempts: 2, reattempt_wait: 2m}}
 pacing: {{calls_per_minute: 1}}
-result_url: {result_url}
+{more}
 """
 
 
@@ -62,15 +63,18 @@ def receiver():
 
 
 def applied(environment, folder, name, instance, result_url):
-    text = CAMPAIGN.format(name=name, instance=instance, result_url=result_url)
-    (folder / f"{name}.yaml").write_text(text)
+    more = f"result_url: {result_url}" if result_url else ""
+    (folder / f"{name}.yaml").write_text(CAMPAIGN.format(name=name, instance=instance, more=more))
     rows = "".join(f"{name}-{n},617 555 {1000 * instance + n}\n" for n in range(PEOPLE))
     (folder / f"{name}.csv").write_text(f"id,phone\n{rows}")
     return Apply(load_campaign(folder / f"{name}.yaml", data_roots=tuple), environment)
 
 
-def rehearse(folder, result_url, *names):
-    """Rehearses these campaigns side by side. Returns how they ended, and the sandbox's books."""
+def rehearse(folder, result_url, *names, learned=None):
+    """Rehearses these campaigns side by side. Returns how they ended, and the sandbox's books.
+
+    `learned` takes the state of each call in the ledger, by its call_id.
+    """
     with rehearsal(Settings(), BEHAVIOR) as environment:
         works = [
             applied(environment, folder, name, instance, result_url)
@@ -85,9 +89,28 @@ def rehearse(folder, result_url, *names):
                 )
 
         ends = asyncio.run(together())
+        if learned is not None:
+            learned |= {call.call_id: call.state for call in rows_of(environment.ledger)}
         root = environment.settings.insight_base_url.removesuffix("/api")
         with urllib.request.urlopen(f"{root}/_sandbox/calls", timeout=10) as answer:
             return ends, json.load(answer)
+
+
+def rows_of(ledger):
+    with ledger.engine.connect() as connection:
+        return connection.execute(text("SELECT call_id, state FROM calls")).all()
+
+
+def test_results_come_into_the_ledger_by_callback(tmp_path):
+    learned = {}
+    _, books = rehearse(tmp_path, "", "clinic", learned=learned)
+    assert len({call["result_url"] for call in books}) == PEOPLE
+    answers = {callback["answer"] for call in books for callback in call["callbacks"]}
+    assert answers == {"answered 200"}
+    assert learned == {
+        str(call["call_id"]): call["status"] if call["callbacks"] else "queued" for call in books
+    }
+    assert set(learned.values()) >= {"completed", "failed", "queued"}
 
 
 @pytest.mark.parametrize("names", [["clinic"], ["clinic", "hospital"]])

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.calls import CallRequest
+from runner.insight.php_form import php_form
 from runner.insight.protocol import QueueRequest, queue_request
-from runner.insight.sandbox.forms import php_form
 
 START, END = 1_796_166_000, 1_796_169_600
 
