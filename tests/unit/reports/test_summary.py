@@ -13,7 +13,7 @@ def shown(rounds):
 
 
 @pytest.mark.parametrize("rounds", [{}, {1: {QUEUED: 3}}, {1: {CallState.PLANNED: 3}, 2: {}}])
-def test_without_a_result_there_is_no_table_of_results(rounds):
+def test_before_the_first_result_no_table_is_shown(rounds):
     assert shown(rounds) == []
 
 
