@@ -1,0 +1,148 @@
+"""Whether a contact may be tried in a further round, from when on, and at which hours first. Pure.
+
+A round is a call of its own. It follows only a call whose final result is known, and never one that may still
+be dialled. Instants are UTC Unix seconds.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from runner.calls import CallState, Cause, ResultStatus
+from runner.campaign.model import RetryPolicy
+from runner.campaign.timezones import zone
+from runner.planning.windows import Window, clip, intersect, join
+
+EVENING_HOUR = 17
+_SATURDAY = 5
+
+
+class SlotKind(StrEnum):
+    """The three kinds of slot, by the contact's local time."""
+
+    WEEKDAY_DAY = "weekday before 17:00"
+    WEEKDAY_EVENING = "weekday from 17:00"
+    WEEKEND = "weekend"
+
+
+class PastCall(NamedTuple):
+    """A call to a contact that was sent, or may have been."""
+
+    round: int
+    state: CallState
+    result: ResultStatus | None
+    """None while it is not known how the call ended."""
+    start_timestamp: int
+    end_timestamp: int
+    last_dial: int | None
+    """Insight's `last_attempt_timestamp`; None where it gave none."""
+
+    @property
+    def over_at(self) -> int:
+        """When it was dialled for the last time; where Insight does not say, the latest it can have been."""
+        return self.end_timestamp if self.last_dial is None else self.last_dial
+
+    @property
+    def tried_at(self) -> int:
+        """The time that says at which hours this call was tried."""
+        return self.start_timestamp if self.last_dial is None else self.last_dial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextRound:
+    """The round that a contact may be tried in next, and not before when."""
+
+    round: int
+    not_before: int
+    tried_at: tuple[int, ...]
+    """When earlier rounds tried it."""
+
+
+def next_round(past: Sequence[PastCall], policy: RetryPolicy) -> NextRound | Cause:
+    """What may follow these calls, at least one, or why nothing does.
+
+    `past` holds every call of the campaign to the same contact or the same number.
+    """
+    for call in past:
+        cause = _why_none_follows(call, policy)
+        if cause is not None:
+            return cause
+    last = max(call.round for call in past)
+    if last >= policy.rounds:
+        return Cause.ROUNDS_USED
+    return NextRound(
+        round=last + 1,
+        not_before=max(call.over_at for call in past) + policy.round_gap,
+        tried_at=tuple(sorted(call.tried_at for call in past)),
+    )
+
+
+def _why_none_follows(call: PastCall, policy: RetryPolicy) -> Cause | None:
+    if call.state is CallState.UNCERTAIN:
+        return Cause.UNCERTAIN
+    if call.result is None:
+        return Cause.WAITING_FOR_RESULT
+    if call.result is ResultStatus.COMPLETED:
+        return Cause.FINISHED
+    return None if call.result in policy.retry_on else Cause.NOT_RETRIED
+
+
+def slot_kind(instant: int, zone_name: str) -> SlotKind:
+    """The kind of a slot at this instant, where the contact is."""
+    local = datetime.fromtimestamp(instant, zone(zone_name))
+    if local.weekday() >= _SATURDAY:
+        return SlotKind.WEEKEND
+    return SlotKind.WEEKDAY_EVENING if local.hour >= EVENING_HOUR else SlotKind.WEEKDAY_DAY
+
+
+def untried_windows(
+    windows: tuple[Window, ...], tried_at: Iterable[int], zone_name: str
+) -> tuple[Window, ...]:
+    """The parts of `windows` whose kind of slot none of `tried_at` was, where the contact is."""
+    tried = frozenset(slot_kind(instant, zone_name) for instant in tried_at)
+    return _untried(windows, tried, zone_name) if tried else windows
+
+
+# Contacts share their windows, and there are eight sets of kinds.
+@lru_cache(maxsize=4096)
+def _untried(windows: tuple[Window, ...], tried: frozenset[SlotKind], zone_name: str) -> tuple[Window, ...]:
+    if not windows:
+        return ()
+    wanted = (
+        stretch
+        for stretch, kind in _stretches(windows[0].start, windows[-1].end, zone_name)
+        if kind not in tried
+    )
+    return intersect(windows, join(wanted))
+
+
+@lru_cache(maxsize=512)
+def _stretches(start: int, end: int, zone_name: str) -> tuple[tuple[Window, SlotKind], ...]:
+    """The time between two instants, divided at local midnight and at 17:00."""
+    rules = zone(zone_name)
+    day = datetime.fromtimestamp(start, rules).date()
+    bounds = [start]
+    while bounds[-1] < end:
+        for date, hour in ((day, EVENING_HOUR), (day + timedelta(days=1), 0)):
+            # An hour that the clock skips is the first moment after the gap: `timestamp` may lie before it.
+            at = int(datetime(date.year, date.month, date.day, hour, tzinfo=rules).timestamp())
+            if at > bounds[-1]:
+                bounds.append(min(at, end))
+        day += timedelta(days=1)
+    return tuple((Window(first, last), slot_kind(first, zone_name)) for first, last in pairwise(bounds))
+
+
+def windows_of_round(
+    windows: tuple[Window, ...], following: NextRound, zone_name: str, *, vary_time: bool
+) -> tuple[tuple[Window, ...], ...]:
+    """The windows of a further round, those to be preferred first. The last is all that the round may use."""
+    allowed = clip(windows, following.not_before, None)
+    if not vary_time:
+        return (allowed,)
+    # Clipped last: contacts share the windows of their zones, but not the time of their last dial.
+    untried = clip(untried_windows(windows, following.tried_at, zone_name), following.not_before, None)
+    return (untried, allowed) if untried and untried != allowed else (allowed,)
