@@ -51,6 +51,9 @@ class Assignment(NamedTuple):
     fields: str
     """What changed, as a JSON list; empty for nothing."""
     start_before: int | None
+    round: int
+    earliest: int | None
+    """No slot of this call may start before; a later round also waits for the gap between rounds."""
 
 
 @lru_cache(maxsize=4096)

@@ -45,6 +45,8 @@ def change_of(
 
     `windows` are those in which the contact may be called now, at `now` (UTC Unix seconds).
     """
+    if earlier.availability == Availability.TAKEN:
+        return Change.NEW, ChangeReason.FURTHER_ROUND
     if earlier.availability == Availability.REFUSED:
         return Change.NEW, ChangeReason.REFUSED_REQUEST_CHANGED
     if earlier.availability != Availability.PLANNED:

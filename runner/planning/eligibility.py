@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from runner.calls import MAY_BE_DIALLED, CallState, Cause, Reason
+from runner.calls import MAY_BE_DIALLED, Cause, Reason
 from runner.contacts.contact import Exclusion, numbers_of_listed_keys
 from runner.contacts.phone import is_toll_free
 from runner.errors import ExitStatus, RunnerError
@@ -12,6 +12,7 @@ from runner.planning.candidate import Candidate, exclusion_of, faulty, request_o
 from runner.planning.placement import Placement
 from runner.planning.plan import Availability, KnownCall
 from runner.planning.plan_input import PlanInput
+from runner.planning.rounds import NextRound, next_round
 from runner.planning.working_file import NeedsCheck
 
 _NO_CONTACT = frozenset(
@@ -29,6 +30,16 @@ _CANNOT_BE_CALLED = frozenset({Reason.TEMPLATE_ERROR, Reason.UNKNOWN_TIMEZONE, R
 """Reasons that leave the key and the number free for another row."""
 
 _OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
+
+_KEEPS_ITS_ROUND = frozenset({Availability.PLANNED.value, Availability.REFUSED.value})
+
+_NO_ROUND = {
+    Cause.WAITING_FOR_RESULT: "; its result is not known yet",
+    Cause.ROUNDS_USED: "; the contact was tried in every round",
+    Cause.NOT_RETRIED: "; retry_policy.retry_on does not name this result",
+    Cause.DATES_OVER: "; no calling window is left for another round",
+}
+"""Why no further round follows a call."""
 
 Exclude = Callable[[int, Exclusion], None]
 """Excludes the row with this number from the plan."""
@@ -145,13 +156,10 @@ class Eligibility:
         return known.state in MAY_BE_DIALLED and known.end_timestamp > self._given.now
 
     def _why_not(self, check: NeedsCheck) -> Exclusion | None:
-        candidate, earlier, taken = check.candidate, check.earlier, check.taken
-        if earlier is not None and earlier.availability == Availability.TAKEN:
-            taken = earlier
-        if taken is not None:
-            cause = Cause.UNCERTAIN if taken.state == CallState.UNCERTAIN else Cause.NONE
-            detail = self._why_taken(candidate, taken)
-            return exclusion_of(candidate, Reason.ALREADY_QUEUED, detail, cause=cause)
+        candidate, earlier = check.candidate, check.earlier
+        following = self._next_round(check) if check.past else None
+        if isinstance(following, Cause):
+            return self._already_queued(check, following)
         if candidate.fault:
             return faulty(candidate)
         if (
@@ -161,10 +169,40 @@ class Eligibility:
         ):
             detail = "Insight refused this request; it is sent again when it changes, or after `runner retry`"
             return exclusion_of(candidate, Reason.REFUSED, detail)
-        if not self._placement.windows_of(candidate):
-            cause, detail = self._why_no_window(candidate)
-            return exclusion_of(candidate, Reason.NO_WINDOW, detail, cause=cause)
+        return self._in_no_window(check) if following is None else self._follow(check, following)
+
+    def _in_no_window(self, check: NeedsCheck) -> Exclusion | None:
+        if self._placement.windows_of(check.candidate):
+            return None
+        cause, detail = self._why_no_window(check.candidate)
+        return exclusion_of(check.candidate, Reason.NO_WINDOW, detail, cause=cause)
+
+    def _follow(self, check: NeedsCheck, following: NextRound) -> Exclusion | None:
+        """Gives the contact its further round, if a window is left for it."""
+        if not self._placement.windows_of(check.candidate, following):
+            return self._already_queued(check, Cause.DATES_OVER)
+        self._working_set.follow(check.number, following)
         return None
+
+    def _next_round(self, check: NeedsCheck) -> NextRound | Cause:
+        """The round of a contact that was called before, or why it gets none."""
+        following = next_round(check.past, self._campaign.retry_policy)
+        waiting = check.earlier
+        if isinstance(following, Cause) or waiting is None or waiting.availability not in _KEEPS_ITS_ROUND:
+            return following
+        # Its number may have been called in that round since, for another contact.
+        return following._replace(round=waiting.round) if waiting.round >= following.round else Cause.NONE
+
+    def _already_queued(self, check: NeedsCheck, cause: Cause) -> Exclusion:
+        earlier, taken = check.earlier, check.taken
+        if earlier is not None and earlier.availability == Availability.TAKEN:
+            taken = earlier
+        detail = self._why_taken(check.candidate, taken) if taken else "it was called in an earlier round"
+        if self._campaign.retry_policy.rounds > 1 or cause is Cause.UNCERTAIN:
+            return exclusion_of(
+                check.candidate, Reason.ALREADY_QUEUED, detail + _NO_ROUND.get(cause, ""), cause=cause
+            )
+        return exclusion_of(check.candidate, Reason.ALREADY_QUEUED, detail)
 
     def _why_taken(self, candidate: Candidate, taken: KnownCall) -> str:
         whose = "this contact" if taken.key == candidate.key else "this number"

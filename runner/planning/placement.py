@@ -9,6 +9,7 @@ from runner.planning.calendar import Calendar
 from runner.planning.candidate import Candidate, split_zones
 from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
 from runner.planning.plan import Slot, WaitingCall
+from runner.planning.rounds import NextRound, SlotKind, untried_windows
 from runner.planning.windows import SLOT_SECONDS, Window, clip, dialling_end, last_start, starts_in
 
 _NOWHERE: Iterator[int] = iter(())
@@ -53,20 +54,41 @@ class Placement:
         self._wanted_starts: Mapping[tuple[Window, ...], Iterator[int]] = {}
         # Most contacts have no dates of their own, and share their zones with many others.
         self.windows = lru_cache(maxsize=4096)(self._windows)
+        self._vary_time = campaign.retry_policy.varies_time
+        self._untried_windows = lru_cache(maxsize=4096)(self._find_untried_windows)
 
-    def windows_of(self, candidate: Candidate) -> tuple[Window, ...]:
-        """The windows in which it may be called."""
-        return self.windows(split_zones(candidate.zones), candidate.earliest, candidate.latest)
+    def windows_of(self, candidate: Candidate, following: NextRound | None = None) -> tuple[Window, ...]:
+        """The windows in which it may be called; `following` is its round, where that is not the first."""
+        return self.windows(split_zones(candidate.zones), earliest_of(candidate, following), candidate.latest)
+
+    def preferred_windows(self, candidate: Candidate, following: NextRound | None) -> tuple[Window, ...]:
+        """Those of `windows_of` at a kind of time at which earlier rounds did not try; often empty."""
+        if following is None or not self._vary_time:
+            return ()
+        # A contact whose number does not tell one zone is taken to live in the first.
+        home = split_zones(candidate.home or candidate.zones)[0]
+        return self._untried_windows(
+            candidate.zones,
+            home,
+            following.tried_kinds(home),
+            earliest_of(candidate, following),
+            candidate.latest,
+        )
 
     def _windows(
         self, zones: tuple[str, ...], earliest: int | None, latest: int | None
     ) -> tuple[Window, ...]:
         """The windows that have room for a slot, within the contact's own dates."""
-        return tuple(
-            window
-            for window in clip(self.calendar.windows(zones), earliest, latest)
-            if last_start(window, self._margin) >= window.start
-        )
+        return self._with_room(clip(self.calendar.windows(zones), earliest, latest))
+
+    def _find_untried_windows(
+        self, zones: str, home: str, tried: frozenset[SlotKind], earliest: int | None, latest: int | None
+    ) -> tuple[Window, ...]:
+        untried = untried_windows(self.calendar.windows(split_zones(zones)), tried, home)
+        return self._with_room(clip(untried, earliest, latest))
+
+    def _with_room(self, windows: tuple[Window, ...]) -> tuple[Window, ...]:
+        return tuple(window for window in windows if last_start(window, self._margin) >= window.start)
 
     def occupy(self, start: int) -> bool:
         """Counts a call that is already placed or sent, and returns whether the pace has room for it. A start
@@ -141,6 +163,13 @@ class Placement:
         starts = starts_in(windows, self._margin)
         capacities = [self._slots.count(window) for window in starts]
         return spread_evenly(starts, capacities, calls)
+
+
+def earliest_of(candidate: Candidate, following: NextRound | None) -> int | None:
+    """When it may be called at the earliest: by its own dates, and after the gap between two rounds."""
+    if following is None:
+        return candidate.earliest
+    return max(following.not_before, candidate.earliest or 0)
 
 
 def effective_pace(campaign: Campaign, requests_per_second: float) -> int:

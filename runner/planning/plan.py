@@ -37,6 +37,8 @@ class ChangeReason(StrEnum):
     """Insight refused the earlier request, and the request has changed since."""
     SKIPPED_BEFORE = auto()
     """An earlier call was skipped, and now it can be made."""
+    FURTHER_ROUND = auto()
+    """Nobody was reached in the earlier round."""
     FIELDS_CHANGED = auto()
     """The call names them: `changed`."""
     START_PASSED = auto()
@@ -66,7 +68,9 @@ class PlannedCall(NamedTuple):
     start_timestamp: int
     end_timestamp: int
     earliest: int | None
-    """The contact's own `not_before`, as an instant; it also bounds a new slot for a late call."""
+    """The contact's own `not_before`, or when the gap after the earlier round is over; a late call gets no
+    slot before it.
+    """
     latest: int | None
     """The contact's own `not_after`, as an exclusive instant."""
     zones: str
@@ -182,6 +186,10 @@ class KnownCall(NamedTuple):
     """The value of a CallState."""
     state_reason: str = ""
     """Why it is in that state: the value of a ReasonCode."""
+    result: str | None = None
+    """The value of a ResultStatus; None while it is not known how the call ended."""
+    last_dial: int | None = None
+    """When it was dialled last; None where Insight did not say."""
 
     @property
     def timezones(self) -> tuple[str, ...]:
@@ -272,6 +280,8 @@ class PlanStatistics:
     excluded: Mapping[Reason, int]
     uncertain: int
     """Of those already queued, the uncertain calls: Insight may or may not have them."""
+    further_calls: int
+    """Calls of later rounds that may follow these, if nobody is reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from runner.planning.candidate import (
 )
 from runner.planning.changes import change_of, changed_fields, changed_survey
 from runner.planning.eligibility import Eligibility
-from runner.planning.placement import Placement, effective_pace
+from runner.planning.placement import Placement, earliest_of, effective_pace
 from runner.planning.plan import (
     GONE,
     Availability,
@@ -37,10 +37,9 @@ from runner.planning.plan import (
     attempts_that_fit,
 )
 from runner.planning.plan_input import PlanInput
+from runner.planning.rounds import NextRound
 from runner.planning.statistics import StatisticsBuilder
 from runner.planning.windows import Window
-
-ROUND = 1
 
 
 def build_plan(given: PlanInput) -> Plan:
@@ -77,7 +76,7 @@ class _Planner:
             as_of=int(self._given.now),
             rows=self._eligibility.rows.read,
             calls_per_minute=effective_pace(self._campaign, self._given.requests_per_second),
-            calls=self._working_set.calls(ROUND, *self._attempts),
+            calls=self._working_set.calls(*self._attempts),
             exclusions=self._working_set.exclusions(),
             withdrawals=withdrawals,
             statistics=self._statistics.statistics(),
@@ -98,13 +97,13 @@ class _Planner:
         candidates = self._given.progress(
             "placing calls", self._eligibility.rows.candidates, self._working_set.candidates()
         )
-        for position, (number, candidate, earlier) in enumerate(candidates):
+        for position, (number, candidate, earlier, following) in enumerate(candidates):
             zone_sets[candidate.zones] = None
             if self._is_beyond_limit(position):
                 detail = f"--limit {self._given.limit} is reached"
                 self._exclude(number, exclusion_of(candidate, Reason.CALL_LIMIT, detail))
                 continue
-            assignment = self._assignment(candidate, earlier)
+            assignment = self._assignment(candidate, earlier, following)
             if assignment is None:
                 misses += 1
                 detail = "the pace leaves no free start before the last window closes"
@@ -127,31 +126,42 @@ class _Planner:
     def _survey_before(self) -> tuple[str, str] | None:
         """The survey that calls wait for, where the campaign now names another."""
         waits = self._changed_survey and any(
-            earlier.availability == Availability.PLANNED for _, earlier in self._working_set.with_history()
+            earlier.availability == Availability.PLANNED for _, earlier, _ in self._working_set.with_history()
         )
         return self._given.history.survey if waits else None
 
-    def _assignment(self, candidate: Candidate, earlier: KnownCall | None) -> Assignment | None:
+    def _assignment(
+        self, candidate: Candidate, earlier: KnownCall | None, following: NextRound | None
+    ) -> Assignment | None:
         """The slot of this call, and how it differs from the `earlier` one; None where no slot is left."""
-        windows = self._placement.windows_of(candidate)
-        if earlier is None:
-            slot = self._placement.next_slot(windows)
-            return None if slot is None else Assignment._make((*slot, *_NEW))
-        fields = self._changed_fields(candidate, earlier)
-        slot = self._kept_slot(earlier, fields, windows) or self._placement.next_slot(windows)
+        if earlier is None and following is None:
+            slot = self._placement.next_slot(self._placement.windows_of(candidate))
+            return None if slot is None else Assignment._make((*slot, *_NEW, candidate.earliest))
+        fields = self._changed_fields(candidate, earlier) if earlier else ()
+        slot = self._kept_slot(candidate, earlier, following) or self._new_slot(candidate, following)
         if slot is None:
             return None
-        change, reason = change_of(earlier, fields, slot, windows=windows, now=self._given.now)
+        change, reason = Change.NEW, ChangeReason.FURTHER_ROUND
+        if earlier is not None:
+            windows = self._placement.windows_of(candidate, following)
+            change, reason = change_of(earlier, fields, slot, windows=windows, now=self._given.now)
         return Assignment(
             *slot,
             change=change.value,
             reason=reason.value,
             fields=json.dumps(fields) if fields else "",
-            start_before=None if change is Change.NEW else earlier.start_timestamp,
+            start_before=None if earlier is None or change is Change.NEW else earlier.start_timestamp,
+            round=following.round if following else _FIRST_ROUND,
+            earliest=earliest_of(candidate, following),
         )
 
+    def _new_slot(self, candidate: Candidate, following: NextRound | None) -> Slot | None:
+        preferred = self._placement.preferred_windows(candidate, following)
+        slot = self._placement.next_slot(preferred) if preferred else None
+        return slot or self._placement.next_slot(self._placement.windows_of(candidate, following))
+
     def _count(self, candidate: Candidate, assignment: Assignment) -> None:
-        _, start, end, change, reason, fields, _ = assignment
+        _, start, end, change, reason, fields, _, round_, _ = assignment
         most, wait = self._attempts
         attempts = attempts_that_fit(start, end, most, wait)
         redialled_until = end if attempts > 1 else None
@@ -160,37 +170,40 @@ class _Planner:
         )
         if attempts < most:
             self._statistics.add_short(attempts)
+        self._statistics.add_further(self._campaign.retry_policy.rounds - round_)
 
     def _kept_starts(self) -> Iterator[int]:
         """Includes calls beyond the limit: they stay planned."""
         with_history = self._given.progress(
             "keeping slots", self._eligibility.rows.candidates, self._working_set.with_history()
         )
-        for candidate, earlier in with_history:
-            if self._keeps_its_slot(candidate, earlier):
+        for candidate, earlier, following in with_history:
+            if self._kept_slot(candidate, earlier, following) is not None:
                 yield earlier.start_timestamp
 
     def _waiting(self) -> Iterator[tuple[Window, ...]]:
         """The windows of each call that needs a slot."""
-        for position, (_, candidate, earlier) in enumerate(self._working_set.candidates()):
+        candidates = self._working_set.candidates()
+        for position, (_, candidate, earlier, following) in enumerate(candidates):
             if self._is_beyond_limit(position):
                 return
-            if earlier is None or not self._keeps_its_slot(candidate, earlier):
-                yield self._placement.windows_of(candidate)
-
-    def _keeps_its_slot(self, candidate: Candidate, earlier: KnownCall) -> bool:
-        fields = self._changed_fields(candidate, earlier)
-        return self._kept_slot(earlier, fields, self._placement.windows_of(candidate)) is not None
+            if self._kept_slot(candidate, earlier, following) is None:
+                preferred = self._placement.preferred_windows(candidate, following)
+                yield preferred or self._placement.windows_of(candidate, following)
 
     def _kept_slot(
-        self, earlier: KnownCall, fields: tuple[str, ...], windows: tuple[Window, ...]
+        self, candidate: Candidate, earlier: KnownCall | None, following: NextRound | None
     ) -> Slot | None:
-        if earlier.availability != Availability.PLANNED or fields:
+        """The slot that a planned call has in the ledger, where nothing changed and it is still good."""
+        if earlier is None or earlier.availability != Availability.PLANNED:
+            return None
+        if self._changed_fields(candidate, earlier):
             return None
         start, end = earlier.start_timestamp, earlier.end_timestamp
-        return (
-            self._placement.slot_at(start, end) if self._placement.still_fits(start, end, windows) else None
+        fits = self._placement.still_fits(start, end, self._placement.windows_of(candidate, following)) or (
+            self._placement.still_fits(start, end, self._placement.preferred_windows(candidate, following))
         )
+        return self._placement.slot_at(start, end) if fits else None
 
     def _is_beyond_limit(self, position: int) -> bool:
         return self._given.limit is not None and position >= self._given.limit
@@ -231,5 +244,6 @@ class _Planner:
         return f"sha256:{self._digest.hexadecimal()}"
 
 
-_NEW = (Change.NEW.value, ChangeReason.FIRST_CALL.value, "", None)
+_FIRST_ROUND = 1
+_NEW = (Change.NEW.value, ChangeReason.FIRST_CALL.value, "", None, _FIRST_ROUND)
 """The change of a contact without a call in the ledger: most contacts of most plans."""

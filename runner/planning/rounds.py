@@ -4,8 +4,7 @@ A round is a call of its own. It follows only a call whose final result is known
 be dialled. Instants are UTC Unix seconds.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -15,10 +14,11 @@ from typing import NamedTuple
 from runner.calls import CallState, Cause, ResultStatus
 from runner.campaign.model import RetryPolicy
 from runner.campaign.timezones import zone
-from runner.planning.windows import Window, clip, intersect, join
+from runner.planning.windows import Window, intersect, join
 
 EVENING_HOUR = 17
 _SATURDAY = 5
+_MINUTE = 60
 
 
 class SlotKind(StrEnum):
@@ -33,9 +33,10 @@ class PastCall(NamedTuple):
     """A call to a contact that was sent, or may have been."""
 
     round: int
-    state: CallState
-    result: ResultStatus | None
-    """None while it is not known how the call ended."""
+    state: str
+    """The value of a CallState."""
+    result: str | None
+    """The value of a ResultStatus; None while it is not known how the call ended."""
     start_timestamp: int
     end_timestamp: int
     last_dial: int | None
@@ -52,14 +53,18 @@ class PastCall(NamedTuple):
         return self.start_timestamp if self.last_dial is None else self.last_dial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextRound:
+class NextRound(NamedTuple):
     """The round that a contact may be tried in next, and not before when."""
 
     round: int
     not_before: int
+    """On a full minute, so that contacts share their windows."""
     tried_at: tuple[int, ...]
     """When earlier rounds tried it."""
+
+    def tried_kinds(self, zone_name: str) -> frozenset[SlotKind]:
+        """The kinds of slot in which it was tried, where the contact is."""
+        return frozenset(slot_kind(instant, zone_name) for instant in self.tried_at)
 
 
 def next_round(past: Sequence[PastCall], policy: RetryPolicy) -> NextRound | Cause:
@@ -76,19 +81,23 @@ def next_round(past: Sequence[PastCall], policy: RetryPolicy) -> NextRound | Cau
         return Cause.ROUNDS_USED
     return NextRound(
         round=last + 1,
-        not_before=max(call.over_at for call in past) + policy.round_gap,
+        not_before=_full_minute(max(call.over_at for call in past) + policy.round_gap),
         tried_at=tuple(sorted(call.tried_at for call in past)),
     )
 
 
 def _why_none_follows(call: PastCall, policy: RetryPolicy) -> Cause | None:
-    if call.state is CallState.UNCERTAIN:
+    if call.state == CallState.UNCERTAIN:
         return Cause.UNCERTAIN
     if call.result is None:
         return Cause.WAITING_FOR_RESULT
-    if call.result is ResultStatus.COMPLETED:
+    if call.result == ResultStatus.COMPLETED:
         return Cause.FINISHED
     return None if call.result in policy.retry_on else Cause.NOT_RETRIED
+
+
+def _full_minute(instant: int) -> int:
+    return -(-instant // _MINUTE) * _MINUTE
 
 
 def slot_kind(instant: int, zone_name: str) -> SlotKind:
@@ -100,24 +109,13 @@ def slot_kind(instant: int, zone_name: str) -> SlotKind:
 
 
 def untried_windows(
-    windows: tuple[Window, ...], tried_at: Iterable[int], zone_name: str
+    windows: tuple[Window, ...], tried: frozenset[SlotKind], zone_name: str
 ) -> tuple[Window, ...]:
-    """The parts of `windows` whose kind of slot none of `tried_at` was, where the contact is."""
-    tried = frozenset(slot_kind(instant, zone_name) for instant in tried_at)
-    return _untried(windows, tried, zone_name) if tried else windows
-
-
-# Contacts share their windows, and there are eight sets of kinds.
-@lru_cache(maxsize=4096)
-def _untried(windows: tuple[Window, ...], tried: frozenset[SlotKind], zone_name: str) -> tuple[Window, ...]:
+    """The parts of `windows` whose kind of slot is none of `tried`, where the contact is."""
     if not windows:
         return ()
-    wanted = (
-        stretch
-        for stretch, kind in _stretches(windows[0].start, windows[-1].end, zone_name)
-        if kind not in tried
-    )
-    return intersect(windows, join(wanted))
+    stretches = _stretches(windows[0].start, windows[-1].end, zone_name)
+    return intersect(windows, join(stretch for stretch, kind in stretches if kind not in tried))
 
 
 @lru_cache(maxsize=512)
@@ -134,15 +132,3 @@ def _stretches(start: int, end: int, zone_name: str) -> tuple[tuple[Window, Slot
                 bounds.append(min(at, end))
         day += timedelta(days=1)
     return tuple((Window(first, last), slot_kind(first, zone_name)) for first, last in pairwise(bounds))
-
-
-def windows_of_round(
-    windows: tuple[Window, ...], following: NextRound, zone_name: str, *, vary_time: bool
-) -> tuple[tuple[Window, ...], ...]:
-    """The windows of a further round, those to be preferred first. The last is all that the round may use."""
-    allowed = clip(windows, following.not_before, None)
-    if not vary_time:
-        return (allowed,)
-    # Clipped last: contacts share the windows of their zones, but not the time of their last dial.
-    untried = clip(untried_windows(windows, following.tried_at, zone_name), following.not_before, None)
-    return (untried, allowed) if untried and untried != allowed else (allowed,)

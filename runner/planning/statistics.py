@@ -51,6 +51,7 @@ class StatisticsBuilder:
         self._fewest = 0
         self._excluded: Counter[Reason] = Counter()
         self._uncertain = 0
+        self._further = 0
 
     def add_call(
         self,
@@ -77,6 +78,10 @@ class StatisticsBuilder:
         """Counts a call that has time for only this many attempts."""
         self._fewest = min(attempts, self._fewest) if self._short else attempts
         self._short += 1
+
+    def add_further(self, rounds: int) -> None:
+        """Counts the rounds that may follow a call."""
+        self._further += rounds
 
     def add_exclusion(self, reason: Reason, cause: Cause = Cause.NONE) -> None:
         self._excluded[reason] += 1
@@ -107,6 +112,7 @@ class StatisticsBuilder:
             fewest_attempts=self._fewest,
             excluded=dict(self._excluded),
             uncertain=self._uncertain,
+            further_calls=self._further,
         )
 
     def _local_starts(self) -> dict[date, dict[int, int]]:

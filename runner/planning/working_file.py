@@ -20,6 +20,7 @@ from runner.errors import RunnerError
 from runner.planning.candidate import Assignment, Candidate
 from runner.planning.lazy_sequence import LazySequence
 from runner.planning.plan import GONE, KnownCall, PlannedCall
+from runner.planning.rounds import NextRound, PastCall
 
 _T = TypeVar("_T")
 
@@ -34,6 +35,7 @@ CREATE TABLE exclusion (number INTEGER PRIMARY KEY, {", ".join(_EXCLUSION_COLUMN
 CREATE TABLE known (id INTEGER PRIMARY KEY, {", ".join(KnownCall._fields)}, is_newest);
 CREATE TABLE earlier (number INTEGER PRIMARY KEY, known, {", ".join(KnownCall._fields)});
 CREATE TABLE needs_check (number INTEGER PRIMARY KEY, shares);
+CREATE TABLE following (number INTEGER PRIMARY KEY, {", ".join(NextRound._fields)});
 CREATE TABLE still_planned (known INTEGER PRIMARY KEY);
 CREATE TABLE assigned (number INTEGER PRIMARY KEY, rank, {", ".join(Assignment._fields)});
 """
@@ -43,7 +45,8 @@ _KNOWN, _EARLIER, _TAKEN = (
     ", ".join(f"{table}.{name}" for name in KnownCall._fields) for table in ("known", "earlier", "taken")
 )
 _EXCLUSION = ", ".join(f"exclusion.{name}" for name in _EXCLUSION_COLUMNS)
-_SAME_FOR_ALL = ("round", "max_attempts", "reattempt_wait")
+_FOLLOWING = ", ".join(f"following.{name}" for name in NextRound._fields)
+_SAME_FOR_ALL = ("max_attempts", "reattempt_wait")
 _ASSIGNED = {"change_name": "change", "change_reason": "reason", "changed_fields": "fields"}
 """Fields of a planned call that an assignment calls otherwise."""
 _DUPLICATES_LAST = "reason IN ('duplicate_key', 'duplicate_phone')"
@@ -51,6 +54,12 @@ _DUPLICATES_LAST = "reason IN ('duplicate_key', 'duplicate_phone')"
 _HAS_A_CALL = (Reason.ALREADY_QUEUED.value, Reason.REFUSED.value)
 """Reasons of contacts that get no new call because they have one."""
 _IS_TAKEN = "taken.id = (SELECT max(id) FROM known WHERE phone = screened.phone AND availability = 'taken')"
+_PAST = (
+    f"SELECT json_group_array(json_array({', '.join(PastCall._fields)})) FROM known "
+    "WHERE availability = 'taken' AND id IN (SELECT id FROM known WHERE key = screened.key "
+    "UNION SELECT id FROM known WHERE phone = screened.phone AND availability = 'taken')"
+)
+"""Every call that was sent, or may have been, to the contact or its number."""
 
 
 class NeedsCheck(NamedTuple):
@@ -64,6 +73,8 @@ class NeedsCheck(NamedTuple):
     """The newest call for this contact."""
     taken: KnownCall | None
     """The newest call to this number that was sent or may have been."""
+    past: tuple[PastCall, ...]
+    """Every call to the contact or its number that was sent or may have been."""
 
 
 class WorkingFile:
@@ -113,6 +124,11 @@ class WorkingFile:
         *values, template, cause = exclusion.plain()
         path = json.dumps(template) if template else ""
         self._add("exclusion", (number, *values, path, cause, exclusion.phone))
+
+    def follow(self, number: int, following: NextRound) -> None:
+        """A candidate that was called in earlier rounds, and may be called in this one."""
+        row = (number, following.round, following.not_before, json.dumps(following.tried_at))
+        self._add("following", row)
 
     def assign(self, number: int, assignment: Assignment) -> None:
         """A candidate that is called. Calls come in the order of precedence."""
@@ -176,7 +192,7 @@ class WorkingFile:
         self._do("CREATE TABLE to_check AS SELECT number, shares FROM needs_check ORDER BY number")
         return self._sequence(
             "to_check",
-            f"SELECT to_check.number, shares, {_CANDIDATE}, {_EARLIER}, {_TAKEN} "
+            f"SELECT to_check.number, shares, ({_PAST}), {_CANDIDATE}, {_EARLIER}, {_TAKEN} "
             "FROM to_check JOIN screened ON screened.number = to_check.number "
             "LEFT JOIN earlier ON earlier.number = to_check.number "
             f"LEFT JOIN known AS taken ON {_IS_TAKEN} "
@@ -195,7 +211,12 @@ class WorkingFile:
         )
         self._do(
             "INSERT OR IGNORE INTO needs_check SELECT number, FALSE FROM earlier "
-            "WHERE availability IN ('taken', 'refused')"
+            "WHERE availability = 'refused'"
+        )
+        # Of the newest call alone it cannot be seen that an earlier round was sent.
+        self._do(
+            "INSERT OR IGNORE INTO needs_check SELECT screened.number, FALSE FROM known "
+            "JOIN screened ON screened.key = known.key WHERE known.availability = 'taken'"
         )
         self._do(
             "INSERT OR IGNORE INTO needs_check SELECT screened.number, FALSE FROM known "
@@ -203,9 +224,10 @@ class WorkingFile:
             "WHERE known.availability = 'taken' OR known.key <> screened.key"
         )
 
-    def candidates(self) -> Iterator[tuple[int, Candidate, KnownCall | None]]:
+    def candidates(self) -> Iterator[tuple[int, Candidate, KnownCall | None, NextRound | None]]:
         """The candidates that were not excluded at the first call of this, in the order of precedence: by
-        priority, then by row. Each with the newest call for this contact.
+        priority, then by row. Each with the newest call for this contact, and with its round where that is
+        not the first.
         """
         self._flush()
         # Without priorities, a million rows need no sort.
@@ -216,20 +238,27 @@ class WorkingFile:
             f"WHERE exclusion.number IS NULL ORDER BY {precedence}screened.number"
         )
         # Without a history, a million rows need no join.
-        columns = f", {_EARLIER}" if self._remembers else ""
-        history = "LEFT JOIN earlier ON earlier.number = screened.number " if self._remembers else ""
+        columns, history = "", ""
+        if self._remembers:
+            columns = f", {_EARLIER}, {_FOLLOWING}"
+            history = (
+                "LEFT JOIN earlier ON earlier.number = screened.number "
+                "LEFT JOIN following ON following.number = screened.number "
+            )
         for number, *row in self._ask(
             f"SELECT screened.number, {_CANDIDATE}{columns} FROM candidate "
             f"JOIN screened ON screened.number = candidate.number {history}ORDER BY candidate.rowid"
         ):
-            yield number, Candidate._make(row[:_CANDIDATE_COLUMNS]), _known(row[_CANDIDATE_COLUMNS:])
+            candidate, calls = row[:_CANDIDATE_COLUMNS], row[_CANDIDATE_COLUMNS:]
+            earlier, following = _known(calls[:_KNOWN_COLUMNS]), _next_round(calls[_KNOWN_COLUMNS:])
+            yield number, Candidate._make(candidate), earlier, following
 
-    def with_history(self) -> Iterator[tuple[Candidate, KnownCall]]:
-        """The candidates with stored calls, each with the newest one."""
+    def with_history(self) -> Iterator[tuple[Candidate, KnownCall, NextRound | None]]:
+        """The candidates with stored calls, each with the newest one, and with its round as above."""
         if self._remembers:
-            for _, candidate, earlier in self.candidates():
+            for _, candidate, earlier, following in self.candidates():
                 if earlier is not None:
-                    yield candidate, earlier
+                    yield candidate, earlier, following
 
     def excluded_now(self) -> Iterator[tuple[KnownCall, Exclusion | None]]:
         """The newest call of each contact that nothing is assigned to, where it is planned and not sent; with
@@ -254,9 +283,9 @@ class WorkingFile:
             known, exclusion = KnownCall._make(row[:_KNOWN_COLUMNS]), row[_KNOWN_COLUMNS:]
             yield known, None if exclusion[0] is None else _exclusion(exclusion)
 
-    def calls(self, round_: int, max_attempts: int, reattempt_wait: int | None) -> Sequence[PlannedCall]:
+    def calls(self, max_attempts: int, reattempt_wait: int | None) -> Sequence[PlannedCall]:
         """What was assigned, in the order in which it starts, equal starts in the order of precedence. The
-        round and the attempts are the same for all.
+        attempts are the same for all.
         """
         self._flush()
         self._do(
@@ -269,7 +298,7 @@ class WorkingFile:
             "JOIN screened ON screened.number = call.number "
             "WHERE call.rowid BETWEEN ? AND ? ORDER BY call.rowid",
             PlannedCall._make,
-            (round_, max_attempts, reattempt_wait),
+            (max_attempts, reattempt_wait),
         )
 
     def exclusions(self) -> Sequence[Exclusion]:
@@ -370,14 +399,27 @@ def _call_column(name: str) -> str:
 
 
 def _needs_check(row: tuple[Any, ...]) -> NeedsCheck:
-    number, shares, *rest = row
+    number, shares, past, *rest = row
     candidate, calls = rest[:_CANDIDATE_COLUMNS], rest[_CANDIDATE_COLUMNS:]
-    earlier, taken = _known(calls[:_KNOWN_COLUMNS]), _known(calls[_KNOWN_COLUMNS:])
-    return NeedsCheck(number, Candidate._make(candidate), bool(shares), earlier, taken)
+    return NeedsCheck(
+        number=number,
+        candidate=Candidate._make(candidate),
+        shares=bool(shares),
+        earlier=_known(calls[:_KNOWN_COLUMNS]),
+        taken=_known(calls[_KNOWN_COLUMNS:]),
+        past=tuple(map(PastCall._make, json.loads(past))),
+    )
 
 
 def _known(row: Sequence[Any]) -> KnownCall | None:
     return KnownCall._make(row) if row and row[0] is not None else None
+
+
+def _next_round(row: Sequence[Any]) -> NextRound | None:
+    if not row or row[0] is None:
+        return None
+    round_, not_before, tried_at = row
+    return NextRound(round_, not_before, tuple(json.loads(tried_at)))
 
 
 def _exclusion(row: Sequence[Any]) -> Exclusion:

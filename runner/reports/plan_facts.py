@@ -37,6 +37,7 @@ REASONS: Mapping[Reason, str] = {
 _CHANGE_REASONS: Mapping[ChangeReason, str] = {
     ChangeReason.FIRST_CALL: "the ledger has no call to this contact yet",
     ChangeReason.REFUSED_REQUEST_CHANGED: "Insight refused the earlier request, and it has changed since",
+    ChangeReason.FURTHER_ROUND: "nobody was reached in the earlier round",
     ChangeReason.SKIPPED_BEFORE: "an earlier call was skipped, and now it can be made",
     ChangeReason.FIELDS_CHANGED: "its request changed",
     ChangeReason.START_PASSED: "its earlier start has passed",

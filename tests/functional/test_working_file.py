@@ -102,7 +102,7 @@ def test_left_out_names_why_a_contact_and_number_have_no_call():
         key = ["queued", "listed", "planned"][number - 1]
         exclusion = Exclusion(key=key, reason=reason, source="a.csv", line=number + 2, detail="a detail")
         working_set.exclude(number, exclusion)
-    working_set.assign(0, Assignment(1, 2, 3, "new", "new", "", None))
+    working_set.assign(0, Assignment(1, 2, 3, "new", "new", "", None, 1, None))
     phones = [candidate(number).phone for number in range(4)]
     assert working_set.left_out("planned", phones[0]) is None
     assert working_set.left_out("queued", phones[1]) is None

@@ -18,7 +18,6 @@ from runner.planning.rounds import (
     next_round,
     slot_kind,
     untried_windows,
-    windows_of_round,
 )
 from runner.planning.windows import Window
 
@@ -110,6 +109,7 @@ def test_every_call_of_the_contact_has_to_allow_a_further_round(
         for call in past:
             dialled = call.end_timestamp if call.last_dial is None else call.last_dial
             assert found.not_before >= dialled + gap
+        assert found.not_before % 60 == 0
 
 
 @pytest.mark.parametrize(
@@ -150,34 +150,10 @@ def test_untried_windows_are_exactly_the_minutes_of_other_kinds(
         windows.append(Window(at, at + 60 * (1 + length // 60)))
         at = windows[-1].end + 60
     tried_at = [NOON + second for second in tried]
-    found = untried_windows(tuple(windows), tried_at, name)
+    tried_kinds = frozenset(slot_kind(instant, name) for instant in tried_at)
+    found = untried_windows(tuple(windows), tried_kinds, name)
     kinds = {_kind_by_the_clock(instant, name) for instant in tried_at}
     for window in windows:
         for minute in range(window.start, window.end, 60):
             inside = any(each.start <= minute < each.end for each in found)
             assert inside == (_kind_by_the_clock(minute, name) not in kinds)
-
-
-def test_the_windows_of_a_round_begin_after_the_gap_with_those_of_an_untried_kind() -> None:
-    weekday, saturday = (
-        Window(NOON + DAY, NOON + DAY + 2 * HOUR),
-        Window(NOON + 4 * DAY, NOON + 4 * DAY + HOUR),
-    )
-    following = NextRound(round=2, not_before=NOON + DAY + HOUR, tried_at=(NOON,))
-    late = Window(NOON + DAY + HOUR, weekday.end)
-    assert windows_of_round((weekday, saturday), following, "Europe/London", vary_time=True) == (
-        (saturday,),
-        (late, saturday),
-    )
-    assert windows_of_round((weekday, saturday), following, "Europe/London", vary_time=False) == (
-        (late, saturday),
-    )
-
-
-def test_where_every_kind_was_tried_a_round_may_use_all_windows() -> None:
-    friday_evening = Window(NOON + 3 * DAY + 6 * HOUR, NOON + 3 * DAY + 7 * HOUR)
-    tried = (NOON, NOON + 6 * HOUR, NOON + 4 * DAY)
-    following = NextRound(round=4, not_before=NOON, tried_at=tried)
-    assert windows_of_round((friday_evening,), following, "Europe/London", vary_time=True) == (
-        (friday_evening,),
-    )
