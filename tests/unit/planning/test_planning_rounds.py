@@ -200,7 +200,7 @@ ZONE = {BOSTON: "America/New_York", NEW_YORK: "America/New_York", CHICAGO: "Amer
 FIRST, LAST = date(2026, 12, 1), date(2026, 12, 9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     rounds=st.integers(1, 4),
     gap=st.integers(1, 60),
