@@ -1,1 +1,1 @@
-"""WHAT is learned: how calls ended, from Insight's callbacks and from asking it."""
+"""WHAT is learned: how calls ended, from Insight's callbacks and from asking it, and what that adds up to."""
