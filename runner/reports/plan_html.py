@@ -1,12 +1,7 @@
 """The plan as one page that opens anywhere: no network, no other file, and it reads without its script."""
 
-import base64
-import hashlib
 from dataclasses import asdict
-from functools import cache
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from runner.campaign.warning_codes import in_a_line
@@ -14,6 +9,7 @@ from runner.planning.plan_view import CallView, PlanView
 from runner.reports import plan_facts
 from runner.reports.page import contact_table, week_map, zone_chart
 from runner.reports.page.starts import StartCount
+from runner.reports.page.template import policy, shipped, shown, template
 from runner.reports.plan_text import request_fields, zone_names
 from runner.reports.times import local_time, rfc3339
 
@@ -26,15 +22,15 @@ _MOST_ROWS = 100
 def plan_html(plan: PlanView) -> str:
     """The same plan gives the same bytes. Every value is escaped, anywhere in the page."""
     plan = plan_facts.for_readers(plan)
-    style, script = _shipped("plan.css"), _shipped("plan.js")
+    style, script = shipped("plan.css"), shipped("plan.js")
     page = _Page(plan)
     local = page.starts.local()
-    return _template().render(
+    return template("plan.html").render(
         plan=plan,
         facts=plan_facts,
         style=Markup(style),  # noqa: S704 - our own file, without any value of a plan
         script=Markup(script),  # noqa: S704 - same reason
-        policy=_policy(style, script),
+        policy=policy(style, script),
         chart=zone_chart.zone_chart(local),
         panel=zone_chart,
         week=week_map.week_map(plan.hours, local),
@@ -54,13 +50,6 @@ def plan_html(plan: PlanView) -> str:
         rfc3339=rfc3339,
         suppressed_warnings=in_a_line(plan.suppressed_warnings),
     )
-
-
-def shown(text: str) -> str:
-    """The text with every character visible: one that turns the writing, for example, as its code."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 class Samples:
@@ -99,34 +88,3 @@ class _Page:
             self.table.add(contact_table.withdrawn(withdrawal))
         for exclusion in plan.exclusions:
             self.table.add(contact_table.excluded(exclusion))
-
-
-def _shipped(name: str) -> str:
-    return (files("runner.reports.page") / name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=_finalize, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.filters["number"] = "{:,}".format
-    environment.filters["count"] = plan_facts.count
-    return environment.from_string(_shipped("plan.html"))
-
-
-def _finalize(value: object) -> object:
-    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _policy(style: str, script: str) -> str:
-    """Only this style and this script: whatever a value smuggled in would stay text."""
-    return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

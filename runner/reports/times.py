@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from runner.planning.zones import westernmost
 
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
 Moment = Callable[[float], str]
 """Writes an instant (UTC Unix seconds): `machine_time` for people, `rfc3339` for programs."""
 

@@ -10,8 +10,7 @@ from runner.planning.plan_view import HoursView
 from runner.planning.zones import CONTACT
 from runner.reports.page.starts import LocalStarts, Shape
 from runner.reports.plan_facts import count
-
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+from runner.reports.times import DAYS
 
 WIDTH = 1000
 LEFT, HOUR_WIDTH, TOP, DAY_HEIGHT, CELLS_FROM, CELLS_TO = 46, 36.5, 24, 46, 19, 37

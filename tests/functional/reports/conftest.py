@@ -41,18 +41,17 @@ def chromium(playwright: Playwright) -> str:
 
 
 @pytest.fixture
-def show(browser, tmp_path):
-    """Opens the page of a plan from disk. Whatever it then complains of or asks for fails the test."""
+def open_html(browser, tmp_path):
+    """Opens a page from disk. Whatever it then complains of or asks for fails the test."""
     opened = []
 
-    def open_page(plan, *, dark=False, javascript=True, **options):
-        file = tmp_path / f"plan-{len(opened)}.html"
-        file.write_text(plan_html(plan), encoding="utf-8")
+    def open_page(text, *, dark=False, javascript=True, **options):
+        file = tmp_path / f"page-{len(opened)}.html"
+        file.write_text(text, encoding="utf-8")
         context = browser.new_context(
-            viewport={"width": 1280, "height": 900},
+            **{"viewport": {"width": 1280, "height": 900}} | options,
             color_scheme="dark" if dark else "light",
             java_script_enabled=javascript,
-            **options,
         )
         opened.append(OpenPage(context.new_page(), file))
         return opened[-1]
@@ -62,3 +61,9 @@ def show(browser, tmp_path):
         page.leave()
         assert page.complaints == []
         assert page.requests == [page.address]
+
+
+@pytest.fixture
+def show(open_html):
+    """Opens the page of a plan."""
+    return lambda plan, **options: open_html(plan_html(plan), **options)

@@ -25,7 +25,7 @@ CONTRASTS = f"""() => {{
     }}
     return [255, 255, 255];
   }};
-  const band = parts(getComputedStyle(document.querySelector(".window")).fill);
+  const bands = [...document.querySelectorAll(".window")].slice(0, 1);
   const found = {{}};
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {{
@@ -35,7 +35,8 @@ CONTRASTS = f"""() => {{
     const style = getComputedStyle(element);
     const drawn = element.namespaceURI.endsWith("svg");
     const ink = parts(drawn ? style.fill : style.color);
-    const grounds = [behind(element), ...(drawn ? [band] : [])];
+    const filled = drawn ? bands.map((band) => parts(getComputedStyle(band).fill)) : [];
+    const grounds = [behind(element), ...filled];
     const name = `${{element.tagName}}.${{element.getAttribute("class") ?? ""}}`;
     const least = Math.min(...grounds.map((ground) => ratio(ink, ground)));
     found[name] = Math.min(found[name] ?? 99, least);

@@ -24,8 +24,9 @@ from plan_views import (
 )
 
 from runner.planning.plan import Change
+from runner.reports.page.template import shown
 from runner.reports.plan_facts import headline, verdict
-from runner.reports.plan_html import Samples, plan_html, shown
+from runner.reports.plan_html import Samples, plan_html
 
 TESTS = Path(__file__).parents[2]
 NASTY = [
