@@ -322,6 +322,37 @@ def history(campaign: options.KnownCampaign, contact: options.MaybeContact = Non
     return operate.history(campaign, contact)
 
 
+@app.command()
+def export(
+    campaign: options.KnownCampaign,
+    *,
+    output: options.ExportFormat = options.ExportFormat.CSV,
+    path: options.ExportTo = None,
+    by: options.ExportRows = options.ExportBy.CALL,
+    show_contacts: options.ShowContacts = False,
+) -> int:
+    """Write every call or contact with its result and AAPOR code.
+
+    Give the campaign file, not the name, where it declares `results`.
+    """
+    from runner.commands.export import export
+
+    return export(campaign, output, by, path, show_contacts=show_contacts)
+
+
+@app.command()
+def report(
+    campaign: options.KnownCampaign, *, output: options.ReportFormat = options.ReportFormat.TEXT
+) -> int:
+    """Show AAPOR's outcome rates, and when people answer.
+
+    Give the campaign file, not the name, where it declares `results`.
+    """
+    from runner.commands.report import report
+
+    return report(campaign, output)
+
+
 @app.command(name="trust-ledger")
 def trust_ledger(*, yes: options.Yes = False) -> int:
     """Accept a ledger that was moved, copied or restored.

@@ -32,6 +32,24 @@ class PlanFormat(StrEnum):
     """Annotations for the warnings, and the Markdown form as the summary of the job."""
 
 
+class ExportFormat(StrEnum):
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+class ExportBy(StrEnum):
+    CALL = "call"
+    CONTACT = "contact"
+
+
+class ReportFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
 class StatusFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
@@ -88,6 +106,11 @@ SaveTo = Annotated[
     Path | None,
     typer.Option("-o", metavar="FILE", help="Save the plan, masked, for `runner apply FILE`."),
 ]
+ExportTo = Annotated[
+    Path | None,
+    typer.Option("-o", metavar="FILE", help="Write to this file, and not to standard output."),
+]
+ExportRows = Annotated[ExportBy, typer.Option("--by", help="One row for each call, or for each contact.")]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Queue at most N calls in this run.")]
 MaxBytes = Annotated[
     int | None,

@@ -59,7 +59,7 @@ def write_plan(
     Raises RunnerError when people's data would lie open for others.
     """
     if private:
-        _check_private()
+        check_private()
     match form:
         case PlanFormat.TEXT:
             from runner.reports.console import standard_console
@@ -101,7 +101,7 @@ def _report_to_github(plan: PlanView, most_bytes: int) -> None:
         github.append_job_summary(summary, plan_markdown(plan, most_bytes))
 
 
-def _check_private() -> None:
+def check_private() -> None:
     """Where standard output is a file, nobody else may read it: its mode becomes 0600."""
     try:
         output = sys.stdout.fileno()
@@ -115,6 +115,6 @@ def _check_private() -> None:
     except OSError:
         raise RunnerError(
             "the output is a file that others can read, and --show-contacts puts people's data into it",
-            hint="write to a file of your own: (umask 077; runner plan … --show-contacts > plan.txt)",
+            hint="write to a file of your own: (umask 077; runner … --show-contacts > FILE)",
         ) from None
     sys.stderr.write("the output shows people's data: only you can read the file now (mode 0600)\n")

@@ -14,7 +14,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import httpx
 
@@ -24,7 +24,7 @@ from runner.insight.answers import (
     excerpt,
     one_line,
 )
-from runner.insight.outcome import Exchange
+from runner.insight.outcome import OK, Exchange
 from runner.insight.protocol import Accept, QueueRequest
 
 DEADLINE_SECONDS = 30.0
@@ -33,9 +33,19 @@ _CONNECTIONS = 8
 _KEEPALIVE_SECONDS = 2.0
 """Short, because a connection that the server is about to close may swallow a request."""
 _LARGEST_BODY = 64 * 1024
+_LARGEST_REPORT_PAGE = 16 * 1024 * 1024
+_REPORT_ROWS = 500
+"""Rows that one page of a saved report holds; Insight takes 1 to 10,000."""
 _LONG_ANSWER = 8 * 1024
 """Far more than Insight has to say."""
 _ACCEPTED = 202
+
+
+class ReportPage(NamedTuple):
+    """Some rows of a saved report, as CSV with its header, and how many rows the whole report has."""
+
+    text: str
+    total_rows: int
 
 
 class InsightClient:
@@ -103,6 +113,21 @@ class InsightClient:
         """Asks how the call stands."""
         return await self._get(f"/outbound/{call_id}")
 
+    async def report_page(self, report_id: str, *, start: int, end: int, offset: int) -> ReportPage:
+        """The visits of a survey from `start` to `end`, the newest first, from row `offset` on.
+
+        The report of a closed time range does not grow, so its pages do not shift. Raises StoppedError.
+        """
+        path = (
+            f"/report/{report_id}?limit={_REPORT_ROWS}&offset={offset}"
+            f"&start_timestamp={start}&end_timestamp={end}"
+        )
+        exchange = await self._get(path, largest=_LARGEST_REPORT_PAGE)
+        total = exchange.headers.get("x-plum-total-rows", "")
+        if exchange.status != OK or not total.isdecimal():
+            raise _unanswered(f"the saved report {report_id}", exchange)
+        return ReportPage(exchange.body.decode("utf-8-sig", "replace"), int(total))
+
     async def cancel_pending(self, survey_id: str, instance_id: str) -> None:
         """Cancels every call that waits in the instance, of whatever origin: Insight cannot cancel fewer.
 
@@ -114,9 +139,11 @@ class InsightClient:
         if exchange.status != _ACCEPTED:
             raise _unanswered("a confirmation that pending calls are canceled", exchange)
 
-    async def _get(self, path: str) -> Exchange:
+    async def _get(self, path: str, *, largest: int = _LARGEST_BODY) -> Exchange:
         headers = {"Accept": f"application/{self._accept}"}
-        return await self._exchange("GET", path, headers=headers, body=b"", before_send=lambda: None)
+        return await self._exchange(
+            "GET", path, headers=headers, body=b"", before_send=lambda: None, largest=largest
+        )
 
     async def _exchange(
         self,
@@ -126,10 +153,11 @@ class InsightClient:
         headers: Mapping[str, str],
         body: bytes,
         before_send: Callable[[], None],
+        largest: int = _LARGEST_BODY,
     ) -> Exchange:
         problem = ""
         transport = await self._free.get()
-        wire = _Wire(before_send, transport)
+        wire = _Wire(before_send, transport, largest)
         try:
             async with asyncio.timeout(self._deadline):
                 request = httpx.Request(
@@ -165,9 +193,12 @@ class InsightClient:
 class _Wire:
     """How far one exchange came, from httpx's trace."""
 
-    def __init__(self, before_send: Callable[[], None], transport: httpx.AsyncHTTPTransport) -> None:
+    def __init__(
+        self, before_send: Callable[[], None], transport: httpx.AsyncHTTPTransport, largest: int
+    ) -> None:
         self._before_send = before_send
         self._transport = transport
+        self._largest = largest
         self._response: httpx.Response | None = None
         self._body = bytearray()
         self._is_whole = False
@@ -200,8 +231,8 @@ class _Wire:
         # Raw: a few bytes of a compressed body may become gigabytes.
         async for chunk in response.aiter_raw():
             self._body += chunk
-            if len(self._body) > _LARGEST_BODY:
-                del self._body[_LARGEST_BODY:]
+            if len(self._body) > self._largest:
+                del self._body[self._largest :]
                 return
         self._is_whole = True
 

@@ -16,7 +16,7 @@ REFUSALS = (
 NOT_REACHED = (
     "Insight's word failed may mean no answer, a busy line or a number out of service. All of them are "
     "coded 3.10, unknown eligibility. So no contact is known to be eligible and not reached, or not "
-    "eligible: NC and NE are 0, and CON3 is 100%."
+    "eligible: NC and NE are 0, and CON3 tells nothing."
 )
 LETTERS = (
     "I complete interviews, P partial interviews, R refusals and break-offs, NC non-contacts, O other"

@@ -1,7 +1,6 @@
 """Saved plans as files: written for a review, read again, and compared with what would be planned now."""
 
 import os
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from runner.planning.inputs import inputs_of
 from runner.planning.saved_plan import Comparison, SavedPlan, compare, is_signed, made_with, sign
 from runner.reports.plan_json import checksum_of, saved_plan_json
 from runner.services.progress import Progress
+from runner.services.whole_file import whole_file
 from runner.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -90,15 +90,8 @@ def save(path: Path, prepared: "PreparedPlan", progress: Progress) -> None:
         identity = prepared.identity
         pieces = saved_plan_json(saved.view, saved.inputs, lambda checksum: sign(checksum, identity))
         number = len(saved.view.calls) + len(saved.view.exclusions)
-        try:
-            # Next to its place, so that renaming it is one step.
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-                whole = Path(folder) / path.name
-                with whole.open("w", encoding="utf-8") as file:
-                    file.writelines(progress.bar(f"writing {path}", number, pieces))
-                whole.replace(path)
-        except OSError as error:
-            raise RunnerError(f"{path} cannot be written: {error.strerror}") from None
+        with whole_file(path) as whole, whole.open("w", encoding="utf-8") as file:
+            file.writelines(progress.bar(f"writing {path}", number, pieces))
 
 
 def load_if_saved(path: Path, progress: Progress) -> PlanFile | None:

@@ -1,0 +1,127 @@
+"""Rows of an export: what is known of each call or contact, with numbers and keys masked unless requested."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from runner.contacts.identity import Identity
+from runner.contacts.phone import mask
+from runner.reports.definitions import disposition_words
+from runner.reports.state_reasons import reason_text
+from runner.results.cases import Case, CodedCall
+from runner.results.dispositions import CompletesFrom
+
+TIMES = frozenset({"queue_at", "start", "end", "first_dial", "last_attempt"})
+"""Columns that hold UTC Unix seconds; `dials` holds several."""
+
+
+class CallExport(NamedTuple):
+    """One call. `aapor` is the code of its disposition, `group` the letters of AAPOR's formulas."""
+
+    contact: str
+    ref: str
+    round: int
+    state: str
+    aapor: str
+    call_id: str | None
+    queue_at: int
+    start: int
+    end: int
+    first_dial: int | None
+    last_attempt: int | None
+    attempts: int | None
+    zone: str
+    reason: str
+    reason_code: str
+    result: str | None
+    disposition: str
+    group: str
+    survey: str | None
+    """What the survey's saved report says: complete or partial."""
+    dials: tuple[int, ...]
+    """Every dial whose time is known. Where the result is `completed`, the last was answered."""
+    phone: str
+
+
+class ContactExport(NamedTuple):
+    """One contact, with the final disposition that the outcome rates count."""
+
+    contact: str
+    ref: str
+    rounds: int
+    state: str
+    aapor: str
+    call_id: str | None
+    """Of the call that decides the disposition, as `state`, `zone`, `reason`, `result` and `phone`."""
+    first_dial: int | None
+    last_attempt: int | None
+    attempts: int
+    attempts_until_answered: int | None
+    zone: str
+    reason: str
+    reason_code: str
+    result: str | None
+    disposition: str
+    group: str
+    survey: str | None
+    phone: str
+
+
+class Exporter:
+    def __init__(self, identity: Identity, completes_from: CompletesFrom, *, show_contacts: bool) -> None:
+        self._identity = identity
+        self._completes_from = completes_from
+        self._show = show_contacts
+
+    def calls(self, case: Case) -> Iterator[CallExport]:
+        for coded in case.calls:
+            yield self._call(coded)
+
+    def contact(self, case: Case) -> ContactExport:
+        deciding = self._call(case.deciding)
+        dials = [dialled for coded in case.calls for dialled in coded.call.dials]
+        return ContactExport(
+            contact=deciding.contact,
+            ref=deciding.ref,
+            rounds=case.calls[-1].call.round,
+            state=deciding.state,
+            aapor=deciding.aapor,
+            call_id=deciding.call_id,
+            first_dial=min(dials, default=None),
+            last_attempt=max(dials, default=None),
+            attempts=case.attempts,
+            attempts_until_answered=case.attempts_until_answered,
+            zone=deciding.zone,
+            reason=deciding.reason,
+            reason_code=deciding.reason_code,
+            result=deciding.result,
+            disposition=deciding.disposition,
+            group=deciding.group,
+            survey=deciding.survey,
+            phone=deciding.phone,
+        )
+
+    def _call(self, coded: CodedCall) -> CallExport:
+        call, code = coded.call, coded.disposition
+        return CallExport(
+            contact=call.contact if self._show else self._identity.label(call.contact),
+            ref=call.ref,
+            round=call.round,
+            state=call.state.value,
+            aapor=code.value,
+            call_id=call.call_id,
+            queue_at=call.queue_at,
+            start=call.start,
+            end=call.end,
+            first_dial=call.dials[0] if call.dials else None,
+            last_attempt=call.dials[-1] if call.dials else None,
+            attempts=call.attempts,
+            zone=" ".join(call.zones),
+            reason=reason_text(call.reason),
+            reason_code=call.reason.code.value,
+            result=None if call.result is None else call.result.value,
+            disposition=disposition_words(code, self._completes_from),
+            group=code.group.value,
+            survey=None if coded.answer is None else coded.answer.value,
+            dials=call.dials,
+            phone=call.phone if self._show else mask(call.phone),
+        )
