@@ -130,6 +130,8 @@ def _bar(console: Console) -> Progress:
 
 
 def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) -> None:
+    if isinstance(event, ResultsLearned):
+        return
     if isinstance(event, RunBegan):
         progress.start()
     elif isinstance(event, CallEnded) and event.state is CallState.QUEUED:
@@ -206,7 +208,7 @@ class _Log:
 
 def _level(event: Event | CallsSoFar, options: LogOptions) -> int:
     match event:
-        case CallEnded(state=CallState.QUEUED):
+        case CallEnded(state=CallState.QUEUED) | ResultsLearned():
             return logging.DEBUG
         case CallEnded(state=state) if state in PROBLEMS:
             return logging.WARNING

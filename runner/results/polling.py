@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import ParamSpec, Protocol, TypeVar
+from collections.abc import Callable, Sequence
 
 from runner.dispatch.events import Event
 from runner.dispatch.rate_limit import RateLimit
@@ -16,29 +15,19 @@ from runner.ledger.rows import some_at_a_time
 from runner.results.asking import Ask, Asking
 from runner.results.receiver import Recorded
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 CONNECTIONS = 2
 """Of a client of its own: requests that queue calls never wait for one of these."""
 _CLAIMED_AT_ONCE = 20
 _LEDGER_PAUSE_SECONDS = 5
 
 
-class InLedger(Protocol):
-    """Runs work in the thread that uses the ledger."""
-
-    def __call__(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]: ...
-
-
 class Polling:
     """Of one campaign. `asks` says whether Insight is asked; without it, results are only given up on."""
 
-    def __init__(  # noqa: PLR0913 - each is a part of the run
+    def __init__(
         self,
         campaign: str,
         results: Results,
-        in_ledger: InLedger,
         ask: Ask,
         *,
         rate: RateLimit,
@@ -49,7 +38,6 @@ class Polling:
     ) -> None:
         self._campaign = campaign
         self._results = results
-        self._in_ledger = in_ledger
         self._rate = rate
         self._clock = clock
         self._patience = patience
@@ -68,7 +56,7 @@ class Polling:
                 due: float | None
                 try:
                     await self._do_what_is_due()
-                    due = await self._in_ledger(self._results.next_ask, self._campaign)
+                    due = await asyncio.to_thread(self._results.next_ask, self._campaign)
                 except LedgerError:
                     due = self._not_before = self._clock.now() + _LEDGER_PAUSE_SECONDS
                 at = None if due is None else max(due, self._not_before, self._asking.not_before)
@@ -79,7 +67,7 @@ class Polling:
 
     async def _do_what_is_due(self) -> None:
         while self._clock.now() >= max(self._not_before, self._asking.not_before):
-            due = await self._in_ledger(
+            due = await asyncio.to_thread(
                 self._results.due_to_ask, self._campaign, self._clock.now(), self._patience, _CLAIMED_AT_ONCE
             )
             if not due:
@@ -97,7 +85,7 @@ class Polling:
         now = self._clock.now()
         over = [each.call for each in unknown if each.end_timestamp + self._patience.give_up <= now]
         if over:
-            await self._in_ledger(self._results.give_up, over, now)
+            await asyncio.to_thread(self._results.give_up, over, now)
 
     async def _turn(self) -> None:
         """Returns when no request that queues a call wants the rate."""
@@ -106,4 +94,4 @@ class Polling:
         self._rate.spend(time.monotonic(), 1)
 
     async def _record(self, reports: Sequence[Report], now: float) -> Sequence[Recorded]:
-        return await self._in_ledger(self._results.record, reports, now)
+        return await asyncio.to_thread(self._results.record, reports, now)

@@ -4,8 +4,8 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from runner.calls import CallState
 from runner.campaign.loader import LoadedCampaign
@@ -21,22 +21,28 @@ from runner.insight.client import InsightClient
 from runner.insight.outcome import CampaignBlocked, Exchange, Uncertain, classify
 from runner.insight.protocol import queue_request
 from runner.ledger import late_opt_outs
+from runner.ledger.asking import Patience
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Claim
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.ledger import RunProcess
+from runner.ledger.results import Results
 from runner.planning.pacing import PaceLimit
 from runner.planning.placement import effective_pace, reschedule
 from runner.planning.plan import PlannedCall, Slot, WaitingCall
+from runner.results.polling import CONNECTIONS as POLLING_CONNECTIONS
+from runner.results.polling import Polling
 from runner.results.token import Attempt, Tokens
 from runner.services import saved_plans
 from runner.services.binding import binding_of, commit_of
-from runner.services.environment import Environment
+from runner.services.environment import Environment, insight_client
 from runner.services.planning import PreparedPlan, prepare_plan, privacy_key
 from runner.services.progress import NO_PROGRESS, Progress
 
 _TRIES_TO_REACH = 3
 _UNAUTHORIZED = 401
+_WITHOUT_POLLING_SECONDS = 3600
+"""How often to look for results that did not come, where Insight is not asked."""
 
 
 class _CanceledError(Exception):
@@ -137,7 +143,32 @@ class Apply:
                 until_idle=self._until_idle,
             )
             hear(RunBegan())
-            return await self._dispatch(run, self._dispatcher)
+            async with self._polling(hear):
+                return await self._dispatch(run, self._dispatcher)
+
+    @asynccontextmanager
+    async def _polling(self, hear: Callable[[Event], None]) -> AsyncIterator[None]:
+        """Inside the block, Insight is asked about calls whose attempts must be over."""
+        environment, results = self._environment, self._loaded.campaign.results
+        # Connections of its own: a request that queues a call never waits for a question.
+        async with insight_client(environment.settings, POLLING_CONNECTIONS) as client:
+            polling = Polling(
+                self.campaign,
+                Results(environment.ledger.engine),
+                client.call_details,
+                rate=environment.rate,
+                clock=environment.clock,
+                patience=Patience(every=results.poll or _WITHOUT_POLLING_SECONDS, give_up=results.give_up),
+                asks=results.poll is not None,
+                on_event=hear,
+            )
+            asking = asyncio.create_task(polling.keep())
+            try:
+                yield
+            finally:
+                asking.cancel()
+                with suppress(asyncio.CancelledError):
+                    await asking
 
     def stop(self) -> None:
         """Ends the run after RunBegan: no new calls are sent, and requests under way are finished."""

@@ -44,13 +44,14 @@ class Environment:
         return RollbackGuard(self.ledger, states)
 
 
-def insight_client(settings: Settings) -> InsightClient:
+def insight_client(settings: Settings, connections: int | None = None) -> InsightClient:
+    """With so many connections; as many as may be in flight by default."""
     return InsightClient(
         base_url=settings.insight_base_url,
         username=settings.insight_username,
         developer_key=settings.insight_developer_key.get_secret_value(),
         accept=settings.accept,
-        connections=settings.max_in_flight,
+        connections=connections or settings.max_in_flight,
     )
 
 

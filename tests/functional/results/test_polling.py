@@ -83,13 +83,9 @@ class Story:
             self.asked.append((int(clock.time), call_id))
             return self._answer(call_id, clock.time)
 
-        async def in_ledger(work, *args):
-            return work(*args)
-
         polling = Polling(
             CAMPAIGN,
             self.results,
-            in_ledger,
             ask,
             rate=RateLimit(100_000),
             clock=clock,
