@@ -33,16 +33,13 @@ _OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
 
 _KEEPS_ITS_ROUND = frozenset({Availability.PLANNED.value, Availability.REFUSED.value})
 
-_NO_ROUND = {
-    Cause.WAITING_FOR_RESULT: "; its result is not known yet",
-    Cause.ROUNDS_USED: "; the contact was tried in every round",
-    Cause.NOT_RETRIED: "; retry_policy.retry_on does not name this result",
-    Cause.DATES_OVER: "; no calling window is left for another round",
-}
-"""Why no further round follows a call."""
+_OPEN = frozenset({Cause.WAITING_FOR_RESULT, Cause.UNCERTAIN})
+"""Further rounds may still follow, depending on the result of the call."""
 
 Exclude = Callable[[int, Exclusion], None]
 """Excludes the row with this number from the plan."""
+NoteOpen = Callable[[int], None]
+"""Notes that rounds after this one may follow for a contact that is not called now."""
 
 
 class EveryContactFailedError(RunnerError):
@@ -75,12 +72,13 @@ class RowCounts:
 class Eligibility:
     """Reads all rows into the working set and excludes those that must not or cannot be called."""
 
-    def __init__(self, given: PlanInput, placement: Placement, exclude: Exclude) -> None:
+    def __init__(self, given: PlanInput, placement: Placement, exclude: Exclude, note_open: NoteOpen) -> None:
         self._given = given
         self._campaign = given.campaign
         self._working_set = given.working_set
         self._placement = placement
         self._exclude_row = exclude
+        self._note_open = note_open
         self._failures = _Failures()
         self.rows = RowCounts()
 
@@ -198,11 +196,12 @@ class Eligibility:
         if earlier is not None and earlier.availability == Availability.TAKEN:
             taken = earlier
         detail = self._why_taken(check.candidate, taken) if taken else "it was called in an earlier round"
-        if self._campaign.retry_policy.rounds > 1 or cause is Cause.UNCERTAIN:
-            return exclusion_of(
-                check.candidate, Reason.ALREADY_QUEUED, detail + _NO_ROUND.get(cause, ""), cause=cause
-            )
-        return exclusion_of(check.candidate, Reason.ALREADY_QUEUED, detail)
+        if cause in _OPEN:
+            self._note_open(max(call.round for call in check.past))
+        if cause is Cause.WAITING_FOR_RESULT and self._campaign.retry_policy.rounds == 1:
+            # Whatever the result will be, no call follows.
+            cause = Cause.NONE
+        return exclusion_of(check.candidate, Reason.ALREADY_QUEUED, detail, cause=cause)
 
     def _why_taken(self, candidate: Candidate, taken: KnownCall) -> str:
         whose = "this contact" if taken.key == candidate.key else "this number"

@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum, auto
 from typing import NamedTuple, Protocol
 
-from runner.calls import CallRequest, Metadata, Reason
+from runner.calls import CallRequest, Cause, Metadata, Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_codes import SuppressedWarning
 from runner.contacts.contact import Exclusion
@@ -278,10 +278,12 @@ class PlanStatistics:
     fewest_attempts: int
     """The fewest that one of these has time for."""
     excluded: Mapping[Reason, int]
-    uncertain: int
-    """Of those already queued, the uncertain calls: Insight may or may not have them."""
+    already_queued: Mapping[Cause, int]
+    """Those already queued, by why no further round follows now."""
+    rounds: Mapping[int, int]
+    """Calls by their round, in order."""
     further_calls: int
-    """Calls of later rounds that may follow these, if nobody is reached."""
+    """The most calls of later rounds that may follow: after these, and after calls whose result is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

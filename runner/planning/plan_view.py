@@ -7,7 +7,7 @@ decided here, once. Pure.
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from runner.calls import CallRequest, Cause, Reason
@@ -113,6 +113,8 @@ class PlanView:
     instance_id: str
     as_of: int
     summary: Mapping[str, int]
+    rounds: int
+    """In how many windows the campaign may try a contact."""
     hours: HoursView
     versions: DataVersions
     calls: Sequence[CallView]
@@ -135,6 +137,7 @@ def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contac
         instance_id=campaign.survey.instance_id,
         as_of=plan.as_of,
         summary=_summary(plan),
+        rounds=campaign.retry_policy.rounds,
         hours=HoursView(
             timezone=campaign.calling_windows.timezone,
             weekly=campaign.calling_windows.weekly_hours,
@@ -160,9 +163,11 @@ def statistics_of(plan: PlanView) -> PlanStatistics:
         counted.add_call(call.start_timestamp, join_zones(call.timezones), change)
         if call.attempts_that_fit < call.max_attempts:
             counted.add_short(call.attempts_that_fit)
+        counted.add_round(call.round)
     for exclusion in plan.exclusions:
         counted.add_exclusion(exclusion.reason, exclusion.cause)
-    return counted.statistics()
+    # What may follow calls that were sent before cannot be seen in this plan's calls.
+    return replace(counted.statistics(), further_calls=plan.summary["further_calls"])
 
 
 class Viewer:
@@ -280,7 +285,7 @@ def _summary(plan: Plan) -> Mapping[str, int]:
         "planned": len(plan.calls),
         "excluded": len(plan.exclusions) - apart,
         "already_queued": reasons[Reason.ALREADY_QUEUED],
-        "uncertain": plan.statistics.uncertain,
+        "uncertain": plan.statistics.already_queued.get(Cause.UNCERTAIN, 0),
         "new": changes[Change.NEW],
         "moved": changes[Change.MOVED],
         "changed": changes[Change.CHANGED],
@@ -288,4 +293,5 @@ def _summary(plan: Plan) -> Mapping[str, int]:
         "withdrawn": len(plan.withdrawals),
         "no_window": reasons[Reason.NO_WINDOW],
         "refused": reasons[Reason.REFUSED],
+        "further_calls": plan.statistics.further_calls,
     }

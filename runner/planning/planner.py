@@ -55,10 +55,10 @@ class _Planner:
         self._placement = Placement(
             given.campaign, now=given.now, requests_per_second=given.requests_per_second
         )
-        self._statistics = StatisticsBuilder()
+        self._statistics = StatisticsBuilder(given.campaign.retry_policy.rounds)
         self._attempts = attempts_of(given.campaign)
         self._changed_survey = changed_survey(given.history.survey, given.campaign.survey)
-        self._eligibility = Eligibility(given, self._placement, self._exclude)
+        self._eligibility = Eligibility(given, self._placement, self._exclude, self._statistics.add_further)
         self._digest = given.identity.digest_of_many()
         """Over the whole content of the plan, in the order of its computation."""
 
@@ -170,7 +170,7 @@ class _Planner:
         )
         if attempts < most:
             self._statistics.add_short(attempts)
-        self._statistics.add_further(self._campaign.retry_policy.rounds - round_)
+        self._statistics.add_round(round_)
 
     def _kept_starts(self) -> Iterator[int]:
         """Includes calls beyond the limit: they stay planned."""

@@ -39,9 +39,10 @@ class DialSpan(NamedTuple):
 
 
 class StatisticsBuilder:
-    """Its memory grows with the days of a plan, not with its calls."""
+    """Its memory grows with the days of a plan, not with its calls. `rounds` are those of the campaign."""
 
-    def __init__(self) -> None:
+    def __init__(self, rounds: int = 1) -> None:
+        self._most_rounds = rounds
         self._calls: Counter[_Group] = Counter()
         self._latest_starts: dict[_Group, int] = {}
         self._first: tuple[int, str] | None = None
@@ -50,7 +51,8 @@ class StatisticsBuilder:
         self._short = 0
         self._fewest = 0
         self._excluded: Counter[Reason] = Counter()
-        self._uncertain = 0
+        self._already_queued: Counter[Cause] = Counter()
+        self._rounds: Counter[int] = Counter()
         self._further = 0
 
     def add_call(
@@ -79,13 +81,19 @@ class StatisticsBuilder:
         self._fewest = min(attempts, self._fewest) if self._short else attempts
         self._short += 1
 
-    def add_further(self, rounds: int) -> None:
-        """Counts the rounds that may follow a call."""
-        self._further += rounds
+    def add_round(self, round_: int) -> None:
+        """Counts a call of this round."""
+        self._rounds[round_] += 1
+        self.add_further(round_)
+
+    def add_further(self, last_round: int) -> None:
+        """Counts the rounds that may follow this one, for one contact."""
+        self._further += max(self._most_rounds - last_round, 0)
 
     def add_exclusion(self, reason: Reason, cause: Cause = Cause.NONE) -> None:
         self._excluded[reason] += 1
-        self._uncertain += cause is Cause.UNCERTAIN
+        if reason is Reason.ALREADY_QUEUED:
+            self._already_queued[cause] += 1
 
     def dial_spans(self) -> Iterator[DialSpan]:
         """When the calls may be dialled. Insight places a first attempt at the start of a call, and each
@@ -111,7 +119,8 @@ class StatisticsBuilder:
             short=self._short,
             fewest_attempts=self._fewest,
             excluded=dict(self._excluded),
-            uncertain=self._uncertain,
+            already_queued=dict(self._already_queued),
+            rounds=dict(sorted(self._rounds.items())),
             further_calls=self._further,
         )
 

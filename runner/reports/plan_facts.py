@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from runner.calls import Reason
+from runner.calls import Cause, Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_codes import URGENT, WarningCode
 from runner.planning.plan import Change, ChangeReason
@@ -33,6 +33,26 @@ REASONS: Mapping[Reason, str] = {
     Reason.REFUSED: "Insight refused the request, and nothing of it changed",
     Reason.CALL_LIMIT: "beyond --limit: a later apply may call them",
 }
+
+_QUEUED_BY_CAUSE: Mapping[Cause, str] = {
+    Cause.NONE: "queued before",
+    Cause.FINISHED: "reached",
+    Cause.WAITING_FOR_RESULT: "waiting for the result",
+    Cause.ROUNDS_USED: "tried in every round",
+    Cause.NOT_RETRIED: "not tried again after this result",
+    Cause.DATES_OVER: "without a window for another round",
+    Cause.UNCERTAIN: "uncertain: Insight may have queued {them}",
+}
+"""Of contacts that were called before: why none is called now."""
+
+_NO_ROUND: Mapping[Cause, str] = {
+    Cause.FINISHED: "the contact was reached",
+    Cause.WAITING_FOR_RESULT: "its result is not known yet",
+    Cause.ROUNDS_USED: "the contact was tried in every round",
+    Cause.NOT_RETRIED: "retry_policy.retry_on does not name this result",
+    Cause.DATES_OVER: "no calling window is left for another round",
+}
+"""Of one contact."""
 
 _CHANGE_REASONS: Mapping[ChangeReason, str] = {
     ChangeReason.FIRST_CALL: "the ledger has no call to this contact yet",
@@ -75,9 +95,10 @@ def for_readers(plan: PlanView) -> PlanView:
     """The plan as people read it: of a canceled campaign nothing is called, moved or withdrawn."""
     if not _is_canceled(plan):
         return plan
-    none = dict.fromkeys(("planned", "new", "moved", "changed", "unchanged", "withdrawn"), 0)
+    counts = ("planned", "new", "moved", "changed", "unchanged", "withdrawn", "further_calls")
+    none = dict.fromkeys(counts, 0)
     statistics = replace(
-        statistics_of(plan), changes={}, starts={}, first_start=None, last_start=None, short=0
+        statistics_of(plan), changes={}, starts={}, rounds={}, first_start=None, last_start=None, short=0
     )
     return replace(plan, calls=(), withdrawals=(), summary={**plan.summary, **none}, statistics=statistics)
 
@@ -93,12 +114,35 @@ def change_words(reason: ChangeReason, changed: Sequence[str]) -> str:
 
 def reason_words(plan: PlanView, reason: Reason) -> str:
     """What a reason means for the rows that this plan leaves out for it."""
-    uncertain = plan.summary["uncertain"] if reason is Reason.ALREADY_QUEUED else 0
-    if not uncertain:
+    causes = statistics_of(plan).already_queued if reason is Reason.ALREADY_QUEUED else {}
+    if set(causes) <= {Cause.NONE}:
         return REASONS[reason]
-    queued = plan.summary["already_queued"] - uncertain
-    them = "it" if uncertain == 1 else "them"
-    return f"{queued:,} queued before, {uncertain:,} uncertain: Insight may have queued {them}"
+    return ", ".join(
+        f"{causes[cause]:,} {words.format(them='it' if causes[cause] == 1 else 'them')}"
+        for cause, words in _QUEUED_BY_CAUSE.items()
+        if cause in causes
+    )
+
+
+def exclusion_words(exclusion: ExclusionView) -> str:
+    """Why one row gets no call."""
+    if exclusion.reason is not Reason.ALREADY_QUEUED or exclusion.cause not in _NO_ROUND:
+        return exclusion.detail
+    return f"{exclusion.detail}; {_NO_ROUND[exclusion.cause]}"
+
+
+def rounds_words(plan: PlanView) -> str:
+    """Of which rounds the calls are, and how many calls may follow; empty for a campaign with one round."""
+    if plan.rounds == 1 or _is_canceled(plan):
+        return ""
+    rounds = statistics_of(plan).rounds
+    calls = [f"{count(number, 'call')} of round {round_}" for round_, number in rounds.items()]
+    further = plan.summary["further_calls"]
+    follow = f"up to {count(further, 'further call')} may follow" if further else "none can follow"
+    return (
+        f"{', '.join(calls) or 'No call now'}; {follow} in later rounds. "
+        f"The plan covers all {plan.rounds} rounds that the campaign declares."
+    )
 
 
 def headline(plan: PlanView) -> str:
@@ -158,10 +202,14 @@ def refusal(diagnostics: Iterable[Diagnostic]) -> str:
 
 def _why_nothing(plan: PlanView) -> str:
     refused, uncertain = plan.summary["refused"], plan.summary["uncertain"]
-    queued = plan.summary["already_queued"] - uncertain
-    if not refused and not uncertain:
+    waiting = statistics_of(plan).already_queued.get(Cause.WAITING_FOR_RESULT, 0)
+    queued = plan.summary["already_queued"] - uncertain - waiting
+    if not refused and not uncertain and not waiting:
         return "everybody who can be called is queued already" if queued else "nobody to call"
     parts = ["all others are queued" if queued else "nobody else to call"]
+    if waiting:
+        have = "contact has" if waiting == 1 else "contacts have"
+        parts.append(f"{waiting:,} {have} a call whose result is not known yet")
     if refused:
         again = f"`runner retry {plan.campaign} --all` plans {'it' if refused == 1 else 'them'} again"
         parts.append(f"Insight refused {count(refused, 'call')}, {again}")

@@ -50,6 +50,7 @@ def _open_object(plan: PlanView, inputs: Inputs | None) -> Iterator[str]:
         "instance_id": plan.instance_id,
         "as_of": rfc3339(plan.as_of),
         "summary": dict(plan.summary),
+        "rounds": plan.rounds,
         "hours": asdict(plan.hours),
         "versions": asdict(plan.versions),
     }

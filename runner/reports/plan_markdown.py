@@ -12,9 +12,11 @@ from runner.reports.plan_facts import (
     change_groups,
     count,
     exclusion_groups,
+    exclusion_words,
     for_readers,
     headline,
     reason_words,
+    rounds_words,
     short_of_attempts,
     urgent,
     verdict,
@@ -99,8 +101,9 @@ class _Page:
                 f"{count(plan.summary['rows'], 'row')} read. {plain(verdict(plan))}"
             ),
         ]
-        short = short_of_attempts(plan)
-        return [*lines, "", plain(short)] if short else lines
+        for words in filter(None, (rounds_words(plan), short_of_attempts(plan))):
+            lines += ["", plain(words)]
+        return lines
 
     def _changes(self) -> list[str]:
         if not self._groups:
@@ -143,7 +146,7 @@ class _Page:
         for reason, number, found in self._excluded:
             self._note_cut(number, f"{reason.value} rows")
             rows = [
-                (code(f"{each.source}:{each.row}"), code(each.contact), plain(each.detail))
+                (code(f"{each.source}:{each.row}"), code(each.contact), plain(exclusion_words(each)))
                 for each in found[: self._rows]
             ]
             words = reason_words(self._plan, reason)

@@ -16,9 +16,11 @@ from runner.reports.plan_facts import (
     change_groups,
     count,
     exclusion_groups,
+    exclusion_words,
     for_readers,
     headline,
     reason_words,
+    rounds_words,
     short_of_attempts,
     urgent,
     verdict,
@@ -71,7 +73,9 @@ def _headline(plan: PlanView) -> list[Text]:
     lines += [Text(f"Warning: {words}", style="bold red") for words in urgent(plan)]
     lines.append(Text(f"{plan.campaign}: {count(plan.summary['rows'], 'row')} read"))
     lines.append(Text(verdict(plan)))
-    short = short_of_attempts(plan)
+    rounds, short = rounds_words(plan), short_of_attempts(plan)
+    if rounds:
+        lines.append(Text(rounds))
     if short:
         lines.append(Text(short, style="yellow"))
     return lines
@@ -157,8 +161,9 @@ def _excluded_rows(found: Sequence[ExclusionView]) -> list[Text]:
     rows = []
     shown_before = ""
     for exclusion in found:
-        detail = "same reason" if exclusion.detail == shown_before else exclusion.detail
-        shown_before = exclusion.detail
+        words = exclusion_words(exclusion)
+        detail = "same reason" if words == shown_before else words
+        shown_before = words
         place = f"{exclusion.source}:{exclusion.row}"
         rows.append((place, exclusion.contact or "-", Text(detail, style="dim")))
     return columns(rows)
@@ -189,6 +194,8 @@ def zone_names(names: Sequence[str]) -> str:
 
 def request_fields(call: CallView) -> Iterable[tuple[str, str]]:
     """The parameters of the request, and when it leaves, as people read them."""
+    if call.round > 1:
+        yield "round", str(call.round)
     yield "leaves at", local_time(call.queue_at, call.timezones)
     yield "phone_number", call.phone_number
     yield "start_timestamp", f"{call.start_timestamp}  {local_time(call.start_timestamp, call.timezones)}"

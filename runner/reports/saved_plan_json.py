@@ -87,4 +87,5 @@ _SUMMARY = {
     "withdrawn",
     "no_window",
     "refused",
+    "further_calls",
 }

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from runner.planning.plan_view import CallView, ExclusionView, WithdrawalView
 from runner.planning.zones import westernmost
-from runner.reports.plan_facts import REASONS, SIGNS, change_words
+from runner.reports.plan_facts import REASONS, SIGNS, change_words, exclusion_words
 from runner.reports.plan_text import zone_names
 
 NOT_CALLED = "not called"
@@ -112,13 +112,14 @@ class ContactTable:
 
 
 def called(call: CallView) -> Entry:
+    in_round = f"round {call.round}: " if call.round > 1 else ""
     return Entry(
         contact=call.contact,
         ref=call.ref,
         phone=call.phone,
         zones=call.timezones,
         kind=call.change.value,
-        why=change_words(call.reason, call.changed),
+        why=f"{in_round}{change_words(call.reason, call.changed)}",
         starts=call.start_timestamp,
         before=None if call.start_before == call.start_timestamp else call.start_before,
         source=call.source,
@@ -141,7 +142,7 @@ def excluded(exclusion: ExclusionView) -> Entry:
         contact=exclusion.contact,
         ref=exclusion.ref,
         kind=NOT_CALLED,
-        why=f"{exclusion.reason.value}: {exclusion.detail or REASONS[exclusion.reason]}",
+        why=f"{exclusion.reason.value}: {exclusion_words(exclusion) or REASONS[exclusion.reason]}",
         source=exclusion.source,
         row=exclusion.row,
     )

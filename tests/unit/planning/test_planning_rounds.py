@@ -118,7 +118,8 @@ def test_no_round_follows_the_last_one():
     second = ended(remembered(after(loaded, people(1), first)))
     plan = after(loaded, people(1), first + second, now=NOW + 5 * DAY)
     assert [exclusion.cause for exclusion in plan.exclusions] == [Cause.ROUNDS_USED]
-    assert detail(plan) == "a call to this contact is failed; the contact was tried in every round"
+    assert detail(plan) == "a call to this contact is failed"
+    assert (plan.statistics.rounds, plan.statistics.further_calls) == ({}, 0)
 
 
 def test_no_round_is_planned_after_the_last_date():
@@ -194,6 +195,40 @@ def test_a_round_that_was_skipped_may_be_planned_again():
 def test_a_first_round_says_how_many_calls_may_follow():
     assert plan_of(a_campaign(), people(1, 2)).statistics.further_calls == 4
     assert plan_of(a_campaign(more=""), people(1, 2)).statistics.further_calls == 0
+
+
+@pytest.mark.parametrize(
+    ("result", "further"), [(None, 2), (ResultStatus.COMPLETED, 0), (ResultStatus.CANCELED, 0)]
+)
+def test_further_calls_include_those_after_a_call_whose_result_is_open(result, further):
+    loaded = a_campaign()
+    first, second = remembered(plan_of(loaded, people(1, 2)))
+    history = ended([first]) + ended([second], result)
+    statistics = after(loaded, people(1, 2), history).statistics
+    assert statistics.rounds == {2: 1}
+    assert statistics.further_calls == 1 + further
+
+
+def test_further_calls_include_those_after_an_uncertain_call():
+    loaded = a_campaign()
+    history = remembered(plan_of(loaded, people(1)), Availability.TAKEN.value, CallState.UNCERTAIN.value)
+    assert after(loaded, people(1), history).statistics.further_calls == 2
+
+
+@pytest.mark.parametrize(
+    ("result", "cause"),
+    [
+        (None, Cause.NONE),
+        (ResultStatus.COMPLETED, Cause.FINISHED),
+        (ResultStatus.FAILED, Cause.ROUNDS_USED),
+        (ResultStatus.REJECTED, Cause.NOT_RETRIED),
+    ],
+)
+def test_with_one_round_a_contact_without_a_result_waits_for_nothing(result, cause):
+    loaded = a_campaign(more="")
+    history = ended(remembered(plan_of(loaded, people(1))), result)
+    (exclusion,) = after(loaded, people(1), history).exclusions
+    assert (exclusion.reason, exclusion.cause) == (Reason.ALREADY_QUEUED, cause)
 
 
 ZONE = {BOSTON: "America/New_York", NEW_YORK: "America/New_York", CHICAGO: "America/Chicago"}

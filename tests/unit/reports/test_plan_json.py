@@ -58,6 +58,21 @@ def test_the_counts_add_up():
     }
 
 
+def test_the_json_has_the_rounds_and_the_calls_that_may_follow():
+    loaded = campaign(more="retry_policy: {rounds: 3}", to="2026-12-14")
+    plan = plan_of(loaded, people(1, 2))
+    content = json.loads("".join(plan_json(saved(loaded, plan).view)))
+    assert (content["rounds"], content["summary"]["further_calls"]) == (3, 4)
+    assert [call["round"] for call in content["calls"]] == [1, 1]
+
+
+def test_a_saved_plan_keeps_the_calls_that_may_follow():
+    loaded = campaign(more="retry_policy: {rounds: 3}", to="2026-12-14")
+    found = read_saved_plan("".join(written(saved(loaded, plan_of(loaded, people(1, 2))))))
+    assert found.view.statistics.rounds == {1: 2}
+    assert found.view.statistics.further_calls == 4
+
+
 def test_its_pieces_hold_a_call_each():
     assert max(piece.count('"start_timestamp"') for piece in PIECES) == 1
 
