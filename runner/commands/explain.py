@@ -34,6 +34,7 @@ def print_explanations(
         plan=plan,
         identity=prepared.identity,
         suppressed=prepared.suppressed.match,
+        past=prepared.working_set.past,
         now=float(plan.as_of),
         requests_per_second=settings.requests_per_second,
         place=loaded.place,

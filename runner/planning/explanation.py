@@ -1,8 +1,8 @@
 """Why one contact is called when it is, or not at all: each value with its row and rule. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import NamedTuple
 
 from runner.calls import Cause, Reason
@@ -11,31 +11,24 @@ from runner.campaign.filters import truth
 from runner.campaign.model import Campaign
 from runner.campaign.source_models import Source
 from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
-from runner.campaign.timezones import zone
 from runner.contacts.contact import Contact, Exclusion, Match, Row
 from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, parse_phone
 from runner.planning import contact_dates
 from runner.planning.calendar import Interval
+from runner.planning.explained_rounds import Rounds
 from runner.planning.placement import Placement
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
 from runner.planning.plan_view import CallView, ExclusionView, Viewer
+from runner.planning.rounds import PastCall
+from runner.planning.step import Step, count, moment
 from runner.planning.windows import Window
-from runner.planning.zones import CONTACT, UnknownTimezoneError, zones_for
+from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
 
 DAYS_SHOWN = 7
 _MOST_ZONES = 2
 """Of a large set of zones the first and the last are shown."""
-
-
-class Step(NamedTuple):
-    """One value that was read or decided. `place` is the place of its rule, such as `campaign.yaml:12`."""
-
-    name: str
-    value: str
-    because: str = ""
-    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +76,27 @@ class ExplainInput:
     plan: Plan
     identity: Identity
     suppressed: Match
+    past: Callable[[str, str], Sequence[PastCall]]
+    """(key, E.164 number) → the calls of earlier rounds to either."""
     now: float
     requests_per_second: float
     place: Callable[[Location], str]
     show_contacts: bool
+
+
+class _Hours(NamedTuple):
+    """When a contact may be called."""
+
+    windows: tuple[Window, ...] = ()
+    preferred: tuple[Window, ...] = ()
+    """In a further round: at kinds of time at which it was not tried yet."""
+    not_before: int | None = None
+    """When the gap after the round before is over."""
+
+    def searched(self, start: int) -> tuple[Window, ...]:
+        """The windows among which a slot with this start was found."""
+        is_preferred = any(window.start <= start < window.end for window in self.preferred)
+        return self.preferred if is_preferred else self.windows
 
 
 def explain(subject: Subject, given: ExplainInput) -> Explanation:
@@ -110,7 +120,7 @@ class _Explainer:
         contact = self._contact()
         steps = [*self._who(contact), self._in_ledger()]
         zones: tuple[str, ...] = ()
-        windows: tuple[Window, ...] = ()
+        hours = _Hours()
         bounds: tuple[int | None, int | None] = (None, None)
         if contact is not None:
             zones, zone_step = self._zones_of(contact)
@@ -118,10 +128,11 @@ class _Explainer:
             if zones:
                 bounds, bound_steps = self._own_dates(contact, zones)
                 steps += bound_steps
-                windows = self._placement.windows(zones, *bounds)
+                hours, round_steps = self._rounds(contact, zones, bounds)
+                steps += round_steps
         if isinstance(self._entry, PlannedCall):
             result: CallView | ExclusionView = self._view.call(self._entry)
-            steps += [*self._request(self._view.call(self._entry)), *self._slot(self._entry, windows)]
+            steps += [*self._request(self._view.call(self._entry)), *self._slot(self._entry, hours)]
         else:
             result = self._view.exclusion(self._entry)
         margin = self._campaign.calling_windows.close_margin
@@ -131,7 +142,7 @@ class _Explainer:
             steps=tuple(steps),
             zones=zones,
             hours=tuple(self._days_in(name, bounds) for name in _bounds(zones)),
-            callable_in=tuple((window.start, window.end - margin) for window in windows),
+            callable_in=tuple((window.start, window.end - margin) for window in hours.windows),
             known_state=self._subject.known.state if self._subject.known else "",
             remedy_place=self._remedy_place(),
         )
@@ -206,7 +217,7 @@ class _Explainer:
             return Step("suppression", "on no list", "the campaign has no list")
         found = self._given.suppressed(contact.key, contact.phone) or "on no list"
         return Step(
-            "suppression", found, f"looked up in {_count(lists, 'list')}", self._place("contacts", "suppress")
+            "suppression", found, f"looked up in {count(lists, 'list')}", self._place("contacts", "suppress")
         )
 
     def _in_ledger(self) -> Step:
@@ -243,13 +254,35 @@ class _Explainer:
             if getattr(self._campaign.contacts, field) is not None:
                 try:
                     bound = read(getattr(contact, field), zones)
-                    value = "no bound" if bound is None else _moment(bound, zones)
+                    value = "no bound" if bound is None else moment(bound, zones)
                     because = "the row gives none" if bound is None else "the row says so"
                 except contact_dates.WrongDateError as error:
                     value, because = "fails", error.message
                 steps.append(Step(field, value, because, self._place("contacts", field)))
             bounds.append(bound)
         return (bounds[0], bounds[1]), steps
+
+    def _rounds(
+        self, contact: Contact, zones: tuple[str, ...], bounds: tuple[int | None, int | None]
+    ) -> tuple[_Hours, Iterable[Step]]:
+        """When it may be called, in the first round or the following one; and what is known of its rounds."""
+        earliest, latest = bounds
+        past = self._given.past(contact.key, contact.phone)
+        if not past:
+            return _Hours(self._placement.windows(zones, earliest, latest)), ()
+        rounds = Rounds(
+            past=past,
+            policy=self._campaign.retry_policy,
+            home=(own_zones(contact) or zones)[0],
+            place=self._given.place,
+        )
+        following = rounds.following(self._entry.round if isinstance(self._entry, PlannedCall) else None)
+        if isinstance(following, Cause):
+            return _Hours(self._placement.windows(zones, earliest, latest)), rounds.steps(following, ())
+        earliest = max(following.not_before, earliest or 0)
+        windows = self._placement.windows(zones, earliest, latest)
+        hours = _Hours(windows, rounds.untried(following, windows), following.not_before)
+        return hours, rounds.steps(following, windows)
 
     def _days_in(self, name: str, bounds: tuple[int | None, int | None]) -> ZoneDays:
         days = self._placement.calendar.days(name, DAYS_SHOWN, *bounds)
@@ -261,41 +294,50 @@ class _Explainer:
             ),
         )
 
-    def _slot(self, call: PlannedCall, windows: Sequence[Window]) -> Iterator[Step]:
-        because, is_paced = self._why_then(call, windows)
+    def _slot(self, call: PlannedCall, hours: _Hours) -> Iterator[Step]:
+        because, is_paced = self._why_then(call, hours)
         place = self._place("pacing", "calls_per_minute") if is_paced else ""
-        yield Step("start_timestamp", _moment(call.start_timestamp, call.timezones), because, place)
+        yield Step("start_timestamp", moment(call.start_timestamp, call.timezones), because, place)
         because = f"its window closes {self._campaign.calling_windows.close_margin // 60} min later"
         place = self._place("calling_windows", "close_margin")
-        yield Step("end_timestamp", _moment(call.end_timestamp, call.timezones), because, place)
+        yield Step("end_timestamp", moment(call.end_timestamp, call.timezones), because, place)
         ahead = self._campaign.pacing.queue_ahead
         at_once = call.queue_at > call.start_timestamp - ahead
         because = "at once" if at_once else f"{ahead // 60} min before the start"
         place = "" if at_once else self._place("pacing", "queue_ahead")
-        yield Step("leaves at", _moment(call.queue_at, call.timezones), because, place)
+        yield Step("leaves at", moment(call.queue_at, call.timezones), because, place)
         if call.reattempt_wait is not None:
             because = f"{call.reattempt_wait // 60} min apart, between start and end"
             place = self._place("retry_policy", "max_attempts")
             yield Step("attempts", f"{call.attempts_that_fit} of {call.max_attempts}", because, place)
 
-    def _why_then(self, call: PlannedCall, windows: Sequence[Window]) -> tuple[str, bool]:
+    def _why_then(self, call: PlannedCall, hours: _Hours) -> tuple[str, bool]:
         """Why it starts at that moment, and whether the pace decided it."""
         if call.change is Change.UNCHANGED:
             return "an earlier plan gave it this slot, which it keeps", False
+        windows = hours.searched(call.start_timestamp)
         index = next((i for i, window in enumerate(windows) if call.start_timestamp < window.end), 0)
         window = windows[index]
         if call.start_timestamp == window.start:
-            is_open = window.start <= self._given.now + 1
-            return ("at once: its window is open" if is_open else "its window opens"), False
-        pace = _count(self._given.plan.calls_per_minute, "call")
+            return self._why_at_its_start(window, hours), False
+        pace = count(self._given.plan.calls_per_minute, "call")
         if self._campaign.pacing.spread == "even":
             return f"its place in an even spread over the window, at most {pace} a minute", True
         before = sum(
             window.start <= other.start_timestamp < call.start_timestamp for other in self._given.plan.calls
         )
-        full = f"{_count(index, 'earlier window')} already full; " if index else ""
-        behind = f"behind {_count(before, 'other')} in this window"
+        full = f"{count(index, 'earlier window')} already full; " if index else ""
+        behind = f"behind {count(before, 'other')} in this window"
         return f"{full}the first free start at {pace} a minute, {behind}", True
+
+    def _why_at_its_start(self, window: Window, hours: _Hours) -> str:
+        if window.start <= self._given.now + 1:
+            return "at once: its window is open"
+        if window.start == hours.not_before:
+            return "the gap after the round before is over"
+        if all(window.start != whole.start for whole in hours.windows):
+            return "a kind of time that was not tried yet begins"
+        return "its window opens"
 
     # --- what
 
@@ -346,13 +388,3 @@ class _Explainer:
 
 def _bounds(zones: tuple[str, ...]) -> tuple[str, ...]:
     return zones if len(zones) <= _MOST_ZONES else (zones[0], zones[-1])
-
-
-def _moment(instant: int, zones: tuple[str, ...]) -> str:
-    """Local time in the first zone, to the second."""
-    local = datetime.fromtimestamp(instant, zone(zones[0]))
-    return f"{local:%a %Y-%m-%d %H:%M:%S} {local.tzname()}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -54,12 +54,15 @@ _DUPLICATES_LAST = "reason IN ('duplicate_key', 'duplicate_phone')"
 _HAS_A_CALL = (Reason.ALREADY_QUEUED.value, Reason.REFUSED.value)
 """Reasons of contacts that get no new call because they have one."""
 _IS_TAKEN = "taken.id = (SELECT max(id) FROM known WHERE phone = screened.phone AND availability = 'taken')"
+_IS_PAST = (
+    "availability = 'taken' AND id IN (SELECT id FROM known WHERE key = {key} "
+    "UNION SELECT id FROM known WHERE phone = {phone} AND availability = 'taken')"
+)
+"""A call that was sent, or may have been, to the contact or its number."""
 _PAST = (
     f"SELECT json_group_array(json_array({', '.join(PastCall._fields)})) FROM known "
-    "WHERE availability = 'taken' AND id IN (SELECT id FROM known WHERE key = screened.key "
-    "UNION SELECT id FROM known WHERE phone = screened.phone AND availability = 'taken')"
+    f"WHERE {_IS_PAST.format(key='screened.key', phone='screened.phone')}"
 )
-"""Every call that was sent, or may have been, to the contact or its number."""
 
 
 class NeedsCheck(NamedTuple):
@@ -143,6 +146,14 @@ class WorkingFile:
             return None
         query = f"SELECT {_KNOWN} FROM known WHERE key = ? ORDER BY id DESC LIMIT 1"
         return next(map(KnownCall._make, self._read(query, key)), None)
+
+    def past(self, key: str, phone: str) -> Sequence[PastCall]:
+        """Every stored call to the contact or its number that was sent or may have been, oldest first."""
+        query = (
+            f"SELECT {', '.join(PastCall._fields)} FROM known "
+            f"WHERE {_IS_PAST.format(key='?', phone='?')} ORDER BY id"
+        )
+        return list(map(PastCall._make, self._read(query, key, phone)))
 
     def remembered(self) -> Iterator[KnownCall]:
         """All stored calls, in their order."""

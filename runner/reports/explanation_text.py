@@ -11,7 +11,7 @@ from runner.planning.calendar import Rule, RuleKind
 from runner.planning.explanation import Explanation, ZoneDays
 from runner.planning.plan_view import CallView, ExclusionView
 from runner.reports.console import columns, indented, print_lines
-from runner.reports.plan_facts import change_words
+from runner.reports.plan_facts import change_words, exclusion_words
 from runner.reports.times import local_time
 
 _MOST_OPENINGS = 5
@@ -30,6 +30,10 @@ _BY_CAUSE: Mapping[Cause, str] = {
     Cause.CLOSED: "open more hours or days, or set a later calling_windows.dates.to",
     Cause.NO_COMMON_HOUR: "give contacts.timezone to say where it is, or open hours that all its zones share",
     Cause.OWN_DATES: "change the row's own dates, or the campaign's",
+    Cause.FINISHED: "nothing: the contact was reached",
+    Cause.WAITING_FOR_RESULT: "the result of its last call; to ask Insight now: runner refresh {campaign}",
+    Cause.ROUNDS_USED: "a higher retry_policy.rounds",
+    Cause.NOT_RETRIED: "name this result in retry_policy.retry_on",
     Cause.PACE: "raise pacing.calls_per_minute, or open more hours or days",
 }
 _BY_STATE: Mapping[str, str] = {
@@ -63,7 +67,7 @@ def _verdict(result: CallView | ExclusionView) -> str:
     if isinstance(result, CallView):
         return f"{who}: to be called ({result.change}): {change_words(result.reason, result.changed)}"
     cause = f" [{result.cause}]" if result.cause else ""
-    return f"{who}: not called, {result.reason}: {result.detail}{cause}"
+    return f"{who}: not called, {result.reason}: {exclusion_words(result)}{cause}"
 
 
 def remedy(explained: Explanation) -> str:

@@ -5,6 +5,7 @@ from rich.console import Console
 from small_campaign import (
     BOSTON,
     HOUR,
+    NINE,
     NOW,
     TOLL_FREE,
     campaign,
@@ -21,6 +22,7 @@ from runner.planning.calendar import RuleKind
 from runner.planning.explanation import ExplainInput, Subject, explain
 from runner.planning.plan import Availability
 from runner.planning.plan_view import CallView, plan_view
+from runner.planning.rounds import PastCall
 from runner.reports.explanation_text import print_explanation, remedy
 
 MORE = """\
@@ -39,6 +41,11 @@ def explained(key, rows, *, loaded=None, history=(), show=False, suppressed=(), 
         plan=plan,
         identity=Identity(b"privacy"),
         suppressed=lambda who, _phone: "on stop.csv:2" if who in suppressed else None,
+        past=lambda who, _phone: [
+            PastCall._make(getattr(call, name) for name in PastCall._fields)
+            for call in history
+            if call.key == who and call.availability == Availability.TAKEN
+        ],
         now=now,
         requests_per_second=5,
         place=loaded.place,
@@ -335,3 +342,104 @@ def test_a_caller_id_that_reads_the_row_is_masked():
 
 def test_a_value_that_the_file_does_not_declare_points_at_no_line_of_it():
     assert places(explained("p1", people(1), loaded=campaign()))["leaves at"] == ""
+
+
+THREE_ROUNDS = "retry_policy:\n  rounds: 3\n  round_gap: 20h\n  vary_time: true"
+
+
+def tried(loaded, result, *, state=None, last_dial=NINE):
+    """The first round of p1, as the ledger gives it back when it ended with `result`."""
+    return [
+        call._replace(
+            availability=Availability.TAKEN.value, state=state or result, result=result, last_dial=last_dial
+        )
+        for call in remembered(plan_of(loaded, people(1)))
+    ]
+
+
+def in_rounds(result="failed", more=THREE_ROUNDS, *, now=NOW + 8 * HOUR, hours="09:00-20:00", **ended):
+    loaded = campaign(more=more, hours=hours, to="2026-12-14")
+    return explained("p1", people(1), loaded=loaded, history=tried(loaded, result, **ended), now=now)
+
+
+def test_a_further_round_is_explained_by_the_earlier_one_the_gap_and_the_kinds_of_time():
+    found = in_rounds()
+    found_steps = steps(found)
+    assert found.result.round == 2
+    assert found_steps["round 1"] == (
+        "failed",
+        "last dialled Tue 2026-12-01 09:00:00 EST (weekday before 17:00)",
+    )
+    assert found_steps["next round"] == (
+        "2 of 3, from Wed 2026-12-02 05:00:00 EST",
+        "20 h after the last dial",
+    )
+    assert found_steps["preferred time"] == ("weekday from 17:00 or weekend, then any", "not tried yet")
+    assert found_steps["start_timestamp"] == (
+        "Wed 2026-12-02 17:00:00 EST",
+        "a kind of time that was not tried yet begins",
+    )
+    assert found.callable_in[0][0] == NINE + 24 * HOUR
+    assert places(found)["next round"] == "campaign.yaml:17"
+
+
+def test_a_further_round_that_starts_when_the_gap_is_over_says_so():
+    found = steps(in_rounds(more="retry_policy: {rounds: 2, round_gap: 25h, vary_time: false}"))
+    assert found["start_timestamp"] == (
+        "Wed 2026-12-02 10:00:00 EST",
+        "the gap after the round before is over",
+    )
+    assert "preferred time" not in found
+
+
+def test_a_preferred_time_without_a_window_is_explained():
+    found = steps(in_rounds(hours="09:00-12:00", more="retry_policy: {rounds: 2}"))
+    assert found["preferred time"][0] == "weekday from 17:00 or weekend, then any"
+    assert found["start_timestamp"][0] == "Sat 2026-12-05 09:00:00 EST"
+
+
+@pytest.mark.parametrize(
+    ("result", "more", "because", "advice"),
+    [
+        ("completed", THREE_ROUNDS, "the contact was reached", "nothing: the contact was reached"),
+        ("canceled", THREE_ROUNDS, "only failed calls are tried again", "name this result in retry_policy"),
+        (
+            "failed",
+            "retry_policy: {rounds: 1}",
+            "tried in 1 of 1 round",
+            "a higher retry_policy.rounds",
+        ),
+    ],
+)
+def test_a_contact_that_is_not_tried_again_is_explained(result, more, because, advice):
+    found = in_rounds(result, more)
+    assert steps(found)["next round"] == ("none", because)
+    assert remedy(found).startswith(advice)
+
+
+def test_a_contact_whose_result_is_open_is_explained():
+    found = in_rounds(None, state="queued", last_dial=None)
+    assert steps(found)["round 1"] == (
+        "result not known yet",
+        "may be dialled until Tue 2026-12-01 19:55:00 EST",
+    )
+    assert steps(found)["next round"] == ("none", "a round follows only a known result")
+    assert remedy(found) == "the result of its last call; to ask Insight now: runner refresh follow-up"
+
+
+def test_an_uncertain_call_of_a_campaign_with_rounds_is_explained():
+    found = in_rounds(None, state="uncertain", last_dial=None)
+    assert steps(found)["round 1"][0] == "uncertain"
+    assert steps(found)["next round"] == ("none", "nobody has settled yet whether the call was queued")
+    assert remedy(found).startswith("check at Insight")
+
+
+def test_a_result_without_a_time_of_a_dial_is_explained_by_the_end_of_the_call():
+    found = steps(in_rounds(last_dial=None))
+    assert found["round 1"][1].startswith("Insight gave no time of a dial; it ended by Tue 2026-12-01 19:55")
+
+
+def test_with_one_round_and_no_result_no_round_is_explained():
+    found = steps(in_rounds(None, "", state="queued", last_dial=None))
+    assert "round 1" not in found
+    assert "next round" not in found
