@@ -357,7 +357,7 @@ def report(
 def trust_ledger(*, yes: options.Yes = False) -> int:
     """Accept a ledger that was moved, copied or restored.
 
-    Make sure first that it is the newest one: calls that it does not know are made again.
+    Make sure first that it is the newest one: calls that are missing in it are made again.
     """
     from runner.commands import operate
 

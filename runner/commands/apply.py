@@ -71,7 +71,7 @@ def apply(
     if not yes and not sys.stdin.isatty():
         raise UsageError(
             "apply asks before it queues calls, and there is no terminal to ask on",
-            hint="add --yes after the plan was reviewed",
+            hint="review the plan, then run apply with --yes",
         )
     found = _rehearsal(sandbox_options) if sandbox else insight(load_settings())
     with found as environment, environment.ledger.hold(loaded.campaign.name):

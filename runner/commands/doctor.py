@@ -82,7 +82,7 @@ def _insight(settings: Settings) -> Iterator[str]:
     if abs(ahead) > _CLOCK_WARNING_SECONDS:
         raise RunnerError(
             f"this machine's clock and Insight's are {abs(ahead):.0f} s apart",
-            hint="set the clock, for example with NTP: calls would start at wrong hours",
+            hint="set the clock, for example with NTP: calls would start at the wrong time",
         )
     yield f"{base_url} answers; its clock and ours are {abs(ahead):.0f} s apart"
 

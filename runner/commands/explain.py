@@ -81,6 +81,6 @@ def _row(entry: PlannedCall | Exclusion, prepared: PreparedPlan) -> tuple[Source
 
 def _not_found() -> RunnerError:
     return RunnerError(
-        "no row of the campaign's sources is this contact",
+        "no row of the campaign's sources matches this contact",
         hint="give its key, its ref, its number, or its row, such as visits.csv:17",
     )

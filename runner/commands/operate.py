@@ -89,8 +89,8 @@ def trust_ledger(*, yes: bool) -> int:
     settings = load_settings()
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         say(
-            f"This accepts {ledger.place} as the newest ledger. People whose calls it does not know may be "
-            "called again."
+            f"This accepts {ledger.place} as the newest ledger. People whose calls are missing in it may "
+            "be called again."
         )
         if not yes:
             ask_to_type("trust", "trust-ledger")
@@ -158,7 +158,7 @@ def retry(campaign: str, contact: str | None, *, everybody: bool) -> int:
     return ExitStatus.DONE
 
 
-_WHO_SENDS = "the apply that entered them sends them if it still runs; otherwise the next `runner apply` does"
+_WHO_SENDS = "the apply that planned them sends them if it still runs, otherwise the next `runner apply`"
 
 
 def acknowledge(campaign: str) -> int:

@@ -39,8 +39,8 @@ def _announce(base_url: str, ledger_url: str) -> None:
         "  export RUNNER_INSIGHT_USERNAME=me@example.org RUNNER_INSIGHT_DEVELOPER_KEY=any-key\n"
         f"  export RUNNER_LEDGER_URL={shlex.quote(ledger_url)}\n"
         "  runner apply campaign.yaml\n\n"
-        "The last export names a ledger for practice, which goes when the sandbox ends: without it, these "
-        "calls\nwould count as made, and the campaign could not be applied at Insight any more.\n\n"
+        "The last export names a temporary ledger, which is deleted when the sandbox ends. Without it,\n"
+        "these calls would count as real, and the campaign could no longer be applied at Insight.\n\n"
         f"What it received: {root}/_sandbox/calls\nCtrl-C ends it.\n"
     )
     sys.stdout.flush()

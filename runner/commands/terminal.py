@@ -46,7 +46,7 @@ def note(text: str) -> None:
 def note_comparison(prepared: "PreparedPlan", path: Path) -> None:
     """Says how the plan differs from the saved one at `path`, if it was compared with one."""
     if prepared.applied_at is not None:
-        note(f"{path} was applied {machine_time(prepared.applied_at)}: only the rest of it is applied")
+        note(f"{path} was applied {machine_time(prepared.applied_at)}: only its remaining calls are applied")
     for difference in prepared.differences:
         note(difference)
 

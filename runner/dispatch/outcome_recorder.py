@@ -89,8 +89,8 @@ class FailureStreak:
                 if self._refused == MOST_FAILURES:
                     raise StoppedError(
                         f"Insight refused {MOST_FAILURES} calls in a row; its last answer: {outcome.error}",
-                        hint="correct the field that Insight names, in the campaign file or the contacts; "
-                        "apply plans calls again whose request changed. If the cause lay at Insight: "
+                        hint="correct the field that Insight names, in the campaign file or the contacts, "
+                        "and run apply: it sends changed requests again. If the cause was at Insight: "
                         "runner retry CAMPAIGN --all",
                     )
             case Uncertain():

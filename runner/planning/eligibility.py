@@ -227,15 +227,18 @@ class Eligibility:
             return self._why_closed(closed)
         number = "a toll-free number" if is_toll_free(candidate.phone) else "the number"
         return Cause.NO_COMMON_HOUR, (
-            f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no hour lies "
-            "inside a window in all of them; give contacts.timezone to say where it is"
+            f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no window is "
+            "open in all of them at once; set contacts.timezone for this row"
         )
 
     def _why_closed(self, name: str) -> tuple[Cause, str]:
         detail = f"no calling window opens in {name} within the campaign's dates"
         _, (_, (tomorrow, *_)) = self._placement.calendar.days(name, 2)
         if tomorrow.rule.kind is RuleKind.AFTER_DATES:
-            return Cause.DATES_OVER, f"{detail}: the last one is over, the dates end on {tomorrow.rule.name}"
+            return (
+                Cause.DATES_OVER,
+                f"{detail}: the last one is over, the dates end on {tomorrow.rule.name}",
+            )
         return Cause.CLOSED, detail
 
     def _refuse_if_all_failed(self) -> None:

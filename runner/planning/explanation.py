@@ -237,11 +237,11 @@ class _Explainer:
         if calendar_zone != CONTACT:
             because, place = "the campaign has one zone for all", self._place("calling_windows", "timezone")
         elif contact.timezone.strip():
-            because, place = "the row says so", self._place(*self._location("timezone"))
+            because, place = "from the row", self._place(*self._location("timezone"))
         else:
-            because, place = "read from the number", self._place("contacts", "phone")
+            because, place = "from the number", self._place("contacts", "phone")
         if len(zones) > 1:
-            because += ", which may be in any of them: all must be inside a window"
+            because += ", which may be in any of these; a window must be open in all of them"
         more = f" and {len(zones) - 3} more" if len(zones) > 3 else ""  # noqa: PLR2004 - as named
         return zones, Step("timezone", ", ".join(zones[:3]) + more, because, place)
 
@@ -254,8 +254,8 @@ class _Explainer:
             if getattr(self._campaign.contacts, field) is not None:
                 try:
                     bound = read(getattr(contact, field), zones)
-                    value = "no bound" if bound is None else moment(bound, zones)
-                    because = "the row gives none" if bound is None else "the row says so"
+                    value = "none" if bound is None else moment(bound, zones)
+                    because = "the row has no value" if bound is None else "from the row"
                 except contact_dates.WrongDateError as error:
                     value, because = "fails", error.message
                 steps.append(Step(field, value, because, self._place("contacts", field)))
@@ -322,12 +322,12 @@ class _Explainer:
             return self._why_at_its_start(window, hours), False
         pace = count(self._given.plan.calls_per_minute, "call")
         if self._campaign.pacing.spread == "even":
-            return f"its place in an even spread over the window, at most {pace} a minute", True
+            return f"spread evenly over the window, at most {pace} a minute", True
         before = sum(
             window.start <= other.start_timestamp < call.start_timestamp for other in self._given.plan.calls
         )
         full = f"{count(index, 'earlier window')} already full; " if index else ""
-        behind = f"behind {count(before, 'other')} in this window"
+        behind = f"after {count(before, 'other')} in this window"
         return f"{full}the first free start at {pace} a minute, {behind}", True
 
     def _why_at_its_start(self, window: Window, hours: _Hours) -> str:

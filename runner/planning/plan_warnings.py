@@ -84,7 +84,7 @@ def _survey_changed(found: Findings) -> Iterator[Diagnostic]:
             f"the waiting calls were planned for survey {survey_id}, instance {instance_id}: apply sends all "
             f"of them to survey {now.survey_id}, instance {now.instance_id}",
             ("survey", "survey_id" if survey_id != now.survey_id else "instance_id"),
-            "put the ID back, unless this corrects it; a new wave of calls is a new `name`",
+            "restore the ID, unless this is a correction; for a new wave of calls, use a new `name`",
         )
 
 
@@ -116,7 +116,7 @@ def _filtered(found: Findings) -> Iterator[Diagnostic]:
         rows = "1 row is" if found.rows.unclear == 1 else f"{found.rows.unclear:,} rows are"
         yield found.given.diagnose(
             WarningCode.UNCLEAR_WHERE,
-            f"{rows} not called because `where` gives neither yes nor no for them",
+            f"{rows} not called because the result of `where` is neither yes nor no",
             where,
             "compare the column with the value that means yes: \"{{ row.consent == 'Y' }}\"",
         )
@@ -138,7 +138,7 @@ def _dates_over(found: Findings) -> Iterator[Diagnostic]:
             f"{get} no call: the campaign's last calling window is over, its dates end on "
             f"{found.given.campaign.calling_windows.dates.to}",
             ("calling_windows", "dates", "to"),
-            "set a later `to`; a new wave of the survey is a new campaign with a new `name`",
+            "set a later `to`; for a new wave of calls, use a new campaign with a new `name`",
         )
 
 
@@ -216,7 +216,7 @@ def _pace_lowered(found: Findings) -> Iterator[Diagnostic]:
         keep = "1 call keeps a start" if found.crowded == 1 else f"{found.crowded:,} calls keep starts"
         yield found.given.diagnose(
             WarningCode.PACE_LOWERED,
-            f"{keep} from an earlier plan, although calls_per_minute is {wanted} now: some minutes have more",
+            f"{keep} from an earlier plan, so some minutes exceed calls_per_minute, now {wanted}",
             ("pacing", "calls_per_minute"),
             f"to slow them down: `runner pause {found.given.campaign.name}` until these starts have passed, "
             "then `resume`; late calls get new starts at this pace",
@@ -258,10 +258,10 @@ def _windows(found: Findings) -> Iterator[Diagnostic]:
     for entry in unused_windows(declared, found.zone_sets, found.given.now):
         yield found.given.diagnose(
             WarningCode.UNUSED_WINDOW,
-            "no contact of this plan can be called in this window: it is never open in every zone in which "
-            "one of them may be",
+            "no contact of this plan can be called in this window: it is never open in all zones in which "
+            "a contact may be",
             (*WEEKLY, *entry.location),
-            "give contacts.timezone where numbers leave several zones, or remove the window",
+            "set contacts.timezone for numbers that may be in several zones, or remove the window",
         )
 
 

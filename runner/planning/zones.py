@@ -57,7 +57,7 @@ def westernmost(instant: int, zones: tuple[str, ...]) -> datetime:
 def _of_number(phone: str) -> tuple[str, ...]:
     found = zones_of(phone)
     if not found:
-        raise UnknownTimezoneError("the time zone of the number is unknown; give contacts.timezone")
+        raise UnknownTimezoneError("the time zone of the number is unknown; set contacts.timezone")
     return found
 
 

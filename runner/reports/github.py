@@ -33,7 +33,7 @@ def annotations(diagnostics: Iterable[Diagnostic]) -> str:
     ]
     lines = [_annotation(finding) for finding in shown]
     if more := len(findings) - len(shown):
-        how = "the job summary lists all, and so does the command without --output github"
+        how = "the job summary lists all of them, as does the command without --output github"
         lines.append(f"::notice::+{more:,} more: {how}")
     return "".join(f"{line}\n" for line in lines)
 

@@ -229,12 +229,12 @@ def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
             lost = f", {event.skipped:,} skipped: no time is left in their windows" if event.skipped else ""
             return f"{count(event.moved, 'late call')} moved to later slots{lost}"
         case CallsWithdrawn():
-            return f"{count(event.count, 'call')} withdrawn: a suppression list now names them"
+            return f"{count(event.count, 'call')} withdrawn: now on a suppression list"
         case ListUnreadable():
             problem = event.problem.replace("\n", "; ")
             return f"sending is on hold until every suppression list can be read: {problem}"
         case ListsReadAgain():
-            return "every suppression list can be read again: sending goes on"
+            return "every suppression list can be read again: sending continues"
         case OptedOutTooLate():
             return late_words(event.found, identity, moment)
         case BackingOff():
@@ -255,8 +255,8 @@ def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
             )
         case AnswersUnrecorded():
             return (
-                f"{count(event.count, 'call')} may have been queued, and the ledger cannot be reached "
-                "to record it: uncertain from the next apply on, and not sent again"
+                f"{count(event.count, 'call')} may have been queued, but this cannot be recorded because the "
+                "ledger cannot be reached: the next apply marks them uncertain and does not send them again"
             )
         case CallsLost():
             are = "is" if event.count == 1 else "are"
@@ -269,7 +269,7 @@ def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
                 f"{_WITHOUT_RESULT[event.failure].format(calls=count(event.calls, 'call'))} ({event.problem})"
             )
         case Waiting():
-            return f"waiting: the next call leaves {moment(event.until)}"
+            return f"waiting: the next call is sent {moment(event.until)}"
 
 
 _WITHOUT_RESULT = {

@@ -29,4 +29,4 @@ def late_words(found: Sequence[LateOptOut], identity: Identity, moment: Moment =
     )
     more = len(found) - _NAMED
     rest = f"; and {more:,} more: runner status --output json" if more > 0 else ""
-    return f"{people} suppressed too late, Insight has the call and may dial: {named}{rest}"
+    return f"{people} suppressed too late: Insight has the call and may dial {named}{rest}"

@@ -26,7 +26,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.DUPLICATE_PHONE: "an earlier row has the same number",
     Reason.SUPPRESSED: "on a suppression list",
     Reason.FILTERED: "excluded by the campaign's `where`",
-    Reason.UNKNOWN_TIMEZONE: "the local time of the number is unknown",
+    Reason.UNKNOWN_TIMEZONE: "the time zone is unknown",
     Reason.NO_WINDOW: "never inside a calling window",
     Reason.TEMPLATE_ERROR: "a template cannot be filled in",
     Reason.ALREADY_QUEUED: "queued before",

@@ -68,7 +68,7 @@ def _check_sense(view: PlanView) -> None:
     if not all(zones and timezones.names().issuperset(zones) for zones in zone_sets):
         raise ValueError("a zone that does not exist")
     if not all(0 <= instant < _LATEST for instant in instants):
-        raise ValueError("an instant that no calendar has")
+        raise ValueError("a time that does not exist")
     if len(view.hours.weekly) != _DAYS_A_WEEK or _SUMMARY - view.summary.keys():
         raise ValueError("a part is missing")
 

@@ -10,8 +10,8 @@ _SENTENCES = {
     ReasonCode.NONE: "",
     ReasonCode.CLAIMED: "claimed",
     ReasonCode.PACE: "it starts at the next moment that the pace leaves free",
-    ReasonCode.LATE: "late: new slot",
-    ReasonCode.NO_TIME_LEFT: "late, and no time is left in its windows",
+    ReasonCode.LATE: "its start had passed: new slot",
+    ReasonCode.NO_TIME_LEFT: "its start had passed, and no time is left in its windows",
     ReasonCode.SENDER_DIED: "the process that was sending it died before the answer was recorded",
     ReasonCode.CALL_ID_TAKEN: "Insight answered with call_id {call_id}, which another call already has",
     ReasonCode.NUMBER_TAKEN: "its number is now planned for another contact",
@@ -29,7 +29,7 @@ _SENTENCES = {
     ReasonCode.NO_RESULT: "no result came in time: it counts as unknown",
     ReasonCode.COMPLETED_BEFORE: "an earlier round turned out to be completed",
     ReasonCode.QUEUED_BEFORE: "a result shows that an earlier call to this number or contact was queued",
-    ReasonCode.EXCLUDED: "the contact is not to be called any more: {why}",
+    ReasonCode.EXCLUDED: "the contact must no longer be called: {why}",
 }
 
 _LEARNED = {

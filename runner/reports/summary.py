@@ -19,7 +19,7 @@ from runner.reports.times import due_words
 _ENDINGS = {
     RunEnd.DONE: "Done",
     RunEnd.IDLE: "Nothing is due within a minute",
-    RunEnd.PAUSED: "The campaign is paused; `runner resume` lets it go on",
+    RunEnd.PAUSED: "The campaign is paused; `runner resume` continues it",
     RunEnd.INTERRUPTED: "Stopped on request; requests in progress were finished",
     None: "Stopped early",
 }
@@ -45,7 +45,7 @@ def print_summary(
     lines += results_by_round(seen.rounds)
     for state, words in (
         (CallState.PLANNED, "planned and not sent yet"),
-        (CallState.SKIPPED, "skipped: no longer wanted, or no window was left"),
+        (CallState.SKIPPED, "skipped: no longer in the plan, or no window was left"),
         (CallState.REFUSED, "refused by Insight: not queued"),
         (CallState.UNCERTAIN, "uncertain: Insight may have queued them, so they are not sent again"),
     ):
@@ -73,7 +73,7 @@ def print_summary(
         lines.append(Text(pause_text(seen.pause_info)))
     elif seen.next_due is not None:
         due = due_words(seen.next_due, seen.as_of)
-        lines.append(Text(f"The next call is due {due}. To go on: runner apply {path}"))
+        lines.append(Text(f"The next call is due {due}. To continue: runner apply {path}"))
     print_lines(console, lines)
 
 

@@ -150,7 +150,7 @@ def confirm(
     if found.faults:
         raise PlanStaleError(
             "\n".join([f"{file.path} no longer holds:", *_listed(found.faults), *_explained(found)]),
-            hint=f"have a new plan reviewed: runner plan {file.campaign} -o {file.path}",
+            hint=f"make a new plan and have it reviewed: runner plan {file.campaign} -o {file.path}",
         )
     if guard.applied_elsewhere(plan_id):
         raise PlanStaleError(

@@ -23,7 +23,7 @@ def test_ctrl_c_finishes_what_is_under_way_and_says_how_to_go_on(customer, sandb
     out, err = process.communicate(timeout=60)
 
     assert process.returncode == 130, err
-    assert "To go on: runner apply campaign.yaml" in out
+    assert "To continue: runner apply campaign.yaml" in out
     states = customer.status("five-zones")["states"]
     assert states["sending"] == states["uncertain"] == 0
     assert states["queued"] == len(sandbox.calls())

@@ -248,7 +248,7 @@ def test_a_plan_is_not_used_up_where_insight_cannot_be_reached(ready, sandbox):
 def test_it_says_to_go_on_with_the_plan_and_not_with_the_campaign(ready):
     ready.write("campaigns/five.yaml", campaign_yaml())
     plan(ready)
-    assert "To go on: runner apply plan.json" in apply(ready, "--until-idle").stdout
+    assert "To continue: runner apply plan.json" in apply(ready, "--until-idle").stdout
 
 
 def test_away_from_its_folder_the_error_says_so(ready):

@@ -77,7 +77,7 @@ def test_a_run_that_an_error_stops_says_what_is_queued_and_how_to_go_on(ready, s
     queued = len(sandbox.calls())
     assert f"Stopped early: {queued} calls are queued at " in out
     assert f"{200 - queued} planned and not sent yet" in out
-    assert "To go on: runner apply campaign.yaml" in out
+    assert "To continue: runner apply campaign.yaml" in out
 
 
 def test_missing_credentials(ready, sandbox):

@@ -202,7 +202,7 @@ def test_a_refused_call_has_its_own_count_and_is_sent_again_after_a_retry(custom
 
     retried = customer.run("retry", "five-zones", "--all")
     assert retried.returncode == 0, retried.stderr
-    assert "2 calls planned again: the apply that entered them sends them if it still runs" in retried.stdout
+    assert "2 calls planned again: the apply that planned them sends them if it still runs" in retried.stdout
     assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
     assert customer.status("five-zones")["states"]["queued"] == 3
     assert len(refusing.calls()) == 3

@@ -71,7 +71,7 @@ def test_each_value_has_its_source():
     assert found_steps["row"] == ("visits.csv:2", "4 columns")
     assert found_steps["key"] == ("p1", "from {{ row.id }}")
     assert found_steps["phone"] == ("+1•••••••001", "written ••• ••• ••••, read as a number of US")
-    assert found_steps["timezone"] == ("America/New_York", "read from the number")
+    assert found_steps["timezone"] == ("America/New_York", "from the number")
     assert found_steps["ledger"][0] == "nothing"
     assert found_steps["metadata[name]"] == ("•••", "{{ row.name }}")
     assert found_steps["start_timestamp"] == ("Tue 2026-12-01 09:00:00 EST", "its window opens")
@@ -90,7 +90,7 @@ def test_numbers_and_names_are_shown_only_when_asked_for():
 
 def test_a_later_start_is_explained_by_the_pace():
     found = steps(explained("p3", people(1, 2, 3)))
-    why = "the first free start at 1 call a minute, behind 2 others in this window"
+    why = "the first free start at 1 call a minute, after 2 others in this window"
     assert found["start_timestamp"] == ("Tue 2026-12-01 09:02:00 EST", why)
 
 
@@ -127,15 +127,15 @@ def test_each_day_names_the_line_that_opens_or_closes_it():
             [person("a")],
             {"suppressed": {"a"}},
             "suppressed: on stop.csv:2",
-            "nothing while the list holds it",
+            "only its removal from the list",
         ),
         (
             [person("a", TOLL_FREE)],
             {},
             "no_window: a toll-free number",
-            "give contacts.timezone to say where",
+            "set contacts.timezone for this row",
         ),
-        ([person("a", tz="Nowhere")], {}, "unknown_timezone: ", "give contacts.timezone an IANA name"),
+        ([person("a", tz="Nowhere")], {}, "unknown_timezone: ", "set contacts.timezone to an IANA name"),
         (
             [person("b", "617 555 0101"), person("a")],
             {"limit": 1},

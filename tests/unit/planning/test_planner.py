@@ -204,7 +204,7 @@ def test_a_toll_free_number_has_no_window_and_its_exclusion_explains_why():
     plan = plan_of(campaign(), [person("a", TOLL_FREE)])
     assert reasons(plan) == {"a": Reason.NO_WINDOW}
     assert detail(plan).startswith("a toll-free number may be in any of ")
-    assert "give contacts.timezone" in detail(plan)
+    assert "set contacts.timezone" in detail(plan)
 
 
 def test_a_toll_free_number_with_a_zone_of_its_own_is_called():
