@@ -373,6 +373,21 @@ def doctor() -> int:
 
 
 @app.command()
+def refresh(
+    campaign: options.MaybeCampaign = None,
+    *,
+    output: StatusFormat = StatusFormat.TEXT,
+) -> int:
+    """Ask Insight now how calls ended.
+
+    Of one campaign, or of all that the ledger knows. A running apply asks by itself.
+    """
+    from runner.commands.refresh import refresh
+
+    return refresh(campaign, output)
+
+
+@app.command()
 def serve() -> int:
     """Take the results that Insight posts.
 

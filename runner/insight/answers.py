@@ -143,6 +143,14 @@ def _call_details(fields: Mapping[str, Any]) -> CallDetails:
     )
 
 
+def read_responses(headers: Mapping[str, str], body: bytes) -> int | None:
+    """The answer to GET /surveys/{survey_id}/{instance_id}/responses; None where it holds no number."""
+    try:
+        return _number(_fields(headers, body).get("responses"))
+    except UnreadableError:
+        return None
+
+
 def error_text(headers: Mapping[str, str], body: bytes) -> str:
     """The API's own words for what went wrong, or as much of the body as a person may want to see."""
     try:

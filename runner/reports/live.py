@@ -143,7 +143,7 @@ def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) ->
             progress.update(task, description="paused" if isinstance(event, Paused) else "queueing")
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             progress.update(task, advance=1)
-        progress.console.print(_words(event, identity, machine_time), soft_wrap=True)
+        progress.console.print(event_words(event, identity, machine_time), soft_wrap=True)
 
 
 class _Log:
@@ -167,7 +167,7 @@ class _Log:
             return
         if isinstance(event, Waiting) and not self._options.rehearsal:
             self.sum_up()
-        words = _words(event, self._identity, rfc3339 if self._options.form == "json" else machine_time)
+        words = event_words(event, self._identity, rfc3339 if self._options.form == "json" else machine_time)
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             self._ended[event.state] += 1
             words += self._progress()
@@ -217,7 +217,7 @@ def _level(event: Event | CallsSoFar, options: LogOptions) -> int:
     return logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO
 
 
-def _words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
+def event_words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
     event: Event, identity: Identity, moment: Moment
 ) -> str:
     match event:

@@ -1,6 +1,7 @@
 """The promise: what Insight says of a call is in the ledger when it is answered, and calls nobody again."""
 
 import http.client
+import json
 import re
 import signal
 from collections.abc import Iterator
@@ -110,3 +111,33 @@ def test_results_are_not_sent_over_the_open_network(ready):
     failed = ready.run("apply", "campaign.yaml", "--yes")
     assert failed.returncode == 1
     assert "RUNNER_PUBLIC_URL is plain http" in failed.stderr
+
+
+def soon():
+    """Windows and a pace under which calls start at once, and are over soon."""
+    return {"windows": '{timezone: UTC, weekly: {daily: "00:00-24:00"}}', "pacing": "{calls_per_minute: 600}"}
+
+
+def test_refresh_asks_about_every_call_that_has_begun(customer):
+    customer.write("campaign.yaml", without_result_url(campaign_yaml(**soon())))
+    customer.write("contacts.csv", contacts_csv(4))
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
+    done = customer.run("refresh", "five-zones", "--output", "json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["asked"] == found["waiting"] + sum(found["learned"].values()) == 4
+    assert isinstance(found["responses"], int)
+    states = customer.status("five-zones")["states"]
+    assert states["queued"] == found["waiting"]
+    text = customer.run("refresh").stdout
+    assert text.startswith("five-zones: asked about ")
+
+
+def test_refresh_says_what_keeps_insight_from_answering(customer):
+    customer.write("campaign.yaml", without_result_url(campaign_yaml(**soon())))
+    customer.write("contacts.csv", contacts_csv(2))
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
+    customer.environment["RUNNER_INSIGHT_USERNAME"] = "somebody-else@example.org"
+    failed = customer.run("refresh", "five-zones")
+    assert failed.returncode == 1
+    assert "another Insight account" in failed.stderr
