@@ -1,4 +1,4 @@
-"""What every folder says of calls: the states of a call, why a contact gets none, and the request.
+"""What all folders share about calls: their states, why a contact gets none, and the request.
 
 Values only. What a reason or a cause means for a reader is written by `runner.reports`.
 """

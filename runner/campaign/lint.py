@@ -1,4 +1,4 @@
-"""Warnings about valid campaigns that are probably not what was meant: what the file alone shows. Pure."""
+"""Warnings about a valid campaign that is probably not as intended, from the file alone. Pure."""
 
 import re
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""The use cases, one file each: the one place where the rooms are put together."""
+"""One file for each command: it asks, prints and takes signals. The work is done in `services`."""

@@ -1,4 +1,4 @@
-"""Contacts that a run must not call after all: those its plan left out, and those a list names by now."""
+"""Contacts that a run must not call: those that its plan excludes, and those that are on a list by now."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

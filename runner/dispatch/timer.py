@@ -1,4 +1,5 @@
-"""What time it is, whether the clocks agree, and when each part of a run wakes up. APScheduler's only door.
+"""What time it is, whether the clocks agree, and when each part of a run wakes up. The only module with
+APScheduler.
 
 The ledger is the only memory; APScheduler keeps two small jobs for each alarm in its own. One job per call
 would be wrong: measured, 60,000 date jobs at one instant with the default grace of a second ran none of them,

@@ -1,4 +1,4 @@
-"""Sends requests to Insight and reports how far each came. The only door to httpx.
+"""Sends requests to Insight and reports how far each came. The only module that imports httpx.
 
 Requests go straight to httpx's transport. httpx's client would follow redirects, use proxy variables and keep
 cookies, none of which may happen here, and it doubles the time of a request. The timeouts apply to single

@@ -1,7 +1,7 @@
 """How attempts ended, written into the ledger, inside a transaction of the caller.
 
-Nearly every ending meets its call as the claim left it: such are recorded many at a time. An ending that
-meets anything else, a call that was settled meanwhile or a call_id that another call has, is weighed alone.
+Nearly always the call is still as the claim left it: such results are recorded many at a time. Where the call
+was resolved meanwhile, or another call has the same call_id, a result is checked and recorded alone.
 """
 
 from collections import defaultdict

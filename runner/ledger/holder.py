@@ -1,4 +1,4 @@
-"""One `apply` at a time on an SQLite ledger: a lock that the kernel lets go of when its owner dies.
+"""One `apply` at a time on an SQLite ledger: a lock that the kernel releases when its owner dies.
 
 A lease with a timeout would make a restart after a crash wait, or let a stopped process be overtaken; an
 advisory lock on a file next to the ledger does neither. It holds on one machine, as SQLite itself does.

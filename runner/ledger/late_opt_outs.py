@@ -1,4 +1,4 @@
-"""Opt-outs that came too late: calls that Insight may dial yet to people who are not to be called any more.
+"""Opt-outs that came too late: calls that Insight may still dial to people who must no longer be called.
 
 A single call at Insight cannot be canceled, so users are shown who is affected and until when.
 """

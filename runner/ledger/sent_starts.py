@@ -1,7 +1,7 @@
 """Keeps the pace of one campaign in its claims, over all its runs.
 
-The starts of the calls that were sent stand in the ledger. They are read once, and from then on only those
-that other runs add. Claims of one campaign follow one another, so that each knows of all before it.
+The ledger holds the starts of the calls that were sent. They are read once, and from then on only those
+that other runs add. Claims of one campaign are made one after another, so that each sees all before it.
 """
 
 from collections.abc import Iterable, Sequence

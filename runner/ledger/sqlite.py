@@ -1,9 +1,9 @@
-"""An SQLite file as the ledger, set so that what it says it remembers, it remembers.
+"""An SQLite file as the ledger, with settings that make every commit durable.
 
 Measured and chosen as follows. Every transaction begins IMMEDIATE, because a deferred one that turns into a
 write fails at once, whatever the busy timeout. Write-ahead logging has a corruption bug with several
 connections in library releases before 3.51.3 (3.44.6 and 3.50.7 carry the fix), so older libraries use a
-rollback journal. Commits are synchronous to the platter: `synchronous=NORMAL` can lose one at a power cut,
+rollback journal. Commits are synchronous, down to the disk: `synchronous=NORMAL` can lose one at a power cut,
 and a lost intent is a second call.
 """
 

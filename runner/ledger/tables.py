@@ -1,4 +1,4 @@
-"""The ledger's tables. The rules that must never break stand here, as constraints of the database.
+"""The ledger's tables. The rules that must never be broken are constraints of the database here.
 
 All times are UTC Unix seconds. Schema changes go through `migrations/`; a test compares the two.
 """

@@ -1,4 +1,4 @@
-"""Public holidays of a country or a part of it. The only door to the `holidays` package. Pure."""
+"""Public holidays of a country or a part of it. The only module that imports `holidays`. Pure."""
 
 from collections.abc import Callable
 from datetime import date

@@ -1,4 +1,5 @@
-"""The plan as text for those who decide on it: totals and changes, then when, who not, and what is sent."""
+"""The plan as text for those who decide on it: totals and changes, then calls by hour,
+exclusions and requests."""
 
 import sys
 from collections.abc import Iterable, Sequence

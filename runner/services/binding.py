@@ -1,7 +1,7 @@
 """What the ledger binds a campaign to at its first apply: account, API, survey, repository of the file.
 
-The ledger keeps keyed hashes of the repository: other machines read them, and must not learn this one's
-folders. Each is evidence of another strength, and the strongest that both sides have decides.
+The ledger keeps keyed hashes that identify the repository, because other machines read them and must not
+learn this one's folders. Some identify it better than others: the best one that both sides have decides.
 """
 
 import re

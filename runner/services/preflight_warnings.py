@@ -1,4 +1,4 @@
-"""Warnings about what lies around a campaign file: the ledger, the suppression lists, the rows' columns."""
+"""Warnings about what a campaign file depends on: the ledger, the suppression lists, the rows' columns."""
 
 import time
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Screens rows: those of a usual campaign here, those of a large one in several helper processes.
+"""Screens rows: those of a usual campaign in this process, those of a large one in several helper processes.
 
-What a row comes to depends on that row alone, and is most of the work of planning. A helper process gets
-rows through a pipe and gives back what they come to. It ends when its pipe does, so none is left when this
+The result of a row depends on that row alone, and is most of the work of planning. A helper process gets
+rows through a pipe and returns their results. It ends when the pipe is closed, so none is left when this
 process is killed. The pools of `multiprocessing` do not notice that.
 """
 

@@ -1,1 +1,1 @@
-"""Where rows come from: one file a type, behind the protocol in `source`, listed in `registry`."""
+"""Where rows come from: one file a type, behind the protocol in `source`, listed in `reader`."""
