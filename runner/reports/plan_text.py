@@ -1,5 +1,4 @@
-"""The plan as text for those who decide on it: totals and changes, then calls by hour,
-exclusions and requests."""
+"""The plan as text, for those who decide on it: totals and changes, calls by hour, exclusions, requests."""
 
 import sys
 from collections.abc import Iterable, Sequence
