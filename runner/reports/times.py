@@ -13,7 +13,8 @@ Moment = Callable[[float], str]
 
 def rfc3339(instant: float) -> str:
     """`2026-12-01T16:00:00Z`, to the second."""
-    return datetime.fromtimestamp(int(instant), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # An export has millions of them: `strftime` takes five times as long.
+    return f"{datetime.fromtimestamp(int(instant), UTC).isoformat()[:19]}Z"
 
 
 def machine_time(instant: float) -> str:
