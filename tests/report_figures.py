@@ -63,8 +63,8 @@ def overview(*problems, campaign="clinic-followup"):
     for each in problems:
         states[each.state] += 1
     return Overview(
-        campaign=campaign, as_of=NOW, states=states, next_due=None, queued_last_minute=0, problems=problems,
-        pause_info=None, origin="", account="", late_opt_outs=(),
+        campaign=campaign, as_of=NOW, rounds={1: states}, next_due=None, queued_last_minute=0,
+        problems=problems, pause_info=None, origin="", account="", late_opt_outs=(),
         unacknowledged=sum(states[state] for state in PROBLEMS),
     )  # fmt: skip
 
