@@ -35,6 +35,7 @@ from runner.campaign.values import (
     Identifier,
     KeysTemplate,
     LocalDate,
+    Metadatabase,
     MetadataName,
     Name,
     PhoneTemplate,
@@ -380,6 +381,10 @@ def _no_boolean(value: object) -> object:
 class Campaign(Declared):
     """A voice-survey campaign on Plum Insight."""
 
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"dependencies": {"metadatabase": ["metadata"]}}
+    )
+
     version: Annotated[Literal[1], BeforeValidator(_no_boolean)] = Field(
         description="The version of this file format.", examples=[1]
     )
@@ -412,6 +417,12 @@ class Campaign(Declared):
         description="Metadatabase columns and their values.",
         examples=[{"first_name": "{{ row.first_name | title }}"}],
     )
+    metadatabase: Metadatabase | None = Field(
+        None,
+        description="The metadatabase to which the `metadata` of each call is pushed as a record, once, "
+        "before the call is sent. A call whose record may not have arrived is not sent until `runner retry`.",
+        examples=["clinic visits"],
+    )
     result_url: UrlTemplate | None = Field(
         None,
         description="Where Insight posts the result of each call.",
@@ -427,3 +438,14 @@ class Campaign(Declared):
         description="Warnings that are not shown, each with the reason.",
         examples=[{"on_the_hour": "agreed with Plum"}],
     )
+
+    @field_validator("metadatabase")
+    @classmethod
+    def _has_records(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("metadata") == {}:
+            raise PydanticCustomError(
+                "missing_metadata",
+                "metadatabase needs `metadata`: its columns and values are the record of each call",
+                {"hint": "add `metadata` with the columns of the metadatabase"},
+            )
+        return value

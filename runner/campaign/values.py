@@ -333,9 +333,9 @@ KeysTemplate = Annotated[Template, _if_constant(_keys), Written("phone keys", is
 UrlTemplate = Annotated[Template, _if_constant(_url), Written("web address", is_template=True)]
 
 
-def _constant_text(text: str) -> None:
+def _constant_name(text: str) -> None:
     if "{{" in text or "{%" in text:
-        raise TemplateSyntaxError("a column name cannot be a template", 1, "write the name itself")
+        raise TemplateSyntaxError("this name cannot be a template", 1, "write the name itself")
     check_text(text)
 
 
@@ -347,6 +347,17 @@ MetadataName = Annotated[
         "invalid metadatabase column name",
         "no square brackets or control characters, and no space at either end",
     ),
-    _readable(_constant_text),
+    _readable(_constant_name),
 ]
 """Sent as `metadata[name]`, which PHP's form parser takes apart at the brackets."""
+
+Metadatabase = Annotated[
+    str,
+    *_text(
+        r"[^\x00-\x20]([^\x00-\x1f]*[^\x00-\x20])?",
+        "bad_metadatabase",
+        "invalid metadatabase name",
+        "write its name as Insight shows it, without a template",
+    ),
+    _readable(_constant_name),
+]

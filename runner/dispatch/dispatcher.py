@@ -7,7 +7,7 @@ from runner.dispatch.events import AnswersUnrecorded, Paused, Resumed, RunEnd, W
 from runner.dispatch.exclusion_check import ExclusionCheck
 from runner.dispatch.heartbeat import Heartbeat
 from runner.dispatch.late_calls import move_late
-from runner.dispatch.run import Post, Run
+from runner.dispatch.run import Post, Run, no_records
 from runner.dispatch.sender import Sender
 from runner.dispatch.timer import Alarm
 from runner.ledger.call_queue import QueueStatus
@@ -22,9 +22,11 @@ IDLE_SECONDS = 60
 class Dispatcher:
     """One run of one campaign. Give it to an event loop with `run`; end it early with `stop`."""
 
-    def __init__(self, run: Run, post: Post, *, max_in_flight: int, until_idle: bool) -> None:
-        """`max_in_flight` bounds the requests under way at once. With `until_idle` the run ends when nothing
-        is due soon.
+    def __init__(
+        self, run: Run, post: Post, *, push: Post = no_records, max_in_flight: int, until_idle: bool
+    ) -> None:
+        """`post` sends a call, `push` the record of one. `max_in_flight` bounds the calls under way at once.
+        With `until_idle` the run ends when nothing is due soon.
         """
         self._run = run
         self._until_idle = until_idle
@@ -32,7 +34,7 @@ class Dispatcher:
         self._paused_shown = False
         self._heartbeat = Heartbeat(run)
         self._exclusion_check = ExclusionCheck(run)
-        self._sender = Sender(run, post, self._heartbeat, self._exclusion_check, max_in_flight)
+        self._sender = Sender(run, post, push, self._heartbeat, self._exclusion_check, max_in_flight)
 
     async def run(self) -> RunEnd:
         """Sends until nothing is left, and returns why it ended.

@@ -7,10 +7,21 @@ one. A lost result only makes a call uncertain, so they may share a commit.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import LedgerError, LedgerUnavailableError, StoppedError
-from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Outcome, Refused, Uncertain
+from runner.insight.outcome import (
+    Accepted,
+    CampaignBlocked,
+    NotSent,
+    Outcome,
+    PushOutcome,
+    RecordAdded,
+    Refused,
+    Uncertain,
+)
 from runner.ledger.claim import AttemptResult, Claim, LedgerRolledBackError, LostClaimError
 
 MOST_FAILURES = 10
@@ -48,6 +59,19 @@ def attempt_result(outcome: Outcome, prevented: StateReason | None = None) -> At
             )
 
 
+def push_result(outcome: Outcome, prevented: StateReason | None = None) -> AttemptResult:
+    """The state of a call after the push of its record failed with this outcome: it was not sent itself."""
+    match outcome:
+        case Refused():
+            reason = StateReason.of(ReasonCode.RECORD_REFUSED, error=outcome.error)
+            return AttemptResult(state=CallState.REFUSED, http_status=400, reason=reason, push_again=True)
+        case Uncertain():
+            reason = _uncertain(outcome)._replace(code=ReasonCode.RECORD_UNCERTAIN)
+            return AttemptResult(state=CallState.REFUSED, http_status=outcome.status, reason=reason)
+        case _:
+            return replace(attempt_result(outcome, prevented), push_again=True)
+
+
 def _one_call_id(outcome: Uncertain) -> str | None:
     """Of several it is unknown which is this call's, and Insight's own are numbers."""
     only = outcome.call_ids[0] if len(outcome.call_ids) == 1 else ""
@@ -64,14 +88,43 @@ def _uncertain(outcome: Uncertain) -> StateReason:
     return StateReason.of(ReasonCode.UNCERTAIN, problem=outcome.reason, **given)
 
 
-class FailureStreak:
-    """Counts refused and uncertain calls in a row: so many of one kind have a common cause."""
+class _Asked(NamedTuple):
+    """What requests asked for, and what a person does after many failed."""
 
-    def __init__(self) -> None:
+    things: str
+    after_refusals: str
+    are_uncertain: str
+    after_uncertain: str
+
+
+_CALLS = _Asked(
+    things="calls",
+    after_refusals="correct the field that Insight names, in the campaign file or the contacts, "
+    "and run apply: it sends changed requests again. If the cause was at Insight: "
+    "runner retry CAMPAIGN --all",
+    are_uncertain="calls in a row are uncertain",
+    after_uncertain="Insight may have queued them, so they are not sent again; "
+    "find the cause at Insight before you run apply again",
+)
+RECORDS = _Asked(
+    things="records",
+    after_refusals="correct `metadata` or `metadatabase` in the campaign file, or the contacts, and run "
+    "apply: it sends changed requests again. If the cause was at Insight: runner retry CAMPAIGN --all",
+    are_uncertain="records in a row may have been added or not",
+    after_uncertain="their calls were not sent; find the cause at Insight before you run apply again, and "
+    "look in the metadatabase for the records: runner retry sends the calls without pushing them again",
+)
+
+
+class FailureStreak:
+    """Counts refused and uncertain requests in a row: so many of one kind have a common cause."""
+
+    def __init__(self, asked: _Asked = _CALLS) -> None:
+        self._asked = asked
         self._refused = 0
         self._uncertain = 0
 
-    def count(self, outcome: Outcome) -> None:
+    def count(self, outcome: Outcome | PushOutcome) -> None:
         """Raises StoppedError at the tenth of a kind, and at once where no further call can succeed."""
         match outcome:
             case (
@@ -81,25 +134,23 @@ class FailureStreak:
                 raise StoppedError(
                     f"the campaign was stopped: Insight answered {status}: {error}", hint=advice
                 )
-            case Accepted():
+            case Accepted() | RecordAdded():
                 self._refused = self._uncertain = 0
             case Refused():
                 self._refused += 1
                 self._uncertain = 0
                 if self._refused == MOST_FAILURES:
                     raise StoppedError(
-                        f"Insight refused {MOST_FAILURES} calls in a row; its last answer: {outcome.error}",
-                        hint="correct the field that Insight names, in the campaign file or the contacts, "
-                        "and run apply: it sends changed requests again. If the cause was at Insight: "
-                        "runner retry CAMPAIGN --all",
+                        f"Insight refused {MOST_FAILURES} {self._asked.things} in a row; "
+                        f"its last answer: {outcome.error}",
+                        hint=self._asked.after_refusals,
                     )
             case Uncertain():
                 self._uncertain += 1
                 if self._uncertain == MOST_FAILURES:
                     raise StoppedError(
-                        f"{MOST_FAILURES} calls in a row are uncertain; the last one: {outcome.reason}",
-                        hint="Insight may have queued them, so they are not sent again; "
-                        "find the cause at Insight before you run apply again",
+                        f"{MOST_FAILURES} {self._asked.are_uncertain}; the last one: {outcome.reason}",
+                        hint=self._asked.after_uncertain,
                     )
             case CampaignBlocked() | NotSent():
                 pass

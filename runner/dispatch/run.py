@@ -23,7 +23,12 @@ R = TypeVar("R")
 Exclude = Callable[[str, str], str | None]
 """(key, number) → why this contact must not be called, or None."""
 Post = Callable[[Claim, Callable[[], None]], Awaitable[Exchange]]
-"""Sends the request of one claim; the second argument is called just before the first byte leaves."""
+"""Sends a request of one claim; the second argument is called just before the first byte leaves."""
+
+
+async def no_records(_claim: Claim, _before_send: Callable[[], None]) -> Exchange:
+    """How a run pushes records whose claims ask for no push."""
+    raise ValueError("this campaign pushes no records")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

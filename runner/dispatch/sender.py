@@ -1,5 +1,5 @@
 """Sends the calls that are due: claims them, which commits the intent, posts each once under the rate limit,
-and records what came of it.
+after its record where that is to be pushed, and records what came of it.
 """
 
 import asyncio
@@ -13,12 +13,27 @@ from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn
 from runner.dispatch.exclusion_check import ExclusionCheck
 from runner.dispatch.heartbeat import Heartbeat
 from runner.dispatch.late_calls import move_crowded_out
-from runner.dispatch.outcome_recorder import FailureStreak, OutcomeRecorder, attempt_result
+from runner.dispatch.outcome_recorder import (
+    RECORDS,
+    FailureStreak,
+    OutcomeRecorder,
+    attempt_result,
+    push_result,
+)
 from runner.dispatch.redaction import redacted
 from runner.dispatch.run import Post, Run
 from runner.dispatch.timer import RECHECK_SECONDS
 from runner.errors import RunnerError
-from runner.insight.outcome import Accepted, NotSent, Outcome, Uncertain, classify
+from runner.insight.outcome import (
+    Accepted,
+    Exchange,
+    NotSent,
+    Outcome,
+    RecordAdded,
+    Uncertain,
+    classify,
+    classify_push,
+)
 from runner.ledger.claim import AttemptResult, Claim
 from runner.planning.pacing import LATE_SECONDS
 
@@ -33,14 +48,23 @@ class Sender:
     """Of one run. It keeps nothing in memory that a crash could lose."""
 
     def __init__(
-        self, run: Run, post: Post, heartbeat: Heartbeat, exclusion_check: ExclusionCheck, max_in_flight: int
+        self,
+        run: Run,
+        post: Post,
+        push: Post,
+        heartbeat: Heartbeat,
+        exclusion_check: ExclusionCheck,
+        max_in_flight: int,
     ) -> None:
+        """`post` sends the request of a call, `push` that of its record."""
         self._run = run
         self._post = post
+        self._push = push
         self._heartbeat = heartbeat
         self._exclusion_check = exclusion_check
         self._max_in_flight = max_in_flight
-        self._failure_streak = FailureStreak()
+        self._failed_calls = FailureStreak()
+        self._failed_pushes = FailureStreak(RECORDS)
         self._in_flight: set[asyncio.Task[None]] = set()
         self._failures_to_reach = 0
         self.not_before = 0.0
@@ -119,7 +143,7 @@ class Sender:
                 await self._give_back(claim, excluded[claim.call])
 
     async def _give_back(self, claim: Claim, reason: StateReason) -> None:
-        result = AttemptResult(state=CallState.SKIPPED, reason=reason)
+        result = AttemptResult(state=CallState.SKIPPED, reason=reason, push_again=claim.pushes_record)
         await self._run.in_ledger(self._run.queue.finish, claim, result, self._run.clock.now())
         self._run.on_event(CallsWithdrawn(count=1))
 
@@ -137,6 +161,42 @@ class Sender:
             self._run.wake.set()
 
     async def _send(self, claim: Claim) -> None:
+        """Pushes the record first, where it is to be pushed: without it the call is not sent."""
+        if claim.pushes_record and not await self._push_record(claim):
+            return
+        exchange, prevented = await self._exchange(self._post, claim)
+        outcome = redacted(classify(exchange), claim.request)
+        result = await self._record(claim, attempt_result(outcome, prevented))
+        if isinstance(outcome, Accepted) and result.state is CallState.UNCERTAIN:
+            reason = f"Insight answered with call_id {outcome.call_id}, which another call has"
+            outcome = Uncertain(reason=reason, status=result.http_status, body="")
+        self._failed_calls.count(outcome)
+        self._react(outcome, exchange)
+
+    async def _push_record(self, claim: Claim) -> bool:
+        """Returns whether Insight has the record now; else it records why the call is not sent."""
+        exchange, prevented = await self._exchange(self._push, claim)
+        pushed = classify_push(exchange)
+        if isinstance(pushed, RecordAdded):
+            self._failed_pushes.count(pushed)
+            await self._wait_for_rate()
+            return True
+        outcome = redacted(pushed, claim.request)
+        await self._record(claim, push_result(outcome, prevented))
+        self._failed_pushes.count(outcome)
+        self._react(outcome, exchange)
+        return False
+
+    async def _wait_for_rate(self) -> None:
+        """Until one more request may leave, which is counted."""
+        pause = self._run.rate.wait(time.monotonic())
+        while pause:
+            await asyncio.sleep(pause)
+            pause = self._run.rate.wait(time.monotonic())
+        self._run.rate.spend(time.monotonic(), 1)
+
+    async def _exchange(self, post: Post, claim: Claim) -> tuple[Exchange, StateReason | None]:
+        """One request, and why it was stopped just before it left."""
         prevented: StateReason | None = None
 
         def last_check() -> None:
@@ -145,12 +205,10 @@ class Sender:
             if prevented is not None:
                 raise NotAllowedError(prevented.code)
 
-        exchange = await self._post(claim, last_check)
-        outcome = redacted(classify(exchange), claim.request)
-        result = await self.recorder.record(claim, attempt_result(outcome, prevented))
-        if isinstance(outcome, Accepted) and result.state is CallState.UNCERTAIN:
-            reason = f"Insight answered with call_id {outcome.call_id}, which another call has"
-            outcome = Uncertain(reason=reason, status=result.http_status, body="")
+        return await post(claim, last_check), prevented
+
+    async def _record(self, claim: Claim, result: AttemptResult) -> AttemptResult:
+        result = await self.recorder.record(claim, result)
         self._run.on_event(
             CallEnded(
                 key=claim.key,
@@ -161,8 +219,7 @@ class Sender:
                 start_timestamp=claim.start_timestamp,
             )
         )
-        self._react(outcome)
-        self._run.clock_check.compare(exchange)
+        return result
 
     def _why_not_now(self, claim: Claim) -> StateReason | None:
         """The last check before the bytes leave: why they must not; None where they may."""
@@ -189,15 +246,15 @@ class Sender:
             pace.ask_for_more_lead()
         return True
 
-    def _react(self, outcome: Outcome) -> None:
-        self._failure_streak.count(outcome)
-        if not isinstance(outcome, NotSent):
+    def _react(self, outcome: Outcome, exchange: Exchange) -> None:
+        if isinstance(outcome, NotSent):
+            if not outcome.prevented:
+                self._back_off(outcome.reason)
+            # It is due again.
+            self._run.wake.set()
+        else:
             self._failures_to_reach = 0
-            return
-        if not outcome.prevented:
-            self._back_off(outcome.reason)
-        # It is due again.
-        self._run.wake.set()
+        self._run.clock_check.compare(exchange)
 
     def _back_off(self, reason: str) -> None:
         """Waits longer after each failure to reach Insight, with jitter to spread the retries."""

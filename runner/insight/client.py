@@ -25,7 +25,7 @@ from runner.insight.answers import (
     one_line,
 )
 from runner.insight.outcome import OK, Exchange
-from runner.insight.protocol import Accept, QueueRequest
+from runner.insight.protocol import Accept, FormRequest
 
 DEADLINE_SECONDS = 30.0
 """For a whole exchange. What has no answer by then is uncertain, so this is generous."""
@@ -94,11 +94,11 @@ class InsightClient:
         for transport in self._transports:
             await transport.aclose()
 
-    async def queue(self, request: QueueRequest, *, before_send: Callable[[], None]) -> Exchange:
-        """Sends one queue request, once, and reports how far it came; never raises for network errors.
+    async def post(self, request: FormRequest, *, before_send: Callable[[], None]) -> Exchange:
+        """Sends one request, once, and reports how far it came; never raises for network errors.
 
         `before_send` is called when the connection is open, just before the first byte is sent. If it raises
-        a RunnerError, nothing is sent. After a cancellation the call is uncertain: bytes may have been sent.
+        a RunnerError, nothing is sent. After a cancellation bytes may have been sent.
         The deadline runs from the moment a connection is free.
         """
         return await self._exchange(

@@ -1,13 +1,21 @@
-"""What is known after a queue request: queued, refused, not sent, or uncertain. Pure.
+"""What is known after a queue request or the push of a record: done, refused, not sent, or uncertain. Pure.
 
 The trace of the request decides, not the class of an exception: a reset looks the same whether the server
 never read the request or queued the call. Only a request of which no byte was sent counts as not sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
-from runner.insight.answers import UnreadableError, call_ids_in, error_text, excerpt, read_queue_answer
+from runner.insight.answers import (
+    QueueAnswer,
+    UnreadableError,
+    call_ids_in,
+    error_text,
+    excerpt,
+    read_queue_answer,
+)
 
 OK = 200
 BAD_REQUEST = 400
@@ -22,6 +30,13 @@ _ADVICE: Mapping[int, str] = {
     415: "a proxy may change the content type: check RUNNER_INSIGHT_BASE_URL",
 }
 """The statuses after which no call of the campaign can succeed until a person acts, and what that is."""
+_ADVICE_ON_RECORDS: Mapping[int, str] = {
+    **_ADVICE,
+    403: "this account may not add records to the metadatabase: ask its owner for the permission",
+    404: "check `metadatabase` in the campaign file: Insight knows none of this name",
+    409: "look at the metadatabase in Insight: it does not take this record",
+}
+"""The same after the push of a record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +65,21 @@ class Accepted:
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordAdded:
+    """Insight added the record of a call to the metadatabase."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """400: the data was wrong, and the call is documented as not queued."""
+    """400: the data was wrong, and what was asked for is documented as not done."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignBlocked:
-    """Nothing in this campaign can succeed until a person acts; this call was not queued."""
+    """Nothing in this campaign can succeed until a person acts; what was asked for was not done."""
 
     status: int
     error: str
@@ -76,7 +96,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncertain:
-    """The call may or may not be queued. `call_ids` are all that the answer holds, whatever its status."""
+    """It may or may not have been done. `call_ids` are all that the answer holds, whatever its status."""
 
     reason: str
     status: int | None
@@ -86,7 +106,23 @@ class Uncertain:
     """What a person must do before any call of the campaign can succeed; empty where calls still can."""
 
 
-Outcome = Accepted | Refused | CampaignBlocked | NotSent | Uncertain
+Failure = Refused | CampaignBlocked | NotSent | Uncertain
+Outcome = Accepted | Failure
+"""Of a queue request."""
+PushOutcome = RecordAdded | Failure
+"""Of the push of a record."""
+
+
+_Done = TypeVar("_Done")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked(Generic[_Done]):
+    """What a request asks for, in words of its being done; how a 200 says so; advice for other statuses."""
+
+    done: str
+    read_success: Callable[[Exchange], _Done | Uncertain]
+    advice: Mapping[int, str]
 
 
 def classify(exchange: Exchange) -> Outcome:
@@ -94,60 +130,86 @@ def classify(exchange: Exchange) -> Outcome:
 
     An answer that holds a call_id never counts as "not queued", whatever its status.
     """
+    return _classify(exchange, _QUEUE)
+
+
+def classify_push(exchange: Exchange) -> PushOutcome:
+    """The same of the push of a record, which Insight acknowledges by `success` alone."""
+    return _classify(exchange, _PUSH)
+
+
+def _classify(exchange: Exchange, asked: _Asked[_Done]) -> _Done | Failure:
     if not exchange.sent:
         return NotSent(reason=exchange.problem, prevented=exchange.prevented)
-    call_ids = call_ids_in(exchange.headers, exchange.body, is_whole=exchange.status is not None)
-    outcome = _classify_answer(exchange)
-    match outcome:
-        case Accepted() if len(call_ids) == 1:
-            return outcome
-        case Uncertain():
-            return replace(outcome, call_ids=call_ids)
-        case Refused() | CampaignBlocked() if not call_ids:
-            return outcome
-    what = "several call_ids" if isinstance(outcome, Accepted) else "a call_id, as if the call were queued"
-    return Uncertain(
-        reason=f"Insight answered {exchange.status} with {what}",
-        status=exchange.status,
-        body=error_text(exchange.headers, exchange.body),
-        call_ids=call_ids,
-        advice=outcome.advice if isinstance(outcome, CampaignBlocked) else "",
-    )
+    outcome = _classify_answer(exchange, asked)
+    if isinstance(outcome, Uncertain):
+        return replace(outcome, call_ids=_call_ids(exchange))
+    if isinstance(outcome, Refused | CampaignBlocked) and (call_ids := _call_ids(exchange)):
+        return Uncertain(
+            reason=f"Insight answered {exchange.status} with a call_id, as if the call were queued",
+            status=exchange.status,
+            body=error_text(exchange.headers, exchange.body),
+            call_ids=call_ids,
+            advice=outcome.advice if isinstance(outcome, CampaignBlocked) else "",
+        )
+    return outcome
 
 
-def _classify_answer(exchange: Exchange) -> Outcome:
+def _classify_answer(exchange: Exchange, asked: _Asked[_Done]) -> _Done | Failure:
     """What the status and the form of the answer say."""
     if exchange.status is None:
         return Uncertain(reason=exchange.problem, status=None, body=excerpt(exchange.body))
     if exchange.status == OK:
-        return _classify_success(exchange)
+        return asked.read_success(exchange)
     error = error_text(exchange.headers, exchange.body)
     if exchange.status == BAD_REQUEST:
         return Refused(error=error or "Insight gave no reason")
-    if exchange.status in _ADVICE:
+    if exchange.status in asked.advice:
         return CampaignBlocked(
             status=exchange.status,
             error=error or "Insight gave no reason",
-            advice=_ADVICE[exchange.status],
+            advice=asked.advice[exchange.status],
         )
     return Uncertain(
-        reason=f"Insight answered {exchange.status}, which does not say whether the call was queued",
+        reason=f"Insight answered {exchange.status}, which does not say whether {asked.done}",
         status=exchange.status,
         body=error,
     )
 
 
-def _classify_success(exchange: Exchange) -> Accepted | Uncertain:
+def _call_ids(exchange: Exchange) -> tuple[str, ...]:
+    return call_ids_in(exchange.headers, exchange.body, is_whole=exchange.status is not None)
+
+
+def _read_accepted(exchange: Exchange) -> Accepted | Uncertain:
+    answer = _read_success(exchange)
+    if isinstance(answer, Uncertain):
+        return answer
+    if not answer.call_id:
+        return _unclear_success(exchange, "Insight answered 200 without a call_id", answer.error)
+    if len(_call_ids(exchange)) > 1:
+        return _unclear_success(exchange, "Insight answered 200 with several call_ids", answer.error)
+    return Accepted(call_id=answer.call_id, link=answer.link)
+
+
+def _read_added(exchange: Exchange) -> RecordAdded | Uncertain:
+    answer = _read_success(exchange)
+    return answer if isinstance(answer, Uncertain) else RecordAdded()
+
+
+def _read_success(exchange: Exchange) -> QueueAnswer | Uncertain:
     try:
         answer = read_queue_answer(exchange.headers, exchange.body)
     except UnreadableError as error:
-        reason = f"Insight answered 200, but the answer cannot be read: {error}"
-        return Uncertain(reason=reason, status=OK, body=excerpt(exchange.body))
-    if answer.success and answer.call_id:
-        return Accepted(call_id=answer.call_id, link=answer.link)
-    reason = (
-        "Insight answered 200 without a call_id"
-        if answer.success
-        else "Insight answered 200, but without success"
-    )
-    return Uncertain(reason=reason, status=OK, body=answer.error or excerpt(exchange.body))
+        return _unclear_success(exchange, f"Insight answered 200, but the answer cannot be read: {error}")
+    if not answer.success:
+        return _unclear_success(exchange, "Insight answered 200, but without success", answer.error)
+    return answer
+
+
+def _unclear_success(exchange: Exchange, reason: str, error: str = "") -> Uncertain:
+    return Uncertain(reason=reason, status=OK, body=error or excerpt(exchange.body))
+
+
+_QUEUE = _Asked(done="the call was queued", read_success=_read_accepted, advice=_ADVICE)
+_PUSH = _Asked(done="the record was added", read_success=_read_added, advice=_ADVICE_ON_RECORDS)

@@ -4,12 +4,13 @@ Facts about the API: "Queuing an Outbound Call" in Plum's documentation, and wha
 written, makes of a form.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote_plus
 
-from runner.calls import CallRequest
+from runner.calls import CallRequest, metadata_json
 
 Accept = Literal["json", "xml"]
 FORM = "application/x-www-form-urlencoded"
@@ -19,8 +20,8 @@ _quoted = lru_cache(maxsize=256)(quote_plus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueRequest:
-    """One POST to the queue endpoint. `path` is below the API's base URL."""
+class FormRequest:
+    """One POST of a form. `path` is below the API's base URL."""
 
     path: str
     headers: tuple[tuple[str, str], ...]
@@ -35,7 +36,7 @@ def queue_request(
     start_timestamp: int,
     end_timestamp: int,
     accept: Accept,
-) -> QueueRequest:
+) -> FormRequest:
     """The request that queues one call between two UTC Unix seconds."""
     fields = [
         ("phone_number", call.phone_number),
@@ -49,8 +50,18 @@ def queue_request(
     fields += [(f"metadata[{name}]", value) for name, value in call.metadata.items()]
     if call.result_url:
         fields.append(("result_url", call.result_url))
-    return QueueRequest(
-        path=f"/surveys/{survey_id}/{instance_id}/queue",
+    return _form_request(f"/surveys/{survey_id}/{instance_id}/queue", fields, accept)
+
+
+def record_request(*, metadatabase: str, metadata: Mapping[str, str], accept: Accept) -> FormRequest:
+    """The request that pushes the metadata of one call to a metadatabase, as a record."""
+    fields = [("metadatabase", metadatabase), ("record", metadata_json(metadata))]
+    return _form_request("/metadatabase_push", fields, accept)
+
+
+def _form_request(path: str, fields: Sequence[tuple[str, str]], accept: Accept) -> FormRequest:
+    return FormRequest(
+        path=path,
         headers=(("Content-Type", FORM), ("Accept", f"application/{accept}")),
         body="&".join([f"{_quoted(name)}={quote_plus(value)}" for name, value in fields]).encode("ascii"),
     )

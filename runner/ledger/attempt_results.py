@@ -39,6 +39,10 @@ _CLOSE_LIVE_OF_ALL = (
     )
 )
 
+_PUSH_AGAIN = (
+    update(calls).where(calls.c.id.in_(bindparam("of_calls", expanding=True))).values(pushed_at=None)
+)
+
 Ended = tuple[Claim, AttemptResult]
 
 
@@ -60,6 +64,7 @@ def record_together(connection: Connection, run: int, ended: Sequence[Ended], no
     ]
     record_transitions(connection, moves, run=run, at=now)
     _close(connection, ended, now)
+    _forget_pushes(connection, ended)
     _settle_evidence(connection, ended, now)
 
 
@@ -98,6 +103,7 @@ def record(
             "run": run,
         },
     )
+    _forget_pushes(connection, [(claim, ending)])
     mine = (attempts.c.call == claim.call, attempts.c.fence == claim.fence)
     close = (
         update(attempts)
@@ -154,6 +160,12 @@ def _close(connection: Connection, ended: Sequence[Ended], now: float) -> None:
         for some in some_at_a_time(of_calls):
             values = {"ends": state, "why": reason, "status": status, "moment": now, "of_calls": some}
             connection.execute(_CLOSE_LIVE_OF_ALL, values)
+
+
+def _forget_pushes(connection: Connection, ended: Sequence[Ended]) -> None:
+    """Of records that provably are not at Insight: they are pushed with the next attempts."""
+    for some in some_at_a_time(claim.call for claim, ending in ended if ending.push_again):
+        connection.execute(_PUSH_AGAIN, {"of_calls": some})
 
 
 def _without_foreign_call_id(connection: Connection, claim: Claim, ending: AttemptResult) -> AttemptResult:

@@ -60,6 +60,7 @@ _WHAT_A_CLAIM_NEEDS = (
     calls.c.reattempt_wait,
     calls.c.metadata,
     calls.c.result_url,
+    calls.c.pushed_at,
 )
 # No other process can change these calls between the moment they are found due and this one.
 _CLAIM = (
@@ -72,6 +73,8 @@ _CLAIM = (
         updated_at=bindparam("moment"),
     )
 )
+_CLAIM_AND_PUSH = _CLAIM.values(pushed_at=func.coalesce(calls.c.pushed_at, bindparam("moment")))
+"""The same, with the intent to push the records of those whose record never was."""
 _INTEND = insert(attempts).from_select(
     ["call", "run", "fence", "intended_at"],
     select(calls.c.id, calls.c.run, calls.c.fence, calls.c.updated_at).where(
@@ -98,7 +101,7 @@ class CallQueue:
     number of the newest attempt whenever intents are committed, before anything is sent. With a `pace`, a
     call is only claimed with a start that it allows, given all that any run of the campaign has sent.
     `result_url` gives the address for the result of one attempt (call, fence) where the call has none of its
-    own.
+    own. With `pushes_records`, a claim is also the intent to push the record of its call, once for each call.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class CallQueue:
         pace: PaceLimit | None = None,
         intended: Callable[[int], None] = lambda _attempt: None,
         result_url: Callable[[int, int], str] = lambda _call, _fence: "",
+        pushes_records: bool = False,
     ) -> None:
         self._engine = engine
         self.pace = pace
@@ -120,6 +124,7 @@ class CallQueue:
         self._campaign = campaign
         self._run = run
         self._only_own = only_own
+        self._pushes_records = pushes_records
         self._open = self._open_calls()
         self._due = (
             select(*_WHAT_A_CLAIM_NEEDS)
@@ -310,9 +315,10 @@ class CallQueue:
 
     def _intend(self, connection: Connection, claims: Sequence[Claim], now: float) -> int:
         """Writes the intent to send each of these, and returns the number of the newest attempt."""
+        claim = _CLAIM_AND_PUSH if self._pushes_records else _CLAIM
         for some in some_at_a_time([claim.call for claim in claims]):
             mine = {"of_calls": some, "mine": self._run, "moment": now}
-            if connection.execute(_CLAIM, mine).rowcount != len(some):
+            if connection.execute(claim, mine).rowcount != len(some):
                 raise LostClaimError("a call was claimed by somebody else at the same moment")
             connection.execute(_INTEND, {"of_calls": some})
         claimed = StateReason(ReasonCode.CLAIMED)
@@ -336,4 +342,5 @@ class CallQueue:
             survey_id=survey_id,
             instance_id=instance_id,
             request=request._replace(result_url=result_url),
+            pushes_record=self._pushes_records and row["pushed_at"] is None,
         )

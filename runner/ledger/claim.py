@@ -21,6 +21,8 @@ class Claim:
     survey_id: str
     instance_id: str
     request: CallRequest
+    pushes_record: bool = False
+    """Whether its record is to be pushed before it: it never was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class AttemptResult:
     http_status: int | None = None
     call_id: str | None = None
     link: str | None = None
+    push_again: bool = False
+    """Whether its record, which was to be pushed, is provably not at Insight."""
 
 
 class LostClaimError(LedgerError):

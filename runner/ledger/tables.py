@@ -147,6 +147,7 @@ calls = Table(
     Column("call_id", Text),
     Column("link", Text),
     Column("updated_at", Float, nullable=False),
+    Column("pushed_at", Float, comment="When its record was to be pushed; null if it provably was not."),
     Column("opted_out", Text, comment="Why nobody is to call them any more, found after the call was sent."),
     Column("ask_at", Integer, comment="When to ask Insight for the result next; null for never."),
     CheckConstraint(_IS_KNOWN_STATE, name="known_state"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from runner.calls import MAY_BE_DIALLED, Cause, Reason
+from runner.calls import MAY_BE_DIALLED, Cause, Reason, ReasonCode
 from runner.contacts.contact import Exclusion, numbers_of_listed_keys
 from runner.contacts.phone import is_toll_free
 from runner.errors import ExitStatus, RunnerError
@@ -160,13 +160,10 @@ class Eligibility:
             return self._already_queued(check, following)
         if candidate.fault:
             return faulty(candidate)
-        if (
-            earlier is not None
-            and earlier.availability == Availability.REFUSED
-            and self._is_as_refused(candidate, earlier)
-        ):
-            detail = "Insight refused this request; it is sent again when it changes, or after `runner retry`"
-            return exclusion_of(candidate, Reason.REFUSED, detail)
+        if earlier is not None and earlier.availability == Availability.REFUSED:
+            detail = self._why_refused(candidate, earlier)
+            if detail:
+                return exclusion_of(candidate, Reason.REFUSED, detail)
         return self._in_no_window(check) if following is None else self._follow(check, following)
 
     def _in_no_window(self, check: NeedsCheck) -> Exclusion | None:
@@ -212,8 +209,16 @@ class Eligibility:
                 self._note_still_dialled(taken)
         return f"a call to {whose} is {taken.state}{number}"
 
-    def _is_as_refused(self, candidate: Candidate, refused: KnownCall) -> bool:
-        return refused.phone == candidate.phone and refused.request == request_of(candidate, self._campaign)
+    def _why_refused(self, candidate: Candidate, refused: KnownCall) -> str:
+        """Empty where its request changed, so that Insight may take it now."""
+        if refused.state_reason == ReasonCode.RECORD_UNCERTAIN:
+            return (
+                "its record may be in the metadatabase or not; look there, and `runner retry` sends the call "
+                "without pushing the record again"
+            )
+        if (refused.phone, refused.request) != (candidate.phone, request_of(candidate, self._campaign)):
+            return ""
+        return "Insight refused this request; it is sent again when it changes, or after `runner retry`"
 
     def _why_no_window(self, candidate: Candidate) -> tuple[Cause, str]:
         zones = split_zones(candidate.zones)

@@ -174,8 +174,18 @@ def earliest_of(candidate: Candidate, following: NextRound | None) -> int | None
 
 def effective_pace(campaign: Campaign, requests_per_second: float) -> int:
     """Starts a minute: what the campaign asks for, but never more than requests can go out."""
-    most = request_rate_pace(requests_per_second)
+    most = fastest_pace(campaign, requests_per_second)
     return min(campaign.pacing.calls_per_minute or most, most)
+
+
+def fastest_pace(campaign: Campaign, requests_per_second: float) -> int:
+    """Starts a minute that the request rate allows."""
+    return request_rate_pace(requests_per_second / requests_per_call(campaign))
+
+
+def requests_per_call(campaign: Campaign) -> int:
+    """The push of a record is a request, too."""
+    return 1 if campaign.metadatabase is None else 2
 
 
 def reschedule(

@@ -123,6 +123,8 @@ class PlanView:
     diagnostics: tuple[Diagnostic, ...]
     suppressed_warnings: tuple[SuppressedWarning, ...]
     """Warnings that `silence` suppresses, with the reasons."""
+    metadatabase: str = ""
+    """To which the record of each call is pushed before it; empty where none is."""
     statistics: PlanStatistics | None = None
     """Counts of the plan; None until counted."""
 
@@ -149,6 +151,7 @@ def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contac
         withdrawals=tuple(viewer.withdrawal(withdrawal) for withdrawal in plan.withdrawals),
         diagnostics=plan.diagnostics,
         suppressed_warnings=plan.suppressed_warnings,
+        metadatabase=campaign.metadatabase or "",
         statistics=plan.statistics,
     )
 

@@ -13,8 +13,7 @@ from runner.campaign.timezones import zone
 from runner.campaign.warning_codes import WarningCode
 from runner.planning.candidate import split_zones
 from runner.planning.eligibility import RowCounts
-from runner.planning.pacing import request_rate_pace
-from runner.planning.placement import Placement, effective_pace
+from runner.planning.placement import Placement, effective_pace, fastest_pace, requests_per_call
 from runner.planning.plan_input import PlanInput
 from runner.planning.statistics import StatisticsBuilder
 from runner.planning.unused_windows import (
@@ -162,11 +161,12 @@ def _pace_too_slow(found: Findings) -> Iterator[Diagnostic]:
     enough = _sufficient_pace(campaign, found.demand, too_slow=pace, now=found.given.now)
     if enough is None:
         hint = f"no pace up to {FASTEST:,} calls a minute is enough: lengthen the windows or the dates"
-    elif enough <= request_rate_pace(found.given.requests_per_second):
+    elif enough <= fastest_pace(campaign, found.given.requests_per_second):
         hint = f"`calls_per_minute: {enough}` is enough; so are longer windows or dates"
     else:
+        rate = -(-enough * requests_per_call(campaign) // 60)
         hint = (
-            f"`calls_per_minute: {enough}` with RUNNER_REQUESTS_PER_SECOND={-(-enough // 60)} is enough, if "
+            f"`calls_per_minute: {enough}` with RUNNER_REQUESTS_PER_SECOND={rate} is enough, if "
             "Plum agrees; so are longer windows or dates"
         )
     set_here = campaign.pacing.calls_per_minute is not None
@@ -201,7 +201,9 @@ def _sufficient_pace(campaign: Campaign, demand: Demand, *, too_slow: int, now: 
 def _suffices(campaign: Campaign, demand: Demand, pace: int, now: float) -> bool:
     pacing = campaign.pacing.model_copy(update={"calls_per_minute": pace})
     trial = Placement(
-        campaign.model_copy(update={"pacing": pacing}), now=now, requests_per_second=FASTEST / 60
+        campaign.model_copy(update={"pacing": pacing}),
+        now=now,
+        requests_per_second=FASTEST / 60 * requests_per_call(campaign),
     )
     for start in demand.taken:
         trial.occupy(start)

@@ -194,6 +194,15 @@ def verdict(plan: PlanView) -> str:
     return f"The first call may start {since}, the last {until}, by the contacts' own clocks."
 
 
+def records_words(plan: PlanView) -> str:
+    """What is pushed to a metadatabase; empty for nothing."""
+    if not plan.metadatabase or not plan.calls:
+        return ""
+    are = "record is" if len(plan.calls) == 1 else "records are"
+    where = f"the metadatabase {plan.metadatabase}"
+    return f"{len(plan.calls):,} {are} pushed to {where}, each once and before its call."
+
+
 def refusal(diagnostics: Iterable[Diagnostic]) -> str:
     """Why `apply` would not carry out a plan with these warnings; empty where it would."""
     codes = {finding.code for finding in diagnostics}

@@ -54,6 +54,8 @@ def _open_object(plan: PlanView, inputs: Inputs | None) -> Iterator[str]:
         "hours": asdict(plan.hours),
         "versions": asdict(plan.versions),
     }
+    if plan.metadatabase:
+        head["metadatabase"] = plan.metadatabase
     if inputs is not None:
         names = [field.name for field in fields(inputs) if field.name != "calls"]
         head["inputs"] = {name: getattr(inputs, name) for name in names}

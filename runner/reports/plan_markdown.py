@@ -16,6 +16,7 @@ from runner.reports.plan_facts import (
     for_readers,
     headline,
     reason_words,
+    records_words,
     rounds_words,
     short_of_attempts,
     urgent,
@@ -101,7 +102,7 @@ class _Page:
                 f"{count(plan.summary['rows'], 'row')} read. {plain(verdict(plan))}"
             ),
         ]
-        for words in filter(None, (rounds_words(plan), short_of_attempts(plan))):
+        for words in filter(None, (rounds_words(plan), records_words(plan), short_of_attempts(plan))):
             lines += ["", plain(words)]
         return lines
 

@@ -20,6 +20,7 @@ from runner.reports.plan_facts import (
     for_readers,
     headline,
     reason_words,
+    records_words,
     rounds_words,
     short_of_attempts,
     urgent,
@@ -73,9 +74,8 @@ def _headline(plan: PlanView) -> list[Text]:
     lines += [Text(f"Warning: {words}", style="bold red") for words in urgent(plan)]
     lines.append(Text(f"{plan.campaign}: {count(plan.summary['rows'], 'row')} read"))
     lines.append(Text(verdict(plan)))
-    rounds, short = rounds_words(plan), short_of_attempts(plan)
-    if rounds:
-        lines.append(Text(rounds))
+    lines += [Text(words) for words in (rounds_words(plan), records_words(plan)) if words]
+    short = short_of_attempts(plan)
     if short:
         lines.append(Text(short, style="yellow"))
     return lines

@@ -20,6 +20,10 @@ _SENTENCES = {
     ReasonCode.RETRIED: "retried by {by}",
     ReasonCode.REFUSED: "{error}",
     ReasonCode.NOT_SENT: "{problem}",
+    ReasonCode.UNCERTAIN: "{answer}",
+    ReasonCode.RECORD_UNCERTAIN: "the call was not sent: its record may be in the metadatabase or not: "
+    "{answer}; look there, and `runner retry` sends the call without pushing the record again",
+    ReasonCode.RECORD_REFUSED: "Insight refused its record, so the call was not sent: {error}",
     ReasonCode.TIME_PASSED: "its time passed before it could be sent",
     ReasonCode.SUSPENDED: "this process was suspended, and another run may have taken the call",
     ReasonCode.RUN_STOPPED: "the run was stopped before it could be sent",
@@ -53,8 +57,8 @@ def reason_text(reason: StateReason) -> str:
             return f"{values['change']} by a new plan: {why}"
         case ReasonCode.CANCELED:
             return f"canceled by {values.get('by', 'an operator')}"
-        case ReasonCode.UNCERTAIN:
-            return _uncertain(values)
+        case ReasonCode.UNCERTAIN | ReasonCode.RECORD_UNCERTAIN as code:
+            return _SENTENCES[code].format(answer=_uncertain(values))
         case code:
             learned = _LEARNED.get(values.get("source", ""), "")
             return _SENTENCES[code].format_map({**values, "learned": learned})

@@ -9,17 +9,18 @@ from contextlib import asynccontextmanager, suppress
 
 from runner.calls import CallState
 from runner.campaign.loader import LoadedCampaign
+from runner.campaign.model import Campaign
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.events import CallEnded, Event, RunBegan, RunEnd
-from runner.dispatch.run import CurrentPlan, Post, Run
+from runner.dispatch.run import CurrentPlan, Post, Run, no_records
 from runner.dispatch.timer import ClockCheck
 from runner.errors import LedgerUnavailableError, SourceContentError, StoppedError
 from runner.insight.client import InsightClient
 from runner.insight.outcome import CampaignBlocked, Exchange, Uncertain, classify
-from runner.insight.protocol import queue_request
+from runner.insight.protocol import queue_request, record_request
 from runner.ledger import late_opt_outs
 from runner.ledger.asking import Patience
 from runner.ledger.call_queue import CallQueue
@@ -139,6 +140,7 @@ class Apply:
             self._dispatcher = Dispatcher(
                 self._run(run, prepared, clock_check, hear),
                 _post(client, self._environment),
+                push=_push(client, self._loaded.campaign, self._environment),
                 max_in_flight=self._environment.settings.max_in_flight,
                 until_idle=self._until_idle,
             )
@@ -239,6 +241,7 @@ class Apply:
                 pace=_pace(self._loaded, environment),
                 intended=self._guard.advance,
                 result_url=self._result_url(),
+                pushes_records=self._loaded.campaign.metadatabase is not None,
             ),
             lease=environment.ledger.lease(self.campaign, run),
             plan=_current_plan(prepared, environment.settings.requests_per_second),
@@ -318,9 +321,23 @@ def _post(client: InsightClient, environment: Environment) -> Post:
             end_timestamp=claim.end_timestamp,
             accept=environment.settings.accept,
         )
-        return await client.queue(request, before_send=before_send)
+        return await client.post(request, before_send=before_send)
 
     return post
+
+
+def _push(client: InsightClient, campaign: Campaign, environment: Environment) -> Post:
+    metadatabase = campaign.metadatabase
+    if metadatabase is None:
+        return no_records
+
+    async def push(claim: Claim, before_send: Callable[[], None]) -> Exchange:
+        request = record_request(
+            metadatabase=metadatabase, metadata=claim.request.metadata, accept=environment.settings.accept
+        )
+        return await client.post(request, before_send=before_send)
+
+    return push
 
 
 def _pace(loaded: LoadedCampaign, environment: Environment) -> PaceLimit | None:

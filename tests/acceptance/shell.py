@@ -36,6 +36,9 @@ class SandboxServer:
     def calls(self) -> list[dict[str, Any]]:
         return self._get("/_sandbox/calls")
 
+    def records(self) -> list[dict[str, Any]]:
+        return self._get("/_sandbox/records")
+
     def statuses(self) -> list[int]:
         return self._get("/_sandbox/requests")["statuses"]
 

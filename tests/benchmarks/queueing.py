@@ -16,7 +16,7 @@ from planned_calls import call, plan
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.timer import Timer
 from runner.insight.client import InsightClient
-from runner.insight.protocol import QueueRequest, queue_request
+from runner.insight.protocol import FormRequest, queue_request
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.plan_entry import Binding
@@ -60,7 +60,7 @@ def planned(number: int, queue_at: int) -> PlannedCall:
     )
 
 
-def request_of(call: PlannedCall) -> QueueRequest:
+def request_of(call: PlannedCall) -> FormRequest:
     return queue_request(
         survey_id="1",
         instance_id="1",
@@ -116,7 +116,7 @@ async def execute(
                 end_timestamp=claim.end_timestamp,
                 accept="json",
             )
-            return await client.queue(request, before_send=note)
+            return await client.post(request, before_send=note)
 
         guard = RollbackGuard(ledger, states)
         queue = CallQueue(ledger.engine, CAMPAIGN, run, intended=guard.advance)
@@ -143,7 +143,7 @@ def run_once(
     return sent
 
 
-def bare_httpx(base_url: str, requests: list[QueueRequest], connections: int) -> float:
+def bare_httpx(base_url: str, requests: list[FormRequest], connections: int) -> float:
     """Requests a second of httpx alone, over clients of eight connections."""
 
     async def go() -> float:

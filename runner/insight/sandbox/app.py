@@ -1,7 +1,8 @@
 """The sandbox's addresses and what each answers.
 
 Below `/api`, as Insight documents them: `POST surveys/{survey}/{instance}/queue`, `GET outbound/{call_id}`,
-`DELETE surveys/{survey}/{instance}/cancel`, `GET surveys/{survey}/{instance}/responses`.
+`DELETE surveys/{survey}/{instance}/cancel`, `GET surveys/{survey}/{instance}/responses`,
+`POST metadatabase_push`.
 
 For tests and curious people:
 
@@ -9,6 +10,8 @@ For tests and curious people:
   (`metadata` an object), and what becomes of it: `status` (the final one), `ends_at`, `dialled_at` and
   `dials` (what each dial meets), `delivery` of its callback, and `callbacks`, each POST so far with its
   `answer`. All times are UTC Unix seconds;
+- `GET /_sandbox/records`: a list of every pushed record in order, with its `metadatabase`, the `record` as an
+  object, and when it was `received_at`;
 - `GET /_sandbox/requests`: `{"statuses": […]}`, one for each queue request, 0 where it was left unanswered;
 - `POST /_sandbox/faults` with `{"faults": ["500*3"]}` sets faults, `DELETE` clears them.
 """
@@ -17,7 +20,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from email.utils import formatdate
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -29,10 +32,10 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive
 
 from runner.errors import UsageError
-from runner.insight.php_form import php_form
+from runner.insight.php_form import PhpForm, php_form
 from runner.insight.protocol import FORM
-from runner.insight.sandbox.call_store import CallStore, QueuedCall
-from runner.insight.sandbox.checks import first_error
+from runner.insight.sandbox.call_store import CallStore
+from runner.insight.sandbox.checks import first_error, record_error
 from runner.insight.sandbox.connections import Connections
 from runner.insight.sandbox.faults import Fault, Faults, Kind, parse_fault
 
@@ -51,6 +54,9 @@ _ERRORS: Mapping[int, str] = {
 _DRIP_SECONDS = 0.02
 _LARGEST_BODY = 1 << 20
 
+_Keep = Callable[[Request, PhpForm], dict[str, Any] | str]
+"""Keeps what a form holds and returns the answer, or why it is wrong."""
+
 
 class Api:
     """The endpoints, over one call store."""
@@ -68,21 +74,21 @@ class Api:
             Route(f"{survey}/cancel", self.cancel, methods=every),
             Route(f"{survey}/responses", self.responses, methods=every),
             Route("/api/outbound/{call_id}", self.outbound, methods=every),
+            Route("/api/metadatabase_push", self.push, methods=every),
             Route("/_sandbox/calls", self.received, methods=["GET"]),
+            Route("/_sandbox/records", self.records, methods=["GET"]),
             Route("/_sandbox/requests", self.requests, methods=["GET"]),
             Route("/_sandbox/faults", self.set_faults, methods=["POST", "DELETE"]),
         ]
         return Starlette(routes=[*routes, *([Mount("/results", receiver)] if receiver else [])])
 
     async def queue(self, request: Request) -> Response:
-        fault = self._faults.draw()
-        body = await _body(request)
-        if fault is None:
-            response = self._queue(request, body)
-        else:
-            response = await self._misbehave(request, body, fault)
+        response = await self._take(request, self._queue)
         self._store.statuses.append(response.status_code)
         return response
+
+    async def push(self, request: Request) -> Response:
+        return await self._take(request, self._add_record)
 
     async def cancel(self, request: Request) -> Response:
         refusal = self._refusal(request, "DELETE")
@@ -110,6 +116,9 @@ class Api:
     async def received(self, _request: Request) -> Response:
         return JSONResponse([call.received() for call in self._store.calls])
 
+    async def records(self, _request: Request) -> Response:
+        return JSONResponse(self._store.records)
+
     async def requests(self, _request: Request) -> Response:
         return JSONResponse({"statuses": self._store.statuses})
 
@@ -126,34 +135,56 @@ class Api:
             return JSONResponse({"error": error.message, "hint": error.hint}, status_code=400)
         return Response(status_code=204)
 
-    def _queue(self, request: Request, body: bytes) -> Response:
-        accepted = self._accept(request, body)
-        return accepted if isinstance(accepted, Response) else self._queued(request, accepted)
+    async def _take(self, request: Request, keep: _Keep) -> Response:
+        """Answers a POST as set, after keeping what it holds where the fault leaves it that."""
+        fault = self._faults.draw()
+        body = await _body(request)
+        return (
+            self._accept(request, body, keep)
+            if fault is None
+            else await self._misbehave(request, body, fault, keep)
+        )
 
-    def _accept(self, request: Request, body: bytes) -> QueuedCall | Response:
+    def _accept(self, request: Request, body: bytes, keep: _Keep) -> Response:
+        kept = self._kept(request, body, keep)
+        return kept if isinstance(kept, Response) else self._done(request, kept)
+
+    def _kept(self, request: Request, body: bytes, keep: _Keep) -> dict[str, Any] | Response:
         refusal = self._refusal(request, "POST")
         if refusal is not None:
             return refusal
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM:
             return self._error(request, 415)
-        form = php_form(body)
+        kept = keep(request, php_form(body))
+        return self._error(request, 400, kept) if isinstance(kept, str) else kept
+
+    def _queue(self, request: Request, form: PhpForm) -> dict[str, Any] | str:
         error = first_error(form, self._store.now())
         if error is not None:
-            return self._error(request, 400, error)
-        return self._store.queue(
+            return error
+        call = self._store.queue(
             survey_id=request.path_params["survey_id"],
             instance_id=request.path_params["instance_id"],
             username=_credentials(request)[0],
             form=form,
         )
+        return {"success": True, "call_id": call.call_id}
 
-    def _queued(self, request: Request, call: QueuedCall) -> Response:
-        response = self._answer(request, 200, {"success": True, "call_id": call.call_id})
-        base = f"{request.url.scheme}://{request.url.netloc}"
-        response.headers["Link"] = f"{base}/api/outbound/{call.call_id}"
+    def _add_record(self, _request: Request, form: PhpForm) -> dict[str, Any] | str:
+        error = record_error(form)
+        if error is not None:
+            return error
+        self._store.add_record(form)
+        return {"success": True}
+
+    def _done(self, request: Request, kept: dict[str, Any]) -> Response:
+        response = self._answer(request, 200, kept)
+        if "call_id" in kept:
+            base = f"{request.url.scheme}://{request.url.netloc}"
+            response.headers["Link"] = f"{base}/api/outbound/{kept['call_id']}"
         return response
 
-    async def _misbehave(self, request: Request, body: bytes, fault: Fault) -> Response:
+    async def _misbehave(self, request: Request, body: bytes, fault: Fault, keep: _Keep) -> Response:
         match fault.kind:
             case Kind.STATUS:
                 return self._error(request, fault.status)
@@ -166,24 +197,21 @@ class Api:
             case Kind.SLOW:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(_until_gone(request.receive), fault.seconds)
-                return self._queue(request, body)
-        accepted = self._accept(request, body)
-        return (
-            accepted if isinstance(accepted, Response) else self._lose_answer(request, accepted, fault.kind)
-        )
+                return self._accept(request, body, keep)
+        kept = self._kept(request, body, keep)
+        return kept if isinstance(kept, Response) else self._lose_answer(request, kept, fault.kind)
 
-    def _lose_answer(self, request: Request, call: QueuedCall, kind: Kind) -> Response:
-        """Every fault that queues a call and hides that from its caller."""
+    def _lose_answer(self, request: Request, kept: dict[str, Any], kind: Kind) -> Response:
+        """Every fault that queues a call or keeps a record and hides that from its sender."""
         match kind:
             case Kind.ERROR_AFTER:
                 return self._error(request, 500)
             case Kind.NOT_FOUND_AFTER:
-                denied = {"success": False, "call_id": call.call_id, "error": _ERRORS[404]}
-                return self._answer(request, 404, denied)
+                return self._answer(request, 404, {**kept, "success": False, "error": _ERRORS[404]})
             case Kind.GARBAGE:
                 return self._dated(Response("<<<%&", media_type="application/json"))
             case Kind.DRIP:
-                return _drip(self._queued(request, call))
+                return _drip(self._done(request, kept))
             case Kind.RESET_AFTER:
                 return self._reset(request)
             case _:

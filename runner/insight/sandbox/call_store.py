@@ -1,6 +1,7 @@
 """What the sandbox received and what becomes of it, for tests and people to look at."""
 
 import heapq
+import json
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -93,6 +94,8 @@ class CallStore:
     calls: list[QueuedCall] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     """The status of every answer to a queue request, 0 where a fault kept it from being answered."""
+    records: list[dict[str, Any]] = field(default_factory=list)
+    """Every record pushed to a metadatabase, as `GET /_sandbox/records` shows them."""
     on_earlier_callback: list[Callable[[], None]] = field(default_factory=list)
     """All are called when a callback becomes due before all others."""
     # A ledger outlives a sandbox, and in it a call_id must stand for one call only.
@@ -127,6 +130,11 @@ class CallStore:
         self.calls.append(call)
         self._expect_callbacks(call)
         return call
+
+    def add_record(self, form: PhpForm) -> None:
+        """Of a form without errors."""
+        record = json.loads(_text(form, "record", ""))
+        self.records.append({**form, "record": record, "received_at": self.now()})
 
     def find(self, call_id: str) -> QueuedCall | None:
         first = self.calls[0].call_id if self.calls else 0

@@ -1,8 +1,9 @@
-"""What a strict server finds wrong with a queue request, field by field. Pure.
+"""What a strict server finds wrong with a queue request or a pushed record, field by field. Pure.
 
 Source: the parameter table of "Queuing an Outbound Call", and `max_attempts`'s error as it prints it.
 """
 
+import json
 import re
 from urllib.parse import urlsplit
 
@@ -38,6 +39,21 @@ def first_error(form: PhpForm, now: float) -> str | None:
         or _attempts_error(texts)
         or _url_error(texts.get("result_url"))
     )
+
+
+def record_error(form: PhpForm) -> str | None:
+    """The API's error text for this form, or None when its record can be added."""
+    unknown = sorted(form.keys() - {"metadatabase", "record"})
+    if unknown:
+        return f"{unknown[0]} is not a valid parameter."
+    if not form.get("metadatabase"):
+        return "metadatabase is required."
+    try:
+        record = json.loads(str(form.get("record", "")))
+    except ValueError:
+        record = None
+    is_record = isinstance(record, dict) and all(isinstance(value, str) for value in record.values())
+    return None if record and is_record else "record must be a JSON object of texts."
 
 
 def _phone_error(text: str) -> str | None:

@@ -39,6 +39,10 @@ class Sandbox:
         """Every accepted call so far, as `GET /_sandbox/calls` gives them."""
         return [call.received() for call in list(self.store.calls)]
 
+    def records(self) -> list[dict[str, Any]]:
+        """Every pushed record so far, as `GET /_sandbox/records` gives them."""
+        return list(self.store.records)
+
     async def deliver_callbacks(self) -> float | None:
         """Sends every callback that is due by the sandbox's clock; returns when the next one is, or None."""
         delivering = asyncio.run_coroutine_threadsafe(self._server.callbacks.deliver_due(), self._server.loop)

@@ -99,6 +99,9 @@ class Stage:
     clock: Timer = field(default_factory=LeapingClock)
     events: list = field(default_factory=list)
     sent: list = field(default_factory=list)
+    push: Callable = None
+    """(claim) → what the wire brings for the push of its record; by default the campaign pushes none."""
+    pushed: list = field(default_factory=list)
     most_at_once: int = 0
     _under_way: int = 0
     on_event: Callable = lambda _event: None
@@ -114,7 +117,9 @@ class Stage:
         made = plan(*self.planned, revision=self.ledger.history(CAMPAIGN).revision)
         run = self.ledger.begin_run(BINDING, made, RunProcess(host="here", pid=1), NOW)
         self.context = run_of(
-            CallQueue(self.ledger.engine, CAMPAIGN, run, pace=self.pace),
+            CallQueue(
+                self.ledger.engine, CAMPAIGN, run, pace=self.pace, pushes_records=self.push is not None
+            ),
             self.ledger.lease(CAMPAIGN, run),
             self.clock,
             plan=current_plan(
@@ -126,7 +131,11 @@ class Stage:
             on_event=self._hear,
         )
         self.dispatcher = Dispatcher(
-            self.context, self._post, max_in_flight=self.max_in_flight, until_idle=self.until_idle
+            self.context,
+            self._post,
+            push=self._push,
+            max_in_flight=self.max_in_flight,
+            until_idle=self.until_idle,
         )
         # A timeout would not do: a run that is cancelled waits for what is under way.
         guard = asyncio.get_running_loop().call_later(HANGS_AFTER_SECONDS, _cancel_everything)
@@ -159,6 +168,19 @@ class Stage:
             return await given if asyncio.iscoroutine(given) else given
         finally:
             self._under_way -= 1
+
+    async def _push(self, claim, before_send):
+        try:
+            before_send()
+        except RunnerError as error:
+            return Exchange(sent=False, prevented=True, problem=error.message)
+        self.pushed.append(claim)
+        await asyncio.sleep(0)
+        return self.push(claim)
+
+    @property
+    def pushed_keys(self):
+        return [claim.key for claim in self.pushed]
 
     def _hear(self, event):
         self.events.append(event)

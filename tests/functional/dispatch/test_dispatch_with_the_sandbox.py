@@ -12,7 +12,7 @@ from runner.dispatch.events import CallEnded, RunEnd
 from runner.dispatch.timer import RehearsalTimer
 from runner.errors import StoppedError
 from runner.insight.client import InsightClient
-from runner.insight.protocol import queue_request
+from runner.insight.protocol import queue_request, record_request
 from runner.insight.sandbox import parse_fault, running_sandbox
 
 COUNT = 50
@@ -20,6 +20,8 @@ COUNT = 50
 
 class OnTheWire(Stage):
     """A stage whose posts leave by the real client."""
+
+    deadline = 5
 
     def __init__(self, ledger, planned, sandbox, **kwargs):
         super().__init__(ledger, planned, requests_per_second=1000, max_in_flight=8, **kwargs)
@@ -31,7 +33,7 @@ class OnTheWire(Stage):
             username="rehearsal@example.org",
             developer_key="rehearsal",
             connections=self.max_in_flight,
-            deadline=5,
+            deadline=self.deadline,
         )
         async with client as self._client:
             return await super().run_in_loop()
@@ -45,7 +47,11 @@ class OnTheWire(Stage):
             end_timestamp=claim.end_timestamp,
             accept="json",
         )
-        return await self._client.queue(request, before_send=before_send)
+        return await self._client.post(request, before_send=before_send)
+
+    async def _push(self, claim, before_send):
+        request = record_request(metadatabase="visits", metadata=claim.request.metadata, accept="json")
+        return await self._client.post(request, before_send=before_send)
 
 
 def campaign(first_start, count=COUNT):
@@ -140,3 +146,52 @@ def test_a_second_run_after_an_interruption_sends_what_is_left_and_nothing_else(
         assert 0 < COUNT - len(left) < COUNT
         assert OnTheWire(ledger, left, sandbox, clock=clock).run() is RunEnd.DONE
         assert numbers(sandbox) == {each.request.phone_number: 1 for each in planned}
+
+
+@pytest.mark.parametrize(
+    ("fault", "added"),
+    [("500", 3), ("500-after", 4), ("reset-before", 3), ("reset-after", 4), ("garbage", 4), ("hang", 4)],
+)
+def test_a_push_whose_answer_is_lost_keeps_its_call_back_and_is_never_repeated(ledger, fault, added):
+    clock = LeapingClock()
+    with running_sandbox(now=clock.now, faults=[parse_fault(f"{fault}*1")]) as sandbox:
+        stage = pushing(ledger, sandbox, clock)
+        assert stage.run() is RunEnd.DONE
+        assert len(sandbox.records()) == added
+        assert_each_call_has_its_record(sandbox, calls=3)
+    assert sorted(stage.states().values()) == ["queued"] * 3 + ["refused"]
+
+
+def test_a_record_that_insight_refuses_keeps_its_call_back(ledger):
+    clock = LeapingClock()
+    with running_sandbox(now=clock.now, faults=[parse_fault("400*1")]) as sandbox:
+        stage = pushing(ledger, sandbox, clock)
+        assert stage.run() is RunEnd.DONE
+        assert_each_call_has_its_record(sandbox, calls=3)
+    assert sorted(stage.states().values()) == ["queued"] * 3 + ["refused"]
+
+
+def test_a_metadatabase_that_takes_no_record_stops_the_campaign(ledger):
+    clock = LeapingClock()
+    with running_sandbox(now=clock.now, faults=[parse_fault("409")]) as sandbox:
+        stage = pushing(ledger, sandbox, clock)
+        with pytest.raises(StoppedError, match="Insight answered 409"):
+            stage.run()
+        assert (sandbox.records(), sandbox.calls()) == ([], [])
+    assert set(stage.states().values()) == {"planned"}
+
+
+def pushing(ledger, sandbox, clock):
+    planned = [call(f"c{number}", start=NOW + 320, metadata={"visit": f"v{number}"}) for number in range(4)]
+    stage = OnTheWire(ledger, planned, sandbox, clock=clock, push=True)
+    stage.deadline = 1
+    return stage
+
+
+def assert_each_call_has_its_record(sandbox, calls):
+    records = Counter(each["record"]["visit"] for each in sandbox.records())
+    queued = Counter(each["metadata"]["visit"] for each in sandbox.calls())
+    assert set(records.values()) == {1}
+    assert set(queued.values()) == {1}
+    assert len(queued) == calls
+    assert queued.keys() <= records.keys()

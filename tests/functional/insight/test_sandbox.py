@@ -365,7 +365,7 @@ def outcome_of_queueing(sandbox: Sandbox, *, deadline: float, accept="json") -> 
         async with InsightClient(
             base_url=sandbox.base_url, username="me@example.org", developer_key="any-key", deadline=deadline
         ) as insight:
-            return classify(await insight.queue(request, before_send=lambda: None))
+            return classify(await insight.post(request, before_send=lambda: None))
 
     return asyncio.run(run())
 

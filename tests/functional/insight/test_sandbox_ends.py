@@ -13,12 +13,12 @@ import pytest
 from runner.errors import RunnerError
 from runner.insight.client import InsightClient
 from runner.insight.outcome import Accepted, classify
-from runner.insight.protocol import QueueRequest
+from runner.insight.protocol import FormRequest
 from runner.insight.sandbox import running_sandbox, serve
 
 RUNNER = str(Path(sys.executable).with_name("runner"))
 PATIENCE_SECONDS = 30
-REQUEST = QueueRequest(
+REQUEST = FormRequest(
     path="/surveys/1/2/queue",
     headers=(("Content-Type", "application/x-www-form-urlencoded"),),
     body=b"phone_number=6175551234",
@@ -56,7 +56,7 @@ def test_a_signal_ends_it_without_an_error_even_under_a_request_that_hangs(
     async def stop_amid_a_request() -> None:
         async with client(found[0]) as insight:
             leaving = asyncio.Event()
-            sending = asyncio.create_task(insight.queue(REQUEST, before_send=leaving.set))
+            sending = asyncio.create_task(insight.post(REQUEST, before_send=leaving.set))
             await leaving.wait()
             if fault:
                 # While it answers these it reads the request too.

@@ -27,7 +27,7 @@ from runner.insight.outcome import (
     Uncertain,
     classify,
 )
-from runner.insight.protocol import Accept, QueueRequest, queue_request
+from runner.insight.protocol import Accept, FormRequest, queue_request
 
 KEY = "a-developer-key"
 LONG = 10.0
@@ -36,7 +36,7 @@ CALL_ID = "155761"
 LINK = "https://insight.plumvoice.com/api/outbound/155761"
 
 
-def request(accept: Accept = "json") -> QueueRequest:
+def request(accept: Accept = "json") -> FormRequest:
     call = CallRequest(
         phone_number="tel:+16175551234",
         max_attempts=1,
@@ -70,7 +70,7 @@ def nothing() -> None:
 
 async def queue_once(base_url: str, deadline: float) -> Exchange:
     async with client(base_url, deadline=deadline) as insight:
-        return await insight.queue(request(), before_send=nothing)
+        return await insight.post(request(), before_send=nothing)
 
 
 def exchange_with(behave: Behaviour, deadline: float = LONG) -> tuple[Exchange, WireServer]:
@@ -544,7 +544,7 @@ def test_over_tls_too_what_comes_behind_an_answer_is_never_taken_for_the_next_on
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
         base_url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
         async with client(base_url) as insight:
-            found = [await insight.queue(request(), before_send=nothing) for _ in range(2)]
+            found = [await insight.post(request(), before_send=nothing) for _ in range(2)]
         server.close()
         for writer in made:
             writer.transport.abort()
@@ -558,7 +558,7 @@ def test_over_tls_too_what_comes_behind_an_answer_is_never_taken_for_the_next_on
 def test_a_request_that_waits_for_a_free_connection_has_its_whole_deadline_yet() -> None:
     async def run() -> tuple[list[Exchange], WireServer]:
         async with WireServer(hangs) as server, client(server.base_url, deadline=SHORT) as insight:
-            both = (insight.queue(request(), before_send=nothing) for _ in range(2))
+            both = (insight.post(request(), before_send=nothing) for _ in range(2))
             return list(await asyncio.gather(*both)), server
 
     exchanges, server = asyncio.run(run())
@@ -569,7 +569,7 @@ def test_a_request_that_waits_for_a_free_connection_has_its_whole_deadline_yet()
 def test_a_request_cancelled_while_it_waits_sends_nothing_and_takes_no_connection_away() -> None:
     async def scenario(insight: InsightClient, server: WireServer) -> None:
         first, second, third = (
-            asyncio.create_task(insight.queue(request(), before_send=nothing)) for _ in range(3)
+            asyncio.create_task(insight.post(request(), before_send=nothing)) for _ in range(3)
         )
         # All three have begun, and only one has the connection.
         await asyncio.sleep(0)
@@ -620,12 +620,12 @@ def forbid() -> None:
 def test_a_last_look_that_objects_lets_no_byte_leave_and_the_client_goes_on(*, warm: bool) -> None:
     async def scenario(insight: InsightClient, server: WireServer) -> None:
         if warm:
-            assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
+            assert isinstance(classify(await insight.post(request(), before_send=nothing)), Accepted)
         before = server.posts
-        outcome = classify(await insight.queue(request(), before_send=forbid))
+        outcome = classify(await insight.post(request(), before_send=forbid))
         assert outcome == NotSent(reason="the window has closed", prevented=True)
         assert server.posts == before
-        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
+        assert isinstance(classify(await insight.post(request(), before_send=nothing)), Accepted)
 
     server = run_with(serves, scenario)
     assert server.posts == 1 + warm
@@ -636,7 +636,7 @@ def test_the_last_check_runs_once_after_connecting_and_before_any_byte() -> None
 
     async def scenario(insight: InsightClient, server: WireServer) -> None:
         for _ in range(3):
-            exchange = await insight.queue(
+            exchange = await insight.post(
                 request(), before_send=lambda: looks.append((len(server.connections), server.posts))
             )
             assert isinstance(classify(exchange), Accepted)
@@ -650,7 +650,7 @@ def test_the_last_check_does_not_run_without_a_connection() -> None:
 
     async def run() -> Exchange:
         async with client(f"http://127.0.0.1:{free_port()}/api") as insight:
-            return await insight.queue(request(), before_send=lambda: looks.append(None))
+            return await insight.post(request(), before_send=lambda: looks.append(None))
 
     assert isinstance(classify(asyncio.run(run())), NotSent)
     assert looks == []
@@ -662,7 +662,7 @@ def test_an_error_of_the_last_look_that_is_nobody_s_objection_is_raised() -> Non
 
     async def scenario(insight: InsightClient, _server: WireServer) -> None:
         with pytest.raises(KeyError):
-            await insight.queue(request(), before_send=broken)
+            await insight.post(request(), before_send=broken)
 
     assert run_with(serves, scenario).posts == 0
 
@@ -673,7 +673,7 @@ def test_an_error_of_the_last_look_that_is_nobody_s_objection_is_raised() -> Non
 def test_requests_share_a_connection_that_stays_open() -> None:
     async def scenario(insight: InsightClient, _server: WireServer) -> None:
         for _ in range(3):
-            assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
+            assert isinstance(classify(await insight.post(request(), before_send=nothing)), Accepted)
 
     server = run_with(serves, scenario)
     assert (server.posts, len(server.connections)) == (3, 1)
@@ -688,7 +688,7 @@ def test_what_comes_behind_an_answer_is_never_taken_for_the_next_one(stray: byte
 
     async def run() -> None:
         async with WireServer(behave) as server, client(server.base_url) as insight:
-            first, second = [await insight.queue(request(), before_send=nothing) for _ in range(2)]
+            first, second = [await insight.post(request(), before_send=nothing) for _ in range(2)]
             assert classify(first) == classify(second)
             assert not isinstance(classify(second), Refused)
             assert len(server.connections) == 2
@@ -699,7 +699,7 @@ def test_what_comes_behind_an_answer_is_never_taken_for_the_next_one(stray: byte
 @pytest.mark.parametrize("end", ["closes", "resets"])
 def test_a_kept_connection_that_ended_meanwhile_is_replaced_before_sending(end: str) -> None:
     async def scenario(insight: InsightClient, server: WireServer) -> None:
-        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
+        assert isinstance(classify(await insight.post(request(), before_send=nothing)), Accepted)
         kept = server.connections[0]
         if end == "resets":
             kept.reset()
@@ -708,7 +708,7 @@ def test_a_kept_connection_that_ended_meanwhile_is_replaced_before_sending(end: 
         # A reset takes effect in the loop's next turn.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
+        assert isinstance(classify(await insight.post(request(), before_send=nothing)), Accepted)
 
     server = run_with(serves, scenario)
     assert (server.posts, len(server.connections)) == (2, 2)
@@ -724,8 +724,8 @@ def test_a_kept_connection_that_ends_under_the_next_request_is_uncertain_and_not
             connection.reset()
 
     async def scenario(insight: InsightClient, _server: WireServer) -> None:
-        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
-        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Uncertain)
+        assert isinstance(classify(await insight.post(request(), before_send=nothing)), Accepted)
+        assert isinstance(classify(await insight.post(request(), before_send=nothing)), Uncertain)
 
     server = run_with(behave, scenario)
     assert (server.posts, len(server.connections)) == (2, 1)
@@ -733,7 +733,7 @@ def test_a_kept_connection_that_ends_under_the_next_request_is_uncertain_and_not
 
 def test_many_requests_at_once_are_each_sent_once_over_the_connections_allowed() -> None:
     async def scenario(insight: InsightClient, server: WireServer) -> None:
-        exchanges = await asyncio.gather(*(insight.queue(request(), before_send=nothing) for _ in range(60)))
+        exchanges = await asyncio.gather(*(insight.post(request(), before_send=nothing) for _ in range(60)))
         assert all(isinstance(classify(exchange), Accepted) for exchange in exchanges)
         assert len(server.connections) <= 12
 
@@ -751,12 +751,12 @@ def test_a_cancelled_request_is_not_repeated_and_the_client_goes_on() -> None:
         await connection.until_gone()
 
     async def scenario(insight: InsightClient, _server: WireServer) -> None:
-        sending = asyncio.create_task(insight.queue(request(), before_send=nothing))
+        sending = asyncio.create_task(insight.post(request(), before_send=nothing))
         await read.wait()
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
-        assert isinstance(classify(await insight.queue(request(), before_send=nothing)), Accepted)
+        assert isinstance(classify(await insight.post(request(), before_send=nothing)), Accepted)
 
     assert run_with(behave, scenario).posts == 2
 

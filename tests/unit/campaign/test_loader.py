@@ -509,8 +509,9 @@ def test_for_any_values_each_error_has_a_code_of_ours(campaign):
         "bad_country",
         "bad_day",
         "bad_metadata_name",
+        "bad_metadatabase",
     }
-    ours |= {"missing_reattempt_wait", "duplicate_day", "bad_dates"}
+    ours |= {"missing_reattempt_wait", "missing_metadata", "duplicate_day", "bad_dates"}
     assert {each.code for each in found} <= ours
 
 

@@ -3,9 +3,15 @@
 import pytest
 
 from runner.calls import CallState, ReasonCode, StateReason
-from runner.dispatch.outcome_recorder import MOST_FAILURES, FailureStreak, attempt_result
+from runner.dispatch.outcome_recorder import (
+    MOST_FAILURES,
+    RECORDS,
+    FailureStreak,
+    attempt_result,
+    push_result,
+)
 from runner.errors import StoppedError
-from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, Refused, Uncertain
+from runner.insight.outcome import Accepted, CampaignBlocked, NotSent, RecordAdded, Refused, Uncertain
 from runner.ledger.claim import AttemptResult
 from runner.ledger.states import may_move
 
@@ -188,3 +194,34 @@ def test_an_answer_after_which_no_call_can_succeed_stops_the_campaign_at_once(bl
     with pytest.raises(StoppedError, match="Insight answered 401: bad credentials") as caught:
         count(blocked)
     assert caught.value.hint == "check the key"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "code", "push_again"),
+    [
+        (REFUSED, CallState.REFUSED, ReasonCode.RECORD_REFUSED, True),
+        (STOP, CallState.PLANNED, ReasonCode.REFUSED, True),
+        (NOT_SENT, CallState.PLANNED, ReasonCode.NOT_SENT, True),
+        (UNCERTAIN, CallState.REFUSED, ReasonCode.RECORD_UNCERTAIN, False),
+        (WITH_BODY, CallState.REFUSED, ReasonCode.RECORD_UNCERTAIN, False),
+    ],
+)
+def test_a_record_is_pushed_again_only_where_it_was_provably_not_added(outcome, state, code, push_again):
+    result = push_result(outcome)
+    assert (result.state, result.reason.code, result.push_again) == (state, code, push_again)
+    assert (result.call_id, result.link) == (None, None)
+
+
+def test_a_push_that_was_stopped_before_it_was_sent_leaves_its_call_planned_with_the_reason():
+    reason = StateReason(ReasonCode.TIME_PASSED)
+    expected = AttemptResult(state=CallState.PLANNED, reason=reason, push_again=True)
+    assert push_result(PREVENTED, reason) == expected
+
+
+def test_ten_uncertain_records_in_a_row_stop_the_campaign_and_one_that_was_added_resets_the_count():
+    streak = FailureStreak(RECORDS)
+    for outcome in [UNCERTAIN] * 9 + [RecordAdded()] + [UNCERTAIN] * 9:
+        streak.count(outcome)
+    with pytest.raises(StoppedError, match="10 records in a row may have been added or not") as caught:
+        streak.count(UNCERTAIN)
+    assert "without pushing them again" in caught.value.hint

@@ -2,7 +2,17 @@
 
 import pytest
 
-from runner.insight.outcome import Accepted, CampaignBlocked, Exchange, NotSent, Refused, Uncertain, classify
+from runner.insight.outcome import (
+    Accepted,
+    CampaignBlocked,
+    Exchange,
+    NotSent,
+    RecordAdded,
+    Refused,
+    Uncertain,
+    classify,
+    classify_push,
+)
 
 GOOD = b'{"success": true, "call_id": 155761}'
 BAD = b'{"success": false, "error": "no such thing"}'
@@ -178,3 +188,54 @@ def test_a_call_id_that_may_be_cut_off_is_not_kept() -> None:
 def test_what_never_left_is_not_sent(*, prevented: bool) -> None:
     exchange = Exchange(sent=False, prevented=prevented, problem="no connection")
     assert classify(exchange) == NotSent(reason="no connection", prevented=prevented)
+
+
+# The push of a record
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b'{"success": true}', {}),
+        (b"{'success':true}", {}),
+        (b"<result><success>true</success></result>", {"content-type": "application/xml"}),
+        (b'{"success": true}', {"link": "https://insight.plumvoice.com/api/metadatabase/155761"}),
+    ],
+)
+def test_a_record_is_added_where_a_200_says_success(body: bytes, headers: dict[str, str]) -> None:
+    assert classify_push(Exchange(sent=True, status=200, body=body, headers=headers)) == RecordAdded()
+
+
+def test_each_status_means_for_a_record_what_it_means_for_a_call() -> None:
+    kinds = {
+        status: type(classify_push(answered(status, b'{"success": true}' if status == 200 else BAD)))
+        for status in range(100, 1000)
+    }
+    documented = {200: RecordAdded, 400: Refused} | dict.fromkeys(
+        (401, 403, 404, 405, 409, 415), CampaignBlocked
+    )
+    assert {status: kind for status, kind in kinds.items() if kind is not Uncertain} == documented
+
+
+@pytest.mark.parametrize("body", [b"", b"<<<", b"{}", b'{"success": false}', b'{"success": 7}'])
+def test_a_200_that_does_not_say_that_the_record_was_added_is_uncertain(body: bytes) -> None:
+    assert isinstance(classify_push(answered(200, body)), Uncertain)
+
+
+def test_the_uncertain_push_of_a_record_speaks_of_the_record() -> None:
+    outcome = classify_push(answered(500))
+    assert isinstance(outcome, Uncertain)
+    assert outcome.reason == "Insight answered 500, which does not say whether the record was added"
+
+
+def test_an_unknown_metadatabase_is_looked_for_in_the_campaign_file() -> None:
+    outcome = classify_push(answered(404))
+    assert isinstance(outcome, CampaignBlocked)
+    assert "`metadatabase` in the campaign file" in outcome.advice
+
+
+def test_a_push_without_an_answer_is_uncertain_and_one_that_never_left_is_not_sent() -> None:
+    assert isinstance(classify_push(Exchange(sent=True, problem="it broke")), Uncertain)
+    assert classify_push(Exchange(sent=False, problem="it broke")) == NotSent(
+        reason="it broke", prevented=False
+    )

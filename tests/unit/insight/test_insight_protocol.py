@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from runner.calls import CallRequest
 from runner.insight.php_form import php_form
-from runner.insight.protocol import QueueRequest, queue_request
+from runner.insight.protocol import FormRequest, queue_request, record_request
 
 START, END = 1_796_166_000, 1_796_169_600
 
 
 def request(
     metadata: dict[str, str] | None = None, *, max_attempts: int = 1, result_url: str = ""
-) -> QueueRequest:
+) -> FormRequest:
     call = CallRequest(
         phone_number="tel:+16175551234;ani=2125551234;postd=2",
         max_attempts=max_attempts,
@@ -36,7 +36,7 @@ def request(
 
 
 def test_the_smallest_request_is_these_bytes() -> None:
-    assert request() == QueueRequest(
+    assert request() == FormRequest(
         path="/surveys/1001/2002/queue",
         headers=(("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")),
         body=b"phone_number=tel%3A%2B16175551234%3Bani%3D2125551234%3Bpostd%3D2"
@@ -160,3 +160,21 @@ def test_a_whole_request_comes_out_right_in_php_on_this_machine() -> None:
         "metadata": metadata,
         "result_url": "https://hooks.example.org/?a=1&b=[2]",
     }
+
+
+def test_the_push_of_a_record_is_these_bytes() -> None:
+    pushed = record_request(
+        metadatabase="clinic visits", metadata={"first_name": "Jos\u00e9 & Ann"}, accept="xml"
+    )
+    assert pushed == FormRequest(
+        path="/metadatabase_push",
+        headers=(("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/xml")),
+        body=b"metadatabase=clinic+visits&record=%7B%22first_name%22%3A+%22Jos%5Cu00e9+%26+Ann%22%7D",
+    )
+
+
+@given(st.dictionaries(st.text(min_size=1), st.text(), min_size=1))
+def test_a_record_comes_out_of_the_form_as_its_metadata(metadata: dict[str, str]) -> None:
+    form = php_form(record_request(metadatabase="visits", metadata=metadata, accept="json").body)
+    assert form["metadatabase"] == "visits"
+    assert json.loads(str(form["record"])) == metadata

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.insight.sandbox.checks import first_error
+from runner.insight.sandbox.checks import first_error, record_error
 
 NOW = 1_796_166_000.0
 
@@ -121,3 +121,23 @@ def test_each_field_has_its_error(fields: dict[str, str | dict[str, str]], said:
 )
 def test_good_fields_are_accepted(fields: dict[str, str | dict[str, str]]) -> None:
     assert error(**fields) is None
+
+
+def test_a_record_of_texts_for_a_metadatabase_is_taken() -> None:
+    assert record_error({"metadatabase": "visits", "record": '{"first_name": "Ann", "note": ""}'}) is None
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({"record": '{"a": "b"}'}, "metadatabase is required."),
+        ({"metadatabase": "visits"}, "record must be a JSON object of texts."),
+        ({"metadatabase": "visits", "record": "{}"}, "record must be a JSON object of texts."),
+        ({"metadatabase": "visits", "record": '["a"]'}, "record must be a JSON object of texts."),
+        ({"metadatabase": "visits", "record": '{"a": 1}'}, "record must be a JSON object of texts."),
+        ({"metadatabase": "visits", "record": "{'a': 'b'}"}, "record must be a JSON object of texts."),
+        ({"metadatabase": "visits", "record": '{"a": "b"}', "x": "y"}, "x is not a valid parameter."),
+    ],
+)
+def test_a_record_of_another_form_is_refused(form: dict[str, str], message: str) -> None:
+    assert record_error({**form}) == message

@@ -213,3 +213,8 @@ def test_the_pace_is_never_more_than_requests_can_go_out():
     assert effective_pace(campaign(calls_per_minute=1_000), 5) == 300
     assert effective_pace(campaign(calls_per_minute=30), 5) == 30
     assert effective_pace(campaign(), 5) == 300
+
+
+def test_a_call_whose_record_is_pushed_takes_two_requests_of_the_rate():
+    pushing = campaign().model_copy(update={"metadatabase": "visits"})
+    assert effective_pace(pushing, 5) == 150

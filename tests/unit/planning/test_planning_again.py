@@ -334,3 +334,13 @@ def test_a_pace_with_room_for_all_calls_is_not_warned_of(pace):
     history = remembered(plan_of(campaign(more="pacing: {calls_per_minute: 30}"), everybody))
     plan = plan_of(campaign(more=pace), everybody, history=history)
     assert "pace_lowered" not in {each.code for each in plan.diagnostics}
+
+
+@pytest.mark.parametrize("phone", [BOSTON, NEW_YORK])
+def test_a_call_whose_record_may_have_been_added_waits_for_a_person_though_its_request_changed(phone):
+    loaded = campaign()
+    refused = remembered(plan_of(loaded, [person("p1")]), Availability.REFUSED, "refused")
+    history = tuple(call._replace(state_reason="record_uncertain") for call in refused)
+    plan = plan_of(loaded, [person("p1", phone)], history=history)
+    assert reasons(plan) == {"p1": Reason.REFUSED}
+    assert "without pushing the record again" in detail(plan)

@@ -14,6 +14,7 @@ from runner.reports.plan_facts import (
     exclusion_words,
     headline,
     reason_words,
+    records_words,
     rounds_words,
     verdict,
 )
@@ -177,3 +178,14 @@ def test_nothing_to_do_names_the_contacts_whose_result_is_open():
     assert verdict(plan) == (
         "Nothing to do: all others are queued; 1 contact has a call whose result is not known yet."
     )
+
+
+@pytest.mark.parametrize("written", [as_text, plan_markdown, plan_html])
+def test_every_form_of_a_plan_counts_the_records_that_are_pushed(written):
+    plan = plan_view(calls=[call(1), call(2)], metadatabase="visits")
+    assert "2 records are pushed to the metadatabase visits, each once and before its call." in written(plan)
+    assert "pushed" not in written(plan_view(calls=[call(1)]))
+
+
+def test_a_plan_without_calls_pushes_no_records():
+    assert records_words(plan_view(metadatabase="visits")) == ""

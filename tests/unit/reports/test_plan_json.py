@@ -149,3 +149,9 @@ def test_an_edited_plan_is_refused_or_does_not_match_its_signature(place, value)
     print_plan(Console(width=80, file=StringIO()), found.view)
     if checksum_of(found.view, found.inputs) == found.signature.partition(".")[0]:
         assert "".join(written(found)) == TEXT
+
+
+def test_a_saved_plan_keeps_the_metadatabase_and_one_without_has_no_such_key():
+    found = read_saved_plan("".join(written(replace(SAVED, view=replace(SAVED.view, metadatabase="visits")))))
+    assert found.view.metadatabase == "visits"
+    assert "metadatabase" not in json.loads(UNSAVED)

@@ -55,6 +55,14 @@ def test_every_code_has_a_sentence(code):
         (ReasonCode.WITHDRAWN, {"exclusion": "", "detail": "the contact is gone"}, "the contact is gone"),
         (ReasonCode.UNCERTAIN, {"problem": "no answer"}, "no answer"),
         (
+            ReasonCode.RECORD_UNCERTAIN,
+            {"problem": "no {answer}"},
+            (
+                "the call was not sent: its record may be in the metadatabase or not: no {answer}; "
+                "look there, and `runner retry` sends the call without pushing the record again"
+            ),
+        ),
+        (
             ReasonCode.UNCERTAIN,
             {"problem": "Insight answered 404", "call_ids": "7", "body": "gone"},
             "Insight answered 404 (call_id 7): gone",
