@@ -156,6 +156,8 @@ class ReasonCode(StrEnum):
     LIST_UNREADABLE = "list_unreadable"
     RESULT = "result"
     """Insight said how the call ended, or that it has it (`source` of that)."""
+    EVIDENCE = "evidence"
+    """What was said of the call, and was not simply applied (`verdict`)."""
     NO_RESULT = "no_result"
     """No result came in time: it counts as unknown."""
     COMPLETED_BEFORE = "completed_before"

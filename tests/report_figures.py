@@ -64,6 +64,7 @@ def overview(*problems, campaign="clinic-followup"):
         states[each.state] += 1
     return Overview(
         campaign=campaign, as_of=NOW, rounds={1: states}, next_due=None, queued_last_minute=0,
+        awaited=0, learned_at=None,
         problems=problems, pause_info=None, origin="", account="", late_opt_outs=(),
         unacknowledged=sum(states[state] for state in PROBLEMS),
     )  # fmt: skip

@@ -56,6 +56,16 @@ def redact(text: str, request: CallRequest) -> str:
     return text
 
 
+def without_numbers(text: str) -> str:
+    """`text` without anything as long as a phone number, where no request is known that it may quote."""
+    return redact(text, _NOTHING_ELSE_TO_HIDE)
+
+
+_NOTHING_ELSE_TO_HIDE = CallRequest(
+    phone_number="", max_attempts=1, reattempt_wait=None, metadata={}, result_url=""
+)
+
+
 def _redact_call_id(text: str, request: CallRequest) -> str:
     """A call_id may be as long as a phone number; only what repeats the request is hidden."""
     if not text.isdecimal():

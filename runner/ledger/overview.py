@@ -1,18 +1,34 @@
 """What the ledger knows of a campaign, for people: how far it is, what happened, who shares its survey."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, Text, and_, case, cast, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Row,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 
-from runner.calls import NO_REASON, PROBLEMS, CallState, StateReason
+from runner.calls import NO_REASON, PROBLEMS, CallState, ReasonCode, StateReason
 from runner.ledger import late_opt_outs
+from runner.ledger.evidence import Verdict
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import PauseInfo, pause_info
-from runner.ledger.tables import actions, attempts, calls, campaigns, runs, transitions
+from runner.ledger.results import results_learned_at
+from runner.ledger.tables import actions, attempts, calls, campaigns, evidence, runs, transitions
 
 RECENT_SECONDS = 30 * 86_400
 """What was sent within this time may still be waiting at Insight, or be fresh in people's minds."""
@@ -77,7 +93,7 @@ class Entry:
     what: str
     reason: StateReason
     detail: str = ""
-    """What an operator's act was about."""
+    """What an operator's act was about; of what cannot be read, the beginning."""
     who: str
     """The process or person that did it, with the git commit of the campaign file where there is one."""
 
@@ -100,6 +116,17 @@ _MOVES = select(
     transitions.join(calls, transitions.c.call == calls.c.id).join(runs, transitions.c.run == runs.c.id)
 )
 
+_SAID = select(
+    evidence.c.received_at,
+    calls.c.campaign,
+    calls.c.contact,
+    calls.c.ref,
+    evidence.c.source,
+    evidence.c.status,
+    evidence.c.verdict,
+    evidence.c.excerpt,
+).select_from(evidence.join(calls, evidence.c.call == calls.c.id))
+
 
 def _process(row: Row[*tuple[Any, ...]]) -> str:
     commit = f" at {row.git_commit[:12]}" if row.git_commit else ""
@@ -113,19 +140,24 @@ def read_history(engine: Engine, campaign: str, contact: str | None) -> Iterator
             calls.c.campaign == campaign, or_(calls.c.contact == contact, calls.c.ref == contact)
         )
         # Sorting is stable: what happened in one transaction stays in its order.
-        return iter(sorted(_moves(engine, campaign, its_own), key=_when))
-    return merge(_all_moves(engine, campaign), _acts(engine, campaign), key=_when)
+        said = _SAID.where(
+            calls.c.campaign == campaign, or_(calls.c.contact == contact, calls.c.ref == contact)
+        )
+        entries = [*_moves(engine, campaign, its_own), *_evidence(engine, campaign, said)]
+        return iter(sorted(entries, key=_when))
+    moves = _all(engine, transitions, lambda some: _moves(engine, campaign, _MOVES.where(some)))
+    said_of_all = _all(engine, evidence, lambda some: _evidence(engine, campaign, _SAID.where(some)))
+    return merge(moves, said_of_all, _acts(engine, campaign), key=_when)
 
 
-def _all_moves(engine: Engine, campaign: str) -> Iterator[Entry]:
+def _all(engine: Engine, table: Table, read: Callable[[ColumnElement[bool]], list[Entry]]) -> Iterator[Entry]:
     """In the order in which they were written, read some at a time, each in a transaction of its own: there
     may be millions, and a run that sends calls meanwhile must be able to write.
     """
     with engine.begin() as connection:
-        newest = connection.scalar(select(func.max(transitions.c.id))) or 0
+        newest = connection.scalar(select(func.max(table.c.id))) or 0
     for first in range(1, newest + 1, _AT_ONCE):
-        some = _MOVES.where(transitions.c.id.between(first, first + _AT_ONCE - 1))
-        yield from _moves(engine, campaign, some)
+        yield from read(table.c.id.between(first, first + _AT_ONCE - 1))
 
 
 def _moves(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]:
@@ -141,6 +173,25 @@ def _moves(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]:
             )
             for row in connection.execute(wanted.order_by(transitions.c.id))
             # Chosen here: asked for the campaign too, SQLite would go through all its calls each time.
+            if row.campaign == campaign
+        ]
+
+
+def _evidence(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]:
+    """What Insight or a stranger said of calls, and what became of it."""
+    with engine.begin() as connection:
+        return [
+            Entry(
+                at=row.received_at,
+                key=row.contact,
+                ref=row.ref,
+                what=f"{row.source}: {row.status or '?'}",
+                reason=StateReason.of(ReasonCode.EVIDENCE, verdict=row.verdict),
+                detail=row.excerpt if row.verdict == Verdict.UNREADABLE else "",
+                who="Insight",
+            )
+            for row in connection.execute(wanted.order_by(evidence.c.id))
+            # Chosen here, as above.
             if row.campaign == campaign
         ]
 
@@ -194,6 +245,10 @@ class Overview:
     """How many calls of each round are in each state; empty without calls."""
     next_due: int | None
     queued_last_minute: int
+    awaited: int
+    """Queued calls whose results are awaited; of the other queued ones, none came in time."""
+    learned_at: float | None
+    """When the newest result was learned."""
     problems: tuple[Problem, ...]
     pause_info: PauseInfo | None
     """Whether an operator paused or canceled it."""
@@ -254,6 +309,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
     recent = select(func.count()).where(
         mine, calls.c.state == CallState.QUEUED, calls.c.updated_at > now - 60
     )
+    awaited = select(func.count()).where(mine, calls.c.ask_at.is_not(None))
     unacknowledged = (
         select(func.count())
         .select_from(calls.outerjoin(attempts, of_attempt))
@@ -277,6 +333,8 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
             rounds=rounds,
             next_due=connection.scalar(next_due),
             queued_last_minute=connection.scalar(recent) or 0,
+            awaited=connection.scalar(awaited) or 0,
+            learned_at=results_learned_at(connection, campaign),
             problems=tuple(
                 Problem(**{**each, "state": CallState(each["state"])})
                 for each in connection.execute(problems).mappings()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from runner.calls import CallState, ReasonCode, StateReason
+from runner.ledger.evidence import Verdict
 from runner.planning.plan import ChangeReason
 from runner.reports.plan_facts import change_words
 
@@ -30,6 +31,7 @@ _SENTENCES = {
     ReasonCode.CAMPAIGN_PAUSED: "an operator paused or canceled the campaign before it could be sent",
     ReasonCode.LIST_UNREADABLE: "a suppression list cannot be read",
     ReasonCode.RESULT: "{learned}",
+    ReasonCode.EVIDENCE: "{decided}",
     ReasonCode.NO_RESULT: "no result came in time: it counts as unknown",
     ReasonCode.COMPLETED_BEFORE: "an earlier round turned out to be completed",
     ReasonCode.QUEUED_BEFORE: "a result shows that an earlier call to this number or contact was queued",
@@ -40,6 +42,16 @@ _LEARNED = {
     "callback": "Insight posted it",
     "asked": "Insight said it when asked",
     "report": "the survey's report has it",
+}
+
+_DECIDED: Mapping[str, str] = {
+    Verdict.APPLIED: "it came before it was known whether the request reached Insight, and was applied then",
+    Verdict.REPEATED: "the call had this result already",
+    Verdict.CONTRADICTION: "nothing changed: the call has another result, or its number another call",
+    Verdict.EARLIER_ATTEMPT: "nothing changed: it is about an earlier request, and the later one counts",
+    Verdict.NOT_FINAL: "nothing changed: it does not say how the call ended",
+    Verdict.UNREADABLE: "nothing changed: it cannot be read",
+    Verdict.HELD: "it waits until it is known whether the request reached Insight",
 }
 
 
@@ -61,7 +73,8 @@ def reason_text(reason: StateReason) -> str:
             return _SENTENCES[code].format(answer=_uncertain(values))
         case code:
             learned = _LEARNED.get(values.get("source", ""), "")
-            return _SENTENCES[code].format_map({**values, "learned": learned})
+            decided = _DECIDED.get(values.get("verdict", ""), "")
+            return _SENTENCES[code].format_map({**values, "learned": learned, "decided": decided})
 
 
 def _uncertain(values: Mapping[str, str]) -> str:

@@ -7,14 +7,17 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from runner.calls import MAY_BE_DIALLED, PROBLEMS, CallState
+from runner.calls import MAY_BE_DIALLED, NO_REASON, PROBLEMS, CallState
 from runner.contacts.identity import Identity
+from runner.dispatch.redaction import without_numbers
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.overview import Entry, Overview
 from runner.reports.console import columns, print_lines
 from runner.reports.notices import late_words, pause_text
 from runner.reports.state_reasons import reason_text
 from runner.reports.times import due_words, machine_time
+
+_SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,9 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
         "next_due": seen.next_due,
         "holder": status.holder,
         "queued_last_minute": seen.queued_last_minute,
+        "results_awaited": seen.awaited,
+        "results_unknown": seen.states[CallState.QUEUED] - seen.awaited,
+        "newest_result": None if seen.learned_at is None else int(seen.learned_at),
         "late_opt_outs": [
             {
                 "contact": identity.label(late.key),
@@ -105,6 +111,8 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     yield from columns(rows, right=[1])
     due = due_words(seen.next_due, seen.as_of) if seen.next_due is not None else "nothing"
     yield Text(f"  next due: {due}; queued in the last minute: {seen.queued_last_minute:,}")
+    if seen.awaited or seen.learned_at is not None:
+        yield Text(f"  {_results(seen)}")
     yield Text(f"  being applied by {status.holder}" if status.holder else "  not being applied")
     if status.warning:
         yield Text(f"  warning: {status.warning}", style="yellow")
@@ -123,6 +131,13 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
         yield Text(f"  runner resolve {seen.campaign} CONTACT --as queued (or not-queued, abandoned)")
 
 
+def _results(seen: Overview) -> str:
+    unknown = seen.states[CallState.QUEUED] - seen.awaited
+    given_up = f", {unknown:,} did not come in time" if unknown else ""
+    newest = "none yet" if seen.learned_at is None else machine_time(seen.learned_at)
+    return f"results: {seen.awaited:,} awaited{given_up}; the newest: {newest}"
+
+
 def print_history(console: Console, entries: Iterable[Entry], identity: Identity) -> None:
     print_lines(console, (_history_line(entry, identity) for entry in entries))
 
@@ -131,8 +146,9 @@ def _history_line(entry: Entry, identity: Identity) -> Text:
     who = f"{identity.label(entry.key)} [{entry.ref}] " if entry.key else ""
     line = Text(f"{machine_time(entry.at)} {who}")
     line.append(entry.what, style="bold")
-    reason = reason_text(entry.reason) or entry.detail
-    if reason:
-        line.append(f": {reason}")
+    # An operator's words are kept as they are; what came from outside may hold a number.
+    detail = entry.detail if entry.reason == NO_REASON else without_numbers(entry.detail)[:_SHOWN_CHARACTERS]
+    for words in filter(None, (reason_text(entry.reason), detail)):
+        line.append(f": {words}")
     line.append(f" ({entry.who})", style="dim")
     return line

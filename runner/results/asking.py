@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from runner.calls import CallRequest
 from runner.dispatch.events import AskFailure, Event, ResultsLearned, ResultsUnavailable
-from runner.dispatch.redaction import redact
+from runner.dispatch.redaction import without_numbers
 from runner.insight.answers import CallDetails, UnreadableError, error_text, excerpt, read_call_details
 from runner.insight.outcome import OK, Exchange
 from runner.ledger.asking import AskedCall
@@ -20,10 +19,6 @@ Ask = Callable[[str], Awaitable[Exchange]]
 """Sends GET /outbound/{call_id}."""
 Record = Callable[[Sequence[Report], float], Awaitable[Sequence[Recorded]]]
 
-_NOTHING_TO_HIDE = CallRequest(
-    phone_number="", max_attempts=1, reattempt_wait=None, metadata={}, result_url=""
-)
-"""But whatever is as long as a phone number."""
 _NOT_FOUND = 404
 _FIRST_SERVER_ERROR = 500
 _ANNOUNCED_EVERY_SECONDS = 60
@@ -53,7 +48,7 @@ def read_answer(asked: AskedCall, exchange: Exchange) -> Answer:
             return Answer(asked, failure=AskFailure.UNREADABLE, problem=str(error), said=said or "(empty)")
     if exchange.status is None:
         return Answer(asked, failure=AskFailure.UNREACHABLE, problem=exchange.problem)
-    said = redact(error_text(exchange.headers, exchange.body), _NOTHING_TO_HIDE)
+    said = without_numbers(error_text(exchange.headers, exchange.body))
     problem = f"status {exchange.status}: {said}".rstrip(": ")
     if exchange.status == _NOT_FOUND:
         return Answer(asked, failure=AskFailure.UNKNOWN_CALL, problem=problem)

@@ -7,13 +7,14 @@ from ledger_values import begin, claim_all, let_leases_lapse, rows, states, trai
 from planned_calls import CAMPAIGN, NOW, call, calls, phone
 from sqlalchemy import text
 
-from runner.calls import CallState, Resolution
+from runner.calls import CallState, ReasonCode, Resolution
 from runner.errors import LedgerError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult
 from runner.ledger.evidence import EvidenceSource, Report, Verdict
 from runner.ledger.kept_evidence import MOST_EVIDENCE
 from runner.ledger.operators import Operators
+from runner.ledger.overview import overview, read_history
 from runner.ledger.results import Results, results_learned_at
 
 COMPLETED, FAILED, QUEUED = CallState.COMPLETED, CallState.FAILED, CallState.QUEUED
@@ -341,6 +342,35 @@ def test_a_refused_later_round_of_somebody_who_completed_is_not_tried_again(ledg
     (decided,) = operators(ledger).retry(CAMPAIGN, ["c0"], NOW + 2_000)
     assert decided.after is CallState.SKIPPED
     assert sendable(queue) == []
+
+
+def test_a_history_shows_what_was_said_of_a_call(ledger):
+    queue, claim = one_claim(ledger)
+    record(ledger, said(claim, FAILED), now=NOW + 1)
+    queue.finish(claim, ended(QUEUED), NOW + 2)
+    record(ledger, said(claim, CallState.CANCELED), said(claim, None, is_readable=False), now=NOW + 3)
+    for contact in (None, "c0"):
+        entries = list(read_history(ledger.engine, CAMPAIGN, contact))
+        assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
+        evidence = [
+            (entry.what, dict(entry.reason.values)["verdict"])
+            for entry in entries
+            if entry.reason.code is ReasonCode.EVIDENCE
+        ]
+        assert evidence == [
+            ("callback: failed", "applied"),
+            ("callback: canceled", "contradiction"),
+            ("callback: ?", "unreadable"),
+        ]
+
+
+def test_the_overview_counts_results_that_are_awaited(ledger):
+    _, claim = one_ended(ledger, QUEUED)
+    seen = overview(ledger.engine, CAMPAIGN, NOW, 0)
+    assert (seen.awaited, seen.learned_at) == (1, None)
+    Results(ledger.engine).give_up([claim.call], NOW + 100)
+    seen = overview(ledger.engine, CAMPAIGN, NOW, 0)
+    assert (seen.awaited, seen.states[QUEUED], seen.learned_at) == (0, 1, NOW + 100)
 
 
 def test_results_of_other_campaigns_are_apart(ledger):

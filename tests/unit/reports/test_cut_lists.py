@@ -46,6 +46,8 @@ def seen(uncertain, shown):
         rounds={1: {CallState.UNCERTAIN: uncertain}},
         next_due=None,
         queued_last_minute=0,
+        awaited=0,
+        learned_at=None,
         problems=problems,
         pause_info=None,
         origin="",

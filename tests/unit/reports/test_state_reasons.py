@@ -21,6 +21,7 @@ _VALUES = {
     "resolution": "queued",
     "source": "callback",
     "state": "queued",
+    "verdict": "repeated",
     "why": "start_passed",
 }
 
