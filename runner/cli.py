@@ -187,6 +187,7 @@ def apply(  # noqa: PLR0913 - each is an option of the command
     sandbox: options.Sandbox = False,
     limit: options.Limit = None,
     until_idle: options.UntilIdle = False,
+    wait: options.Wait = False,
     show_contacts: options.ShowContacts = False,
     outcomes: options.Outcomes = None,
     callbacks: options.Callbacks = None,
@@ -207,6 +208,7 @@ def apply(  # noqa: PLR0913 - each is an option of the command
         sandbox_options=SandboxOptions(outcomes, callbacks, seed),
         limit=limit,
         until_idle=until_idle,
+        wait=wait,
         show_contacts=show_contacts,
     )
 

@@ -161,6 +161,10 @@ Seed = Annotated[
     int | None,
     typer.Option(metavar="N", help="Seed of the sandbox's random choices; the same seed repeats them."),
 ]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Stay until all results are in; further rounds always do."),
+]
 UntilIdle = Annotated[bool, typer.Option("--until-idle", help="Exit when nothing is due within a minute.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Repeat every two seconds.")]
 PendingAtInsight = Annotated[

@@ -55,6 +55,7 @@ def apply(
     sandbox_options: SandboxOptions,
     limit: int | None,
     until_idle: bool,
+    wait: bool,
     show_contacts: bool,
 ) -> int:
     """Carries out a campaign file or a saved plan. Returns the exit status.
@@ -63,6 +64,8 @@ def apply(
     """
     if not sandbox:
         _refuse_sandbox_options(sandbox_options)
+    if wait and until_idle:
+        raise UsageError("--wait and --until-idle exclude each other", hint="choose one of them")
     saved = saved_plans.load_if_saved(path, TERMINAL_PROGRESS)
     if saved is not None:
         _refuse_rehearsal(saved, sandbox=sandbox)
@@ -81,6 +84,7 @@ def apply(
             saved=saved,
             limit=limit,
             until_idle=until_idle,
+            wait=wait,
             progress=TERMINAL_PROGRESS,
         )
         prepared = _shown_plan(work, path, environment, show_contacts=show_contacts)

@@ -59,6 +59,10 @@ class Dispatcher:
             raise self._run.error
         return RunEnd.INTERRUPTED if self._run.interrupted else finish
 
+    def wake(self) -> None:
+        """Something may have become due, or the end may have come."""
+        self._run.wake.set()
+
     def stop(self) -> None:
         """Asks the run to end: no new claims; what is under way is finished."""
         self._run.interrupt()
@@ -83,18 +87,28 @@ class Dispatcher:
                 await self._show_paused()
                 await self._run.wake.wait()
                 continue
-            due = queue_status.next_due
-            if due is None and not self._sender.is_busy and not await self._others_are_sending():
-                return RunEnd.DONE
-            if due is not None:
-                at = max(due, self._sender.not_before, self._sender.held_until)
-                is_idle = at > self._run.clock.now() + IDLE_SECONDS and not self._sender.is_busy
-                if self._until_idle and is_idle:
-                    return RunEnd.IDLE
-                self._show_waiting(int(at))
-                alarm.set(at, idle=not self._sender.is_busy and not self._exclusion_check.on_hold)
+            finish = await self._sleep_or_end(queue_status.next_due, alarm)
+            if finish is not None:
+                return finish
             await self._run.wake.wait()
         return RunEnd.INTERRUPTED
+
+    async def _sleep_or_end(self, due: int | None, alarm: Alarm) -> RunEnd | None:
+        """Sets the alarm for the next call, or returns why the run ends."""
+        busy = self._sender.is_busy
+        if due is None:
+            if busy or await self._others_are_sending():
+                return None
+            if self._until_idle or not await self._run.awaits():
+                return RunEnd.DONE
+            alarm.set(None, idle=True)
+            return None
+        at = max(due, self._sender.not_before, self._sender.held_until)
+        if self._until_idle and not busy and at > self._run.clock.now() + IDLE_SECONDS:
+            return RunEnd.IDLE
+        self._show_waiting(int(at))
+        alarm.set(at, idle=not busy and not self._exclusion_check.on_hold)
+        return None
 
     async def _do_what_is_due(self) -> QueueStatus:
         """Moves, sends or withdraws calls, and returns the status of the queue then."""

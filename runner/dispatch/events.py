@@ -27,6 +27,20 @@ class CallEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsPlanned:
+    """Calls of further rounds were added to the run, after results came in."""
+
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsNotPlanned:
+    """Further rounds could not be planned; it is tried again later."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallsMoved:
     """Calls that were late got new slots; those for which none was left were skipped."""
 
@@ -147,6 +161,8 @@ class ResultsUnavailable:
 Event = (
     RunBegan
     | CallEnded
+    | RoundsPlanned
+    | RoundsNotPlanned
     | CallsMoved
     | CallsWithdrawn
     | ListUnreadable

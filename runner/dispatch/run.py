@@ -45,6 +45,11 @@ def _ledger_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
 
+async def nothing_awaited() -> bool:
+    """For a run that ends when every call is queued."""
+    return False
+
+
 @dataclass(kw_only=True)
 class Run:
     """`clock` and `rate` may be shared with other runs of the same ledger and event loop."""
@@ -56,6 +61,8 @@ class Run:
     rate: RateLimit
     clock_check: ClockCheck
     on_event: Callable[[Event], None]
+    awaits: Callable[[], Awaitable[bool]] = nothing_awaited
+    """Whether results are awaited that may bring further calls; asked when nothing is left to send."""
     noted: Callable[[LedgerRevision], None] = lambda _revision: None
     """Called with the ledger's revision each time the lease is renewed."""
 

@@ -29,6 +29,7 @@ FIRST_ASK = (
 )
 """When the attempts of a call must be over, in SQL."""
 _LONGEST_PAUSE_SECONDS = 6 * 3600
+_CALLBACK_DELAY_SECONDS = 900
 _NO_RESULT = StateReason(ReasonCode.NO_RESULT)
 
 
@@ -94,6 +95,22 @@ def next_ask(connection: Connection, campaign: str) -> int | None:
     awaited = and_(calls.c.campaign == campaign, calls.c.ask_at.is_not(None))
     found: int | None = connection.scalar(select(func.min(calls.c.ask_at)).where(awaited))
     return found
+
+
+def awaits_results(connection: Connection, campaign: str, now: float) -> bool:
+    """Whether a call may still bring a result: one that Insight has, or may have and may still dial.
+
+    The callback of an uncertain call comes when the call is over; silence says nothing, so it is not awaited
+    for longer.
+    """
+    if next_ask(connection, campaign) is not None:
+        return True
+    may_call_back = select(calls.c.id).where(
+        calls.c.campaign == campaign,
+        calls.c.state == CallState.UNCERTAIN,
+        calls.c.end_timestamp + _CALLBACK_DELAY_SECONDS > now,
+    )
+    return connection.scalar(may_call_back.limit(1)) is not None
 
 
 def give_up(connection: Connection, of_calls: Sequence[int], now: float) -> int:

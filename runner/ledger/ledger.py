@@ -14,12 +14,14 @@ from sqlalchemy import Connection, Engine, Row, RowMapping, Text, cast, func, in
 from runner.calls import CallState
 from runner.errors import LedgerError
 from runner.ledger import store
+from runner.ledger.asking import awaits_results
 from runner.ledger.holder import hold, holder
 from runner.ledger.lease import (
     LEASE_SECONDS,
     Lease,
     check_same_campaign,
     database_now,
+    declared_dead,
     describe_runs,
     live_runs,
     mark_orphaned_calls,
@@ -27,10 +29,11 @@ from runner.ledger.lease import (
 )
 from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
+from runner.ledger.results import results_learned_at
 from runner.ledger.revision import campaign_revision
 from runner.ledger.rows import insert_once, stored_fact
 from runner.ledger.states import availability
-from runner.ledger.tables import calls, campaigns, runs
+from runner.ledger.tables import calls, campaigns, results, runs
 from runner.planning.plan import History, KnownCall, Plan
 
 _ROWS_AT_ONCE = 900
@@ -50,6 +53,8 @@ _KNOWN_CALL = (
     calls.c.result_url,
     calls.c.state,
     cast(calls.c.reason, Text),
+    results.c.status,
+    results.c.last_attempt_timestamp,
 )
 """The fields of KnownCall, but for its availability."""
 
@@ -82,16 +87,22 @@ class LedgerCalls:
             return array("q", connection.scalars(mine))
 
     def _rows(self, numbers: Sequence[int]) -> Sequence[Row[Any]]:
-        some = select(*_KNOWN_CALL).where(calls.c.id.in_(numbers)).order_by(calls.c.id)
+        some = (
+            select(*_KNOWN_CALL)
+            .select_from(calls.outerjoin(results, results.c.call == calls.c.id))
+            .where(calls.c.id.in_(numbers))
+            .order_by(calls.c.id)
+        )
         with self._engine.begin() as connection:
             return connection.execute(some).all()
 
 
 def _known_call(row: Sequence[Any]) -> KnownCall:
-    *_, state, reason = row
+    *_, state, reason, result, last_dial = row
     # The code of a reason comes before its values.
     code = reason.partition(" ")[0]
-    return KnownCall._make((*row[:3], availability(CallState(state)).value, *row[3:-1], code))
+    meaning = availability(CallState(state)).value
+    return KnownCall._make((*row[:3], meaning, *row[3:-3], code, result, last_dial))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +239,32 @@ class Ledger:
                 entry.enter(plan)
             entered()
         return run
+
+    def extend_run(
+        self, binding: Binding, run: int, plan: Plan, now: float, *, only_own: bool = False
+    ) -> int:
+        """Adds the further rounds of a plan to a run that goes on; returns how many calls. With `only_own`,
+        only those of contacts that the run called itself.
+
+        Raises CampaignHeldError when the run was declared dead.
+        """
+        with self.engine.begin() as connection:
+            # Runs that share the campaign take turns, so that none adds what another is adding.
+            mine = campaigns.c.name == binding.campaign
+            connection.execute(select(campaigns.c.name).where(mine).with_for_update())
+            if connection.scalar(select(runs.c.ended_at).where(runs.c.id == run)) is not None:
+                raise declared_dead()
+            return PlanEntry(connection, binding, run, now, iter).extend(plan, only_own=only_own)
+
+    def awaits_results(self, campaign: str, now: float) -> bool:
+        """Whether a call may still bring a result: one that Insight has, or may have and may still dial."""
+        with self.engine.begin() as connection:
+            return awaits_results(connection, campaign, now)
+
+    def results_learned_at(self, campaign: str) -> float | None:
+        """When the newest result of this campaign was learned."""
+        with self.engine.begin() as connection:
+            return results_learned_at(connection, campaign)
 
     def entered(self, campaign: str, plan_id: str) -> float | None:
         """When this very plan was first entered (UTC Unix seconds); None when it never was."""

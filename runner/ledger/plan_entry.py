@@ -16,14 +16,15 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
 
-from runner.calls import CallState, ReasonCode, StateReason
+from runner.calls import CallState, ReasonCode, ResultStatus, StateReason
 from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.rows import bulk_load, call_request, some_at_a_time, write_many
-from runner.ledger.tables import LIVE, calls, runs, transitions
+from runner.ledger.tables import LIVE, calls, results, runs, transitions
 from runner.ledger.transitions import Transition, move_calls, record_transitions
 from runner.planning.plan import Change, Plan, PlannedCall, Withdrawal
 
@@ -104,8 +105,9 @@ class PlanEntry:
         self._withdraw(plan.withdrawals, joins=True)
         together = self._session()
         different = 0
-        for planned in some_at_a_time(self._watch(plan.calls)):
-            rows = self._found(select(calls).where(calls.c.contact.in_([call.key for call in planned])))
+        for some in some_at_a_time(self._watch(plan.calls)):
+            rows = self._rows(some)
+            planned = [call for call in some if not _is_added(call, rows.get((call.key, call.round)))]
             different += sum(_differs(call, rows.get((call.key, call.round)), plan.as_of) for call in planned)
             if not different:
                 self._adopt_calls(
@@ -117,6 +119,50 @@ class PlanEntry:
                 hint="give both machines the same contacts, lists and settings, or stop the other run first; "
                 "if the other run has --limit, wait until it ends",
             )
+        self.extend(plan)
+
+    def extend(self, plan: Plan, *, only_own: bool = False) -> int:
+        """Adds the calls of further rounds to what is being carried out, and nothing else; returns how many.
+
+        The plan was made while calls went out. So each call is added only where the calls before it are
+        still as such a round requires. With `only_own`, only contacts that this run called are tried again.
+        """
+        newest = self._connection.scalar(select(func.max(calls.c.id))) or 0
+        added = 0
+        for some in some_at_a_time(call for call in plan.calls if call.round > 1):
+            rows, busy = self._rows(some), self._busy(some)
+            free = [call for call in some if call.key not in busy and call.phone not in busy]
+            if only_own:
+                free = [call for call in free if self._is_own(rows.get((call.key, call.round - 1)))]
+            fresh = [call for call in free if (call.key, call.round) not in rows]
+            again = [call for call in free if _is_skipped(rows.get((call.key, call.round)))]
+            self._insert(fresh)
+            self._update(again, rows)
+            added += len(fresh) + len(again)
+        self._record_new_calls(newest)
+        return added
+
+    def _rows(self, planned: Sequence[PlannedCall]) -> Mapping[tuple[str, int], RowMapping]:
+        """The calls to these contacts, in whatever state."""
+        return self._found(select(calls).where(calls.c.contact.in_([call.key for call in planned])))
+
+    def _is_own(self, row: RowMapping | None) -> bool:
+        return row is not None and row["run"] == self._run
+
+    def _busy(self, planned: Sequence[PlannedCall]) -> Collection[str]:
+        """Of these contacts and numbers, those that no call may be added for now."""
+        keys, phones = [call.key for call in planned], [call.phone for call in planned]
+        query = (
+            select(calls.c.contact, calls.c.phone)
+            .outerjoin(results, results.c.call == calls.c.id)
+            .where(
+                calls.c.campaign == self._binding.campaign,
+                or_(calls.c.contact.in_(keys), calls.c.phone.in_(phones)),
+                calls.c.state != CallState.SKIPPED,
+                or_(results.c.status.is_(None), results.c.status == ResultStatus.COMPLETED),
+            )
+        )
+        return {value for row in self._connection.execute(query) for value in row}
 
     def _session(self) -> Collection[int]:
         """The runs that may send each other's calls, this one among them."""
@@ -313,6 +359,15 @@ def _differs(call: PlannedCall, row: RowMapping | None, as_of: int) -> bool:
 def _is_left(row: RowMapping, together: Collection[int]) -> bool:
     """Whether none of the runs that work together will send this call."""
     return row["state"] == CallState.PLANNED and row["run"] not in together
+
+
+def _is_skipped(row: RowMapping | None) -> bool:
+    return row is not None and row["state"] == CallState.SKIPPED
+
+
+def _is_added(call: PlannedCall, row: RowMapping | None) -> bool:
+    """Whether it is a further round that the others have not planned yet: results come in all the time."""
+    return call.round > 1 and (row is None or _is_skipped(row))
 
 
 def changed_meanwhile() -> LedgerError:

@@ -42,6 +42,8 @@ from runner.dispatch.events import (
     ResultsLearned,
     ResultsUnavailable,
     Resumed,
+    RoundsNotPlanned,
+    RoundsPlanned,
     RunBegan,
     RunsShare,
     Waiting,
@@ -64,6 +66,7 @@ _WARNINGS = (
     ListUnreadable,
     OptedOutTooLate,
     ResultsUnavailable,
+    RoundsNotPlanned,
 )
 
 
@@ -228,6 +231,10 @@ def event_words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
         case CallsMoved():
             lost = f", {event.skipped:,} skipped: no time is left in their windows" if event.skipped else ""
             return f"{count(event.moved, 'late call')} moved to later slots{lost}"
+        case RoundsPlanned():
+            return f"{count(event.calls, 'call')} of further rounds planned, from the results so far"
+        case RoundsNotPlanned():
+            return f"further rounds cannot be planned now, and are tried again later: {event.problem}"
         case CallsWithdrawn():
             return f"{count(event.count, 'call')} withdrawn: now on a suppression list"
         case ListUnreadable():

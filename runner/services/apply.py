@@ -4,8 +4,8 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 from runner.calls import CallState
 from runner.campaign.loader import LoadedCampaign
@@ -15,7 +15,7 @@ from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.events import CallEnded, Event, RunBegan, RunEnd
-from runner.dispatch.run import CurrentPlan, Post, Run, no_records
+from runner.dispatch.run import CurrentPlan, Post, Run, no_records, nothing_awaited
 from runner.dispatch.timer import ClockCheck
 from runner.errors import LedgerUnavailableError, SourceContentError, StoppedError
 from runner.insight.client import InsightClient
@@ -37,6 +37,7 @@ from runner.results.token import Attempt, Tokens
 from runner.services import saved_plans
 from runner.services.binding import binding_of, commit_of
 from runner.services.environment import Environment, insight_client
+from runner.services.further_rounds import FurtherRounds
 from runner.services.planning import PreparedPlan, prepare_plan, privacy_key
 from runner.services.progress import NO_PROGRESS, Progress
 
@@ -61,10 +62,12 @@ class Apply:
         saved: saved_plans.PlanFile | None = None,
         limit: int | None = None,
         until_idle: bool = False,
+        wait: bool = False,
         progress: Progress = NO_PROGRESS,
     ) -> None:
         """With `limit`, only so many calls are planned, and only those are sent. With `until_idle` the run
-        ends when nothing is due soon.
+        ends when nothing is due soon. With `wait`, or where the campaign has further rounds, it ends when all
+        results are in.
         """
         self.campaign = loaded.campaign.name
         self.identity = Identity(privacy_key(environment.settings, environment.ledger))
@@ -77,6 +80,7 @@ class Apply:
         self._saved = saved
         self._limit = limit
         self._until_idle = until_idle
+        self._waits = wait or loaded.campaign.retry_policy.rounds > 1
         self._progress = progress
         self._binding = binding_of(loaded, environment.settings, self.identity)
         self._guard = environment.guard()
@@ -117,7 +121,12 @@ class Apply:
         unsent, or become uncertain with it. Raises SourceContentError for a source without rows.
         """
         _refuse_empty_sources(prepared)
-        return prepared.has_changes or self._environment.ledger.is_sending(self.campaign)
+        ledger = self._environment.ledger
+        return (
+            prepared.has_changes
+            or ledger.is_sending(self.campaign)
+            or (self._waits and ledger.awaits_results(self.campaign, self._environment.clock.now()))
+        )
 
     async def run(self, prepared: PreparedPlan, on_event: Callable[[Event], None]) -> RunEnd:
         """Queues every call of the plan and returns why the run ended. Canceled before RunBegan, it leaves
@@ -137,15 +146,16 @@ class Apply:
             async with self._environment.clock.held():
                 await _check_insight(client, self._loaded, self._environment, clock_check)
                 run = await self._enter(prepared)
+            rounds = FurtherRounds(prepared, self._environment, self._binding, run, hear)
             self._dispatcher = Dispatcher(
-                self._run(run, prepared, clock_check, hear),
+                self._run(run, rounds, clock_check, hear),
                 _post(client, self._environment),
                 push=_push(client, self._loaded.campaign, self._environment),
                 max_in_flight=self._environment.settings.max_in_flight,
                 until_idle=self._until_idle,
             )
             hear(RunBegan())
-            async with self._polling(hear):
+            async with self._polling(hear), self._planning(rounds, self._dispatcher):
                 return await self._dispatch(run, self._dispatcher)
 
     @asynccontextmanager
@@ -164,13 +174,14 @@ class Apply:
                 asks=results.poll is not None,
                 on_event=hear,
             )
-            asking = asyncio.create_task(polling.keep())
-            try:
+            async with _meanwhile(polling.keep()):
                 yield
-            finally:
-                asking.cancel()
-                with suppress(asyncio.CancelledError):
-                    await asking
+
+    @asynccontextmanager
+    async def _planning(self, rounds: FurtherRounds, dispatcher: Dispatcher) -> AsyncIterator[None]:
+        """Inside the block, further rounds are planned as results come in."""
+        async with _meanwhile(rounds.keep(dispatcher.wake)) if self._waits else nullcontext():
+            yield
 
     def stop(self) -> None:
         """Ends the run after RunBegan: no new calls are sent, and requests under way are finished."""
@@ -229,7 +240,7 @@ class Apply:
             self._guard.note_plan(self._saved.saved.view.plan_id)
 
     def _run(
-        self, run: int, prepared: PreparedPlan, clock_check: ClockCheck, hear: Callable[[Event], None]
+        self, run: int, rounds: FurtherRounds, clock_check: ClockCheck, hear: Callable[[Event], None]
     ) -> Run:
         environment = self._environment
         return Run(
@@ -244,7 +255,8 @@ class Apply:
                 pushes_records=self._loaded.campaign.metadatabase is not None,
             ),
             lease=environment.ledger.lease(self.campaign, run),
-            plan=_current_plan(prepared, environment.settings.requests_per_second),
+            plan=_current_plan(rounds, environment.settings.requests_per_second),
+            awaits=rounds.awaits if self._waits else nothing_awaited,
             clock=environment.clock,
             rate=environment.rate,
             clock_check=clock_check,
@@ -261,6 +273,18 @@ class Apply:
         return lambda call, fence: f"{settings.public_url}/results/{tokens.token(Attempt(call, fence))}"
 
 
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Inside the block, the work goes on."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
 def _refuse_empty_sources(prepared: PreparedPlan) -> None:
     """Raises SourceContentError: an export that broke must not withdraw everybody."""
     empty = [found for found in prepared.plan.diagnostics if found.code == WarningCode.EMPTY_SOURCE]
@@ -271,14 +295,16 @@ def _refuse_empty_sources(prepared: PreparedPlan) -> None:
         )
 
 
-def _current_plan(prepared: PreparedPlan, requests_per_second: float) -> CurrentPlan:
-    lists, campaign = prepared.suppressed, prepared.loaded.campaign
+def _current_plan(rounds: FurtherRounds, requests_per_second: float) -> CurrentPlan:
+    campaign = rounds.newest_plan.loaded.campaign
 
     def excluded_now(key: str, phone: str) -> str | None:
         """A call that the plan counts as queued may come back from another run of the same campaign."""
-        return prepared.working_set.left_out(key, phone) or lists.match(key, phone)
+        newest = rounds.newest_plan
+        return newest.working_set.left_out(key, phone) or newest.suppressed.match(key, phone)
 
     def newly_suppressed() -> Match | None:
+        lists = rounds.newest_plan.suppressed
         return lists.match if lists.refresh() else None
 
     def new_slots(late: Sequence[WaitingCall], taken: Sequence[int], now: float) -> Mapping[int, Slot | None]:

@@ -41,6 +41,8 @@ class PreparedPlan:
     """The ledger has never seen this campaign."""
     limit: int | None
     """The bound of `--limit`. With one, apply sends the calls of this plan alone."""
+    results_until: float | None
+    """When the newest result that it knows of was learned."""
     working_set: WorkingFile
     reader: SourceReader
     applied_at: float | None = None
@@ -79,6 +81,8 @@ def prepare_plan(
     key = privacy_key(settings, ledger)
     identity = Identity(key)
     working_set = WorkingFile()
+    # Before the history: a result that comes in meanwhile is found again by the next plan.
+    results_until = ledger.results_learned_at(campaign.name)
     with progress.activity("planning"), _at_their_template(loaded):
         of_ledger = list(preflight_warnings.of_ledger(loaded, settings, ledger, identity, now))
         plan = build_plan(
@@ -111,6 +115,7 @@ def prepare_plan(
         suppressed=Suppressed(suppression, working_set.shared_numbers),
         is_first=not ledger.knows(campaign.name),
         limit=limit,
+        results_until=results_until,
         working_set=working_set,
         reader=reader,
     )
