@@ -102,6 +102,8 @@ class Cause(StrEnum):
     """The contact was tried in as many rounds as the campaign has."""
     NOT_RETRIED = "not_retried"
     """The campaign does not try again after such a result."""
+    RECORD_UNCERTAIN = "record_uncertain"
+    """The earlier call was not sent: its record may be in the metadatabase or not."""
     UNCERTAIN = "uncertain"
     """Insight may have queued the earlier call: nobody has settled yet whether it did."""
 

@@ -271,7 +271,7 @@ def resolve(
 ) -> int:
     """Decide on an uncertain call.
 
-    A call that is resolved as not-queued is planned again by the next apply.
+    A call that is resolved as not-queued is planned again by the next apply. Its record is not pushed again.
     """
     from runner.commands import operate
 
@@ -295,7 +295,8 @@ def retry(
 ) -> int:
     """Plan refused calls again although nothing changed.
 
-    Use it when the cause of the refusal lay at Insight.
+    Use it when the cause of the refusal lay at Insight. A record that may be in the metadatabase is not
+    pushed again.
     """
     from runner.commands import operate
 

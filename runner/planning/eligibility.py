@@ -160,10 +160,8 @@ class Eligibility:
             return self._already_queued(check, following)
         if candidate.fault:
             return faulty(candidate)
-        if earlier is not None and earlier.availability == Availability.REFUSED:
-            detail = self._why_refused(candidate, earlier)
-            if detail:
-                return exclusion_of(candidate, Reason.REFUSED, detail)
+        if earlier is not None and (refused := self._refused(candidate, earlier)):
+            return refused
         return self._in_no_window(check) if following is None else self._follow(check, following)
 
     def _in_no_window(self, check: NeedsCheck) -> Exclusion | None:
@@ -209,16 +207,17 @@ class Eligibility:
                 self._note_still_dialled(taken)
         return f"a call to {whose} is {taken.state}{number}"
 
-    def _why_refused(self, candidate: Candidate, refused: KnownCall) -> str:
-        """Empty where its request changed, so that Insight may take it now."""
-        if refused.state_reason == ReasonCode.RECORD_UNCERTAIN:
-            return (
-                "its record may be in the metadatabase or not; look there, and `runner retry` sends the call "
-                "without pushing the record again"
-            )
-        if (refused.phone, refused.request) != (candidate.phone, request_of(candidate, self._campaign)):
-            return ""
-        return "Insight refused this request; it is sent again when it changes, or after `runner retry`"
+    def _refused(self, candidate: Candidate, earlier: KnownCall) -> Exclusion | None:
+        """None where nothing was refused, or the request changed, so that Insight may take it now."""
+        if earlier.availability != Availability.REFUSED:
+            return None
+        if earlier.state_reason == ReasonCode.RECORD_UNCERTAIN:
+            detail = "its record may be in the metadatabase or not; it is sent after `runner retry`"
+            return exclusion_of(candidate, Reason.REFUSED, detail, cause=Cause.RECORD_UNCERTAIN)
+        if (earlier.phone, earlier.request) != (candidate.phone, request_of(candidate, self._campaign)):
+            return None
+        detail = "Insight refused this request; it is sent again when it changes, or after `runner retry`"
+        return exclusion_of(candidate, Reason.REFUSED, detail)
 
     def _why_no_window(self, candidate: Candidate) -> tuple[Cause, str]:
         zones = split_zones(candidate.zones)

@@ -34,6 +34,10 @@ _BY_CAUSE: Mapping[Cause, str] = {
     Cause.WAITING_FOR_RESULT: "the result of its last call; to ask Insight now: runner refresh {campaign}",
     Cause.ROUNDS_USED: "a higher retry_policy.rounds",
     Cause.NOT_RETRIED: "name this result in retry_policy.retry_on",
+    Cause.RECORD_UNCERTAIN: (
+        "look in the metadatabase for its record, then run: runner retry {campaign} {contact} "
+        "(which sends the call, and does not push the record again)"
+    ),
     Cause.PACE: "raise pacing.calls_per_minute, or open more hours or days",
 }
 _BY_STATE: Mapping[str, str] = {

@@ -22,7 +22,7 @@ from small_campaign import (
     withdrawn,
 )
 
-from runner.calls import CallState, Reason
+from runner.calls import CallState, Cause, Reason
 from runner.planning.plan import Availability, Change, ChangeReason, History
 
 # Another survey
@@ -343,4 +343,5 @@ def test_a_call_whose_record_may_have_been_added_waits_for_a_person_though_its_r
     history = tuple(call._replace(state_reason="record_uncertain") for call in refused)
     plan = plan_of(loaded, [person("p1", phone)], history=history)
     assert reasons(plan) == {"p1": Reason.REFUSED}
-    assert "without pushing the record again" in detail(plan)
+    assert plan.exclusions[0].cause is Cause.RECORD_UNCERTAIN
+    assert "its record may be in the metadatabase or not" in detail(plan)
