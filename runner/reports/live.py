@@ -91,7 +91,10 @@ class CallsSoFar:
 
 @contextmanager
 def live(total: int, identity: Identity, now: Callable[[], float], log: LogOptions) -> Iterator[Listen]:
-    """A listener for the events of one run of `total` calls, on stderr. A bar appears when the run begins."""
+    """A listener for the events of one run, on stderr: of `total` calls, and those that it adds later.
+
+    A bar appears when the run begins.
+    """
     console = standard_console(stderr=True)
     if console.is_terminal:
         progress = _bar(console)
@@ -146,6 +149,8 @@ def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) ->
             progress.update(task, description="paused" if isinstance(event, Paused) else "queueing")
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             progress.update(task, advance=1)
+        if isinstance(event, RoundsPlanned):
+            progress.update(task, total=(progress.tasks[task].total or 0) + event.calls)
         progress.console.print(event_words(event, identity, machine_time), soft_wrap=True)
 
 
@@ -174,6 +179,8 @@ class _Log:
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             self._ended[event.state] += 1
             words += self._progress()
+        elif isinstance(event, RoundsPlanned):
+            self._total += event.calls
         self._log(event, words)
         if time.monotonic() >= self._sum_up_at:
             self.sum_up()

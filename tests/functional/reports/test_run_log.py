@@ -7,7 +7,7 @@ import pytest
 
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.contacts.identity import Identity
-from runner.dispatch.events import BackingOff, CallEnded, RunBegan, Waiting
+from runner.dispatch.events import BackingOff, CallEnded, RoundsPlanned, RunBegan, Waiting
 from runner.reports.live import LogOptions, live
 
 IDENTITY = Identity(b"k" * 16)
@@ -48,6 +48,11 @@ def test_calls_that_were_queued_share_a_line_before_a_wait_and_at_the_end(capsys
         "waiting",
         "40 queued (40 of 2)",
     ]
+
+
+def test_calls_of_further_rounds_are_counted_with_those_of_the_plan(capsys):
+    events = ended(CallState.QUEUED), RoundsPlanned(calls=3), ended(CallState.QUEUED)
+    assert logged(capsys, *events)[-1].endswith("2 queued (2 of 5)")
 
 
 def test_calls_that_were_queued_share_a_line_a_minute(capsys, monkeypatch):
