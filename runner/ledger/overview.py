@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -28,7 +28,7 @@ from runner.ledger.evidence import Verdict
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import PauseInfo, pause_info
 from runner.ledger.results import results_learned_at
-from runner.ledger.tables import actions, attempts, calls, campaigns, evidence, runs, transitions
+from runner.ledger.tables import actions, attempts, calls, campaigns, evidence, results, runs, transitions
 
 RECENT_SECONDS = 30 * 86_400
 """What was sent within this time may still be waiting at Insight, or be fresh in people's minds."""
@@ -80,6 +80,14 @@ def shared_instances(
         return [SharedInstance(**row) for row in connection.execute(query).mappings()]
 
 
+class Ended(NamedTuple):
+    """What Insight said of a call that ended; None for what it did not say."""
+
+    dials: int | None
+    last_dial: int | None
+    """UTC Unix seconds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One thing that happened, at `at` (UTC Unix seconds).
@@ -94,6 +102,8 @@ class Entry:
     reason: StateReason
     detail: str = ""
     """What an operator's act was about; of what cannot be read, the beginning."""
+    ended: Ended | None = None
+    """Of the change to the result that the call has now."""
     who: str
     """The process or person that did it, with the git commit of the campaign file where there is one."""
 
@@ -112,8 +122,13 @@ _MOVES = select(
     runs.c.host,
     runs.c.pid,
     runs.c.git_commit,
+    results.c.status,
+    results.c.attempts,
+    results.c.last_attempt_timestamp,
 ).select_from(
-    transitions.join(calls, transitions.c.call == calls.c.id).join(runs, transitions.c.run == runs.c.id)
+    transitions.join(calls, transitions.c.call == calls.c.id)
+    .join(runs, transitions.c.run == runs.c.id)
+    .outerjoin(results, and_(results.c.call == transitions.c.call, results.c.status == transitions.c.after))
 )
 
 _SAID = select(
@@ -169,6 +184,7 @@ def _moves(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]:
                 ref=row.ref,
                 what=f"{row.before or 'new'} → {row.after}",
                 reason=row.reason,
+                ended=Ended(row.attempts, row.last_attempt_timestamp) if row.status else None,
                 who=row.actor or _process(row),
             )
             for row in connection.execute(wanted.order_by(transitions.c.id))
@@ -247,6 +263,10 @@ class Overview:
     queued_last_minute: int
     awaited: int
     """Queued calls whose results are awaited; of the other queued ones, none came in time."""
+    next_ask: int | None = None
+    """When Insight is to be asked for the next of these, unless the campaign does not ask."""
+    oldest_awaited: int | None = None
+    """The `end_timestamp` of the one that has waited longest."""
     learned_at: float | None
     """When the newest result was learned."""
     problems: tuple[Problem, ...]
@@ -268,6 +288,11 @@ class Overview:
     def states(self) -> Mapping[CallState, int]:
         """Of all rounds together; each state is in it."""
         return {state: sum(counted.get(state, 0) for counted in self.rounds.values()) for state in CallState}
+
+    @property
+    def unknown(self) -> int:
+        """Queued calls whose result did not come in time: it counts as unknown."""
+        return self.states[CallState.QUEUED] - self.awaited
 
     @property
     def problems_left(self) -> int:
@@ -309,7 +334,9 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
     recent = select(func.count()).where(
         mine, calls.c.state == CallState.QUEUED, calls.c.updated_at > now - 60
     )
-    awaited = select(func.count()).where(mine, calls.c.ask_at.is_not(None))
+    awaited = select(func.count(), func.min(calls.c.ask_at), func.min(calls.c.end_timestamp)).where(
+        mine, calls.c.ask_at.is_not(None)
+    )
     unacknowledged = (
         select(func.count())
         .select_from(calls.outerjoin(attempts, of_attempt))
@@ -327,13 +354,16 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
         for number, state, count in connection.execute(counted):
             rounds.setdefault(number, {})[CallState(state)] = count
         row = connection.execute(bound).mappings().one_or_none()
+        waiting, next_ask, oldest = connection.execute(awaited).one()
         return Overview(
             campaign=campaign,
             as_of=now,
             rounds=rounds,
             next_due=connection.scalar(next_due),
             queued_last_minute=connection.scalar(recent) or 0,
-            awaited=connection.scalar(awaited) or 0,
+            awaited=waiting,
+            next_ask=next_ask,
+            oldest_awaited=oldest,
             learned_at=results_learned_at(connection, campaign),
             problems=tuple(
                 Problem(**{**each, "state": CallState(each["state"])})

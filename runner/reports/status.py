@@ -7,13 +7,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from runner.calls import MAY_BE_DIALLED, NO_REASON, PROBLEMS, CallState
+from runner.calls import MAY_BE_DIALLED, NO_REASON, PROBLEMS, CallState, ResultStatus
 from runner.contacts.identity import Identity
 from runner.dispatch.redaction import without_numbers
 from runner.ledger.late_opt_outs import LateOptOut
-from runner.ledger.overview import Entry, Overview
+from runner.ledger.overview import Ended, Entry, Overview
 from runner.reports.console import columns, print_lines
 from runner.reports.notices import late_words, pause_text
+from runner.reports.plan_facts import count
 from runner.reports.state_reasons import reason_text
 from runner.reports.times import due_words, machine_time
 
@@ -39,11 +40,18 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
     return {
         "campaign": seen.campaign,
         "states": {state.value: count for state, count in seen.states.items()},
+        "rounds": [
+            {"round": number, "states": {state.value: counted.get(state, 0) for state in CallState}}
+            for number, counted in seen.rounds.items()
+        ],
+        "results": {
+            status.value: seen.unknown if status is ResultStatus.UNKNOWN else seen.states[CallState(status)]
+            for status in ResultStatus
+        },
+        "awaited": {"calls": seen.awaited, "next_ask": seen.next_ask, "oldest": seen.oldest_awaited},
         "next_due": seen.next_due,
         "holder": status.holder,
         "queued_last_minute": seen.queued_last_minute,
-        "results_awaited": seen.awaited,
-        "results_unknown": seen.states[CallState.QUEUED] - seen.awaited,
         "newest_result": None if seen.learned_at is None else int(seen.learned_at),
         "late_opt_outs": [
             {
@@ -103,16 +111,12 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     yield Text(seen.campaign, style="bold")
     if seen.pause_info:
         yield Text(f"  {pause_text(seen.pause_info)}", style="bold yellow")
-    rows = []
-    for state, count in seen.states.items():
-        if count:
-            style = "yellow" if state in PROBLEMS else ""
-            rows.append((f"  {state.value}", Text(f"{count:,}", style=style)))
-    yield from columns(rows, right=[1])
+    yield from _counts(seen)
     due = due_words(seen.next_due, seen.as_of) if seen.next_due is not None else "nothing"
     yield Text(f"  next due: {due}; queued in the last minute: {seen.queued_last_minute:,}")
     if seen.awaited or seen.learned_at is not None:
         yield Text(f"  {_results(seen)}")
+        yield from _next_ask(status)
     yield Text(f"  being applied by {status.holder}" if status.holder else "  not being applied")
     if status.warning:
         yield Text(f"  warning: {status.warning}", style="yellow")
@@ -131,9 +135,36 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
         yield Text(f"  runner resolve {seen.campaign} CONTACT --as queued (or not-queued, abandoned)")
 
 
+def _counts(seen: Overview) -> list[Text]:
+    """Calls by state; where there are several rounds, also by round."""
+    several = len(seen.rounds) > 1
+    rows: list[tuple[str | Text, ...]] = []
+    if several:
+        rows.append(("", "all", *(f"round {number}" for number in seen.rounds)))
+    for state, number in seen.states.items():
+        if number:
+            style = "yellow" if state in PROBLEMS else ""
+            by_round = [counted.get(state, 0) for counted in seen.rounds.values()] if several else []
+            cells = [Text(f"{each:,}", style=style) for each in (number, *by_round)]
+            rows.append((f"  {state.value}", *cells))
+    return columns(rows, right=range(1, len(seen.rounds) + 2))
+
+
+def _next_ask(status: CampaignStatus) -> Iterator[Text]:
+    seen = status.seen
+    if seen.next_ask is None or seen.oldest_awaited is None:
+        return
+    ends = "ended" if seen.oldest_awaited <= seen.as_of else "ends"
+    yield Text(
+        f"  the next is due to be asked for {due_words(seen.next_ask, seen.as_of)}; "
+        f"the oldest call {ends} {machine_time(seen.oldest_awaited)}"
+    )
+    if status.holder is None and seen.next_ask <= seen.as_of:
+        yield Text(f"  no run asks for them; to ask Insight now: runner refresh {seen.campaign}")
+
+
 def _results(seen: Overview) -> str:
-    unknown = seen.states[CallState.QUEUED] - seen.awaited
-    given_up = f", {unknown:,} did not come in time" if unknown else ""
+    given_up = f", {seen.unknown:,} did not come in time" if seen.unknown else ""
     newest = "none yet" if seen.learned_at is None else machine_time(seen.learned_at)
     return f"results: {seen.awaited:,} awaited{given_up}; the newest: {newest}"
 
@@ -148,7 +179,16 @@ def _history_line(entry: Entry, identity: Identity) -> Text:
     line.append(entry.what, style="bold")
     # An operator's words are kept as they are; what came from outside may hold a number.
     detail = entry.detail if entry.reason == NO_REASON else without_numbers(entry.detail)[:_SHOWN_CHARACTERS]
-    for words in filter(None, (reason_text(entry.reason), detail)):
+    for words in filter(None, (reason_text(entry.reason), detail, _dials(entry.ended))):
         line.append(f": {words}")
     line.append(f" ({entry.who})", style="dim")
     return line
+
+
+def _dials(ended: Ended | None) -> str:
+    """`3 dials, the last at 2026-12-01 11:00:00 EST`, as far as Insight said."""
+    if ended is None:
+        return ""
+    number = "" if ended.dials is None else count(ended.dials, "dial")
+    last = "" if ended.last_dial is None else f"the last at {machine_time(ended.last_dial)}"
+    return ", ".join(filter(None, (number, last)))

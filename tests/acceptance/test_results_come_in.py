@@ -66,7 +66,7 @@ def test_each_call_has_an_address_for_its_result_that_works_and_nobody_is_called
         states = ready.status("five-zones")["states"]
         assert (states["completed"], states["failed"], states["queued"]) == (3, 1, 2)
         told = ready.run("history", "five-zones").stdout
-        assert "queued → failed: Insight posted it (Insight)" in told
+        assert "queued → failed: Insight posted it: 3 dials (Insight)" in told
         assert "callback: failed: the call had this result already (Insight)" in told
         assert "callback: ?: nothing changed: it cannot be read: what is this? call ••• (Insight)" in told
         assert "results: 2 awaited; the newest: " in ready.run("status", "five-zones").stdout

@@ -367,10 +367,22 @@ def test_a_history_shows_what_was_said_of_a_call(ledger):
 def test_the_overview_counts_results_that_are_awaited(ledger):
     _, claim = one_ended(ledger, QUEUED)
     seen = overview(ledger.engine, CAMPAIGN, NOW, 0)
-    assert (seen.awaited, seen.learned_at) == (1, None)
+    assert (seen.awaited, seen.learned_at, seen.unknown) == (1, None, 0)
+    assert (seen.next_ask, seen.oldest_awaited) == (NOW + 300 + 600, NOW + 300 + 3600)
     Results(ledger.engine).give_up([claim.call], NOW + 100)
     seen = overview(ledger.engine, CAMPAIGN, NOW, 0)
     assert (seen.awaited, seen.states[QUEUED], seen.learned_at) == (0, 1, NOW + 100)
+    assert (seen.unknown, seen.next_ask, seen.oldest_awaited) == (1, None, None)
+
+
+@pytest.mark.parametrize("contact", [None, "c0"])
+def test_the_result_that_a_call_has_is_in_its_history_with_the_dials(ledger, contact):
+    _, claim = one_ended(ledger, QUEUED)
+    record(ledger, said(claim, FAILED, attempts=3))
+    record(ledger, said(claim, COMPLETED, attempts=4, last_attempt_timestamp=NOW + 400))
+    entries = {entry.what: entry.ended for entry in read_history(ledger.engine, CAMPAIGN, contact)}
+    assert entries["queued → failed"] is None
+    assert entries["failed → completed"] == (4, NOW + 400)
 
 
 def test_results_of_other_campaigns_are_apart(ledger):
