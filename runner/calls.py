@@ -17,7 +17,7 @@ class CallState(StrEnum):
     QUEUED = "queued"
     """Insight accepted it and gave a call_id."""
     REFUSED = "refused"
-    """Insight refused it with 400, which is documented as not queued."""
+    """Not queued: Insight refused it or its record with 400, or its record may have been added or not."""
     UNCERTAIN = "uncertain"
     """Insight may or may not have queued it. Never sent again automatically."""
     SKIPPED = "skipped"

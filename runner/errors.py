@@ -17,7 +17,7 @@ class ExitStatus(IntEnum):
     PLAN_STALE = 4
     CAMPAIGN_HELD = 5
     FINISHED_WITH_PROBLEMS = 6
-    """Everything was tried; some calls were refused by Insight or are uncertain."""
+    """Everything was tried; some calls were refused or are uncertain."""
     WRONG_USAGE = 64
     INTERRUPTED = 130
 

@@ -46,7 +46,7 @@ def print_summary(
     for state, words in (
         (CallState.PLANNED, "planned and not sent yet"),
         (CallState.SKIPPED, "skipped: no longer in the plan, or no window was left"),
-        (CallState.REFUSED, "refused by Insight: not queued"),
+        (CallState.REFUSED, "refused: not queued"),
         (CallState.UNCERTAIN, "uncertain: Insight may have queued them, so they are not sent again"),
     ):
         if seen.states[state]:
