@@ -12,6 +12,7 @@ from runner.commands.terminal import (
     answer_to,
     note,
     note_comparison,
+    note_receiver,
     signals_restored,
     stop_on_signals,
 )
@@ -139,6 +140,8 @@ def _shown_plan(work: Apply, path: Path, environment: Environment, *, show_conta
         )
     prepared = work.plan()
     note_comparison(prepared, path)
+    if not environment.is_rehearsal:
+        note_receiver(prepared, environment.settings)
     if prepared.is_first and not environment.is_rehearsal:
         sys.stderr.write(FIRST_PLAN)
     list_all = f"runner plan {shlex.quote(str(prepared.loaded.path))} --all"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.commands.show import write_plan
-from runner.commands.terminal import TERMINAL_PROGRESS, note, note_comparison
+from runner.commands.terminal import TERMINAL_PROGRESS, note, note_comparison, note_receiver
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
@@ -81,6 +81,7 @@ def _prepared(path: Path, options: PlanOptions, settings: Settings) -> PreparedP
         if saved is not None:
             prepared = saved_plans.confirm(saved, prepared, ledger, guard, TERMINAL_PROGRESS)
     note_comparison(prepared, path)
+    note_receiver(prepared, settings)
     return prepared
 
 

@@ -51,6 +51,12 @@ def note_comparison(prepared: "PreparedPlan", path: Path) -> None:
         note(difference)
 
 
+def note_receiver(prepared: "PreparedPlan", settings: Settings) -> None:
+    """Says where results come in, if the settings decide that: a plan does not change with the address."""
+    if settings.public_url and prepared.loaded.campaign.result_url is None:
+        note(f"Insight posts results to {settings.public_url.rstrip('/')}/results/ (RUNNER_PUBLIC_URL)")
+
+
 def answer_to(question: str) -> str:
     """What a person types."""
     sys.stdout.write(question)

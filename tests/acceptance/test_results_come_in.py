@@ -90,12 +90,15 @@ def test_a_lost_answer_is_settled_by_the_token_of_its_request(ready, sandbox):
 
 
 def test_a_plan_does_not_change_with_the_address_of_the_receiver(ready):
-    def plan_id():
-        return ready.run("plan", "campaign.yaml", "--output", "json", "--as-of", "2026-12-01").stdout
+    def plan():
+        return ready.run("plan", "campaign.yaml", "--output", "json", "--as-of", "2026-12-01")
 
-    before = plan_id()
+    before = plan()
     ready.environment["RUNNER_PUBLIC_URL"] = "https://results.example.org"
-    assert plan_id() == before
+    after = plan()
+    assert after.stdout == before.stdout
+    assert "https://results.example.org/results/" not in before.stderr
+    assert after.stderr.count("https://results.example.org/results/") == 1
 
 
 @pytest.mark.parametrize(
