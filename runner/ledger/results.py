@@ -65,6 +65,9 @@ _END = _MOVE.values(ask_at=None)
 _QUEUE = _MOVE.values(ask_at=text(FIRST_ASK))
 _INSERT = insert(results)
 
+Recorded = Verdict | LedgerError | None
+"""What became of a report; None for a call that the ledger does not know."""
+
 
 class Results:
     """What is learned of the calls of one ledger. Times are UTC Unix seconds."""
@@ -72,7 +75,7 @@ class Results:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def record(self, reports: Sequence[Report], now: float) -> list[Verdict | LedgerError | None]:
+    def record(self, reports: Sequence[Report], now: float) -> list[Recorded]:
         """Records reports in one commit; returns what became of each, in order.
 
         None stands for a call that the ledger does not know. Where the commit fails, each is tried alone, and

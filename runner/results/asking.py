@@ -11,8 +11,8 @@ from runner.insight.answers import CallDetails, UnreadableError, error_text, exc
 from runner.insight.outcome import OK, Exchange
 from runner.ledger.asking import AskedCall
 from runner.ledger.evidence import EvidenceSource, Report, Verdict
+from runner.ledger.results import Recorded
 from runner.results.reading import report_of, unreadable
-from runner.results.receiver import Recorded
 from runner.results.token import Attempt
 
 Ask = Callable[[str], Awaitable[Exchange]]

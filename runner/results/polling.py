@@ -10,10 +10,9 @@ from runner.dispatch.timer import Timer
 from runner.errors import LedgerError
 from runner.ledger.asking import AskedCall, Patience
 from runner.ledger.evidence import Report
-from runner.ledger.results import Results
+from runner.ledger.results import Recorded, Results
 from runner.ledger.rows import some_at_a_time
 from runner.results.asking import Ask, Asking
-from runner.results.receiver import Recorded
 
 CONNECTIONS = 2
 """Of a client of its own: requests that queue calls never wait for one of these."""

@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 
 from runner.errors import LedgerError
 from runner.insight.answers import UnreadableError, read_callback
-from runner.ledger.evidence import EvidenceSource, Report, Verdict
+from runner.ledger.evidence import EvidenceSource, Report
+from runner.ledger.results import Recorded
 from runner.results.reading import report_of, unreadable
 from runner.results.token import Attempt, Tokens
 
@@ -28,7 +29,6 @@ _PAUSES_OF_THE_LEDGER_SECONDS = (0.5, 1.0, 2.0)
 """Waited before a result is recorded once more, as while the ledger's server restarts."""
 _SHOWN_CHARACTERS = 2_048
 
-Recorded = Verdict | LedgerError | None
 Record = Callable[[Sequence[Report], float], Awaitable[Sequence[Recorded]]]
 """Commits these reports; for each, in order, what became of it, None for an unknown call."""
 

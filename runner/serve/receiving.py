@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from runner.ledger.evidence import Report
 from runner.ledger.ledger import Ledger
-from runner.ledger.results import Results
-from runner.results.receiver import Receiver, Recorded
+from runner.ledger.results import Recorded, Results
+from runner.results.receiver import Receiver
 from runner.results.token import Tokens
 from runner.serve.listening import Server, allow_many_connections
 

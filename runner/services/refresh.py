@@ -14,9 +14,8 @@ from runner.insight.client import InsightClient
 from runner.insight.outcome import OK
 from runner.ledger.evidence import Report
 from runner.ledger.overview import overview
-from runner.ledger.results import Results
+from runner.ledger.results import Recorded, Results
 from runner.results.asking import Asking
-from runner.results.receiver import Recorded
 from runner.services.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
 from runner.services.environment import Environment
 from runner.services.planning import privacy_key

@@ -13,9 +13,9 @@ from runner.dispatch.timer import Alarm, RehearsalTimer
 from runner.insight.sandbox import Behavior, Sandbox, running_sandbox
 from runner.ledger.evidence import Report
 from runner.ledger.ledger import Ledger
-from runner.ledger.results import Results
+from runner.ledger.results import Recorded, Results
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.results.receiver import Receiver, Recorded
+from runner.results.receiver import Receiver
 from runner.results.token import Tokens
 from runner.services.environment import Environment
 from runner.services.planning import privacy_key
