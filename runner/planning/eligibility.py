@@ -143,7 +143,8 @@ class Eligibility:
             self._note_still_dialled(known)
             detail = f"{exclusion.detail}, but an earlier call to it is {known.state}"
             exclusion = replace(exclusion, detail=detail, cause=Cause.EARLIER_CALL)
-        self.rows.dates_over += exclusion.cause is Cause.DATES_OVER
+        # A further round that comes too late says nothing of the campaign as a whole.
+        self.rows.dates_over += exclusion.reason is Reason.NO_WINDOW and exclusion.cause is Cause.DATES_OVER
         self._failures.note(number, exclusion)
         self._exclude_row(number, exclusion)
 

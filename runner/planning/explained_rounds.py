@@ -48,8 +48,8 @@ class Rounds:
             because, field = self._why_none(following)
             yield Step("next round", "none", because, self._place(field) if field else "")
             return
-        yield self._next(following)
-        if self.policy.varies_time:
+        yield self._next(following, windows)
+        if windows and self.policy.varies_time:
             yield self._kinds(following, windows)
 
     def _round(self, call: PastCall) -> Step:
@@ -60,17 +60,19 @@ class Rounds:
             until = f"may be dialled until {moment(call.end_timestamp, (self.home,))}"
             return Step(name, value, f"Insight may have queued it; {until}" if uncertain else until)
         kind = slot_kind(call.tried_at, self.home)
-        if call.last_dial is None:
-            when = f"Insight gave no time of a dial; it ended by {moment(call.end_timestamp, (self.home,))}"
-        else:
-            when = f"last dialled {moment(call.last_dial, (self.home,))}"
-        return Step(name, call.result, f"{when} ({kind})")
+        tried = f"{moment(call.tried_at, (self.home,))} ({kind})"
+        if call.last_dial is not None:
+            return Step(name, call.result, f"last dialled {tried}")
+        until = moment(call.end_timestamp, (self.home,))
+        because = f"Insight gave no time of a dial: it started {tried} and ended by {until}"
+        return Step(name, call.result, because)
 
-    def _next(self, following: NextRound) -> Step:
-        value = (
-            f"{following.round} of {self.policy.rounds}, from {moment(following.not_before, (self.home,))}"
-        )
+    def _next(self, following: NextRound, windows: tuple[Window, ...]) -> Step:
+        not_before = moment(following.not_before, (self.home,))
+        value = f"{following.round} of {self.policy.rounds}, from {not_before}"
         because = f"{_length(self.policy.round_gap)} after the last dial"
+        if not windows:
+            value, because = "none", f"no calling window is left from {not_before}, {because}"
         return Step("next round", value, because, self._place("round_gap"))
 
     def _kinds(self, following: NextRound, windows: tuple[Window, ...]) -> Step:

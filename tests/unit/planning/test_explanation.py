@@ -436,10 +436,27 @@ def test_an_uncertain_call_of_a_campaign_with_rounds_is_explained():
 
 def test_a_result_without_a_time_of_a_dial_is_explained_by_the_end_of_the_call():
     found = steps(in_rounds(last_dial=None))
-    assert found["round 1"][1].startswith("Insight gave no time of a dial; it ended by Tue 2026-12-01 19:55")
+    assert found["round 1"][1] == (
+        "Insight gave no time of a dial: it started Tue 2026-12-01 09:00:00 EST (weekday before 17:00) "
+        "and ended by Tue 2026-12-01 19:55:00 EST"
+    )
 
 
 def test_with_one_round_and_no_result_no_round_is_explained():
     found = steps(in_rounds(None, "", state="queued", last_dial=None))
     assert "round 1" not in found
     assert "next round" not in found
+
+
+def test_a_further_round_for_which_no_window_is_left_is_explained_and_not_warned_of():
+    loaded = campaign(more=THREE_ROUNDS, to="2026-12-01")
+    plan = plan_of(loaded, people(1), history=tried(loaded, "failed"), now=NOW + 2 * HOUR)
+    assert "dates_over" not in {diagnostic.code for diagnostic in plan.diagnostics}
+    found = explained("p1", people(1), loaded=loaded, history=tried(loaded, "failed"), now=NOW + 2 * HOUR)
+    assert found.result.cause is Cause.DATES_OVER
+    assert steps(found)["next round"] == (
+        "none",
+        "no calling window is left from Wed 2026-12-02 05:00:00 EST, 20 h after the last dial",
+    )
+    assert "preferred time" not in steps(found)
+    assert remedy(found) == "set a later last date (campaign.yaml:13)"
