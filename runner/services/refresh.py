@@ -15,12 +15,14 @@ from runner.insight.outcome import OK
 from runner.ledger.evidence import Report
 from runner.ledger.overview import overview
 from runner.ledger.results import Recorded, Results
+from runner.ledger.rows import some_at_a_time
 from runner.results.asking import Asking
 from runner.services.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
 from runner.services.environment import Environment
 from runner.services.planning import privacy_key
 
 _TRIES_TO_REACH = 3
+_READ_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,20 +75,19 @@ async def _ask_about_all(
 
     asking = Asking(client.call_details, record, _turns(environment), clock.now, hear)
     asked = last = failures = 0
-    while batch := await asyncio.to_thread(
-        results.waiting, campaign, clock.now(), after=last, most=environment.settings.max_in_flight
+    while page := await asyncio.to_thread(
+        results.waiting, campaign, clock.now(), after=last, most=_READ_AT_ONCE
     ):
-        await asking.ask(batch)
-        if asking.not_before <= clock.now():
-            asked, last, failures = asked + len(batch), batch[-1].call, 0
-            continue
-        failures += 1
-        if failures == _TRIES_TO_REACH:
-            raise StoppedError(
-                f"{asked:,} calls were asked about; Insight gives no results now",
-                hint="the last message says why; what was learned is in the ledger",
-            )
-        await asyncio.sleep(asking.not_before - clock.now())
+        for batch in some_at_a_time(page, environment.settings.max_in_flight):
+            await asking.ask(batch)
+            asked, last = asked + len(batch), batch[-1].call
+            failures = failures + 1 if asking.not_before > clock.now() else 0
+            if failures == _TRIES_TO_REACH:
+                raise StoppedError(
+                    f"{asked:,} calls were asked about; Insight gives no results now",
+                    hint="the last message says why; what was learned is in the ledger",
+                )
+            await asyncio.sleep(max(0.0, asking.not_before - clock.now()))
     return asked
 
 

@@ -1,14 +1,16 @@
 """What is said of calls, in any order and by anybody, over real databases."""
 
 import threading
+from dataclasses import replace
 
 import pytest
-from ledger_values import begin, claim_all, let_leases_lapse, rows, states, trail
-from planned_calls import CAMPAIGN, NOW, call, calls, phone
-from sqlalchemy import text
+from ledger_values import THIS, begin, claim_all, let_leases_lapse, rows, states, trail
+from planned_calls import BINDING, CAMPAIGN, NOW, call, calls, phone, plan
+from sqlalchemy import event
 
 from runner.calls import CallState, ReasonCode, Resolution
 from runner.errors import LedgerError
+from runner.ledger.asking import Patience
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult
 from runner.ledger.evidence import EvidenceSource, Report, Verdict
@@ -385,6 +387,20 @@ def test_the_result_that_a_call_has_is_in_its_history_with_the_dials(ledger, con
     assert entries["failed → completed"] == (4, NOW + 400)
 
 
+def test_a_result_of_one_campaign_changes_nothing_in_another(ledger):
+    _, claim = one_ended(ledger, QUEUED)
+    other = replace(BINDING, campaign="another")
+    made = plan(call("c0", phone(0), round=2), revision=ledger.history("another").revision)
+    run = ledger.begin_run(other, replace(made, campaign="another"), THIS, NOW)
+    queue = CallQueue(ledger.engine, "another", run)
+    (later,) = claim_all(queue)
+    queue.finish(later, ended(PLANNED), NOW + 1)
+    assert record(ledger, said(claim, COMPLETED)) == [Verdict.APPLIED]
+    found = rows(ledger, "SELECT campaign, state FROM calls ORDER BY id")
+    assert [tuple(row.values()) for row in found] == [(CAMPAIGN, "completed"), ("another", "planned")]
+    assert sendable(queue) == ["c0"]
+
+
 def test_results_of_other_campaigns_are_apart(ledger):
     _, claim = one_ended(ledger, QUEUED)
     with ledger.engine.begin() as connection:
@@ -437,14 +453,28 @@ def test_many_results_at_once_from_several_receivers_are_all_kept(postgres_ledge
     assert rows(postgres_ledger, "SELECT count(*) AS n FROM results") == [{"n": 400}]
 
 
-def test_results_are_found_by_indexes(sqlite_ledger):
+def test_results_are_recorded_and_asked_for_by_indexes(sqlite_ledger):
+    """A campaign may have a million calls, and five thousand may end in one minute."""
+    _, claim = one_ended(sqlite_ledger, QUEUED)
+    statements = []
+
+    @event.listens_for(sqlite_ledger.engine, "before_cursor_execute")
+    def _note(_connection, _cursor, statement, parameters, *_):
+        one = parameters[0] if isinstance(parameters, list) else parameters
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            statements.append((statement, one))
+
+    results = Results(sqlite_ledger.engine)
+    results.due_to_ask(CAMPAIGN, NOW + 10_000, Patience(every=900, give_up=9_000), 20)
+    results.next_ask(CAMPAIGN)
+    results.record([said(claim, FAILED), said(claim, COMPLETED), said(claim, FAILED)], NOW + 900)
+    event.remove(sqlite_ledger.engine, "before_cursor_execute", _note)
+    assert len(statements) > 7
     with sqlite_ledger.engine.begin() as connection:
-        steps = connection.execute(
-            text(
-                "EXPLAIN QUERY PLAN SELECT min(ask_at) FROM calls WHERE campaign = 'a' AND ask_at IS NOT NULL"
-            )
-        )
-        assert "ix_calls_ask" in str(steps.all())
+        for statement, parameters in statements:
+            steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(parameters)).all()
+            assert "SCAN" not in str(steps), (statement, steps)
+            assert "ix_calls_due" not in str(steps), (statement, steps)
 
 
 def test_two_queues_never_send_a_call_whose_result_is_known(ledger):
