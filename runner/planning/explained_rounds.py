@@ -61,7 +61,7 @@ class Rounds:
             return Step(name, value, f"Insight may have queued it; {until}" if uncertain else until)
         kind = slot_kind(call.tried_at, self.home)
         tried = f"{moment(call.tried_at, (self.home,))} ({kind})"
-        if call.last_dial is not None:
+        if call.dialled_at is not None:
             return Step(name, call.result, f"last dialled {tried}")
         until = moment(call.end_timestamp, (self.home,))
         because = f"Insight gave no time of a dial: it started {tried} and ended by {until}"

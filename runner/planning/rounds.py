@@ -44,13 +44,22 @@ class PastCall(NamedTuple):
 
     @property
     def over_at(self) -> int:
-        """When it was dialled for the last time; where Insight does not say, the latest it can have been."""
-        return self.end_timestamp if self.last_dial is None else self.last_dial
+        """When it was dialled for the last time; where that is not known, the latest it can have been."""
+        return self.end_timestamp if self.dialled_at is None else self.dialled_at
 
     @property
     def tried_at(self) -> int:
         """The time that says at which hours this call was tried."""
-        return self.start_timestamp if self.last_dial is None else self.last_dial
+        return self.start_timestamp if self.dialled_at is None else self.dialled_at
+
+    @property
+    def dialled_at(self) -> int | None:
+        """The last dial. None also where it lies before the call could start: that cannot be right, and the
+        next round would come too soon.
+        """
+        if self.last_dial is None or self.last_dial < self.start_timestamp:
+            return None
+        return self.last_dial
 
 
 class NextRound(NamedTuple):

@@ -21,7 +21,7 @@ def report_of(attempt: Attempt, source: EvidenceSource, details: CallDetails, ex
     events = [
         (event.event[:_LONGEST_NAME], event.timestamp)
         for event in details.events[:_MOST_EVENTS]
-        if _bounded(event.timestamp, _LATEST) is not None
+        if _bounded(event.timestamp, _LATEST)
     ]
     return Report(
         call=attempt.call,
@@ -30,7 +30,8 @@ def report_of(attempt: Attempt, source: EvidenceSource, details: CallDetails, ex
         says=_final(details.status),
         attempts=_bounded(details.attempts, _MOST_ATTEMPTS),
         first_dial=min((at for name, at in events if name.lower() == "dialing"), default=None),
-        last_attempt_timestamp=_bounded(details.last_attempt_timestamp, _LATEST),
+        # 0 stands for "none".
+        last_attempt_timestamp=_bounded(details.last_attempt_timestamp, _LATEST) or None,
         ended_at=max((at for _, at in events), default=None),
         events=tuple(events),
         excerpt=excerpt,

@@ -56,6 +56,13 @@ def test_without_a_last_dial_the_gap_is_counted_from_the_end_of_the_call() -> No
     assert following.not_before == NOON + 22 * HOUR
 
 
+@pytest.mark.parametrize("last_dial", [0, NOON - 5 * HOUR])
+def test_a_last_dial_before_the_call_could_start_does_not_shorten_the_gap(last_dial: int) -> None:
+    assert next_round([a_call(last_dial=last_dial)], a_policy()) == NextRound(
+        round=2, not_before=NOON + 22 * HOUR, tried_at=(NOON,)
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "cause"),
     [

@@ -64,6 +64,11 @@ def test_the_first_dial_and_the_end_are_read_from_the_events():
     assert found.events == tuple(names)
 
 
+def test_a_time_of_zero_says_that_there_was_no_dial():
+    found = report(last_attempt_timestamp=0, events=(CallEvent(event="dialing", timestamp=0),))
+    assert (found.last_attempt_timestamp, found.first_dial, found.ended_at) == (None, None, None)
+
+
 @given(st.integers(-(10**18), 10**18), st.lists(st.integers(-(10**18), 10**18), max_size=300))
 def test_whatever_insight_says_fits_into_the_ledger(number, times):
     events = tuple(CallEvent(event="x" * 500, timestamp=at) for at in times)
