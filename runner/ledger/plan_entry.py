@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from runner.calls import CallState, ReasonCode, ResultStatus, StateReason
 from runner.errors import CampaignHeldError, LedgerError
+from runner.ledger.reached import skip_all_finished
 from runner.ledger.rows import bulk_load, call_request, some_at_a_time, write_many
 from runner.ledger.tables import LIVE, calls, results, runs, transitions
 from runner.ledger.transitions import Transition, move_calls, record_transitions
@@ -90,6 +91,7 @@ class PlanEntry:
             for some in some_at_a_time(self._watch(plan.calls)):
                 self._write_over(some)
             self._record_new_calls(newest)
+            skip_all_finished(self._connection, self._binding.campaign, self._now)
         else:
             with bulk_load(self._connection, calls, transitions):
                 self._insert(self._watch(plan.calls))

@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, exists, select, text
 
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.ledger.rows import some_at_a_time
@@ -23,6 +23,7 @@ _CALLS = select(
     calls.c.run,
     calls.c.state,
 )
+_EARLIER = calls.alias("earlier")
 _FINISHED = StateReason(ReasonCode.COMPLETED_BEFORE)
 _of_campaign = attrgetter("campaign")
 
@@ -56,6 +57,27 @@ def skip_finished(connection: Connection, of_calls: Collection[int], now: float)
         )
         again = [call for call in found if call.state == CallState.PLANNED and is_finished(call)]
         _skip(connection, again, _FINISHED, now)
+
+
+def skip_all_finished(connection: Connection, campaign: str, now: float) -> None:
+    """The same for every planned call of the campaign: an answer may come while a plan is made."""
+    for who in ("contact", "phone"):
+        found = connection.execute(
+            _CALLS.where(
+                calls.c.campaign == campaign,
+                calls.c.state == CallState.PLANNED,
+                calls.c.round > 1,
+                exists().where(
+                    _EARLIER.c.campaign == calls.c.campaign,
+                    _EARLIER.c[who] == calls.c[who],
+                    _EARLIER.c.round < calls.c.round,
+                    _EARLIER.c.state == CallState.COMPLETED,
+                    # As the indexes say it: SQLite would not know them again.
+                    text(f"earlier.state <> '{CallState.SKIPPED}'"),
+                ),
+            )
+        ).all()
+        _skip(connection, found, _FINISHED, now)
 
 
 def _finished(completed: Sequence[CallRow]) -> Callable[[CallRow], bool]:

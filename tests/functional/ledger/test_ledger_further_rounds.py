@@ -8,6 +8,7 @@ from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
 
 from runner.calls import CallState
 from runner.errors import CampaignHeldError
+from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult
 from runner.ledger.evidence import EvidenceSource, Report
 from runner.ledger.results import Results
@@ -93,6 +94,19 @@ def test_an_answer_that_comes_late_withdraws_the_planned_round(ledger):
     say(ledger, claim, CallState.COMPLETED)
     assert rounds(ledger) == [("c0", 1, "completed"), ("c0", 2, "skipped")]
     assert claim_all(queue, LATER) == []
+
+
+def test_an_answer_after_the_result_was_given_up_withdraws_the_round_of_a_plan_made_before(ledger):
+    _, queue = begin(ledger, call("c0"))
+    (claim,) = claim_all(queue)
+    send(queue, claim)
+    Results(ledger.engine).give_up([claim.call], NOW + 500)
+    let_leases_lapse(ledger)
+    made = plan(second_round(), revision=ledger.history(CAMPAIGN).revision)
+    say(ledger, claim, CallState.COMPLETED)
+    run = ledger.begin_run(BINDING, made, THIS, LATER)
+    assert rounds(ledger) == [("c0", 1, "completed"), ("c0", 2, "skipped")]
+    assert claim_all(CallQueue(ledger.engine, CAMPAIGN, run), LATER) == []
 
 
 def test_a_skipped_round_is_planned_again(ledger):
