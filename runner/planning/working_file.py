@@ -32,8 +32,8 @@ _EXCLUSION_COLUMNS = ("key", "reason", "source", "line", "detail", "template", "
 _TABLES = f"""
 CREATE TABLE screened (number INTEGER PRIMARY KEY, {", ".join(Candidate._fields)});
 CREATE TABLE exclusion (number INTEGER PRIMARY KEY, {", ".join(_EXCLUSION_COLUMNS)});
-CREATE TABLE known (id INTEGER PRIMARY KEY, {", ".join(KnownCall._fields)}, is_newest);
-CREATE TABLE earlier (number INTEGER PRIMARY KEY, known, {", ".join(KnownCall._fields)});
+CREATE TABLE known (id INTEGER PRIMARY KEY, {", ".join(KnownCall._fields)}, is_newest, is_only);
+CREATE TABLE earlier (number INTEGER PRIMARY KEY, known, {", ".join(KnownCall._fields)}, is_only);
 CREATE TABLE needs_check (number INTEGER PRIMARY KEY, shares);
 CREATE TABLE following (number INTEGER PRIMARY KEY, {", ".join(NextRound._fields)});
 CREATE TABLE still_planned (known INTEGER PRIMARY KEY);
@@ -53,15 +53,24 @@ _DUPLICATES_LAST = "reason IN ('duplicate_key', 'duplicate_phone')"
 """For a contact with several rows, the exclusion of the first row says more than those of its duplicates."""
 _HAS_A_CALL = (Reason.ALREADY_QUEUED.value, Reason.REFUSED.value)
 """Reasons of contacts that get no new call because they have one."""
-_IS_TAKEN = "taken.id = (SELECT max(id) FROM known WHERE phone = screened.phone AND availability = 'taken')"
+_IS_ALL = "earlier.is_only AND earlier.availability = 'taken' AND earlier.phone = screened.phone"
+"""The newest call to the contact is the only one to it and to its number: true of most contacts that were
+called once, and for them nothing else has to be looked up.
+"""
+_IS_TAKEN = (
+    f"taken.id = CASE WHEN {_IS_ALL} THEN earlier.known ELSE "
+    "(SELECT max(id) FROM known WHERE phone = screened.phone AND availability = 'taken') END"
+)
 _IS_PAST = (
     "availability = 'taken' AND id IN (SELECT id FROM known WHERE key = {key} "
     "UNION SELECT id FROM known WHERE phone = {phone} AND availability = 'taken')"
 )
 """A call that was sent, or may have been, to the contact or its number."""
 _PAST = (
-    f"SELECT json_group_array(json_array({', '.join(PastCall._fields)})) FROM known "
-    f"WHERE {_IS_PAST.format(key='screened.key', phone='screened.phone')}"
+    f"CASE WHEN {_IS_ALL} "
+    f"THEN json_array(json_array({', '.join(f'earlier.{name}' for name in PastCall._fields)})) "
+    f"ELSE (SELECT json_group_array(json_array({', '.join(PastCall._fields)})) FROM known "
+    f"WHERE {_IS_PAST.format(key='screened.key', phone='screened.phone')}) END"
 )
 
 
@@ -105,7 +114,7 @@ class WorkingFile:
         """Stores the campaign's calls in the ledger, oldest first."""
         for call in calls:
             self._remembers = True
-            self._add("known", (None, *call, 1))
+            self._add("known", (None, *call, 1, 1))
         self._flush()
         self._do("CREATE INDEX known_key ON known (key)")
         self._do("CREATE INDEX known_phone ON known (phone) WHERE availability = 'taken'")
@@ -113,6 +122,12 @@ class WorkingFile:
             "UPDATE known SET is_newest = 0 "
             "WHERE key IN (SELECT key FROM known GROUP BY key HAVING count(*) > 1) "
             "AND id < (SELECT max(id) FROM known AS newest WHERE newest.key = known.key)"
+        )
+        self._do(
+            "UPDATE known SET is_only = 0 "
+            "WHERE key IN (SELECT key FROM known GROUP BY key HAVING count(*) > 1) "
+            "OR phone IN (SELECT phone FROM known WHERE availability = 'taken' "
+            "GROUP BY phone HAVING count(*) > 1)"
         )
 
     def add_candidate(self, number: int, candidate: Candidate, *, needing_check: bool) -> None:
@@ -203,7 +218,7 @@ class WorkingFile:
         self._do("CREATE TABLE to_check AS SELECT number, shares FROM needs_check ORDER BY number")
         return self._sequence(
             "to_check",
-            f"SELECT to_check.number, shares, ({_PAST}), {_CANDIDATE}, {_EARLIER}, {_TAKEN} "
+            f"SELECT to_check.number, shares, {_PAST}, {_CANDIDATE}, {_EARLIER}, {_TAKEN} "
             "FROM to_check JOIN screened ON screened.number = to_check.number "
             "LEFT JOIN earlier ON earlier.number = to_check.number "
             f"LEFT JOIN known AS taken ON {_IS_TAKEN} "
@@ -216,7 +231,7 @@ class WorkingFile:
         # In the order of the candidates, so that later steps read both sequentially: the orders differ, and
         # a million rows do not fit into memory.
         self._do(
-            f"INSERT INTO earlier SELECT screened.number, known.id, {_KNOWN} "
+            f"INSERT INTO earlier SELECT screened.number, known.id, {_KNOWN}, known.is_only "
             "FROM known JOIN screened ON screened.key = known.key WHERE known.is_newest "
             "ORDER BY screened.number"
         )
