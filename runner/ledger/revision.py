@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, select
 
-from runner.calls import CallState
+from runner.calls import FINAL, CallState
 from runner.ledger.tables import actions, attempts, runs, transitions
 
 
@@ -50,5 +50,5 @@ NEVER_APPLIED = "0.0"
 # No plan has a call to somebody whose last call Insight has or may have.
 _CONCERNS_NO_PLAN = and_(
     transitions.c.before.in_([CallState.QUEUED, CallState.UNCERTAIN, CallState.ABANDONED]),
-    transitions.c.after != CallState.PLANNED,
+    transitions.c.after.in_([CallState.QUEUED, *sorted(FINAL)]),
 )
