@@ -11,7 +11,7 @@ WORKERS ?= $(shell python3 -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 help:
 	@echo "make setup   install runner and its tools into .venv"
-	@echo "make demo    rehearse a campaign over public hospital numbers; nobody is called"
+	@echo "make demo    rehearse three rounds of calls to 300 public hospital numbers; nobody is called"
 	@echo "make test    all tests        make lint    style, types, architecture"
 	@echo "make soak    kills and stops runs for minutes, and counts who was called twice or lost: nobody"
 	@echo "make bench   the benchmarks   make lock    the lock files, compiled again from pyproject.toml"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,10 +80,13 @@ def test_it_can_be_rehearsed(path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert "3 calls are queued" in done.stdout
+    queued = re.search(r"(\d+) calls are queued", done.stdout)
+    # Three in the first round, and more where a campaign has further rounds.
+    assert queued is not None
+    assert int(queued[1]) >= 3
 
 
 def test_a_plan_in_a_file_is_neither_wrapped_nor_padded_nor_cut(monkeypatch, capsys):
