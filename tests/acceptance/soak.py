@@ -1,4 +1,4 @@
-"""`make soak`: kills runs at every commit and at random, and counts who was called twice or lost.
+"""`make soak`: kills runs at every commit, at random, over three rounds; counts who was called twice or lost.
 
     python soak.py --rounds 20 --seed 1
 
@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from chaos import Campaign
 from postgres import PostgresServer, postgres_server
 from reconciliation import Reconciliation
+from rounds import Rounds, disagreements, ledger_calls, rounds
 from shell import PATIENCE_SECONDS, Person, server_on
 
 FAULTS = ("reset-after@5%", "reset-before@3%", "500-after@3%", "garbage@2%", "slow:0.3@30%")
@@ -46,12 +48,29 @@ class Sum:
         self.found.states += found.states
         self.found.unexplained += found.unexplained
 
+    def add_rounds(self, campaign: Rounds) -> None:
+        books = ledger_calls(campaign.ledger_url)
+        self.campaigns += 1
+        self.calls += len(books)
+        self.kills += campaign.kills
+        self.found.accepted += len(campaign.sandbox.calls())
+        self.found.states += Counter(call["state"] for call in books)
+        self.found.unexplained += disagreements(campaign)
+
     def cells(self) -> tuple[object, ...]:
         found = self.found
         return (
             self.scenario, self.campaigns, self.calls, self.kills, found.accepted, found.twice,
             found.states["uncertain"], len(found.unexplained),
         )  # fmt: skip
+
+
+def user(folder: Path) -> Person:
+    """With an empty home."""
+    home, work = folder / "home", folder / "work"
+    home.mkdir()
+    work.mkdir()
+    return Person(home, work, {"PATH": os.environ["PATH"], "HOME": str(home)})
 
 
 @contextmanager
@@ -61,20 +80,16 @@ def campaign(people: int, ledger_url: str | None, *faults: str, rate: int = 50) 
         tempfile.TemporaryDirectory(prefix="soak-") as folder,
         server_on(0, *[word for fault in faults for word in ("--fault", fault)]) as server,
     ):
-        home, work = Path(folder) / "home", Path(folder) / "work"
-        home.mkdir()
-        work.mkdir()
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
+        person = user(Path(folder))
+        person.environment |= {
             "RUNNER_INSIGHT_BASE_URL": server.base_url,
             "RUNNER_INSIGHT_USERNAME": "surveys@example.org",
             "RUNNER_INSIGHT_DEVELOPER_KEY": "developer-key-of-the-soak",
             "RUNNER_REQUESTS_PER_SECOND": str(rate),
             "RUNNER_MAX_IN_FLIGHT": "4",
         }
-        url = ledger_url or f"sqlite:///{work / 'ledger.sqlite3'}"
-        yield Campaign(Person(home, work, environment), server, url, people)
+        url = ledger_url or f"sqlite:///{person.folder / 'ledger.sqlite3'}"
+        yield Campaign(person, server, url, people)
 
 
 def every_commit(what: str, kinds: tuple[str, ...], server: PostgresServer | None) -> Sum:
@@ -92,9 +107,26 @@ def every_commit(what: str, kinds: tuple[str, ...], server: PostgresServer | Non
     return found
 
 
-def at_random(rounds: int, seed: int, runs: int, server: PostgresServer | None) -> Sum:
+def rounds_at_random(times: int, seed: int, server: PostgresServer | None) -> Sum:
+    """Three rounds over simulated days, with lost, doubled and forged callbacks."""
+    found = Sum(f"three rounds, {'2 runs, PostgreSQL' if server else '1 run, SQLite'}")
+    for number in range(times):
+        with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+            url = server.new_database() if server else f"sqlite:///{folder}/ledger.sqlite3"
+            with rounds(
+                user(Path(folder)), Path(folder) / "time", url, people=25, seed=seed * 1000 + number
+            ) as tried:
+                if server:
+                    tried.share((tried.random_crash(), tried.random_crash()))
+                else:
+                    tried.carry_through(kills=8)
+                found.add_rounds(tried)
+    return found
+
+
+def at_random(times: int, seed: int, runs: int, server: PostgresServer | None) -> Sum:
     found = Sum(f"random, {runs} runs, PostgreSQL" if server else "random, 1 run, SQLite")
-    for number in range(rounds):
+    for number in range(times):
         chance = random.Random(seed * 1000 + number)
         with campaign(150, server.new_database() if server else None, *FAULTS) as tried:
             tried.disturb(chance, runs, kills=12, longest_stop=18 if server else 2)
@@ -118,6 +150,8 @@ def main() -> int:
             lambda: every_commit("kill-after", ("intent", "result"), server),
             lambda: at_random(given.rounds, given.seed, 1, None),
             lambda: at_random(given.rounds, given.seed, 4, server),
+            lambda: rounds_at_random(given.rounds, given.seed, None),
+            lambda: rounds_at_random(given.rounds, given.seed, server),
         ):
             sums.append(scenario())
             if len(sums) == 1:
