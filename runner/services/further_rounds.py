@@ -39,6 +39,7 @@ class FurtherRounds:
         pause = retry.round_gap / _PARTS_OF_THE_GAP
         self._pause = min(max(pause, _LEAST_PAUSE_SECONDS), _MOST_PAUSE_SECONDS)
         self._next_plan_at = 0.0
+        self._failed = False
         self._ring = asyncio.Event()
 
     @property
@@ -67,20 +68,22 @@ class FurtherRounds:
         finally:
             await alarm.stop()
 
-    async def _look(self, wake: Callable[[], None]) -> float | None:
+    async def _look(self, wake: Callable[[], None]) -> float:
         """Plans if it is time to, and returns when to look again."""
         now = self._clock.now()
         awaited = await asyncio.to_thread(self._awaits_results, now)
-        if await asyncio.to_thread(self._has_new_results) and (now >= self._next_plan_at or not awaited):
-            self._next_plan_at = now + self._pause
-            await self._plan(now)
-            wake()
+        if await asyncio.to_thread(self._has_new_results):
+            # With all results in there is nothing to wait for, unless the last plan could not be made.
+            if now >= self._next_plan_at or not (awaited or self._failed):
+                self._next_plan_at = now + self._pause
+                self._failed = not await self._plan(now)
+                wake()
         elif not awaited:
             wake()
-            return None
-        return max(self._next_plan_at, now + _LEAST_PAUSE_SECONDS)
+        return self._next_plan_at if self._next_plan_at > now else now + self._pause
 
-    async def _plan(self, now: float) -> None:
+    async def _plan(self, now: float) -> bool:
+        """Returns whether the plan could be made."""
         try:
             added = await asyncio.to_thread(self._plan_and_enter, float(int(now)))
         except LedgerError:
@@ -88,9 +91,10 @@ class FurtherRounds:
         except RunnerError as error:
             # A source that cannot be read now may be readable later.
             self._on_event(RoundsNotPlanned(problem=error.message))
-            return
+            return False
         if added:
             self._on_event(RoundsPlanned(calls=added))
+        return True
 
     def _plan_and_enter(self, now: float) -> int:
         environment, limit = self._environment, self.newest_plan.limit

@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import text
 
 from runner.campaign.loader import load_campaign
-from runner.dispatch.events import RoundsPlanned, RunEnd
+from runner.dispatch.events import RoundsNotPlanned, RoundsPlanned, RunEnd
+from runner.errors import SourceContentError
 from runner.insight.sandbox import Behavior, parse_callbacks, parse_outcomes
+from runner.services import further_rounds
 from runner.services.apply import Apply
 from runner.services.rehearsal import rehearsal
 from runner.settings import Settings
@@ -84,3 +86,25 @@ def test_a_limited_run_tries_only_its_own_contacts_again(tmp_path):
     _, _, calls = rehearsed(tmp_path, "lost=0%", limit=10)
     assert len({call.contact for call in calls}) == 10
     assert max(call.round for call in calls) > 1
+
+
+def test_a_source_that_cannot_be_read_for_a_while_holds_up_further_rounds_and_nothing_else(
+    tmp_path, monkeypatch
+):
+    planned = further_rounds.prepare_plan
+    tries = []
+
+    def unreadable_at_first(*arguments, **options):
+        tries.append(options["now"])
+        if len(tries) < 3:
+            raise SourceContentError("people.csv cannot be read")
+        return planned(*arguments, **options)
+
+    monkeypatch.setattr(further_rounds, "prepare_plan", unreadable_at_first)
+    finish, events, calls = rehearsed(tmp_path, "lost=0%", rounds=2)
+    assert finish is RunEnd.DONE
+    assert [event.problem for event in events if isinstance(event, RoundsNotPlanned)] == [
+        "people.csv cannot be read"
+    ] * 2
+    assert tries[2] - tries[1] >= 900
+    assert max(call.round for call in calls) == 2
