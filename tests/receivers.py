@@ -54,7 +54,7 @@ def callback(claim, body, **more):
     return http("POST", f"/results/{token(claim)}", body, **more)
 
 
-async def _exchange_all(port, requests, connections):
+async def exchange_over(port, requests, connections):
     """The status of each request, in order, over so many connections that stay open."""
     statuses = {}
     numbered = iter(enumerate(requests))
@@ -75,7 +75,7 @@ async def _exchange_all(port, requests, connections):
 
 
 def exchange_all(port, requests, connections=1):
-    return asyncio.run(_exchange_all(port, requests, connections))
+    return asyncio.run(exchange_over(port, requests, connections))
 
 
 def exchange(port, request):
