@@ -29,7 +29,7 @@ from runner.ledger.lease import (
 )
 from runner.ledger.operators import refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
-from runner.ledger.results import results_learned_at
+from runner.ledger.results import ResultsSoFar, results_learned_at, results_so_far
 from runner.ledger.revision import campaign_revision
 from runner.ledger.rows import insert_once, stored_fact
 from runner.ledger.states import availability
@@ -265,6 +265,10 @@ class Ledger:
         """When the newest result of this campaign was learned."""
         with self.engine.begin() as connection:
             return results_learned_at(connection, campaign)
+
+    def results_so_far(self, campaign: str) -> ResultsSoFar:
+        with self.engine.begin() as connection:
+            return results_so_far(connection, campaign)
 
     def entered(self, campaign: str, plan_id: str) -> float | None:
         """When this very plan was first entered (UTC Unix seconds); None when it never was."""

@@ -7,6 +7,7 @@ held: `settle_held` decides on it in the transaction that records the fate of th
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -230,6 +231,19 @@ def results_learned_at(connection: Connection, campaign: str) -> float | None:
         select(func.max(results.c.learned_at)).where(results.c.campaign == campaign)
     )
     return newest
+
+
+class ResultsSoFar(NamedTuple):
+    """How many results a campaign has, and when the newest was learned."""
+
+    number: int
+    learned_at: float | None
+
+
+def results_so_far(connection: Connection, campaign: str) -> ResultsSoFar:
+    """Reads all of its index entries: the time alone does not show what a slower clock or commit adds."""
+    query = select(func.count(), func.max(results.c.learned_at)).where(results.c.campaign == campaign)
+    return ResultsSoFar(*connection.execute(query).one())
 
 
 def _result(row: CallRow, report: Report, now: float) -> dict[str, object]:

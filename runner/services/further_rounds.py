@@ -72,7 +72,7 @@ class FurtherRounds:
         """Plans if it is time to, and returns when to look again."""
         now = self._clock.now()
         awaited = await asyncio.to_thread(self._awaits_results, now)
-        if await asyncio.to_thread(self._has_new_results):
+        if await asyncio.to_thread(self._has_new_results, is_last_look=not awaited):
             # With all results in there is nothing to wait for, unless the last plan could not be made.
             if now >= self._next_plan_at or not (awaited or self._failed):
                 self._next_plan_at = now + self._pause
@@ -108,13 +108,17 @@ class FurtherRounds:
         return added
 
     def _awaits(self) -> bool:
-        return self._awaits_results(self._clock.now()) or self._has_new_results()
+        return self._awaits_results(self._clock.now()) or self._has_new_results(is_last_look=True)
 
     def _awaits_results(self, now: float) -> bool:
         return self._environment.ledger.awaits_results(self._binding.campaign, now)
 
-    def _has_new_results(self) -> bool:
+    def _has_new_results(self, *, is_last_look: bool) -> bool:
         if not self._plans:
             return False
-        newest = self._environment.ledger.results_learned_at(self._binding.campaign)
-        return newest != self.newest_plan.results_until
+        ledger, campaign = self._environment.ledger, self._binding.campaign
+        known = self.newest_plan.results_so_far
+        if ledger.results_learned_at(campaign) != known.learned_at:
+            return True
+        # A result may carry an earlier time than others that were known before it. To count takes longer.
+        return is_last_look and ledger.results_so_far(campaign) != known

@@ -15,6 +15,7 @@ from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import ListTemplateError, Suppressed, SuppressionLists
 from runner.ledger.ledger import Ledger
+from runner.ledger.results import ResultsSoFar
 from runner.planning import public_holidays
 from runner.planning.eligibility import EveryContactFailedError
 from runner.planning.plan import DataVersions, Plan
@@ -41,8 +42,8 @@ class PreparedPlan:
     """The ledger has never seen this campaign."""
     limit: int | None
     """The bound of `--limit`. With one, apply sends the calls of this plan alone."""
-    results_until: float | None
-    """When the newest result that it knows of was learned."""
+    results_so_far: ResultsSoFar
+    """Those that it knows of."""
     working_set: WorkingFile
     reader: SourceReader
     applied_at: float | None = None
@@ -82,7 +83,7 @@ def prepare_plan(
     identity = Identity(key)
     working_set = WorkingFile()
     # Before the history: a result that comes in meanwhile is found again by the next plan.
-    results_until = ledger.results_learned_at(campaign.name)
+    results_so_far = ledger.results_so_far(campaign.name)
     with progress.activity("planning"), _at_their_template(loaded):
         of_ledger = list(preflight_warnings.of_ledger(loaded, settings, ledger, identity, now))
         plan = build_plan(
@@ -115,7 +116,7 @@ def prepare_plan(
         suppressed=Suppressed(suppression, working_set.shared_numbers),
         is_first=not ledger.knows(campaign.name),
         limit=limit,
-        results_until=results_until,
+        results_so_far=results_so_far,
         working_set=working_set,
         reader=reader,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from itertools import cycle
 
 import pytest
 from sqlalchemy import text
@@ -10,7 +11,9 @@ from runner.campaign.loader import load_campaign
 from runner.dispatch.events import RoundsNotPlanned, RoundsPlanned, RunEnd
 from runner.errors import SourceContentError
 from runner.insight.sandbox import Behavior, parse_callbacks, parse_outcomes
+from runner.results.receiver import Receiver
 from runner.services import further_rounds
+from runner.services import rehearsal as simulation
 from runner.services.apply import Apply
 from runner.services.rehearsal import rehearsal
 from runner.settings import Settings
@@ -34,10 +37,10 @@ pacing: {{calls_per_minute: 5}}
 CALLBACKS = ["lost=30%,doubled=30%,late:7200=10%", "lost=100%"]
 
 
-def rehearsed(folder, callbacks, *, rounds=3, **options):
+def rehearsed(folder, callbacks, *, rounds=3, people=PEOPLE, **options):
     """How the run ended, its events, the calls of the ledger and those that the sandbox received."""
     (folder / "clinic.yaml").write_text(CAMPAIGN.format(rounds=rounds))
-    rows = "".join(f"p{number},617 555 {1000 + number}\n" for number in range(PEOPLE))
+    rows = "".join(f"p{number},617 555 {1000 + number}\n" for number in range(people))
     (folder / "people.csv").write_text(f"id,phone\n{rows}")
     behavior = Behavior(outcomes=parse_outcomes("answered=35%"), callbacks=parse_callbacks(callbacks))
     events = []
@@ -74,6 +77,19 @@ def test_three_rounds_are_carried_to_their_end_by_callbacks_and_by_asking(tmp_pa
     assert Counter(call.round for call in calls)[2] > 0
     added = sum(event.calls for event in events if isinstance(event, RoundsPlanned))
     assert added == sum(call.round > 1 for call in calls)
+
+
+def test_results_from_a_receiver_with_a_slow_clock_lead_to_rounds_too(tmp_path, monkeypatch):
+    """Of two receivers: the clock of one is far behind that of the other."""
+    behind = cycle([0, 24 * 3600, 24 * 3600])
+
+    def receiver(tokens, record, now):
+        return Receiver(tokens, record, lambda: now() - next(behind))
+
+    monkeypatch.setattr(simulation, "Receiver", receiver)
+    _, _, calls = rehearsed(tmp_path, "lost=0%", people=4)
+    last = {call.contact: call for call in calls}
+    assert all(call.result == "completed" or call.round == 3 for call in last.values())
 
 
 def test_with_wait_a_run_of_one_round_ends_when_all_results_are_in(tmp_path):
