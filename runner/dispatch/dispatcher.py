@@ -63,6 +63,10 @@ class Dispatcher:
         """Something may have become due, or the end may have come."""
         self._run.wake.set()
 
+    def fail(self, error: BaseException) -> None:
+        """Ends the run as `stop` does; `run` then raises the error."""
+        self._run.fail(error)
+
     def stop(self) -> None:
         """Asks the run to end: no new claims; what is under way is finished."""
         self._run.interrupt()
@@ -100,7 +104,7 @@ class Dispatcher:
             if busy or await self._others_are_sending():
                 return None
             if self._until_idle or not await self._run.awaits():
-                return RunEnd.DONE
+                return await self._end_unless_added()
             alarm.set(None, idle=True)
             return None
         at = max(due, self._sender.not_before, self._sender.held_until)
@@ -108,6 +112,13 @@ class Dispatcher:
             return RunEnd.IDLE
         self._show_waiting(int(at))
         alarm.set(at, idle=not busy and not self._exclusion_check.on_hold)
+        return None
+
+    async def _end_unless_added(self) -> RunEnd | None:
+        """A further round may have been added since the queue was asked, by what is not awaited any more."""
+        if (await self._look()).next_due is None:
+            return RunEnd.DONE
+        self._run.wake.set()
         return None
 
     async def _do_what_is_due(self) -> QueueStatus:

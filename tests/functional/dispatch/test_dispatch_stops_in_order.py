@@ -9,6 +9,7 @@ from planned_calls import NOW, call, calls
 from sqlalchemy import event
 
 from runner.dispatch.events import AnswersUnrecorded, CallEnded, ClockIsOff, RunEnd, Waiting
+from runner.dispatch.run import nothing_awaited
 from runner.errors import CampaignHeldError, LedgerUnavailableError, StoppedError
 from runner.insight.outcome import Exchange
 
@@ -257,3 +258,28 @@ def test_a_run_that_is_stopped_goes_on_where_it_stopped(ledger):
     assert second.run() is RunEnd.DONE
     assert sorted(first.sent_keys + second.sent_keys) == [f"c{n}" for n in range(6)]
     assert set(second.states().values()) == {"queued"}
+
+
+def test_a_call_that_is_added_just_before_the_end_is_sent(ledger):
+    stage = Stage(ledger, [call("c0"), call("c1", "+16175550001")])
+
+    def hold_back(_claim):
+        change(ledger, "skipped")
+        stage.context.awaits = add_and_await_nothing
+        return accepted("1")
+
+    async def add_and_await_nothing():
+        change(ledger, "planned")
+        stage.answer = None
+        stage.context.awaits = nothing_awaited
+        return False
+
+    stage.answer = hold_back
+    assert stage.run() is RunEnd.DONE
+    assert stage.sent_keys == ["c0", "c1"]
+
+
+def change(ledger, state):
+    """As another part of the run that writes into the ledger."""
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE calls SET state = '{state}' WHERE contact = 'c1'")
