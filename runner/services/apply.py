@@ -155,11 +155,11 @@ class Apply:
                 until_idle=self._until_idle,
             )
             hear(RunBegan())
-            async with self._polling(hear), self._planning(rounds, self._dispatcher):
+            async with self._polling(self._dispatcher, hear), self._planning(rounds, self._dispatcher):
                 return await self._dispatch(run, self._dispatcher)
 
     @asynccontextmanager
-    async def _polling(self, hear: Callable[[Event], None]) -> AsyncIterator[None]:
+    async def _polling(self, dispatcher: Dispatcher, hear: Callable[[Event], None]) -> AsyncIterator[None]:
         """Inside the block, Insight is asked about calls whose attempts must be over."""
         environment, results = self._environment, self._loaded.campaign.results
         # Connections of its own: a request that queues a call never waits for a question.
@@ -174,13 +174,14 @@ class Apply:
                 asks=results.poll is not None,
                 on_event=hear,
             )
-            async with _meanwhile(polling.keep()):
+            async with _meanwhile(polling.keep(), dispatcher.fail):
                 yield
 
     @asynccontextmanager
     async def _planning(self, rounds: FurtherRounds, dispatcher: Dispatcher) -> AsyncIterator[None]:
         """Inside the block, further rounds are planned as results come in."""
-        async with _meanwhile(rounds.keep(dispatcher.wake)) if self._waits else nullcontext():
+        planning = _meanwhile(rounds.keep(dispatcher.wake), dispatcher.fail) if self._waits else nullcontext()
+        async with planning:
             yield
 
     def stop(self) -> None:
@@ -274,9 +275,19 @@ class Apply:
 
 
 @asynccontextmanager
-async def _meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Inside the block, the work goes on."""
+async def _meanwhile(
+    work: Coroutine[None, None, None], fail: Callable[[BaseException], None]
+) -> AsyncIterator[None]:
+    """Inside the block, the work goes on. Where it fails, `fail` is called: what waits for it would wait for
+    ever.
+    """
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            fail(error)
+
     task = asyncio.create_task(work)
+    task.add_done_callback(ended)
     try:
         yield
     finally:

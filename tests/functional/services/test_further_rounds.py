@@ -124,3 +124,12 @@ def test_a_source_that_cannot_be_read_for_a_while_holds_up_further_rounds_and_no
     ] * 2
     assert tries[2] - tries[1] >= 900
     assert max(call.round for call in calls) == 2
+
+
+def test_a_run_whose_planning_of_rounds_fails_ends_with_the_error(tmp_path, monkeypatch):
+    def fail(*_args, **_options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("runner.services.further_rounds.prepare_plan", fail)
+    with pytest.raises(ZeroDivisionError):
+        rehearsed(tmp_path, "lost=0%")
