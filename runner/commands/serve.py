@@ -12,12 +12,14 @@ from runner.results.token import Tokens
 from runner.serve.listening import listener
 from runner.serve.receiving import ReceiverServer
 from runner.services.planning import privacy_key
-from runner.settings import Settings, ledger_states_folder, load_settings
+from runner.settings import Settings, ledger_states_folder, load_settings, validate_public_url
 
 
 def serve() -> int:
     """Serves until Ctrl-C or SIGTERM; then answers what is under way, and says what came in."""
     settings = load_settings()
+    if settings.public_url:
+        validate_public_url(settings.public_url)
     with closing(Ledger.open(settings.ledger_url)) as ledger, signals_restored():
         guard = RollbackGuard(ledger, ledger_states_folder())
         guard.check()

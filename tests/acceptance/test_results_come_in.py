@@ -105,6 +105,7 @@ def test_a_plan_does_not_change_with_the_address_of_the_receiver(ready):
     ("name", "value", "words"),
     [
         ("RUNNER_RECEIVER_LISTEN", "8027", "RUNNER_RECEIVER_LISTEN is not an address and a port: 8027"),
+        ("RUNNER_PUBLIC_URL", "http://results.example.org", "RUNNER_PUBLIC_URL"),
         ("RUNNER_RECEIVER_LISTEN", "203.0.113.7:80", "203.0.113.7:80 cannot be used"),
     ],
 )
