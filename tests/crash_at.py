@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from typing import Any
@@ -26,15 +27,26 @@ what, place = sys.argv[1].split("-"), sys.argv[2]
 sys.argv = ["runner", *sys.argv[3:]]
 commit = DefaultDialect.do_commit
 seen: Counter[str] = Counter()
-holds = {"commit"}
 
 
-@event.listens_for(Engine, "before_cursor_execute")
-def note_what_is_written(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+class Transaction(threading.local):
+    """What the transaction of this thread holds: results are recorded in threads of their own."""
+
+    def __init__(self) -> None:
+        self.holds = {"commit"}
+
+
+transaction = Transaction()
+
+
+@event.listens_for(Engine, "after_cursor_execute")
+def note_what_is_written(_connection: object, cursor: Any, statement: str, *_rest: object) -> None:
+    if not cursor.rowcount:
+        return
     if statement.startswith("INSERT INTO attempts"):
-        holds.add("intent")
+        transaction.holds.add("intent")
     elif statement.startswith("UPDATE attempts"):
-        holds.add("result")
+        transaction.holds.add("result")
 
 
 def happen(connection: Any) -> None:
@@ -53,9 +65,9 @@ def happen(connection: Any) -> None:
 
 
 def commit_and_crash(self: DefaultDialect, connection: Any) -> None:
-    seen.update(holds)
-    here = {f"{kind}:{seen[kind]}" for kind in holds}
-    holds.intersection_update({"commit"})
+    seen.update(transaction.holds)
+    here = {f"{kind}:{seen[kind]}" for kind in transaction.holds}
+    transaction.holds = {"commit"}
     if place in here and what[1] == "before":
         happen(connection)
     commit(self, connection)

@@ -149,13 +149,15 @@ def repository(person):
         "PATH": f"{Path(sys.executable).parent}:{person.environment['PATH']}",
         "GIT_CONFIG_GLOBAL": "/dev/null",
     }
-    for name in (
-        "campaign.yaml",
-        "campaigns/clinic.yaml",
-        "campaigns/2026/winter wave.yml",
-        "surveys/campaigns/clinic.yaml",
+    for number, name in enumerate(
+        (
+            "campaign.yaml",
+            "campaigns/clinic.yaml",
+            "campaigns/2026/winter wave.yml",
+            "surveys/campaigns/clinic.yaml",
+        )
     ):
-        person.write(name, campaign_yaml())
+        person.write(name, campaign_yaml(name=f"survey-{number}"))
         person.write(str(Path(name).with_name("contacts.csv")), contacts_csv(1))
     for name in (
         ".github/workflows/ci.yaml",

@@ -81,7 +81,7 @@ def test_once_a_call_was_sent_another_survey_is_refused(ledger, survey, state):
         queue.finish(claim, AttemptResult(state=CallState(state), call_id="1"), NOW)
     with pytest.raises(LedgerError, match=survey[0]) as caught:
         ledger.check_survey(CAMPAIGN, *survey)
-    assert "new name" in caught.value.hint
+    assert "new `name`" in caught.value.hint
     ledger.check_survey(CAMPAIGN, "48211", "3")
 
 
