@@ -48,10 +48,14 @@ def new_machine(tmp_path, person, start_sandbox):
 
 
 def answers(url):
-    """Whether the pooler reaches the server; for a while after a crash it refuses new clients."""
+    """Whether the pooler reaches the server; for a while after a crash it does not.
+
+    It lets a client in without the server, whose greeting it keeps: only a query tells.
+    """
     parsed = make_url(url)
     try:
-        psycopg.connect(**parsed.query, user=parsed.username, dbname=parsed.database).close()
+        with psycopg.connect(**parsed.query, user=parsed.username, dbname=parsed.database) as connection:
+            connection.execute("SELECT 1")
     except psycopg.OperationalError:
         return False
     return True
