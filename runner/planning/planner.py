@@ -125,10 +125,9 @@ class _Planner:
 
     def _survey_before(self) -> tuple[str, str] | None:
         """The survey that calls wait for, where the campaign now names another."""
-        waits = self._changed_survey and any(
-            earlier.availability == Availability.PLANNED for _, earlier, _ in self._working_set.with_history()
-        )
-        return self._given.history.survey if waits else None
+        if self._changed_survey and next(self._working_set.planned_before(), None) is not None:
+            return self._given.history.survey
+        return None
 
     def _assignment(
         self, candidate: Candidate, earlier: KnownCall | None, following: NextRound | None
@@ -174,10 +173,10 @@ class _Planner:
 
     def _kept_starts(self) -> Iterator[int]:
         """Includes calls beyond the limit: they stay planned."""
-        with_history = self._given.progress(
-            "keeping slots", self._eligibility.rows.candidates, self._working_set.with_history()
+        planned_before = self._given.progress(
+            "keeping slots", self._eligibility.rows.candidates, self._working_set.planned_before()
         )
-        for candidate, earlier, following in with_history:
+        for candidate, earlier, following in planned_before:
             if self._kept_slot(candidate, earlier, following) is not None:
                 yield earlier.start_timestamp
 

@@ -250,10 +250,12 @@ class WorkingFile:
             "WHERE known.availability = 'taken' OR known.key <> screened.key"
         )
 
-    def candidates(self) -> Iterator[tuple[int, Candidate, KnownCall | None, NextRound | None]]:
+    def candidates(
+        self, which: str = "TRUE"
+    ) -> Iterator[tuple[int, Candidate, KnownCall | None, NextRound | None]]:
         """The candidates that were not excluded at the first call of this, in the order of precedence: by
         priority, then by row. Each with the newest call for this contact, and with its round where that is
-        not the first.
+        not the first. `which` is a condition in SQL.
         """
         self._flush()
         # Without priorities, a million rows need no sort.
@@ -273,16 +275,17 @@ class WorkingFile:
             )
         for number, *row in self._ask(
             f"SELECT screened.number, {_CANDIDATE}{columns} FROM candidate "
-            f"JOIN screened ON screened.number = candidate.number {history}ORDER BY candidate.rowid"
+            f"JOIN screened ON screened.number = candidate.number {history}"
+            f"WHERE {which} ORDER BY candidate.rowid"
         ):
             candidate, calls = row[:_CANDIDATE_COLUMNS], row[_CANDIDATE_COLUMNS:]
             earlier, following = _known(calls[:_KNOWN_COLUMNS]), _next_round(calls[_KNOWN_COLUMNS:])
             yield number, Candidate._make(candidate), earlier, following
 
-    def with_history(self) -> Iterator[tuple[Candidate, KnownCall, NextRound | None]]:
-        """The candidates with stored calls, each with the newest one, and with its round as above."""
+    def planned_before(self) -> Iterator[tuple[Candidate, KnownCall, NextRound | None]]:
+        """The candidates whose newest call waits in the ledger, each with that call, and with its round."""
         if self._remembers:
-            for _, candidate, earlier, following in self.candidates():
+            for _, candidate, earlier, following in self.candidates("earlier.availability = 'planned'"):
                 if earlier is not None:
                     yield candidate, earlier, following
 
