@@ -124,7 +124,7 @@ def _call(
 
 
 def _answer(call: Mapping[str, Any], answers: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[str]:
-    """Whoever has a call_id has the one that the server gave for that number, and for those times."""
+    """Each call_id is the one that the server gave for that number, and for those times."""
     if call["state"] not in ACCEPTED_FOR_CERTAIN and call["call_id"] is None:
         return
     given = answers.get((call["phone"], str(call["call_id"])))

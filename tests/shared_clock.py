@@ -3,8 +3,8 @@
     python shared_clock.py FOLDER NAME crash kill-before commit:7 ARGUMENT...
     python shared_clock.py FOLDER NAME ARGUMENT...
 
-The clock is a file in FOLDER, and outlives whoever is killed. Each run keeps there, under its NAME, for what
-time it waits; `SharedClock` leaps to the earliest of these times. With `crash`, see crash_at.py.
+The clock is a file in FOLDER, and outlives a process that is killed. Each run keeps there, under its NAME,
+for what time it waits; `SharedClock` leaps to the earliest of these times. With `crash`, see crash_at.py.
 """
 
 import asyncio

@@ -156,7 +156,7 @@ def _unknown_columns(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[D
         if which not in columns:
             columns[which] = frozenset[str]().union(*map(reader.columns, sources))
         known = columns[which]
-        # Without a row nobody knows the columns, and that the source is empty was said already.
+        # Without a row the columns are unknown, and there is a warning about the empty source already.
         for name in sorted(template.columns_used - known) if known else ():
             yield _warning(
                 loaded,

@@ -22,7 +22,7 @@ MOST_SECONDS = 300
 
 @dataclass
 class Campaign:
-    """`people` contacts that are all due at once, a server, and whoever applies it."""
+    """`people` contacts that are all due at once, a server, and the person who applies it."""
 
     person: Person
     server: SandboxServer

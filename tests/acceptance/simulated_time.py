@@ -41,7 +41,7 @@ class SharedClock:
         return struct.unpack("d", self._map[:8])[0]
 
     def advance_to(self, ahead: float) -> None:
-        """Time never goes back, whoever leaps."""
+        """Time never goes back, whichever process leaps."""
         self._map[:8] = struct.pack("d", max(ahead, self.ahead))
 
     def now(self) -> float:

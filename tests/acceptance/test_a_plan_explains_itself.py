@@ -1,4 +1,4 @@
-"""The promise: whoever asks why somebody is called when they are, or not at all, gets an answer."""
+"""The promise: it can always be asked why a contact is called, when, or why not."""
 
 import json
 import stat

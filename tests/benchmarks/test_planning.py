@@ -243,7 +243,7 @@ def cost(command: list[object], folder: Path, environment: dict[str, str]) -> Co
 def peaks_of(process: int) -> dict[str, int]:
     """The most resident memory, in KiB, that this process and each below it has held so far, by its id.
 
-    Not what the system tells when a process has ended: that counts the memory of whoever began it, too.
+    Not what the system tells when a process has ended: that counts the memory of its parent, too.
     """
     found = {}
     for status in Path("/proc").glob("[0-9]*/status"):

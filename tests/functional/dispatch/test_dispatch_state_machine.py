@@ -50,7 +50,7 @@ DOES_NOT = {
 SERVER = [*QUEUES_IT, *DOES_NOT, "cannot be reached", "dies before sending"]
 CHANGES = [
     "somebody is written down", "somebody is struck off", "somebody opts out", "somebody opts in",
-    "it is worded anew",
+    "its text changes",
 ]  # fmt: skip
 PACE, QUEUE_AHEAD = 1, 30
 MAY_HAVE_BEEN_ACCEPTED = {"queued", "uncertain", "sending"}

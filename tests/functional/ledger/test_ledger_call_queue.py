@@ -1,4 +1,4 @@
-"""Claims: the intent is kept before anything leaves, and whoever lost a claim changes nothing."""
+"""Claims: the intent is kept before anything leaves, and a run that lost a claim changes nothing."""
 
 from contextlib import closing
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Whoever waits where no bar can be sees that work goes on, and sees it only where nothing else is shown."""
+"""Where no bar can be shown, a line says that work goes on, and only where nothing else is shown."""
 
 import io
 import sys

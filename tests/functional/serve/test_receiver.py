@@ -112,7 +112,7 @@ def test_forged_callbacks_change_nothing_and_need_no_ledger(ledger):
         for letter in generator.sample(letters, 5)
     } - {known}
     with receiving(ledger) as port, ledger.engine.begin():
-        # The ledger is locked: whoever had to look there would wait.
+        # The ledger is locked: a request that needed it would wait.
         statuses = exchange_all(port, [http("POST", f"/results/{each}", COMPLETED) for each in forged])
     assert set(statuses) == {404}
     assert states(ledger) == {"c0": "queued"}

@@ -62,7 +62,7 @@ def test_every_row_comes_to_the_same_in_the_same_order(count):
 @pytest.mark.parametrize("can_widen", [True, False])
 @pytest.mark.parametrize("size", [9_000, 90_000])
 def test_rows_larger_than_any_pipe_come_to_the_same(monkeypatch, size, can_widen):
-    """Whoever asks without looking whether there is room waits here for ever."""
+    """A reader that does not check whether there is room waits here for ever."""
     if not can_widen:
         monkeypatch.setattr(module, "_SET_PIPE_SIZE", None)
 

@@ -63,7 +63,7 @@ def test_evidence_never_leads_to_a_call(state, says, is_earlier, word):
 
 
 class Insight:
-    """One call as the ledger and as people see it: whoever sends it, whatever was said of it."""
+    """One call as the ledger and as people see it, whatever was said of it."""
 
     def __init__(self):
         self.state, self.fence, self.sent = CallState.PLANNED, 0, []

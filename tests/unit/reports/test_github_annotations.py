@@ -56,7 +56,7 @@ def test_no_findings_print_nothing():
 
 
 def test_an_annotation_names_file_line_column_code_message_and_hint():
-    ((name, properties, data),) = as_github_reads(annotations([finding(hint="mend it")]))
+    ((name, properties, data),) = as_github_reads(annotations([finding(hint="fix it")]))
     assert name == "error"
     assert properties == {
         "file": "campaigns/clinic.yaml",
@@ -64,7 +64,7 @@ def test_an_annotation_names_file_line_column_code_message_and_hint():
         "col": "5",
         "title": "runner: bad_day",
     }
-    assert data == "wrong\nhint: mend it"
+    assert data == "wrong\nhint: fix it"
 
 
 def test_the_escapes_are_those_github_demands():
