@@ -95,7 +95,7 @@ def test_two_campaigns_in_one_event_loop_queue_everybody_once_within_the_shared_
     assert len(ended) == 2 * PEOPLE
     # They took turns, and together kept the rate.
     switches = sum(a.key[0] != b.key[0] for a, b in itertools.pairwise(ended))
-    assert switches > 2
+    assert switches > PEOPLE / 4
     assert {event.runs for event in events if isinstance(event, RunsShare)} <= {1, 2}
     times = sorted(call["received_at"] for call in received)
     assert times[-1] - times[0] >= (2 * PEOPLE - 1 - 2) / PER_SECOND
