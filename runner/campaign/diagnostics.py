@@ -66,14 +66,16 @@ def _excerpt(line: str, position: int) -> tuple[str, int]:
 
 
 class CampaignInvalidError(RunnerError):
-    """The campaign file has errors. `diagnostics` holds all of them, in file order, with the warnings."""
+    """A file has errors: the campaign's, or one that it depends on, which `what` names. `diagnostics` holds
+    all of them, in file order, with the warnings.
+    """
 
     exit_status = ExitStatus.CAMPAIGN_INVALID
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+    def __init__(self, diagnostics: Iterable[Diagnostic], *, what: str = "campaign file") -> None:
         self.diagnostics = tuple(diagnostics)
         errors = sum(d.severity is Severity.ERROR for d in self.diagnostics)
-        super().__init__(f"{errors} error{'' if errors == 1 else 's'} in the campaign file")
+        super().__init__(f"{errors} error{'' if errors == 1 else 's'} in the {what}")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -14,9 +15,23 @@ from runner.campaign.document import Document, Location, Mapping, Place, plain_d
 from runner.campaign.model import Campaign
 from runner.campaign.place import find_campaign_file
 from runner.campaign.templates import Template
+from runner.campaign.values import Declared
 from runner.errors import RunnerError
 
 MAX_BYTES = 1024 * 1024
+
+_Values = TypeVar("_Values", bound=Declared)
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind(Generic[_Values]):
+    """A kind of YAML file: the model of its content, and the word for it in messages."""
+
+    model: type[_Values]
+    word: str
+
+
+CAMPAIGN = FileKind(Campaign, "campaign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,20 @@ def parse_campaign(text: str, name: str, *, quotes_lines: bool = True) -> Loaded
 
     Raises CampaignInvalidError with every error at once.
     """
+    campaign, document = _parse(text, name, CAMPAIGN, quotes_lines=quotes_lines)
+    warnings = tuple(_in_file_order(lint.of(document, campaign)))
+    return LoadedCampaign(campaign, Path(name), warnings, document)
+
+
+def load_declared(path: Path, kind: FileKind[_Values]) -> tuple[_Values, Document]:
+    """Reads and checks a file of another kind than a campaign, for the same errors.
+
+    Raises CampaignInvalidError with every error at once, and RunnerError when the file cannot be read.
+    """
+    return _parse(_read(path, str(path)), str(path), kind, quotes_lines=True)
+
+
+def _parse(text: str, name: str, kind: FileKind[_Values], *, quotes_lines: bool) -> tuple[_Values, Document]:
     lines, root, problems = yaml_parser.parse(text.removeprefix("\N{BYTE ORDER MARK}"))
     if not quotes_lines:
         private_lines = frozenset(range(1, len(lines) + 1))
@@ -74,18 +103,17 @@ def parse_campaign(text: str, name: str, *, quotes_lines: bool = True) -> Loaded
         private_lines = _lines_after_rows(lines) if root is None else row_lines(root)
     document = Document(name, lines, root or Mapping(Place(1, 1)), private_lines)
     errors = [document.error(*problem) for problem in problems]
-    campaign = None
+    values = None
     if root is not None:
         errors += validation_errors.in_values(document)
         try:
             # Keys count as the file format spells them, never by the models' own names (`from_`).
-            campaign = Campaign.model_validate(plain_data(root), by_alias=True, by_name=False)
+            values = kind.model.model_validate(plain_data(root), by_alias=True, by_name=False)
         except ValidationError as error:
-            errors += validation_errors.in_model(document, error)
-    if errors or campaign is None:
-        raise CampaignInvalidError(_in_file_order(errors))
-    warnings = tuple(_in_file_order(lint.of(document, campaign)))
-    return LoadedCampaign(campaign, Path(name), warnings, document)
+            errors += validation_errors.in_model(document, error, kind.model, kind.word)
+    if errors or values is None:
+        raise CampaignInvalidError(_in_file_order(errors), what=f"{kind.word} file")
+    return values, document
 
 
 def _in_file_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -44,9 +44,9 @@ class Key:
         return f"{self.purpose} Only with type {either(self.types)}." if self.types else self.purpose
 
 
-def keys() -> list[Key]:
+def keys(model: type[BaseModel] = Campaign) -> list[Key]:
     """Every key, in the order of the models, each before the keys below it."""
-    return list(_keys_of(Campaign, ""))
+    return list(_keys_of(model, ""))
 
 
 def keys_at(path: str) -> list[Key]:
@@ -62,11 +62,11 @@ def keys_at(path: str) -> list[Key]:
     return found
 
 
-def keys_below(path: str, chosen_type: str | None) -> dict[str, Key]:
+def keys_below(path: str, chosen_type: str | None, model: type[BaseModel] = Campaign) -> dict[str, Key]:
     """The keys of the mapping with this path, by name; with `type`, those of that type alone."""
     return {
         key.name: key
-        for key in keys()
+        for key in keys(model)
         if key.path.rpartition(".")[0] == path
         and (chosen_type is None or not key.types or chosen_type in key.types)
     }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from runner.campaign.diagnostics import Diagnostic, did_you_mean, either
@@ -23,6 +23,7 @@ from runner.campaign.document import (
     in_rows,
     scalars,
 )
+from runner.campaign.model import Campaign
 from runner.campaign.reference import Key, keys_below
 
 _MANY_DIGITS = 7
@@ -74,8 +75,19 @@ class _Finding(NamedTuple):
     detail: ErrorDetails
 
 
-def in_model(document: Document, error: ValidationError) -> list[Diagnostic]:
+class _File(NamedTuple):
+    """The file, the model of its content, and the word for it."""
+
+    document: Document
+    model: type[BaseModel]
+    word: str
+
+
+def in_model(
+    document: Document, error: ValidationError, model: type[BaseModel] = Campaign, word: str = "campaign"
+) -> list[Diagnostic]:
     """What pydantic found, each error once. Errors that follow from one already reported are left out."""
+    file = _File(document, model, word)
     findings = [_finding(document, detail) for detail in error.errors(include_url=False, include_input=False)]
     findings = [finding for finding in findings if not finding.node.spoiled]
     expected: dict[Location, list[_Finding]] = {}
@@ -84,7 +96,7 @@ def in_model(document: Document, error: ValidationError) -> list[Diagnostic]:
         if finding.detail["type"] in _EXPECTED:
             expected.setdefault(finding.location, []).append(finding)
         else:
-            diagnostics.append(_diagnosed(document, finding))
+            diagnostics.append(_diagnosed(file, finding))
     # A value of several possible types fails once for each of them; the nearest fit explains it best.
     explained = {above for finding in findings for above in _explained(finding)}
     diagnostics += [
@@ -114,6 +126,9 @@ _ALTERNATIVES_BELOW: tuple[Location, ...] = (
     ("contacts", "suppress"),
     ("calling_windows", "blackout"),
     ("calling_windows", "weekly"),
+    # Of a preset.
+    ("weekly",),
+    ("holidays",),
 )
 
 
@@ -189,22 +204,23 @@ _RULES = {
 """Pydantic's kind of error → our code, and the message behind the name of the value."""
 
 
-def _diagnosed(document: Document, finding: _Finding) -> Diagnostic:
+def _diagnosed(file: _File, finding: _Finding) -> Diagnostic:
     """Every kind of error that is not about a type. Our own codes come through as they are."""
+    document = file.document
     context: dict[str, Any] = finding.detail.get("ctx", {})
     kind, location = finding.detail["type"], finding.location
     match kind:
         case "missing":
-            return _missing(document, location, str(finding.beyond[0]))
+            return _missing(file, location, str(finding.beyond[0]))
         case "union_tag_not_found":
-            return _missing(document, location, "type")
+            return _missing(file, location, "type")
         case "union_tag_invalid":
             known = re.findall(r"'(\w+)'", str(context["expected_tags"]))
             hint = did_you_mean(str(context["tag"]), known) or f"known types: {either(known)}"
             message = f"unknown source type {context['tag']!r}"
             return document.error("unknown_source_type", message, (*location, "type"), hint)
         case "extra_forbidden":
-            return _unknown_key(document, location)
+            return _unknown_key(file, location)
     if kind in _RULES:
         code, rule = _RULES[kind]
         return document.error(code, f"{_label(location)} {rule.format(**context)}", location)
@@ -227,33 +243,33 @@ def _place(document: Document, finding: _Finding, context: dict[str, Any]) -> Pl
     return document.find(location)[0].place
 
 
-def _missing(document: Document, location: Location, key: str) -> Diagnostic:
-    whose = _label(location) if location else "the campaign"
-    known = _keys_at(document, location).get(key)
-    return document.error(
+def _missing(file: _File, location: Location, key: str) -> Diagnostic:
+    whose = _label(location) if location else f"the {file.word}"
+    known = _keys_at(file, location).get(key)
+    return file.document.error(
         "missing_key",
         f"{whose} needs `{key}`",
-        document.key_place(location),
+        file.document.key_place(location),
         known.purpose if known else "",
     )
 
 
-def _unknown_key(document: Document, location: Location) -> Diagnostic:
+def _unknown_key(file: _File, location: Location) -> Diagnostic:
     key, parent = str(location[-1]), location[:-1]
-    known = sorted(_keys_at(document, parent))
-    return document.error(
+    known = sorted(_keys_at(file, parent))
+    return file.document.error(
         "unknown_key",
         f"unknown key `{key}`" + (f" in {_label(parent)}" if parent else ""),
-        document.key_place(location),
+        file.document.key_place(location),
         did_you_mean(key, known) or f"known keys: {', '.join(known)}",
     )
 
 
-def _keys_at(document: Document, location: Location) -> dict[str, Key]:
+def _keys_at(file: _File, location: Location) -> dict[str, Key]:
     """The keys of the mapping at this location; where `type` chooses one of several, of that type."""
-    node, found = document.find((*location, "type"))
+    node, found = file.document.find((*location, "type"))
     chosen = node.written if isinstance(node, Scalar) and found == (*location, "type") else None
-    return keys_below(".".join(part for part in location if isinstance(part, str)), chosen)
+    return keys_below(".".join(part for part in location if isinstance(part, str)), chosen, file.model)
 
 
 def _label(location: Location) -> str:

@@ -143,6 +143,22 @@ Country = Annotated[
 ]
 
 
+RuleName = Annotated[
+    str,
+    *_text(
+        "[a-z0-9][a-z0-9-]{0,62}",
+        "bad_preset_name",
+        "invalid name of a rule preset",
+        "1 to 63 lower-case letters, digits and -, such as us-federal",
+    ),
+    Written("preset"),
+]
+
+StateCode = Annotated[
+    str, *_text("[A-Z]{2}", "bad_state", "invalid state {value}", "write two capital letters, such as FL")
+]
+
+
 # --- durations and hours ---------------------------------------------------------------------------------
 
 
@@ -177,6 +193,28 @@ Duration = Annotated[
     Written("duration", show=duration_text),
 ]
 """Seconds."""
+
+
+def _period(value: object) -> object:
+    """Seconds from `"24h"` or `"30d"`; None for `campaign`."""
+    if value == "campaign":
+        return None
+    match = re.fullmatch("([1-9][0-9]{0,3})([hd])", value) if isinstance(value, str) else None
+    if match is None:
+        hint = "write 24h, 30d, or campaign"
+        raise PydanticCustomError(
+            "bad_period", "invalid period {value}", {"value": repr(value), "hint": hint}
+        )
+    return int(match[1]) * {"h": 3600, "d": 24 * 3600}[match[2]]
+
+
+Period = Annotated[
+    int | None,
+    BeforeValidator(_period),
+    WithJsonSchema({"type": "string", "pattern": "^([1-9][0-9]{0,3}[hd]|campaign)$"}),
+    Written("period"),
+]
+"""Seconds; None for the whole campaign."""
 
 
 _SHORTEST_POLL = 60

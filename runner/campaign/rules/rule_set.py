@@ -1,0 +1,74 @@
+"""A rule set: hours, holidays and caps that a campaign obeys next to its own windows. Pure.
+
+A rule set only narrows: nobody is called outside of its hours, whatever the campaign declares. Presets are
+rule sets, and so are the hours of an organisation's policy.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from runner.campaign.hours import WeeklyHours, parse_weekly
+
+NOT_LEGAL_ADVICE = "Rules are gathered from public sources and are not legal advice."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """At most `calls` dials of one number, in any `per_seconds`."""
+
+    calls: int
+    per_seconds: int | None
+    """None: in the whole campaign."""
+    name: str
+    """The rule set that sets it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolidayHours:
+    """What changes on the public holidays of a place."""
+
+    country: str
+    """ISO 3166."""
+    subdivision: str | None = None
+    hours: tuple[tuple[int, int], ...] = ()
+    """In minutes from midnight, in place of those of the weekday; none where nobody is called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """The hours are local hours of the contact."""
+
+    name: str
+    weekly: WeeklyHours | None = None
+    """None where it says nothing about hours."""
+    holidays: HolidayHours | None = None
+    caps: tuple[Cap, ...] = ()
+    states: frozenset[str] = frozenset()
+    """The states of the contacts that it applies to; empty for all contacts."""
+    title: str = ""
+    version: int = 1
+    purpose: tuple[str, ...] = ()
+    """Of calls that it was made for: research, solicitation; empty for any."""
+    voice: tuple[str, ...] = ()
+    """The same for recorded and live voices."""
+    source: str = ""
+    checked: str = ""
+    """The date on which its source was last looked at."""
+    confidence: str = ""
+
+    @property
+    def limits_hours(self) -> bool:
+        return self.weekly is not None or self.holidays is not None
+
+
+def hours_rule(name: str, weekly: Mapping[str, str | list[str]]) -> RuleSet:
+    """A rule set of hours alone, written as `calling_windows.weekly`. Raises PydanticCustomError."""
+    return RuleSet(name=name, weekly=parse_weekly(weekly))
+
+
+def applicable(rules: Iterable[RuleSet], states: frozenset[str]) -> frozenset[RuleSet]:
+    """The rule sets for a contact in one of these states: the strictest of all, so each that may apply.
+
+    Without a state, it may be in any.
+    """
+    return frozenset(rule for rule in rules if not rule.states or not states or rule.states & states)
