@@ -29,7 +29,7 @@ second (4,500 of them); more time only adds people who are called after they opt
 WEEKLY: Location = ("calling_windows", "weekly")
 WHERE: Location = ("contacts", "where")
 _KEY_OF_CONTACTS = len(WHERE)
-_FIELDS_OF_EVERY_TYPE = SourceFields.model_fields.keys() | SuppressionFields.model_fields.keys()
+_RENDERED_FIELDS = SourceFields.model_fields.keys() | SuppressionFields.model_fields.keys() | {"parameters"}
 
 _MOST_NAMED = 5
 """Windows that a message names one by one."""
@@ -178,7 +178,9 @@ def templates(document: Document) -> Iterator[tuple[Location, Template]]:
     """Every text that is filled in for each row, with its place, in file order."""
     for location, scalar in scalars(document.root):
         if _is_template(location, scalar):
-            compiled = compile_condition if location == WHERE else compile_template
+            compiled = (
+                compile_condition if location == WHERE or location[3:] == ("where",) else compile_template
+            )
             yield location, compiled(scalar.written)
 
 
@@ -186,7 +188,7 @@ def _is_template(location: Location, scalar: Scalar) -> bool:
     """Whether the text is rendered for each row: not a description, a path, a constant or a row's content."""
     if location[0] == "contacts":
         # What a source says about its type, such as `path` or `rows`, is never filled in.
-        is_of_type = len(location) > _KEY_OF_CONTACTS and location[3] not in _FIELDS_OF_EVERY_TYPE
+        is_of_type = len(location) > _KEY_OF_CONTACTS and location[3] not in _RENDERED_FIELDS
         return isinstance(scalar.value, str) and not is_of_type
     return location[0] in {"caller_id", "post_dial", "metadata", "result_url"}
 

@@ -9,25 +9,47 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 from pydantic_core import PydanticCustomError
 
 from runner.campaign.templates import compile_template
-from runner.campaign.values import Cell, Declared, Template, Written, ZoneTemplate
+from runner.campaign.values import (
+    Cell,
+    Condition,
+    Country,
+    Declared,
+    Delimiter,
+    Encoding,
+    Template,
+    Written,
+    ZoneTemplate,
+)
+from runner.characters import column_name
 
 _TYPES = "csv (a table), jsonl (a JSON object on each line) or inline (rows in this file)."
 
 _SUFFIXES = {
     "csv": {"csv", "tsv"},
     "jsonl": {"jsonl", "ndjson"},
-    "a workbook": {"xlsx", "xlsm", "xlsb", "xls", "ods", "numbers"},
-    "another format": {"parquet", "sav", "dta", "sas7bdat", "pdf", "docx", "zip", "gz", "7z"},
+    "xlsx": {"xlsx", "xlsm"},
+    "parquet": {"parquet"},
+    "another workbook": {"xlsb", "xls", "ods", "numbers"},
+    "another format": {"sav", "dta", "sas7bdat", "pdf", "docx", "zip", "gz", "7z"},
 }
+_FILE_TYPES = {"csv", "jsonl"}
+
+
+# --- the types -------------------------------------------------------------------------------------------
 
 
 class FileRows(Declared):
-    """A CSV file with a header row, or a file with one JSON object on each line."""
+    """A file. Each type of file has a model of its own, which says what it may be."""
 
-    type: Literal["csv", "jsonl"] = Field(description=_TYPES, examples=["csv"])
+    type: str = Field(description=_TYPES, examples=["csv"])
     path: Annotated[str, Written("path")] = Field(
         min_length=1, description="Relative to the campaign file.", examples=["data/people.csv"]
     )
+
+    @property
+    def name(self) -> str:
+        """What plans and messages call the source."""
+        return self.path
 
     @field_validator("path")
     @classmethod
@@ -36,7 +58,7 @@ class FileRows(Declared):
         declared, suffix = str(info.data["type"]), path.rpartition(".")[2].lower()
         found = next((kind for kind, suffixes in _SUFFIXES.items() if suffix in suffixes), declared)
         if found != declared:
-            is_read = found in {"csv", "jsonl"}
+            is_read = found in _FILE_TYPES
             hint = (
                 f"write `type: {found}`" if is_read else "save the table as CSV (UTF-8), and name that file"
             )
@@ -48,11 +70,50 @@ class FileRows(Declared):
         return path
 
 
+class CsvRows(FileRows):
+    """A table as text, with a header line unless `header` names its columns."""
+
+    type: Literal["csv"] = Field(description=_TYPES, examples=["csv"])
+    encoding: Encoding | None = Field(
+        None, description="Default: UTF-8, UTF-16 or Windows-1252, as detected.", examples=["latin-1"]
+    )
+    delimiter: Delimiter | None = Field(
+        None, description="Default: comma, semicolon, tab or |, as detected.", examples=["^"]
+    )
+    header: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        None,
+        min_length=1,
+        description="The names of the columns, for a file without a header line.",
+        examples=[["id", "phone"]],
+    )
+
+    @field_validator("header")
+    @classmethod
+    def _different_names(cls, names: list[str] | None) -> list[str] | None:
+        known = [column_name(name.strip()) for name in names or ()]
+        if len(set(known)) < len(known) or "" in known:
+            raise PydanticCustomError("bad_header", "`header` must give each column a different name")
+        return names
+
+
+class JsonlRows(FileRows):
+    """One JSON object on each line."""
+
+    type: Literal["jsonl"] = Field(description=_TYPES, examples=["jsonl"])
+
+
 class InlineRows(Declared):
     type: Literal["inline"] = Field(description=_TYPES)
     rows: list[dict[str, Cell]] = Field(
         description="Mappings of column to value.", examples=[[{"id": "A1", "phone": "+16175550101"}]]
     )
+
+    @property
+    def name(self) -> str:
+        return "inline"
+
+
+# --- sources ---------------------------------------------------------------------------------------------
 
 
 class SourceFields(Declared):
@@ -67,6 +128,14 @@ class SourceFields(Declared):
     timezone: ZoneTemplate | None = Field(
         None, description="Overrides contacts.timezone for this source.", examples=["America/Denver"]
     )
+    region: Country | None = Field(
+        None, description="Overrides contacts.region for this source.", examples=["GB"]
+    )
+    where: Condition | None = Field(
+        None,
+        description="Calls only rows for which this and contacts.where are true.",
+        examples=["{{ row.active }}"],
+    )
     allow_empty: bool = Field(
         default=False,
         description="A source without rows is fine; otherwise `apply` refuses it.",
@@ -74,8 +143,12 @@ class SourceFields(Declared):
     )
 
 
-class FileSource(SourceFields, FileRows):
-    """Rows of a file. CSV: the delimiter is detected; UTF-8 is expected."""
+class CsvSource(SourceFields, CsvRows):
+    """People in a CSV file."""
+
+
+class JsonlSource(SourceFields, JsonlRows):
+    """People in a file of JSON lines."""
 
 
 class InlineSource(SourceFields, InlineRows):
@@ -101,6 +174,9 @@ class InlineSource(SourceFields, InlineRows):
         return self
 
 
+# --- suppression lists -----------------------------------------------------------------------------------
+
+
 class SuppressionFields(Declared):
     """What every suppression list may say about its rows."""
 
@@ -115,6 +191,14 @@ class SuppressionFields(Declared):
         None,
         description="A contact key never to call, from each row of the list.",
         examples=["{{ row.visit_id }}"],
+    )
+    region: Country | None = Field(
+        None, description="Overrides contacts.region for this list.", examples=["GB"]
+    )
+    where: Condition | None = Field(
+        None,
+        description="Only rows for which this is true are on the list.",
+        examples=["{{ row.opted_out }}"],
     )
     allow_invalid: bool = Field(
         default=False,
@@ -146,14 +230,24 @@ class SuppressionFields(Declared):
         return self
 
 
-class FileSuppression(SuppressionFields, FileRows):
-    """A file of people never to call."""
+class CsvSuppression(SuppressionFields, CsvRows):
+    """A CSV file of people never to call."""
+
+
+class JsonlSuppression(SuppressionFields, JsonlRows):
+    """A file of JSON lines with people never to call."""
 
 
 class InlineSuppression(SuppressionFields, InlineRows):
     """People never to call, written in the campaign file itself."""
 
 
-Source = Annotated[FileSource | InlineSource, Field(discriminator="type")]
-Suppression = Annotated[FileSuppression | InlineSuppression, Field(discriminator="type")]
+Source = Annotated[
+    CsvSource | JsonlSource | InlineSource,
+    Field(discriminator="type"),
+]
+Suppression = Annotated[
+    CsvSuppression | JsonlSuppression | InlineSuppression,
+    Field(discriminator="type"),
+]
 AnySource = Source | Suppression

@@ -3,6 +3,7 @@
 Pure. Every check raises `PydanticCustomError` with a stable code, and a `hint` in its context.
 """
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -156,6 +157,37 @@ RuleName = Annotated[
 
 StateCode = Annotated[
     str, *_text("[A-Z]{2}", "bad_state", "invalid state {value}", "write two capital letters, such as FL")
+]
+
+
+# --- sources ---------------------------------------------------------------------------------------------
+
+
+_NO_TEXT_ENCODINGS = {"idna", "mbcs", "oem", "palmos", "punycode", "undefined", "unicode-escape", "utf-7"}
+
+
+def _encoding(name: str) -> None:
+    try:
+        found = codecs.lookup(name)
+        known = found._is_text_encoding and found.name not in _NO_TEXT_ENCODINGS  # noqa: SLF001 - as open() asks
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        hint = "write for example utf-8, latin-1, windows-1252, utf-16 or shift-jis"
+        raise PydanticCustomError("bad_encoding", "unknown encoding {value}", {"value": name, "hint": hint})
+
+
+Encoding = Annotated[str, _checked(_encoding), Written("name of an encoding")]
+
+Delimiter = Annotated[
+    str,
+    *_text(
+        r"[^\w\"\r\n]",
+        "bad_delimiter",
+        "the delimiter must be one character, and not a letter, a digit or a quote",
+        'a tab is written "\\t"',
+    ),
+    Written("character"),
 ]
 
 

@@ -57,6 +57,9 @@ class _ContactBuilder:
         self._contacts = campaign.contacts
         self._lists_name_keys = any(declared.key is not None for declared in campaign.contacts.suppress)
         self._constants = Constants(campaign.vars)
+        # Of the source that is read.
+        self._filters: Mapping[str, Template] = {}
+        self._region = campaign.contacts.region
 
     def entries(self, rows: Iterable[tuple[Source, Row]]) -> Iterator[Contact | Exclusion]:
         current: Source | None = None
@@ -64,6 +67,8 @@ class _ContactBuilder:
         for source, row in rows:
             if source is not current:
                 current, templates = source, self._templates(source)
+                self._filters = self._filters_of(source)
+                self._region = source.region or self._contacts.region
             known = _Known()
             try:
                 yield self._contact(row, templates, known)
@@ -80,14 +85,16 @@ class _ContactBuilder:
 
     def _templates(self, source: Source) -> _Templates:
         texts = {name: getattr(source, name, None) or getattr(self._contacts, name) for name in _FIELDS}
-        templates = {name: compile_template(text) for name, text in texts.items() if text is not None}
-        if self._contacts.where is not None:
-            templates["where"] = compile_condition(self._contacts.where)
-        return templates
+        return {name: compile_template(text) for name, text in texts.items() if text is not None}
+
+    def _filters_of(self, source: Source) -> Mapping[str, Template]:
+        """Conditions that must all be true, by what messages call them."""
+        declared = {"contacts.where": self._contacts.where, "where of its source": source.where}
+        return {name: compile_condition(text) for name, text in declared.items() if text is not None}
 
     def _contact(self, row: Row, templates: _Templates, known: _Known) -> Contact:
         try:
-            self._check_filter(row, templates)
+            self._check_filters(row)
         except _ExcludedError:
             with suppress(_ExcludedError):
                 self._identify(row, templates, known, key_is_enough=not self._lists_name_keys)
@@ -103,14 +110,17 @@ class _ContactBuilder:
             row=row,
         )
 
-    def _check_filter(self, row: Row, templates: _Templates) -> None:
-        if "where" not in templates:
-            return
-        kept = truth(self._render("where", templates, row))
-        if kept is None:
-            raise _ExcludedError(Reason.FILTERED, "contacts.where is neither yes nor no", "where")
-        if not kept:
-            raise _ExcludedError(Reason.FILTERED, "contacts.where is false")
+    def _check_filters(self, row: Row) -> None:
+        for name, template in self._filters.items():
+            try:
+                kept = truth(template.render(row.values, self._constants).strip())
+            except TemplateRenderError as error:
+                detail = f"{name}, line {error.line}: {error.message}"
+                raise _ExcludedError(Reason.TEMPLATE_ERROR, detail, "where") from None
+            if kept is None:
+                raise _ExcludedError(Reason.FILTERED, f"{name} is neither yes nor no", "where")
+            if not kept:
+                raise _ExcludedError(Reason.FILTERED, f"{name} is false")
 
     def _identify(
         self, row: Row, templates: _Templates, known: _Known, *, key_is_enough: bool = False
@@ -122,12 +132,12 @@ class _ContactBuilder:
                 return
         text = self._render("phone", templates, row)
         try:
-            known.phone = parse_phone(text, self._contacts.region)
+            known.phone = parse_phone(text, self._region)
         except PhoneError as error:
             # As in the lists: who opted out is not called at a number with an extension for another row.
             with suppress(PhoneError):
                 if self._lists_name_keys:
-                    known.phone = parse_main_number(text, self._contacts.region)
+                    known.phone = parse_main_number(text, self._region)
             raise _ExcludedError(Reason.INVALID_PHONE, str(error)) from None
         known.key = known.key or known.phone
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from runner.campaign.filters import truth
 from runner.campaign.model import Campaign
 from runner.campaign.source_models import Suppression
-from runner.campaign.templates import Template, TemplateRenderError, compile_template
+from runner.campaign.templates import Template, TemplateRenderError, compile_condition, compile_template
 from runner.contacts.contact import Row, numbers_of_listed_keys
 from runner.contacts.identity import folded_key, is_rounded
 from runner.contacts.phone import ROUNDED, PhoneError, parse_main_number
@@ -55,7 +56,11 @@ class _List:
     failed_templates: int = 0
     """Rows for which a template fails."""
     first_failed: tuple[str, str] = ("", "")
-    """The field, `phone` or `key`, and the message."""
+    """The field, such as `phone`, and the message."""
+
+    def note_failed(self, field_name: str, message: str) -> None:
+        self.failed_templates += 1
+        self.first_failed = self.first_failed if self.first_failed[0] else (field_name, message)
 
 
 class _UnreadableError(ValueError):
@@ -125,11 +130,13 @@ class SuppressionLists:
             for name, text in (("phone", declared.phone), ("key", declared.key))
             if text is not None
         }
+        where = None if declared.where is None else compile_condition(declared.where)
         for row in rows:
             found.rows += 1
             if found.rows == 1 and source.has_header:
                 _refuse_missing_header(row, templates.values())
-            self._enter(found, row, templates)
+            if where is None or self._is_listed(found, row, where):
+                self._enter(found, row, templates, declared.region or self._region)
         if found.rows == 0 and not declared.allow_empty:
             raise SourceContentError(
                 f"{source.name}: the suppression list is empty",
@@ -138,7 +145,19 @@ class SuppressionLists:
         _refuse_bad_rows(found, position, allow_invalid=declared.allow_invalid)
         return found
 
-    def _enter(self, found: _List, row: Row, templates: Mapping[str, Template]) -> None:
+    def _is_listed(self, found: _List, row: Row, where: Template) -> bool:
+        """Whether `where` is true for the row. Where that is not known, the row counts as invalid."""
+        try:
+            listed = truth(where.render(row.values, self._constants).strip())
+        except TemplateRenderError as error:
+            found.note_failed("where", error.message)
+            found.bad.add(row.line, error.message)
+            return False
+        if listed is None:
+            found.bad.add(row.line, "`where` is neither yes nor no")
+        return bool(listed)
+
+    def _enter(self, found: _List, row: Row, templates: Mapping[str, Template], region: str | None) -> None:
         """Adds whom the row names, or what is wrong with it.
 
         A number or key that it gives counts, even if the rest of it is invalid.
@@ -147,7 +166,7 @@ class SuppressionLists:
         for name, template in templates.items():
             read, named = (self._phones, found.phones) if name == "phone" else (self._keys, found.keys)
             try:
-                entries = read(template.render(row.values, self._constants).strip())
+                entries = read(template.render(row.values, self._constants).strip(), region)
             except TemplateRenderError as error:
                 failed = name, error.message
             except _UnreadableError as error:
@@ -157,20 +176,19 @@ class SuppressionLists:
                 for entry in entries:
                     named.setdefault(entry, row.line)
         if failed[0]:
-            found.failed_templates += 1
-            found.first_failed = found.first_failed if found.first_failed[0] else failed
+            found.note_failed(*failed)
         problem = failed[1] or unreadable or ("" if names_any else "it gives neither a number nor a key")
         if problem:
             found.bad.add(row.line, problem)
 
-    def _phones(self, text: str) -> list[str]:
+    def _phones(self, text: str, region: str | None) -> list[str]:
         """The number, if there is one, whatever extension it has. Raises _UnreadableError."""
         try:
-            return [parse_main_number(text, self._region)] if text else []
+            return [parse_main_number(text, region)] if text else []
         except PhoneError as error:
             raise _UnreadableError(f"its number cannot be read: {error}") from None
 
-    def _keys(self, text: str) -> list[str]:
+    def _keys(self, text: str, region: str | None) -> list[str]:
         """The key, folded, and the number that it is where a source has no other keys.
 
         Raises _UnreadableError where every key is a number and this is not one, and where digits are lost.
@@ -183,7 +201,7 @@ class SuppressionLists:
         if not self._some_are:
             return [folded]
         try:
-            return [folded, folded_key(parse_main_number(text, self._region))]
+            return [folded, folded_key(parse_main_number(text, region))]
         except PhoneError as error:
             if not self._every_key_is_a_number:
                 return [folded]

@@ -260,7 +260,7 @@ class Eligibility:
         """A source may have its own template instead of the common one."""
         field = failed.template[-1] if failed.template[:1] == ("contacts",) else ""
         for position, source in enumerate(self._campaign.contacts.sources):
-            if field and getattr(source, "path", "inline") == failed.source and getattr(source, field, None):
+            if field and source.name == failed.source and getattr(source, field, None):
                 return ("contacts", "sources", position, field)
         return failed.template
 

@@ -172,7 +172,10 @@ class _Explainer:
         place = self._place("contacts", "sources", position)
         yield Step("row", f"{self._row.source}:{self._row.line}", f"{len(self._row.values)} columns", place)
         if self._campaign.contacts.where is not None:
-            yield self._filter()
+            yield self._filter(self._campaign.contacts.where, ("contacts", "where"))
+        if self._subject.source.where is not None:
+            where = self._subject.source.where
+            yield self._filter(where, ("contacts", "sources", position, "where"))
         key, place = self._declared("key")
         if key is None:
             yield Step("key", "the number", "contacts.key is not given")
@@ -185,10 +188,10 @@ class _Explainer:
         if priority is not None:
             yield self._rendered("priority", priority, place, self._view.value)
 
-    def _filter(self) -> Step:
-        source, place = self._declared("where")
+    def _filter(self, source: str, location: Location) -> Step:
+        place = self._place(*location)
         try:
-            result = compile_condition(source or "").render(self._row.values, self._campaign.vars)
+            result = compile_condition(source).render(self._row.values, self._campaign.vars)
         except TemplateRenderError as error:
             return Step("where", "fails", error.message, place)
         kept = truth(result)
@@ -198,7 +201,7 @@ class _Explainer:
     def _number(self, contact: Contact | None) -> Step:
         source, place = self._declared("phone")
         written = self._rendered("phone", source or "", place, self._blurred)
-        region = self._campaign.contacts.region
+        region = self._subject.source.region or self._campaign.contacts.region
         how = f"written {written.value}" + (f", read as a number of {region}" if region else "")
         try:
             text = self._render(source or "")

@@ -4,12 +4,14 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 
+from runner.campaign.source_models import CsvRows
 from runner.campaign.template_language import Columns
 from runner.campaign.warning_codes import WarningCode
 from runner.characters import column_name
 from runner.contacts.contact import Row
+from runner.contacts.sources.context import ReadContext
 from runner.contacts.sources.file import (
     MOST_CHARACTERS,
     MOST_COLUMNS,
@@ -31,6 +33,9 @@ _RAGGED_HINT = (
     "a row whose columns shifted would call the wrong number, so nothing was planned"
 )
 
+_Records = Iterator[tuple[int, list[str]]]
+"""Each with the line on which it starts."""
+
 _LEAST_DIGITS = 7
 _NUMBER = re.compile(r"['=\"+(]*(?:tel:)?[+(]*[0-9][0-9 ().,/\"'-]*", re.IGNORECASE)
 _DATE = re.compile(
@@ -40,40 +45,79 @@ _DATE = re.compile(
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-class CsvSource(SourceFile):
+class CsvFile(SourceFile):
     """A table with a header."""
 
     has_header = True
+
+    def __init__(self, declared: CsvRows, context: ReadContext) -> None:
+        super().__init__(declared, context.folder)
+        self._used = context.used
+        self._encoding = declared.encoding
+        self._delimiter = declared.delimiter
+        self._header = declared.header
 
     def rows(self) -> Iterator[Row]:
         """Raises SourceContentError: at once for an invalid header, after the last row for all ragged rows
         together.
         """
-        csv.field_size_limit(MOST_CHARACTERS)
-        with open_text(self.path(), self.name, self.notices) as file:
-            records = _records(file, self.name)
-            header_line, header = next(records, (0, []))
-            if not header:
-                hint = "its first line must name the columns; if it may be empty, set `allow_empty: true`"
-                raise EmptySourceError(f"{self.name}: it is empty", hint=hint)
-            table = _Table(header, f"{self.name}:{header_line}", self._used, self.notices)
-            yield from self._below(table, records)
-            if not table.has_rows:
-                message = f"{self.name} has a header and no rows"
-                self.notices.append(Notice(WarningCode.EMPTY_SOURCE, message, EMPTY_HINT))
+        with open_text(self.path(), self.name, self.notices, self._encoding) as file:
+            yield from table_rows(
+                file, self.name, self._used, self.notices, delimiter=self._delimiter, header=self._header
+            )
 
-    def _below(self, table: "_Table", records: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
-        bad, problems = BadLines(self.name), set[str]()
-        for line, fields in records:
-            problem = table.problem(fields)
-            if problem:
-                bad.add(line, f"it {problem}")
-                problems.add(problem)
-            else:
-                yield Row(source=self.name, line=line, values=table.values(fields))
-        if not table.has_rows and bad.count > 1 and len(problems) == 1:
-            raise SourceContentError(f"{self.name}: every row {problems.pop()}", hint=_RAGGED_HINT)
-        bad.raise_if_any(_RAGGED_HINT)
+
+def table_rows(
+    file: Lines,
+    name: str,
+    used: frozenset[str] | None,
+    notices: list[Notice],
+    *,
+    delimiter: str | None = None,
+    header: Sequence[str] | None = None,
+) -> Iterator[Row]:
+    """The rows of a table; `header` names the columns of one that has no header line. Raises as above."""
+    csv.field_size_limit(MOST_CHARACTERS)
+    records = _records(file, name, delimiter)
+    if header is None:
+        header_line, header = next(records, (0, []))
+        if not header:
+            hint = "its first line must name the columns; if it may be empty, set `allow_empty: true`"
+            raise EmptySourceError(f"{name}: it is empty", hint=hint)
+        table = _Table(header, f"{name}:{header_line}", used, notices)
+    else:
+        table = _Table(header, "`header`", used, notices)
+        records = _without_header_line(records, name, header)
+    yield from _below(table, name, records)
+    if not table.has_rows:
+        message = f"{name} has no rows"
+        notices.append(Notice(WarningCode.EMPTY_SOURCE, message, EMPTY_HINT))
+
+
+def _without_header_line(records: _Records, name: str, header: Sequence[str]) -> _Records:
+    """The records of a file that is declared to have no header line. Raises SourceContentError if it has."""
+    for line, fields in islice(records, 1):
+        if {column_name(field.strip()) for field in fields} >= set(map(column_name, header)):
+            hint = "remove `header`, so that the file's own names are used"
+            raise SourceContentError(
+                f"{name}:{line}: this line names the columns, as `header` does", hint=hint
+            )
+        yield line, fields
+    yield from records
+
+
+def _below(table: "_Table", name: str, records: _Records) -> Iterator[Row]:
+    bad, problems = BadLines(name), set[str]()
+    for line, fields in records:
+        problem = table.problem(fields)
+        if problem:
+            bad.add(line, f"it {problem}")
+            problems.add(problem)
+        else:
+            yield Row(source=name, line=line, values=table.values(fields))
+    if not table.has_rows and bad.count > 1 and len(problems) == 1:
+        raise SourceContentError(f"{name}: every row {problems.pop()}", hint=_RAGGED_HINT)
+    bad.raise_if_any(_RAGGED_HINT)
 
 
 class _Table:
@@ -155,7 +199,7 @@ def _looks_like_data(name: str) -> bool:
     return bool(_NUMBER.fullmatch(name))
 
 
-def _records(file: Lines, name: str) -> Iterator[tuple[int, list[str]]]:
+def _records(file: Lines, name: str, declared: str | None) -> _Records:
     """Each record that is not blank, with the line on which it starts."""
     lines = iter(file)
     line = 1
@@ -167,7 +211,7 @@ def _records(file: Lines, name: str) -> Iterator[tuple[int, list[str]]]:
             file.begin_record()
         separator = _SEPARATOR_LINE.fullmatch(sample[0]) if sample else None
         above = 1 if separator else 0
-        delimiter = separator[1] if separator else _sniff(sample)
+        delimiter = declared or (separator[1] if separator else _sniff(sample))
         reader = csv.reader(chain(sample[above:], lines), delimiter=delimiter, strict=True)
         while True:
             line = above + reader.line_num + 1

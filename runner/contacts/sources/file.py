@@ -73,11 +73,10 @@ class SourceFolder:
 class SourceFile:
     """A file in one of the folders that sources may be in, with about one row on each line."""
 
-    def __init__(self, declared: FileRows, folder: SourceFolder, used: frozenset[str] | None) -> None:
-        self.name = declared.path
+    def __init__(self, declared: FileRows, folder: SourceFolder) -> None:
+        self.name = declared.name
         self.notices: list[Notice] = []
         self._folder = folder
-        self._used = used
 
     def path(self) -> Path:
         """Raises SourceError when there is no such file, or it may not be read."""
@@ -141,27 +140,51 @@ class Lines:
 
 
 @contextmanager
-def open_text(path: Path, name: str, notices: list[Notice]) -> Iterator[Lines]:
-    """The file as text: UTF-8, UTF-16, or Windows-1252 with a notice. `name` is as in the campaign file.
+def open_text(path: Path, name: str, notices: list[Notice], declared: str | None = None) -> Iterator[Lines]:
+    """The file as text: in the declared encoding, else UTF-8, UTF-16, or Windows-1252 with a notice. `name`
+    is as in the campaign file.
 
     Raises SourceError when it cannot be read, SourceContentError when it is not text.
     """
     try:
-        encoding = _encoding(path, name)
-        if encoding == "cp1252":
+        encoding = declared or _encoding(path, name)
+        if declared is not None:
+            _check_text(path, name, declared)
+        elif encoding == "cp1252":
             message = f"{name} is not UTF-8; it was read as Latin-1 (Windows-1252)"
             hint = "check names with accents in the plan, or export it again as UTF-8"
             notices.append(Notice(WarningCode.LATIN1, message, hint))
         # Windows-1252 leaves five bytes without a meaning; they are kept visible rather than fatal.
-        errors = "replace" if encoding == "cp1252" else "strict"
+        errors = "replace" if encoding == "cp1252" and declared is None else "strict"
         with path.open(encoding=encoding, errors=errors, newline="") as file:
             yield Lines(file)
     except OSError as error:
         raise _unreadable(name, error) from None
-    except UnicodeDecodeError:
+    except UnicodeError:
         # UTF-16 that is cut off, or a file that somebody writes to at this moment.
         message = f"{name}: part of it is not valid in its encoding"
         raise SourceContentError(message, hint=_EXPORT_AGAIN) from None
+
+
+def _check_text(path: Path, name: str, encoding: str) -> None:
+    """Raises SourceContentError for a file that is not text in this encoding."""
+    lines = 1
+    with path.open(encoding=encoding, newline="\n") as file:
+        try:
+            while text := file.read(_CHUNK):
+                if "\0" in text:
+                    raise _no_text(name)
+                lines += text.count("\n")
+        except UnicodeError:
+            raise SourceContentError(
+                f"{name}: from line {lines} on, something is not valid {encoding}, as which it is declared",
+                hint="correct `encoding`, or leave it out to have it detected",
+            ) from None
+
+
+def _no_text(name: str) -> SourceContentError:
+    message = f"{name}: it contains NUL bytes, so it is not a text file"
+    return SourceContentError(message, hint=_EXPORT_AGAIN)
 
 
 def _encoding(path: Path, name: str) -> str:
@@ -179,8 +202,7 @@ def _encoding(path: Path, name: str) -> str:
     with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         while text := file.read(_CHUNK):
             if "\0" in text:
-                message = f"{name}: it contains NUL bytes, so it is not a text file"
-                raise SourceContentError(message, hint=_EXPORT_AGAIN)
+                raise _no_text(name)
             if not text.isascii():
                 valid = text.encode("utf-8", "ignore").decode()
                 right += len(valid) - len(valid.encode("ascii", "ignore"))

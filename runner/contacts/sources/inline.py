@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from runner.campaign.source_models import InlineRows, SuppressionFields
 from runner.characters import column_name
 from runner.contacts.contact import Row
-from runner.contacts.sources.file import SourceFolder
+from runner.contacts.sources.context import ReadContext
 from runner.contacts.sources.source import Notice, Version
 
 
-class InlineSource:
+class InlineTable:
     """Counts its rows from 1."""
 
     has_header = False
 
-    def __init__(self, declared: InlineRows, _folder: SourceFolder, _used: frozenset[str] | None) -> None:
-        self.name = "contacts.suppress" if isinstance(declared, SuppressionFields) else "inline"
+    def __init__(self, declared: InlineRows, _context: ReadContext) -> None:
+        self.name = "contacts.suppress" if isinstance(declared, SuppressionFields) else declared.name
         self.notices: list[Notice] = []
         self._rows = declared.rows
 

@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterator
 from typing import NoReturn
 
+from runner.campaign.source_models import JsonlRows
 from runner.campaign.warning_codes import WarningCode
 from runner.characters import column_name
 from runner.contacts.contact import Row
+from runner.contacts.sources.context import ReadContext
 from runner.contacts.sources.file import MOST_COLUMNS, BadLines, SourceFile, TooLongError, open_text
 from runner.contacts.sources.source import EMPTY_HINT, Notice
 
@@ -16,13 +18,16 @@ _MOST_NESTED = 50
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-class JsonlSource(SourceFile):
+class JsonlFile(SourceFile):
     """JSON objects, each with columns of its own; blank lines are left out.
 
     Numbers come as the text in the file: 6175551234 stays ten digits, and 6.17555E+09 shows what it is.
     """
 
     has_header = False
+
+    def __init__(self, declared: JsonlRows, context: ReadContext) -> None:
+        super().__init__(declared, context.folder)
 
     def rows(self) -> Iterator[Row]:
         """Raises SourceContentError, after the last row, with every line that is not an object."""

@@ -1,24 +1,25 @@
 """The sources and suppression lists of one campaign, opened by their types."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 from runner.campaign.model import Campaign
 from runner.campaign.source_models import AnySource, SourceFields
 from runner.contacts.contact import Row
-from runner.contacts.sources.csv import CsvSource
+from runner.contacts.sources.context import Connections, ReadContext, no_connections
+from runner.contacts.sources.csv import CsvFile
 from runner.contacts.sources.file import MOST_COLUMNS, SourceFolder
-from runner.contacts.sources.inline import InlineSource
-from runner.contacts.sources.jsonl import JsonlSource
+from runner.contacts.sources.inline import InlineTable
+from runner.contacts.sources.jsonl import JsonlFile
 from runner.contacts.sources.source import RowSource
 from runner.errors import EmptySourceError, SourceContentError
 
 # Each takes the model of its type, so their common signature cannot name it.
-TYPES: dict[str, Callable[[Any, SourceFolder, frozenset[str] | None], RowSource]] = {
-    "csv": CsvSource,
-    "jsonl": JsonlSource,
-    "inline": InlineSource,
+TYPES: dict[str, Callable[[Any, ReadContext], RowSource]] = {
+    "csv": CsvFile,
+    "jsonl": JsonlFile,
+    "inline": InlineTable,
 }
 """A new type of source is a file that implements RowSource, its model, and a line here."""
 
@@ -26,19 +27,27 @@ TYPES: dict[str, Callable[[Any, SourceFolder, frozenset[str] | None], RowSource]
 class SourceReader:
     """Opens each source once, and keeps the columns that its rows had.
 
-    `used` are the columns that the campaign reads; with None, it may read any.
+    `used` are the columns that the campaign reads; with None, it may read any. `constants` are its `vars`.
     """
 
-    def __init__(self, folder: SourceFolder, used: frozenset[str] | None = None) -> None:
-        self._folder = folder
-        self._used = used
+    def __init__(
+        self,
+        folder: SourceFolder,
+        used: frozenset[str] | None = None,
+        *,
+        connections: Connections = no_connections,
+        constants: Mapping[str, object] | None = None,
+    ) -> None:
+        self._context = ReadContext(
+            folder=folder, used=used, connections=connections, constants=constants or {}
+        )
         # The declaration is kept with its source, so that no other gets its id.
         self._opened: dict[int, tuple[AnySource, RowSource]] = {}
         self._columns: dict[int, set[str]] = {}
 
     def source(self, declared: AnySource) -> RowSource:
         if id(declared) not in self._opened:
-            self._opened[id(declared)] = declared, TYPES[declared.type](declared, self._folder, self._used)
+            self._opened[id(declared)] = declared, TYPES[declared.type](declared, self._context)
         return self._opened[id(declared)][1]
 
     def columns(self, declared: AnySource) -> frozenset[str]:

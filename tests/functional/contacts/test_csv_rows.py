@@ -15,10 +15,10 @@ from runner.errors import SourceContentError
 def read(tmp_path):
     """Reads a file of the given content; `read.notices` holds what was odd about it."""
 
-    def read(content, used=None):
+    def read(content, used=None, **options):
         path = tmp_path / "visits.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        source = open_source(path, used)
+        source = open_source(path, used, **options)
         read.notices = source.notices
         return [(row.line, dict(row.values)) for row in source.rows()]
 
@@ -335,3 +335,37 @@ def test_what_was_written_as_csv_is_read_back(tmp_path_factory, rows, delimiter,
     path.write_bytes(text.getvalue().encode(encoding))
     read = [list(row.values.values()) for row in open_source(path).rows()]
     assert read == rows
+
+
+def test_the_declared_encoding_and_delimiter_are_used(read):
+    content = "id^name\n1^Żaneta, A\n".encode("cp1250")
+    assert read(content, encoding="cp1250", delimiter="^") == [(2, {"id": "1", "name": "Żaneta, A"})]
+    assert read.notices == []
+
+
+def test_the_declared_delimiter_is_used_below_a_line_that_names_another(read):
+    assert read("sep=;\nid^name\n1^a;b\n", delimiter="^") == [(3, {"id": "1", "name": "a;b"})]
+
+
+def test_text_that_is_not_in_the_declared_encoding_is_an_error(read):
+    with pytest.raises(SourceContentError, match=r"is not valid shift-jis") as raised:
+        read("id,name\n1,Ren\xe9\n".encode("latin-1"), encoding="shift-jis")
+    assert "Ren" not in raised.value.message
+
+
+def test_a_declared_header_names_the_columns_from_the_first_line_on(read):
+    rows = read("7,617 555 1234,,\n8,617 555 1235,,\n", header=["id", "phone"])
+    assert rows == [
+        (1, {"id": "7", "phone": "617 555 1234"}),
+        (2, {"id": "8", "phone": "617 555 1235"}),
+    ]
+
+
+def test_a_declared_header_above_a_line_that_names_the_same_columns_is_an_error(read):
+    with pytest.raises(SourceContentError, match=r"^visits\.csv:1: this line names the columns"):
+        read("id, phone\n7,617 555 1234\n", header=["id", "phone"])
+
+
+def test_rows_that_do_not_fit_a_declared_header_are_an_error(read):
+    with pytest.raises(SourceContentError, match="every row has 3 fields, the header has 2"):
+        read("7,617 555 1234,x\n8,617 555 1235,y\n", header=["id", "phone"])

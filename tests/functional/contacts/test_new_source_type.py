@@ -69,7 +69,7 @@ class DirectoryRows:
     members: ClassVar = {}
     revision = 1
 
-    def __init__(self, declared, _folder, _used):
+    def __init__(self, declared, _context):
         self.name = f"directory/{declared.group}"
         self.notices = []
 

@@ -340,3 +340,21 @@ def test_many_rows_that_cannot_be_read_are_counted_and_few_are_kept(lists, tmp_p
     with pytest.raises(SourceContentError) as error:
         lists(csv_list())
     assert error.value.message.splitlines()[-1] == "and 990 more"
+
+
+def test_only_rows_for_which_where_is_true_are_on_the_list(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone,out\n617 555 1234,yes\n617 555 1235,no\n")
+    loaded = lists(csv_list(where="{{ row.out }}"))
+    assert loaded.match("7", BOSTON) == "on no.csv:2"
+    assert loaded.match("7", "+16175551235") is None
+
+
+def test_a_row_for_which_where_is_unclear_is_an_error(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone,out\n617 555 1234,perhaps\n")
+    with pytest.raises(SourceContentError, match=r"no\.csv:2: `where` is neither yes nor no"):
+        lists(csv_list(where="{{ row.out }}"))
+
+
+def test_a_list_may_have_its_own_region(lists, tmp_path):
+    (tmp_path / "no.csv").write_text("phone\n020 7946 0018\n")
+    assert lists(csv_list(region="GB")).match("7", "+442079460018") == "on no.csv:2"

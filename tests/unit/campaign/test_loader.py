@@ -55,7 +55,10 @@ def test_the_error_for_an_unknown_key_points_at_it_and_suggests_the_nearest():
 
 def test_the_error_for_an_unknown_key_of_a_source_lists_the_keys_of_its_type():
     found = error(CAMPAIGN.replace("path: contacts.csv", "path: a.csv, rows: []"))
-    assert found.hint == "known keys: allow_empty, key, path, phone, timezone, type"
+    assert found.hint == (
+        "known keys: allow_empty, delimiter, encoding, header, key, path, phone, region, timezone, type, "
+        "where"
+    )
 
 
 def test_a_duplicate_key_points_at_the_second_and_names_the_line_of_the_first():

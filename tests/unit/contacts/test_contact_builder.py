@@ -166,6 +166,28 @@ def test_a_source_may_override_phone_key_and_timezone():
     ]
 
 
+def test_a_source_may_have_its_own_region_and_a_condition_next_to_the_common_one():
+    declared = campaign(
+        sources=[
+            {"type": "csv", "path": "a.csv"},
+            {"type": "csv", "path": "b.csv", "region": "GB", "where": "{{ row.active }}"},
+        ],
+        where="{{ row.consent == 'Y' }}",
+    )
+    american, british = declared.contacts.sources
+
+    def found(source, phone, **values):
+        row = Row(source=source.name, line=2, values={"phone": phone, "consent": "Y", **values})
+        (entry,) = build_contacts(declared, [(source, row)])
+        return getattr(entry, "detail", entry.phone)
+
+    assert found(american, "617 555 1234") == "+16175551234"
+    assert found(british, "020 7946 0018", active="1") == "+442079460018"
+    assert found(british, "020 7946 0018", active="0") == "where of its source is false"
+    assert found(british, "020 7946 0018", active="?") == "where of its source is neither yes nor no"
+    assert found(british, "020 7946 0018", active="1", consent="N") == "contacts.where is false"
+
+
 def test_rows_are_taken_one_at_a_time():
     source = campaign().contacts.sources[0]
     taken = []
