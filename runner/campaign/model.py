@@ -43,6 +43,7 @@ from runner.campaign.values import (
     Share,
     Template,
     UrlTemplate,
+    Written,
     ZoneTemplate,
     known_zone,
 )
@@ -57,6 +58,9 @@ MIN_ROUND_GAP = 3600
 
 RetriedResult = Literal["failed", "canceled", "rejected", "unknown"]
 _RETRIED_BY_DEFAULT: tuple[RetriedResult, ...] = ("failed",)
+
+_EXCLUDE = "exclude"
+"""The value that excludes rows instead of choosing something for them."""
 
 SHORTEST_SLOT = 300
 """Seconds required between `start_timestamp` and `end_timestamp`."""
@@ -105,8 +109,27 @@ class Contacts(Declared):
     )
     timezone: ZoneTemplate | None = Field(
         None,
-        description="The contact's IANA zone. Default, and where empty: all zones of the number.",
+        description="The contact's IANA zone. Default, and where empty: all zones of the number that "
+        "postal_code and state leave.",
         examples=["{{ row.tz }}"],
+    )
+    postal_code: Template | None = Field(
+        None,
+        description="ZIP code or Canadian postal code: narrows the zones of the number. Where both name "
+        "different zones, a call must be inside a window in all of them.",
+        examples=["{{ row.zip }}"],
+    )
+    state: Template | None = Field(
+        None,
+        description="US state or Canadian province, as a code or an English name: narrows the zones of the "
+        "number, and decides which rules of states apply.",
+        examples=["{{ row.state }}"],
+    )
+    unknown_timezone: Annotated[str, Written("time zone, or `exclude`")] = Field(
+        _EXCLUDE,
+        description="The IANA zone where neither the row nor the number says where the contact is, as with a "
+        "toll-free number; or `exclude`.",
+        examples=["America/New_York"],
     )
     where: Condition | None = Field(
         None,
@@ -131,6 +154,16 @@ class Contacts(Declared):
         description="Lists of people who are never called.",
         examples=[[{"type": "csv", "path": "do-not-call.csv", "phone": "{{ row.phone }}"}]],
     )
+
+    @field_validator("unknown_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return known_zone(value, also=_EXCLUDE)
+
+    @property
+    def default_zone(self) -> str | None:
+        """The zone of contacts of whom nothing says where they are; None if they are excluded."""
+        return None if self.unknown_timezone == _EXCLUDE else self.unknown_timezone
 
 
 class CampaignDates(Declared):

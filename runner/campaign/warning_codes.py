@@ -65,6 +65,10 @@ class WarningCode(StrEnum):
         "Insight may still call people who opted out, and only a person can prevent it",
     )
     UNCLEAR_WHERE = "unclear_where", "`where` gives neither yes nor no for some rows, which are not called"
+    UNKNOWN_PLACE = (
+        "unknown_place",
+        "a postal code or state cannot be read, so the number decides about zones and rules",
+    )
     NOBODY_KEPT = "nobody_kept", "`where` excludes every row"
     SURVEY_CHANGED = "survey_changed", "waiting calls were planned for another survey", _TEMPORARY
     UNUSED_WINDOW = "unused_window", "no contact of this plan can be called in a window of `weekly`"

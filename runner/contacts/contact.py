@@ -69,13 +69,15 @@ class Exclusion:
 class Contact(NamedTuple):
     """Somebody to call. `phone` is E.164; `key` is who this is, unique within the campaign.
 
-    `timezone` is the zone the row declares, or empty to read the zones from the number.
+    `timezone` is the zone the row declares, or empty to find its zones by `postal_code`, `state` and number.
     `not_before` and `not_after` are as the row gives them: a local date, an RFC 3339 instant, or empty.
     """
 
     key: str
     phone: str
     timezone: str
+    postal_code: str
+    state: str
     priority: float
     not_before: str
     not_after: str

@@ -18,7 +18,7 @@ from runner.contacts.phone import PhoneError, parse_main_number, parse_phone
 _LONGEST_KEY = 500
 """An index of PostgreSQL takes 2,704 bytes; in UTF-8 these are at most 2,000."""
 
-_FIELDS = ("phone", "key", "timezone", "priority", "not_before", "not_after")
+_FIELDS = ("phone", "key", "timezone", "postal_code", "state", "priority", "not_before", "not_after")
 """What the templates of `contacts` give; a source may have its own for some."""
 
 _Templates = Mapping[str, Template]
@@ -104,6 +104,8 @@ class _ContactBuilder:
             key=known.key,
             phone=known.phone,
             timezone=self._render("timezone", templates, row),
+            postal_code=self._render("postal_code", templates, row),
+            state=self._render("state", templates, row),
             priority=self._priority(row, templates),
             not_before=self._render("not_before", templates, row),
             not_after=self._render("not_after", templates, row),

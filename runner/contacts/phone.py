@@ -62,6 +62,8 @@ _LEAST_DIGITS = 7
 """With fewer, the part before a slash or comma is not a separate number."""
 _NORTH_AMERICA = 1
 _MEXICO = 52
+_OF_NO_PLACE = "+18005550100"
+"""A toll-free number: the library gives it every zone of North America."""
 
 # The usual spellings of a North American number, in which nothing has to be taken off or looked for. Dots go
 # with dots alone, since a spreadsheet writes `6175550.0`.
@@ -117,6 +119,11 @@ def zones_of(e164: str) -> tuple[str, ...]:
 
 def _zones_of(e164: str) -> tuple[str, ...]:
     return tuple(sorted(set(timezone.time_zones_for_number(_parsed(e164))) - {_UNKNOWN_ZONE}))
+
+
+def may_be_anywhere(e164: str) -> bool:
+    """Whether this is a North American number of no place, such as a toll-free one."""
+    return e164.startswith("+1") and zones_of(e164) == zones_of(_OF_NO_PLACE)
 
 
 def is_toll_free(e164: str) -> bool:

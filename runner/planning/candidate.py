@@ -26,6 +26,10 @@ class Candidate(NamedTuple):
     """The zones in which its hours apply, encoded by `join_zones`; empty if `fault` says why."""
     home: str
     """The contact's own zones, if the campaign has one zone for all."""
+    states: str
+    """The codes of the states in which it may be, with blanks between; empty if unknown or not asked for."""
+    unread: str
+    """The keys of `contacts`, with blanks between, whose value for it is not a place that is known."""
     earliest: int | None
     latest: int | None
     """Its own dates; the latter exclusive."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from runner.calls import MAY_BE_DIALLED, Cause, Reason, ReasonCode
 from runner.contacts.contact import Exclusion, numbers_of_listed_keys
-from runner.contacts.phone import is_toll_free
+from runner.contacts.phone import is_toll_free, zones_of
 from runner.errors import ExitStatus, RunnerError
 from runner.planning.calendar import RuleKind
 from runner.planning.candidate import Candidate, exclusion_of, faulty, request_of, split_zones
@@ -63,6 +63,10 @@ class RowCounts:
     filtered: int = 0
     unclear: int = 0
     """Filtered rows for which `contacts.where` is neither yes nor no."""
+    unread_places: int = 0
+    """Rows whose postal code or state is not a place that is known."""
+    first_unread: tuple[str, int, str] = ("", 0, "")
+    """Source, line, and those keys of `contacts`."""
     dates_over: int = 0
     """Contacts excluded because the campaign's dates are over."""
     still_dialled: list[tuple[str, int]] = field(default_factory=list)
@@ -98,6 +102,8 @@ class Eligibility:
                 self._count_filtered(entry)
                 self._leave_out(number, entry)
                 continue
+            if entry.unread:
+                self._count_unread(entry)
             listed = self._given.suppressed(entry.key, entry.phone)
             if listed is None:
                 needing_check = bool(entry.fault) or not self._placement.windows_of(entry)
@@ -110,6 +116,11 @@ class Eligibility:
         if exclusion.reason is Reason.FILTERED:
             self.rows.filtered += 1
             self.rows.unclear += bool(exclusion.template)
+
+    def _count_unread(self, candidate: Candidate) -> None:
+        if not self.rows.unread_places:
+            self.rows.first_unread = candidate.source, candidate.line, candidate.unread
+        self.rows.unread_places += 1
 
     def _exclude(self) -> None:
         """Excludes candidates that cannot be called, or have been called already."""
@@ -230,10 +241,9 @@ class Eligibility:
         closed = next((name for name in zones if not self._placement.windows((name,), None, None)), None)
         if closed is not None:
             return self._why_closed(closed)
-        number = "a toll-free number" if is_toll_free(candidate.phone) else "the number"
         return Cause.NO_COMMON_HOUR, (
-            f"{number} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no window is "
-            "open in all of them at once; set contacts.timezone for this row"
+            f"{_who(candidate)} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no "
+            "window is open in all of them at once; set contacts.timezone for this row"
         )
 
     def _why_closed(self, name: str) -> tuple[Cause, str]:
@@ -263,6 +273,13 @@ class Eligibility:
             if field and source.name == failed.source and getattr(source, field, None):
                 return ("contacts", "sources", position, field)
         return failed.template
+
+
+def _who(candidate: Candidate) -> str:
+    """What it is that may be in several zones."""
+    if split_zones(candidate.zones) != zones_of(candidate.phone):
+        return "the contact"
+    return "a toll-free number" if is_toll_free(candidate.phone) else "the number"
 
 
 class _Failures:

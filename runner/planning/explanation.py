@@ -1,6 +1,6 @@
 """Why one contact is called when it is, or not at all: each value with its row and rule. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -24,11 +24,31 @@ from runner.planning.plan_view import CallView, ExclusionView, Viewer
 from runner.planning.rounds import PastCall
 from runner.planning.step import Step, count, moment
 from runner.planning.windows import Window
-from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
+from runner.planning.zones import (
+    CONTACT,
+    Evidence,
+    UnknownTimezoneError,
+    ZoneOrigin,
+    agree,
+    evidence,
+    own_zones,
+    unread_places,
+    zones_for,
+)
 
 DAYS_SHOWN = 7
 _MOST_ZONES = 2
 """Of a large set of zones the first and the last are shown."""
+_MOST_NAMED = 3
+"""Of a large set of zones so many are named."""
+
+_FROM: Mapping[ZoneOrigin, str] = {
+    ZoneOrigin.TIMEZONE: "from the row",
+    ZoneOrigin.POSTAL_CODE: "from the postal code",
+    ZoneOrigin.STATE: "from the state",
+    ZoneOrigin.NUMBER: "from the number",
+    ZoneOrigin.DEFAULT: "for contacts of unknown place",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +143,8 @@ class _Explainer:
         hours = _Hours()
         bounds: tuple[int | None, int | None] = (None, None)
         if contact is not None:
-            zones, zone_step = self._zones_of(contact)
-            steps.append(zone_step)
+            zones, zone_steps = self._zones_of(contact)
+            steps += zone_steps
             if zones:
                 bounds, bound_steps = self._own_dates(contact, zones)
                 steps += bound_steps
@@ -231,22 +251,42 @@ class _Explainer:
 
     # --- when
 
-    def _zones_of(self, contact: Contact) -> tuple[tuple[str, ...], Step]:
+    def _zones_of(self, contact: Contact) -> tuple[tuple[str, ...], list[Step]]:
         calendar_zone = self._campaign.calling_windows.timezone
+        default = self._campaign.contacts.default_zone
         try:
-            zones = zones_for(contact, calendar_zone)
+            zones = zones_for(contact, calendar_zone, default)
         except UnknownTimezoneError as error:
-            return (), Step("timezone", "unknown", error.message)
+            return (), [Step("timezone", "unknown", error.message)]
         if calendar_zone != CONTACT:
             because, place = "the campaign has one zone for all", self._place("calling_windows", "timezone")
-        elif contact.timezone.strip():
-            because, place = "from the row", self._place(*self._location("timezone"))
+            return zones, [Step("timezone", _listed(zones), because, place)]
+        found = evidence(contact, default)
+        steps = [self._unread(contact, field) for field in unread_places(contact)]
+        if len(found) == 1:
+            because, place = _FROM[found[0].origin], self._origin_place(found[0])
         else:
-            because, place = "from the number", self._place("contacts", "phone")
+            steps += [
+                Step(
+                    f"zones by {each.origin}",
+                    _listed(each.zones),
+                    _FROM[each.origin],
+                    self._origin_place(each),
+                )
+                for each in found
+            ]
+            because, place = _why_combined(found), ""
         if len(zones) > 1:
-            because += ", which may be in any of these; a window must be open in all of them"
-        more = f" and {len(zones) - 3} more" if len(zones) > 3 else ""  # noqa: PLR2004 - as named
-        return zones, Step("timezone", ", ".join(zones[:3]) + more, because, place)
+            because += "; a window must be open in all of them"
+        return zones, [*steps, Step("timezone", _listed(zones), because, place)]
+
+    def _origin_place(self, found: Evidence) -> str:
+        return self._place(*self._location(found.origin))
+
+    def _unread(self, contact: Contact, field: str) -> Step:
+        value = self._view.value(getattr(contact, field))
+        because = "not known in the US or Canada, so it says nothing about zones"
+        return Step(field, value, because, self._place(*self._location(field)))
 
     def _own_dates(
         self, contact: Contact, zones: tuple[str, ...]
@@ -276,7 +316,7 @@ class _Explainer:
         rounds = Rounds(
             past=past,
             policy=self._campaign.retry_policy,
-            home=(own_zones(contact) or zones)[0],
+            home=(own_zones(contact, self._campaign.contacts.default_zone) or zones)[0],
             place=self._given.place,
         )
         following = rounds.following(self._entry.round if isinstance(self._entry, PlannedCall) else None)
@@ -391,3 +431,14 @@ class _Explainer:
 
 def _bounds(zones: tuple[str, ...]) -> tuple[str, ...]:
     return zones if len(zones) <= _MOST_ZONES else (zones[0], zones[-1])
+
+
+def _listed(zones: tuple[str, ...]) -> str:
+    more = len(zones) - _MOST_NAMED
+    return ", ".join(zones[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _why_combined(found: Sequence[Evidence]) -> str:
+    if agree(tuple(each.zones for each in found)):
+        return "the zones that all of these share"
+    return "these share no zone, and the contact may be in any of them"

@@ -66,6 +66,7 @@ def of(found: Findings) -> Iterator[Diagnostic]:
     yield from _survey_changed(found)
     yield from _still_dialled(found)
     yield from _filtered(found)
+    yield from _unknown_places(found)
     yield from _dates_over(found)
     yield from _pace_above_request_rate(found)
     yield from _pace_too_slow(found)
@@ -126,6 +127,21 @@ def _filtered(found: Findings) -> Iterator[Diagnostic]:
             f"`where` excludes {rows}, so nobody is called",
             where,
             "check the spelling in the source: upper and lower case differ, `| upper` makes them equal",
+        )
+
+
+def _unknown_places(found: Findings) -> Iterator[Diagnostic]:
+    number = found.rows.unread_places
+    if number:
+        source, line, keys = found.rows.first_unread
+        rows = "1 row has" if number == 1 else f"{number:,} rows have"
+        first, *_ = keys.split()
+        yield found.given.diagnose(
+            WarningCode.UNKNOWN_PLACE,
+            f"{rows} a postal_code or state that is not known in the US or Canada and says nothing about "
+            f"time zones and rules; the first is the {first} of {source}:{line}",
+            ("contacts", first),
+            "check the column: 02139, 02139-4307 or M5V 2T6; MA or Massachusetts",
         )
 
 

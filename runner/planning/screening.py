@@ -19,9 +19,10 @@ from runner.contacts.contact import Contact, Exclusion, Row
 from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, dial_string, parse_phone
+from runner.contacts.places import possible_states
 from runner.planning import contact_dates
 from runner.planning.candidate import Candidate, fault_of, join_zones
-from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
+from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, unread_places, zones_for
 
 # Most campaigns have one caller ID for all, some one for each of a few sites.
 _parse_again = lru_cache(maxsize=256)(parse_phone)
@@ -33,6 +34,8 @@ class Screening:
     def __init__(self, campaign: Campaign, identity: Identity) -> None:
         self._campaign = campaign
         self._calendar_zone = campaign.calling_windows.timezone
+        self._default_zone = campaign.contacts.default_zone
+        self._has_places = not (campaign.contacts.postal_code is None and campaign.contacts.state is None)
         self._identity = identity
         self._templates = _RequestTemplates(campaign)
 
@@ -46,7 +49,7 @@ class Screening:
         earliest = latest = None
         phone_number = metadata = result_url = fault = ""
         try:
-            zones = zones_for(contact, self._calendar_zone)
+            zones = zones_for(contact, self._calendar_zone, self._default_zone)
             earliest, latest = _own_dates(contact, zones)
             phone_number, metadata, result_url = self._templates.fill_in(contact)
         except UnknownTimezoneError as error:
@@ -60,7 +63,9 @@ class Screening:
             source=contact.row.source,
             line=contact.row.line,
             zones=join_zones(zones),
-            home="" if self._calendar_zone == CONTACT else join_zones(own_zones(contact)),
+            home="" if self._calendar_zone == CONTACT else self._home(contact),
+            states=self._states(contact),
+            unread=" ".join(unread_places(contact)) if self._has_places else "",
             earliest=earliest,
             latest=latest,
             phone_number=phone_number,
@@ -69,6 +74,14 @@ class Screening:
             ref=self._identity.ref(contact.key),
             fault=fault,
         )
+
+    def _home(self, contact: Contact) -> str:
+        return join_zones(own_zones(contact, self._default_zone))
+
+    def _states(self, contact: Contact) -> str:
+        if not self._has_places:
+            return ""
+        return " ".join(sorted(possible_states(contact.phone, contact.postal_code, contact.state)))
 
 
 def _own_dates(contact: Contact, zones: tuple[str, ...]) -> tuple[int | None, int | None]:

@@ -21,14 +21,19 @@ _BY_REASON: Mapping[Reason, str] = {
     Reason.DUPLICATE_PHONE: "give this row another number: a campaign calls each number once",
     Reason.SUPPRESSED: "only its removal from the list, if the person has agreed to be called again",
     Reason.FILTERED: "make contacts.where true for this row ({place})",
-    Reason.UNKNOWN_TIMEZONE: "set contacts.timezone to an IANA name for this row",
+    Reason.UNKNOWN_TIMEZONE: (
+        "set contacts.timezone to an IANA name for this row; if it is empty, contacts.unknown_timezone counts"
+    ),
     Reason.TEMPLATE_ERROR: "fix {place}, or the columns of the row that it uses",
     Reason.CALL_LIMIT: "a higher --limit, or a later apply",
 }
 _BY_CAUSE: Mapping[Cause, str] = {
     Cause.DATES_OVER: "set a later last date ({place})",
     Cause.CLOSED: "open more hours or days, or set a later calling_windows.dates.to",
-    Cause.NO_COMMON_HOUR: "set contacts.timezone for this row, or open hours that all its zones share",
+    Cause.NO_COMMON_HOUR: (
+        "set contacts.timezone for this row (or its postal_code or state), or open hours that all its zones "
+        "share"
+    ),
     Cause.OWN_DATES: "change the row's own dates, or the campaign's",
     Cause.FINISHED: "nothing: the contact was reached",
     Cause.WAITING_FOR_RESULT: "the result of its last call; to ask Insight now: runner refresh {campaign}",

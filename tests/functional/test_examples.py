@@ -21,6 +21,7 @@ SHIPPED = [*EXAMPLES, *CAMPAIGNS]
 EXPECTED = {
     "filter-and-order": (3, ["duplicate_phone", "filtered", "suppressed", "suppressed"]),
     "night-shift": (3, []),
+    "postal-codes": (7, []),
     "several-sources": (3, ["duplicate_phone"]),
     "words-for-each": (3, []),
     "zones-and-dates": (4, ["no_window", "unknown_timezone"]),

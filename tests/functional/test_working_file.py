@@ -31,6 +31,8 @@ def candidate(number, **values):
             "line": number + 2,
             "zones": '["America/New_York"]',
             "home": "",
+            "states": "",
+            "unread": "",
             "earliest": None,
             "latest": None,
             "phone_number": f"tel:+1617{number:07}",

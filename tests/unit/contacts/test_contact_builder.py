@@ -44,6 +44,8 @@ def test_a_row_becomes_a_contact_with_all_that_was_declared():
     declared = campaign(
         key="{{ row.id }}",
         timezone="{{ row.tz }}",
+        postal_code="{{ row.zip }} ",
+        state="MA",
         priority="{{ row.risk }}",
         not_before="{{ row.earliest }}",
         not_after="2026-12-24",
@@ -52,6 +54,7 @@ def test_a_row_becomes_a_contact_with_all_that_was_declared():
         "id": " 7 ",
         "phone": "617 555 1234",
         "tz": " America/New_York ",
+        "zip": "02139",
         "risk": "1.5",
         "earliest": "2026-12-01",
     }
@@ -60,6 +63,8 @@ def test_a_row_becomes_a_contact_with_all_that_was_declared():
         key="7",
         phone="+16175551234",
         timezone="America/New_York",
+        postal_code="02139",
+        state="MA",
         priority=1.5,
         not_before="2026-12-01",
         not_after="2026-12-24",

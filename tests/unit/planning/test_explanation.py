@@ -80,6 +80,62 @@ def test_each_value_has_its_source():
     assert remedy(found) == ""
 
 
+PLACES = """\
+  postal_code: "{{ row.zip }}"
+  state: "{{ row.state }}"
+  unknown_timezone: America/Denver
+"""
+
+
+def zone_steps(phone, *, postal_code="", state=""):
+    rows = [person("a", phone, zip=postal_code, state=state)]
+    found = explained("a", rows, loaded=campaign(contacts=PLACES), show=True)
+    return [
+        (step.name, step.value, step.because, step.place)
+        for step in found.steps
+        if step.name in {"timezone", "postal_code", "state"} or step.name.startswith("zones by")
+    ]
+
+
+def test_zones_that_agree_are_shown_with_the_value_that_gave_each():
+    assert zone_steps("208 555 0100", postal_code="83814", state="ID") == [
+        ("zones by postal_code", "America/Los_Angeles", "from the postal code", "campaign.yaml:11"),
+        ("zones by state", "America/Boise, America/Los_Angeles", "from the state", "campaign.yaml:12"),
+        ("zones by phone", "America/Boise, America/Los_Angeles", "from the number", "campaign.yaml:7"),
+        ("timezone", "America/Los_Angeles", "the zones that all of these share", ""),
+    ]
+
+
+def test_zones_that_do_not_agree_all_count():
+    assert zone_steps(BOSTON, postal_code="90012")[-1] == (
+        "timezone",
+        "America/Los_Angeles, America/New_York",
+        "these share no zone, and the contact may be in any of them; a window must be open in all of them",
+        "",
+    )
+
+
+def test_a_toll_free_number_has_the_zone_of_its_place_or_the_default():
+    assert zone_steps(TOLL_FREE, postal_code="60601") == [
+        ("timezone", "America/Chicago", "from the postal code", "campaign.yaml:11")
+    ]
+    assert zone_steps(TOLL_FREE) == [
+        ("timezone", "America/Denver", "for contacts of unknown place", "campaign.yaml:13")
+    ]
+
+
+def test_a_place_that_is_not_known_is_shown_and_says_nothing():
+    assert zone_steps(BOSTON, postal_code="n/a") == [
+        (
+            "postal_code",
+            "n/a",
+            "not known in the US or Canada, so it says nothing about zones",
+            "campaign.yaml:11",
+        ),
+        ("timezone", "America/New_York", "from the number", "campaign.yaml:7"),
+    ]
+
+
 def test_numbers_and_names_are_shown_only_when_asked_for():
     hidden = explained("a", [person("a", BOSTON, name="Canarina")], show=False)
     shown = explained("a", [person("a", BOSTON, name="Canarina")], show=True)

@@ -207,6 +207,38 @@ def test_a_toll_free_number_has_no_window_and_its_exclusion_explains_why():
     assert "set contacts.timezone" in detail(plan)
 
 
+def test_a_toll_free_number_with_a_postal_code_is_called_in_the_window_of_its_place():
+    loaded = campaign(contacts='  postal_code: "{{ row.zip }}"')
+    plan = plan_of(loaded, [person("a", TOLL_FREE, zip="60601")])
+    assert slots(plan)["a"][0] == NINE + HOUR
+
+
+def test_who_moved_and_kept_the_number_is_called_while_the_window_is_open_in_both_places():
+    loaded = campaign(contacts='  postal_code: "{{ row.zip }}"', hours="09:00-15:00")
+    plan = plan_of(loaded, [person("a", BOSTON, zip="90012")])
+    assert slots(plan)["a"][0] == NINE + 3 * HOUR
+    apart = plan_of(campaign(contacts='  postal_code: "{{ row.zip }}"'), [person("a", BOSTON, zip="90012")])
+    assert reasons(apart) == {"a": Reason.NO_WINDOW}
+    assert detail(apart).startswith("the contact may be in any of 2 zones")
+
+
+def test_rows_with_an_unknown_place_are_called_and_counted_in_a_warning():
+    loaded = campaign(contacts='  postal_code: "{{ row.zip }}"\n  state: "{{ row.state }}"')
+    rows = [
+        person("a", "617 555 0101", zip="02139", state="MA"),
+        person("b", "617 555 0102", zip="02139", state="Freistaat"),
+        person("c", "617 555 0103", zip="n/a", state="Freistaat"),
+        person("d", "617 555 0104", zip="", state=""),
+    ]
+    plan = plan_of(loaded, rows)
+    assert len(slots(plan)) == 4
+    (found,) = [found for found in plan.diagnostics if found.code == "unknown_place"]
+    assert found.line == 12
+    assert found.message.startswith("2 rows have a postal_code or state that is not known")
+    assert found.message.endswith("the first is the state of visits.csv:3")
+    assert "Freistaat" not in found.message
+
+
 def test_a_toll_free_number_with_a_zone_of_its_own_is_called():
     assert slots(plan_of(campaign(), [person("a", TOLL_FREE, tz="America/New_York")]))
 

@@ -1,18 +1,48 @@
-"""The time zones of a contact: of the campaign, else of the row, else of the number."""
+"""The time zones of a contact: of the campaign, else of the row, else of its place and number."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.contacts.contact import Contact, Row
-from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, zones_for
+from runner.planning.zones import (
+    CONTACT,
+    UnknownTimezoneError,
+    ZoneOrigin,
+    combined,
+    evidence,
+    own_zones,
+    unread_places,
+    zones_for,
+)
 
 BOSTON = "+16175550100"
 IDAHO_IN_TWO_ZONES = "+12085550100"
 TOLL_FREE = "+18005550100"
+SATELLITE = "+881612345678"
+NEWFOUNDLAND = "+17095550100"
+NASHVILLE = "+16155550100"
+
+EASTERN, CENTRAL, MOUNTAIN, PACIFIC = (
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+)
 
 
-def somebody(phone=BOSTON, timezone=""):
-    row = Row(source="inline", line=1, values={})
-    return Contact(key="k", phone=phone, timezone=timezone, priority=0, not_before="", not_after="", row=row)
+def somebody(phone=BOSTON, timezone="", postal_code="", state=""):
+    return Contact(
+        key="k",
+        phone=phone,
+        timezone=timezone,
+        postal_code=postal_code,
+        state=state,
+        priority=0,
+        not_before="",
+        not_after="",
+        row=Row(source="inline", line=1, values={}),
+    )
 
 
 def complaint(timezone):
@@ -52,7 +82,7 @@ def test_a_toll_free_number_may_be_anywhere():
 def test_a_number_without_a_known_zone_is_refused_with_advice():
     with pytest.raises(UnknownTimezoneError, match=r"contacts\.timezone"):
         # Satellite phones belong to no country.
-        zones_for(somebody("+881612345678"), CONTACT)
+        zones_for(somebody(SATELLITE), CONTACT)
 
 
 def test_a_mistyped_zone_gets_the_nearest_name():
@@ -99,4 +129,94 @@ def test_own_zones_are_the_contacts_whatever_the_campaigns_zone():
 
 def test_own_zones_are_empty_if_unknown():
     assert own_zones(somebody(timezone="nonsense")) == ()
-    assert own_zones(somebody("+881612345678")) == ()
+    assert own_zones(somebody(SATELLITE)) == ()
+
+
+@pytest.mark.parametrize(
+    ("phone", "postal_code", "state", "zones"),
+    [
+        # Of no place: the address decides alone.
+        (TOLL_FREE, "48201", "", ["America/Detroit"]),
+        (TOLL_FREE, "96813", "", ["Pacific/Honolulu"]),
+        (TOLL_FREE, "", "PR", ["America/Puerto_Rico"]),
+        (TOLL_FREE, "", "Tennessee", [CENTRAL, EASTERN]),
+        (TOLL_FREE, "37902", "Tennessee", [EASTERN]),
+        # Area codes in two zones.
+        (IDAHO_IN_TWO_ZONES, "83702", "", ["America/Boise"]),
+        (IDAHO_IN_TWO_ZONES, "83814", "ID", [PACIFIC]),
+        (IDAHO_IN_TWO_ZONES, "", "ID", ["America/Boise", PACIFIC]),
+        (NASHVILLE, "37203", "TN", [CENTRAL]),
+        (NASHVILLE, "", "TN", [CENTRAL]),
+        # Gary. The data of numbers knows Eastern alone for this one.
+        ("+12195550100", "46402", "IN", [CENTRAL, "America/Indiana/Indianapolis"]),
+        ("+13175550100", "46204", "IN", ["America/Indiana/Indianapolis"]),
+        ("+15025550100", "40202", "", ["America/Kentucky/Louisville"]),
+        ("+17875550100", "00901", "PR", ["America/Puerto_Rico"]),
+        (NEWFOUNDLAND, "A1C 5S7", "", ["America/Goose_Bay", "America/St_Johns"]),
+        (NEWFOUNDLAND, "", "Newfoundland and Labrador", ["America/Goose_Bay", "America/St_Johns"]),
+        # Moved, and kept the number.
+        (BOSTON, "90210", "", [PACIFIC, EASTERN]),
+        (BOSTON, "90210", "CA", [PACIFIC, EASTERN]),
+        # The address contradicts itself.
+        (BOSTON, "02139", "CA", [PACIFIC, EASTERN]),
+        (TOLL_FREE, "02139", "CA", [PACIFIC, EASTERN]),
+        # Says nothing.
+        (BOSTON, "n/a", "??", [EASTERN]),
+        (BOSTON, "n/a", "MA", [EASTERN]),
+        (SATELLITE, "02139", "", [EASTERN]),
+    ],
+)
+def test_postal_code_and_state_narrow_the_zones_of_the_number_or_add_to_them(
+    phone, postal_code, state, zones
+):
+    assert list(zones_for(somebody(phone, postal_code=postal_code, state=state), CONTACT)) == sorted(zones)
+
+
+def test_the_zone_of_the_row_overrides_postal_code_and_state():
+    found = zones_for(somebody(timezone="Asia/Tokyo", postal_code="90210", state="CA"), CONTACT)
+    assert found == ("Asia/Tokyo",)
+
+
+def test_the_default_zone_counts_where_nothing_says_where_the_contact_is():
+    assert zones_for(somebody(SATELLITE), CONTACT, "America/Denver") == (MOUNTAIN,)
+    assert zones_for(somebody(TOLL_FREE), CONTACT, "America/Denver") == (MOUNTAIN,)
+    assert zones_for(somebody(TOLL_FREE, postal_code="02139"), CONTACT, "America/Denver") == (EASTERN,)
+    assert zones_for(somebody(), CONTACT, "America/Denver") == (EASTERN,)
+    assert zones_for(somebody(IDAHO_IN_TWO_ZONES), CONTACT, "America/Denver") == ("America/Boise", PACIFIC)
+    assert own_zones(somebody(SATELLITE), "America/Denver") == (MOUNTAIN,)
+
+
+def test_the_default_zone_does_not_replace_a_wrong_zone_of_the_row():
+    with pytest.raises(UnknownTimezoneError):
+        zones_for(somebody(timezone="nonsense"), CONTACT, "America/Denver")
+
+
+def test_evidence_names_the_value_of_each_zone():
+    contact = somebody(BOSTON, postal_code="90210", state="California")
+    assert evidence(contact, None) == (
+        (ZoneOrigin.POSTAL_CODE, (PACIFIC,)),
+        (ZoneOrigin.STATE, (PACIFIC,)),
+        (ZoneOrigin.NUMBER, (EASTERN,)),
+    )
+    assert evidence(somebody(SATELLITE), MOUNTAIN) == ((ZoneOrigin.DEFAULT, (MOUNTAIN,)),)
+
+
+@pytest.mark.parametrize(
+    ("postal_code", "state", "unread"),
+    [("", "", ()), ("02139", "MA", ()), ("?", "MA", ("postal_code",)), ("?", "?", ("postal_code", "state"))],
+)
+def test_a_value_that_is_not_empty_and_not_a_known_place_is_reported(postal_code, state, unread):
+    assert unread_places(somebody(postal_code=postal_code, state=state)) == unread
+
+
+ZONES = st.lists(st.sampled_from([EASTERN, CENTRAL, MOUNTAIN, PACIFIC, "America/Detroit"]), min_size=1)
+
+
+@given(st.lists(ZONES.map(tuple), min_size=1, max_size=3).map(tuple))
+def test_combined_zones_never_leave_out_what_all_agree_on(found):
+    def same_clock(name):
+        return EASTERN if name == "America/Detroit" else name
+
+    clocks = [set(map(same_clock, zones)) for zones in found]
+    shared = set.intersection(*clocks)
+    assert {same_clock(name) for name in combined(found)} == (shared or set.union(*clocks))
