@@ -110,14 +110,16 @@ def validate(
     *,
     output: ValidateFormat = ValidateFormat.TEXT,
     contacts: options.Contacts = False,
+    var: options.Var = None,
 ) -> int:
     """Check campaign files and report every error at once.
 
     Each error names its line and says what to do. Contacts are not read without --contacts.
     """
+    from runner.campaign.variables import parse_variables
     from runner.commands.validate import validate
 
-    return validate(paths, output=output, contacts=contacts)
+    return validate(paths, output=output, contacts=contacts, variables=parse_variables(var or ()))
 
 
 @app.command()
@@ -136,6 +138,7 @@ def plan(  # noqa: PLR0913 - each is an option of the command
     output: PlanFormat = PlanFormat.TEXT,
     save_to: options.SaveTo = None,
     limit: options.Limit = None,
+    var: options.Var = None,
     show_contacts: options.ShowContacts = False,
     max_bytes: options.MaxBytes = None,
     every_row: options.EveryRow = False,
@@ -146,6 +149,7 @@ def plan(  # noqa: PLR0913 - each is an option of the command
 
     Who is called when, who is not and why, and what changed since the last apply.
     """
+    from runner.campaign.variables import parse_variables
     from runner.commands.plan import PlanOptions, plan
 
     return plan(
@@ -154,6 +158,7 @@ def plan(  # noqa: PLR0913 - each is an option of the command
             as_of=as_of,
             form=output,
             limit=limit,
+            variables=parse_variables(var or ()),
             show_contacts=show_contacts,
             save_to=save_to,
             detailed_exitcode=detailed_exitcode,
@@ -186,6 +191,7 @@ def apply(  # noqa: PLR0913 - each is an option of the command
     dry_run: options.DryRun = False,
     sandbox: options.Sandbox = False,
     limit: options.Limit = None,
+    var: options.Var = None,
     until_idle: options.UntilIdle = False,
     wait: options.Wait = False,
     show_contacts: options.ShowContacts = False,
@@ -198,18 +204,21 @@ def apply(  # noqa: PLR0913 - each is an option of the command
     It shows the plan, asks, and runs until the last call is queued.
     """
     if dry_run:
-        return plan(campaign, limit=limit, show_contacts=show_contacts)
-    from runner.commands.apply import SandboxOptions, apply
+        return plan(campaign, limit=limit, var=var, show_contacts=show_contacts)
+    from runner.campaign.variables import parse_variables
+    from runner.commands.apply import ApplyOptions, SandboxOptions, apply, sandbox_options
 
     return apply(
         campaign,
-        yes=yes,
-        sandbox=sandbox,
-        sandbox_options=SandboxOptions(outcomes, callbacks, seed),
-        limit=limit,
-        until_idle=until_idle,
-        wait=wait,
-        show_contacts=show_contacts,
+        ApplyOptions(
+            yes=yes,
+            sandbox=sandbox_options(SandboxOptions(outcomes, callbacks, seed), sandbox=sandbox),
+            limit=limit,
+            variables=parse_variables(var or ()),
+            until_idle=until_idle,
+            wait=wait,
+            show_contacts=show_contacts,
+        ),
     )
 
 

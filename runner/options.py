@@ -102,6 +102,14 @@ AsOf = Annotated[
         "UTC, the same on every machine: 2026-12-01 is 2026-12-01T00:00:00Z.",
     ),
 ]
+Var = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--var",
+        metavar="NAME=VALUE",
+        help="Set an entry that the campaign declares under `vars`, such as wave=3. Can be repeated.",
+    ),
+]
 SaveTo = Annotated[
     Path | None,
     typer.Option("-o", metavar="FILE", help="Save the plan, masked, for `runner apply FILE`."),

@@ -19,5 +19,6 @@ def saved(loaded, plan, *, files=None, ledger_knew=False, limit=None, key=b"priv
             files={"visits.csv": "a-digest"} if files is None else files,
             ledger_knew=ledger_knew,
             limit=limit,
+            variables={},
         ),
     )

@@ -15,10 +15,12 @@ _LONGEST_MESSAGE = 400
 
 
 class Place(NamedTuple):
-    """Both count from 1."""
+    """Line and column count from 1."""
 
     line: int
     col: int
+    in_base: bool = False
+    """Whether it is in the file that the campaign extends."""
 
 
 class Style(Enum):
@@ -70,6 +72,12 @@ class Document:
     lines: tuple[str, ...]
     root: Node
     private_lines: frozenset[int]
+    base: "Document | None" = None
+    """The file that it extends: the tree holds the values of both."""
+
+    def file_of(self, place: Place) -> "Document":
+        """The file in which a value is."""
+        return self.base if place.in_base and self.base else self
 
     def find(self, location: Location) -> tuple[Node, Location]:
         """The node at the location or, where that does not exist, the nearest one above it, and its own
@@ -96,16 +104,17 @@ class Document:
     ) -> Diagnostic:
         """A finding about the value at a location, or at a place of the text."""
         place = where if isinstance(where, Place) else self.find(where)[0].place
-        shown = place.line <= len(self.lines) and place.line not in self.private_lines
+        file = self.file_of(place)
+        shown = place.line <= len(file.lines) and place.line not in file.private_lines
         return Diagnostic(
             severity=severity,
             code=code,
             message=_shortened(message),
-            file=self.name,
+            file=file.name,
             line=place.line,
             col=place.col,
             hint=_shortened(hint),
-            source_line=self.lines[place.line - 1] if shown else "",
+            source_line=file.lines[place.line - 1] if shown else "",
         )
 
     def error(self, code: str, message: str, where: Location | Place, hint: str = "") -> Diagnostic:

@@ -425,6 +425,13 @@ class Campaign(Declared):
         description="Identifies the campaign in the ledger, which stores who was called. Do not change it.",
         examples=["clinic-followup"],
     )
+    extends: Annotated[str, Written("path")] | None = Field(
+        None,
+        min_length=1,
+        description="A file with shared values, relative to this one. Mappings are merged; any other value "
+        "here, such as a list, replaces the one there. It has no `name` and extends no other file.",
+        examples=["../base.yaml"],
+    )
     description: str = Field(
         "",
         description="What the campaign is for.",

@@ -45,6 +45,35 @@ def find_campaign_file(path: Path, data_roots: Callable[[], Iterable[Path]]) -> 
     return found, True
 
 
+def find_base_file(campaign: Path, given: str, data_roots: Callable[[], Iterable[Path]]) -> tuple[Path, bool]:
+    """The file that a campaign file extends, links resolved, and whether it is outside of the work tree: then
+    no line may be quoted. `campaign` is the file itself, no link; `given` is relative to it.
+
+    Raises RunnerError where it is in none of these folders, or not a YAML file by its name.
+    """
+    tree = (work_tree(campaign.parent) or campaign.parent).resolve()
+    try:
+        found = (campaign.parent / given).resolve()
+    except (OSError, ValueError, RuntimeError):
+        raise RunnerError(f"{given} cannot be read: invalid path") from None
+    holder: Path | None = tree
+    if not found.is_relative_to(tree):
+        roots = (data_root.resolve() for data_root in data_roots())
+        holder = next((each for each in roots if found.is_relative_to(each)), None)
+    # Checked first: the error must not reveal which files exist elsewhere.
+    if holder is None:
+        raise RunnerError(
+            f"{given} is outside the campaign's folder",
+            hint="keep it in the campaign's git work tree, or name its folder in RUNNER_DATA_ROOTS",
+        )
+    is_hidden = any(part.startswith(".") for part in found.relative_to(holder).parts)
+    if is_hidden or found.suffix not in _SUFFIXES:
+        raise RunnerError(f"{given} is not a YAML file, or its name begins with a dot")
+    if not found.is_file():
+        raise RunnerError(f"there is no file {given}", hint="the path is relative to the campaign file")
+    return found, holder != tree
+
+
 def work_tree(folder: Path) -> Path | None:
     """The nearest folder around `folder`, or itself, that git manages. A linked folder is not part of it."""
     around = (folder, *folder.parents)

@@ -170,12 +170,41 @@ def campaign_schema() -> dict[str, Any]:
     """The schema, with the definitions last."""
     schema = _draft_07(Campaign.model_json_schema(by_alias=True))
     definitions = schema.pop("definitions")
+    needs = _taken_needs(schema, definitions)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A campaign of runner",
         **schema,
+        # What a campaign needs may be in the file that it extends; that has no name.
+        "if": {"required": ["name"], "not": {"required": ["extends"]}},
+        "then": needs,
+        "else": {"dependencies": {"extends": ["name"]}},
         "definitions": dict(sorted(definitions.items())),
     }
+
+
+_NEEDS = ("required", "dependencies", "if", "then")
+
+
+def _taken_needs(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Takes the rules on required keys out of a mapping and the mappings in it, and returns them as a schema.
+    Lists keep theirs: none is made from two files.
+    """
+    needs = {name: schema.pop(name) for name in _NEEDS if name in schema}
+    inside = {
+        name: found
+        for name, value in schema["properties"].items()
+        if (definition := _definition_of(value))
+        and (found := _taken_needs(definitions[definition], definitions))
+    }
+    return {**needs, "properties": inside} if inside else needs
+
+
+def _definition_of(value: dict[str, Any]) -> str:
+    """The name of the mapping that a key takes, also where it may be left out; empty for other values."""
+    alternatives = (value, *value.get("anyOf", ()), *value.get("allOf", ()))
+    references = [each["$ref"] for each in alternatives if "$ref" in each]
+    return references[0].rpartition("/")[2] if len(references) == 1 else ""
 
 
 def schema_text() -> str:

@@ -237,21 +237,21 @@ def _place(document: Document, finding: _Finding, context: dict[str, Any]) -> Pl
     block = finding.node
     if "line" in context and isinstance(block, Scalar) and block.style is Style.LITERAL:
         # The block begins on the line below its `|`.
-        number = min(block.place.line + context["line"], len(document.lines))
-        written = document.lines[number - 1]
-        return Place(number, len(written) - len(written.lstrip()) + 1)
+        lines = document.file_of(block.place).lines
+        number = min(block.place.line + context["line"], len(lines))
+        written = lines[number - 1]
+        return Place(number, len(written) - len(written.lstrip()) + 1, block.place.in_base)
     return document.find(location)[0].place
 
 
 def _missing(file: _File, location: Location, key: str) -> Diagnostic:
+    document = file.document
     whose = _label(location) if location else f"the {file.word}"
     known = _keys_at(file, location).get(key)
-    return file.document.error(
-        "missing_key",
-        f"{whose} needs `{key}`",
-        file.document.key_place(location),
-        known.purpose if known else "",
-    )
+    hint = known.purpose if known else ""
+    if file.model is Campaign and (*location, key) == ("name",):
+        hint += " A file without a name can only be the base that others name in `extends`."
+    return document.error("missing_key", f"{whose} needs `{key}`", document.key_place(location), hint)
 
 
 def _unknown_key(file: _File, location: Location) -> Diagnostic:

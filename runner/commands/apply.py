@@ -4,9 +4,11 @@ import asyncio
 import shlex
 import sys
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from runner.campaign.variables import Variables
 from runner.commands.terminal import (
     TERMINAL_PROGRESS,
     answer_to,
@@ -48,49 +50,52 @@ class SandboxOptions(NamedTuple):
     seed: int | None
 
 
-def apply(
-    path: Path,
-    *,
-    yes: bool,
-    sandbox: bool,
-    sandbox_options: SandboxOptions,
-    limit: int | None,
-    until_idle: bool,
-    wait: bool,
-    show_contacts: bool,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOptions:
+    """The options of the command line."""
+
+    yes: bool
+    sandbox: SandboxOptions | None
+    """None for real calls."""
+    limit: int | None
+    variables: Variables
+    until_idle: bool
+    wait: bool
+    show_contacts: bool
+
+
+def apply(path: Path, options: ApplyOptions) -> int:
     """Carries out a campaign file or a saved plan. Returns the exit status.
 
     Raises RunnerError before and during the run.
     """
-    if not sandbox:
-        _refuse_sandbox_options(sandbox_options)
-    if wait and until_idle:
+    if options.wait and options.until_idle:
         raise UsageError("--wait and --until-idle exclude each other", hint="choose one of them")
     saved = saved_plans.load_if_saved(path, TERMINAL_PROGRESS)
     if saved is not None:
-        _refuse_rehearsal(saved, sandbox=sandbox)
-        limit = saved.own_limit(limit)
-    loaded = load(path if saved is None else saved.campaign)
-    if not yes and not sys.stdin.isatty():
+        _refuse_rehearsal(saved, options)
+        limit, variables = saved.own_limit(options.limit), saved.own_variables(options.variables)
+        options = replace(options, limit=limit, variables=variables)
+    loaded = load(path if saved is None else saved.campaign, options.variables)
+    if not options.yes and not sys.stdin.isatty():
         raise UsageError(
             "apply asks before it queues calls, and there is no terminal to ask on",
             hint="review the plan, then run apply with --yes",
         )
-    found = _rehearsal(sandbox_options) if sandbox else insight(load_settings())
+    found = insight(load_settings()) if options.sandbox is None else _rehearsal(options.sandbox)
     with found as environment, environment.ledger.hold(loaded.campaign.name):
         work = Apply(
             loaded,
             environment,
             saved=saved,
-            limit=limit,
-            until_idle=until_idle,
-            wait=wait,
+            limit=options.limit,
+            until_idle=options.until_idle,
+            wait=options.wait,
             progress=TERMINAL_PROGRESS,
         )
-        prepared = _shown_plan(work, path, environment, show_contacts=show_contacts)
+        prepared = _shown_plan(work, path, environment, show_contacts=options.show_contacts)
         is_needed = work.is_needed(prepared)
-        if prepared.has_changes and not yes:
+        if prepared.has_changes and not options.yes:
             _ask(prepared)
         finish = RunEnd.DONE
         try:
@@ -107,21 +112,25 @@ def apply(
     return ExitStatus.FINISHED_WITH_PROBLEMS if seen.unacknowledged else ExitStatus.DONE
 
 
-def _refuse_rehearsal(saved: saved_plans.PlanFile, *, sandbox: bool) -> None:
-    if sandbox:
+def _refuse_rehearsal(saved: saved_plans.PlanFile, options: ApplyOptions) -> None:
+    if options.sandbox is not None:
         raise UsageError(
             "a saved plan cannot be rehearsed: it belongs to the ledger it was made with",
             hint=f"rehearse its campaign: runner apply {saved.campaign} --sandbox",
         )
 
 
-def _refuse_sandbox_options(given: SandboxOptions) -> None:
-    for name, value in given._asdict().items():
+def sandbox_options(options: SandboxOptions, *, sandbox: bool) -> SandboxOptions | None:
+    """None where nothing is rehearsed. Raises UsageError for an option that only a rehearsal has."""
+    if sandbox:
+        return options
+    for name, value in options._asdict().items():
         if value is not None:
             raise UsageError(
                 f"--{name} is for rehearsals, and this apply would call people",
                 hint=f"add --sandbox, or leave out --{name}",
             )
+    return None
 
 
 def _rehearsal(options: SandboxOptions) -> AbstractContextManager[Environment]:

@@ -5,9 +5,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from runner.campaign.variables import Variables
 from runner.commands.show import write_plan
 from runner.commands.terminal import TERMINAL_PROGRESS, note, note_comparison, note_receiver
 from runner.errors import ExitStatus, RunnerError, UsageError
@@ -29,6 +30,7 @@ class PlanOptions:
     as_of: float | None = None
     form: PlanFormat = PlanFormat.TEXT
     limit: int | None = None
+    variables: Variables = field(default_factory=dict)
     show_contacts: bool = False
     save_to: Path | None = None
     detailed_exitcode: bool = False
@@ -69,8 +71,9 @@ def plan(path: Path, options: PlanOptions) -> int:
 def _prepared(path: Path, options: PlanOptions, settings: Settings) -> PreparedPlan:
     saved = saved_plans.load_if_saved(path, TERMINAL_PROGRESS)
     if saved is not None:
-        options = replace(options, limit=saved.own_limit(options.limit))
-    loaded = load(path if saved is None else saved.campaign)
+        limit, variables = saved.own_limit(options.limit), saved.own_variables(options.variables)
+        options = replace(options, limit=limit, variables=variables)
+    loaded = load(path if saved is None else saved.campaign, options.variables)
     now = _now(options)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         guard = RollbackGuard(ledger, ledger_states_folder())
@@ -123,8 +126,9 @@ def _plan_folder(folder: Path, options: PlanOptions) -> int:
         RollbackGuard(ledger, ledger_states_folder()).verify()
         for file in files:
             try:
+                loaded = load(file, options.variables)
                 prepared = prepare_plan(
-                    load(file), settings, ledger, now=now, limit=options.limit, progress=TERMINAL_PROGRESS
+                    loaded, settings, ledger, now=now, limit=options.limit, progress=TERMINAL_PROGRESS
                 )
             except RunnerError as error:
                 worst = max(worst, error.exit_status)

@@ -5,19 +5,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.campaign.diagnostics import Diagnostic, Severity, render
+from runner.campaign.variables import NO_VARIABLES, Variables
 from runner.campaign.warning_codes import in_a_line
 from runner.errors import ExitStatus
 from runner.reports.json_text import diagnostic_json, json_text
 from runner.reports.streams import write_commands
 from runner.services.campaign_checks import CheckedFile, check_files
-from runner.services.campaigns import campaign_files
+from runner.services.campaigns import campaign_files, without_bases
 from runner.services.progress import NO_PROGRESS, Progress
 
 
-def validate(paths: Sequence[Path], *, output: str, contacts: bool = False) -> int:
+def validate(
+    paths: Sequence[Path], *, output: str, contacts: bool = False, variables: Variables = NO_VARIABLES
+) -> int:
     """Needs no credentials; reads `contacts` only where asked to. `output` is text, json, github or sarif."""
-    files = dict.fromkeys(file for path in paths for file in campaign_files(path))
-    checked = check_files(files, contacts=contacts, progress=_progress() if contacts else NO_PROGRESS)
+    files = without_bases(dict.fromkeys(file for path in paths for file in campaign_files(path)))
+    progress = _progress() if contacts else NO_PROGRESS
+    checked = check_files(files, contacts=contacts, variables=variables, progress=progress)
     of_folder = any(path.is_dir() for path in paths)
     findings = [finding for each in checked for finding in each.findings]
     match output:

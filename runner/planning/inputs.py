@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.campaign.model import Campaign
+from runner.campaign.variables import Variables
 from runner.contacts.identity import Identity
 from runner.planning.lazy_sequence import lazy_map
 from runner.planning.plan import Plan, PlannedCall
@@ -17,7 +18,7 @@ _LENGTH = 32
 """Hexadecimal digits."""
 _PART_LENGTH = 16
 """Hexadecimal digits of each part: 64 bits, and all parts of two calls together never agree by chance."""
-_UNPLANNED_SECTIONS = frozenset({"description", "silence"})
+_UNPLANNED_SECTIONS = frozenset({"description", "extends", "silence"})
 """Parts of the campaign file that change no call."""
 
 
@@ -37,6 +38,8 @@ class Inputs:
     ledger_knew: bool
     """Whether the ledger had seen the campaign before."""
     limit: int | None
+    variables: Variables
+    """What the command line gave for entries of `vars`."""
     calls: Sequence[str]
     """Fingerprint of each call, in the order of the plan."""
 
@@ -50,6 +53,7 @@ def inputs_of(
     files: Mapping[str, str],
     ledger_knew: bool,
     limit: int | None,
+    variables: Variables,
 ) -> Inputs:
     """`files` are hashes of contents, which are keyed here."""
     return Inputs(
@@ -60,6 +64,7 @@ def inputs_of(
         ledger_revision=plan.ledger_revision,
         ledger_knew=ledger_knew,
         limit=limit,
+        variables=variables,
         calls=lazy_map(lambda call: _call_fingerprint(identity, call), plan.calls),
     )
 

@@ -7,7 +7,7 @@ decided here, once. Pure.
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from runner.calls import CallRequest, Cause, Reason
@@ -15,6 +15,7 @@ from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.hours import WeeklyHours
 from runner.campaign.model import Campaign
 from runner.campaign.templates import compile_template
+from runner.campaign.variables import NO_VARIABLES, Variables
 from runner.campaign.warning_codes import SuppressedWarning
 from runner.contacts.contact import Exclusion
 from runner.contacts.identity import Identity
@@ -125,11 +126,20 @@ class PlanView:
     """Warnings that `silence` suppresses, with the reasons."""
     metadatabase: str = ""
     """To which the record of each call is pushed before it; empty where none is."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the command line gave for entries of `vars`."""
     statistics: PlanStatistics | None = None
     """Counts of the plan; None until counted."""
 
 
-def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contacts: bool) -> PlanView:
+def plan_view(
+    plan: Plan,
+    campaign: Campaign,
+    identity: Identity,
+    *,
+    show_contacts: bool,
+    variables: Variables = NO_VARIABLES,
+) -> PlanView:
     """Masked unless `show_contacts`; then numbers, keys and metadata are exactly what will be sent."""
     viewer = Viewer(campaign, identity, show_contacts=show_contacts)
     return PlanView(
@@ -152,6 +162,7 @@ def plan_view(plan: Plan, campaign: Campaign, identity: Identity, *, show_contac
         diagnostics=plan.diagnostics,
         suppressed_warnings=plan.suppressed_warnings,
         metadatabase=campaign.metadatabase or "",
+        variables=variables,
         statistics=plan.statistics,
     )
 

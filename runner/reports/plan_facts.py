@@ -203,6 +203,12 @@ def records_words(plan: PlanView) -> str:
     return f"{len(plan.calls):,} {are} pushed to {where}, each once and before its call."
 
 
+def variables_words(plan: PlanView) -> str:
+    """What `--var` has set; empty for nothing."""
+    given = ", ".join(f"{name}={value}" for name, value in plan.variables.items())
+    return f"Set with --var: {given}." if given else ""
+
+
 def refusal(diagnostics: Iterable[Diagnostic]) -> str:
     """Why `apply` would not carry out a plan with these warnings; empty where it would."""
     codes = {finding.code for finding in diagnostics}

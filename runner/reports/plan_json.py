@@ -56,6 +56,8 @@ def _open_object(plan: PlanView, inputs: Inputs | None) -> Iterator[str]:
     }
     if plan.metadatabase:
         head["metadatabase"] = plan.metadatabase
+    if plan.variables:
+        head["variables"] = dict(plan.variables)
     if inputs is not None:
         names = [field.name for field in fields(inputs) if field.name != "calls"]
         head["inputs"] = {name: getattr(inputs, name) for name in names}

@@ -20,6 +20,7 @@ from runner.reports.plan_facts import (
     rounds_words,
     short_of_attempts,
     urgent,
+    variables_words,
     verdict,
 )
 from runner.reports.plan_text import hours_chart, request_fields, zone_names
@@ -102,7 +103,8 @@ class _Page:
                 f"{count(plan.summary['rows'], 'row')} read. {plain(verdict(plan))}"
             ),
         ]
-        for words in filter(None, (rounds_words(plan), records_words(plan), short_of_attempts(plan))):
+        facts = variables_words(plan), rounds_words(plan), records_words(plan), short_of_attempts(plan)
+        for words in filter(None, facts):
             lines += ["", plain(words)]
         return lines
 

@@ -24,6 +24,7 @@ from runner.reports.plan_facts import (
     rounds_words,
     short_of_attempts,
     urgent,
+    variables_words,
     verdict,
 )
 from runner.reports.times import local_time, machine_time, rfc3339
@@ -74,7 +75,8 @@ def _headline(plan: PlanView) -> list[Text]:
     lines += [Text(f"Warning: {words}", style="bold red") for words in urgent(plan)]
     lines.append(Text(f"{plan.campaign}: {count(plan.summary['rows'], 'row')} read"))
     lines.append(Text(verdict(plan)))
-    lines += [Text(words) for words in (rounds_words(plan), records_words(plan)) if words]
+    facts = variables_words(plan), rounds_words(plan), records_words(plan)
+    lines += [Text(words) for words in facts if words]
     short = short_of_attempts(plan)
     if short:
         lines.append(Text(short, style="yellow"))

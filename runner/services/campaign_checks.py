@@ -9,6 +9,7 @@ from runner.campaign.document import Location
 from runner.campaign.lint import WEEKLY
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.source_models import AnySource
+from runner.campaign.variables import NO_VARIABLES, Variables
 from runner.campaign.warning_codes import SuppressedWarning, WarningCode, part
 from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
@@ -30,15 +31,19 @@ class CheckedFile:
 
 
 def check_files(
-    files: Iterable[Path], *, contacts: bool = False, progress: Progress = NO_PROGRESS
+    files: Iterable[Path],
+    *,
+    contacts: bool = False,
+    variables: Variables = NO_VARIABLES,
+    progress: Progress = NO_PROGRESS,
 ) -> list[CheckedFile]:
     """Checks each file, with its `contacts` only where asked to, and that no two campaigns have one name: to
-    the ledger they are one campaign.
+    the ledger they are one campaign. Raises UsageError for a variable that a file does not declare.
     """
     checked: list[CheckedFile] = []
     first: dict[str, Path] = {}
     for file in files:
-        each = _check(file, contacts=contacts, progress=progress)
+        each = _check(file, contacts=contacts, variables=variables, progress=progress)
         if each.loaded is not None:
             other = first.setdefault(each.loaded.campaign.name, file)
             each = each if other is file else _with_same_name(each, each.loaded, other)
@@ -46,9 +51,9 @@ def check_files(
     return checked
 
 
-def _check(file: Path, *, contacts: bool, progress: Progress) -> CheckedFile:
+def _check(file: Path, *, contacts: bool, variables: Variables, progress: Progress) -> CheckedFile:
     try:
-        loaded = load(file)
+        loaded = load(file, variables)
         check_holidays(loaded)
     except CampaignInvalidError as error:
         return CheckedFile(file, None, error.diagnostics)

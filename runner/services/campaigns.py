@@ -4,16 +4,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.campaign.loader import LoadedCampaign, load_campaign
+from runner.campaign.loader import LoadedCampaign, extended_file, load_campaign
+from runner.campaign.variables import NO_VARIABLES, Variables
 from runner.errors import RunnerError, UsageError
 
 if TYPE_CHECKING:
     from runner.ledger.ledger import Ledger
 
 
-def load(path: Path) -> LoadedCampaign:
-    """Raises CampaignInvalidError with every error at once, and RunnerError when the file cannot be read."""
-    return load_campaign(path, data_roots=data_roots)
+def load(path: Path, variables: Variables = NO_VARIABLES) -> LoadedCampaign:
+    """With these values of `vars` in place of its own.
+
+    Raises CampaignInvalidError with every error at once, and RunnerError when the file cannot be read.
+    """
+    return load_campaign(path, data_roots, variables)
 
 
 def data_roots() -> Iterable[Path]:
@@ -24,7 +28,7 @@ def data_roots() -> Iterable[Path]:
 
 
 def campaign_files(path: Path) -> list[Path]:
-    """The file itself, or every YAML file of a folder and below, in order, dot-folders left out."""
+    """The file itself, or every campaign file of a folder and below, in order, dot-folders left out."""
     if not path.is_dir():
         return [path]
     found = sorted(
@@ -37,7 +41,14 @@ def campaign_files(path: Path) -> list[Path]:
         raise UsageError(
             f"no YAML file in {path}", hint="name a campaign file, or the folder that holds some"
         )
-    return found
+    return without_bases(found)
+
+
+def without_bases(files: Iterable[Path]) -> list[Path]:
+    """The files that no other of them extends: a base is not a campaign of its own."""
+    given = list(files)
+    bases = {base.resolve() for base in map(extended_file, given) if base is not None}
+    return [file for file in given if not bases or file.resolve() not in bases]
 
 
 def file_of(given: str, ledger: "Ledger") -> Path | None:

@@ -58,7 +58,13 @@ class PreparedPlan:
 
     def view(self, *, show_contacts: bool) -> PlanView:
         """The plan as people may see it."""
-        return plan_view(self.plan, self.loaded.campaign, self.identity, show_contacts=show_contacts)
+        return plan_view(
+            self.plan,
+            self.loaded.campaign,
+            self.identity,
+            show_contacts=show_contacts,
+            variables=self.loaded.variables,
+        )
 
 
 def prepare_plan(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.campaign.variables import Variables
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus, LedgerError, RunnerError, SettingsError, UsageError
 from runner.planning.inputs import inputs_of
@@ -64,6 +65,15 @@ class PlanFile:
                 hint="save the plan with it: runner plan … --limit N -o plan.json",
             )
         return self.saved.inputs.limit
+
+    def own_variables(self, given: Variables) -> Variables:
+        """The values of `vars` with which the plan was made. Raises UsageError where others are given."""
+        if given and given != self.saved.inputs.variables:
+            raise UsageError(
+                "--var cannot change a saved plan, which has the values that it was made with",
+                hint="save a plan with these values: runner plan … --var NAME=VALUE -o plan.json",
+            )
+        return self.saved.inputs.variables
 
 
 def check_name(path: Path) -> None:
@@ -130,6 +140,7 @@ def made_now(prepared: "PreparedPlan") -> SavedPlan:
         files=prepared.reader.digests(loaded.campaign),
         ledger_knew=not prepared.is_first,
         limit=prepared.limit,
+        variables=loaded.variables,
     )
     return SavedPlan(view=prepared.view(show_contacts=False), inputs=inputs)
 

@@ -22,6 +22,7 @@ EXPECTED = {
     "filter-and-order": (3, ["duplicate_phone", "filtered", "suppressed", "suppressed"]),
     "night-shift": (3, []),
     "postal-codes": (7, []),
+    "second-wave": (5, ["duplicate_phone", "suppressed"]),
     "several-sources": (3, ["duplicate_phone"]),
     "words-for-each": (3, []),
     "zones-and-dates": (4, ["no_window", "unknown_timezone"]),

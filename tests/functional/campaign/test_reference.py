@@ -39,6 +39,8 @@ def test_the_examples_together_are_a_valid_campaign():
                 place = place.setdefault(name, {})
             place[last] = json.loads(key.example)
     campaign["vars"]["site"] = "Boston"
+    # There is no such file.
+    del campaign["extends"]
     parse_campaign(json.dumps(campaign), "campaign.yaml")
 
 
