@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from runner import options
-from runner.errors import ExitStatus, RunnerError
+from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.options import PlanFormat, StatusFormat, ValidateFormat
 from runner.reports.streams import guard_output
 
@@ -321,6 +321,35 @@ def acknowledge(campaign: options.KnownCampaign) -> int:
     from runner.commands import operate
 
     return operate.acknowledge(campaign)
+
+
+@app.command()
+def suppress(  # noqa: PLR0913 - each is an option of the command
+    named: options.NumbersOrKeys = None,
+    *,
+    region: options.Region = None,
+    campaign: options.OfCampaign = None,
+    until: options.Until = None,
+    reason: options.WhySuppressed = None,
+    are_keys: options.AreKeys = False,
+    list_entries: options.ListEntries = False,
+    remove: options.RemoveEntries = False,
+    output: StatusFormat = StatusFormat.TEXT,
+    show_contacts: options.ShowContacts = False,
+) -> int:
+    """Call somebody no more: by number or key, from now on.
+
+    Kept in the ledger, for all its campaigns. Every running apply follows within two seconds, on other
+    machines, too. Who is queued at Insight already may still be called: the command says who, and until when.
+    """
+    from runner.commands import suppress as command
+
+    given = command.SuppressOptions(region, campaign, until, reason, are_keys, show_contacts)
+    if list_entries:
+        return command.show_list(named or [], given, as_json=output is StatusFormat.JSON)
+    if output is StatusFormat.JSON:
+        raise UsageError("--output json goes with --list")
+    return command.remove(named or [], given) if remove else command.suppress(named or [], given)
 
 
 @app.command()

@@ -193,6 +193,32 @@ ContactsFile = Annotated[
 CallId = Annotated[
     str | None, typer.Option(metavar="ID", help="Insight's call_id, where you know it; with --as queued.")
 ]
+NumbersOrKeys = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NUMBER|KEY]...",
+        help="What has a plus sign, or seven digits and no letters, is a number; all else is a key.",
+    ),
+]
+Region = Annotated[
+    str | None, typer.Option(metavar="CC", help="The country of numbers without +, such as US.")
+]
+OfCampaign = Annotated[
+    str | None,
+    typer.Option(metavar="CAMPAIGN", help="Only this campaign (file or name); otherwise all of the ledger."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="The last day, wherever the contact is; for ever without it."),
+]
+WhySuppressed = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; plans and histories show it.")
+]
+AreKeys = Annotated[bool, typer.Option("--key", help="All are keys, also those that look like numbers.")]
+ListEntries = Annotated[bool, typer.Option("--list", help="Show the entries in force.")]
+RemoveEntries = Annotated[
+    bool, typer.Option("--remove", help="Let them be called again; the history keeps the entry.")
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free one.")]
 Faults = Annotated[
     list[str] | None,

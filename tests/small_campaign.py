@@ -78,6 +78,7 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
             campaign=declared,
             rows=Screening(declared, Identity(key)).screen(numbered),
             suppressed=lambda who, _phone: "on stop.csv:2" if who in suppressed else None,
+            lists_name_keys=any(each.key is not None for each in declared.contacts.suppress),
             working_set=WorkingFile(),
             history=history
             if isinstance(history, History)

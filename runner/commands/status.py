@@ -15,6 +15,7 @@ from runner.errors import ExitStatus, RunnerError
 from runner.ledger import late_opt_outs
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
+from runner.ledger.suppressions import ListAsOf
 from runner.reports.console import standard_console
 from runner.reports.json_text import json_text
 from runner.reports.status import CampaignStatus, print_status, status_json
@@ -98,4 +99,5 @@ def _suppressed(file: Path, settings: Settings, ledger: Ledger) -> Match:
     """Whom the lists of this campaign file name now. Raises RunnerError where they cannot be read."""
     loaded = load(file)
     reader = SourceReader(source_folder(loaded, settings, ledger))
-    return read_lists(loaded, reader, TERMINAL_PROGRESS).match
+    kept = ListAsOf(ledger.suppressions(loaded.campaign.name), time.time())
+    return read_lists(loaded, reader, kept, TERMINAL_PROGRESS).match

@@ -110,6 +110,24 @@ def parse_main_number(text: str, region: str | None) -> str:
     return _read(_EXTENSION.sub("", cleaned), region)
 
 
+def is_region(text: str) -> bool:
+    """Whether this is a country with phone numbers, such as US."""
+    return text in phonenumbers.SUPPORTED_REGIONS
+
+
+def looks_like_number(text: str) -> bool:
+    """Whether the text is meant as a phone number, valid or not: with a plus sign, or at least seven digits
+    and no letters. An extension may follow.
+    """
+    try:
+        cleaned = _EXTENSION.sub("", _clean(text))
+    except PhoneError:
+        return False
+    if cleaned.startswith("+"):
+        return True
+    return _digits_in(cleaned) >= _LEAST_DIGITS and not any(map(str.isalpha, cleaned))
+
+
 def zones_of(e164: str) -> tuple[str, ...]:
     """The IANA zones in which this number may be, sorted; empty when unknown."""
     is_north_american = e164.startswith("+1") and len(e164) == 12  # noqa: PLR2004 - +1 and ten digits

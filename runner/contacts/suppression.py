@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from runner.campaign.filters import truth
 from runner.campaign.model import Campaign
@@ -63,40 +63,84 @@ class _List:
         self.first_failed = self.first_failed if self.first_failed[0] else (field_name, message)
 
 
+class KeptList(Protocol):
+    """One more list, which the ledger keeps: numbers in E.164 form and keys in any spelling."""
+
+    @property
+    def names_keys(self) -> bool: ...
+
+    @property
+    def revision(self) -> int:
+        """Of the entries that `match` knows."""
+        ...
+
+    def match(self, key: str, phone: str) -> str | None:
+        """Why this contact is not called, for people; None where the list does not name it."""
+        ...
+
+    def refresh(self) -> None:
+        """Reads it again if it changed."""
+        ...
+
+
+class _NobodyKept:
+    names_keys, revision = False, 0
+
+    def match(self, _key: str, _phone: str) -> str | None:
+        return None
+
+    def refresh(self) -> None:
+        pass
+
+
 class _UnreadableError(ValueError):
     """A row gives an invalid number or key. The message says why, without the value."""
 
 
 class SuppressionLists:
-    """All lists of `contacts.suppress`. Construction reads them; the rows pass through `watch` on their way.
+    """All lists of `contacts.suppress`, and the one that the ledger keeps. Construction reads the former; the
+    rows pass through `watch` on their way.
 
     Raises SourceError for a list that cannot be read, SourceContentError for rows that name nobody.
     """
 
-    def __init__(self, campaign: Campaign, reader: SourceReader, watch: _Watch = iter) -> None:
+    def __init__(
+        self,
+        campaign: Campaign,
+        reader: SourceReader,
+        watch: _Watch = iter,
+        kept: KeptList = _NobodyKept(),  # noqa: B008 - it has no state
+    ) -> None:
+        self._kept = kept
+        self._kept_revision = kept.revision
         contacts = campaign.contacts
         self._declared: Sequence[Suppression] = contacts.suppress
         self._region = contacts.region
         self._constants = campaign.vars
         keyless = [contacts.key is None and source.key is None for source in contacts.sources]
         self._every_key_is_a_number, self._some_are = all(keyless), any(keyless)
-        self.names_keys = any(declared.key is not None for declared in self._declared)
+        self._declares_keys = any(declared.key is not None for declared in self._declared)
         self._reader = reader
         self._versions = self._current_versions()
         self._lists = self._read_all(watch)
+
+    @property
+    def names_keys(self) -> bool:
+        """Whether a list names people by their keys."""
+        return self._declares_keys or self._kept.names_keys
 
     def match(self, key: str, phone: str) -> str | None:
         """Which list names this contact, for people; None when none does. `phone` is E.164, or empty where
         only the key is looked for.
         """
-        folded = folded_key(key) if self.names_keys else ""
+        folded = folded_key(key) if self._declares_keys else ""
         for each in self._lists:
             line = each.phones.get(phone)
             if line is None and folded:
                 line = each.keys.get(folded)
             if line is not None:
                 return f"on {each.bad.name}:{line}"
-        return None
+        return self._kept.match(key, phone)
 
     def summaries(self) -> Iterator[ListSummary]:
         """Of each list, as it was last read."""
@@ -106,11 +150,15 @@ class SuppressionLists:
 
     def refresh(self) -> bool:
         """Reads the lists again if one changed, and returns whether one did. Raises as construction does."""
+        self._kept.refresh()
+        # Others may have read it before: what counts is what was returned for here.
+        kept_revision = self._kept.revision
         versions = self._current_versions()
-        if versions == self._versions:
+        if (versions, kept_revision) == (self._versions, self._kept_revision):
             return False
-        self._lists = self._read_all()
-        self._versions = versions
+        if versions != self._versions:
+            self._lists = self._read_all()
+        self._versions, self._kept_revision = versions, kept_revision
         return True
 
     def _current_versions(self) -> list[Version | None]:

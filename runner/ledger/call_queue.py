@@ -30,6 +30,7 @@ from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignState, PauseInfo, pause_info
 from runner.ledger.rows import call_request, some_at_a_time
 from runner.ledger.sent_starts import SentStarts
+from runner.ledger.suppressions import LiveList, revision_in_query
 from runner.ledger.tables import attempts, calls, campaigns, runs
 from runner.ledger.transitions import Transition, record_transitions, skip_calls
 from runner.planning.pacing import PaceLimit
@@ -41,6 +42,7 @@ _MAY_CLAIM = (
         campaigns.c.survey_id,
         campaigns.c.instance_id,
         select(runs.c.ended_at).where(runs.c.id == bindparam("mine")).scalar_subquery().label("ended_at"),
+        revision_in_query().label("suppression_revision"),
     )
     .where(campaigns.c.name == bindparam("of_campaign"))
     .with_for_update(read=True, of=campaigns)
@@ -102,9 +104,10 @@ class CallQueue:
     call is only claimed with a start that it allows, given all that any run of the campaign has sent.
     `result_url` gives the address for the result of one attempt (call, fence) where the call has none of its
     own. With `pushes_records`, a claim is also the intent to push the record of its call, once for each call.
+    `suppressions` is the ledger's own list: each claim reads it again if it changed, in its transaction.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run may send, and how
         self,
         engine: Engine,
         campaign: str,
@@ -115,8 +118,10 @@ class CallQueue:
         intended: Callable[[int], None] = lambda _attempt: None,
         result_url: Callable[[int, int], str] = lambda _call, _fence: "",
         pushes_records: bool = False,
+        suppressions: LiveList | None = None,
     ) -> None:
         self._engine = engine
+        self._suppressions = suppressions
         self.pace = pace
         self._starts = None if pace is None else SentStarts(pace, campaign, run)
         self._intended = intended
@@ -171,6 +176,8 @@ class CallQueue:
             raise declared_dead()
         if campaign.state != CampaignState.ACTIVE:
             return Claimed()
+        if self._suppressions is not None:
+            self._suppressions.catch_up(connection, campaign.suppression_revision)
         due = connection.execute(self._due, {"moment": now, "start_after": start_after, "most": most})
         claims = [self._claim(row, campaign.survey_id, campaign.instance_id) for row in due.mappings()]
         if self._starts is None or not claims:
@@ -259,6 +266,13 @@ class CallQueue:
         with self._engine.begin() as connection:
             row = connection.execute(self._queue_status).one()
         return QueueStatus(state=CampaignState(row.state), next_due=row.next_due)
+
+    def suppression_revision(self) -> int:
+        """Of the ledger's own suppression list, which is read again if it changed."""
+        if self._suppressions is None:
+            return 0
+        self._suppressions.refresh()
+        return self._suppressions.revision
 
     def note_late_opt_outs(self, match: late_opt_outs.Match, now: float) -> list[LateOptOut]:
         """Keeps and returns the calls to people whom `match` names that Insight may dial yet."""

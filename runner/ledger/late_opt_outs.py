@@ -46,6 +46,13 @@ def noted(connection: Connection, campaign: str, now: float) -> Sequence[LateOpt
     return [_late(row, row.opted_out) for row in connection.execute(query)]
 
 
+def named(engine: Engine, campaign: str, match: Match, now: float) -> Sequence[LateOptOut]:
+    """Those that `match` finds now, and no others. Stores nothing."""
+    with engine.begin() as connection:
+        rows = connection.execute(_dialled(campaign, now))
+        return [_late(row, reason) for row in rows if (reason := match(row.contact, row.phone))]
+
+
 def matching(engine: Engine, campaign: str, match: Match, now: float) -> Sequence[LateOptOut]:
     """Those that were found before, and those that `match` finds now. Stores nothing."""
     with engine.begin() as connection:

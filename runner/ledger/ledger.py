@@ -33,6 +33,7 @@ from runner.ledger.results import ResultsSoFar, results_learned_at, results_so_f
 from runner.ledger.revision import campaign_revision
 from runner.ledger.rows import insert_once, stored_fact
 from runner.ledger.states import availability
+from runner.ledger.suppressions import LiveList
 from runner.ledger.tables import calls, campaigns, results, runs
 from runner.planning.plan import History, KnownCall, Plan
 
@@ -124,6 +125,7 @@ class Ledger:
         self.path = path
         self.place = place
         """Where it is, for people."""
+        self._suppressions: dict[str, LiveList] = {}
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -137,6 +139,10 @@ class Ledger:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def suppressions(self, campaign: str) -> LiveList:
+        """The ledger's own suppression list, as far as it concerns this campaign; one for all who ask."""
+        return self._suppressions.setdefault(campaign, LiveList(self.engine, campaign))
 
     def findings(self) -> Iterator[str]:
         """What `runner doctor` says of the database. Raises LedgerError at the first problem."""

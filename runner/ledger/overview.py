@@ -213,8 +213,9 @@ def _evidence(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]
 
 
 def _acts(engine: Engine, campaign: str) -> list[Entry]:
-    """What people did to the whole campaign."""
-    acts = select(actions).where(actions.c.campaign == campaign).order_by(actions.c.id)
+    """What people did to the whole campaign, or to all campaigns of the ledger."""
+    concerns = or_(actions.c.campaign == campaign, actions.c.campaign.is_(None))
+    acts = select(actions).where(concerns).order_by(actions.c.id)
     with engine.begin() as connection:
         return [
             Entry(

@@ -219,12 +219,29 @@ actions = Table(
     "actions",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("campaign", Text, ForeignKey("campaigns.name"), nullable=False),
+    Column("campaign", Text, comment="Null for all; the ledger may not know it yet."),
     Column("at", Float, nullable=False),
     Column("actor", Text, nullable=False, comment="user@host"),
     Column("verb", Text, nullable=False),
     Column("detail", Text, nullable=False),
-    comment="What operators did: pause, resume, cancel, resolve, retry, acknowledge.",
+    comment="What operators did: pause, resume, cancel, resolve, retry, acknowledge, suppress …",
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", Text, comment="Null for all; the ledger may not know it yet."),
+    Column("phone", Text, nullable=False, comment="E.164; empty for a key."),
+    Column("key", Text, nullable=False, comment="As it was given; empty for a number."),
+    Column("until", Float, comment="From then on it no longer counts; null for never."),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("added_at", Float, nullable=False),
+    Column("added_by", Text, nullable=False, comment="user@host"),
+    Column("removed_at", Float, comment="Null while it counts."),
+    Column("removed_by", Text),
+    CheckConstraint("(phone = '') <> (key = '')", name="number_or_key"),
+    comment="Who is not called, by `runner suppress`. The fact suppression_revision grows with each change.",
 )
 
 results = Table(

@@ -143,7 +143,7 @@ class Eligibility:
                 self.rows.candidates -= 1
 
     def _numbers_of_listed_keys(self) -> Mapping[str, str]:
-        if all(declared.key is None for declared in self._campaign.contacts.suppress):
+        if not self._given.lists_name_keys:
             return {}
         return numbers_of_listed_keys(self._given.suppressed, self._working_set.shared_numbers())
 

@@ -33,6 +33,8 @@ class PlanInput:
     rows: Iterable[Candidate | Exclusion]
     """The result of screening each row, in their order."""
     suppressed: Match
+    lists_name_keys: bool
+    """Whether a list names people by their keys, and not by numbers alone."""
     history: History
     working_set: WorkingFile
     """Empty. The plan reads its calls and exclusions from it."""

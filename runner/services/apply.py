@@ -254,6 +254,7 @@ class Apply:
                 intended=self._guard.advance,
                 result_url=self._result_url(),
                 pushes_records=self._loaded.campaign.metadatabase is not None,
+                suppressions=environment.ledger.suppressions(self.campaign),
             ),
             lease=environment.ledger.lease(self.campaign, run),
             plan=_current_plan(rounds, environment.settings.requests_per_second),

@@ -43,17 +43,26 @@ class Desk:
 
 
 @contextmanager
+def guarded_ledger(settings: Settings) -> Iterator[Ledger]:
+    """Raises LedgerError for a ledger that was lost or copied, before and after: it must not forget what is
+    done to it in between.
+    """
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        RollbackGuard(ledger, ledger_states_folder()).check()
+        try:
+            yield ledger
+        finally:
+            RollbackGuard(ledger, ledger_states_folder()).check()
+
+
+@contextmanager
 def open_desk(campaign: str, actor: str, settings: Settings) -> Iterator[Desk]:
     """`campaign` is a file or a name that the ledger knows; `actor` is kept with each act.
 
-    Raises LedgerError for a ledger that was lost or copied, before and after: it must not forget the acts.
+    Raises LedgerError as `guarded_ledger` does.
     """
-    with closing(Ledger.open(settings.ledger_url)) as ledger:
-        # First: a ledger that was lost may not know the campaign either.
-        RollbackGuard(ledger, ledger_states_folder()).check()
+    # First: a ledger that was lost may not know the campaign either.
+    with guarded_ledger(settings) as ledger:
         name = known_campaign(campaign, ledger)
         identity = Identity(privacy_key(settings, ledger))
-        try:
-            yield Desk(ledger, name, Operators(ledger.engine, actor), identity)
-        finally:
-            RollbackGuard(ledger, ledger_states_folder()).check()
+        yield Desk(ledger, name, Operators(ledger.engine, actor), identity)

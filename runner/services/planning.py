@@ -13,9 +13,10 @@ from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
 from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
-from runner.contacts.suppression import ListTemplateError, Suppressed, SuppressionLists
+from runner.contacts.suppression import KeptList, ListTemplateError, Suppressed, SuppressionLists
 from runner.ledger.ledger import Ledger
 from runner.ledger.results import ResultsSoFar
+from runner.ledger.suppressions import ListAsOf
 from runner.planning import public_holidays
 from runner.planning.eligibility import EveryContactFailedError
 from runner.planning.plan import DataVersions, Plan
@@ -84,7 +85,7 @@ def prepare_plan(
     check_holidays(loaded)
     ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
     reader = SourceReader(source_folder(loaded, settings, ledger), loaded.columns_used())
-    suppression = read_lists(loaded, reader, progress)
+    suppression = read_lists(loaded, reader, ListAsOf(ledger.suppressions(campaign.name), now), progress)
     key = privacy_key(settings, ledger)
     identity = Identity(key)
     working_set = WorkingFile()
@@ -97,6 +98,7 @@ def prepare_plan(
                 campaign=campaign,
                 rows=screened_rows(campaign, key, _rows(campaign.contacts.sources, reader, progress)),
                 suppressed=suppression.match,
+                lists_name_keys=suppression.names_keys,
                 history=ledger.history(campaign.name),
                 working_set=working_set,
                 identity=identity,
@@ -138,15 +140,18 @@ def source_folder(loaded: LoadedCampaign, settings: Settings, ledger: Ledger) ->
 
 
 def read_lists(
-    loaded: LoadedCampaign, reader: SourceReader, progress: Progress = NO_PROGRESS
+    loaded: LoadedCampaign, reader: SourceReader, kept: KeptList, progress: Progress = NO_PROGRESS
 ) -> SuppressionLists:
-    """The suppression lists of the campaign. Raises SourceError and CampaignInvalidError."""
+    """The suppression lists of the campaign, and the one that the ledger keeps.
+
+    Raises SourceError and CampaignInvalidError.
+    """
     lists = loaded.campaign.contacts.suppress
     with (
         _at_their_template(loaded),
         progress.rows("reading suppression lists", lambda: reader.size_hints(lists)) as watch,
     ):
-        return SuppressionLists(loaded.campaign, reader, watch)
+        return SuppressionLists(loaded.campaign, reader, watch, kept)
 
 
 def privacy_key(settings: Settings, ledger: Ledger) -> bytes:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from shell import end, said, wait_until
+from sqlalchemy import NullPool, create_engine
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 
@@ -105,6 +106,59 @@ def test_who_is_listed_by_key_while_calls_go_out_is_not_called_for_another_row_e
     assert process.returncode == 0, err
     assert len(sandbox.calls()) == 29
     assert not [call for call in sandbox.calls() if call["phone_number"].startswith("tel:+12125552025")]
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_who_is_suppressed_in_the_ledger_by_another_process_is_withdrawn_within_two_seconds(
+    customer, sandbox, request, engine
+):
+    url = f"sqlite:///{customer.home}/ledger.sqlite3"
+    url = request.getfixturevalue("postgres_url") if engine == "postgresql" else url
+    customer.environment |= {"RUNNER_LEDGER_URL": url, "RUNNER_REQUESTS_PER_SECOND": "2"}
+    customer.write("campaign.yaml", campaign_yaml(pacing=AHEAD))
+    customer.write("contacts.csv", contacts_csv(200))
+    process = customer.start("apply", "campaign.yaml", "--yes")
+    wait_until(lambda: len(sandbox.calls()) >= 2, "two calls")
+    done = customer.run("suppress", "(212) 555-2195", "C-0196", "--region", "US", "--reason", "asked")
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: customer.status("five-zones")["states"]["skipped"] == 2, "two withdrawn calls")
+    end(process, signal.SIGINT)
+    assert len(sandbox.calls()) < 198
+    assert _seconds_until_withdrawn(url) < 2
+    history = customer.run("history", "five-zones", "c-0195").stdout
+    assert "in the ledger's suppression list since" in history
+    assert "2 suppressed" in customer.run("plan", "campaign.yaml").stdout
+
+
+def _seconds_until_withdrawn(url):
+    """From just before the entries were committed."""
+    engine = create_engine(url, poolclass=NullPool)
+    withdrawn = "SELECT max(at) FROM transitions WHERE after = 'skipped'"
+    with engine.connect() as connection:
+        added_at = connection.exec_driver_sql("SELECT min(added_at) FROM suppressions").scalar()
+        return connection.exec_driver_sql(withdrawn).scalar() - added_at
+
+
+def test_suppress_says_who_is_queued_already_and_until_when(customer):
+    prepare(customer, ["(212) 555-9999,"])
+    assert customer.run("apply", "campaign.yaml", "--yes").returncode == 0
+    done = customer.run("suppress", "c-0001", "--campaign", "campaign.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "c-0001, taken as a key: suppressed for campaign five-zones" in done.stdout
+    assert re.search(r"Insight has the call and may dial c-0001 \[\w+\] until \d{4}-", done.stderr)
+    assert "runner cancel five-zones --pending-at-insight" in done.stderr
+    (late,) = customer.status("five-zones")["late_opt_outs"]
+    assert late["reason"].startswith("in the ledger's suppression list since ")
+
+
+def test_a_saved_plan_holds_when_somebody_of_it_is_suppressed_in_the_ledger(customer, sandbox):
+    prepare(customer, [",nobody"])
+    customer.run("plan", "campaign.yaml", "-o", "plan.json")
+    customer.run("suppress", "c-0003")
+    applied = customer.run("apply", "plan.json", "--yes")
+    assert applied.returncode == 0, applied.stderr
+    assert "1 call is excluded, as suppressed: c-0003" in applied.stderr
+    assert len(sandbox.calls()) == 29
 
 
 def test_an_unreadable_or_empty_list_stops_the_run(customer, sandbox):
