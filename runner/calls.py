@@ -88,6 +88,8 @@ class Cause(StrEnum):
     """No calling window opens in one of the contact's zones."""
     NO_COMMON_HOUR = "no_common_hour"
     """Windows open in each of the contact's zones, but never in all at once."""
+    RULES = "rules"
+    """The campaign's windows lie outside the hours of the rules that the contact has."""
     OWN_DATES = "own_dates"
     """The contact's `not_before` and `not_after` leave no calling window."""
     PACE = "pace"

@@ -36,6 +36,8 @@ def call(key="c0", number=None, *, start=NOW + 300, metadata=None, change=Change
             "end_timestamp": start + 3600,
             "earliest": None,
             "latest": None,
+            "home": "",
+            "states": "",
             "phone_number": f"tel:{number}",
             "max_attempts": 1,
             "reattempt_wait": None,

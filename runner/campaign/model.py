@@ -11,7 +11,6 @@ from datetime import date
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -40,6 +39,7 @@ from runner.campaign.values import (
     Name,
     PhoneTemplate,
     PollInterval,
+    RuleName,
     Share,
     Template,
     UrlTemplate,
@@ -64,17 +64,6 @@ _EXCLUDE = "exclude"
 
 SHORTEST_SLOT = 300
 """Seconds required between `start_timestamp` and `end_timestamp`."""
-
-
-def _only(value: object, what: str) -> AfterValidator:
-    """For keys of later releases: they take this value alone."""
-
-    def check(given: object) -> object:
-        if given != value:
-            raise PydanticCustomError("not_supported", "{what} is not supported yet", {"what": what})
-        return given
-
-    return AfterValidator(check)
 
 
 class Survey(Declared):
@@ -222,11 +211,6 @@ class CallingWindows(Declared):
         default_factory=list,
         description="Local dates on which nobody is called.",
         examples=[["2026-12-05", {"from": "2026-12-24", "to": "2026-12-26"}]],
-    )
-    rules: Annotated[list[str], _only([], "`rules`")] = Field(
-        default_factory=list,
-        json_schema_extra={"maxItems": 0},
-        description="Rule presets. Not supported yet.",
     )
     close_margin: Duration = Field(
         300, description="The last moment to dial is this long before a window closes.", examples=["10m"]
@@ -440,6 +424,12 @@ class Campaign(Declared):
     survey: Survey
     contacts: Contacts
     calling_windows: CallingWindows
+    rules: list[RuleName] = Field(
+        default_factory=list,
+        description="Rule presets that narrow the windows, close days and cap calls; all of them are obeyed. "
+        "`runner rules` lists them. They are not legal advice.",
+        examples=[["us-federal", "us-states"]],
+    )
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)  # type: ignore[arg-type]
     pacing: Pacing = Field(default_factory=Pacing)  # type: ignore[arg-type]
     results: Results = Field(default_factory=Results)  # type: ignore[arg-type]

@@ -39,6 +39,7 @@ def print_explanations(
         requests_per_second=settings.requests_per_second,
         place=loaded.place,
         show_contacts=show_contacts,
+        rules=plan.rules,
     )
     console = standard_console()
     for each in withdrawn if not found else ():

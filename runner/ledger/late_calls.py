@@ -66,7 +66,7 @@ def late_calls(
 ) -> list[WaitingCall]:
     """Up to `most` of these calls, locked."""
     query = (
-        select(calls.c.id, calls.c.timezones, calls.c.earliest, calls.c.latest)
+        select(calls.c.id, calls.c.timezones, calls.c.earliest, calls.c.latest, calls.c.home, calls.c.states)
         .where(*which)
         .order_by(calls.c.start_timestamp, calls.c.id)
         .limit(most)

@@ -48,6 +48,8 @@ _PLACE_AND_TIME = select(
     calls.c.queue_at,
     calls.c.earliest,
     calls.c.latest,
+    calls.c.home,
+    calls.c.states,
 )
 
 
@@ -339,6 +341,7 @@ def _is_as_held(call: PlannedCall, row: RowMapping) -> bool:
         call.change is Change.UNCHANGED
         and row["state"] == CallState.PLANNED
         and when == (call.queue_at, call.earliest, call.latest)
+        and _place(row) == (call.home, call.states)
     )
 
 
@@ -347,7 +350,7 @@ def _differs(call: PlannedCall, row: RowMapping | None, as_of: int) -> bool:
     if row is None or (row["phone"], call_request(row)) != (call.phone, call.request):
         return True
     when = (tuple(row["timezones"]), row["earliest"], row["latest"])
-    if when != (call.timezones, call.earliest, call.latest):
+    if when != (call.timezones, call.earliest, call.latest) or _place(row) != (call.home, call.states):
         return True
     # Where the others have moved it meanwhile, or it is late, they give it a slot as this run would.
     held = row["state"] == CallState.PLANNED and row["start_timestamp"] == call.start_before
@@ -356,6 +359,10 @@ def _differs(call: PlannedCall, row: RowMapping | None, as_of: int) -> bool:
         return True
     # The others may have given a call up since this plan was made; it must not bring one back.
     return row["state"] == CallState.SKIPPED and call.change is Change.NEW
+
+
+def _place(row: RowMapping) -> tuple[str, str]:
+    return row["home"], row["states"]
 
 
 def _is_left(row: RowMapping, together: Collection[int]) -> bool:

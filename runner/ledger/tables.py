@@ -138,6 +138,8 @@ calls = Table(
     Column("earliest", Integer),
     Column("latest", Integer),
     Column("timezones", JSON, nullable=False),
+    Column("home", Text, nullable=False, comment="The contact's own zones, where `timezones` are others."),
+    Column("states", Text, nullable=False, comment="In which it may be; empty where no rule asks."),
     Column("phone_number", Text, nullable=False, comment="The dial string, as sent."),
     Column("max_attempts", Integer, nullable=False),
     Column("reattempt_wait", Integer),

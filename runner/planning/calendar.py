@@ -1,11 +1,12 @@
 """When the campaign's `calling_windows` allow calls, and which rule opens or closes each interval. Pure.
 
 Every local day is divided into intervals, each with its rule. The UTC windows of the planner, the hours that
-`plan --explain` shows, and the warnings about windows all come from these intervals.
+`plan --explain` shows, and the warnings about windows all come from these intervals. Rule sets narrow them:
+a contact is called only when each of its rule sets is open in each of its own zones.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum, auto
 from functools import cache, reduce
@@ -21,8 +22,10 @@ from runner.campaign.hours import (
 )
 from runner.campaign.lint import WEEKLY
 from runner.campaign.model import CallingWindows
+from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.timezones import zone
 from runner.planning.public_holidays import public_holidays
+from runner.planning.rule_hours import RuleHours
 from runner.planning.windows import DAY, Window, clip, intersect, join, to_utc
 
 DEFAULT_DAYS = 30
@@ -56,6 +59,10 @@ class RuleKind(StrEnum):
     HOLIDAY = auto()
     NOT_BEFORE = auto()
     NOT_AFTER = auto()
+    PRESET_HOURS = auto()
+    """A rule set closes these hours."""
+    PRESET_HOLIDAY = auto()
+    """A rule set closes them on a public holiday."""
 
 
 class Rule(NamedTuple):
@@ -65,6 +72,8 @@ class Rule(NamedTuple):
     location: Location
     name: str = ""
     """The name of the holiday, or the first or last date."""
+    preset: str = ""
+    """The name of the rule set."""
 
 
 class Interval(NamedTuple):
@@ -96,16 +105,27 @@ class Calendar:
         # Zones share their dates, and contacts their zones.
         self._open_intervals = cache(self._find_open_intervals)
         self._windows_in = cache(self._find_windows_in)
-        self._windows_by_zones: dict[tuple[str, ...], tuple[Window, ...]] = {}
+        self._rule_hours = cache(RuleHours)
+        self._rule_windows = cache(self._find_rule_windows)
+        self._windows_by_place: dict[_Place, tuple[Window, ...]] = {}
 
-    def windows(self, zones: tuple[str, ...]) -> tuple[Window, ...]:
-        """The intervals, sorted and apart, in which every one of `zones` is inside a window.
+    def windows(
+        self,
+        zones: tuple[str, ...],
+        own: tuple[str, ...] | None = None,
+        rules: frozenset[RuleSet] = frozenset(),
+    ) -> tuple[Window, ...]:
+        """The intervals, sorted and apart, in which every one of `zones` is inside a window, and every one of
+        the contact's `own` zones inside the hours of each of the `rules`. None: its own are `zones`. Where
+        they are unknown, no hour can be known to be inside.
 
         Raises KeyError for a zone that does not exist.
         """
-        found = self._windows_by_zones.get(zones)
+        place = zones, own, rules
+        found = self._windows_by_place.get(place)
         if found is None:
-            found = self._windows_by_zones[zones] = reduce(intersect, map(self._windows_in, zones))
+            found = self._find_windows(zones, zones if own is None else own, rules)
+            self._windows_by_place[place] = found
         return found
 
     def opened_by(self, entry: WeeklyEntry, name: str) -> tuple[Window, ...]:
@@ -117,20 +137,71 @@ class Calendar:
         )
 
     def days(
-        self, name: str, number: int, earliest: int | None = None, latest: int | None = None
+        self,
+        name: str,
+        number: int,
+        earliest: int | None = None,
+        latest: int | None = None,
+        *,
+        own: tuple[str, ...] = (),
+        rules: frozenset[RuleSet] = frozenset(),
     ) -> list[tuple[date, list[Interval]]]:
         """This `number` of local days in the zone `name`, from today on. The intervals cover each day;
-        open ones may overlap. `earliest` and `latest` are the contact's own dates, as in `clip`.
+        open ones may overlap. `earliest` and `latest` are the contact's own dates, as in `clip`; `own` and
+        `rules` are as in `windows`, but for a contact in several zones the rules hold in `name` alone.
         """
         dates, today = self._dates_in(name), self._today(name)
         found = []
         for day in (today + timedelta(days=step) for step in range(number)):
             opens = 0 if earliest is None else _minute(earliest, day, name, round_up=True)
             closes = MINUTES_A_DAY if latest is None else _minute(latest, day, name)
-            found.append((day, _bounded(self._day(day.toordinal(), dates), opens, closes)))
+            intervals = _bounded(self._day(day.toordinal(), dates), opens, closes)
+            for rule in sorted(_with_hours(rules), key=lambda rule: rule.name):
+                for own_zone in (name,) if name in own or not own else own:
+                    intervals = list(self._cut(intervals, rule, own_zone, day, name))
+            found.append((day, intervals))
         return found
 
+    def _cut(
+        self, intervals: list[Interval], rule: RuleSet, own_zone: str, day: date, name: str
+    ) -> Iterator[Interval]:
+        """The intervals of a local day in the zone `name`, closed where a rule set of another zone is."""
+        allowed = [
+            (opens, closes)
+            for window in self._rule_windows(rule, own_zone)
+            if (opens := _minute(window.start, day, name, round_up=True))
+            < (closes := _minute(window.end, day, name))
+        ]
+        closed_by = self._closing_rule(rule, day)
+        for interval in intervals:
+            if interval.is_open:
+                yield from _narrowed(interval, allowed, closed_by)
+            else:
+                yield interval
+
+    def _closing_rule(self, rule: RuleSet, day: date) -> Rule:
+        holiday = self._rule_hours(rule).on(day.toordinal()).holiday
+        kind = RuleKind.PRESET_HOLIDAY if holiday else RuleKind.PRESET_HOURS
+        return Rule(kind, ("rules",), holiday, rule.name)
+
     # --- UTC
+
+    def _find_windows(
+        self, zones: tuple[str, ...], own: tuple[str, ...], rules: frozenset[RuleSet]
+    ) -> tuple[Window, ...]:
+        limiting = list(_with_hours(rules))
+        if limiting and not own:
+            return ()
+        found = reduce(intersect, map(self._windows_in, zones))
+        for rule in limiting:
+            for name in own:
+                found = intersect(found, self._rule_windows(rule, name))
+        return found
+
+    def _find_rule_windows(self, rule: RuleSet, name: str) -> tuple[Window, ...]:
+        # The campaign's dates may be those of another zone, at most two days apart.
+        dates = self._dates_in(name)
+        return self._rule_hours(rule).windows(name, range(dates.start - 2, dates.stop + 2))
 
     def _find_windows_in(self, name: str) -> tuple[Window, ...]:
         opened = self._open_intervals(self._dates_in(name))
@@ -193,6 +264,27 @@ class Calendar:
                 return Rule(RuleKind.BLACKOUT, ("calling_windows", "blackout", position))
         holiday = self._holiday(date.fromordinal(day))
         return Rule(RuleKind.HOLIDAY, ("calling_windows", "holidays"), holiday) if holiday else None
+
+
+_Place = tuple[tuple[str, ...], tuple[str, ...] | None, frozenset[RuleSet]]
+
+
+def _with_hours(rules: Iterable[RuleSet]) -> Iterator[RuleSet]:
+    return (rule for rule in rules if rule.limits_hours)
+
+
+def _narrowed(interval: Interval, allowed: Iterable[tuple[int, int]], closed_by: Rule) -> Iterator[Interval]:
+    """The parts of an open interval, closed where it is not allowed."""
+    begin = interval.start
+    for opens, closes in allowed:
+        start, end = max(begin, opens), min(interval.end, closes)
+        if start < end:
+            if begin < start:
+                yield Interval(begin, start, closed_by)
+            yield Interval(start, end, interval.rule)
+            begin = end
+    if begin < interval.end:
+        yield Interval(begin, interval.end, closed_by)
 
 
 def _opened(entries: list[WeeklyEntry], weekday: int) -> list[Interval]:

@@ -71,6 +71,15 @@ def split_zones(zones: str) -> tuple[str, ...]:
     return tuple(json.loads(zones))
 
 
+def join_states(states: frozenset[str]) -> str:
+    return " ".join(sorted(states))
+
+
+@lru_cache(maxsize=4096)
+def split_states(states: str) -> frozenset[str]:
+    return frozenset(states.split())
+
+
 def fault_of(reason: Reason, detail: str, template: tuple[str, ...]) -> str:
     return json.dumps([reason.value, detail, template])
 

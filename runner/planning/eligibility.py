@@ -233,18 +233,26 @@ class Eligibility:
 
     def _why_no_window(self, candidate: Candidate) -> tuple[Cause, str]:
         zones = split_zones(candidate.zones)
-        if self._placement.windows(zones, None, None):
+        if self._placement.windows(zones, None, None, candidate.home, candidate.states):
             return (
                 Cause.OWN_DATES,
                 "no calling window is left between contacts.not_before and contacts.not_after",
             )
-        closed = next((name for name in zones if not self._placement.windows((name,), None, None)), None)
+        if self._placement.without_rules(zones):
+            return Cause.RULES, self._why_ruled_out(candidate)
+        closed = next((name for name in zones if not self._placement.without_rules((name,))), None)
         if closed is not None:
             return self._why_closed(closed)
         return Cause.NO_COMMON_HOUR, (
             f"{_who(candidate)} may be in any of {len(zones)} zones, {zones[0]} to {zones[-1]}, and no "
             "window is open in all of them at once; set contacts.timezone for this row"
         )
+
+    def _why_ruled_out(self, candidate: Candidate) -> str:
+        if candidate.home and not split_zones(candidate.home):
+            return "the rules need its own time zone, which is unknown; set contacts.timezone"
+        names = sorted(rule.name for rule in self._placement.rules_in(candidate.states) if rule.limits_hours)
+        return f"no calling window is left in all its zones inside the hours of {', '.join(names)}"
 
     def _why_closed(self, name: str) -> tuple[Cause, str]:
         detail = f"no calling window opens in {name} within the campaign's dates"

@@ -9,6 +9,7 @@ from runner.calls import Cause, Reason
 from runner.campaign.document import Location
 from runner.campaign.filters import truth
 from runner.campaign.model import Campaign
+from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.source_models import Source
 from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
 from runner.contacts.contact import Contact, Exclusion, Match, Row
@@ -17,11 +18,13 @@ from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, parse_phone
 from runner.planning import contact_dates
 from runner.planning.calendar import Interval
+from runner.planning.candidate import split_zones
 from runner.planning.explained_rounds import Rounds
 from runner.planning.placement import Placement
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
 from runner.planning.plan_view import CallView, ExclusionView, Viewer
 from runner.planning.rounds import PastCall
+from runner.planning.screening import home_of, states_of
 from runner.planning.step import Step, count, moment
 from runner.planning.windows import Window
 from runner.planning.zones import (
@@ -102,6 +105,15 @@ class ExplainInput:
     requests_per_second: float
     place: Callable[[Location], str]
     show_contacts: bool
+    rules: tuple[RuleSet, ...] = ()
+
+
+class _Where(NamedTuple):
+    """Where a contact is, as in its candidate."""
+
+    zones: tuple[str, ...] = ()
+    home: str = ""
+    states: str = ""
 
 
 class _Hours(NamedTuple):
@@ -133,22 +145,28 @@ class _Explainer:
         self._entry = subject.entry
         self._view = Viewer(given.campaign, given.identity, show_contacts=given.show_contacts)
         self._placement = Placement(
-            given.campaign, now=given.now, requests_per_second=given.requests_per_second
+            given.campaign,
+            now=given.now,
+            requests_per_second=given.requests_per_second,
+            rules=given.rules,
         )
 
     def explanation(self) -> Explanation:
         contact = self._contact()
         steps = [*self._who(contact), self._in_ledger()]
         zones: tuple[str, ...] = ()
+        where = _Where()
         hours = _Hours()
         bounds: tuple[int | None, int | None] = (None, None)
         if contact is not None:
             zones, zone_steps = self._zones_of(contact)
             steps += zone_steps
             if zones:
+                where = _Where(zones, home_of(contact, self._campaign), states_of(contact))
+                steps += self._rules_of(where)
                 bounds, bound_steps = self._own_dates(contact, zones)
                 steps += bound_steps
-                hours, round_steps = self._rounds(contact, zones, bounds)
+                hours, round_steps = self._rounds(contact, where, bounds)
                 steps += round_steps
         if isinstance(self._entry, PlannedCall):
             result: CallView | ExclusionView = self._view.call(self._entry)
@@ -161,7 +179,7 @@ class _Explainer:
             result=result,
             steps=tuple(steps),
             zones=zones,
-            hours=tuple(self._days_in(name, bounds) for name in _bounds(zones)),
+            hours=tuple(self._days_in(name, where, bounds) for name in _bounds(zones)),
             callable_in=tuple((window.start, window.end - margin) for window in hours.windows),
             known_state=self._subject.known.state if self._subject.known else "",
             remedy_place=self._remedy_place(),
@@ -305,30 +323,48 @@ class _Explainer:
             bounds.append(bound)
         return (bounds[0], bounds[1]), steps
 
+    def _rules_of(self, where: _Where) -> Iterator[Step]:
+        if self._given.rules:
+            names = sorted({rule.name for rule in self._placement.rules_in(where.states)})
+            states = where.states.replace(",", ", ")
+            because = (
+                f"for {states}, by the number" if states else "its state is unknown, so those of all states"
+            )
+            yield Step("rules", ", ".join(names), because, self._place("rules"))
+
     def _rounds(
-        self, contact: Contact, zones: tuple[str, ...], bounds: tuple[int | None, int | None]
+        self, contact: Contact, where: _Where, bounds: tuple[int | None, int | None]
     ) -> tuple[_Hours, Iterable[Step]]:
         """When it may be called, in the first round or the following one; and what is known of its rounds."""
         earliest, latest = bounds
         past = self._given.past(contact.key, contact.phone)
         if not past:
-            return _Hours(self._placement.windows(zones, earliest, latest)), ()
+            return _Hours(self._windows(where, earliest, latest)), ()
         rounds = Rounds(
             past=past,
             policy=self._campaign.retry_policy,
-            home=(own_zones(contact, self._campaign.contacts.default_zone) or zones)[0],
+            home=(own_zones(contact, self._campaign.contacts.default_zone) or where.zones)[0],
             place=self._given.place,
         )
         following = rounds.following(self._entry.round if isinstance(self._entry, PlannedCall) else None)
         if isinstance(following, Cause):
-            return _Hours(self._placement.windows(zones, earliest, latest)), rounds.steps(following, ())
+            return _Hours(self._windows(where, earliest, latest)), rounds.steps(following, ())
         earliest = max(following.not_before, earliest or 0)
-        windows = self._placement.windows(zones, earliest, latest)
+        windows = self._windows(where, earliest, latest)
         hours = _Hours(windows, rounds.untried(following, windows), following.not_before)
         return hours, rounds.steps(following, windows)
 
-    def _days_in(self, name: str, bounds: tuple[int | None, int | None]) -> ZoneDays:
-        days = self._placement.calendar.days(name, DAYS_SHOWN, *bounds)
+    def _windows(self, where: _Where, earliest: int | None, latest: int | None) -> tuple[Window, ...]:
+        return self._placement.windows(where.zones, earliest, latest, where.home, where.states)
+
+    def _days_in(self, name: str, where: _Where, bounds: tuple[int | None, int | None]) -> ZoneDays:
+        days = self._placement.calendar.days(
+            name,
+            DAYS_SHOWN,
+            *bounds,
+            own=split_zones(where.home) if where.home else where.zones,
+            rules=self._placement.rules_in(where.states),
+        )
         return ZoneDays(
             zone=name,
             days=tuple(

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from runner.campaign.model import Campaign
+from runner.campaign.rules.rule_set import RuleSet, applicable
 from runner.planning.calendar import Calendar
-from runner.planning.candidate import Candidate, split_zones
+from runner.planning.candidate import Candidate, split_states, split_zones
 from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
 from runner.planning.plan import Slot, WaitingCall
 from runner.planning.rounds import NextRound, SlotKind, untried_windows
@@ -42,7 +43,14 @@ class _Search:
 class Placement:
     """The pace and the windows of one campaign as of `now` (UTC Unix seconds)."""
 
-    def __init__(self, campaign: Campaign, *, now: float, requests_per_second: float) -> None:
+    def __init__(
+        self,
+        campaign: Campaign,
+        *,
+        now: float,
+        requests_per_second: float,
+        rules: tuple[RuleSet, ...] = (),
+    ) -> None:
         self._now = int(now) + (now > int(now))
         self._margin = campaign.calling_windows.close_margin
         self._queue_ahead = campaign.pacing.queue_ahead
@@ -52,6 +60,9 @@ class Placement:
         self._searches: dict[int, _Search] = {}
         """By the identity of their windows: to hash all windows would take longer than the search."""
         self._wanted_starts: Mapping[tuple[Window, ...], Iterator[int]] = {}
+        self._rules = rules
+        self.rules_in = lru_cache(maxsize=4096)(self._rules_in)
+        """States, as in a candidate → the rule sets that hold there."""
         # Most contacts have no dates of their own, and share their zones with many others.
         self.windows = lru_cache(maxsize=4096)(self._windows)
         self._vary_time = campaign.retry_policy.varies_time
@@ -59,16 +70,25 @@ class Placement:
 
     def windows_of(self, candidate: Candidate, following: NextRound | None = None) -> tuple[Window, ...]:
         """The windows in which it may be called; `following` is its round, where that is not the first."""
-        return self.windows(split_zones(candidate.zones), earliest_of(candidate, following), candidate.latest)
+        return self.windows(
+            split_zones(candidate.zones),
+            earliest_of(candidate, following),
+            candidate.latest,
+            candidate.home,
+            candidate.states,
+        )
 
     def preferred_windows(self, candidate: Candidate, following: NextRound | None) -> tuple[Window, ...]:
         """Those of `windows_of` at a kind of time at which earlier rounds did not try; often empty."""
         if following is None or not self._vary_time:
             return ()
         # A contact whose number does not tell one zone is taken to live in the first.
-        home = split_zones(candidate.home or candidate.zones)[0]
+        own = split_zones(candidate.home) if candidate.home else ()
+        home = (own or split_zones(candidate.zones))[0]
         return self._untried_windows(
             candidate.zones,
+            candidate.home,
+            candidate.states,
             home,
             following.tried_kinds(home),
             earliest_of(candidate, following),
@@ -76,15 +96,40 @@ class Placement:
         )
 
     def _windows(
-        self, zones: tuple[str, ...], earliest: int | None, latest: int | None
+        self,
+        zones: tuple[str, ...],
+        earliest: int | None,
+        latest: int | None,
+        home: str = "",
+        states: str = "",
     ) -> tuple[Window, ...]:
-        """The windows that have room for a slot, within the contact's own dates."""
-        return self._with_room(clip(self.calendar.windows(zones), earliest, latest))
+        """The windows that have room for a slot, within the contact's own dates and the rules that hold where
+        it is. `home` and `states` are as in a candidate.
+        """
+        return self._with_room(clip(self._open(zones, home, states), earliest, latest))
+
+    def without_rules(self, zones: tuple[str, ...]) -> tuple[Window, ...]:
+        """The windows that the campaign alone leaves."""
+        return self._with_room(self.calendar.windows(zones))
+
+    def _open(self, zones: tuple[str, ...], home: str, states: str) -> tuple[Window, ...]:
+        own = split_zones(home) if home else None
+        return self.calendar.windows(zones, own, self.rules_in(states))
+
+    def _rules_in(self, states: str) -> frozenset[RuleSet]:
+        return applicable(self._rules, split_states(states))
 
     def _find_untried_windows(
-        self, zones: str, home: str, tried: frozenset[SlotKind], earliest: int | None, latest: int | None
+        self,
+        zones: str,
+        own: str,
+        states: str,
+        home: str,
+        tried: frozenset[SlotKind],
+        earliest: int | None,
+        latest: int | None,
     ) -> tuple[Window, ...]:
-        untried = untried_windows(self.calendar.windows(split_zones(zones)), tried, home)
+        untried = untried_windows(self._open(split_zones(zones), own, states), tried, home)
         return self._with_room(clip(untried, earliest, latest))
 
     def _with_room(self, windows: tuple[Window, ...]) -> tuple[Window, ...]:
@@ -195,14 +240,20 @@ def reschedule(
     *,
     now: float,
     requests_per_second: float,
+    rules: tuple[RuleSet, ...] = (),
 ) -> Mapping[int, Slot | None]:
     """New slots, by id, for calls that are late; None for those that no longer fit.
 
     `taken` are the starts of all other calls, so late calls leave at the pace and never in a burst.
     """
-    placement = Placement(campaign, now=now, requests_per_second=requests_per_second)
+    placement = Placement(campaign, now=now, requests_per_second=requests_per_second, rules=rules)
     for start in taken:
         placement.occupy(start)
     calls = list(late)
-    slots = placement.place([placement.windows(call.timezones, call.earliest, call.latest) for call in calls])
+    slots = placement.place(
+        [
+            placement.windows(call.timezones, call.earliest, call.latest, call.home, call.states)
+            for call in calls
+        ]
+    )
     return {call.id: slot for call, slot in zip(calls, slots, strict=True)}

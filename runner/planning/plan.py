@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from runner.calls import CallRequest, Cause, Metadata, Reason
 from runner.campaign.diagnostics import Diagnostic
+from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.warning_codes import SuppressedWarning
 from runner.contacts.contact import Exclusion
 from runner.planning.candidate import split_zones
@@ -75,6 +76,9 @@ class PlannedCall(NamedTuple):
     """The contact's own `not_after`, as an exclusive instant."""
     zones: str
     """As `join_zones` writes them."""
+    home: str
+    """This and the next one are those of its candidate: where the rules hold that it obeys."""
+    states: str
     phone_number: str
     """This and the next four are those of its `request`; the metadata is a JSON object."""
     max_attempts: int
@@ -149,6 +153,9 @@ class WaitingCall:
     timezones: tuple[str, ...]
     earliest: int | None
     latest: int | None
+    home: str = ""
+    """This and the next one are as in a candidate."""
+    states: str = ""
 
 
 class Availability(StrEnum):
@@ -253,11 +260,13 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataVersions:
-    """The versions of the data used for zones, numbers and holidays."""
+    """The versions of the data used for zones, numbers, holidays and rules."""
 
     tzdata: str
     phonenumbers: str
     holidays: str
+    rules: str = ""
+    """Of each rule preset; empty for a campaign without rules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,4 +319,6 @@ class Plan:
     diagnostics: tuple[Diagnostic, ...] = ()
     suppressed_warnings: tuple[SuppressedWarning, ...] = ()
     """Warnings that `silence` suppresses: not among `diagnostics`."""
+    rules: tuple[RuleSet, ...] = ()
+    """Those that it obeys."""
     versions: DataVersions

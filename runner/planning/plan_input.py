@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.model import Campaign
+from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Exclusion, Match
 from runner.contacts.identity import Identity
@@ -30,6 +31,8 @@ class PlanInput:
     """`now` is UTC Unix seconds; `limit` bounds the number of calls."""
 
     campaign: Campaign
+    rules: tuple[RuleSet, ...] = ()
+    """Those that the campaign obeys, its own and those of others."""
     rows: Iterable[Candidate | Exclusion]
     """The result of screening each row, in their order."""
     suppressed: Match

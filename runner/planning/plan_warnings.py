@@ -8,7 +8,6 @@ from functools import lru_cache
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.lint import WEEKLY
-from runner.campaign.model import Campaign
 from runner.campaign.timezones import zone
 from runner.campaign.warning_codes import WarningCode
 from runner.planning.candidate import split_zones
@@ -174,7 +173,7 @@ def _pace_too_slow(found: Findings) -> Iterator[Diagnostic]:
         return
     campaign = found.given.campaign
     pace = effective_pace(campaign, found.given.requests_per_second)
-    enough = _sufficient_pace(campaign, found.demand, too_slow=pace, now=found.given.now)
+    enough = _sufficient_pace(found.given, found.demand, too_slow=pace)
     if enough is None:
         hint = f"no pace up to {FASTEST:,} calls a minute is enough: lengthen the windows or the dates"
     elif enough <= fastest_pace(campaign, found.given.requests_per_second):
@@ -196,7 +195,7 @@ def _pace_too_slow(found: Findings) -> Iterator[Diagnostic]:
     )
 
 
-def _sufficient_pace(campaign: Campaign, demand: Demand, *, too_slow: int, now: float) -> int | None:
+def _sufficient_pace(given: PlanInput, demand: Demand, *, too_slow: int) -> int | None:
     """The least `calls_per_minute` above `too_slow` at which every call finds a slot; None when none does.
 
     Each pace is tried with the placement that plans are made with, so the one returned is known to do. It is
@@ -204,7 +203,7 @@ def _sufficient_pace(campaign: Campaign, demand: Demand, *, too_slow: int, now: 
     """
 
     def suffices(pace: int) -> bool:
-        return _suffices(campaign, demand, pace, now)
+        return _suffices(given, demand, pace)
 
     slow = fast = too_slow
     while fast < FASTEST:
@@ -214,12 +213,14 @@ def _sufficient_pace(campaign: Campaign, demand: Demand, *, too_slow: int, now: 
     return None
 
 
-def _suffices(campaign: Campaign, demand: Demand, pace: int, now: float) -> bool:
+def _suffices(given: PlanInput, demand: Demand, pace: int) -> bool:
+    campaign = given.campaign
     pacing = campaign.pacing.model_copy(update={"calls_per_minute": pace})
     trial = Placement(
         campaign.model_copy(update={"pacing": pacing}),
-        now=now,
+        now=given.now,
         requests_per_second=FASTEST / 60 * requests_per_call(campaign),
+        rules=given.rules,
     )
     for start in demand.taken:
         trial.occupy(start)

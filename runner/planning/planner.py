@@ -53,7 +53,10 @@ class _Planner:
         self._campaign = given.campaign
         self._working_set = given.working_set
         self._placement = Placement(
-            given.campaign, now=given.now, requests_per_second=given.requests_per_second
+            given.campaign,
+            now=given.now,
+            requests_per_second=given.requests_per_second,
+            rules=given.rules,
         )
         self._statistics = StatisticsBuilder(given.campaign.retry_policy.rounds)
         self._attempts = attempts_of(given.campaign)
@@ -83,6 +86,7 @@ class _Planner:
             ledger_revision=self._given.history.revision,
             diagnostics=tuple(sorted(shown, key=lambda found: found.code not in URGENT)),
             suppressed_warnings=suppressed,
+            rules=self._given.rules,
             versions=self._given.versions,
         )
 
@@ -236,7 +240,12 @@ class _Planner:
 
     def _plan_id(self, withdrawals: Iterable[Withdrawal]) -> str:
         """A keyed hash of the whole content of the plan."""
-        head = [int(self._given.now), self._campaign.model_dump(mode="json"), asdict(self._given.versions)]
+        head = [
+            int(self._given.now),
+            self._campaign.model_dump(mode="json"),
+            asdict(self._given.versions),
+            [rule.plain() for rule in self._given.rules],
+        ]
         self._digest.add(json.dumps(head, sort_keys=True))
         for withdrawal in withdrawals:
             self._digest.add(withdrawal.plain())

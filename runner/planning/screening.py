@@ -21,7 +21,7 @@ from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, dial_string, parse_phone
 from runner.contacts.places import possible_states
 from runner.planning import contact_dates
-from runner.planning.candidate import Candidate, fault_of, join_zones
+from runner.planning.candidate import Candidate, fault_of, join_states, join_zones
 from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, unread_places, zones_for
 
 # Most campaigns have one caller ID for all, some one for each of a few sites.
@@ -63,8 +63,8 @@ class Screening:
             source=contact.row.source,
             line=contact.row.line,
             zones=join_zones(zones),
-            home="" if self._calendar_zone == CONTACT else self._home(contact),
-            states=self._states(contact),
+            home=home_of(contact, self._campaign),
+            states=states_of(contact) if self._has_places or self._campaign.rules else "",
             unread=" ".join(unread_places(contact)) if self._has_places else "",
             earliest=earliest,
             latest=latest,
@@ -75,13 +75,17 @@ class Screening:
             fault=fault,
         )
 
-    def _home(self, contact: Contact) -> str:
-        return join_zones(own_zones(contact, self._default_zone))
 
-    def _states(self, contact: Contact) -> str:
-        if not self._has_places:
-            return ""
-        return " ".join(sorted(possible_states(contact.phone, contact.postal_code, contact.state)))
+def home_of(contact: Contact, campaign: Campaign) -> str:
+    """Its own zones as in a candidate: empty if they are the campaign's."""
+    if campaign.calling_windows.timezone == CONTACT:
+        return ""
+    return join_zones(own_zones(contact, campaign.contacts.default_zone))
+
+
+def states_of(contact: Contact) -> str:
+    """Its states as in a candidate."""
+    return join_states(possible_states(contact.phone, contact.postal_code, contact.state))
 
 
 def _own_dates(contact: Contact, zones: tuple[str, ...]) -> tuple[int | None, int | None]:

@@ -34,6 +34,7 @@ _BY_CAUSE: Mapping[Cause, str] = {
         "set contacts.timezone for this row (or its postal_code or state), or open hours that all its zones "
         "share"
     ),
+    Cause.RULES: "open hours that the rules allow, or set contacts.timezone or the contact's state",
     Cause.OWN_DATES: "change the row's own dates, or the campaign's",
     Cause.FINISHED: "nothing: the contact was reached",
     Cause.WAITING_FOR_RESULT: "the result of its last call; to ask Insight now: runner refresh {campaign}",
@@ -107,13 +108,13 @@ def _joined(because: str, place: str) -> str:
 
 def _days(there: ZoneDays) -> Iterable[tuple[str, Text, str, Text]]:
     for day, intervals in there.days:
-        opened = [(interval, place) for interval, place in intervals if interval.is_open]
-        # If a day has open hours, the time between them needs no line of its own.
-        for index, (interval, place) in enumerate(opened or intervals[:1]):
+        shown = [(each, place) for each, place in intervals if each.is_open or each.rule.preset]
+        # If a day has hours, the time between them needs no line of its own.
+        for index, (interval, place) in enumerate(shown or intervals[:1]):
             yield (
                 f"{day:%a %Y-%m-%d}" if index == 0 else "",
                 Text("open", style="green") if interval.is_open else Text("closed", style="red"),
-                f"{_clock(interval.start)}-{_clock(interval.end)}" if interval.is_open else "",
+                f"{_clock(interval.start)}-{_clock(interval.end)}" if shown else "",
                 Text(_joined(_rule(interval.rule, day), place), style="dim"),
             )
 
@@ -131,6 +132,8 @@ def _rule(rule: Rule, day: date) -> str:
         RuleKind.HOLIDAY: rule.name,
         RuleKind.NOT_BEFORE: "before the contact's not_before",
         RuleKind.NOT_AFTER: "after the contact's not_after",
+        RuleKind.PRESET_HOURS: f"cut by {rule.preset}",
+        RuleKind.PRESET_HOLIDAY: f"cut by {rule.preset} on {rule.name}",
     }[rule.kind]
 
 

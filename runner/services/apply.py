@@ -308,7 +308,7 @@ def _refuse_empty_sources(prepared: PreparedPlan) -> None:
 
 
 def _current_plan(rounds: FurtherRounds, requests_per_second: float) -> CurrentPlan:
-    campaign = rounds.newest_plan.loaded.campaign
+    campaign, rules = rounds.newest_plan.loaded.campaign, rounds.newest_plan.plan.rules
 
     def excluded_now(key: str, phone: str) -> str | None:
         """A call that the plan counts as queued may come back from another run of the same campaign."""
@@ -320,7 +320,9 @@ def _current_plan(rounds: FurtherRounds, requests_per_second: float) -> CurrentP
         return lists.match if lists.refresh() else None
 
     def new_slots(late: Sequence[WaitingCall], taken: Sequence[int], now: float) -> Mapping[int, Slot | None]:
-        return reschedule(campaign, late, taken, now=now, requests_per_second=requests_per_second)
+        return reschedule(
+            campaign, late, taken, now=now, requests_per_second=requests_per_second, rules=rules
+        )
 
     return CurrentPlan(excluded_now=excluded_now, newly_suppressed=newly_suppressed, reschedule=new_slots)
 

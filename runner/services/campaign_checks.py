@@ -18,6 +18,7 @@ from runner.planning.public_holidays import UnknownPlaceError, public_holidays
 from runner.planning.unused_windows import ALL_CLOSED, ALL_CLOSED_HINT, closed_windows
 from runner.services.campaigns import data_roots, load
 from runner.services.progress import NO_PROGRESS, Progress
+from runner.services.rules import check_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def _check(file: Path, *, contacts: bool, variables: Variables, progress: Progre
     try:
         loaded = load(file, variables)
         check_holidays(loaded)
+        check_rules(loaded)
     except CampaignInvalidError as error:
         return CheckedFile(file, None, error.diagnostics)
     places = tuple(source_places(loaded))

@@ -1,12 +1,13 @@
 """Makes the plan of a campaign file: the one path of plan, apply and rehearsals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.loader import LoadedCampaign
+from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.source_models import Source
 from runner.contacts import phone
 from runner.contacts.contact import Row
@@ -27,6 +28,7 @@ from runner.planning.working_file import WorkingFile
 from runner.services import preflight_warnings
 from runner.services.campaign_checks import check_holidays
 from runner.services.progress import NO_PROGRESS, Progress
+from runner.services.rules import campaign_rules, versions_of
 from runner.services.screened_rows import screened_rows
 from runner.settings import Settings
 
@@ -47,6 +49,8 @@ class PreparedPlan:
     """Those that it knows of."""
     working_set: WorkingFile
     reader: SourceReader
+    own_rule_files: Mapping[str, str]
+    """Hashes of the preset files that it obeys and that do not ship with runner."""
     applied_at: float | None = None
     """When the saved plan with which this one was compared was applied before (UTC Unix seconds)."""
     differences: tuple[str, ...] = ()
@@ -83,6 +87,7 @@ def prepare_plan(
     """
     campaign = loaded.campaign
     check_holidays(loaded)
+    rules = campaign_rules(loaded, settings.rules)
     ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
     reader = SourceReader(source_folder(loaded, settings, ledger), loaded.columns_used())
     suppression = read_lists(loaded, reader, ListAsOf(ledger.suppressions(campaign.name), now), progress)
@@ -96,13 +101,14 @@ def prepare_plan(
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
+                rules=rules.sets,
                 rows=screened_rows(campaign, key, _rows(campaign.contacts.sources, reader, progress)),
                 suppressed=suppression.match,
                 lists_name_keys=suppression.names_keys,
                 history=ledger.history(campaign.name),
                 working_set=working_set,
                 identity=identity,
-                versions=data_versions(),
+                versions=data_versions(rules.sets),
                 now=now,
                 requests_per_second=settings.requests_per_second,
                 limit=limit,
@@ -127,6 +133,7 @@ def prepare_plan(
         results_so_far=results_so_far,
         working_set=working_set,
         reader=reader,
+        own_rule_files=rules.own_files,
     )
 
 
@@ -159,12 +166,13 @@ def privacy_key(settings: Settings, ledger: Ledger) -> bytes:
     return settings.privacy_key.get_secret_value().encode() or ledger.privacy_key()
 
 
-def data_versions() -> DataVersions:
-    """Of the data that decides zones, numbers and holidays on this machine."""
+def data_versions(rules: tuple[RuleSet, ...]) -> DataVersions:
+    """Of the data that decides zones, numbers, holidays and rules on this machine."""
     return DataVersions(
         tzdata=version("tzdata"),
         phonenumbers=phone.data_version(),
         holidays=public_holidays.data_version(),
+        rules=versions_of(rules),
     )
 
 

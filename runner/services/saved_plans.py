@@ -137,7 +137,7 @@ def made_now(prepared: "PreparedPlan") -> SavedPlan:
         loaded.campaign,
         prepared.identity,
         campaign_file=Path(os.path.relpath(loaded.path)).as_posix(),
-        files=prepared.reader.digests(loaded.campaign),
+        files={**prepared.reader.digests(loaded.campaign), **prepared.own_rule_files},
         ledger_knew=not prepared.is_first,
         limit=prepared.limit,
         variables=loaded.variables,

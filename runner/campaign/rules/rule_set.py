@@ -5,9 +5,12 @@ rule sets, and so are the hours of an organisation's policy.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from runner.campaign.hours import WeeklyHours, parse_weekly
+
+_WITH_STATES = {"US", "CA"}
+"""Countries of whose contacts the state may be known."""
 
 NOT_LEGAL_ADVICE = "Rules are gathered from public sources and are not legal advice."
 
@@ -30,6 +33,8 @@ class HolidayHours:
     country: str
     """ISO 3166."""
     subdivision: str | None = None
+    states: tuple[str, ...] = ()
+    """In which the contact may be: the holidays of each count, next to those of the country."""
     hours: tuple[tuple[int, int], ...] = ()
     """In minutes from midnight, in place of those of the weekday; none where nobody is called."""
 
@@ -44,7 +49,7 @@ class RuleSet:
     holidays: HolidayHours | None = None
     caps: tuple[Cap, ...] = ()
     states: frozenset[str] = frozenset()
-    """The states of the contacts that it applies to; empty for all contacts."""
+    """Those of the contacts that it applies to; empty for all contacts."""
     title: str = ""
     version: int = 1
     purpose: tuple[str, ...] = ()
@@ -60,6 +65,10 @@ class RuleSet:
     def limits_hours(self) -> bool:
         return self.weekly is not None or self.holidays is not None
 
+    def plain(self) -> dict[str, object]:
+        """As JSON can hold it, the same for equal rule sets."""
+        return {**asdict(self), "states": sorted(self.states)}
+
 
 def hours_rule(name: str, weekly: Mapping[str, str | list[str]]) -> RuleSet:
     """A rule set of hours alone, written as `calling_windows.weekly`. Raises PydanticCustomError."""
@@ -71,4 +80,16 @@ def applicable(rules: Iterable[RuleSet], states: frozenset[str]) -> frozenset[Ru
 
     Without a state, it may be in any.
     """
-    return frozenset(rule for rule in rules if not rule.states or not states or rule.states & states)
+    return frozenset(
+        _with_holidays_of(states, rule)
+        for rule in rules
+        if not rule.states or not states or rule.states & states
+    )
+
+
+def _with_holidays_of(states: frozenset[str], rule: RuleSet) -> RuleSet:
+    """A rule about a country's public holidays, with those of the contact's state where that is known."""
+    declared = rule.holidays
+    if not states or declared is None or declared.subdivision or declared.country not in _WITH_STATES:
+        return rule
+    return replace(rule, holidays=replace(declared, states=tuple(sorted(states))))

@@ -132,10 +132,10 @@ def test_a_value_of_several_possible_types_has_one_error():
 def test_no_message_is_pydantic_s_own():
     text = (
         "version: x\nname: []\nsurvey: 1\ncontacts: {sources: {}, phone: {}, suppress: 1}\n"
-        "calling_windows: {weekly: 1, dates: [], rules: 1, blackout: {}, holidays: 1,\n"
+        "calling_windows: {weekly: 1, dates: [], blackout: {}, holidays: 1,\n"
         "  timezone: [], close_margin: []}\n"
         "retry_policy: {max_attempts: 1.5, rounds: a}\npacing: {calls_per_minute: 1e9, queue_ahead: -1}\n"
-        "metadata: 1\nresult_url: []\nvars: a\n"
+        "rules: {}\nmetadata: 1\nresult_url: []\nvars: a\n"
     )
     found = errors(text)
     assert len(found) >= 20
@@ -181,11 +181,6 @@ def test_a_bomb_of_aliases_is_never_built():
 )
 def test_a_file_may_only_hold_so_much(text):
     assert error(text).code == "too_complex"
-
-
-def test_what_is_not_supported_yet_is_named_once_each():
-    text = CAMPAIGN + "  rules: [us-federal]\n"
-    assert [(found.line, found.code) for found in errors(text)] == [(9, "not_supported")]
 
 
 def test_the_content_of_an_inline_row_is_never_shown():
@@ -498,7 +493,6 @@ def test_for_any_values_each_error_has_a_code_of_ours(campaign):
     ours |= {
         "unknown_value",
         "unknown_source_type",
-        "not_supported",
         "empty_value",
         "out_of_range",
         "bad_zone",
@@ -514,7 +508,7 @@ def test_for_any_values_each_error_has_a_code_of_ours(campaign):
         "bad_metadata_name",
         "bad_metadatabase",
     }
-    ours |= {"missing_reattempt_wait", "missing_metadata", "duplicate_day", "bad_dates"}
+    ours |= {"missing_reattempt_wait", "missing_metadata", "duplicate_day", "bad_dates", "bad_preset_name"}
     assert {each.code for each in found} <= ours
 
 

@@ -57,6 +57,8 @@ result_url: "https://hooks.example.org/{{ row.id }}"
         "end_timestamp": NINE + 3 * HOUR - 300,
         "earliest": None,
         "latest": None,
+        "home": "",
+        "states": "",
         "phone_number": "tel:+16175550100;ani=6175550199;postd=1,2#",
         "max_attempts": 3,
         "reattempt_wait": 2700,

@@ -1,0 +1,94 @@
+"""The rule sets that a campaign obeys, from the presets that it names."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.loader import LoadedCampaign
+from runner.campaign.rules.presets import Presets, UnknownPresetError, presets
+from runner.campaign.rules.rule_set import RuleSet
+from runner.planning.public_holidays import UnknownPlaceError
+from runner.planning.rule_cuts import closes_every_window
+from runner.planning.rule_hours import RuleHours
+
+
+def own_rules_folder() -> Path | None:
+    """That of RUNNER_RULES. Settings take a while to import, and few campaigns need them."""
+    from runner.settings import load_settings  # noqa: PLC0415 - see above
+
+    return load_settings().rules
+
+
+def check_rules(loaded: LoadedCampaign) -> None:
+    """Raises CampaignInvalidError for a preset that does not exist, or that closes every window."""
+    if loaded.campaign.rules:
+        campaign_rules(loaded, own_rules_folder())
+
+
+class CampaignRules(NamedTuple):
+    """What a campaign obeys."""
+
+    sets: tuple[RuleSet, ...] = ()
+    own_files: Mapping[str, str] = {}
+    """Hashes of the preset files that do not ship with runner, by what a plan calls them."""
+
+
+def campaign_rules(loaded: LoadedCampaign, folder: Path | None) -> CampaignRules:
+    """The rule sets of the presets that the campaign names, with those of one's own `folder`.
+
+    Raises SettingsError, and CampaignInvalidError as above or for a broken preset file.
+    """
+    if not loaded.campaign.rules:
+        return CampaignRules()
+    known = presets(folder)
+    errors = list(_unknown(loaded, known))
+    if errors:
+        raise CampaignInvalidError(errors)
+    rules = known.rule_sets(loaded.campaign.rules)
+    errors = [*_without_holidays(loaded, rules), *_closing(loaded, rules)]
+    if errors:
+        raise CampaignInvalidError(errors)
+    own = {
+        f"RUNNER_RULES/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in known.files_of(loaded.campaign.rules)
+    }
+    return CampaignRules(rules, own)
+
+
+def versions_of(rules: Iterable[RuleSet]) -> str:
+    """`us-federal 1, us-fl 2`: the versions of the facts that a plan rests on."""
+    return ", ".join(f"{rule.name} {rule.version}" for rule in rules)
+
+
+def _unknown(loaded: LoadedCampaign, known: Presets) -> Iterator[Diagnostic]:
+    for position, name in enumerate(loaded.campaign.rules):
+        try:
+            known.named(name)
+        except UnknownPresetError as error:
+            yield loaded.diagnostic(
+                Severity.ERROR, "unknown_preset", error.message, ("rules", position), error.hint
+            )
+
+
+def _without_holidays(loaded: LoadedCampaign, rules: Iterable[RuleSet]) -> Iterator[Diagnostic]:
+    for rule in rules:
+        try:
+            RuleHours(rule)
+        except UnknownPlaceError as error:
+            message = f"rule preset `{rule.name}`: {error.message}"
+            yield loaded.diagnostic(Severity.ERROR, "unknown_place", message, ("rules",), error.hint)
+
+
+def _closing(loaded: LoadedCampaign, rules: Iterable[RuleSet]) -> Iterator[Diagnostic]:
+    for rule in rules:
+        if not rule.states and closes_every_window(loaded.campaign.calling_windows, rule):
+            yield loaded.diagnostic(
+                Severity.ERROR,
+                "never_opens",
+                f"every calling window lies outside the hours of the rule preset `{rule.name}`, so nobody "
+                "could be called",
+                ("calling_windows", "weekly"),
+                f"`runner rules {rule.name}` shows its hours",
+            )
