@@ -131,6 +131,14 @@ def schema(key: options.Key = None) -> int:
 
 
 @app.command()
+def rules(preset: options.Preset = None, *, output: StatusFormat = StatusFormat.TEXT) -> int:
+    """List the rule presets, or show one in full."""
+    from runner.commands.rules import rules
+
+    return rules(preset, as_json=output is StatusFormat.JSON)
+
+
+@app.command()
 def plan(  # noqa: PLR0913 - each is an option of the command
     campaign: options.CampaignOrPlan,
     *,

@@ -76,6 +76,7 @@ def _instant(text: str) -> float:
 
 Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder to write to; default: this one.")]
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Campaign files or folders.")]
+Preset = Annotated[str | None, typer.Argument(metavar="[PRESET]", help="One preset, such as us-federal.")]
 Key = Annotated[str | None, typer.Argument(metavar="[KEY]", help="One key, such as calling_windows.weekly.")]
 CampaignOrPlan = Annotated[
     Path, typer.Argument(metavar="CAMPAIGN|PLAN", help="The campaign file, or a saved plan.")

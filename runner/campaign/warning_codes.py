@@ -58,6 +58,7 @@ class WarningCode(StrEnum):
     PACE_TOO_SLOW = "pace_too_slow", "the last window ends before everybody is called"
     PACE_LOWERED = "pace_lowered", "calls planned earlier keep starts that exceed the present pace"
     ASLEEP = "asleep", "calls may be dialled outside 8:00 to 21:00 where the contact is"
+    ATTEMPTS_ABOVE_CAP = "attempts_above_cap", "one call may be dialled more often than a rule allows"
     DATES_OVER = "dates_over", "contacts get no call because the campaign's dates are over"
     STILL_DIALLED = (
         "still_dialled",

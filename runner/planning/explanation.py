@@ -326,10 +326,8 @@ class _Explainer:
     def _rules_of(self, where: _Where) -> Iterator[Step]:
         if self._given.rules:
             names = sorted({rule.name for rule in self._placement.rules_in(where.states)})
-            states = where.states.replace(",", ", ")
-            because = (
-                f"for {states}, by the number" if states else "its state is unknown, so those of all states"
-            )
+            states = where.states.replace(" ", ", ")
+            because = f"it may be in {states}" if states else "its state is unknown, so those of all states"
             yield Step("rules", ", ".join(names), because, self._place("rules"))
 
     def _rounds(

@@ -14,6 +14,7 @@ from runner.calls import CallRequest, Cause, Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.hours import WeeklyHours
 from runner.campaign.model import Campaign
+from runner.campaign.rules.rule_set import Cap, HolidayHours, RuleSet
 from runner.campaign.templates import compile_template
 from runner.campaign.variables import NO_VARIABLES, Variables
 from runner.campaign.warning_codes import SuppressedWarning
@@ -31,6 +32,7 @@ from runner.planning.plan import (
     PlanStatistics,
     Withdrawal,
 )
+from runner.planning.rule_cuts import RuleCut, rule_cuts
 from runner.planning.statistics import StatisticsBuilder
 
 MASKED = "•••"
@@ -105,6 +107,26 @@ class HoursView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    """A rule set that the campaign obeys, and what it cuts from the declared windows on usual days."""
+
+    name: str
+    title: str
+    version: int
+    states: tuple[str, ...]
+    """It applies to contacts who may be in one of them; empty for all contacts."""
+    weekly: WeeklyHours | None
+    holidays: HolidayHours | None
+    caps: tuple[Cap, ...]
+    cuts: tuple[RuleCut, ...]
+    purpose: tuple[str, ...]
+    voice: tuple[str, ...]
+    source: str
+    checked: str
+    confidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
     """The whole plan. `as_of` is UTC Unix seconds; `summary` counts rows by what becomes of them."""
 
@@ -128,6 +150,7 @@ class PlanView:
     """To which the record of each call is pushed before it; empty where none is."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What the command line gave for entries of `vars`."""
+    rules: tuple[RuleView, ...] = ()
     statistics: PlanStatistics | None = None
     """Counts of the plan; None until counted."""
 
@@ -162,8 +185,27 @@ def plan_view(
         diagnostics=plan.diagnostics,
         suppressed_warnings=plan.suppressed_warnings,
         metadatabase=campaign.metadatabase or "",
+        rules=tuple(_rule_view(rule, campaign) for rule in plan.rules),
         variables=variables,
         statistics=plan.statistics,
+    )
+
+
+def _rule_view(rule: RuleSet, campaign: Campaign) -> RuleView:
+    return RuleView(
+        name=rule.name,
+        title=rule.title,
+        version=rule.version,
+        states=tuple(sorted(rule.states)),
+        weekly=rule.weekly,
+        holidays=rule.holidays,
+        caps=rule.caps,
+        cuts=rule_cuts(campaign.calling_windows, rule),
+        purpose=rule.purpose,
+        voice=rule.voice,
+        source=rule.source,
+        checked=rule.checked,
+        confidence=rule.confidence,
     )
 
 

@@ -8,12 +8,14 @@ from functools import lru_cache
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.lint import WEEKLY
+from runner.campaign.rules.rule_set import Cap
 from runner.campaign.timezones import zone
 from runner.campaign.warning_codes import WarningCode
 from runner.planning.candidate import split_zones
 from runner.planning.eligibility import RowCounts
 from runner.planning.placement import Placement, effective_pace, fastest_pace, requests_per_call
 from runner.planning.plan_input import PlanInput
+from runner.planning.rule_cuts import OUTSIDE_HINT, outside_of, windows_outside
 from runner.planning.statistics import StatisticsBuilder
 from runner.planning.unused_windows import (
     ALL_CLOSED,
@@ -71,6 +73,7 @@ def of(found: Findings) -> Iterator[Diagnostic]:
     yield from _pace_too_slow(found)
     yield from _pace_lowered(found)
     yield from _asleep(found)
+    yield from _attempts_above_cap(found)
     yield from _windows(found)
 
 
@@ -266,6 +269,24 @@ def _asleep(found: Findings) -> Iterator[Diagnostic]:
         )
 
 
+def _attempts_above_cap(found: Findings) -> Iterator[Diagnostic]:
+    attempts = found.given.campaign.retry_policy.max_attempts
+    caps = dict.fromkeys(cap for rule in found.given.rules for cap in rule.caps if attempts > cap.calls)
+    if caps:
+        named = [f"{cap.name} {cap.calls} in {_period(cap)}" for cap in caps]
+        yield found.given.diagnose(
+            WarningCode.ATTEMPTS_ABOVE_CAP,
+            f"Insight may dial a number {attempts} times in one window, which is more than rules allow: "
+            f"{', '.join(named)}",
+            ("retry_policy", "max_attempts"),
+            f"`max_attempts: {min(cap.calls for cap in caps)}` is the most that all of them allow",
+        )
+
+
+def _period(cap: Cap) -> str:
+    return "the campaign" if cap.per_seconds is None else f"{cap.per_seconds // 3600} hours"
+
+
 def _windows(found: Findings) -> Iterator[Diagnostic]:
     if not found.zone_sets:
         return
@@ -273,6 +294,10 @@ def _windows(found: Findings) -> Iterator[Diagnostic]:
     for entry in closed_windows(declared, found.given.now):
         yield found.given.diagnose(
             WarningCode.UNREACHABLE_WINDOW, ALL_CLOSED, (*WEEKLY, *entry.location), ALL_CLOSED_HINT
+        )
+    for entry, rule in windows_outside(declared, found.given.rules):
+        yield found.given.diagnose(
+            WarningCode.UNREACHABLE_WINDOW, outside_of(rule), (*WEEKLY, *entry.location), OUTSIDE_HINT
         )
     for entry in unused_windows(declared, found.zone_sets, found.given.now):
         yield found.given.diagnose(

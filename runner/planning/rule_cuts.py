@@ -1,7 +1,7 @@
 """What rule sets leave of the declared windows on a usual day, without public holidays. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runner.campaign.hours import MINUTES_A_DAY, WeeklyEntry, WeeklyHours, cut_at_midnight, weekly_entries
@@ -10,6 +10,7 @@ from runner.campaign.rules.rule_set import RuleSet
 from runner.planning.windows import Window, intersect, join
 from runner.planning.zones import CONTACT
 
+OUTSIDE_HINT = "move the window, or remove it; `runner rules NAME` shows the hours of a rule"
 _DAYS_A_WEEK = 7
 
 
@@ -37,9 +38,29 @@ def rule_cuts(declared: CallingWindows, rule: RuleSet) -> tuple[RuleCut, ...]:
 
 def closes_every_window(declared: CallingWindows, rule: RuleSet) -> bool:
     """Whether the rule set leaves nothing of any window, on any day."""
-    cuts = rule_cuts(declared, rule)
-    closed = sum(len(cut.days) for cut in cuts if not cut.left)
-    return bool(cuts) and closed == sum(len(entry.days) for entry in weekly_entries(declared.weekly))
+    return len(list(windows_outside(declared, [rule]))) == len(weekly_entries(declared.weekly))
+
+
+def windows_outside(
+    declared: CallingWindows, rules: Iterable[RuleSet]
+) -> Iterator[tuple[WeeklyEntry, RuleSet]]:
+    """The windows of which a rule set for all contacts leaves nothing, each once."""
+    if declared.timezone == CONTACT:
+        holding = [rule for rule in rules if not rule.states]
+        for entry in weekly_entries(declared.weekly):
+            closing = next((rule for rule in holding if _closes(rule, entry)), None)
+            if closing is not None:
+                yield entry, closing
+
+
+def outside_of(rule: RuleSet) -> str:
+    return f"nobody can ever be called in this window: it lies outside the hours of the rule {rule.name}"
+
+
+def _closes(rule: RuleSet, entry: WeeklyEntry) -> bool:
+    if rule.weekly is None:
+        return False
+    return sum(len(cut.days) for cut in _cuts_of(entry, rule.weekly) if not cut.left) == len(entry.days)
 
 
 def _cuts_of(entry: WeeklyEntry, weekly: WeeklyHours) -> Iterator[RuleCut]:

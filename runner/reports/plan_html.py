@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from runner.campaign.warning_codes import in_a_line
 from runner.planning.plan_view import CallView, PlanView
-from runner.reports import plan_facts
+from runner.reports import plan_facts, rule_words
 from runner.reports.page import contact_table, week_map, zone_chart
 from runner.reports.page.starts import StartCount
 from runner.reports.page.template import policy, shipped, shown, template
@@ -28,12 +28,13 @@ def plan_html(plan: PlanView) -> str:
     return template("plan.html").render(
         plan=plan,
         facts=plan_facts,
+        rule_words=rule_words,
         style=Markup(style),  # noqa: S704 - our own file, without any value of a plan
         script=Markup(script),  # noqa: S704 - same reason
         policy=policy(style, script),
         chart=zone_chart.zone_chart(local),
         panel=zone_chart,
-        week=week_map.week_map(plan.hours, local),
+        week=week_map.week_map(plan.hours, local, plan.rules),
         week_map=week_map,
         samples=page.samples.shown(),
         rows=page.table.first_rows,
@@ -43,7 +44,7 @@ def plan_html(plan: PlanView) -> str:
         data=page.table.data(),
         first_rows=FIRST_ROWS,
         most_rows=_MOST_ROWS,
-        versions=asdict(plan.versions),
+        versions={name: version for name, version in asdict(plan.versions).items() if version},
         request_fields=request_fields,
         zone_names=zone_names,
         local_time=local_time,

@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from itertools import repeat
 from typing import Any
 
+from runner.campaign.rules.rule_set import NOT_LEGAL_ADVICE
 from runner.planning.inputs import Inputs
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, WithdrawalView
 from runner.reports.json_text import diagnostic_json, json_text
@@ -58,6 +59,8 @@ def _open_object(plan: PlanView, inputs: Inputs | None) -> Iterator[str]:
         head["metadatabase"] = plan.metadatabase
     if plan.variables:
         head["variables"] = dict(plan.variables)
+    if plan.rules:
+        head["rules"] = {"notice": NOT_LEGAL_ADVICE, "presets": [asdict(rule) for rule in plan.rules]}
     if inputs is not None:
         names = [field.name for field in fields(inputs) if field.name != "calls"]
         head["inputs"] = {name: getattr(inputs, name) for name in names}

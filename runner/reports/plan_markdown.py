@@ -24,6 +24,7 @@ from runner.reports.plan_facts import (
     verdict,
 )
 from runner.reports.plan_text import hours_chart, request_fields, zone_names
+from runner.reports.rule_words import effect_words, origin_words
 from runner.reports.times import rfc3339
 
 DEFAULT_BYTES = 60_000
@@ -77,6 +78,7 @@ class _Page:
         body = [
             *self._changes(),
             *self._warnings(),
+            *self._rules(),
             *self._hours(),
             *self._exclusions(),
             *self._requests(),
@@ -134,6 +136,18 @@ class _Page:
         title = f"#### {count(len(found), 'warning')}"
         lines = ["", title, "", *table(("where", "code", "what"), rows)] if rows else []
         return [*lines, *(["", plain(suppressed)] if suppressed else [])]
+
+    def _rules(self) -> list[str]:
+        rules = self._plan.rules
+        if not rules:
+            return []
+        self._note_cut(len(rules), "rules")
+        rows = [
+            (code(rule.name), plain(effect_words(rule, self._plan.hours.timezone)), plain(origin_words(rule)))
+            for rule in rules[: self._rows]
+        ]
+        lines = ["", "#### Rules, which are not legal advice", ""]
+        return [*lines, *table(("rule", "what it does", "where it comes from"), rows)]
 
     def _hours(self) -> list[str]:
         chart = [line.plain.rstrip() for line in hours_chart(self._plan)]

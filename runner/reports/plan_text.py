@@ -27,6 +27,7 @@ from runner.reports.plan_facts import (
     variables_words,
     verdict,
 )
+from runner.reports.rule_words import effect_words, origin_words
 from runner.reports.times import local_time, machine_time, rfc3339
 
 FIRST_ROWS = 3
@@ -56,6 +57,7 @@ def print_plan(
                 if plan.suppressed_warnings
                 else []
             ),
+            *_section("Rules, which are not legal advice", _rules(plan)),
             *_section("Calls an hour, by the contacts' own clocks", hours_chart(plan)),
             *_section("Not called", _exclusions(plan, rows, list_all)),
             *_section(_requests_title(plan), _requests(plan.calls)),
@@ -115,6 +117,17 @@ def _warnings(plan: PlanView) -> list[Text]:
     return [
         Text(line) for diagnostic in plan.diagnostics for line in diagnostics.render(diagnostic).split("\n")
     ]
+
+
+def _rules(plan: PlanView) -> list[Text]:
+    """What each does to the windows, and below it where it comes from."""
+    rows: list[tuple[str, Text]] = []
+    for rule in plan.rules:
+        rows.append((rule.name, Text(effect_words(rule, plan.hours.timezone))))
+        origin = origin_words(rule)
+        if origin:
+            rows.append(("", Text(origin, style="dim")))
+    return columns(rows)
 
 
 def _suppressed(plan: PlanView) -> list[Text]:

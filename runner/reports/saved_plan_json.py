@@ -32,6 +32,7 @@ def read_saved_plan(text: str) -> SavedPlan:
             raise NoPlanError("it is the output of a plan, not a saved plan", hint=_MAKE_ONE)
         content["as_of"] = datetime.fromisoformat(content["as_of"]).timestamp()
         signature = content.pop("signature")
+        content["rules"] = content.get("rules", {"presets": []})["presets"]
         inputs["calls"] = [call.pop("fingerprint") for call in content["calls"]]
         for call in content["calls"]:
             call.setdefault("result_url", "")

@@ -56,11 +56,11 @@ def _check(file: Path, *, contacts: bool, variables: Variables, progress: Progre
     try:
         loaded = load(file, variables)
         check_holidays(loaded)
-        check_rules(loaded)
+        closed_by_rules = tuple(check_rules(loaded))
     except CampaignInvalidError as error:
         return CheckedFile(file, None, error.diagnostics)
     places = tuple(source_places(loaded))
-    found = (*loaded.warnings, *all_closed(loaded), *places)
+    found = (*loaded.warnings, *all_closed(loaded), *closed_by_rules, *places)
     if contacts and not places:
         # It plans, which nothing else here needs.
         from runner.services.contact_checks import check_contacts  # noqa: PLC0415

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.lint import WEEKLY
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.rules.presets import Presets, UnknownPresetError, presets
 from runner.campaign.rules.rule_set import RuleSet
+from runner.campaign.warning_codes import WarningCode
 from runner.planning.public_holidays import UnknownPlaceError
-from runner.planning.rule_cuts import closes_every_window
+from runner.planning.rule_cuts import OUTSIDE_HINT, closes_every_window, outside_of, windows_outside
 from runner.planning.rule_hours import RuleHours
 
 
@@ -21,10 +23,18 @@ def own_rules_folder() -> Path | None:
     return load_settings().rules
 
 
-def check_rules(loaded: LoadedCampaign) -> None:
-    """Raises CampaignInvalidError for a preset that does not exist, or that closes every window."""
+def check_rules(loaded: LoadedCampaign) -> Iterator[Diagnostic]:
+    """Warnings about windows that a rule closes.
+
+    Raises CampaignInvalidError for a preset that does not exist, or that closes every window.
+    """
     if loaded.campaign.rules:
-        campaign_rules(loaded, own_rules_folder())
+        rules = campaign_rules(loaded, own_rules_folder()).sets
+        for entry, rule in windows_outside(loaded.campaign.calling_windows, rules):
+            place = (*WEEKLY, *entry.location)
+            yield loaded.diagnostic(
+                Severity.WARNING, WarningCode.UNREACHABLE_WINDOW, outside_of(rule), place, OUTSIDE_HINT
+            )
 
 
 class CampaignRules(NamedTuple):

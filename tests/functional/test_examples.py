@@ -19,6 +19,7 @@ CAMPAIGNS = sorted((ROOT / "campaigns").glob("*.yaml"))
 SHIPPED = [*EXAMPLES, *CAMPAIGNS]
 
 EXPECTED = {
+    "calling-rules": (4, []),
     "filter-and-order": (3, ["duplicate_phone", "filtered", "suppressed", "suppressed"]),
     "night-shift": (3, []),
     "postal-codes": (7, []),

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from math import ceil, gcd
 
 from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours, cut_at_midnight
-from runner.planning.plan_view import HoursView
+from runner.planning.plan_view import HoursView, RuleView
 from runner.planning.zones import CONTACT
 from runner.reports.page.starts import LocalStarts, Shape
 from runner.reports.plan_facts import count
+from runner.reports.rule_words import closed_spans
 from runner.reports.times import DAYS
 
 WIDTH = 1000
@@ -49,12 +50,14 @@ class WeekMap:
     cells: Sequence[Shape]
     totals: Sequence[Shape]
     windows: Sequence[Shape]
+    cuts: Sequence[Shape]
+    """Parts of the windows that a rule closes."""
     days: Sequence[DayRow]
     hours: Sequence[int]
     """The hours of the day in which any call starts."""
 
 
-def week_map(declared: HoursView, starts: LocalStarts) -> WeekMap:
+def week_map(declared: HoursView, starts: LocalStarts, rules: Sequence[RuleView] = ()) -> WeekMap:
     """By the clock for which the windows are declared, so that starts and windows can be compared."""
     weekly = declared.weekly
     step = _step(weekly)
@@ -71,6 +74,7 @@ def week_map(declared: HoursView, starts: LocalStarts) -> WeekMap:
         cells=_cells(by_cell, spans),
         totals=_totals(by_hour, spans),
         windows=[_stretch(*stretch) for stretch in _open_stretches(weekly)],
+        cuts=[_stretch(*stretch) for rule in rules for stretch in _closed_stretches(rule)],
         days=[
             DayRow(
                 name=name,
@@ -150,6 +154,18 @@ def _open_stretches(weekly: WeeklyHours) -> Iterator[tuple[int, int, int, str]]:
             words = f"{DAYS[day]} {_span(start, end)}: declared calling window"
             for days_later, begin, close in cut_at_midnight(start, end):
                 yield (day + days_later) % 7, begin, close, words
+
+
+def _closed_stretches(rule: RuleView) -> Iterator[tuple[int, int, int, str]]:
+    """(day, start, end, words) of each part of a window that the rule closes, cut at midnight."""
+    where = f" for contacts who may be in {', '.join(rule.states)}" if rule.states else ""
+    for cut in rule.cuts:
+        for day in cut.days:
+            for start, end in closed_spans(cut):
+                words = f"{DAYS[day]} {_span(start, end)}: closed by {rule.name}{where}"
+                later, begin = divmod(start, MINUTES_A_DAY)
+                for more, opens, closes in cut_at_midnight(begin, end - later * MINUTES_A_DAY):
+                    yield (day + later + more) % 7, opens, closes, words
 
 
 def _stretch(day: int, start: int, end: int, text: str, *, level: int = 0) -> Shape:
