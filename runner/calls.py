@@ -108,6 +108,8 @@ class Cause(StrEnum):
     """The earlier call was not sent: its record may be in the metadatabase or not."""
     UNCERTAIN = "uncertain"
     """Insight may have queued the earlier call: nobody has settled yet whether it did."""
+    IMPORTED = "imported"
+    """Another tool has queued the contact, as `runner import` says."""
 
 
 class ReasonCode(StrEnum):
@@ -168,6 +170,8 @@ class ReasonCode(StrEnum):
     """An earlier round turned out to be completed."""
     QUEUED_BEFORE = "queued_before"
     """A result shows that an earlier call to this number or contact was queued."""
+    IMPORTED = "imported"
+    """An operator imported its contact: another tool has queued it (`by`)."""
     EXCLUDED = "excluded"
     """The plan or a suppression list leaves the contact out (`why`)."""
 

@@ -360,6 +360,17 @@ def suppress(  # noqa: PLR0913 - each is an option of the command
     return command.remove(named or [], given) if remove else command.suppress(named or [], given)
 
 
+@app.command(name="import")
+def import_contacts(campaign: options.KnownCampaign, file: options.ImportFile) -> int:
+    """Enter contacts that another tool has queued already.
+
+    They are never called by this campaign, in no round. Importing a file again changes nothing.
+    """
+    from runner.commands.imports import import_contacts
+
+    return import_contacts(campaign, file)
+
+
 @app.command()
 def history(campaign: options.KnownCampaign, contact: options.MaybeContact = None) -> int:
     """Show every change of every call.

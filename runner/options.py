@@ -220,6 +220,13 @@ ListEntries = Annotated[bool, typer.Option("--list", help="Show the entries in f
 RemoveEntries = Annotated[
     bool, typer.Option("--remove", help="Let them be called again; the history keeps the entry.")
 ]
+ImportFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="CSV or JSON lines with a column key or phone; call_id, queued, start and end where known.",
+    ),
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free one.")]
 Faults = Annotated[
     list[str] | None,

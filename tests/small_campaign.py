@@ -63,6 +63,7 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
     now=NOW,
     limit=None,
     suppressed=(),
+    imported=None,
     key=b"privacy",
     requests_per_second=5,
     progress=lambda _what, _total, items: iter(items),
@@ -79,6 +80,7 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
             rows=Screening(declared, Identity(key)).screen(numbered),
             suppressed=lambda who, _phone: "on stop.csv:2" if who in suppressed else None,
             lists_name_keys=any(each.key is not None for each in declared.contacts.suppress),
+            imported=imported,
             working_set=WorkingFile(),
             history=history
             if isinstance(history, History)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from runner.commands.show import check_private
 from runner.commands.terminal import ledger_to_read
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.extras import install_command, packages_of
+from runner.ledger.imports import imported_rows
 from runner.options import ExportBy, ExportFormat
 from runner.reports.export_rows import CallExport, ContactExport, Exporter
 from runner.reports.export_text import FORMAT_VERSION, csv_text, json_lines
@@ -73,10 +75,12 @@ def _exported(found: CampaignResults, by: ExportBy, *, show_contacts: bool) -> _
         "edition": EDITION,
         "by": by.value,
     }
+    imported = imported_rows(found.ledger.engine, found.overview.campaign)
     if by is ExportBy.CALL:
         calls = (row for case in found.cases() for row in exporter.calls(case))
-        return _Export(CallExport._fields, calls, about)
-    return _Export(ContactExport._fields, map(exporter.contact, found.cases()), about)
+        return _Export(CallExport._fields, chain(calls, map(exporter.imported_call, imported)), about)
+    contacts = map(exporter.contact, found.cases())
+    return _Export(ContactExport._fields, chain(contacts, map(exporter.imported_contact, imported)), about)
 
 
 def _text(exported: _Export, form: ExportFormat) -> Iterator[str]:

@@ -28,7 +28,17 @@ from runner.ledger.evidence import Verdict
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import PauseInfo, pause_info
 from runner.ledger.results import results_learned_at
-from runner.ledger.tables import actions, attempts, calls, campaigns, evidence, results, runs, transitions
+from runner.ledger.tables import (
+    actions,
+    attempts,
+    calls,
+    campaigns,
+    evidence,
+    imports,
+    results,
+    runs,
+    transitions,
+)
 
 RECENT_SECONDS = 30 * 86_400
 """What was sent within this time may still be waiting at Insight, or be fresh in people's minds."""
@@ -158,7 +168,11 @@ def read_history(engine: Engine, campaign: str, contact: str | None) -> Iterator
         said = _SAID.where(
             calls.c.campaign == campaign, or_(calls.c.contact == contact, calls.c.ref == contact)
         )
-        entries = [*_moves(engine, campaign, its_own), *_evidence(engine, campaign, said)]
+        entries = [
+            *_moves(engine, campaign, its_own),
+            *_evidence(engine, campaign, said),
+            *_imports(engine, campaign, contact),
+        ]
         return iter(sorted(entries, key=_when))
     moves = _all(engine, transitions, lambda some: _moves(engine, campaign, _MOVES.where(some)))
     said_of_all = _all(engine, evidence, lambda some: _evidence(engine, campaign, _SAID.where(some)))
@@ -209,6 +223,26 @@ def _evidence(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]
             for row in connection.execute(wanted.order_by(evidence.c.id))
             # Chosen here, as above.
             if row.campaign == campaign
+        ]
+
+
+def _imports(engine: Engine, campaign: str, contact: str) -> list[Entry]:
+    """That this contact was imported; of all contacts, the act is shown."""
+    query = select(imports).where(
+        imports.c.campaign == campaign, or_(imports.c.contact == contact, imports.c.ref == contact)
+    )
+    with engine.begin() as connection:
+        return [
+            Entry(
+                at=row.imported_at,
+                key=row.contact,
+                ref=row.ref,
+                what="imported",
+                reason=NO_REASON,
+                detail=f"call_id {row.call_id}" if row.call_id else "",
+                who=row.imported_by,
+            )
+            for row in connection.execute(query)
         ]
 
 
@@ -284,6 +318,8 @@ class Overview:
     """Calls to people on a list that Insight may dial yet, as the last apply found them."""
     unacknowledged: int
     """Refused and uncertain calls that no operator has acknowledged."""
+    imported: int = 0
+    """Contacts that another tool queued; none of the counts of calls has them."""
 
     @property
     def states(self) -> Mapping[CallState, int]:
@@ -343,6 +379,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
         .select_from(calls.outerjoin(attempts, of_attempt))
         .where(mine, calls.c.state.in_(PROBLEMS), attempts.c.acknowledged_at.is_(None))
     )
+    imported = select(func.count()).select_from(imports).where(imports.c.campaign == campaign)
     problems = (
         select(*_PROBLEM)
         .select_from(calls.join(attempts, of_attempt).join(runs, attempts.c.run == runs.c.id))
@@ -372,6 +409,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
             ),
             late_opt_outs=late_opt_outs.noted(connection, campaign, now),
             unacknowledged=connection.scalar(unacknowledged) or 0,
+            imported=connection.scalar(imported) or 0,
             pause_info=pause_info(connection, campaign),
             **(row or {"origin": "", "account": "", "repository": {}}),
         )

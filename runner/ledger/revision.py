@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, func, select
 
 from runner.calls import FINAL, CallState
-from runner.ledger.tables import actions, attempts, runs, transitions
+from runner.ledger.tables import actions, attempts, imports, runs, transitions
 
 
 class LedgerRevision(NamedTuple):
@@ -27,21 +27,24 @@ def ledger_revision(connection: Connection) -> LedgerRevision:
 
 
 def campaign_revision(connection: Connection, campaign: str) -> str:
-    """Of one campaign: differs once another run began, or a call was added, sent, moved or skipped.
+    """Of one campaign: differs once another run began, a call was added, sent, moved or skipped, or contacts
+    were imported.
 
     Results come in at any time; they change it where a plan could have a call to the same person.
     """
     mine = select(runs.c.id).where(runs.c.campaign == campaign)
     run = connection.scalar(mine.order_by(runs.c.id.desc()).limit(1))
+    imported = connection.scalar(select(func.max(imports.c.id)).where(imports.c.campaign == campaign))
+    and_imports = f"+{imported}" if imported else ""
     if run is None:
-        return NEVER_APPLIED
+        return f"{NEVER_APPLIED}{and_imports}"
     # The newest first: they are mostly of the campaign that runs now.
     change = (
         select(transitions.c.id)
         .where(transitions.c.run.in_(mine), ~_CONCERNS_NO_PLAN)
         .order_by(transitions.c.id.desc())
     )
-    return f"{run}.{connection.scalar(change.limit(1)) or 0}"
+    return f"{run}.{connection.scalar(change.limit(1)) or 0}{and_imports}"
 
 
 NEVER_APPLIED = "0.0"

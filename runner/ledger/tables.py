@@ -246,6 +246,24 @@ suppressions = Table(
     comment="Who is not called, by `runner suppress`. The fact suppression_revision grows with each change.",
 )
 
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", Text, nullable=False, comment="The ledger may not know it yet."),
+    Column("contact", Text, nullable=False, comment="Its key; the number where the file gives none."),
+    Column("ref", Text, nullable=False),
+    Column("phone", Text, nullable=False, comment="E.164; empty where the file gives none."),
+    Column("call_id", Text),
+    Column("queued_at", Integer),
+    Column("start_timestamp", Integer),
+    Column("end_timestamp", Integer),
+    Column("imported_at", Float, nullable=False),
+    Column("imported_by", Text, nullable=False, comment="user@host"),
+    comment="Contacts that another tool queued: this campaign never calls them.",
+)
+Index("uq_imports_contact", imports.c.campaign, imports.c.contact, unique=True)
+
 results = Table(
     "results",
     metadata,

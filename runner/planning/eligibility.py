@@ -84,6 +84,8 @@ class Eligibility:
         self._exclude_row = exclude
         self._note_open = note_open
         self._failures = _Failures()
+        self._imported_numbers = set[str]()
+        """Of contacts that were imported: other rows with these numbers are not called either."""
         self.rows = RowCounts()
 
     def decide(self) -> None:
@@ -96,6 +98,7 @@ class Eligibility:
 
     def _add_candidate(self) -> None:
         """Adds all rows, except those excluded by their own values or by a list."""
+        imported = self._given.imported
         for number, entry in enumerate(self._given.rows):
             self.rows.read = number + 1
             if isinstance(entry, Exclusion):
@@ -105,7 +108,10 @@ class Eligibility:
             if entry.unread:
                 self._count_unread(entry)
             listed = self._given.suppressed(entry.key, entry.phone)
-            if listed is None:
+            if listed is None and imported is not None and imported(entry.key, entry.phone):
+                self._imported_numbers.add(entry.phone)
+                self._leave_out(number, _imported(entry))
+            elif listed is None:
                 needing_check = bool(entry.fault) or not self._placement.windows_of(entry)
                 self._working_set.add_candidate(number, entry, needing_check=needing_check)
                 self.rows.candidates += 1
@@ -132,6 +138,8 @@ class Eligibility:
             if check.candidate.phone in listed:
                 detail = listed[check.candidate.phone]
                 exclusion = exclusion_of(check.candidate, Reason.SUPPRESSED, detail)
+            elif check.candidate.phone in self._imported_numbers:
+                exclusion = _imported(check.candidate)
             elif check.shares:
                 exclusion = duplicates.check(check.candidate)
             if exclusion is None:
@@ -288,6 +296,11 @@ def _who(candidate: Candidate) -> str:
     if split_zones(candidate.zones) != zones_of(candidate.phone):
         return "the contact"
     return "a toll-free number" if is_toll_free(candidate.phone) else "the number"
+
+
+def _imported(candidate: Candidate) -> Exclusion:
+    detail = "it was imported: another tool has queued it"
+    return exclusion_of(candidate, Reason.ALREADY_QUEUED, detail, cause=Cause.IMPORTED)
 
 
 class _Failures:

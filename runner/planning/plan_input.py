@@ -38,6 +38,8 @@ class PlanInput:
     suppressed: Match
     lists_name_keys: bool
     """Whether a list names people by their keys, and not by numbers alone."""
+    imported: Callable[[str, str], bool] | None
+    """(key, number) → whether another tool has queued this contact; None where no contact was imported."""
     history: History
     working_set: WorkingFile
     """Empty. The plan reads its calls and exclusions from it."""

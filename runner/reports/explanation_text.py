@@ -44,6 +44,7 @@ _BY_CAUSE: Mapping[Cause, str] = {
         "look in the metadatabase for its record, then run: runner retry {campaign} {contact} "
         "(which sends the call, and does not push the record again)"
     ),
+    Cause.IMPORTED: "nothing: an imported contact is never called by this campaign",
     Cause.PACE: "raise pacing.calls_per_minute, or open more hours or days",
 }
 _BY_STATE: Mapping[str, str] = {

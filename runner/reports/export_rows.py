@@ -1,10 +1,11 @@
 """Rows of an export: what is known of each call or contact, with numbers and keys masked unless requested."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
+from runner.ledger.imports import ImportedContact
 from runner.reports.definitions import disposition_words
 from runner.reports.state_reasons import reason_text
 from runner.results.cases import Case, CodedCall
@@ -23,9 +24,9 @@ class CallExport(NamedTuple):
     state: str
     aapor: str
     call_id: str | None
-    queue_at: int
-    start: int
-    end: int
+    queue_at: int | None
+    start: int | None
+    end: int | None
     first_dial: int | None
     last_attempt: int | None
     attempts: int | None
@@ -99,6 +100,35 @@ class Exporter:
             survey=deciding.survey,
             phone=deciding.phone,
         )
+
+    def imported_call(self, contact: ImportedContact) -> CallExport:
+        """What another tool queued: in no round, and without a disposition."""
+        return CallExport(
+            **self._imported(contact),
+            round=0,
+            queue_at=contact.queued_at,
+            start=contact.start,
+            end=contact.end,
+            attempts=None,
+            dials=(),
+        )
+
+    def imported_contact(self, contact: ImportedContact) -> ContactExport:
+        return ContactExport(**self._imported(contact), rounds=0, attempts=0, attempts_until_answered=None)
+
+    def _imported(self, contact: ImportedContact) -> dict[str, Any]:
+        shown = contact.phone if self._show or not contact.phone else mask(contact.phone)
+        texts = dict.fromkeys(("aapor", "zone", "reason", "reason_code", "disposition", "group"), "")
+        nothing = dict.fromkeys(("first_dial", "last_attempt", "result", "survey"))
+        return {
+            **texts,
+            **nothing,
+            "contact": contact.key if self._show else self._identity.label(contact.key),
+            "ref": contact.ref,
+            "state": "imported",
+            "call_id": contact.call_id,
+            "phone": shown,
+        }
 
     def _call(self, coded: CodedCall) -> CallExport:
         call, code = coded.call, coded.disposition

@@ -42,6 +42,7 @@ _QUEUED_BY_CAUSE: Mapping[Cause, str] = {
     Cause.NOT_RETRIED: "not tried again after this result",
     Cause.DATES_OVER: "without a window for another round",
     Cause.UNCERTAIN: "uncertain: Insight may have queued {them}",
+    Cause.IMPORTED: "imported: queued by another tool",
 }
 """Of contacts that were called before: why none is called now."""
 

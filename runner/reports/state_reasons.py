@@ -35,6 +35,7 @@ _SENTENCES = {
     ReasonCode.NO_RESULT: "no result came in time: it counts as unknown",
     ReasonCode.COMPLETED_BEFORE: "an earlier round turned out to be completed",
     ReasonCode.QUEUED_BEFORE: "a result shows that an earlier call to this number or contact was queued",
+    ReasonCode.IMPORTED: "imported by {by}: another tool has queued the contact",
     ReasonCode.EXCLUDED: "the contact must no longer be called: {why}",
 }
 

@@ -49,6 +49,7 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
             for status in ResultStatus
         },
         "awaited": {"calls": seen.awaited, "next_ask": seen.next_ask, "oldest": seen.oldest_awaited},
+        "imported": seen.imported,
         "next_due": seen.next_due,
         "holder": status.holder,
         "queued_last_minute": seen.queued_last_minute,
@@ -112,6 +113,8 @@ def _lines(status: CampaignStatus, identity: Identity) -> Iterator[Text]:
     if seen.pause_info:
         yield Text(f"  {pause_text(seen.pause_info)}", style="bold yellow")
     yield from _counts(seen)
+    if seen.imported:
+        yield Text(f"  imported: {count(seen.imported, 'contact')} that another tool queued")
     due = due_words(seen.next_due, seen.as_of) if seen.next_due is not None else "nothing"
     yield Text(f"  next due: {due}; queued in the last minute: {seen.queued_last_minute:,}")
     if seen.awaited or seen.learned_at is not None:

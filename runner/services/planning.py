@@ -15,6 +15,7 @@ from runner.contacts.identity import Identity
 from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import KeptList, ListTemplateError, Suppressed, SuppressionLists
+from runner.ledger.imports import imported_contacts
 from runner.ledger.ledger import Ledger
 from runner.ledger.results import ResultsSoFar
 from runner.ledger.suppressions import ListAsOf
@@ -96,6 +97,9 @@ def prepare_plan(
     working_set = WorkingFile()
     # Before the history: a result that comes in meanwhile is found again by the next plan.
     results_so_far = ledger.results_so_far(campaign.name)
+    # First, too: an import in between gives the campaign another revision than that of this history.
+    history = ledger.history(campaign.name)
+    imported = imported_contacts(ledger.engine, campaign.name)
     with progress.activity("planning"), _at_their_template(loaded):
         of_ledger = list(preflight_warnings.of_ledger(loaded, settings, ledger, identity, now))
         plan = build_plan(
@@ -105,7 +109,8 @@ def prepare_plan(
                 rows=screened_rows(campaign, key, _rows(campaign.contacts.sources, reader, progress)),
                 suppressed=suppression.match,
                 lists_name_keys=suppression.names_keys,
-                history=ledger.history(campaign.name),
+                imported=imported.has if imported else None,
+                history=history,
                 working_set=working_set,
                 identity=identity,
                 versions=data_versions(rules.sets),

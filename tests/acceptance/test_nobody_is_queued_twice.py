@@ -226,3 +226,31 @@ def test_status_and_history_warn_of_a_new_ledger_where_the_old_one_was_deleted(c
         assert "is not the one that was used here: 2 calls were sent from that one" in warned
     assert customer.run("trust-ledger", "--yes").returncode == 0
     assert "warning" not in customer.run("status").stderr
+
+
+def test_who_was_imported_is_not_called_whatever_names_them_and_is_shown_as_imported(customer, sandbox):
+    due_at_once(customer, 6)
+    customer.write("queued.csv", "key,phone,call_id\nC-0001,,155761\n,(303) 555-2002,\n")
+    wrong = customer.write("wrong.csv", "key,call_id\nc-0003,\nc-0004,none\n").name
+    refused = customer.run("import", "campaign.yaml", wrong)
+    assert refused.returncode == 3
+    assert "wrong.csv:3: column `call_id`" in refused.stderr
+    done = customer.run("import", "campaign.yaml", "queued.csv")
+    assert done.returncode == 0, done.stderr
+    assert "2 contacts imported: five-zones never calls them" in done.stdout
+    applied = customer.run("apply", "campaign.yaml", "--yes")
+    assert applied.returncode == 0, applied.stderr
+    assert "imported: queued by another tool" in applied.stdout
+    dialled = {call["phone_number"].split(";")[0] for call in sandbox.calls()}
+    assert len(dialled) == 4
+    assert dialled.isdisjoint({"tel:+13125552001", "tel:+13035552002"})
+    assert customer.status("five-zones")["imported"] == 2
+    exported = customer.run("export", "five-zones", "--show-contacts", "-o", "calls.csv")
+    assert exported.returncode == 0, exported.stderr
+    assert '"imported"' in (customer.folder / "calls.csv").read_text()
+    assert "imported: call_id 155761" in customer.run("history", "five-zones", "C-0001").stdout
+    again = customer.run("import", "campaign.yaml", "queued.csv")
+    assert "0 contacts imported" in again.stdout
+    assert "2 contacts imported before" in again.stdout
+    late = customer.write("late.jsonl", '{"key": "c-0005"}\n').name
+    assert "c-0005 [" in customer.run("import", "five-zones", late).stderr

@@ -25,7 +25,7 @@ from small_campaign import (
     slots,
 )
 
-from runner.calls import Reason
+from runner.calls import Cause, Reason
 from runner.campaign.diagnostics import Severity
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus
@@ -444,3 +444,14 @@ def test_a_redial_is_checked_on_the_contacts_own_clock():
     (warning,) = plan_of(loaded, [person("east")]).diagnostics
     assert warning.code == "asleep"
     assert "the latest at 21:55 in America/New_York" in warning.message
+
+
+def test_an_imported_contact_is_not_called_nor_is_another_row_with_its_number():
+    loaded = campaign()
+    rows = [person("x", BOSTON), person("c-2", BOSTON), person("c-3", CHICAGO)]
+    plan = plan_of(loaded, rows, imported=lambda key, _phone: key == "c-2")
+    assert [call.key for call in plan.calls] == ["c-3"]
+    assert [(each.key, each.reason, each.cause) for each in plan.exclusions] == [
+        ("x", Reason.ALREADY_QUEUED, Cause.IMPORTED),
+        ("c-2", Reason.ALREADY_QUEUED, Cause.IMPORTED),
+    ]
