@@ -144,14 +144,27 @@ Country = Annotated[
 ]
 
 
+_RULE_NAME = "[a-z0-9][a-z0-9-]{0,62}"
+
+
+def _complete_shipped_names(schema: dict[str, Any]) -> None:
+    """Editors offer the presets that ship with runner; there may be others."""
+    shipped = (files("runner.campaign.rules") / "shipped").iterdir()
+    names = sorted(file.name.removesuffix(".yaml") for file in shipped)
+    schema["anyOf"] = [{"enum": names}, {"pattern": f"^{_RULE_NAME}$"}]
+
+
 RuleName = Annotated[
     str,
-    *_text(
-        "[a-z0-9][a-z0-9-]{0,62}",
-        "bad_preset_name",
-        "invalid name of a rule preset",
-        "1 to 63 lower-case letters, digits and -, such as us-federal",
+    _checked(
+        _matching(
+            _RULE_NAME,
+            "bad_preset_name",
+            "invalid name of a rule preset",
+            "1 to 63 lower-case letters, digits and -, such as us-federal",
+        )
     ),
+    Field(json_schema_extra=_complete_shipped_names),
     Written("preset"),
 ]
 

@@ -4,10 +4,11 @@ They are keyed so that nobody can find out a number by hashing all numbers.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.campaign.model import Campaign
+from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.variables import Variables
 from runner.contacts.identity import Identity
 from runner.planning.lazy_sequence import lazy_map
@@ -69,9 +70,12 @@ def inputs_of(
     )
 
 
-def campaign_fingerprint(campaign: Campaign, identity: Identity) -> str:
-    """Of the campaign file as a whole: runs that share a campaign must have the same."""
-    return _fingerprint(identity, "campaign", _sections(campaign, identity))
+def campaign_fingerprint(campaign: Campaign, rules: Iterable[RuleSet], identity: Identity) -> str:
+    """Of the campaign file as a whole and the rules that it obeys: runs that share a campaign must have the
+    same.
+    """
+    obeyed = [rule.plain() for rule in rules]
+    return _fingerprint(identity, "campaign", _sections(campaign, identity), obeyed)
 
 
 def key_fingerprint(identity: Identity) -> str:

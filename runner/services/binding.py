@@ -15,6 +15,7 @@ from runner.contacts.identity import Identity
 from runner.ledger.overview import Overview
 from runner.ledger.plan_entry import Binding
 from runner.planning.inputs import campaign_fingerprint
+from runner.services.rules import campaign_rules
 from runner.settings import Settings, origin
 
 _THIS_MACHINE = origin("http://127.0.0.1")
@@ -31,7 +32,7 @@ def account_digest(settings: Settings, identity: Identity) -> str:
 
 
 def binding_of(loaded: LoadedCampaign, settings: Settings, identity: Identity) -> Binding:
-    """What the ledger binds the campaign to at its first apply."""
+    """What the ledger binds the campaign to at its first apply. Raises as `campaign_rules`."""
     survey = loaded.campaign.survey
     return Binding(
         campaign=loaded.campaign.name,
@@ -39,7 +40,7 @@ def binding_of(loaded: LoadedCampaign, settings: Settings, identity: Identity) -
         instance_id=survey.instance_id,
         account=account_digest(settings, identity),
         origin=origin(settings.insight_base_url),
-        inputs=campaign_fingerprint(loaded.campaign, identity),
+        inputs=campaign_fingerprint(loaded.campaign, campaign_rules(loaded, settings.rules).sets, identity),
         repository=repository_of(loaded.path, identity),
     )
 

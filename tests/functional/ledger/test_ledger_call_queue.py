@@ -233,14 +233,23 @@ def test_a_call_id_is_one_of_its_account_across_campaigns(ledger):
 def test_a_late_call_is_given_with_what_a_new_slot_needs(ledger):
     _, queue = begin(
         ledger,
-        call("b", phone(2), start=NOW - 100, zones='["A/B", "C/D"]', earliest=NOW, latest=NOW + 5),
+        call(
+            "b",
+            phone(2),
+            start=NOW - 100,
+            zones='["A/B", "C/D"]',
+            earliest=NOW,
+            latest=NOW + 5,
+            home='["A/B"]',
+            states="FL GA",
+        ),
         call("a", phone(1), start=NOW - 200),
         call("on-time", phone(3)),
     )
     late, _ = new_slots(queue, [None, None])
-    assert [(c.timezones, c.earliest, c.latest) for c in late] == [
-        (("America/New_York",), None, None),
-        (("A/B", "C/D"), NOW, NOW + 5),
+    assert [(c.timezones, c.earliest, c.latest, c.home, c.states) for c in late] == [
+        (("America/New_York",), None, None, "", ""),
+        (("A/B", "C/D"), NOW, NOW + 5, '["A/B"]', "FL GA"),
     ]
 
 

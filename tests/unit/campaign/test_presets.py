@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.campaign import rules as loaded
 from runner.campaign.diagnostics import CampaignInvalidError, render
+from runner.campaign.reference import campaign_schema
 from runner.campaign.rules.presets import UnknownPresetError, presets
 from runner.campaign.rules.rule_set import Cap, applicable, hours_rule
 from runner.errors import SettingsError
@@ -142,3 +144,15 @@ def test_preset_that_consists_of_one_that_consists_of_others_is_an_error(tmp_pat
 def test_folder_that_does_not_exist_is_an_error_of_the_settings(tmp_path):
     with pytest.raises(SettingsError, match="RUNNER_RULES"):
         presets(tmp_path / "none")
+
+
+def test_editors_offer_every_shipped_preset_and_accept_others():
+    offered, others = campaign_schema()["properties"]["rules"]["items"]["anyOf"]
+    assert offered["enum"] == sorted(presets().by_name)
+    assert "pattern" in others
+
+
+def test_preset_is_named_after_its_file():
+    assert {file.stem for file in (Path(loaded.__file__).parent / "shipped").glob("*.yaml")} == set(
+        presets().by_name
+    )

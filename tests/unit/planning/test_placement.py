@@ -1,6 +1,7 @@
 """Where calls are placed: under the pace, inside their windows, and again when they are late."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.campaign.model import Campaign
+from runner.campaign.rules.presets import presets
+from runner.planning.candidate import join_zones
 from runner.planning.placement import Placement, effective_pace, reschedule
 from runner.planning.plan import Slot, WaitingCall
 
@@ -218,3 +221,23 @@ def test_the_pace_is_never_more_than_requests_can_go_out():
 def test_a_call_whose_record_is_pushed_takes_two_requests_of_the_rate():
     pushing = campaign().model_copy(update={"metadatabase": "visits"})
     assert effective_pace(pushing, 5) == 150
+
+
+def test_a_late_call_gets_a_slot_inside_the_rules_of_its_state():
+    declared, rules = campaign(weekly="09:00-20:30", to="2026-12-01"), presets().rule_sets(["us-states"])
+    evening = MORNING + 10 * HOUR + 51 * 60
+    calls = [replace(late(number), states=states) for number, states in enumerate(["FL", "NY", ""])]
+    slots = reschedule(declared, calls, (), now=evening, requests_per_second=5, rules=rules)
+    # At 19:51 nothing is left before 20:00, less close_margin.
+    assert [slots[number] is None for number in range(3)] == [True, False, True]
+
+
+def test_a_late_call_obeys_the_rules_where_it_is_and_not_where_the_campaign_is():
+    declared = campaign(weekly="09:00-20:30", to="2026-12-01")
+    declared = declared.model_copy(
+        update={"calling_windows": declared.calling_windows.model_copy(update={"timezone": EAST[0]})}
+    )
+    rules = presets().rule_sets(["us-federal"])
+    call = replace(late(1), home=join_zones(WEST))
+    (slot,) = reschedule(declared, [call], (), now=MORNING, requests_per_second=5, rules=rules).values()
+    assert slot.start_timestamp == MORNING + 2 * HOUR
