@@ -52,6 +52,16 @@ FINAL = frozenset({CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, Ca
 """States of calls whose result is known."""
 
 
+class Guard(StrEnum):
+    """What a plan may do only within bounds, or when somebody allows it."""
+
+    WITHDRAW = "withdraw"
+    """Withdraw calls that are planned."""
+    NEW_CALLS = "new_calls"
+    LIST_DROP = "list_drop"
+    """Rest on a source or suppression list that lost entries."""
+
+
 class Resolution(StrEnum):
     """What an operator found out about a call: an uncertain one, or one without a result."""
 

@@ -18,6 +18,8 @@ class ExitStatus(IntEnum):
     CAMPAIGN_HELD = 5
     FINISHED_WITH_PROBLEMS = 6
     """Everything was tried; some calls were refused or are uncertain."""
+    GUARDED = 7
+    """A guard stopped it: the plan changes more than the campaign allows."""
     WRONG_USAGE = 64
     INTERRUPTED = 130
 
@@ -73,6 +75,12 @@ class CampaignHeldError(RunnerError):
     """Another process is applying this campaign."""
 
     exit_status = ExitStatus.CAMPAIGN_HELD
+
+
+class GuardError(RunnerError):
+    """The plan changes more than the campaign's `guard` allows."""
+
+    exit_status = ExitStatus.GUARDED
 
 
 class StoppedError(RunnerError):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runner.calls import Resolution
+from runner.calls import Guard, Resolution
 from runner.errors import UsageError
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -111,6 +111,13 @@ Var = Annotated[
         help="Set an entry that the campaign declares under `vars`, such as wave=3. Can be repeated.",
     ),
 ]
+Allow = Annotated[
+    list[Guard] | None,
+    typer.Option(
+        "--allow",
+        help="Apply a plan though it is beyond this part of the campaign's `guard`. Can be repeated.",
+    ),
+]
 SaveTo = Annotated[
     Path | None,
     typer.Option("-o", metavar="FILE", help="Save the plan, masked, for `runner apply FILE`."),
@@ -139,7 +146,10 @@ Explain = Annotated[
     ),
 ]
 DetailedExitcode = Annotated[
-    bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are calls to queue.")
+    bool,
+    typer.Option(
+        "--detailed-exitcode", help="Exit with 2 when there are calls to queue, 7 when a guard stops them."
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="The same as `runner plan`.")]

@@ -37,6 +37,7 @@ from runner.campaign.values import (
     Metadatabase,
     MetadataName,
     Name,
+    Percentage,
     PhoneTemplate,
     PollInterval,
     RuleName,
@@ -372,6 +373,41 @@ class Results(Declared):
     )
 
 
+LEAST_LOSS = 10
+"""A guard stops nothing that is smaller: of few calls or entries, some come and go every day."""
+
+
+class GuardLimits(Declared):
+    """What a plan may change; beyond it `apply` refuses it (exit status 7) unless `--allow` permits it."""
+
+    withdraw: Percentage = Field(
+        30,
+        description="The share of planned calls that a plan may withdraw. Fewer than 10 may always be.",
+        examples=["30%"],
+    )
+    new_calls: int | None = Field(
+        None, ge=0, description="The most new calls of one plan. Default: any number.", examples=[5000]
+    )
+    list_drop: Percentage = Field(
+        10,
+        description="The share of its entries that a source or suppression list may have lost since the last "
+        "apply. Fewer than 10 may always be missing.",
+        examples=["10%"],
+    )
+
+    def stops_loss(self, before: int, now: int) -> bool:
+        """Whether a source or list that had so many entries has lost too many."""
+        return is_beyond(before - now, before, self.list_drop)
+
+    def stops_withdrawals(self, withdrawn: int, planned: int) -> bool:
+        return is_beyond(withdrawn, planned, self.withdraw)
+
+
+def is_beyond(part: int, whole: int, percent: int) -> bool:
+    """Whether it is a larger share, and so many that it counts."""
+    return part >= LEAST_LOSS and part * 100 > whole * percent
+
+
 class Pacing(Declared):
     """How fast calls start, and how early their requests are sent."""
 
@@ -458,6 +494,7 @@ class Campaign(Declared):
         description="Where Insight posts the result of each call.",
         examples=["https://hooks.example.org/insight"],
     )
+    guard: GuardLimits = Field(default_factory=GuardLimits)  # type: ignore[arg-type]
     vars: dict[str, Constant] = Field(
         default_factory=dict,
         description="Constants for templates: {{ vars.site }}.",

@@ -309,6 +309,26 @@ Share = Annotated[
 """None for `estimate`."""
 
 
+def _percent(value: object) -> object:
+    match = re.fullmatch(r"([0-9]{1,3})%", value) if isinstance(value, str) else None
+    if match is None or int(match[1]) > 100:  # noqa: PLR2004 - percent
+        hint = "write 30%; 100% allows everything"
+        raise PydanticCustomError(
+            "bad_percentage",
+            "invalid percentage {value}: it must be from 0% to 100%",
+            {"value": repr(value), "hint": hint},
+        )
+    return int(match[1])
+
+
+Percentage = Annotated[
+    int,
+    BeforeValidator(_percent),
+    WithJsonSchema({"type": "string", "pattern": "^(100|[0-9]{1,2})%$"}),
+    Written("percentage", show=lambda percent: f"{percent}%"),
+]
+
+
 DaySpec = Annotated[str, _checked(hours.parse_days), Field(json_schema_extra={"pattern": hours.DAYS_PATTERN})]
 
 HoursSpec = Annotated[

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from runner.campaign.diagnostics import Diagnostic, did_you_mean
 
 _TEMPORARY = "it describes the current state and disappears when that changes"
+_ALLOW = "`apply --allow` permits it once, and `guard` for good"
 _MISTAKE = "it is always a mistake, and easily fixed"
 
 
@@ -84,6 +85,21 @@ class WarningCode(StrEnum):
         "empty_source",
         "a source has no rows, so `apply` refuses the campaign",
         "set `allow_empty: true` for a source that may be empty",
+    )
+    GUARD_WITHDRAW = (
+        "guard_withdraw",
+        "the plan withdraws more calls than `guard` allows, so `apply` refuses it",
+        _ALLOW,
+    )
+    GUARD_NEW_CALLS = (
+        "guard_new_calls",
+        "the plan has more new calls than `guard` allows, so `apply` refuses it",
+        _ALLOW,
+    )
+    GUARD_LIST_DROP = (
+        "guard_list_drop",
+        "a source or list lost more entries than `guard` allows, so `apply` refuses the plan",
+        _ALLOW,
     )
     DUPLICATE_COLUMN = "duplicate_column", "columns that the campaign does not read have the same name"
     LATIN1 = "latin1", "a file is not UTF-8 and was read as Latin-1"

@@ -3,11 +3,13 @@
 import asyncio
 import shlex
 import sys
+from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from runner.calls import Guard
 from runner.campaign.variables import Variables
 from runner.commands.terminal import (
     TERMINAL_PROGRESS,
@@ -59,6 +61,7 @@ class ApplyOptions:
     """None for real calls."""
     limit: int | None
     variables: Variables
+    allowed: Collection[Guard]
     until_idle: bool
     wait: bool
     show_contacts: bool
@@ -91,6 +94,7 @@ def apply(path: Path, options: ApplyOptions) -> int:
             limit=options.limit,
             until_idle=options.until_idle,
             wait=options.wait,
+            allowed=options.allowed,
             progress=TERMINAL_PROGRESS,
         )
         prepared = _shown_plan(work, path, environment, show_contacts=options.show_contacts)

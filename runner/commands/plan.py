@@ -63,9 +63,15 @@ def plan(path: Path, options: PlanOptions) -> int:
         print_explanations(options.explain, prepared, settings, show_contacts=options.show_contacts)
         return ExitStatus.DONE
     _write(prepared, options)
+    return _detailed(prepared) if options.detailed_exitcode else ExitStatus.DONE
+
+
+def _detailed(prepared: PreparedPlan) -> ExitStatus:
+    if prepared.beyond:
+        return ExitStatus.GUARDED
     # Of a plan that apply refuses, nothing waits to be done.
     pending = prepared.has_changes and not refusal(prepared.plan.diagnostics)
-    return ExitStatus.CHANGES_PENDING if options.detailed_exitcode and pending else ExitStatus.DONE
+    return ExitStatus.CHANGES_PENDING if pending else ExitStatus.DONE
 
 
 def _prepared(path: Path, options: PlanOptions, settings: Settings) -> PreparedPlan:
@@ -119,7 +125,7 @@ def _plan_folder(folder: Path, options: PlanOptions) -> int:
             f"{folder} is a folder: plan writes one line for each campaign in it",
             hint="name one campaign file with --explain, --output or -o",
         )
-    worst, pending = ExitStatus.DONE, False
+    worst, detailed = ExitStatus.DONE, ExitStatus.DONE
     settings, now = load_settings(), _now(options)
     files = campaign_files(folder)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
@@ -135,10 +141,9 @@ def _plan_folder(folder: Path, options: PlanOptions) -> int:
                 sys.stdout.write(f"{file}: error: {_in_a_line(error)}\n")
             else:
                 view = prepared.view(show_contacts=False)
-                pending = pending or (prepared.has_changes and not refusal(view.diagnostics))
+                detailed = max(detailed, _detailed(prepared))
                 sys.stdout.write(f"{file}: {', '.join(_summary(view))}\n")
-    changes_pending = worst is ExitStatus.DONE and options.detailed_exitcode and pending
-    return ExitStatus.CHANGES_PENDING if changes_pending else worst
+    return detailed if worst is ExitStatus.DONE and options.detailed_exitcode else worst
 
 
 def _summary(plan: PlanView) -> Iterator[str]:

@@ -58,6 +58,10 @@ class _List:
     first_failed: tuple[str, str] = ("", "")
     """The field, such as `phone`, and the message."""
 
+    @property
+    def entries(self) -> int:
+        return len(self.phones) + len(self.keys)
+
     def note_failed(self, field_name: str, message: str) -> None:
         self.failed_templates += 1
         self.first_failed = self.first_failed if self.first_failed[0] else (field_name, message)
@@ -117,6 +121,7 @@ class SuppressionLists:
         self._declared: Sequence[Suppression] = contacts.suppress
         self._region = contacts.region
         self._constants = campaign.vars
+        self._guard = campaign.guard
         keyless = [contacts.key is None and source.key is None for source in contacts.sources]
         self._every_key_is_a_number, self._some_are = all(keyless), any(keyless)
         self._declares_keys = any(declared.key is not None for declared in self._declared)
@@ -145,11 +150,13 @@ class SuppressionLists:
     def summaries(self) -> Iterator[ListSummary]:
         """Of each list, as it was last read."""
         for position, (each, version) in enumerate(zip(self._lists, self._versions, strict=True)):
-            entries, changed_at = len(each.phones) + len(each.keys), version and version.changed_at
-            yield ListSummary(position, each.bad.name, entries, changed_at, each.bad)
+            changed_at = version and version.changed_at
+            yield ListSummary(position, each.bad.name, each.entries, changed_at, each.bad)
 
     def refresh(self) -> bool:
-        """Reads the lists again if one changed, and returns whether one did. Raises as construction does."""
+        """Reads the lists again if one changed, and returns whether one did. Raises as construction does, and
+        SourceContentError where one has lost more entries than the campaign's guard allows.
+        """
         self._kept.refresh()
         # Others may have read it before: what counts is what was returned for here.
         kept_revision = self._kept.revision
@@ -157,9 +164,21 @@ class SuppressionLists:
         if (versions, kept_revision) == (self._versions, self._kept_revision):
             return False
         if versions != self._versions:
-            self._lists = self._read_all()
+            newest = self._read_all()
+            self._refuse_losses(newest)
+            self._lists = newest
         self._versions, self._kept_revision = versions, kept_revision
         return True
+
+    def _refuse_losses(self, newest: Sequence[_List]) -> None:
+        """Half a list must not have those called who are missing on it."""
+        for before, now in zip(self._lists, newest, strict=True):
+            if self._guard.stops_loss(before.entries, now.entries):
+                raise SourceContentError(
+                    f"{now.bad.name} has {now.entries:,} entries, and had {before.entries:,} when last "
+                    f"read: guard.list_drop allows {self._guard.list_drop}% fewer; if they were removed on "
+                    "purpose, stop this run and apply again with --allow list_drop"
+                )
 
     def _current_versions(self) -> list[Version | None]:
         return [self._reader.source(declared).version() for declared in self._declared]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Row, RowMapping, Text, cast, func, insert, select, update
@@ -32,9 +33,11 @@ from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhil
 from runner.ledger.results import ResultsSoFar, results_learned_at, results_so_far
 from runner.ledger.revision import campaign_revision
 from runner.ledger.rows import insert_once, stored_fact
+from runner.ledger.source_counts import counts_of, record_counts
 from runner.ledger.states import availability
 from runner.ledger.suppressions import LiveList
 from runner.ledger.tables import calls, campaigns, results, runs
+from runner.planning.guards import Counts, Known
 from runner.planning.plan import History, KnownCall, Plan
 
 _ROWS_AT_ONCE = 900
@@ -216,12 +219,14 @@ class Ledger:
         *,
         watch: Watch = iter,
         entered: Callable[[], None] = lambda: None,
+        counts: Counts = MappingProxyType({}),
     ) -> int:
         """Writes the plan into the ledger, in one transaction, and returns the id of the run that holds it.
 
         The calls pass through `watch` on their way; `entered` is called when all are written, just before the
-        commit. Where other runs are active on the campaign, the new one
-        joins them: its plan may take calls away, and takes over what they leave alone.
+        commit. `counts` are those of the sources and lists that the plan was made from. Where other runs are
+        active on the campaign, the new one joins them: its plan may take calls away, and takes over what they
+        leave alone.
 
         Raises LedgerError when the campaign is bound elsewhere, or the ledger changed since it was read,
         CampaignHeldError when the others carry out something else.
@@ -243,8 +248,15 @@ class Ledger:
                 entry.join(plan, describe_runs(others) or "")
             else:
                 entry.enter(plan)
+            record_counts(connection, binding.campaign, counts)
             entered()
         return run
+
+    def known_to_guards(self, campaign: str) -> Known:
+        """What a plan of this campaign is compared with."""
+        planned = select(func.count()).where(calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
+        with self.engine.begin() as connection:
+            return Known(planned=int(connection.scalar(planned) or 0), counts=counts_of(connection, campaign))
 
     def extend_run(
         self, binding: Binding, run: int, plan: Plan, now: float, *, only_own: bool = False

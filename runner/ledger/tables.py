@@ -116,6 +116,16 @@ runs = Table(
     comment="One `apply`: who sends, since when, from which plan.",
 )
 
+source_counts = Table(
+    "source_counts",
+    metadata,
+    Column("campaign", Text, ForeignKey("campaigns.name"), primary_key=True),
+    Column("field", Text, primary_key=True, comment="sources or suppress."),
+    Column("name", Text, primary_key=True, comment="As the campaign file names it."),
+    Column("entries", Integer, nullable=False),
+    comment="How many rows and entries sources and lists had when a plan was entered last.",
+)
+
 # SQLite makes a table of the words of an IN (...) for each row: a third of the time of an insert.
 _IS_KNOWN_STATE = " OR ".join(f"state = '{state}'" for state in CallState)
 

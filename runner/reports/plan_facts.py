@@ -8,6 +8,7 @@ from typing import TypeVar
 from runner.calls import Cause, Reason
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.warning_codes import URGENT, WarningCode
+from runner.planning.guards import allow_options, guards_of
 from runner.planning.plan import Change, ChangeReason
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, statistics_of
 from runner.reports.times import local_time, local_times
@@ -212,8 +213,15 @@ def variables_words(plan: PlanView) -> str:
 
 def refusal(diagnostics: Iterable[Diagnostic]) -> str:
     """Why `apply` would not carry out a plan with these warnings; empty where it would."""
-    codes = {finding.code for finding in diagnostics}
-    return next((words for code, words in _REFUSALS.items() if code in codes), "")
+    codes = [finding.code for finding in diagnostics]
+    refused = next((words for code, words in _REFUSALS.items() if code in codes), "")
+    guards = guards_of(codes)
+    if refused or not guards:
+        return refused
+    return (
+        "The plan changes more than `guard` allows: apply will refuse it and change nothing. "
+        f"If it is right, run apply with {allow_options(guards)}."
+    )
 
 
 def _why_nothing(plan: PlanView) -> str:

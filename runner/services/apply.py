@@ -4,10 +4,10 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 
-from runner.calls import CallState
+from runner.calls import CallState, Guard
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Campaign
 from runner.campaign.warning_codes import WarningCode
@@ -17,7 +17,7 @@ from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.events import CallEnded, Event, RunBegan, RunEnd
 from runner.dispatch.run import CurrentPlan, Post, Run, no_records, nothing_awaited
 from runner.dispatch.timer import ClockCheck
-from runner.errors import LedgerUnavailableError, SourceContentError, StoppedError
+from runner.errors import GuardError, LedgerUnavailableError, SourceContentError, StoppedError
 from runner.insight.client import InsightClient
 from runner.insight.outcome import CampaignBlocked, Exchange, Uncertain, classify
 from runner.insight.protocol import queue_request, record_request
@@ -28,6 +28,7 @@ from runner.ledger.claim import Claim
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.ledger import RunProcess
 from runner.ledger.results import Results
+from runner.planning.guards import GUARDS, allow_options
 from runner.planning.pacing import PaceLimit
 from runner.planning.placement import effective_pace, reschedule
 from runner.planning.plan import PlannedCall, Slot, WaitingCall
@@ -63,11 +64,12 @@ class Apply:
         limit: int | None = None,
         until_idle: bool = False,
         wait: bool = False,
+        allowed: Collection[Guard] = (),
         progress: Progress = NO_PROGRESS,
     ) -> None:
-        """With `limit`, only so many calls are planned, and only those are sent. With `until_idle` the run
-        ends when nothing is due soon. With `wait`, or where the campaign has further rounds, it ends when all
-        results are in.
+        """What is beyond a guard of the campaign is done where it is `allowed`. With `limit`, only so many
+        calls are planned, and only those are sent. With `until_idle` the run ends when nothing is due soon.
+        With `wait`, or where the campaign has further rounds, it ends when all results are in.
         """
         self.campaign = loaded.campaign.name
         self.identity = Identity(privacy_key(environment.settings, environment.ledger))
@@ -81,6 +83,7 @@ class Apply:
         self._limit = limit
         self._until_idle = until_idle
         self._waits = wait or loaded.campaign.retry_policy.rounds > 1
+        self._allowed = allowed
         self._progress = progress
         self._binding = binding_of(loaded, environment.settings, self.identity)
         self._guard = environment.guard()
@@ -109,6 +112,7 @@ class Apply:
             ledger,
             now=now,
             limit=self._limit,
+            allowed=self._allowed,
             progress=self._progress,
         )
         if self._saved is not None:
@@ -118,9 +122,11 @@ class Apply:
 
     def is_needed(self, prepared: PreparedPlan) -> bool:
         """Whether a run has something to do: also where calls that another run is sending may come back
-        unsent, or become uncertain with it. Raises SourceContentError for a source without rows.
+        unsent, or become uncertain with it. Raises SourceContentError for a source without rows, and
+        GuardError for a plan beyond a guard.
         """
         _refuse_empty_sources(prepared)
+        _refuse_beyond_guard(prepared)
         ledger = self._environment.ledger
         return (
             prepared.has_changes
@@ -136,6 +142,7 @@ class Apply:
         is left.
         """
         _refuse_empty_sources(prepared)
+        _refuse_beyond_guard(prepared)
 
         def hear(event: Event) -> None:
             self.queued += isinstance(event, CallEnded) and event.state is CallState.QUEUED
@@ -223,7 +230,13 @@ class Apply:
             )
             with self._progress.activity("entering the plan"):
                 return ledger.begin_run(
-                    self._binding, prepared.plan, process, now, watch=watch, entered=self._note_saved_plan
+                    self._binding,
+                    prepared.plan,
+                    process,
+                    now,
+                    watch=watch,
+                    entered=self._note_saved_plan,
+                    counts=prepared.counts,
                 )
 
         entering = asyncio.ensure_future(asyncio.to_thread(enter))
@@ -304,6 +317,16 @@ def _refuse_empty_sources(prepared: PreparedPlan) -> None:
         raise SourceContentError(
             "\n".join(f"{found.file}:{found.line}: {found.message}; nothing was changed" for found in empty),
             hint=empty[0].hint,
+        )
+
+
+def _refuse_beyond_guard(prepared: PreparedPlan) -> None:
+    """Raises GuardError: half an export or half a list must not be taken for the whole."""
+    beyond = [found for found in prepared.plan.diagnostics if found.code in GUARDS]
+    if beyond:
+        raise GuardError(
+            "\n".join(f"{found.message}; nothing was changed" for found in beyond),
+            hint=f"check the sources and lists; if the plan is right, add {allow_options(prepared.beyond)}",
         )
 
 

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from runner.calls import Guard
 from runner.dispatch.events import Event, RoundsNotPlanned, RoundsPlanned
 from runner.dispatch.timer import Timer
-from runner.errors import LedgerError, RunnerError
+from runner.errors import GuardError, LedgerError, RunnerError
 from runner.ledger.plan_entry import Binding
+from runner.planning.guards import CODES
 from runner.services.environment import Environment
 from runner.services.planning import PreparedPlan, prepare_plan
 
@@ -101,6 +103,11 @@ class FurtherRounds:
         prepared = prepare_plan(
             self.newest_plan.loaded, environment.settings, environment.ledger, now=now, limit=None
         )
+        if Guard.LIST_DROP in prepared.beyond:
+            # Rows that are missing would only wait, but people who are missing on a list would be called.
+            raise GuardError(
+                next(f.message for f in prepared.plan.diagnostics if f.code == CODES[Guard.LIST_DROP])
+            )
         added = environment.ledger.extend_run(
             self._binding, self._run, prepared.plan, now, only_own=limit is not None
         )

@@ -1,14 +1,16 @@
 """Makes the plan of a campaign file: the one path of plan, apply and rehearsals."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
+from runner.calls import Guard
 from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.rules.rule_set import RuleSet
-from runner.campaign.source_models import Source
+from runner.campaign.source_models import InlineRows, Source
+from runner.campaign.warning_codes import URGENT
 from runner.contacts import phone
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
@@ -21,6 +23,7 @@ from runner.ledger.results import ResultsSoFar
 from runner.ledger.suppressions import ListAsOf
 from runner.planning import public_holidays
 from runner.planning.eligibility import EveryContactFailedError
+from runner.planning.guards import CODES, Counted, Counts, Field, Known, beyond_guard, guards_of
 from runner.planning.plan import DataVersions, Plan
 from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import PlanView, plan_view
@@ -50,6 +53,8 @@ class PreparedPlan:
     """Those that it knows of."""
     working_set: WorkingFile
     reader: SourceReader
+    counts: Counts
+    """Of the sources and lists that it was made from."""
     own_rule_files: Mapping[str, str]
     """Hashes of the preset files that it obeys and that do not ship with runner."""
     applied_at: float | None = None
@@ -61,6 +66,11 @@ class PreparedPlan:
     def has_changes(self) -> bool:
         """Whether there is a call to queue or to withdraw."""
         return bool(self.plan.calls or self.plan.withdrawals)
+
+    @property
+    def beyond(self) -> list[Guard]:
+        """The guards that keep it from being applied."""
+        return guards_of(found.code for found in self.plan.diagnostics)
 
     def view(self, *, show_contacts: bool) -> PlanView:
         """The plan as people may see it."""
@@ -80,9 +90,11 @@ def prepare_plan(
     *,
     now: float,
     limit: int | None,
+    allowed: Collection[Guard] = (),
     progress: Progress = NO_PROGRESS,
 ) -> PreparedPlan:
-    """Reads sources, lists and history, and plans as of `now` (UTC Unix seconds).
+    """Reads sources, lists and history, and plans as of `now` (UTC Unix seconds). What is beyond a guard is a
+    warning of the plan, unless it is `allowed`.
 
     Raises SourceError, LedgerError and CampaignInvalidError.
     """
@@ -100,13 +112,15 @@ def prepare_plan(
     # First, too: an import in between gives the campaign another revision than that of this history.
     history = ledger.history(campaign.name)
     imported = imported_contacts(ledger.engine, campaign.name)
+    known = ledger.known_to_guards(campaign.name)
+    rows_read: dict[Counted, int] = {}
     with progress.activity("planning"), _at_their_template(loaded):
         of_ledger = list(preflight_warnings.of_ledger(loaded, settings, ledger, identity, now))
         plan = build_plan(
             PlanInput(
                 campaign=campaign,
                 rules=rules.sets,
-                rows=screened_rows(campaign, key, _rows(campaign.contacts.sources, reader, progress)),
+                rows=screened_rows(campaign, key, _rows(loaded, reader, rows_read, progress)),
                 suppressed=suppression.match,
                 lists_name_keys=suppression.names_keys,
                 imported=imported.has if imported else None,
@@ -128,9 +142,10 @@ def prepare_plan(
                 ),
             )
         )
+    counts = {**rows_read, **_entries(loaded, suppression)}
     return PreparedPlan(
         loaded=loaded,
-        plan=plan,
+        plan=_guarded(loaded, plan, known, counts, allowed),
         identity=identity,
         suppressed=Suppressed(suppression, working_set.shared_numbers),
         is_first=not ledger.knows(campaign.name),
@@ -138,6 +153,7 @@ def prepare_plan(
         results_so_far=results_so_far,
         working_set=working_set,
         reader=reader,
+        counts=counts,
         own_rule_files=rules.own_files,
     )
 
@@ -181,12 +197,43 @@ def data_versions(rules: tuple[RuleSet, ...]) -> DataVersions:
     )
 
 
-def _rows(sources: list[Source], reader: SourceReader, progress: Progress) -> Iterator[tuple[Source, Row]]:
+def _rows(
+    loaded: LoadedCampaign, reader: SourceReader, read: dict[Counted, int], progress: Progress
+) -> Iterator[tuple[Source, Row]]:
+    """Counts in `read` how many rows each source outside of the campaign file had."""
+    sources = loaded.campaign.contacts.sources
     # The bar ends with the rows: the steps after it have bars of their own.
     with progress.rows("reading contacts", lambda: reader.size_hints(sources)) as watch:
         for source in sources:
-            for row in watch(reader.rows(source)):
+            number = 0
+            for number, row in enumerate(watch(reader.rows(source)), start=1):  # noqa: B007 - read below
                 yield source, row
+            if not isinstance(source, InlineRows):
+                counted = Counted(Field.SOURCES, reader.source(source).name)
+                read[counted] = read.get(counted, 0) + number
+
+
+def _entries(loaded: LoadedCampaign, suppression: SuppressionLists) -> Counts:
+    """How many entries each list outside of the campaign file has."""
+    found: dict[Counted, int] = {}
+    for declared, each in zip(loaded.campaign.contacts.suppress, suppression.summaries(), strict=True):
+        if not isinstance(declared, InlineRows):
+            counted = Counted(Field.SUPPRESS, each.name)
+            found[counted] = found.get(counted, 0) + each.entries
+    return found
+
+
+def _guarded(
+    loaded: LoadedCampaign, plan: Plan, known: Known, counts: Counts, allowed: Collection[Guard]
+) -> Plan:
+    """The plan with a warning, before all but urgent ones, for each guard that it is beyond."""
+    findings = [
+        loaded.diagnostic(Severity.WARNING, CODES[found.guard], found.message, found.location, found.hint)
+        for found in beyond_guard(plan, loaded.campaign, known, counts)
+        if found.guard not in allowed
+    ]
+    shown = sorted((*findings, *plan.diagnostics), key=lambda found: found.code not in URGENT)
+    return replace(plan, diagnostics=tuple(shown))
 
 
 @contextmanager

@@ -81,7 +81,10 @@ def test_another_repository_with_the_same_name_is_warned_of_in_plan_and_apply(te
     assert "10 withdrawn" in lines[0]
     assert "this ledger holds calls of five-zones from another repository" in lines[1]
     assert json.loads(plan(other, "json"))["diagnostics"][0]["code"] == "other_repository"
-    applied = other.run("apply", "campaigns/five.yaml", "--yes", "--until-idle").stdout
+    # All its calls are withdrawn, which a guard stops.
+    apply = ("apply", "campaigns/five.yaml", "--yes", "--until-idle")
+    assert other.run(*apply).returncode == 7
+    applied = other.run(*apply, "--allow", "withdraw").stdout
     assert "this ledger holds calls of five-zones from another repository" in applied
     assert "another repository" in plan(team)
     assert "another repository" not in plan(other)

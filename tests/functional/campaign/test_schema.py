@@ -27,6 +27,7 @@ STRUCTURAL = {
     "bad_metadata_name",
     "bad_metadatabase",
     "bad_name",
+    "bad_percentage",
     "empty_value",
     "missing_key",
     "missing_metadata",
@@ -99,6 +100,7 @@ BASE = {
     "survey": {"survey_id": "1", "instance_id": "2"},
     "contacts": {"sources": [{"type": "csv", "path": "a.csv"}], "phone": "{{ row.phone }}"},
     "calling_windows": {"weekly": {"daily": "10:00-18:00"}},
+    "guard": {},
 }
 
 leaves = st.sampled_from(
@@ -121,6 +123,8 @@ places = st.sampled_from(
         ("calling_windows", "dates"),
         ("calling_windows", "blackout"),
         ("pacing",),
+        ("guard",),
+        ("guard", "withdraw"),
         ("vars",),
         ("calling_windows", "close_margin"),
         ("calling_windows", "holidays"),

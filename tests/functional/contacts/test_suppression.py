@@ -358,3 +358,18 @@ def test_a_row_for_which_where_is_unclear_is_an_error(lists, tmp_path):
 def test_a_list_may_have_its_own_region(lists, tmp_path):
     (tmp_path / "no.csv").write_text("phone\n020 7946 0018\n")
     assert lists(csv_list(region="GB")).match("7", "+442079460018") == "on no.csv:2"
+
+
+def test_a_list_that_lost_more_than_the_guard_allows_keeps_its_entries_and_is_an_error_until_it_is_whole(
+    lists, tmp_path
+):
+    numbers = [f"617-555-{number:04}" for number in range(100, 140)]
+    (tmp_path / "no.csv").write_text("\n".join(["phone", *numbers]))
+    loaded = lists(csv_list())
+    (tmp_path / "no.csv").write_text("\n".join(["phone", *numbers[:20]]))
+    for _ in range(2):
+        with pytest.raises(SourceContentError, match=r"no\.csv has 20 entries, and had 40 when last read"):
+            loaded.refresh()
+    assert loaded.match("7", "+16175550139") == "on no.csv:41"
+    (tmp_path / "no.csv").write_text("\n".join(["phone", *numbers[:38]]))
+    assert loaded.refresh() is True
