@@ -8,8 +8,10 @@ from runner.campaign.warning_codes import WarningCode
 from runner.reports.markdown import table
 
 
-def reference_markdown(keys: Sequence[Key]) -> str:
-    """What `schemas/README.md` holds: the text of `reference.md`, with its tables."""
+def reference_markdown(keys: Sequence[Key], preset_keys: Sequence[Key]) -> str:
+    """What `schemas/README.md` holds: the text of `reference.md`, with its tables. `preset_keys` are those of
+    a rule preset.
+    """
     sections: dict[str, list[Key]] = {}
     for key in keys:
         sections.setdefault(_section(key), []).append(key)
@@ -18,7 +20,9 @@ def reference_markdown(keys: Sequence[Key]) -> str:
         for section, members in sections.items()
     ]
     text = (files("runner.reports") / "reference.md").read_text(encoding="utf-8")
-    return text.replace("[[keys]]\n", "\n".join(tables)).replace("[[warnings]]", "\n".join(_warnings()))
+    text = text.replace("[[keys]]\n", "\n".join(tables))
+    text = text.replace("[[preset keys]]", "\n".join(_table(preset_keys, whole_path=True)))
+    return text.replace("[[warnings]]", "\n".join(_warnings()))
 
 
 def reference_text(keys: Sequence[Key]) -> str:
@@ -31,12 +35,12 @@ def _section(key: Key) -> str:
     return key.path.partition(".")[0] if "." in key.path else ""
 
 
-def _table(keys: Sequence[Key]) -> list[str]:
+def _table(keys: Sequence[Key], *, whole_path: bool = False) -> list[str]:
     return table(
         ["key", "takes", "default", "meaning", "example"],
         [
             [
-                f"`{key.path.partition('.')[2] or key.path}`",
+                f"`{key.path if whole_path else key.path.partition('.')[2] or key.path}`",
                 f"{key.takes}{', *template*' if key.is_template else ''}",
                 key.default,
                 key.meaning.replace("|", r"\|"),

@@ -1,5 +1,6 @@
 """Calling windows and their rules, compared with an independent check of every UTC minute."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from math import ceil
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from runner.campaign.hours import weekly_entries
 from runner.campaign.model import CallingWindows
+from runner.campaign.rules.rule_set import HolidayHours, hours_rule
 from runner.planning.calendar import Calendar, Rule, RuleKind
 from runner.planning.public_holidays import UnknownPlaceError
 from runner.planning.windows import Window, clip, dialling_end, intersect, join, last_start
@@ -181,6 +183,27 @@ def cases(draw):
 def test_windows_are_the_minutes_in_which_every_zone_is_open(case):
     spec, now, zones = case
     assert Calendar(declared(spec), now).windows(zones) == oracle(spec, now, zones)
+
+
+@given(cases(), cases())
+@settings(max_examples=40, deadline=None)
+def test_rules_leave_the_minutes_in_which_the_contacts_own_zones_are_inside_them(case, other):
+    (spec, now, zones), (rule_spec, _, own) = case, other
+    day = date.fromisoformat(spec["to"])
+    always = spec_of(
+        rule_spec["hours"],
+        first=(datetime.fromtimestamp(now, UTC).date() - timedelta(days=3)).isoformat(),
+        last=(day + timedelta(days=3)).isoformat(),
+        holidays=rule_spec["holidays"],
+    )
+    weekly = {
+        name: [f"{opens}-{closes}" for opens, closes in hours]
+        for name, hours in zip(DAYS, rule_spec["hours"], strict=True)
+    }
+    holidays = HolidayHours(country="US") if rule_spec["holidays"] else None
+    rules = frozenset([replace(hours_rule("policy", weekly), holidays=holidays)])
+    expected = intersect(oracle(spec, now, zones), oracle(always, now, own))
+    assert Calendar(declared(spec), now).windows(zones, own, rules) == expected
 
 
 @pytest.mark.parametrize("name", ZONES)
