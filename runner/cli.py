@@ -362,6 +362,25 @@ def suppress(  # noqa: PLR0913 - each is an option of the command
     return command.remove(named or [], given) if remove else command.suppress(named or [], given)
 
 
+@app.command()
+def call(
+    campaign: options.CampaignFile,
+    *,
+    to: options.To,
+    contact: options.AsContact = None,
+    yes: options.Yes = False,
+    sandbox: options.SandboxCall = False,
+) -> int:
+    """Call your own phone now, once, as a test.
+
+    With the metadata and caller ID of a contact, at once and whatever the calling windows. It is in the
+    history, and in no count.
+    """
+    from runner.commands.call import call
+
+    return call(campaign, to, contact, yes=yes, sandbox=sandbox)
+
+
 @app.command(name="import")
 def import_contacts(campaign: options.KnownCampaign, file: options.ImportFile) -> int:
     """Enter contacts that another tool has queued already.

@@ -237,6 +237,17 @@ ImportFile = Annotated[
         help="CSV or JSON lines with a column key or phone; call_id, queued, start and end where known.",
     ),
 ]
+CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign file.")]
+To = Annotated[str, typer.Option(metavar="NUMBER", help="Your own phone, such as +16175550100.")]
+AsContact = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="CONTACT",
+        help="Whose metadata to send, by key or ref; default: the first contact.",
+    ),
+]
+SandboxCall = Annotated[bool, typer.Option("--sandbox", help="Try it without calling anybody.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free one.")]
 Faults = Annotated[
     list[str] | None,

@@ -20,7 +20,7 @@ from runner.reports.notices import pause_text
 from runner.reports.plan_facts import count
 from runner.reports.progress import activity
 from runner.reports.status import print_history
-from runner.services.campaigns import known_campaign
+from runner.services.campaigns import known_campaign, name_of
 from runner.services.operators import Desk, open_desk
 from runner.services.planning import privacy_key
 from runner.settings import ledger_states_folder, load_settings
@@ -79,7 +79,10 @@ def history(campaign: str, contact: str | None) -> int:
     """Everything that happened to a campaign, or to one contact of it."""
     settings = load_settings()
     with ledger_to_read(settings) as ledger:
-        entries = read_history(ledger.engine, known_campaign(campaign, ledger), contact)
+        name = name_of(campaign, ledger)
+        if not ledger.has_acts(name):
+            name = known_campaign(campaign, ledger)
+        entries = read_history(ledger.engine, name, contact)
         print_history(standard_console(), entries, Identity(privacy_key(settings, ledger)))
     return ExitStatus.DONE
 

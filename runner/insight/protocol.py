@@ -53,6 +53,15 @@ def queue_request(
     return _form_request(f"/surveys/{survey_id}/{instance_id}/queue", fields, accept)
 
 
+def call_now_request(
+    *, survey_id: str, instance_id: str, phone_number: str, metadata: Mapping[str, str], accept: Accept
+) -> FormRequest:
+    """The simplest request: Insight dials at once, and a single time."""
+    fields = [("phone_number", phone_number)]
+    fields += [(f"metadata[{name}]", value) for name, value in metadata.items()]
+    return _form_request(f"/surveys/{survey_id}/{instance_id}/queue", fields, accept)
+
+
 def record_request(*, metadatabase: str, metadata: Mapping[str, str], accept: Accept) -> FormRequest:
     """The request that pushes the metadata of one call to a metadatabase, as a record."""
     fields = [("metadatabase", metadatabase), ("record", metadata_json(metadata))]

@@ -28,7 +28,7 @@ from runner.ledger.lease import (
     mark_orphaned_calls,
     wait_for_renewals,
 )
-from runner.ledger.operators import refuse_if_canceled
+from runner.ledger.operators import PauseInfo, pause_info, refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
 from runner.ledger.results import ResultsSoFar, results_learned_at, results_so_far
 from runner.ledger.revision import campaign_revision
@@ -36,7 +36,7 @@ from runner.ledger.rows import insert_once, stored_fact
 from runner.ledger.source_counts import counts_of, record_counts
 from runner.ledger.states import availability
 from runner.ledger.suppressions import LiveList
-from runner.ledger.tables import calls, campaigns, results, runs
+from runner.ledger.tables import actions, calls, campaigns, results, runs
 from runner.planning.guards import Counts, Known
 from runner.planning.plan import History, KnownCall, Plan
 
@@ -188,6 +188,17 @@ class Ledger:
                     f"instance {instance_id}",
                     hint="for a new wave of calls, give the campaign a new `name`",
                 )
+
+    def pause_info(self, campaign: str) -> PauseInfo | None:
+        """What holds the campaign up; None where nothing does, or the ledger does not know it."""
+        with self.engine.begin() as connection:
+            return pause_info(connection, campaign)
+
+    def has_acts(self, campaign: str) -> bool:
+        """Whether an operator did something to this campaign, which may be before its first apply."""
+        acts = select(actions.c.id).where(actions.c.campaign == campaign).limit(1)
+        with self.engine.begin() as connection:
+            return connection.scalar(acts) is not None
 
     def check_not_canceled(self, campaign: str) -> None:
         """Raises LedgerError when an operator canceled the campaign: that is final."""

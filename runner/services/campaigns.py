@@ -27,6 +27,14 @@ def data_roots() -> Iterable[Path]:
     return load_settings().data_roots
 
 
+def static_region(loaded: LoadedCampaign | None) -> str | None:
+    """`contacts.region` where it is a country for all rows; None where rows decide, or nothing does."""
+    from runner.contacts.phone import is_region  # noqa: PLC0415 - a large library, which few commands need
+
+    region = None if loaded is None else loaded.campaign.contacts.region
+    return region if region is not None and is_region(region) else None
+
+
 def campaign_files(path: Path) -> list[Path]:
     """The file itself, or every campaign file of a folder and below, in order, dot-folders left out."""
     if not path.is_dir():

@@ -9,7 +9,7 @@ from runner.campaign.loader import LoadedCampaign
 from runner.campaign.source_models import CsvSource, JsonlSource
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity, folded_key, is_rounded
-from runner.contacts.phone import ROUNDED, PhoneError, is_region, parse_main_number
+from runner.contacts.phone import ROUNDED, PhoneError, parse_main_number
 from runner.contacts.sources.context import ReadContext
 from runner.contacts.sources.csv import CsvFile
 from runner.contacts.sources.file import BadLines, SourceFolder
@@ -17,6 +17,7 @@ from runner.contacts.sources.jsonl import JsonlFile
 from runner.errors import SourceContentError, UsageError
 from runner.insight.answers import read_call_id
 from runner.ledger.imports import ImportedContact
+from runner.services.campaigns import static_region
 
 COLUMNS = ("key", "phone", "call_id", "queued", "start", "end")
 """All others are left alone; one of the first two is needed."""
@@ -29,7 +30,7 @@ def read_imports(file: Path, loaded: LoadedCampaign | None, identity: Identity) 
 
     Raises SourceError for what cannot be read, and SourceContentError with every invalid row.
     """
-    reader = _RowReader(identity, _region(loaded), keys_are_numbers=_keys_are_numbers(loaded))
+    reader = _RowReader(identity, static_region(loaded), keys_are_numbers=_keys_are_numbers(loaded))
     bad, found, seen = BadLines(file.name), list[ImportedContact](), set[str]()
     for row in _rows(file):
         try:
@@ -120,11 +121,6 @@ def _call_id(text: str) -> str:
     if read_call_id(text) != text:
         raise ValueError("Insight's call ids are numbers, such as 155761")
     return text
-
-
-def _region(loaded: LoadedCampaign | None) -> str | None:
-    region = None if loaded is None else loaded.campaign.contacts.region
-    return region if region is not None and is_region(region) else None
 
 
 def _keys_are_numbers(loaded: LoadedCampaign | None) -> bool:

@@ -1,0 +1,77 @@
+"""`runner call`: one test call to one's own phone, now."""
+
+import asyncio
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from runner.commands.terminal import actor, ask_to_type, note, say
+from runner.errors import ExitStatus, RunnerError, UsageError
+from runner.insight.outcome import Accepted, CampaignBlocked, Outcome, Uncertain
+from runner.services.binding import api_name
+from runner.services.calling_now import (
+    CallingNow,
+    CallNow,
+    local_warning,
+    number_of,
+    outcome_words,
+)
+from runner.services.campaigns import load
+from runner.services.environment import Environment, insight
+from runner.settings import load_settings
+
+
+def call(path: Path, to: str, contact: str | None, *, yes: bool, sandbox: bool) -> int:
+    """Asks, sends one request, and says what came of it. It is never sent again by itself."""
+    loaded = load(path)
+    number = number_of(to, loaded)
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("call asks before it calls, and there is no terminal to ask on", hint="add --yes")
+    with _rehearsal() if sandbox else insight(load_settings()) as environment:
+        calling = CallingNow(loaded, environment, actor())
+        calling.check(number)
+        prepared = calling.prepare(number, contact)
+        _announce(prepared, environment)
+        if not yes:
+            ask_to_type("call", "call")
+            # Somebody may have paused the campaign meanwhile, or suppressed the number.
+            calling.check(number)
+        outcome = asyncio.run(calling.send(prepared))
+        return _report(outcome, api_name(environment.settings))
+
+
+def _announce(call: CallNow, environment: Environment) -> None:
+    where = "the sandbox" if environment.is_rehearsal else api_name(environment.settings)
+    names = ", ".join(call.request.metadata) or "none"
+    say(
+        f"This calls {call.masked} now, once, through {where}, with the metadata of {call.label} ({names}). "
+        "No window, list of contacts, report or cap counts it."
+    )
+    warning = local_warning(call.to, environment.clock.now())
+    if warning:
+        note(f"warning: {warning}")
+
+
+def _report(outcome: Outcome, where: str) -> int:
+    match outcome:
+        case Accepted():
+            say(f"{where} queued the test call, call_id {outcome.call_id}: the phone rings in a moment")
+            return ExitStatus.DONE
+        case Uncertain():
+            note(
+                f"{outcome_words(outcome)}. The phone may still ring. It is not sent again: look at Insight "
+                "before you call again"
+            )
+            return ExitStatus.FINISHED_WITH_PROBLEMS
+        case CampaignBlocked():
+            raise RunnerError(outcome_words(outcome), hint=outcome.advice)
+        case _:
+            raise RunnerError(outcome_words(outcome), hint="the phone does not ring")
+
+
+def _rehearsal() -> AbstractContextManager[Environment]:
+    # A whole web server, which real calls do not need.
+    from runner.insight.sandbox import parse_behavior  # noqa: PLC0415
+    from runner.services.rehearsal import rehearsal  # noqa: PLC0415
+
+    return rehearsal(load_settings(), parse_behavior(None, None, None))
