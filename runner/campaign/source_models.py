@@ -22,7 +22,10 @@ from runner.campaign.values import (
 )
 from runner.characters import column_name
 
-_TYPES = "csv (a table), jsonl (a JSON object on each line) or inline (rows in this file)."
+_TYPES = (
+    "csv (a table), jsonl (a JSON object on each line), xlsx (a workbook of Excel or LibreOffice), parquet "
+    "or inline (rows in this file)."
+)
 
 _SUFFIXES = {
     "csv": {"csv", "tsv"},
@@ -32,7 +35,7 @@ _SUFFIXES = {
     "another workbook": {"xlsb", "xls", "ods", "numbers"},
     "another format": {"sav", "dta", "sas7bdat", "pdf", "docx", "zip", "gz", "7z"},
 }
-_FILE_TYPES = {"csv", "jsonl"}
+_FILE_TYPES = {"csv", "jsonl", "xlsx", "parquet"}
 
 
 # --- the types -------------------------------------------------------------------------------------------
@@ -60,7 +63,9 @@ class FileRows(Declared):
         if found != declared:
             is_read = found in _FILE_TYPES
             hint = (
-                f"write `type: {found}`" if is_read else "save the table as CSV (UTF-8), and name that file"
+                f"write `type: {found}`"
+                if is_read
+                else "save the table as .xlsx or as CSV (UTF-8), and name that file"
             )
             raise PydanticCustomError(
                 "wrong_file_type",
@@ -100,6 +105,24 @@ class JsonlRows(FileRows):
     """One JSON object on each line."""
 
     type: Literal["jsonl"] = Field(description=_TYPES, examples=["jsonl"])
+
+
+class XlsxRows(FileRows):
+    """A sheet of a workbook. Its first row that is not empty names the columns."""
+
+    type: Literal["xlsx"] = Field(description=_TYPES, examples=["xlsx"])
+    sheet: str | None = Field(
+        None,
+        min_length=1,
+        description="The name of the sheet. Required if the workbook shows more than one.",
+        examples=["Visits"],
+    )
+
+
+class ParquetRows(FileRows):
+    """A Parquet file."""
+
+    type: Literal["parquet"] = Field(description=_TYPES, examples=["parquet"])
 
 
 class InlineRows(Declared):
@@ -149,6 +172,14 @@ class CsvSource(SourceFields, CsvRows):
 
 class JsonlSource(SourceFields, JsonlRows):
     """People in a file of JSON lines."""
+
+
+class XlsxSource(SourceFields, XlsxRows):
+    """People in a sheet of a workbook."""
+
+
+class ParquetSource(SourceFields, ParquetRows):
+    """People in a Parquet file."""
 
 
 class InlineSource(SourceFields, InlineRows):
@@ -238,16 +269,24 @@ class JsonlSuppression(SuppressionFields, JsonlRows):
     """A file of JSON lines with people never to call."""
 
 
+class XlsxSuppression(SuppressionFields, XlsxRows):
+    """A sheet of people never to call."""
+
+
+class ParquetSuppression(SuppressionFields, ParquetRows):
+    """A Parquet file of people never to call."""
+
+
 class InlineSuppression(SuppressionFields, InlineRows):
     """People never to call, written in the campaign file itself."""
 
 
 Source = Annotated[
-    CsvSource | JsonlSource | InlineSource,
+    CsvSource | JsonlSource | XlsxSource | ParquetSource | InlineSource,
     Field(discriminator="type"),
 ]
 Suppression = Annotated[
-    CsvSuppression | JsonlSuppression | InlineSuppression,
+    CsvSuppression | JsonlSuppression | XlsxSuppression | ParquetSuppression | InlineSuppression,
     Field(discriminator="type"),
 ]
 AnySource = Source | Suppression

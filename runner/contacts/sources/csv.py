@@ -2,26 +2,24 @@
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from runner.campaign.source_models import CsvRows
-from runner.campaign.template_language import Columns
 from runner.campaign.warning_codes import WarningCode
 from runner.characters import column_name
 from runner.contacts.contact import Row
 from runner.contacts.sources.context import ReadContext
 from runner.contacts.sources.file import (
     MOST_CHARACTERS,
-    MOST_COLUMNS,
     BadLines,
     Lines,
     SourceFile,
     TooLongError,
     open_text,
 )
-from runner.contacts.sources.source import EMPTY_HINT, HEADER_HINT, Notice
+from runner.contacts.sources.source import EMPTY_HINT, Notice
+from runner.contacts.sources.table import Table
 from runner.errors import EmptySourceError, SourceContentError
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -35,14 +33,6 @@ _RAGGED_HINT = (
 
 _Records = Iterator[tuple[int, list[str]]]
 """Each with the line on which it starts."""
-
-_LEAST_DIGITS = 7
-_NUMBER = re.compile(r"['=\"+(]*(?:tel:)?[+(]*[0-9][0-9 ().,/\"'-]*", re.IGNORECASE)
-_DATE = re.compile(
-    r"(?:19|20)[0-9]{2}[-/.]?[01][0-9]([-/.]?[0-3][0-9])?(?![0-9])|[0-3]?[0-9][-/.][0-3]?[0-9][-/.][0-9]{2}"
-)
-"""Tables with a column for each day have such names."""
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class CsvFile(SourceFile):
@@ -84,9 +74,9 @@ def table_rows(
         if not header:
             hint = "its first line must name the columns; if it may be empty, set `allow_empty: true`"
             raise EmptySourceError(f"{name}: it is empty", hint=hint)
-        table = _Table(header, f"{name}:{header_line}", used, notices)
+        table = Table(header, f"{name}:{header_line}", used, notices)
     else:
-        table = _Table(header, "`header`", used, notices)
+        table = Table(header, "`header`", used, notices)
         records = _without_header_line(records, name, header)
     yield from _below(table, name, records)
     if not table.has_rows:
@@ -106,7 +96,7 @@ def _without_header_line(records: _Records, name: str, header: Sequence[str]) ->
     yield from records
 
 
-def _below(table: "_Table", name: str, records: _Records) -> Iterator[Row]:
+def _below(table: Table, name: str, records: _Records) -> Iterator[Row]:
     bad, problems = BadLines(name), set[str]()
     for line, fields in records:
         problem = table.problem(fields)
@@ -118,85 +108,6 @@ def _below(table: "_Table", name: str, records: _Records) -> Iterator[Row]:
     if not table.has_rows and bad.count > 1 and len(problems) == 1:
         raise SourceContentError(f"{name}: every row {problems.pop()}", hint=_RAGGED_HINT)
     bad.raise_if_any(_RAGGED_HINT)
-
-
-class _Table:
-    """A header, and which records fit it: all have as many fields as the first; those without a name are
-    empty.
-    """
-
-    def __init__(
-        self, header: Sequence[str], place: str, used: frozenset[str] | None, notices: list[Notice]
-    ) -> None:
-        self._names = _column_names(header, place)
-        # Nothing reads them.
-        self._repeated = sorted(name for name, count in Counter(self._names).items() if count > 1)
-        self._width: int | None = None
-        for name in self._repeated:
-            places = " and ".join(
-                str(number) for number, each in enumerate(self._names, start=1) if each == name
-            )
-            problem, hint = f"{place}: columns {places} have the same name", "give each a name of its own"
-            if used is None or name in used:
-                raise SourceContentError(f"{problem}, and the campaign reads them", hint=hint)
-            notices.append(Notice(WarningCode.DUPLICATE_COLUMN, f"{problem} and are not read", hint))
-
-    @property
-    def has_rows(self) -> bool:
-        return self._width is not None
-
-    def problem(self, fields: Sequence[str]) -> str:
-        """Why the record does not match the header; else empty."""
-        width, named = len(fields), len(self._names)
-        # Most files have a name for each field, and there may be a million rows.
-        if width == self._width == named:
-            return ""
-        has_more = any(map(str.strip, fields[named:]))
-        if width >= named and width == (self._width or width) and not has_more:
-            self._width = width
-            return ""
-        if width == self._width:
-            return "has a value in a column without a name"
-        if self._width not in {None, named}:
-            return f"has {_fields(width)}, the rows above it have {self._width}"
-        return f"has {_fields(width)}, the header has {named}"
-
-    def values(self, fields: Sequence[str]) -> Columns:
-        """The value of each column."""
-        values = Columns(zip(self._names, fields, strict=False))
-        for name in self._repeated:
-            del values[name]
-        return values
-
-
-def _column_names(fields: Sequence[str], place: str) -> tuple[str, ...]:
-    """The names of the columns from the left; the columns to the right of them are empty.
-
-    Raises SourceContentError. It names columns by their position: a file without a header has personal
-    data there.
-    """
-    if len(fields) > MOST_COLUMNS:
-        raise SourceContentError(
-            f"{place}: it has {len(fields):,} columns, at most {MOST_COLUMNS:,} are read",
-            hint="is it the right file, and does each record end in a line of its own?",
-        )
-    names = [column_name(field.strip()) for field in fields]
-    while names and not names[-1]:
-        names.pop()
-    if "" in names:
-        hint = "the first line must give each column a different name"
-        raise SourceContentError(f"{place}: column {names.index('') + 1} has no name", hint=hint)
-    if any(map(_looks_like_data, names)):
-        raise SourceContentError(f"{place}: it looks like an entry, not like column names", hint=HEADER_HINT)
-    return tuple(names)
-
-
-def _looks_like_data(name: str) -> bool:
-    """Whether a column's name is rather somebody's number or address: then its file has no header line."""
-    digits = sum(map(str.isdigit, name))
-    if digits < _LEAST_DIGITS or _DATE.match(name):
-        return bool(_ADDRESS.fullmatch(name))
-    return bool(_NUMBER.fullmatch(name))
 
 
 def _records(file: Lines, name: str, declared: str | None) -> _Records:
@@ -229,10 +140,6 @@ def _records(file: Lines, name: str, declared: str | None) -> _Records:
             f"{name}:{line}: the record that starts here is longer than a million characters; "
             "perhaps a quote is never closed, or the file has no line ends"
         ) from None
-
-
-def _fields(count: int) -> str:
-    return f"{count} field" if count == 1 else f"{count} fields"
 
 
 def _explain(error: csv.Error) -> str:

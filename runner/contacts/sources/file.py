@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 from runner.campaign.place import work_tree
 from runner.campaign.source_models import FileRows
@@ -81,6 +81,17 @@ class SourceFile:
     def path(self) -> Path:
         """Raises SourceError when there is no such file, or it may not be read."""
         return self._folder.find(self.name)
+
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes]]:
+        """Raises SourceError."""
+        path = self.path()
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise _unreadable(self.name, error) from None
+        with file:
+            yield file
 
     def size_hint(self) -> int:
         with suppress(SourceError, OSError), self.path().open("rb") as file:

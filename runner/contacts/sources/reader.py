@@ -12,13 +12,17 @@ from runner.contacts.sources.csv import CsvFile
 from runner.contacts.sources.file import MOST_COLUMNS, SourceFolder
 from runner.contacts.sources.inline import InlineTable
 from runner.contacts.sources.jsonl import JsonlFile
+from runner.contacts.sources.parquet import ParquetFile
 from runner.contacts.sources.source import RowSource
+from runner.contacts.sources.xlsx import XlsxFile
 from runner.errors import EmptySourceError, SourceContentError
 
 # Each takes the model of its type, so their common signature cannot name it.
 TYPES: dict[str, Callable[[Any, ReadContext], RowSource]] = {
     "csv": CsvFile,
     "jsonl": JsonlFile,
+    "xlsx": XlsxFile,
+    "parquet": ParquetFile,
     "inline": InlineTable,
 }
 """A new type of source is a file that implements RowSource, its model, and a line here."""
