@@ -7,13 +7,14 @@ tree: a campaign changed in a pull request must not change where calls go.
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
 from platformdirs import user_config_path, user_data_path, user_state_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, create_model, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from runner.contacts.sources.context import Connection, setting_of
 from runner.errors import SettingsError
 
 PREFIX = "RUNNER_"
@@ -30,12 +31,14 @@ def _default_ledger_url() -> str:
     return sqlite_url(user_data_path("runner") / "ledger.sqlite3")
 
 
-class Settings(BaseSettings):
-    """What the environment decides. Every field is a variable with the prefix RUNNER_."""
-
+class _FromEnvironment(BaseSettings):
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
     )
+
+
+class Settings(_FromEnvironment):
+    """What the environment decides. Every field is a variable with the prefix RUNNER_."""
 
     insight_username: str = ""
     insight_developer_key: SecretStr = SecretStr("")
@@ -67,12 +70,36 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Raises SettingsError with one line for each variable that is wrong; never shows a value."""
+    return _load(Settings)
+
+
+def connection(name: str) -> Connection:
+    """The connection of this name, from RUNNER_CONNECTION_NAME and RUNNER_CONNECTION_NAME_TOKEN, which may be
+    wherever other settings are. Raises SettingsError where it is not set.
+    """
+    field = setting_of(name).removeprefix(PREFIX).lower()
+    secret = (SecretStr, SecretStr(""))
+    names: dict[str, Any] = {field: secret, f"{field}_token": secret}
+    found = _load(create_model("ConnectionSettings", __base__=_FromEnvironment, **names))
+    url, token = (getattr(found, each).get_secret_value().strip() for each in names)
+    if not url:
+        raise SettingsError(
+            f"{setting_of(name)} is not set, and the campaign reads contacts from the connection `{name}`",
+            hint=f"set it in the environment or in {_default_env_file()}: the address of the database or API",
+        )
+    return Connection(name, url, token)
+
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+
+
+def _load(settings: type[_Settings]) -> _Settings:
     env_file = _env_file()
     secrets = os.environ.get(f"{PREFIX}SECRETS_DIR")
     if secrets is not None and not Path(secrets).is_dir():
         raise SettingsError(f"RUNNER_SECRETS_DIR names {secrets}, which is not a directory")
     try:
-        return Settings(_env_file=env_file, _secrets_dir=secrets)  # type: ignore[call-arg]  # pydantic-settings' own arguments
+        return settings(_env_file=env_file, _secrets_dir=secrets)
     except ValidationError as error:
         problems = [f"{PREFIX}{str(e['loc'][0]).upper()}: {_plain(e)}" for e in error.errors()]
         raise SettingsError("\n".join(problems), hint="see 'Settings' in README.md") from None

@@ -3,6 +3,7 @@
 A type is declared once, and used for sources and for lists. `runner.contacts.sources` reads its rows.
 """
 
+import re
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -12,19 +13,23 @@ from runner.campaign.templates import compile_template
 from runner.campaign.values import (
     Cell,
     Condition,
+    ConnectionName,
     Country,
     Declared,
     Delimiter,
+    DottedPath,
     Encoding,
+    Parameter,
     Template,
+    UrlPath,
     Written,
     ZoneTemplate,
 )
 from runner.characters import column_name
 
 _TYPES = (
-    "csv (a table), jsonl (a JSON object on each line), xlsx (a workbook of Excel or LibreOffice), parquet "
-    "or inline (rows in this file)."
+    "csv (a table), jsonl (a JSON object on each line), xlsx (a workbook of Excel or LibreOffice), parquet, "
+    "sql (a query), http (a web API) or inline (rows in this file)."
 )
 
 _SUFFIXES = {
@@ -35,6 +40,8 @@ _SUFFIXES = {
     "another workbook": {"xlsb", "xls", "ods", "numbers"},
     "another format": {"sav", "dta", "sas7bdat", "pdf", "docx", "zip", "gz", "7z"},
 }
+_PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
+"""As SQLAlchemy finds them."""
 _FILE_TYPES = {"csv", "jsonl", "xlsx", "parquet"}
 
 
@@ -125,6 +132,73 @@ class ParquetRows(FileRows):
     type: Literal["parquet"] = Field(description=_TYPES, examples=["parquet"])
 
 
+class SqlRows(Declared):
+    """The result of one query, read in a read-only transaction."""
+
+    type: Literal["sql"] = Field(description=_TYPES, examples=["sql"])
+    connection: ConnectionName = Field(
+        description="The setting RUNNER_CONNECTION_NAME holds the address of the database.",
+        examples=["warehouse"],
+    )
+    query: str = Field(
+        min_length=1,
+        max_length=100_000,
+        description="One SELECT statement. Values are given as :name, and come from `parameters`.",
+        examples=["SELECT id, phone FROM visits WHERE visit_date = :day"],
+    )
+    parameters: dict[str, Parameter] = Field(
+        default_factory=dict,
+        description="The values of the query's :names. Templates over `vars`.",
+        examples=[{"day": "{{ vars.day }}"}],
+    )
+
+    @property
+    def name(self) -> str:
+        return f"sql:{self.connection}"
+
+    @model_validator(mode="after")
+    def _names_its_parameters(self) -> Self:
+        used = set(_PARAMETER.findall(self.query))
+        for missing in sorted(used - self.parameters.keys()):
+            raise PydanticCustomError(
+                "missing_parameter",
+                "the query reads :{name}, which `parameters` does not give",
+                {"name": missing, "loc": ("query",), "hint": "add parameters: {" + missing + ': "…"}'},
+            )
+        for unused in sorted(self.parameters.keys() - used):
+            raise PydanticCustomError(
+                "unused_parameter",
+                "the query does not read :{name}",
+                {"name": unused, "loc": ("parameters", unused), "hint": "remove it, or correct the query"},
+            )
+        return self
+
+
+class HttpRows(Declared):
+    """Records of a web API: JSON, JSON lines or CSV."""
+
+    type: Literal["http"] = Field(description=_TYPES, examples=["http"])
+    connection: ConnectionName = Field(
+        description="The setting RUNNER_CONNECTION_NAME holds the base URL of the API.", examples=["crm"]
+    )
+    path: UrlPath = Field(description="Added to the base URL.", examples=["/v1/contacts?status=due"])
+    records: DottedPath | None = Field(
+        None,
+        description="Where a JSON answer holds the list of records. Default: it is that list.",
+        examples=["data.items"],
+    )
+    next: DottedPath | None = Field(
+        None,
+        description="Where a JSON answer holds the address of the next page. "
+        "A `Link` header with rel=next is always followed.",
+        examples=["links.next"],
+    )
+
+    @property
+    def name(self) -> str:
+        return f"http:{self.connection}{self.path.partition('?')[0]}"
+
+
 class InlineRows(Declared):
     type: Literal["inline"] = Field(description=_TYPES)
     rows: list[dict[str, Cell]] = Field(
@@ -180,6 +254,14 @@ class XlsxSource(SourceFields, XlsxRows):
 
 class ParquetSource(SourceFields, ParquetRows):
     """People in a Parquet file."""
+
+
+class SqlSource(SourceFields, SqlRows):
+    """People in a database."""
+
+
+class HttpSource(SourceFields, HttpRows):
+    """People in a web API."""
 
 
 class InlineSource(SourceFields, InlineRows):
@@ -277,16 +359,30 @@ class ParquetSuppression(SuppressionFields, ParquetRows):
     """A Parquet file of people never to call."""
 
 
+class SqlSuppression(SuppressionFields, SqlRows):
+    """People in a database who are never called."""
+
+
+class HttpSuppression(SuppressionFields, HttpRows):
+    """People in a web API who are never called."""
+
+
 class InlineSuppression(SuppressionFields, InlineRows):
     """People never to call, written in the campaign file itself."""
 
 
 Source = Annotated[
-    CsvSource | JsonlSource | XlsxSource | ParquetSource | InlineSource,
+    CsvSource | JsonlSource | XlsxSource | ParquetSource | SqlSource | HttpSource | InlineSource,
     Field(discriminator="type"),
 ]
 Suppression = Annotated[
-    CsvSuppression | JsonlSuppression | XlsxSuppression | ParquetSuppression | InlineSuppression,
+    CsvSuppression
+    | JsonlSuppression
+    | XlsxSuppression
+    | ParquetSuppression
+    | SqlSuppression
+    | HttpSuppression
+    | InlineSuppression,
     Field(discriminator="type"),
 ]
 AnySource = Source | Suppression

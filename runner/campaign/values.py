@@ -176,6 +176,47 @@ StateCode = Annotated[
 # --- sources ---------------------------------------------------------------------------------------------
 
 
+def _connection(name: str) -> None:
+    if name.endswith("-token"):
+        raise PydanticCustomError(
+            "bad_connection",
+            "a connection's name must not end in -token",
+            {"hint": "RUNNER_CONNECTION_NAME_TOKEN is the setting that holds a connection's token"},
+        )
+
+
+ConnectionName = Annotated[
+    str,
+    *_text(
+        "[a-z][a-z0-9-]{0,39}",
+        "bad_connection",
+        "invalid connection name",
+        "the name of a setting RUNNER_CONNECTION_…, in lower-case letters, digits and -; "
+        "addresses and passwords are not written here",
+    ),
+    _checked(_connection),
+    Written("name of a connection"),
+]
+
+UrlPath = Annotated[
+    str,
+    *_text(
+        r"/(?!/)[!-~]*",
+        "bad_path",
+        "invalid path",
+        "write the part of the address after the host, such as /v1/contacts?status=due; "
+        "the host is in the setting of the connection",
+    ),
+    Written("path"),
+]
+
+DottedPath = Annotated[
+    str,
+    *_text(r"[^\s.]+(\.[^\s.]+)*", "bad_path", "invalid path", "names joined by dots, such as data.items"),
+    Written("names joined by dots"),
+]
+"""`data.items`: the value of `items` in the value of `data`."""
+
 _NO_TEXT_ENCODINGS = {"idna", "mbcs", "oem", "palmos", "punycode", "undefined", "unicode-escape", "utf-7"}
 
 
@@ -342,7 +383,7 @@ HoursSpec = Annotated[
 # --- templates, and what is not one ----------------------------------------------------------------------
 
 
-def _readable(read: Callable[[str], object]) -> AfterValidator:
+def _readable(read: Callable[[Any], object]) -> AfterValidator:
     """Refuses what `read` raises TemplateSyntaxError for."""
 
     def check(source: str) -> None:
@@ -381,6 +422,30 @@ Constant = Annotated[
 
 Cell = Annotated[Scalar | None, Written("value"), _not_rendered("rows are", "write the value itself")]
 """A value of an inline row."""
+
+
+def _of_constants(value: object) -> None:
+    if isinstance(value, str) and compile_template(value).reads_row:
+        raise PydanticCustomError(
+            "bad_template",
+            "a parameter cannot depend on a row: the query is what gives the rows",
+            {"hint": 'write "{{ vars.day }}", and the value under `vars`'},
+        )
+
+
+def _template_if_text(value: object) -> object:
+    if isinstance(value, str):
+        compile_template(value)
+    return value
+
+
+Parameter = Annotated[
+    Scalar,
+    _readable(_template_if_text),
+    _checked(_of_constants),
+    Written("value, or a template over `vars`"),
+]
+"""A value of a query."""
 
 
 def _if_constant(check: Callable[[str], object]) -> AfterValidator:

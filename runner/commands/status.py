@@ -10,7 +10,6 @@ from rich.console import Console
 from runner.commands.terminal import TERMINAL_PROGRESS, ledger_to_read, note
 from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
-from runner.contacts.sources.reader import SourceReader
 from runner.errors import ExitStatus, RunnerError
 from runner.ledger import late_opt_outs
 from runner.ledger.ledger import Ledger
@@ -22,7 +21,7 @@ from runner.reports.status import CampaignStatus, print_status, status_json
 from runner.reports.times import machine_time
 from runner.services.binding import bound_elsewhere
 from runner.services.campaigns import file_of, known_campaign, load, name_of
-from runner.services.planning import privacy_key, read_lists, source_folder
+from runner.services.planning import privacy_key, read_lists, source_reader
 from runner.settings import Settings, load_settings
 
 _WATCH_SECONDS = 2
@@ -98,6 +97,6 @@ def _status(
 def _suppressed(file: Path, settings: Settings, ledger: Ledger) -> Match:
     """Whom the lists of this campaign file name now. Raises RunnerError where they cannot be read."""
     loaded = load(file)
-    reader = SourceReader(source_folder(loaded, settings, ledger))
+    reader = source_reader(loaded, settings, ledger)
     kept = ListAsOf(ledger.suppressions(loaded.campaign.name), time.time())
     return read_lists(loaded, reader, kept, TERMINAL_PROGRESS).match

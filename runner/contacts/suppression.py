@@ -1,6 +1,7 @@
 """People who are never called. A list that cannot be read stops everything; it never counts as empty."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -28,7 +29,7 @@ class ListSummary(NamedTuple):
     entries: int
     """Numbers and keys that it names."""
     changed_at: float | None
-    """When its content last changed, in UTC Unix seconds; None where it is part of the campaign file."""
+    """When its content last changed, in UTC Unix seconds; None where that is unknown."""
     skipped: BadLines
     """Rows that cannot be read, or not in full, and that `allow_invalid` allows."""
 
@@ -61,6 +62,10 @@ class _List:
     @property
     def entries(self) -> int:
         return len(self.phones) + len(self.keys)
+
+    @property
+    def names(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        return self.phones.keys(), self.keys.keys()
 
     def note_failed(self, field_name: str, message: str) -> None:
         self.failed_templates += 1
@@ -164,11 +169,25 @@ class SuppressionLists:
         if (versions, kept_revision) == (self._versions, self._kept_revision):
             return False
         if versions != self._versions:
-            newest = self._read_all()
+            newest = self._read_changed(versions)
             self._refuse_losses(newest)
-            self._lists = newest
-        self._versions, self._kept_revision = versions, kept_revision
-        return True
+        else:
+            newest = self._lists
+        # What is read over a connection is read at intervals, and is mostly the same.
+        changed = kept_revision != self._kept_revision or any(
+            before.names != now.names for before, now in zip(self._lists, newest, strict=True)
+        )
+        self._lists, self._versions, self._kept_revision = newest, versions, kept_revision
+        return changed
+
+    def _read_changed(self, versions: Sequence[Version | None]) -> list[_List]:
+        """The lists, those read again whose version is another now."""
+        return [
+            read if before == now else self._read(declared, position, self._reader.rows(declared))
+            for position, (declared, read, before, now) in enumerate(
+                zip(self._declared, self._lists, self._versions, versions, strict=True)
+            )
+        ]
 
     def _refuse_losses(self, newest: Sequence[_List]) -> None:
         """Half a list must not have those called who are missing on it."""
@@ -183,7 +202,7 @@ class SuppressionLists:
     def _current_versions(self) -> list[Version | None]:
         return [self._reader.source(declared).version() for declared in self._declared]
 
-    def _read_all(self, watch: _Watch = iter) -> list[_List]:
+    def _read_all(self, watch: _Watch) -> list[_List]:
         return [
             self._read(declared, position, watch(self._reader.rows(declared)))
             for position, declared in enumerate(self._declared)

@@ -15,7 +15,7 @@ from runner.errors import SourceError
 from runner.ledger.ledger import Ledger
 from runner.planning.plan import Plan
 from runner.services.campaign_checks import declared_sources
-from runner.services.planning import prepare_plan, source_folder
+from runner.services.planning import prepare_plan, source_reader
 from runner.services.progress import Progress
 from runner.settings import load_settings, sqlite_url
 
@@ -34,7 +34,7 @@ def check_contacts(
         tempfile.TemporaryDirectory(prefix="runner-validate-") as folder,
         closing(Ledger.open(sqlite_url(Path(folder) / "ledger.sqlite3"))) as ledger,
     ):
-        reader = SourceReader(source_folder(loaded, settings, ledger), loaded.columns_used())
+        reader = source_reader(loaded, settings, ledger, loaded.columns_used())
         broken = list(_broken_sources(loaded, reader))
         if broken:
             yield from broken

@@ -34,7 +34,7 @@ from runner.services.campaign_checks import check_holidays
 from runner.services.progress import NO_PROGRESS, Progress
 from runner.services.rules import campaign_rules, versions_of
 from runner.services.screened_rows import screened_rows
-from runner.settings import Settings
+from runner.settings import Settings, connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def prepare_plan(
     check_holidays(loaded)
     rules = campaign_rules(loaded, settings.rules)
     ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
-    reader = SourceReader(source_folder(loaded, settings, ledger), loaded.columns_used())
+    reader = source_reader(loaded, settings, ledger, loaded.columns_used())
     suppression = read_lists(loaded, reader, ListAsOf(ledger.suppressions(campaign.name), now), progress)
     key = privacy_key(settings, ledger)
     identity = Identity(key)
@@ -155,6 +155,18 @@ def prepare_plan(
         reader=reader,
         counts=counts,
         own_rule_files=rules.own_files,
+    )
+
+
+def source_reader(
+    loaded: LoadedCampaign, settings: Settings, ledger: Ledger, used: frozenset[str] | None = None
+) -> SourceReader:
+    """Reads the sources and lists of the campaign; `used` are the columns that it reads."""
+    return SourceReader(
+        source_folder(loaded, settings, ledger),
+        used,
+        connections=connection,
+        constants=loaded.campaign.vars,
     )
 
 

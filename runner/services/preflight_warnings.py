@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from runner.campaign.diagnostics import Diagnostic, Severity, did_you_mean
 from runner.campaign.document import Location
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.source_models import AnySource
+from runner.campaign.source_models import AnySource, InlineRows
 from runner.campaign.template_syntax import right_form
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.identity import Identity
@@ -105,11 +105,10 @@ def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnosti
 
 
 def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) -> Iterator[Diagnostic]:
+    lists = loaded.campaign.contacts.suppress
     for found in suppression.summaries():
-        if found.changed_at is None:
-            continue
         place = ("contacts", "suppress", found.position, "path")
-        if found.entries == 0:
+        if found.entries == 0 and not isinstance(lists[found.position], InlineRows):
             yield _warning(
                 loaded,
                 WarningCode.EMPTY_SUPPRESSION_LIST,
@@ -117,6 +116,8 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
                 place,
                 "check that it is the right file and that the export is complete",
             )
+        if found.changed_at is None:
+            continue
         # A plan as of a later day cannot know how often the list will have been exported by then.
         days = int((min(now, time.time()) - found.changed_at) // _DAY)
         if days > OLDEST_LIST_DAYS:

@@ -42,7 +42,7 @@ class JsonlFile(SourceFile):
                     try:
                         yield Row(source=self.name, line=line, values=_object(text))
                         count += 1
-                    except _BadLineError as error:
+                    except BadObjectError as error:
                         bad.add(line, str(error))
             except TooLongError:
                 bad.add(line + 1, "it is longer than a million characters")
@@ -52,15 +52,46 @@ class JsonlFile(SourceFile):
 
 
 _TOO_DEEP = "it is nested too deeply"
+_NO_OBJECT = "it is not a JSON object"
+_BAD_CHARACTER = "it contains an invalid character (NUL or an unpaired surrogate)"
 
 
-class _BadLineError(ValueError):
-    pass
+class BadObjectError(ValueError):
+    """The message says why, without the content."""
 
 
 def _object(text: str) -> dict[str, object]:
+    found = json_value(text)
+    if not isinstance(found, dict):
+        raise BadObjectError(_NO_OBJECT)
+    if "\\u" in text and (_ESCAPED_NUL.search(text) or not _is_text(found)):
+        raise BadObjectError(_BAD_CHARACTER)
+    if len(found) > MOST_COLUMNS:
+        raise BadObjectError(f"it has {len(found):,} columns, at most {MOST_COLUMNS:,} are read")
+    if text.count("{") + text.count("[") > _MOST_NESTED and _is_deeper_than(_MOST_NESTED, found):
+        raise BadObjectError(_TOO_DEEP)
+    if text.isascii() and "\\u" not in text:
+        return found
+    return _without_duplicates([(column_name(name), value) for name, value in found.items()])
+
+
+def checked_object(value: object) -> dict[str, object]:
+    """The columns of a record that is part of a larger text. Raises BadObjectError."""
+    if not isinstance(value, dict):
+        raise BadObjectError(_NO_OBJECT)
+    if len(value) > MOST_COLUMNS:
+        raise BadObjectError(f"it has {len(value):,} columns, at most {MOST_COLUMNS:,} are read")
+    if _is_deeper_than(_MOST_NESTED, value):
+        raise BadObjectError(_TOO_DEEP)
+    if not _is_text(value) or _ESCAPED_NUL.search(json.dumps(value)):
+        raise BadObjectError(_BAD_CHARACTER)
+    return _without_duplicates([(column_name(name), each) for name, each in value.items()])
+
+
+def json_value(text: str) -> object:
+    """The value of a JSON text, its numbers as they are written. Raises BadObjectError."""
     try:
-        found = json.loads(
+        return json.loads(
             text,
             parse_int=str,
             parse_float=str,
@@ -68,20 +99,9 @@ def _object(text: str) -> dict[str, object]:
             object_pairs_hook=_without_duplicates,
         )
     except json.JSONDecodeError as error:
-        raise _BadLineError(f"invalid JSON (column {error.colno})") from None
+        raise BadObjectError(f"invalid JSON (column {error.colno})") from None
     except RecursionError:
-        raise _BadLineError(_TOO_DEEP) from None
-    if not isinstance(found, dict):
-        raise _BadLineError("it is not a JSON object")
-    if "\\u" in text and (_ESCAPED_NUL.search(text) or not _is_text(found)):
-        raise _BadLineError("it contains an invalid character (NUL or an unpaired surrogate)")
-    if len(found) > MOST_COLUMNS:
-        raise _BadLineError(f"it has {len(found):,} columns, at most {MOST_COLUMNS:,} are read")
-    if text.count("{") + text.count("[") > _MOST_NESTED and _is_deeper_than(_MOST_NESTED, found):
-        raise _BadLineError(_TOO_DEEP)
-    if text.isascii() and "\\u" not in text:
-        return found
-    return _without_duplicates([(column_name(name), value) for name, value in found.items()])
+        raise BadObjectError(_TOO_DEEP) from None
 
 
 def _is_deeper_than(depth: int, value: object) -> bool:
@@ -99,11 +119,11 @@ def _is_text(found: dict[str, object]) -> bool:
 
 
 def _refuse_constant(_text: str) -> NoReturn:
-    raise _BadLineError("NaN and Infinity are not valid JSON")
+    raise BadObjectError("NaN and Infinity are not valid JSON")
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _BadLineError("an object has a duplicate name")
+        raise BadObjectError("an object has a duplicate name")
     return found

@@ -24,8 +24,8 @@ class Version(NamedTuple):
     """Differs when the content of a source may have changed."""
 
     token: tuple[object, ...]
-    changed_at: float
-    """When the content last changed; UTC Unix seconds."""
+    changed_at: float | None
+    """When the content last changed, in UTC Unix seconds; None where that is unknown."""
 
 
 class RowSource(Protocol):

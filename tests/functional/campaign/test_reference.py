@@ -51,7 +51,7 @@ def test_a_key_that_only_some_types_have_names_them():
     (rows,) = keys_at("contacts.sources.rows")
     assert rows.meaning.endswith("Only with type inline.")
     (kind,) = keys_at("contacts.sources.type")
-    assert kind.takes == "`csv`, `jsonl` or `inline`"
+    assert kind.takes == "`csv`, `jsonl`, `xlsx`, `parquet`, `sql`, `http` or `inline`"
 
 
 def test_a_mapping_is_described_with_the_keys_below_it():

@@ -1,6 +1,7 @@
 """A new type of source is its model, an implementation of RowSource, and a line in `reader.TYPES`."""
 
 from contextlib import closing
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import pytest
@@ -109,7 +110,7 @@ def directory(monkeypatch):
 
 @pytest.fixture
 def loaded(monkeypatch):
-    monkeypatch.setattr(loader, "Campaign", CampaignWithDirectory)
+    monkeypatch.setattr(loader, "CAMPAIGN", replace(loader.CAMPAIGN, model=CampaignWithDirectory))
     return parse_campaign(CAMPAIGN, "campaign.yaml")
 
 

@@ -88,7 +88,7 @@ def test_a_file_without_rows_is_noticed(read):
     assert [notice.code for notice in read.notices] == ["empty_source"]
 
 
-def test_what_is_no_parquet_file_is_an_error(tmp_path):
+def test_a_file_of_another_format_is_an_error(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no PAR1")
     with pytest.raises(SourceContentError, match="it is not a Parquet file"):
         list(open_source(tmp_path / "a.parquet").rows())

@@ -89,7 +89,7 @@ def test_cells_with_errors_and_numbers_that_lost_digits_are_named(read):
     ]
 
 
-def test_such_cells_in_columns_that_are_not_read_are_no_obstacle(read):
+def test_such_cells_in_columns_that_are_not_read_count_as_empty(read):
     assert len(read(used=frozenset(), sheet="Bad")) == 2
 
 
@@ -134,7 +134,7 @@ def test_a_few_bytes_that_unpack_to_gigabytes_are_not_unpacked(read, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"id,phone\n1,2\n", b"\xd0\xcf\x11\xe0protected"])
-def test_what_is_no_workbook_is_an_error(read, tmp_path, content):
+def test_a_file_that_is_not_a_workbook_is_an_error(read, tmp_path, content):
     (tmp_path / "a.xlsx").write_bytes(content)
     with pytest.raises(SourceContentError, match=r"not an \.xlsx workbook"):
         read("a.xlsx")

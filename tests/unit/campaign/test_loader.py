@@ -242,7 +242,7 @@ def test_a_template_without_quotes_is_one_error_at_its_place(value):
 @pytest.mark.parametrize(
     ("type_", "path", "said"),
     [
-        ("csv", "visits.xlsx", "as CSV"),
+        ("csv", "visits.xlsx", "type: xlsx"),
         ("csv", "visits.XLS", "as CSV"),
         ("jsonl", "visits.ods", "as CSV"),
         ("csv", "visits.jsonl", "type: jsonl"),

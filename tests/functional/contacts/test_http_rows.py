@@ -1,0 +1,254 @@
+"""Records of a real server on this machine."""
+
+import json
+import socket
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from runner.campaign.source_models import HttpSource
+from runner.contacts.sources import http
+from runner.contacts.sources.context import Connection, ReadContext
+from runner.contacts.sources.file import SourceFolder
+from runner.errors import SourceContentError, SourceError
+
+JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv; charset=utf-8"
+ANN, BOB = {"id": "1", "phone": "617 555 0101"}, {"id": "2", "phone": "617 555 0102"}
+
+
+class Api:
+    """Answers each path with what the test put there, and keeps the requests."""
+
+    def __init__(self):
+        self.answers = {}
+        self.requests = []
+
+    def put(self, path, content, kind=JSON, status=200, **headers):
+        body = content if isinstance(content, bytes) else content.encode()
+        self.answers[path] = status, {"Content-Type": kind, **headers}, body
+
+    def put_json(self, path, content, **headers):
+        self.put(path, json.dumps(content), **headers)
+
+
+@contextmanager
+def serving(api):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            api.requests.append((self.path, self.headers))
+            status, headers, body = api.answers.get(self.path, (404, {}, b""))
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/api"
+        finally:
+            server.shutdown()
+
+
+@pytest.fixture
+def api():
+    api = Api()
+    with serving(api) as api.url:
+        yield api
+
+
+def source(url, path="/people", used=None, token="s3cret", **options):
+    declared = HttpSource(type="http", connection="crm", path=path, **options)
+    return http.HttpRecords(
+        declared,
+        ReadContext(
+            folder=SourceFolder(Path(__file__)),
+            used=used,
+            connections=lambda name: Connection(name, url, token),
+        ),
+    )
+
+
+def read(url, *arguments, **options):
+    return [(row.line, dict(row.values)) for row in source(url, *arguments, **options).rows()]
+
+
+def test_a_list_of_objects_is_read_with_numbers_as_they_are_written(api):
+    api.put("/api/people", '[{"id": 6175550101, "score": 2.50, "ok": true, "none": null}]')
+    assert read(api.url) == [(1, {"id": "6175550101", "score": "2.50", "ok": True, "none": None})]
+
+
+def test_the_token_is_sent_as_bearer(api):
+    api.put_json("/api/people", [ANN])
+    read(api.url)
+    ((_, headers),) = api.requests
+    assert headers["Authorization"] == "Bearer s3cret"
+
+
+def test_records_and_next_are_found_by_their_paths_over_all_pages(api):
+    api.put_json("/api/people?page=1", {"data": {"items": [ANN]}, "links": {"next": "/api/people?page=2"}})
+    api.put_json("/api/people?page=2", {"data": {"items": [BOB]}, "links": {"next": None}})
+    found = read(api.url, "/people?page=1", records="data.items", next="links.next")
+    assert found == [(1, ANN), (2, BOB)]
+
+
+def test_a_link_header_leads_to_the_next_page(api):
+    api.put_json("/api/people", [ANN], Link='<?page=2>; rel="next", </api/people>; rel="first"')
+    api.put_json("/api/people?page=2", [BOB])
+    assert read(api.url) == [(1, ANN), (2, BOB)]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ('{"id": "1", "phone": "617 555 0101"}\n\n{"id": "2", "phone": "617 555 0102"}\n', JSON_LINES),
+        ("id,phone\r\n1,617 555 0101\r\n2,617 555 0102\r\n", CSV),
+        (json.dumps([ANN, BOB]), "application/vnd.api+json; charset=utf-8"),
+    ],
+)
+def test_json_lines_csv_and_kinds_of_json_are_known_by_their_content_type(api, content, kind):
+    api.put("/api/people", content, kind)
+    assert read(api.url) == [(1, ANN), (2, BOB)]
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "http://localhost:{port}/api/people",
+        "http://127.0.0.1:1/api/people",
+        "//example.org/people",
+        "https://127.0.0.1:{port}/api/people",
+        "http://ann@127.0.0.1:{port}/api/people?page=2",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_next_page_at_another_origin_is_not_asked_for(api, elsewhere):
+    port = api.url.rpartition(":")[2].partition("/")[0]
+    api.put_json("/api/people", {"items": [ANN], "next": elsewhere.format(port=port)})
+    with pytest.raises(SourceError, match="the next page is at another address"):
+        read(api.url, records="items", next="next")
+    assert len(api.requests) == 1
+
+
+def test_a_redirect_is_not_followed(api):
+    api.put("/api/people", "", status=302, Location=f"{api.url}/others")
+    with pytest.raises(SourceError, match="redirects to another address"):
+        read(api.url)
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize("second", [{"page": 3}, {"page": 2}])
+def test_pages_that_repeat_are_an_error(api, second):
+    api.put_json("/api/people?page=1", {"items": [ANN], "next": "?page=2"})
+    api.put_json("/api/people?page=2", {"items": [ANN], "next": f"?page={second['page']}"})
+    api.put_json("/api/people?page=3", {"items": [ANN], "next": "?page=3"})
+    with pytest.raises(SourceError, match="repeats an earlier page"):
+        read(api.url, "/people?page=1", records="items", next="next")
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        (401, "RUNNER_CONNECTION_CRM_TOKEN"),
+        (404, "check `path`"),
+        (429, "fewer requests"),
+        (500, "check the API"),
+    ],
+)
+def test_an_answer_of_another_status_is_an_error_that_says_what_to_do(api, status, hint):
+    api.put("/api/people", "s3cret", status=status)
+    with pytest.raises(SourceError, match=f"the server answered {status}") as raised:
+        read(api.url)
+    assert hint in raised.value.hint
+    assert "s3cret" not in f"{raised.value.message} {raised.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "problem"),
+    [
+        ("{", JSON, "page 1: the answer is not valid JSON"),
+        ('{"items": 1}', JSON, "page 1: the answer has no list of records at its top"),
+        ('[{"id": 1}, 2]', JSON, "record 2 of page 1: it is not a JSON object"),
+        ('[{"id": "a\\u0000"}]', JSON, "record 1 of page 1: it contains an invalid character"),
+        ('{"id": 1}\n{', JSON_LINES, "page 1: line 2: invalid JSON"),
+        ("<html>", "text/html", "the answer is text/html, not JSON"),
+        (b"\xff", JSON, "the answer is not valid utf-8"),
+        ("id,phone\n1\n", CSV, "has 1 field"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_an_error(api, content, kind, problem):
+    api.put("/api/people", content, kind)
+    with pytest.raises(SourceContentError, match=problem):
+        read(api.url)
+
+
+def test_answers_are_bounded_in_size_and_number(api, monkeypatch):
+    api.put_json("/api/people", [ANN] * 100, Link='<?page=2>; rel="next"')
+    monkeypatch.setattr(http, "MOST_BYTES_OF_A_PAGE", 1000)
+    with pytest.raises(SourceError, match="a page has more than"):
+        read(api.url)
+    monkeypatch.setattr(http, "MOST_BYTES_OF_A_PAGE", 100_000)
+    monkeypatch.setattr(http, "MOST_PAGES", 1)
+    with pytest.raises(SourceError, match="there are more than 1 pages"):
+        read(api.url)
+    monkeypatch.setattr(http, "MOST_BYTES", 1000)
+    with pytest.raises(SourceError, match="the answers have more than"):
+        read(api.url)
+
+
+def test_a_compressed_answer_is_refused_before_it_is_unpacked(api):
+    api.put("/api/people", b"\x1f\x8b", **{"Content-Encoding": "gzip"})
+    with pytest.raises(SourceError, match="the answer is compressed"):
+        read(api.url)
+
+
+def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
+    monkeypatch.setattr(http, "PAGE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(SourceError, match="no answer in time"):
+            read(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://crm.example.org", "is plain http"),
+        ("https://ann:s3cret@crm.example.org", "holds credentials"),
+        ("https://crm.example.org?key=s3cret", "is not the base URL"),
+        ("ftp://crm.example.org", "is not the base URL"),
+        ("crm.example.org", "is not the base URL"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_an_error_without_its_secrets(url, problem):
+    with pytest.raises(SourceError, match=f"RUNNER_CONNECTION_CRM {problem}") as raised:
+        read(url)
+    assert "s3cret" not in f"{raised.value.message} {raised.value.hint}"
+
+
+def test_a_name_that_leads_to_a_private_address_is_refused_before_anything_is_sent(api, monkeypatch):
+    port = int(api.url.rpartition(":")[2].partition("/")[0])
+    lookup = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda _host, _port, *rest, **more: lookup("127.0.0.1", port, *rest, **more)
+    )
+    with pytest.raises(SourceError, match=r"leads to a private address, 127\.0\.0\.1"):
+        read(f"https://crm.example.org:{port}")
+    assert api.requests == []
+
+
+def test_the_digest_follows_from_the_records(api):
+    api.put_json("/api/people", [ANN, BOB])
+    before = source(api.url).digest()
+    assert source(api.url).digest() == before
+    api.put_json("/api/people", [ANN])
+    assert source(api.url).digest() != before
