@@ -295,9 +295,9 @@ def _windows(found: Findings) -> Iterator[Diagnostic]:
         yield found.given.diagnose(
             WarningCode.UNREACHABLE_WINDOW, ALL_CLOSED, (*WEEKLY, *entry.location), ALL_CLOSED_HINT
         )
-    for entry, rule in windows_outside(declared, found.given.rules):
+    for entry, names in windows_outside(declared, found.given.rules):
         yield found.given.diagnose(
-            WarningCode.UNREACHABLE_WINDOW, outside_of(rule), (*WEEKLY, *entry.location), OUTSIDE_HINT
+            WarningCode.UNREACHABLE_WINDOW, outside_of(names), (*WEEKLY, *entry.location), OUTSIDE_HINT
         )
     for entry in unused_windows(declared, found.zone_sets, found.given.now):
         yield found.given.diagnose(

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 from runner.campaign.hours import MINUTES_A_DAY, WeeklyEntry, WeeklyHours, cut_at_midnight, weekly_entries
 from runner.campaign.model import CallingWindows
@@ -36,31 +37,35 @@ def rule_cuts(declared: CallingWindows, rule: RuleSet) -> tuple[RuleCut, ...]:
     return tuple(cut for entry in weekly_entries(declared.weekly) for cut in _cuts_of(entry, rule.weekly))
 
 
-def closes_every_window(declared: CallingWindows, rule: RuleSet) -> bool:
-    """Whether the rule set leaves nothing of any window, on any day."""
-    return len(list(windows_outside(declared, [rule]))) == len(weekly_entries(declared.weekly))
-
-
 def windows_outside(
     declared: CallingWindows, rules: Iterable[RuleSet]
-) -> Iterator[tuple[WeeklyEntry, RuleSet]]:
-    """The windows of which a rule set for all contacts leaves nothing, each once."""
-    if declared.timezone == CONTACT:
-        holding = [rule for rule in rules if not rule.states]
-        for entry in weekly_entries(declared.weekly):
-            closing = next((rule for rule in holding if _closes(rule, entry)), None)
-            if closing is not None:
-                yield entry, closing
+) -> list[tuple[WeeklyEntry, tuple[str, ...]]]:
+    """The windows of which the rule sets for all contacts leave nothing, with the names of these: of one that
+    closes the window alone, or of all that close it together.
+    """
+    holding = [rule for rule in rules if rule.weekly is not None and not rule.states]
+    if declared.timezone != CONTACT:
+        return []
+    found = []
+    for entry in weekly_entries(declared.weekly):
+        alone = [rule for rule in holding if _closes([rule], entry)][:1]
+        if alone or _closes(holding, entry):
+            found.append((entry, tuple(rule.name for rule in alone or holding)))
+    return found
 
 
-def outside_of(rule: RuleSet) -> str:
-    return f"nobody can ever be called in this window: it lies outside the hours of the rule {rule.name}"
+def outside_of(names: tuple[str, ...]) -> str:
+    rules = f"the rule {names[0]}" if len(names) == 1 else f"the rules {', '.join(names)} together"
+    return f"nobody can ever be called in this window: it lies outside the hours of {rules}"
 
 
-def _closes(rule: RuleSet, entry: WeeklyEntry) -> bool:
-    if rule.weekly is None:
-        return False
-    return sum(len(cut.days) for cut in _cuts_of(entry, rule.weekly) if not cut.left) == len(entry.days)
+def _closes(rules: Iterable[RuleSet], entry: WeeklyEntry) -> bool:
+    """Whether together they leave nothing of the window on any of its days."""
+    weeks = [rule.weekly for rule in rules if rule.weekly is not None]
+    whole: tuple[Window, ...] = (Window(entry.start, entry.end),)
+    return not any(
+        reduce(intersect, [_open_from(weekly, day) for weekly in weeks], whole) for day in entry.days
+    )
 
 
 def _cuts_of(entry: WeeklyEntry, weekly: WeeklyHours) -> Iterator[RuleCut]:

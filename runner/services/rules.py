@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.hours import weekly_entries
 from runner.campaign.lint import WEEKLY
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.rules.presets import Presets, UnknownPresetError, presets
 from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.warning_codes import WarningCode
 from runner.planning.public_holidays import UnknownPlaceError
-from runner.planning.rule_cuts import OUTSIDE_HINT, closes_every_window, outside_of, windows_outside
+from runner.planning.rule_cuts import OUTSIDE_HINT, outside_of, windows_outside
 from runner.planning.rule_hours import RuleHours
 
 
@@ -30,10 +31,10 @@ def check_rules(loaded: LoadedCampaign) -> Iterator[Diagnostic]:
     """
     if loaded.campaign.rules:
         rules = campaign_rules(loaded, own_rules_folder()).sets
-        for entry, rule in windows_outside(loaded.campaign.calling_windows, rules):
+        for entry, names in windows_outside(loaded.campaign.calling_windows, rules):
             place = (*WEEKLY, *entry.location)
             yield loaded.diagnostic(
-                Severity.WARNING, WarningCode.UNREACHABLE_WINDOW, outside_of(rule), place, OUTSIDE_HINT
+                Severity.WARNING, WarningCode.UNREACHABLE_WINDOW, outside_of(names), place, OUTSIDE_HINT
             )
 
 
@@ -92,13 +93,14 @@ def _without_holidays(loaded: LoadedCampaign, rules: Iterable[RuleSet]) -> Itera
 
 
 def _closing(loaded: LoadedCampaign, rules: Iterable[RuleSet]) -> Iterator[Diagnostic]:
-    for rule in rules:
-        if not rule.states and closes_every_window(loaded.campaign.calling_windows, rule):
-            yield loaded.diagnostic(
-                Severity.ERROR,
-                "never_opens",
-                f"every calling window lies outside the hours of the rule preset `{rule.name}`, so nobody "
-                "could be called",
-                ("calling_windows", "weekly"),
-                f"`runner rules {rule.name}` shows its hours",
-            )
+    windows = loaded.campaign.calling_windows
+    closed = windows_outside(windows, rules)
+    if len(closed) == len(weekly_entries(windows.weekly)):
+        names = dict.fromkeys(name for _, closing in closed for name in closing)
+        yield loaded.diagnostic(
+            Severity.ERROR,
+            "never_opens",
+            f"every calling window lies outside the hours of {', '.join(names)}, so nobody could be called",
+            WEEKLY,
+            OUTSIDE_HINT,
+        )

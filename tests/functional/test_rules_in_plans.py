@@ -153,6 +153,14 @@ def test_contact_without_a_window_inside_the_rules_is_left_out_for_that_reason(c
     assert "us-al, us-federal" in left_out["detail"]
 
 
+def test_contact_whose_own_zone_is_unknown_is_left_out_where_rules_hold(campaign, capsys):
+    one_zone = ("calling_windows:", "calling_windows:\n  timezone: America/New_York")
+    elsewhere = ("+12055550143", "+88216555012")
+    (left_out,) = planned(campaign("us-federal", a=one_zone, b=elsewhere), capsys)["exclusions"]
+    assert (left_out["reason"], left_out["cause"]) == ("no_window", "rules")
+    assert "its own time zone" in left_out["detail"]
+
+
 def test_more_attempts_than_a_cap_allows_are_warned_of(campaign, capsys):
     retry = "retry_policy: {max_attempts: 5, reattempt_wait: 10m}\ncaller_id:"
     plan = planned(campaign("us-fl", retry=("caller_id:", retry)), capsys)

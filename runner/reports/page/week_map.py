@@ -162,10 +162,15 @@ def _closed_stretches(rule: RuleView) -> Iterator[tuple[int, int, int, str]]:
     for cut in rule.cuts:
         for day in cut.days:
             for start, end in closed_spans(cut):
-                words = f"{DAYS[day]} {_span(start, end)}: closed by {rule.name}{where}"
                 later, begin = divmod(start, MINUTES_A_DAY)
                 for more, opens, closes in cut_at_midnight(begin, end - later * MINUTES_A_DAY):
-                    yield (day + later + more) % 7, opens, closes, words
+                    on = (day + later + more) % 7
+                    yield (
+                        on,
+                        opens,
+                        closes,
+                        f"{DAYS[on]} {_span(opens, closes)}: closed by {rule.name}{where}",
+                    )
 
 
 def _stretch(day: int, start: int, end: int, text: str, *, level: int = 0) -> Shape:

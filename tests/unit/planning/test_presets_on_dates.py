@@ -9,7 +9,7 @@ from runner.campaign.model import CallingWindows
 from runner.campaign.rules.presets import presets
 from runner.campaign.rules.rule_set import applicable, hours_rule
 from runner.planning.calendar import Calendar, RuleKind
-from runner.planning.rule_cuts import closes_every_window, rule_cuts
+from runner.planning.rule_cuts import rule_cuts, windows_outside
 from runner.planning.windows import clip
 
 ALL_DAY = {"daily": "00:00-24:00"}
@@ -297,8 +297,27 @@ def test_window_inside_the_rule_is_not_cut():
     assert rule_cuts(declared({"daily": "08:00-21:00"}), rule) == ()
 
 
-def test_rule_that_closes_every_window_is_known_before_anybody_is_planned():
-    (rule,) = presets().rule_sets(["fr-prospection"])
+def closed_by(weekly, *names):
+    rules = presets().rule_sets(names)
+    return [(entry.name, closing) for entry, closing in windows_outside(declared(weekly), rules)]
 
-    assert closes_every_window(declared({"sat,sun": "10:15-16:00", "mon": "20:15-21:00"}), rule)
-    assert not closes_every_window(declared({"sat,sun": "10:15-16:00", "mon": "19:15-21:00"}), rule)
+
+def test_window_outside_of_a_rule_is_known_before_anybody_is_planned():
+    weekly = {"sat,sun": "10:15-16:00", "mon": ["19:15-21:00", "20:15-21:00"]}
+
+    assert closed_by(weekly, "fr-prospection") == [
+        ("sat,sun 10:15-16:00", ("fr-prospection",)),
+        ("mon 20:15-21:00", ("fr-prospection",)),
+    ]
+
+
+def test_window_that_rules_close_together_names_all_of_them():
+    rules = [hours_rule("mornings", {"mon": "09:00-12:00"}), hours_rule("afternoons", {"mon": "13:00-17:00"})]
+
+    ((entry, names),) = windows_outside(declared({"mon": ["11:15-14:00"]}), rules)
+
+    assert (entry.name, names) == ("mon 11:15-14:00", ("mornings", "afternoons"))
+
+
+def test_window_that_state_rules_alone_close_is_open_for_others():
+    assert closed_by({"mon": "20:15-20:45"}, "us-states") == []

@@ -16,7 +16,8 @@ from plan_views import (
     call,
 )
 
-from runner.planning.plan_view import HoursView
+from runner.planning.plan_view import HoursView, RuleView
+from runner.planning.rule_cuts import RuleCut
 from runner.reports.page import week_map, zone_chart
 from runner.reports.page.starts import StartCount
 
@@ -181,3 +182,35 @@ def test_the_table_next_to_the_map_lists_the_windows_of_each_day():
 def test_the_map_names_the_clock_it_uses():
     assert week(on((540, 720))).clock == "each contact's own clock (with several zones, the earliest)"
     assert week(on((540, 720)), timezone=NEW_YORK).clock == "the clock of America/New_York"
+
+
+def test_what_a_rule_closes_is_drawn_with_its_name():
+    view = RuleView(
+        name="us-fl",
+        title="",
+        version=1,
+        states=("FL",),
+        weekly=None,
+        holidays=None,
+        caps=(),
+        cuts=(RuleCut(days=(6,), start=22 * 60, end=26 * 60, left=((24 * 60, 25 * 60),)),),
+        purpose=(),
+        voice=(),
+        source="",
+        checked="",
+        confidence="",
+    )
+    hours = HoursView(timezone="contact", weekly=on((22 * 60, 26 * 60), day=6), calls_per_minute=20)
+    found = week_map.week_map(hours, starts(()), [view]).cuts
+    assert [(cut.x, cut.y, cut.text) for cut in found] == [
+        (
+            week_map.LEFT + 22 * week_map.HOUR_WIDTH,
+            week_map.TOP + 6 * week_map.DAY_HEIGHT,
+            "Sunday 22:00-24:00: closed by us-fl for contacts who may be in FL",
+        ),
+        (
+            week_map.LEFT + week_map.HOUR_WIDTH,
+            week_map.TOP,
+            "Monday 01:00-02:00: closed by us-fl for contacts who may be in FL",
+        ),
+    ]
