@@ -76,6 +76,10 @@ class Reason(StrEnum):
     """Why a contact gets no call in this plan. The codes are part of the contract."""
 
     INVALID_PHONE = "invalid_phone"
+    COUNTRY = "country"
+    """The number is of a country that the campaign does not call."""
+    PREMIUM_RATE = "premium_rate"
+    """The number has a special tariff."""
     DUPLICATE_KEY = "duplicate_key"
     DUPLICATE_PHONE = "duplicate_phone"
     SUPPRESSED = "suppressed"

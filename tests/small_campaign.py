@@ -78,7 +78,7 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
         PlanInput(
             campaign=declared,
             rows=Screening(declared, Identity(key)).screen(numbered),
-            suppressed=lambda who, _phone: "on stop.csv:2" if who in suppressed else None,
+            suppressed=lambda who, phone: "on stop.csv:2" if {who, phone} & set(suppressed) else None,
             lists_name_keys=any(each.key is not None for each in declared.contacts.suppress),
             imported=imported,
             working_set=WorkingFile(),

@@ -28,7 +28,6 @@ second (4,500 of them); more time only adds people who are called after they opt
 
 WEEKLY: Location = ("calling_windows", "weekly")
 WHERE: Location = ("contacts", "where")
-_KEY_OF_CONTACTS = len(WHERE)
 _RENDERED_FIELDS = SourceFields.model_fields.keys() | SuppressionFields.model_fields.keys() | {"parameters"}
 
 _MOST_NAMED = 5
@@ -188,7 +187,7 @@ def _is_template(location: Location, scalar: Scalar) -> bool:
     """Whether the text is rendered for each row: not a description, a path, a constant or a row's content."""
     if location[0] == "contacts":
         # What a source says about its type, such as `path` or `rows`, is never filled in.
-        is_of_type = len(location) > _KEY_OF_CONTACTS and location[3] not in _RENDERED_FIELDS
+        is_of_type = location[1] in {"sources", "suppress"} and location[3] not in _RENDERED_FIELDS
         return isinstance(scalar.value, str) and not is_of_type
     return location[0] in {"caller_id", "post_dial", "metadata", "result_url"}
 
@@ -198,7 +197,7 @@ def _same_for_every_row(document: Document, campaign: Campaign) -> Iterator[Diag
     contacts = campaign.contacts
     for field in ("phone", "key"):
         inheriting = [source for source in contacts.sources if getattr(source, field) is None]
-        declared: list[tuple[Location, str | None, list[Source]]] = [
+        declared: list[tuple[Location, str | list[str] | None, list[Source]]] = [
             (("contacts", field), getattr(contacts, field), inheriting),
             *(
                 (("contacts", "sources", position, field), getattr(source, field), [source])
@@ -206,13 +205,18 @@ def _same_for_every_row(document: Document, campaign: Campaign) -> Iterator[Diag
             ),
         ]
         for location, template, sources in declared:
-            if template is not None and compile_template(template).is_constant and not _one_row(sources):
+            if template is not None and _is_constant(template) and not _one_row(sources):
                 yield document.warning(
                     WarningCode.CONSTANT_PHONE if field == "phone" else WarningCode.CONSTANT_KEY,
                     f"every row has the same {field}, so only the first row is called",
                     location,
                     f'a column is written "{{{{ row.{field} }}}}"',
                 )
+
+
+def _is_constant(declared: str | list[str]) -> bool:
+    texts = [declared] if isinstance(declared, str) else declared
+    return all(compile_template(text).is_constant for text in texts)
 
 
 def _one_row(sources: list[Source]) -> bool:

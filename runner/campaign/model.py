@@ -8,7 +8,7 @@ each into a diagnostic at the line and column of the value.
 """
 
 from datetime import date
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -23,10 +23,12 @@ from pydantic_core import PydanticCustomError
 from runner.campaign import hours
 from runner.campaign.source_models import Source, Suppression
 from runner.campaign.template_syntax import is_meant_as_template
+from runner.campaign.templates import compile_template
 from runner.campaign.values import (
     Condition,
     Constant,
     Country,
+    CountryTemplate,
     DaySpec,
     Declared,
     Duration,
@@ -43,6 +45,7 @@ from runner.campaign.values import (
     RuleName,
     Share,
     Template,
+    Templates,
     UrlTemplate,
     Written,
     ZoneTemplate,
@@ -60,7 +63,7 @@ MIN_ROUND_GAP = 3600
 RetriedResult = Literal["failed", "canceled", "rejected", "unknown"]
 _RETRIED_BY_DEFAULT: tuple[RetriedResult, ...] = ("failed",)
 
-_EXCLUDE = "exclude"
+_EXCLUDE: Final = "exclude"
 """The value that excludes rows instead of choosing something for them."""
 
 SHORTEST_SLOT = 300
@@ -84,17 +87,37 @@ class Contacts(Declared):
         description="The files or rows to read, in this order.",
         examples=[[{"type": "csv", "path": "contacts/visits.csv"}]],
     )
-    phone: Template = Field(
-        description="The number to call, as people write it.", examples=["{{ row['Phone Number'] }}"]
+    phone: Templates = Field(
+        description="The number to call, as people write it. Of a list, the first that gives a number which "
+        "may be called; the other numbers count for suppression.",
+        examples=["{{ row['Phone Number'] }}"],
+    )
+    several_numbers: Literal["exclude", "first"] = Field(
+        _EXCLUDE,
+        description="What becomes of a cell with several numbers: it gives none, or the first that may be "
+        "called.",
+        examples=["first"],
+    )
+    countries: list[Country] | None = Field(
+        None,
+        min_length=1,
+        description="Numbers elsewhere are not called. Default: any country.",
+        examples=[["US", "PR"]],
+    )
+    premium_rate: bool = Field(
+        default=False,
+        description="Whether numbers with a special tariff (premium rate, shared cost) are called.",
+        examples=[True],
     )
     key: Template | None = Field(
         None,
         description="Identifies the contact: unique and stable. Default: the number in E.164 form.",
         examples=["{{ row.visit_id }}"],
     )
-    region: Country | None = Field(
+    region: CountryTemplate | None = Field(
         None,
-        description="The country (ISO 3166, such as US) of numbers written without a country code.",
+        description="The country (ISO 3166, such as US) of numbers written without a country code. For "
+        "suppression lists and caller_id it counts only if it is the same for every row.",
         examples=["US"],
     )
     timezone: ZoneTemplate | None = Field(
@@ -149,6 +172,17 @@ class Contacts(Declared):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         return known_zone(value, also=_EXCLUDE)
+
+    @property
+    def gives_several_numbers(self) -> bool:
+        """Whether a contact may have numbers that are not called."""
+        lists = (self.phone, *(source.phone or () for source in self.sources))
+        return self.several_numbers == "first" or any(len(templates) > 1 for templates in lists)
+
+    @property
+    def common_region(self) -> str | None:
+        """The region where it is the same for every row."""
+        return None if self.region is None or not compile_template(self.region).is_constant else self.region
 
     @property
     def default_zone(self) -> str | None:

@@ -15,12 +15,14 @@ from runner.campaign.values import (
     Condition,
     ConnectionName,
     Country,
+    CountryTemplate,
     Declared,
     Delimiter,
     DottedPath,
     Encoding,
     Parameter,
     Template,
+    Templates,
     UrlPath,
     Written,
     ZoneTemplate,
@@ -216,7 +218,7 @@ class InlineRows(Declared):
 class SourceFields(Declared):
     """What every source may say about its rows."""
 
-    phone: Template | None = Field(
+    phone: Templates | None = Field(
         None, description="Overrides contacts.phone for this source.", examples=["{{ row.mobile }}"]
     )
     key: Template | None = Field(
@@ -225,7 +227,7 @@ class SourceFields(Declared):
     timezone: ZoneTemplate | None = Field(
         None, description="Overrides contacts.timezone for this source.", examples=["America/Denver"]
     )
-    region: Country | None = Field(
+    region: CountryTemplate | None = Field(
         None, description="Overrides contacts.region for this source.", examples=["GB"]
     )
     where: Condition | None = Field(

@@ -110,7 +110,9 @@ def in_model(
 def _finding(document: Document, detail: ErrorDetails) -> _Finding:
     location = _without_alternative(detail["loc"])
     node, found = document.find(location)
-    return _Finding(node, found, location[len(found) :], detail)
+    beyond = location[len(found) :]
+    # Where a list may be written as its only item, the item is the value itself.
+    return _Finding(node, found, () if isinstance(node, Scalar) and beyond == (0,) else beyond, detail)
 
 
 def _without_alternative(location: Location) -> Location:

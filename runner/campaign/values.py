@@ -136,6 +136,13 @@ def _country(code: str) -> None:
         raise PydanticCustomError("bad_country", "unknown country {code}", {"code": code, "hint": hint})
 
 
+def country_written(text: str) -> str | None:
+    """The country code that people mean by it; None if unknown."""
+    code = text.upper()
+    code = "GB" if code == "UK" else code
+    return code if code in countries() else None
+
+
 Country = Annotated[
     str,
     *_text("[A-Z]{2}", "bad_country", "invalid country code", _WRITE_A_COUNTRY),
@@ -401,6 +408,27 @@ def _readable(read: Callable[[Any], object]) -> AfterValidator:
 Template = Annotated[str, _readable(compile_template), Written("text", is_template=True)]
 """Text with {{ }} over `row` and `vars`; see `runner.campaign.templates`."""
 
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+Templates = Annotated[
+    list[Template],
+    BeforeValidator(_as_list),
+    Field(min_length=1),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
+    Written("text, or a list of text", is_template=True),
+]
+"""One template, or several to be tried in turn."""
+
 Condition = Annotated[str, _readable(compile_condition), Written("condition", is_template=True)]
 """A template that decides on yes or no; see `runner.campaign.conditions`."""
 
@@ -491,6 +519,16 @@ _keys = _matching(
     "invalid post_dial: it contains a character that is not a phone key",
     "only digits, * and #, and a comma for a pause",
 )
+
+_country_text = _matching("[A-Z]{2}", "bad_country", "invalid country code", _WRITE_A_COUNTRY)
+
+CountryTemplate = Annotated[
+    Template,
+    _if_constant(_country_text),
+    _if_constant(_country),
+    Field(json_schema_extra={"pattern": r"^([A-Z]{2}|[\s\S]*\{[\s\S]*)$"}),
+    Written("country code", is_template=True),
+]
 
 ZoneTemplate = Annotated[Template, _if_constant(known_zone), Written("time zone", is_template=True)]
 

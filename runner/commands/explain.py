@@ -58,7 +58,7 @@ def _entries(contact: str, prepared: PreparedPlan) -> Iterator[PlannedCall | Exc
     """What the plan holds of everything that `contact` may name, in the order of the plan."""
     names = {contact}
     with suppress(PhoneError):
-        number = parse_phone(contact, prepared.loaded.campaign.contacts.region)
+        number = parse_phone(contact, prepared.loaded.campaign.contacts.common_region)
         names.add(number)
         names |= {call.key for call in prepared.working_set.remembered() if call.phone == number}
     for call in prepared.plan.calls:

@@ -23,6 +23,24 @@ def numbers_of_listed_keys(match: Match, rows: Iterable[tuple[str, str]]) -> Map
     return found
 
 
+def numbers_of_listed_others(match: Match, rows: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """The numbers of those rows (number, other numbers with blanks between) of which another number is
+    listed, each with the reason for people.
+    """
+    found: dict[str, str] = {}
+    for phone, others in rows:
+        listed = listed_other(match, others.split())
+        if listed is not None:
+            found.setdefault(phone, listed)
+    return found
+
+
+def listed_other(match: Match, others: Iterable[str]) -> str | None:
+    """Why somebody is not called of whom one of these further numbers is listed; None where none is."""
+    listed = next(filter(None, (match("", other) for other in others)), None)
+    return None if listed is None else f"{listed}, with another number of the same row"
+
+
 class Row(NamedTuple):
     """One record as a source gave it.
 
@@ -69,12 +87,14 @@ class Exclusion:
 class Contact(NamedTuple):
     """Somebody to call. `phone` is E.164; `key` is who this is, unique within the campaign.
 
+    `others` are further numbers of the row, which are not called.
     `timezone` is the zone the row declares, or empty to find its zones by `postal_code`, `state` and number.
     `not_before` and `not_after` are as the row gives them: a local date, an RFC 3339 instant, or empty.
     """
 
     key: str
     phone: str
+    others: tuple[str, ...]
     timezone: str
     postal_code: str
     state: str

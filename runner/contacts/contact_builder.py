@@ -2,9 +2,10 @@
 
 import math
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from runner.calls import Reason
 from runner.campaign.filters import truth
@@ -12,17 +13,16 @@ from runner.campaign.model import Campaign
 from runner.campaign.source_models import Source
 from runner.campaign.template_language import Constants
 from runner.campaign.templates import Template, TemplateRenderError, compile_condition, compile_template
+from runner.campaign.values import country_written
 from runner.contacts.contact import Contact, Exclusion, Row
-from runner.contacts.phone import PhoneError, parse_main_number, parse_phone
+from runner.contacts.numbers import NoNumberError, NumberRules
+from runner.contacts.phone import PhoneError, parse_main_number
 
 _LONGEST_KEY = 500
 """An index of PostgreSQL takes 2,704 bytes; in UTF-8 these are at most 2,000."""
 
-_FIELDS = ("phone", "key", "timezone", "postal_code", "state", "priority", "not_before", "not_after")
-"""What the templates of `contacts` give; a source may have its own for some."""
-
-_Templates = Mapping[str, Template]
-"""By field; without those that are not declared."""
+_FIELDS = ("key", "timezone", "postal_code", "state", "priority", "not_before", "not_after")
+"""What the templates of `contacts` give, next to numbers; a source may have its own for some."""
 
 
 def build_contacts(campaign: Campaign, rows: Iterable[tuple[Source, Row]]) -> Iterator[Contact | Exclusion]:
@@ -50,6 +50,20 @@ class _Known:
 
     key: str = ""
     phone: str = ""
+    others: tuple[str, ...] = ()
+
+
+class _Templates(NamedTuple):
+    """Those of one source, compiled."""
+
+    phones: Sequence[Template]
+    region: Template | None
+    """Where it depends on the row."""
+    common_region: str | None
+    filters: Mapping[str, Template]
+    """Conditions that must all be true, by what messages call them."""
+    fields: Mapping[str, Template]
+    """The others, by field; without those that are not declared."""
 
 
 class _ContactBuilder:
@@ -57,18 +71,13 @@ class _ContactBuilder:
         self._contacts = campaign.contacts
         self._lists_name_keys = any(declared.key is not None for declared in campaign.contacts.suppress)
         self._constants = Constants(campaign.vars)
-        # Of the source that is read.
-        self._filters: Mapping[str, Template] = {}
-        self._region = campaign.contacts.region
+        self._numbers = NumberRules(campaign.contacts)
 
     def entries(self, rows: Iterable[tuple[Source, Row]]) -> Iterator[Contact | Exclusion]:
         current: Source | None = None
-        templates: _Templates = {}
         for source, row in rows:
             if source is not current:
                 current, templates = source, self._templates(source)
-                self._filters = self._filters_of(source)
-                self._region = source.region or self._contacts.region
             known = _Known()
             try:
                 yield self._contact(row, templates, known)
@@ -85,16 +94,24 @@ class _ContactBuilder:
 
     def _templates(self, source: Source) -> _Templates:
         texts = {name: getattr(source, name, None) or getattr(self._contacts, name) for name in _FIELDS}
-        return {name: compile_template(text) for name, text in texts.items() if text is not None}
+        region = source.region or self._contacts.region
+        compiled = None if region is None else compile_template(region)
+        is_common = compiled is None or compiled.is_constant
+        return _Templates(
+            phones=[compile_template(text) for text in source.phone or self._contacts.phone],
+            region=None if is_common else compiled,
+            common_region=region if is_common else None,
+            filters=self._filters_of(source),
+            fields={name: compile_template(text) for name, text in texts.items() if text is not None},
+        )
 
     def _filters_of(self, source: Source) -> Mapping[str, Template]:
-        """Conditions that must all be true, by what messages call them."""
         declared = {"contacts.where": self._contacts.where, "where of its source": source.where}
         return {name: compile_condition(text) for name, text in declared.items() if text is not None}
 
     def _contact(self, row: Row, templates: _Templates, known: _Known) -> Contact:
         try:
-            self._check_filters(row)
+            self._check_filters(row, templates.filters)
         except _ExcludedError:
             with suppress(_ExcludedError):
                 self._identify(row, templates, known, key_is_enough=not self._lists_name_keys)
@@ -103,6 +120,7 @@ class _ContactBuilder:
         return Contact(
             key=known.key,
             phone=known.phone,
+            others=known.others,
             timezone=self._render("timezone", templates, row),
             postal_code=self._render("postal_code", templates, row),
             state=self._render("state", templates, row),
@@ -112,8 +130,8 @@ class _ContactBuilder:
             row=row,
         )
 
-    def _check_filters(self, row: Row) -> None:
-        for name, template in self._filters.items():
+    def _check_filters(self, row: Row, filters: Mapping[str, Template]) -> None:
+        for name, template in filters.items():
             try:
                 kept = truth(template.render(row.values, self._constants).strip())
             except TemplateRenderError as error:
@@ -128,20 +146,31 @@ class _ContactBuilder:
         self, row: Row, templates: _Templates, known: _Known, *, key_is_enough: bool = False
     ) -> None:
         """Adds key and number to what is known."""
-        if "key" in templates:
+        if "key" in templates.fields:
             known.key = self._key(row, templates)
             if key_is_enough:
                 return
-        text = self._render("phone", templates, row)
+        texts = [self._filled_in("phone", template, row) for template in templates.phones]
+        region = self._region(templates, row)
         try:
-            known.phone = parse_phone(text, self._region)
-        except PhoneError as error:
+            known.phone, known.others = self._numbers.choose(texts, region)
+        except NoNumberError as error:
             # As in the lists: who opted out is not called at a number with an extension for another row.
             with suppress(PhoneError):
                 if self._lists_name_keys:
-                    known.phone = parse_main_number(text, self._region)
-            raise _ExcludedError(Reason.INVALID_PHONE, str(error)) from None
+                    known.phone = next(iter(error.numbers), "") or parse_main_number(texts[0], region)
+            raise _ExcludedError(error.reason, str(error)) from None
         known.key = known.key or known.phone
+
+    def _region(self, templates: _Templates, row: Row) -> str | None:
+        if templates.region is None:
+            return templates.common_region
+        written = self._filled_in("region", templates.region, row)
+        region = country_written(written)
+        if written and region is None:
+            detail = "contacts.region is not a country code such as US for this row"
+            raise _ExcludedError(Reason.INVALID_PHONE, detail)
+        return region
 
     def _key(self, row: Row, templates: _Templates) -> str:
         key = self._render("key", templates, row)
@@ -173,9 +202,10 @@ class _ContactBuilder:
         return priority
 
     def _render(self, field: str, templates: _Templates, row: Row) -> str:
-        template = templates.get(field)
-        if template is None:
-            return ""
+        template = templates.fields.get(field)
+        return "" if template is None else self._filled_in(field, template, row)
+
+    def _filled_in(self, field: str, template: Template, row: Row) -> str:
         try:
             return template.render(row.values, self._constants).strip()
         except TemplateRenderError as error:

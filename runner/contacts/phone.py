@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import version
 
@@ -51,6 +53,7 @@ _REFUSED = (
 _HAS_EXTENSION = "it has an extension: leave that out here and dial it with post_dial"
 _SEVERAL = "it may be more than one number"
 _BETWEEN_NUMBERS = re.compile(r"[/,|;&\n]")
+_SEPARATORS = re.compile(r"[/,|;&\n]|\s(?:or|and|oder|und|ou|et)\s", re.IGNORECASE)
 _WRITTEN_LIKE_A_DASH = str.maketrans(dict.fromkeys("\u30fc\u2212\u00b7\u2022\u2219", "-"))
 """Next to digits: the long vowel sign of Japanese, a minus sign, and dots in the middle of the line."""
 _LONGEST_AREA_CODE = 6
@@ -61,6 +64,16 @@ _HARDLY_ANY = 2
 _LEAST_DIGITS = 7
 """With fewer, the part before a slash or comma is not a separate number."""
 _NORTH_AMERICA = 1
+_PREMIUM_AREA, _PREMIUM_EXCHANGE = "900", "976"
+"""In North America only such numbers have a special tariff. A test holds this against the library's data."""
+_SPECIAL_TARIFFS = {PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST}
+_OF_A_PLACE = {
+    PhoneNumberType.FIXED_LINE,
+    PhoneNumberType.MOBILE,
+    PhoneNumberType.FIXED_LINE_OR_MOBILE,
+}
+_NO_COUNTRY = "001"
+"""What the library has for numbers of the whole world."""
 _MEXICO = 52
 _OF_NO_PLACE = "+18005550100"
 """A toll-free number: the library gives it every zone of North America."""
@@ -128,10 +141,27 @@ def looks_like_number(text: str) -> bool:
     return _digits_in(cleaned) >= _LEAST_DIGITS and not any(map(str.isalpha, cleaned))
 
 
+def several_numbers(text: str, region: str | None) -> tuple[str, ...]:
+    """The valid numbers of a text that holds several, such as `617-555-0100 / 617-555-0101`; else empty.
+
+    Each part that has digits must have enough for a number: `030 / 1234567 x` is not two numbers.
+    """
+    try:
+        parts = [part for part in _SEPARATORS.split(_clean(text)) if _digits_in(part)]
+    except PhoneError:
+        return ()
+    if len(parts) < 2 or any(_digits_in(part) < _LEAST_DIGITS for part in parts):  # noqa: PLR2004 - several
+        return ()
+    found: dict[str, None] = {}
+    for part in parts:
+        with suppress(PhoneError):
+            found[parse_phone(part, region)] = None
+    return tuple(found)
+
+
 def zones_of(e164: str) -> tuple[str, ...]:
     """The IANA zones in which this number may be, sorted; empty when unknown."""
-    is_north_american = e164.startswith("+1") and len(e164) == 12  # noqa: PLR2004 - +1 and ten digits
-    decided = _decided_by(e164[2 : 2 + _DECIDING_DIGITS]) if is_north_american else None
+    decided = _decided_by(e164[2 : 2 + _DECIDING_DIGITS]) if _is_north_american(e164) else None
     return _zones_of(e164) if decided is None else decided
 
 
@@ -142,6 +172,31 @@ def _zones_of(e164: str) -> tuple[str, ...]:
 def may_be_anywhere(e164: str) -> bool:
     """Whether this is a North American number of no place, such as a toll-free one."""
     return e164.startswith("+1") and zones_of(e164) == zones_of(_OF_NO_PLACE)
+
+
+def country_of(e164: str) -> str:
+    """The country of a number (ISO 3166); empty for those that belong to none, such as satellite phones."""
+    if _is_north_american(e164):
+        region = _country_by(e164[2 : 2 + _DECIDING_DIGITS])
+        if region in _WITHOUT_PREFIX_OF_THEIR_OWN:
+            return str(region)
+    region = phonenumbers.region_code_for_number(_parsed(e164))
+    return "" if region in {None, _NO_COUNTRY} else str(region)
+
+
+def is_of_country(e164: str, countries: AbstractSet[str]) -> bool:
+    """Whether the number belongs to one of these. A North American toll-free number belongs to all there."""
+    if country_of(e164) in countries:
+        return True
+    is_shared = _is_north_american(e164) and phonenumbers.number_type(_parsed(e164)) not in _OF_A_PLACE
+    return is_shared and any(map(_in_north_america, countries))
+
+
+def has_special_tariff(e164: str) -> bool:
+    """Whether the one who calls pays more, or a part: premium rate and shared cost."""
+    if _is_north_american(e164) and e164[2:5] != _PREMIUM_AREA and e164[5:8] != _PREMIUM_EXCHANGE:
+        return False
+    return phonenumbers.number_type(_parsed(e164)) in _SPECIAL_TARIFFS
 
 
 def is_toll_free(e164: str) -> bool:
@@ -204,6 +259,20 @@ def _decided_by(first_digits: str) -> tuple[str, ...] | None:
     if phonenumbers.region_code_for_number(_parsed(sample)) not in _WITHOUT_PREFIX_OF_THEIR_OWN:
         return None
     return _zones_of(sample)
+
+
+def _is_north_american(e164: str) -> bool:
+    return e164.startswith("+1") and len(e164) == 12  # noqa: PLR2004 - +1 and ten digits
+
+
+@lru_cache(maxsize=_PLACES_REMEMBERED)
+def _country_by(first_digits: str) -> str | None:
+    region: str | None = phonenumbers.region_code_for_number(_parsed(f"+1{first_digits}0000"))
+    return region
+
+
+def _in_north_america(country: str) -> bool:
+    return bool(phonenumbers.country_code_for_region(country) == _NORTH_AMERICA)
 
 
 @lru_cache(maxsize=1024)
@@ -320,7 +389,7 @@ def _why_unreadable(error: NumberParseException, cleaned: str, region: str | Non
             return "unknown country code"
         if region:
             return "it has no country code, and contacts.region is not a country with phone numbers"
-        return "it has no country code, and the campaign gives no contacts.region"
+        return "it has no country code, and contacts.region gives none"
     if _digits_in(cleaned) <= _HARDLY_ANY or error.error_type in {
         NumberParseException.TOO_SHORT_NSN,
         NumberParseException.TOO_SHORT_AFTER_IDD,

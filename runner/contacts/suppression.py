@@ -9,7 +9,7 @@ from runner.campaign.filters import truth
 from runner.campaign.model import Campaign
 from runner.campaign.source_models import Suppression
 from runner.campaign.templates import Template, TemplateRenderError, compile_condition, compile_template
-from runner.contacts.contact import Row, numbers_of_listed_keys
+from runner.contacts.contact import Row, numbers_of_listed_keys, numbers_of_listed_others
 from runner.contacts.identity import folded_key, is_rounded
 from runner.contacts.phone import ROUNDED, PhoneError, parse_main_number
 from runner.contacts.sources.file import BadLines
@@ -124,7 +124,7 @@ class SuppressionLists:
         self._kept_revision = kept.revision
         contacts = campaign.contacts
         self._declared: Sequence[Suppression] = contacts.suppress
-        self._region = contacts.region
+        self._region = contacts.common_region
         self._constants = campaign.vars
         self._guard = campaign.guard
         keyless = [contacts.key is None and source.key is None for source in contacts.sources]
@@ -297,14 +297,22 @@ class SuppressionLists:
 
 
 class Suppressed:
-    """Who is not called: whom a list names, and everybody whose number is that of a row whose key is listed.
+    """Who is not called: whom a list names, everybody whose number is that of a row whose key is listed, and
+    everybody of whom another number is listed.
 
-    `shared` gives key and number of the rows whose number another row has, too.
+    `shared` gives key and number of the rows whose number another row has, too; `others` number and other
+    numbers of the rows with several.
     """
 
-    def __init__(self, lists: SuppressionLists, shared: Callable[[], Iterable[tuple[str, str]]]) -> None:
+    def __init__(
+        self,
+        lists: SuppressionLists,
+        shared: Callable[[], Iterable[tuple[str, str]]],
+        others: Callable[[], Iterable[tuple[str, str]]] = tuple,
+    ) -> None:
         self._lists = lists
         self._shared = shared
+        self._others = others
         self._numbers = self._look()
 
     def match(self, key: str, phone: str) -> str | None:
@@ -319,7 +327,11 @@ class Suppressed:
         return True
 
     def _look(self) -> Mapping[str, str]:
-        return numbers_of_listed_keys(self._lists.match, self._shared()) if self._lists.names_keys else {}
+        shared = self._shared() if self._lists.names_keys else ()
+        return {
+            **numbers_of_listed_others(self._lists.match, self._others()),
+            **numbers_of_listed_keys(self._lists.match, shared),
+        }
 
 
 def _refuse_missing_header(first: Row, templates: Iterable[Template]) -> None:

@@ -19,6 +19,8 @@ class Candidate(NamedTuple):
     key: str
     phone: str
     """E.164."""
+    others: str
+    """Further numbers of the row, with blanks between: if one is on a list, the contact is not called."""
     priority: float
     source: str
     line: int

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from runner.calls import MAY_BE_DIALLED, Cause, Reason, ReasonCode
-from runner.contacts.contact import Exclusion, numbers_of_listed_keys
+from runner.contacts.contact import Exclusion, listed_other, numbers_of_listed_keys
 from runner.contacts.phone import is_toll_free, zones_of
 from runner.errors import ExitStatus, RunnerError
 from runner.planning.calendar import RuleKind
@@ -19,6 +19,8 @@ _NO_CONTACT = frozenset(
     {
         Reason.FILTERED,
         Reason.INVALID_PHONE,
+        Reason.COUNTRY,
+        Reason.PREMIUM_RATE,
         Reason.SUPPRESSED,
         Reason.DUPLICATE_KEY,
         Reason.DUPLICATE_PHONE,
@@ -108,7 +110,9 @@ class Eligibility:
             if entry.unread:
                 self._count_unread(entry)
             listed = self._given.suppressed(entry.key, entry.phone)
-            if listed is None and imported is not None and imported(entry.key, entry.phone):
+            if listed is None and entry.others:
+                listed = listed_other(self._given.suppressed, entry.others.split())
+            if listed is None and imported is not None and _is_imported(imported, entry):
                 self._imported_numbers.add(entry.phone)
                 self._leave_out(number, _imported(entry))
             elif listed is None:
@@ -296,6 +300,12 @@ def _who(candidate: Candidate) -> str:
     if split_zones(candidate.zones) != zones_of(candidate.phone):
         return "the contact"
     return "a toll-free number" if is_toll_free(candidate.phone) else "the number"
+
+
+def _is_imported(imported: Callable[[str, str], bool], candidate: Candidate) -> bool:
+    """Also where another tool has queued it at another of its numbers."""
+    numbers = (candidate.phone, *candidate.others.split()) if candidate.others else (candidate.phone,)
+    return any(imported(candidate.key, number) for number in numbers)
 
 
 def _imported(candidate: Candidate) -> Exclusion:

@@ -12,10 +12,11 @@ from runner.campaign.model import Campaign
 from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.source_models import Source
 from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
-from runner.contacts.contact import Contact, Exclusion, Match, Row
+from runner.campaign.values import country_written
+from runner.contacts.contact import Contact, Exclusion, Match, Row, listed_other
 from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity
-from runner.contacts.phone import PhoneError, parse_phone
+from runner.contacts.numbers import NumberRules, Tried
 from runner.planning import contact_dates
 from runner.planning.calendar import Interval
 from runner.planning.candidate import split_zones
@@ -189,7 +190,7 @@ class _Explainer:
         if isinstance(self._entry, PlannedCall):
             return ""
         match self._entry.reason:
-            case Reason.INVALID_PHONE:
+            case Reason.INVALID_PHONE | Reason.COUNTRY | Reason.PREMIUM_RATE:
                 return f"{self._row.source}:{self._row.line}"
             case Reason.FILTERED:
                 return self._place("contacts", "where")
@@ -219,7 +220,7 @@ class _Explainer:
             yield Step("key", "the number", "contacts.key is not given")
         else:
             yield self._rendered("key", key, place, self._view.contact)
-        yield self._number(contact)
+        yield from self._numbers()
         if contact is not None:
             yield self._suppression(contact)
         priority, place = self._declared("priority")
@@ -236,27 +237,57 @@ class _Explainer:
         means = {True: "true", False: "false", None: "neither yes nor no"}[kept]
         return Step("where", "kept" if kept else "filtered", f"{source} is {means} for this row", place)
 
-    def _number(self, contact: Contact | None) -> Step:
-        source, place = self._declared("phone")
-        written = self._rendered("phone", source or "", place, self._blurred)
-        region = self._subject.source.region or self._campaign.contacts.region
-        how = f"written {written.value}" + (f", read as a number of {region}" if region else "")
+    def _numbers(self) -> Iterator[Step]:
+        """What each template of the number gives, and which number is called."""
+        templates = self._subject.source.phone or self._campaign.contacts.phone
+        location = self._location("phone")
+        texts = []
+        for position, template in enumerate(templates):
+            try:
+                texts.append(self._render(template))
+            except TemplateRenderError as error:
+                yield Step("phone", "fails", error.message, self._place(*location, position))
+                return
+        region, region_steps = self._region()
+        yield from region_steps
+        taken = False
+        for tried in NumberRules(self._campaign.contacts).tried(texts, region):
+            name = "phone" if len(templates) == 1 else f"phone {tried.position}"
+            how = self._how_written(texts[tried.position - 1], region, tried)
+            if taken:
+                how += "; not needed, since an earlier one is called"
+            taken = taken or not tried.reason
+            value = self._view.phone(tried.phone) if tried.phone else "no number"
+            yield Step(name, value, how, self._place(*location, tried.position - 1))
+
+    def _how_written(self, text: str, region: str | None, tried: Tried) -> str:
+        how = f"written {self._blurred(text)}" if text else "empty"
+        if text and region:
+            how += f", read as a number of {region}"
+        if tried.detail:
+            return f"{how}: {tried.detail}"
+        return f"{how}; the first of {1 + len(tried.others)}" if tried.others else how
+
+    def _region(self) -> tuple[str | None, list[Step]]:
+        """The country of numbers without a country code, with a step where it depends on the row."""
+        template = self._subject.source.region or self._campaign.contacts.region
+        if template is None or not compile_template(template).reads_row:
+            return template, []
+        place = self._place(*self._location("region"))
         try:
-            text = self._render(source or "")
-            if contact is None and not text:
-                return written
-            phone = parse_phone(text, region) if contact is None else contact.phone
-        except TemplateRenderError:
-            return written
-        except PhoneError as error:
-            return Step("phone", "no number", f"{how}: {error}", place)
-        return Step("phone", self._view.phone(phone), how, place)
+            written = self._render(template)
+        except TemplateRenderError as error:
+            return None, [Step("region", "fails", error.message, place)]
+        region = country_written(written)
+        unknown = f"{template} is not a country code for this row" if written else "the row has no value"
+        return region, [Step("region", region or "unknown", f"from {template}" if region else unknown, place)]
 
     def _suppression(self, contact: Contact) -> Step:
         lists = len(self._campaign.contacts.suppress)
         if not lists:
             return Step("suppression", "on no list", "the campaign has no list")
-        found = self._given.suppressed(contact.key, contact.phone) or "on no list"
+        found = self._given.suppressed(contact.key, contact.phone)
+        found = found or listed_other(self._given.suppressed, contact.others) or "on no list"
         return Step(
             "suppression", found, f"looked up in {count(lists, 'list')}", self._place("contacts", "suppress")
         )

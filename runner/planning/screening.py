@@ -59,6 +59,7 @@ class Screening:
         return Candidate(
             key=contact.key,
             phone=contact.phone,
+            others=" ".join(contact.others),
             priority=contact.priority,
             source=contact.row.source,
             line=contact.row.line,
@@ -116,7 +117,7 @@ class _RequestTemplates:
     """The campaign's templates, compiled once for all contacts."""
 
     def __init__(self, campaign: Campaign) -> None:
-        self._region = campaign.contacts.region
+        self._region = campaign.contacts.common_region
         self._constants = Constants(campaign.vars)
         self._caller_id = _compile(campaign.caller_id)
         self._post_dial = _compile(campaign.post_dial)

@@ -197,6 +197,10 @@ class WorkingFile:
             "JOIN screened ON screened.phone = known.phone WHERE screened.key <> known.key"
         )
 
+    def other_numbers(self) -> Iterator[tuple[str, str]]:
+        """Number and other numbers, with blanks between, of each candidate with several."""
+        return self._ask("SELECT phone, others FROM screened WHERE others <> ''")
+
     def needing_check(self) -> Sequence[NeedsCheck]:
         """The candidates that may have to be excluded, in the order of the rows: those added as such, those
         that share a key or a number with another, those whose number an excluded row has, and those with a

@@ -17,6 +17,8 @@ from runner.reports.times import local_time
 _MOST_OPENINGS = 5
 _BY_REASON: Mapping[Reason, str] = {
     Reason.INVALID_PHONE: "fix the number in {place}; a national number also needs contacts.region",
+    Reason.COUNTRY: "another number in {place}, or its country in contacts.countries",
+    Reason.PREMIUM_RATE: "another number in {place}; contacts.premium_rate allows such numbers for all rows",
     Reason.DUPLICATE_KEY: "give the two rows different keys, if they are different people",
     Reason.DUPLICATE_PHONE: "give this row another number: a campaign calls each number once",
     Reason.SUPPRESSED: "only its removal from the list, if the person has agreed to be called again",

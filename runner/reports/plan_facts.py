@@ -23,6 +23,8 @@ FIRST_PLAN = (
 
 REASONS: Mapping[Reason, str] = {
     Reason.INVALID_PHONE: "the number cannot be called",
+    Reason.COUNTRY: "of a country that is not called",
+    Reason.PREMIUM_RATE: "a number with a special tariff",
     Reason.DUPLICATE_KEY: "an earlier row is the same contact",
     Reason.DUPLICATE_PHONE: "an earlier row has the same number",
     Reason.SUPPRESSED: "on a suppression list",

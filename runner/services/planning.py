@@ -147,7 +147,11 @@ def prepare_plan(
         loaded=loaded,
         plan=_guarded(loaded, plan, known, counts, allowed),
         identity=identity,
-        suppressed=Suppressed(suppression, working_set.shared_numbers),
+        suppressed=Suppressed(
+            suppression,
+            working_set.shared_numbers,
+            working_set.other_numbers if campaign.contacts.gives_several_numbers else tuple,
+        ),
         is_first=not ledger.knows(campaign.name),
         limit=limit,
         results_so_far=results_so_far,

@@ -191,7 +191,7 @@ def _read_by(loaded: LoadedCampaign, location: Location) -> list[AnySource]:
             return [contacts.sources[position]]
         case ("contacts", "suppress", int(position), *_):
             return [contacts.suppress[position]]
-        case ("contacts", ("phone" | "key" | "timezone") as field):
+        case ("contacts", ("phone" | "key" | "timezone" | "region") as field, *_):
             return [source for source in contacts.sources if getattr(source, field) is None]
     return list(contacts.sources)
 

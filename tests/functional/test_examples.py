@@ -24,6 +24,7 @@ EXPECTED = {
     "night-shift": (3, []),
     "postal-codes": (7, []),
     "second-wave": (5, ["duplicate_phone", "suppressed"]),
+    "several-numbers": (5, ["country", "invalid_phone", "invalid_phone", "premium_rate", "suppressed"]),
     "several-sources": (3, ["duplicate_phone"]),
     "words-for-each": (3, []),
     "zones-and-dates": (4, ["no_window", "unknown_timezone"]),

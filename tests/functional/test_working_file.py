@@ -26,6 +26,7 @@ def candidate(number, **values):
         **{
             "key": f"p{number}",
             "phone": f"+1617{number:07}",
+            "others": "",
             "priority": 0.0,
             "source": "visits.csv",
             "line": number + 2,

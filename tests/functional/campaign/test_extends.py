@@ -65,7 +65,7 @@ metadata: {wave: "two"}
     campaign = load(OWN + own).campaign
     assert campaign.name == "second-wave"
     assert [source.path for source in campaign.contacts.sources] == ["mine.csv"]
-    assert campaign.contacts.phone == "{{ row.phone }}"
+    assert campaign.contacts.phone == ["{{ row.phone }}"]
     assert campaign.calling_windows.weekly == {"mon-fri": "10:15-18:00", "sat": "closed"}
     assert campaign.metadata == {"site": "{{ vars.site }}", "wave": "two"}
 

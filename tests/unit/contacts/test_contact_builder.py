@@ -62,6 +62,7 @@ def test_a_row_becomes_a_contact_with_all_that_was_declared():
     assert contact == Contact(
         key="7",
         phone="+16175551234",
+        others=(),
         timezone="America/New_York",
         postal_code="02139",
         state="MA",
@@ -70,6 +71,55 @@ def test_a_row_becomes_a_contact_with_all_that_was_declared():
         not_after="2026-12-24",
         row=Row(source="visits.csv", line=2, values=row),
     )
+
+
+def test_the_first_number_of_several_templates_is_the_contacts_and_the_others_are_kept():
+    declared = campaign(phone=["{{ row.mobile }}", "{{ row.home }}"])
+    (contact,) = entries(declared, {"mobile": "617 555 1234", "home": "212 555 1234"})
+    assert (contact.key, contact.phone, contact.others) == ("+16175551234", "+16175551234", ("+12125551234",))
+
+
+def test_a_source_may_have_its_own_numbers_and_region():
+    source = {"type": "csv", "path": "v.csv", "phone": ["{{ row.tel }}", "{{ row.tel2 }}"], "region": "GB"}
+    (contact,) = entries(campaign(sources=[source]), {"tel": "", "tel2": "020 7183 8750"})
+    assert contact.phone == "+442071838750"
+
+
+@pytest.mark.parametrize(
+    ("country", "phone", "expected"),
+    [
+        ("US", "617 555 1234", "+16175551234"),
+        ("gb ", "020 7183 8750", "+442071838750"),
+        ("UK", "020 7183 8750", "+442071838750"),
+        ("", "+44 20 7183 8750", "+442071838750"),
+    ],
+)
+def test_the_region_of_a_row_is_that_of_its_template(country, phone, expected):
+    (contact,) = entries(campaign(region="{{ row.country }}"), {"country": country, "phone": phone})
+    assert contact.phone == expected
+
+
+@pytest.mark.parametrize(
+    ("country", "detail"),
+    [
+        ("Massachusetts", "contacts.region is not a country code such as US for this row"),
+        ("", "it has no country code, and contacts.region gives none"),
+    ],
+)
+def test_a_row_without_a_known_region_is_excluded(country, detail):
+    row = {"country": country, "phone": "617 555 1234"}
+    (excluded,) = entries(campaign(region="{{ row.country }}", key="7"), row)
+    assert (excluded.reason, excluded.detail) == (Reason.INVALID_PHONE, detail)
+
+
+def test_a_number_that_is_not_called_still_counts_for_listed_keys():
+    declared = campaign(
+        key="{{ row.id }}",
+        countries=["CA"],
+        suppress=[{"type": "csv", "path": "no.csv", "key": "{{ row.id }}"}],
+    )
+    (excluded,) = entries(declared, {"id": "7", "phone": "617 555 1234"})
+    assert (excluded.reason, excluded.phone) == (Reason.COUNTRY, "+16175551234")
 
 
 def test_without_a_key_the_number_is_the_key():

@@ -6,11 +6,15 @@ import phonenumbers.timezone
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phonenumbers import PhoneNumberType
 
 from runner.contacts.phone import (
     PhoneError,
+    country_of,
     data_version,
     dial_string,
+    has_special_tariff,
+    is_of_country,
     is_toll_free,
     mask,
     parse_main_number,
@@ -199,7 +203,7 @@ def test_text_without_one_main_number_has_none(text):
 
 
 def test_a_national_number_needs_a_region():
-    with pytest.raises(PhoneError, match=r"no country code, and the campaign gives no contacts\.region"):
+    with pytest.raises(PhoneError, match=r"no country code, and contacts\.region gives none"):
         parse_phone("6175551234", None)
 
 
@@ -330,3 +334,24 @@ def test_zones_kinds_and_masks_are_those_that_the_library_reads_from_the_number(
         toll_free = phonenumbers.number_type(read) == phonenumbers.PhoneNumberType.TOLL_FREE
         assert is_toll_free(e164) is toll_free, e164
         assert mask(e164).startswith(f"+{read.country_code}•"), e164
+        special = {PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST}
+        assert has_special_tariff(e164) is (phonenumbers.number_type(read) in special), e164
+        region = phonenumbers.region_code_for_number(read)
+        assert country_of(e164) == ("" if region in {None, "001"} else region), e164
+
+
+@given(st.from_regex(r"\+1[2-9][0-9]{2}(976|[2-9][0-9]{2})[0-9]{4}", fullmatch=True))
+def test_countries_and_tariffs_of_north_america_are_those_of_the_library(e164):
+    read = phonenumbers.parse(e164, None)
+    if not phonenumbers.is_valid_number(read):
+        return
+    assert country_of(e164) == phonenumbers.region_code_for_number(read)
+    special = {PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST}
+    assert has_special_tariff(e164) is (phonenumbers.number_type(read) in special)
+
+
+def test_a_toll_free_number_belongs_to_every_country_of_north_america():
+    assert is_of_country("+18005551234", {"CA"})
+    assert is_of_country("+18005551234", {"GB", "PR"})
+    assert not is_of_country("+18005551234", {"GB"})
+    assert not is_of_country(BOSTON, {"CA"})

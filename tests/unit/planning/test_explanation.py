@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 from small_campaign import (
     BOSTON,
+    HEADER,
     HOUR,
     NINE,
     NOW,
@@ -16,6 +17,7 @@ from small_campaign import (
 )
 
 from runner.calls import Cause
+from runner.campaign.loader import parse_campaign
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
 from runner.planning.calendar import RuleKind
@@ -78,6 +80,43 @@ def test_each_value_has_its_source():
     assert found_steps["end_timestamp"] == ("Tue 2026-12-01 11:55:00 EST", "its window closes 5 min later")
     assert places(found)["key"] == "campaign.yaml:8"
     assert remedy(found) == ""
+
+
+def number_steps(texts, *, more=""):
+    lines = ["  phone:", *(f'    - "{{{{ row.{name} }}}}"' for name in texts), more]
+    text = HEADER + "contacts:\n  sources: [{type: csv, path: visits.csv}]\n" + "\n".join(lines)
+    text += '\n  key: "{{ row.id }}"\ncalling_windows: {weekly: {daily: "09:00-12:00"}}\n'
+    rows = [{"id": "a", **texts}]
+    found = explained("a", rows, loaded=parse_campaign(text, "campaign.yaml"))
+    return [step for step in found.steps if step.name.startswith(("phone", "region"))]
+
+
+def test_each_number_says_why_it_is_called_or_not():
+    found = number_steps(
+        {"mobile": "n/a", "none": "", "home": "617 555 0101", "work": "212-555-0102"}, more="  region: US"
+    )
+    assert [step[:3] for step in found] == [
+        ("phone 1", "no number", "written •/•, read as a number of US: it contains letters and no digits"),
+        ("phone 3", "+1•••••••101", "written ••• ••• ••••, read as a number of US"),
+        (
+            "phone 4",
+            "+1•••••••102",
+            "written •••-•••-••••, read as a number of US; not needed, since an earlier one is called",
+        ),
+    ]
+    assert [step.place for step in found] == ["campaign.yaml:7", "campaign.yaml:9", "campaign.yaml:10"]
+
+
+def test_the_region_of_a_row_is_shown():
+    region, phone = number_steps(
+        {"phone": "020 7183 8750", "country": "UK"}, more='  region: "{{ row.country }}"'
+    )[:2]
+    assert region[:3] == ("region", "GB", "from {{ row.country }}")
+    assert phone[:2] == ("phone 1", "+44•••••••750")
+    unknown, *_ = number_steps(
+        {"phone": "020 7183 8750", "country": "Boston"}, more='  region: "{{ row.country }}"'
+    )
+    assert unknown[:3] == ("region", "unknown", "{{ row.country }} is not a country code for this row")
 
 
 PLACES = """\

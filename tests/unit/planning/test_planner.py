@@ -27,6 +27,7 @@ from small_campaign import (
 
 from runner.calls import Cause, Reason
 from runner.campaign.diagnostics import Severity
+from runner.campaign.loader import parse_campaign
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus
 from runner.planning.eligibility import EveryContactFailedError
@@ -194,6 +195,35 @@ def test_each_row_is_excluded_for_the_first_reason_that_applies():
         (9, "e", "no_window"),
     ]
     assert list(slots(plan)) == ["a"]
+    assert plan.rows == len(plan.calls) + len(plan.exclusions) == len(rows)
+
+
+def test_who_opted_out_with_one_number_is_not_called_at_another():
+    loaded = parse_campaign(
+        """\
+version: 1
+name: follow-up
+survey: {survey_id: "48211", instance_id: "3"}
+contacts:
+  sources: [{type: csv, path: visits.csv}]
+  phone: ["{{ row.phone }}", "{{ row.home }}"]
+  key: "{{ row.id }}"
+  region: US
+calling_windows: {dates: {to: "2026-12-03"}, weekly: {daily: "09:00-12:00"}}
+""",
+        "campaign.yaml",
+    )
+    rows = [person("a", BOSTON, home=CHICAGO), person("b", NEW_YORK, home="")]
+    plan = plan_of(loaded, rows, suppressed={"+13125550100"})
+    assert reasons(plan) == {"a": Reason.SUPPRESSED}
+    assert detail(plan).endswith(", with another number of the same row")
+    assert list(slots(plan)) == ["b"]
+
+
+def test_numbers_elsewhere_and_with_a_special_tariff_are_counted_as_excluded():
+    rows = [person("a"), person("b", "+44 20 7183 8750"), person("c", "900 555 0100")]
+    plan = plan_of(campaign(contacts="  countries: [US]"), rows)
+    assert reasons(plan) == {"b": Reason.COUNTRY, "c": Reason.PREMIUM_RATE}
     assert plan.rows == len(plan.calls) + len(plan.exclusions) == len(rows)
 
 

@@ -35,6 +35,7 @@ def somebody(phone=BOSTON, timezone="", postal_code="", state=""):
     return Contact(
         key="k",
         phone=phone,
+        others=(),
         timezone=timezone,
         postal_code=postal_code,
         state=state,
