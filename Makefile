@@ -53,6 +53,7 @@ lock:
 schema:
 	@.ci/setup requirements.txt
 	@.venv/bin/runner schema > schemas/campaign.schema.json
+	@.venv/bin/runner schema --policy > schemas/policy.schema.json
 	@.venv/bin/python .ci/reference.py
 
 pictures:

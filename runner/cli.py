@@ -123,11 +123,11 @@ def validate(
 
 
 @app.command()
-def schema(key: options.Key = None) -> int:
+def schema(key: options.Key = None, *, policy: options.Policy = False) -> int:
     """Print the campaign file's JSON Schema, or explain a key."""
     from runner.commands.schema import schema
 
-    return schema(key)
+    return schema(key, policy=policy)
 
 
 @app.command()

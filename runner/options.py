@@ -118,6 +118,9 @@ Allow = Annotated[
         help="Apply a plan though it is beyond this part of the campaign's `guard`. Can be repeated.",
     ),
 ]
+Policy = Annotated[
+    bool, typer.Option("--policy", help="The JSON Schema of a policy file (RUNNER_POLICY_FILE) instead.")
+]
 SaveTo = Annotated[
     Path | None,
     typer.Option("-o", metavar="FILE", help="Save the plan, masked, for `runner apply FILE`."),

@@ -52,6 +52,7 @@ class Settings(_FromEnvironment):
     receiver_listen: str = "127.0.0.1:8027"
     data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     rules: Path | None = None
+    policy_file: Path | None = None
     log: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

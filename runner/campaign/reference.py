@@ -168,18 +168,16 @@ def _example(field: FieldInfo) -> str:
 
 def campaign_schema() -> dict[str, Any]:
     """The schema, with the definitions last."""
-    schema = _draft_07(Campaign.model_json_schema(by_alias=True))
+    schema = schema_of(Campaign, "A campaign of runner")
     definitions = schema.pop("definitions")
     needs = _taken_needs(schema, definitions)
     return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "A campaign of runner",
         **schema,
         # What a campaign needs may be in the file that it extends; that has no name.
         "if": {"required": ["name"], "not": {"required": ["extends"]}},
         "then": needs,
         "else": {"dependencies": {"extends": ["name"]}},
-        "definitions": dict(sorted(definitions.items())),
+        "definitions": definitions,
     }
 
 
@@ -207,9 +205,25 @@ def _definition_of(value: dict[str, Any]) -> str:
     return references[0].rpartition("/")[2] if len(references) == 1 else ""
 
 
+def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
+    """The schema of a file of another kind."""
+    schema = _draft_07(model.model_json_schema(by_alias=True))
+    definitions = schema.pop("definitions", {})
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": title,
+        **schema,
+        "definitions": dict(sorted(definitions.items())),
+    }
+
+
 def schema_text() -> str:
     """What `schemas/campaign.schema.json` holds."""
-    return json.dumps(campaign_schema(), indent=2, ensure_ascii=False) + "\n"
+    return as_text(campaign_schema())
+
+
+def as_text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _draft_07(schema: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from runner.campaign.rules.rule_set import RuleSet
 from runner.planning.windows import Window, intersect, join
 from runner.planning.zones import CONTACT
 
-OUTSIDE_HINT = "move the window, or remove it; `runner rules NAME` shows the hours of a rule"
+OUTSIDE_HINT = (
+    "move the window, or remove it; `runner rules NAME` shows the hours of a rule, "
+    "and RUNNER_POLICY_FILE has those of the policy"
+)
 _DAYS_A_WEEK = 7
 
 

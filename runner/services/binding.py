@@ -15,6 +15,7 @@ from runner.contacts.identity import Identity
 from runner.ledger.overview import Overview
 from runner.ledger.plan_entry import Binding
 from runner.planning.inputs import campaign_fingerprint
+from runner.services.policy import load_policy
 from runner.services.rules import campaign_rules
 from runner.settings import Settings, origin
 
@@ -40,7 +41,11 @@ def binding_of(loaded: LoadedCampaign, settings: Settings, identity: Identity) -
         instance_id=survey.instance_id,
         account=account_digest(settings, identity),
         origin=origin(settings.insight_base_url),
-        inputs=campaign_fingerprint(loaded.campaign, campaign_rules(loaded, settings.rules).sets, identity),
+        inputs=campaign_fingerprint(
+            loaded.campaign,
+            campaign_rules(loaded, settings.rules, load_policy(settings.policy_file)).sets,
+            identity,
+        ),
         repository=repository_of(loaded.path, identity),
     )
 

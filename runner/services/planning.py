@@ -1,15 +1,17 @@
 """Makes the plan of a campaign file: the one path of plan, apply and rehearsals."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
 
 from runner.calls import Guard
 from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.rules.rule_set import RuleSet
-from runner.campaign.source_models import InlineRows, Source
+from runner.campaign.source_models import InlineRows, Source, Suppression
 from runner.campaign.warning_codes import URGENT
 from runner.contacts import phone
 from runner.contacts.contact import Row
@@ -31,6 +33,14 @@ from runner.planning.planner import build_plan
 from runner.planning.working_file import WorkingFile
 from runner.services import preflight_warnings
 from runner.services.campaign_checks import check_holidays
+from runner.services.policy import (
+    VARIABLE,
+    LoadedPolicy,
+    PolicyLists,
+    at_its_place,
+    check_survey,
+    load_policy,
+)
 from runner.services.progress import NO_PROGRESS, Progress
 from runner.services.rules import campaign_rules, versions_of
 from runner.services.screened_rows import screened_rows
@@ -56,7 +66,7 @@ class PreparedPlan:
     counts: Counts
     """Of the sources and lists that it was made from."""
     own_rule_files: Mapping[str, str]
-    """Hashes of the preset files that it obeys and that do not ship with runner."""
+    """Hashes of the policy, its lists and the preset files that it obeys and that do not ship with runner."""
     applied_at: float | None = None
     """When the saved plan with which this one was compared was applied before (UTC Unix seconds)."""
     differences: tuple[str, ...] = ()
@@ -100,10 +110,16 @@ def prepare_plan(
     """
     campaign = loaded.campaign
     check_holidays(loaded)
-    rules = campaign_rules(loaded, settings.rules)
+    policy = load_policy(settings.policy_file)
+    check_survey(loaded, policy)
+    rules = campaign_rules(loaded, settings.rules, policy)
     ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
     reader = source_reader(loaded, settings, ledger, loaded.columns_used())
-    suppression = read_lists(loaded, reader, ListAsOf(ledger.suppressions(campaign.name), now), progress)
+    kept: KeptList = ListAsOf(ledger.suppressions(campaign.name), now)
+    of_policy = None if policy is None else _read_policy_lists(policy, loaded, settings, ledger)
+    if of_policy is not None:
+        kept = PolicyLists(of_policy.lists, kept)
+    suppression = read_lists(loaded, reader, kept, progress)
     key = privacy_key(settings, ledger)
     identity = Identity(key)
     working_set = WorkingFile()
@@ -142,7 +158,9 @@ def prepare_plan(
                 ),
             )
         )
-    counts = {**rows_read, **_entries(loaded, suppression)}
+    counts = {**rows_read, **_entries(campaign.contacts.suppress, suppression)}
+    if of_policy is not None:
+        counts |= of_policy.counts
     return PreparedPlan(
         loaded=loaded,
         plan=_guarded(loaded, plan, known, counts, allowed),
@@ -158,7 +176,7 @@ def prepare_plan(
         working_set=working_set,
         reader=reader,
         counts=counts,
-        own_rule_files=rules.own_files,
+        own_rule_files={**rules.own_files, **(of_policy.files if of_policy else {})},
     )
 
 
@@ -176,8 +194,12 @@ def source_reader(
 
 def source_folder(loaded: LoadedCampaign, settings: Settings, ledger: Ledger) -> SourceFolder:
     """Where the sources of the campaign may lie."""
+    return _folder_of(loaded.path, settings, ledger)
+
+
+def _folder_of(file: Path, settings: Settings, ledger: Ledger) -> SourceFolder:
     return SourceFolder(
-        loaded.path,
+        file,
         data_roots=settings.data_roots,
         forbidden=(ledger.path,) if ledger.path is not None else (),
     )
@@ -229,12 +251,40 @@ def _rows(
                 read[counted] = read.get(counted, 0) + number
 
 
-def _entries(loaded: LoadedCampaign, suppression: SuppressionLists) -> Counts:
-    """How many entries each list outside of the campaign file has."""
+class _PolicyLists(NamedTuple):
+    """The suppression lists of the policy, as they were read."""
+
+    lists: SuppressionLists
+    counts: Counts
+    files: Mapping[str, str]
+    """A hash of each, by what a plan calls it."""
+
+
+def _read_policy_lists(
+    policy: LoadedPolicy, loaded: LoadedCampaign, settings: Settings, ledger: Ledger
+) -> _PolicyLists:
+    """Numbers without a country code are of the campaign's region, as in its own lists.
+
+    Raises SourceError and CampaignInvalidError.
+    """
+    declared = policy.policy.suppress
+    contacts = loaded.campaign.contacts.model_copy(update={"suppress": declared})
+    campaign = loaded.campaign.model_copy(update={"contacts": contacts})
+    folder = _folder_of(policy.path, settings, ledger)
+    reader = SourceReader(folder, connections=connection, constants=campaign.vars)
+    with at_its_place(policy):
+        lists = SuppressionLists(campaign, reader)
+    only_lists = campaign.model_copy(update={"contacts": contacts.model_copy(update={"sources": []})})
+    files = {f"{VARIABLE}/{name}": digest for name, digest in reader.digests(only_lists).items()}
+    return _PolicyLists(lists, _entries(declared, lists, f"{VARIABLE}/"), files)
+
+
+def _entries(lists: Sequence[Suppression], read: SuppressionLists, whose: str = "") -> Counts:
+    """How many entries each list has whose rows are not in the file that declares it."""
     found: dict[Counted, int] = {}
-    for declared, each in zip(loaded.campaign.contacts.suppress, suppression.summaries(), strict=True):
+    for declared, each in zip(lists, read.summaries(), strict=True):
         if not isinstance(declared, InlineRows):
-            counted = Counted(Field.SUPPRESS, each.name)
+            counted = Counted(Field.SUPPRESS, f"{whose}{each.name}")
             found[counted] = found.get(counted, 0) + each.entries
     return found
 

@@ -15,6 +15,14 @@ from runner.campaign.warning_codes import WarningCode
 from runner.planning.public_holidays import UnknownPlaceError
 from runner.planning.rule_cuts import OUTSIDE_HINT, outside_of, windows_outside
 from runner.planning.rule_hours import RuleHours
+from runner.services.policy import LoadedPolicy, check_survey, load_policy
+
+
+def configured_policy() -> LoadedPolicy | None:
+    """That of RUNNER_POLICY_FILE. Raises as `load_policy`."""
+    from runner.settings import load_settings  # noqa: PLC0415 - many commands never read them
+
+    return load_policy(load_settings().policy_file)
 
 
 def own_rules_folder() -> Path | None:
@@ -27,10 +35,13 @@ def own_rules_folder() -> Path | None:
 def check_rules(loaded: LoadedCampaign) -> Iterator[Diagnostic]:
     """Warnings about windows that a rule closes.
 
-    Raises CampaignInvalidError for a preset that does not exist, or that closes every window.
+    Raises CampaignInvalidError for a survey that the policy does not allow, for a preset that does not exist,
+    and for one that closes every window.
     """
-    if loaded.campaign.rules:
-        rules = campaign_rules(loaded, own_rules_folder()).sets
+    policy = configured_policy()
+    check_survey(loaded, policy)
+    if loaded.campaign.rules or policy is not None:
+        rules = campaign_rules(loaded, own_rules_folder(), policy).sets
         for entry, names in windows_outside(loaded.campaign.calling_windows, rules):
             place = (*WEEKLY, *entry.location)
             yield loaded.diagnostic(
@@ -46,26 +57,27 @@ class CampaignRules(NamedTuple):
     """Hashes of the preset files that do not ship with runner, by what a plan calls them."""
 
 
-def campaign_rules(loaded: LoadedCampaign, folder: Path | None) -> CampaignRules:
-    """The rule sets of the presets that the campaign names, with those of one's own `folder`.
+def campaign_rules(loaded: LoadedCampaign, folder: Path | None, policy: LoadedPolicy | None) -> CampaignRules:
+    """The rule sets of the presets that the campaign and the policy name, with those of one's own `folder`,
+    and that of the policy itself.
 
     Raises SettingsError, and CampaignInvalidError as above or for a broken preset file.
     """
-    if not loaded.campaign.rules:
-        return CampaignRules()
-    known = presets(folder)
-    errors = list(_unknown(loaded, known))
+    names = list(dict.fromkeys((*loaded.campaign.rules, *(policy.policy.rules if policy else ()))))
+    known = presets(folder) if names else Presets({}, {})
+    errors = [*_unknown(loaded, known), *(_unknown_to_policy(policy, known) if policy else ())]
     if errors:
         raise CampaignInvalidError(errors)
-    rules = known.rule_sets(loaded.campaign.rules)
+    own_rule = policy.policy.rule_set() if policy else None
+    rules = (*known.rule_sets(names), *((own_rule,) if own_rule else ()))
     errors = [*_without_holidays(loaded, rules), *_closing(loaded, rules)]
     if errors:
         raise CampaignInvalidError(errors)
     own = {
         f"RUNNER_RULES/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in known.files_of(loaded.campaign.rules)
+        for file in known.files_of(names)
     }
-    return CampaignRules(rules, own)
+    return CampaignRules(rules, {**own, **(policy.own_files if policy else {})})
 
 
 def versions_of(rules: Iterable[RuleSet]) -> str:
@@ -81,6 +93,14 @@ def _unknown(loaded: LoadedCampaign, known: Presets) -> Iterator[Diagnostic]:
             yield loaded.diagnostic(
                 Severity.ERROR, "unknown_preset", error.message, ("rules", position), error.hint
             )
+
+
+def _unknown_to_policy(policy: LoadedPolicy, known: Presets) -> Iterator[Diagnostic]:
+    for position, name in enumerate(policy.policy.rules):
+        try:
+            known.named(name)
+        except UnknownPresetError as error:
+            yield policy.document.error("unknown_preset", error.message, ("rules", position), error.hint)
 
 
 def _without_holidays(loaded: LoadedCampaign, rules: Iterable[RuleSet]) -> Iterator[Diagnostic]:

@@ -1,0 +1,69 @@
+"""The organisation's own policy: what no campaign can loosen. Pure."""
+
+from pydantic import Field, field_validator
+
+from runner.campaign import hours
+from runner.campaign.rules.rule_set import Cap, RuleSet
+from runner.campaign.source_models import Suppression
+from runner.campaign.values import DaySpec, Declared, HoursSpec, Identifier, Period, RuleName
+
+POLICY = "policy"
+"""The name of its rule set, wherever a rule is named."""
+
+
+class PolicyWindows(Declared):
+    """When people may be called at all, in the local time of the contact."""
+
+    weekly: dict[DaySpec, HoursSpec] = Field(
+        json_schema_extra={"minProperties": 1},
+        description="Local hours by day, as in a campaign. Nobody is called outside of them.",
+        examples=[{"mon-fri": "09:00-20:00", "sat": "10:00-16:00"}],
+    )
+
+    @field_validator("weekly")
+    @classmethod
+    def _opens(cls, value: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        hours.parse_weekly(value)
+        return value
+
+
+class PolicyContactLimits(Declared):
+    """How often one number may be called, over all campaigns of the ledger."""
+
+    calls: int = Field(ge=1, le=1000, description="The most dials of one number.", examples=[3])
+    per: Period = Field(description="In this time: 24h, 30d, or campaign.", examples=["30d"])
+
+
+class Policy(Declared):
+    """What every campaign obeys, next to its own file. A campaign may be stricter, and never looser."""
+
+    surveys: list[Identifier] | None = Field(
+        None,
+        min_length=1,
+        description="The survey_ids that campaigns may use. Default: any.",
+        examples=[["48211", "48212"]],
+    )
+    rules: list[RuleName] = Field(
+        default_factory=list,
+        description="Rule presets that every campaign obeys.",
+        examples=[["us-federal", "us-states"]],
+    )
+    calling_windows: PolicyWindows | None = None
+    contact_limits: PolicyContactLimits | None = None
+    suppress: list[Suppression] = Field(
+        default_factory=list,
+        description="Lists of people whom no campaign calls. Paths are relative to this file.",
+        examples=[[{"type": "csv", "path": "do-not-call.csv", "phone": "{{ row.phone }}"}]],
+    )
+
+    def rule_set(self) -> RuleSet | None:
+        """Its hours and limits; None where it has none."""
+        windows, limits = self.calling_windows, self.contact_limits
+        if windows is None and limits is None:
+            return None
+        return RuleSet(
+            name=POLICY,
+            title="the organisation's policy",
+            weekly=None if windows is None else hours.parse_weekly(windows.weekly),
+            caps=() if limits is None else (Cap(calls=limits.calls, per_seconds=limits.per, name=POLICY),),
+        )

@@ -1,0 +1,155 @@
+"""A policy that RUNNER_POLICY_FILE names narrows every campaign, and errors in it are at their place."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from runner.campaign.policy import Policy
+from runner.campaign.reference import as_text, schema_of
+from runner.cli import run
+
+ROOT = Path(__file__).parents[2]
+CAMPAIGN = """\
+version: 1
+name: calls
+survey: {survey_id: "48211", instance_id: "3"}
+contacts:
+  sources: [{type: csv, path: people.csv}]
+  phone: "{{ row.phone }}"
+  key: "{{ row.id }}"
+  region: US
+  timezone: America/New_York
+calling_windows: {weekly: {daily: "08:15-21:00"}}
+caller_id: "+16175550100"
+"""
+TUESDAY_MORNING = ("--as-of", "2026-12-01T13:30:00Z")
+"""8:30 in New York."""
+
+
+@pytest.fixture(autouse=True)
+def policy(tmp_path, monkeypatch):
+    """Writes the policy, which lies outside of the campaign's folder."""
+    monkeypatch.setenv("RUNNER_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("RUNNER_ENV_FILE", raising=False)
+    monkeypatch.setenv("RUNNER_POLICY_FILE", str(tmp_path / "office/policy.yaml"))
+    for folder in ("office", "team"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "team")
+    Path("calls.yaml").write_text(CAMPAIGN)
+    Path("people.csv").write_text("id,phone\na,617-555-0111\nb,617-555-0112\n")
+    (tmp_path / "office/stop.csv").write_text("phone\n617-555-0112\n")
+
+    def policy(text):
+        (tmp_path / "office/policy.yaml").write_text(text)
+
+    return policy
+
+
+def planned(capsys, *options):
+    capsys.readouterr()
+    assert run(["plan", "calls.yaml", *TUESDAY_MORNING, "--output", "json", *options]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_hours_of_the_policy_narrow_the_windows_and_the_plan_names_it(policy, capsys):
+    policy('calling_windows: {weekly: {daily: "10:00-20:00"}}\n')
+    call = planned(capsys)["calls"][0]
+    # 10:00, and 20:00 less the close margin of 5 minutes.
+    assert (call["start_timestamp"], call["end_timestamp"]) == (1796137200, 1796172900)
+    assert run(["plan", "calls.yaml", *TUESDAY_MORNING]) == 0
+    assert "policy" in capsys.readouterr().out
+    assert run(["plan", "calls.yaml", *TUESDAY_MORNING, "--explain", "a"]) == 0
+    assert "policy" in capsys.readouterr().out
+
+
+def test_hours_that_leave_no_window_are_an_error_of_the_campaign(policy, capsys):
+    policy('calling_windows: {weekly: {daily: "22:00-23:00"}}\n')
+    assert run(["validate", "calls.yaml"]) == 3
+    assert "outside the hours of policy" in capsys.readouterr().out
+
+
+def test_whom_the_policy_lists_no_campaign_calls(policy, capsys):
+    policy('suppress: [{type: csv, path: stop.csv, phone: "{{ row.phone }}"}]\n')
+    plan = planned(capsys)
+    assert [call["contact"] for call in plan["calls"]] == ["a"]
+    (excluded,) = plan["exclusions"]
+    assert (excluded["reason"], excluded["detail"]) == ("suppressed", "on stop.csv:2 of the policy")
+
+
+def test_a_list_of_the_policy_that_cannot_be_read_stops_the_plan(policy):
+    policy('suppress: [{type: csv, path: missing.csv, phone: "{{ row.phone }}"}]\n')
+    assert run(["plan", "calls.yaml"]) == 1
+
+
+def test_a_survey_that_the_policy_does_not_allow_is_an_error_at_its_line(policy, capsys):
+    policy('surveys: ["1"]\n')
+    for command in ("validate", "plan"):
+        assert run([command, "calls.yaml"]) == 3
+        printed = capsys.readouterr()
+        assert "calls.yaml:3:21: error[survey_not_allowed]" in printed.out + printed.err
+
+
+def test_the_presets_of_the_policy_are_obeyed_too(policy, capsys):
+    policy("rules: [us-federal]\n")
+    assert "us-federal" in planned(capsys)["versions"]["rules"]
+    policy("rules: [us-federl]\n")
+    assert run(["plan", "calls.yaml"]) == 3
+    assert "policy.yaml:1:9: error[unknown_preset]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('calling_windows: {weekly: {daily: "10.00-20:00"}}\n', ":1:35: error[bad_hours]"),
+        ("survys: [1]\n", "did you mean `surveys`?"),
+        ("surveys: [48211]\n", ":1:11: error[unquoted_number]"),
+        ("contact_limits: {calls: 0, per: 30d}\n", ":1:25: error[out_of_range]"),
+        ("suppress: [{type: csv, path: stop.csv}]\n", "error[missing_key]"),
+        (
+            'suppress: [{type: csv, path: stop.csv, phone: "{{ row.fone }}"}]\n',
+            ":1:47: error[template_fails]",
+        ),
+    ],
+)
+def test_an_error_of_the_policy_is_shown_at_its_place(policy, capsys, text, said):
+    policy(text)
+    assert run(["plan", "calls.yaml"]) == 3
+    printed = capsys.readouterr().err
+    assert "policy.yaml" in printed
+    assert said in printed
+
+
+def test_a_policy_that_is_gone_stops_every_plan(capsys):
+    assert run(["plan", "calls.yaml"]) == 1
+    assert run(["validate", "calls.yaml"]) == 1
+    assert "RUNNER_POLICY_FILE: there is no file" in capsys.readouterr().err
+
+
+def test_a_saved_plan_no_longer_holds_when_the_policy_takes_a_call_s_window(policy, capsys):
+    policy('calling_windows: {weekly: {daily: "10:00-20:00"}}\n')
+    assert run(["plan", "calls.yaml", *TUESDAY_MORNING, "-o", "plan.json"]) == 0
+    policy('calling_windows: {weekly: {daily: "10:00-19:00"}}\n')
+    assert run(["plan", "plan.json", *TUESDAY_MORNING]) == 4
+    assert "RUNNER_POLICY_FILE changed" in capsys.readouterr().err
+
+
+def test_the_schema_in_the_repository_is_that_of_the_model():
+    schema = as_text(schema_of(Policy, "A policy of runner"))
+    assert (ROOT / "schemas/policy.schema.json").read_text(encoding="utf-8") == schema
+
+
+def test_the_example_is_valid_and_narrows_the_example_campaigns(monkeypatch, capsys):
+    example = ROOT / "examples/policy/policy.yaml"
+    schema = json.loads((ROOT / "schemas/policy.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(YAML(typ="safe").load(example), schema)
+    monkeypatch.setenv("RUNNER_POLICY_FILE", str(example))
+    monkeypatch.chdir(ROOT)
+    campaign = "examples/filter-and-order.yaml"
+    assert run(["plan", campaign, "--as-of", "2026-11-28T06:00:00Z", "--output", "json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert sum(each["detail"].endswith("of the policy") for each in plan["exclusions"]) == 1
+    assert "policy" in plan["versions"]["rules"]
