@@ -210,7 +210,7 @@ CallId = Annotated[
 NumbersOrKeys = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NUMBER|KEY]...",
+        metavar="NUMBER|KEY",
         help="What has a plus sign, or seven digits and no letters, is a number; all else is a key.",
     ),
 ]

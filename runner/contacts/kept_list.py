@@ -39,10 +39,8 @@ class KeptEntries:
             before = named.get(name)
             if before is None or _lasts_longer(entry, before):
                 named[name] = entry
-
-    @property
-    def names_keys(self) -> bool:
-        return bool(self._keys)
+        self.names_keys = bool(self._keys)
+        self.names_any = bool(self._keys or self._phones)
 
     def match(self, key: str, phone: str, now: float) -> str | None:
         """Why this contact is not called, for people; None where no entry that counts at `now` names it."""

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, select, update
+from sqlalchemy import Connection, Engine, Row, Select, and_, select, true, update
 
 from runner.calls import MAY_BE_DIALLED, CallState
-from runner.ledger.tables import calls
+from runner.ledger.tables import LIVE, calls
 
 Match = Callable[[str, str], str | None]
 """(key, number) → why this contact is not to be called, or None."""
@@ -27,11 +27,16 @@ class LateOptOut:
     until: int
 
 
-def note(engine: Engine, campaign: str, match: Match, now: float) -> list[LateOptOut]:
-    """Stores the late opt-outs that `match` finds and that are not stored yet, and returns them."""
+def note(
+    engine: Engine, campaign: str, match: Match, now: float, phones: Sequence[str] | None = None
+) -> list[LateOptOut]:
+    """Stores the late opt-outs that `match` finds and that are not stored yet, and returns them. `phones` are
+    the numbers that it can find; None where it can find others.
+    """
     found = []
     with engine.begin() as connection:
-        for row in connection.execute(_dialled(campaign, now).where(calls.c.opted_out.is_(None))).all():
+        unknown = _dialled(campaign, now, phones).where(calls.c.opted_out.is_(None))
+        for row in connection.execute(unknown).all():
             reason = match(row.contact, row.phone)
             if reason:
                 mine = calls.c.id == row.id
@@ -46,10 +51,12 @@ def noted(connection: Connection, campaign: str, now: float) -> Sequence[LateOpt
     return [_late(row, row.opted_out) for row in connection.execute(query)]
 
 
-def named(engine: Engine, campaign: str, match: Match, now: float) -> Sequence[LateOptOut]:
+def named(
+    engine: Engine, campaign: str, match: Match, now: float, phones: Sequence[str] | None = None
+) -> Sequence[LateOptOut]:
     """Those that `match` finds now, and no others. Stores nothing."""
     with engine.begin() as connection:
-        rows = connection.execute(_dialled(campaign, now))
+        rows = connection.execute(_dialled(campaign, now, phones))
         return [_late(row, reason) for row in rows if (reason := match(row.contact, row.phone))]
 
 
@@ -63,7 +70,7 @@ def matching(engine: Engine, campaign: str, match: Match, now: float) -> Sequenc
         ]
 
 
-def _dialled(campaign: str, now: float) -> Select[*tuple[Any, ...]]:
+def _dialled(campaign: str, now: float, phones: Sequence[str] | None = None) -> Select[*tuple[Any, ...]]:
     return (
         select(
             calls.c.id,
@@ -78,6 +85,7 @@ def _dialled(campaign: str, now: float) -> Select[*tuple[Any, ...]]:
             calls.c.campaign == campaign,
             calls.c.state.in_(MAY_BE_DIALLED),
             calls.c.end_timestamp > now,
+            true() if phones is None else and_(calls.c.phone.in_(phones), LIVE),
         )
         .order_by(calls.c.id)
     )

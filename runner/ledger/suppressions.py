@@ -41,19 +41,8 @@ class LiveList:
     def __init__(self, engine: Engine, campaign: str) -> None:
         self._engine = engine
         self._concerns = or_(suppressions.c.campaign.is_(None), suppressions.c.campaign == campaign)
-        self._last_read = (0, KeptEntries())
-
-    @property
-    def revision(self) -> int:
-        return self._last_read[0]
-
-    @property
-    def names_keys(self) -> bool:
-        return self._last_read[1].names_keys
-
-    def match(self, key: str, phone: str, now: float) -> str | None:
-        """Why this contact is not called, for people; None where no entry names it."""
-        return self._last_read[1].match(key, phone, now)
+        self.revision = 0
+        self.entries = KeptEntries()
 
     def refresh(self) -> None:
         """Reads the entries again if they changed."""
@@ -66,8 +55,9 @@ class LiveList:
         if newest == self.revision:
             return
         rows = connection.execute(select(suppressions).where(_IN_FORCE, self._concerns)).mappings()
-        # In one step: other threads look at both.
-        self._last_read = (newest, KeptEntries(map(_entry, rows)))
+        # The entries first: who sees the new revision in another thread sees at least its entries.
+        self.entries = KeptEntries(map(_entry, rows))
+        self.revision = newest
 
 
 class ListAsOf:
@@ -84,10 +74,12 @@ class ListAsOf:
 
     @property
     def names_keys(self) -> bool:
-        return self._live.names_keys
+        return self._live.entries.names_keys
 
     def match(self, key: str, phone: str) -> str | None:
-        return self._live.match(key, phone, self._now)
+        # A plan asks for each of its rows.
+        entries = self._live.entries
+        return entries.match(key, phone, self._now) if entries.names_any else None
 
     def refresh(self) -> None:
         self._live.refresh()

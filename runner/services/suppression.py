@@ -29,6 +29,7 @@ from runner.settings import Settings
 _LAST_ZONE_HOURS = 12
 """In the last zone on Earth, UTC-12, a day ends so long after it does in UTC."""
 _LONGEST_REASON = 200
+_NUMBERS_IN_A_QUERY = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,18 @@ class SuppressionDesk:
         """
         now = time.time()
         named = KeptEntries(KeptEntry(phone=each.phone, key=each.key, since=now) for each in targets)
+        # Numbers have an index; keys in any spelling do not.
+        can_look_up = not named.names_keys and len(targets) <= _NUMBERS_IN_A_QUERY
+        phones = [each.phone for each in targets] if can_look_up else None
         for campaign in self.ledger.campaigns() if self.campaign is None else [self.campaign]:
             live = self.ledger.suppressions(campaign)
             live.refresh()
 
             def why(key: str, phone: str, live: LiveList = live) -> str | None:
-                return live.match(key, phone, now) if named.match(key, phone, now) else None
+                return live.entries.match(key, phone, now) if named.match(key, phone, now) else None
 
-            late_opt_outs.note(self.ledger.engine, campaign, why, now)
-            found = late_opt_outs.named(self.ledger.engine, campaign, why, now)
+            late_opt_outs.note(self.ledger.engine, campaign, why, now, phones)
+            found = late_opt_outs.named(self.ledger.engine, campaign, why, now, phones)
             if found:
                 yield campaign, found
 

@@ -147,8 +147,12 @@ def test_suppress_says_who_is_queued_already_and_until_when(customer):
     assert "c-0001, taken as a key: suppressed for campaign five-zones" in done.stdout
     assert re.search(r"Insight has the call and may dial c-0001 \[\w+\] until \d{4}-", done.stderr)
     assert "runner cancel five-zones --pending-at-insight" in done.stderr
-    (late,) = customer.status("five-zones")["late_opt_outs"]
-    assert late["reason"].startswith("in the ledger's suppression list since ")
+    by_number = customer.run("suppress", "+12125552000").stderr
+    assert "dial c-0000 [" in by_number
+    assert "c-0001" not in by_number
+    late = customer.status("five-zones")["late_opt_outs"]
+    assert [each["contact"] for each in late] == ["c-0000", "c-0001"]
+    assert late[0]["reason"].startswith("in the ledger's suppression list since ")
 
 
 def test_a_saved_plan_holds_when_somebody_of_it_is_suppressed_in_the_ledger(customer, sandbox):

@@ -30,7 +30,7 @@ def remove(ledger, target, campaign=None):
 def match(ledger, key="", number="", campaign=CAMPAIGN, now=NOW):
     live = ledger.suppressions(campaign)
     live.refresh()
-    return live.match(key, number, now)
+    return live.entries.match(key, number, now)
 
 
 def test_an_entry_of_another_process_is_found_by_number_and_by_key(ledger, url):
@@ -98,9 +98,9 @@ def test_a_claim_knows_of_an_entry_that_was_committed_before_it(ledger, url):
     queue = CallQueue(ledger.engine, CAMPAIGN, run, suppressions=live)
     with closing(Ledger.open(url)) as other:
         add(other, NUMBER)
-    assert live.match("c1", phone(1), NOW) is None
+    assert live.entries.match("c1", phone(1), NOW) is None
     assert len(claim_all(queue)) == 1
-    assert live.match("c1", phone(1), NOW)
+    assert live.entries.match("c1", phone(1), NOW)
 
 
 def test_looking_at_a_list_that_did_not_change_takes_one_query_by_primary_key(ledger):
