@@ -28,7 +28,7 @@ from runner.ledger.claim import AttemptResult, Claim, Claimed, LostClaimError, l
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignState, PauseInfo, pause_info
-from runner.ledger.rows import call_request, some_at_a_time
+from runner.ledger.rows import call_request, reading, some_at_a_time
 from runner.ledger.sent_starts import SentStarts
 from runner.ledger.suppressions import LiveList, revision_in_query
 from runner.ledger.tables import attempts, calls, campaigns, runs
@@ -263,7 +263,7 @@ class CallQueue:
             return [(row.id, row.contact, row.phone) for row in connection.execute(query)]
 
     def queue_status(self) -> QueueStatus:
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             row = connection.execute(self._queue_status).one()
         return QueueStatus(state=CampaignState(row.state), next_due=row.next_due)
 

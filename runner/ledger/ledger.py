@@ -32,7 +32,7 @@ from runner.ledger.operators import PauseInfo, pause_info, refuse_if_canceled
 from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
 from runner.ledger.results import ResultsSoFar, results_learned_at, results_so_far
 from runner.ledger.revision import campaign_revision
-from runner.ledger.rows import insert_once, stored_fact
+from runner.ledger.rows import insert_once, reading, stored_fact
 from runner.ledger.source_counts import counts_of, record_counts
 from runner.ledger.states import availability
 from runner.ledger.suppressions import LiveList
@@ -67,7 +67,7 @@ class LedgerCalls:
     """The calls of one campaign, oldest first, read again each time.
 
     They are read some at a time, each in a transaction of its own: a reader that stops half-way does not
-    block writers. What others write meanwhile changes the campaign's revision.
+    keep others from writing. What others write meanwhile changes the campaign's revision.
     """
 
     def __init__(self, engine: Engine, campaign: str) -> None:
@@ -76,7 +76,7 @@ class LedgerCalls:
 
     def __len__(self) -> int:
         mine = select(func.count()).select_from(calls).where(calls.c.campaign == self._campaign)
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return int(connection.scalar(mine) or 0)
 
     def __iter__(self) -> Iterator[KnownCall]:
@@ -87,7 +87,7 @@ class LedgerCalls:
 
     def _numbers(self) -> Sequence[int]:
         mine = select(calls.c.id).where(calls.c.campaign == self._campaign).order_by(calls.c.id)
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return array("q", connection.scalars(mine))
 
     def _rows(self, numbers: Sequence[int]) -> Sequence[Row[Any]]:
@@ -97,7 +97,7 @@ class LedgerCalls:
             .where(calls.c.id.in_(numbers))
             .order_by(calls.c.id)
         )
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return connection.execute(some).all()
 
 
@@ -214,7 +214,7 @@ class Ledger:
 
     def history(self, campaign: str) -> History:
         """Everything earlier runs planned or did for this campaign, read when it is gone through."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             # Before the calls: what changes from here on gives the campaign another revision.
             revision = campaign_revision(connection, campaign)
             bound = self._bound(connection, campaign)
@@ -287,16 +287,16 @@ class Ledger:
 
     def awaits_results(self, campaign: str, now: float) -> bool:
         """Whether a call may still bring a result: one that Insight has, or may have and may still dial."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return awaits_results(connection, campaign, now)
 
     def results_learned_at(self, campaign: str) -> float | None:
         """When the newest result of this campaign was learned."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return results_learned_at(connection, campaign)
 
     def results_so_far(self, campaign: str) -> ResultsSoFar:
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return results_so_far(connection, campaign)
 
     def entered(self, campaign: str, plan_id: str) -> float | None:

@@ -9,7 +9,16 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, RowMapping, Table, select, text
 
 from runner.calls import CallRequest
+from runner.ledger.sqlite import ONLY_READS
 from runner.ledger.tables import facts
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes nothing. With SQLite, others may write meanwhile, up to their commit."""
+    with engine.execution_options(**{ONLY_READS: True}).begin() as connection:
+        yield connection
+
 
 _INDEXES = text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = :name AND sql <> ''")
 """As they stand in this file, whatever release of runner made them."""

@@ -4,12 +4,15 @@ Measured and chosen as follows. Every transaction begins IMMEDIATE, because a de
 write fails at once, whatever the busy timeout. Write-ahead logging has a corruption bug with several
 connections in library releases before 3.51.3 (3.44.6 and 3.50.7 carry the fix), so older libraries use a
 rollback journal. Commits are synchronous, down to the disk: `synchronous=NORMAL` can lose one at a power cut,
-and a lost intent is a second call.
+and a lost intent is a second call. Who waits to write looks every millisecond whether it can: SQLite itself
+would look less and less often, and a process that commits in quick succession would keep the others out.
+What only reads, such as a plan, keeps no writer waiting before its commit.
 """
 
 import filecmp
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -22,6 +25,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from runner.errors import LedgerError, SettingsError
 
 BUSY_TIMEOUT_SECONDS = 30
+_BETWEEN_LOOKS_SECONDS = 0.001
+ONLY_READS = "only_reads"
+"""The execution option of an engine or connection whose transactions write nothing."""
 _SYNCHRONOUS = {"FULL": 2, "EXTRA": 3}
 """As SQLite answers it."""
 _CACHE_KIB = 16_000
@@ -168,5 +174,34 @@ def _prepare_connections(engine: Engine) -> None:
             _configure(cursor)
 
     @event.listens_for(engine, "begin")
-    def _begin(connection: object) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]  # SQLAlchemy types it as Any elsewhere
+    def _begin(connection: Connection) -> None:
+        if ONLY_READS in connection.get_execution_options():
+            connection.exec_driver_sql("BEGIN")
+        else:
+            _begin_to_write(connection)
+
+
+def _begin_to_write(connection: Connection) -> None:
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            if not _has_begun(cursor):
+                # Once more, so that the error is explained as any other.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
+
+
+def _has_begun(cursor: DBAPICursor) -> bool:
+    """Waits until nobody else is writing. False where it took too long, or something else is wrong."""
+    until = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while time.monotonic() < until:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                return False
+        else:
+            return True
+        time.sleep(_BETWEEN_LOOKS_SECONDS)
+    return False
