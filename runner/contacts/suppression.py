@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from copy import copy
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from runner.campaign.filters import truth
 from runner.campaign.model import Campaign
@@ -133,6 +134,12 @@ class SuppressionLists:
         self._reader = reader
         self._versions = self._current_versions()
         self._lists = self._read_all(watch)
+
+    def with_kept(self, kept: KeptList) -> Self:
+        """The same lists, as they were last read."""
+        other = copy(self)
+        other._kept = kept  # noqa: SLF001 - a copy of this
+        return other
 
     @property
     def names_keys(self) -> bool:
@@ -318,6 +325,10 @@ class Suppressed:
     def match(self, key: str, phone: str) -> str | None:
         """Why this contact is not called, for people; None where they may be called."""
         return self._lists.match(key, phone) or self._numbers.get(phone)
+
+    def for_plan(self, shared: Callable[[], Iterable[tuple[str, str]]], kept: KeptList) -> "Suppressed":
+        """The same lists, for another plan of the campaign. `kept` is the one of the ledger, as of then."""
+        return Suppressed(self._lists.with_kept(kept), shared)
 
     def refresh(self) -> bool:
         """Reads the lists again if one changed, and returns whether one did. Raises as construction does."""

@@ -29,10 +29,10 @@ from runner.ledger.lease import (
     wait_for_renewals,
 )
 from runner.ledger.operators import PauseInfo, pause_info, refuse_if_canceled
-from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile
+from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile, further_rounds
 from runner.ledger.results import ResultsSoFar, results_learned_at, results_so_far
 from runner.ledger.revision import campaign_revision
-from runner.ledger.rows import insert_once, reading, stored_fact
+from runner.ledger.rows import insert_once, reading, some_at_a_time, stored_fact
 from runner.ledger.source_counts import counts_of, record_counts
 from runner.ledger.states import availability
 from runner.ledger.suppressions import LiveList
@@ -271,19 +271,24 @@ class Ledger:
 
     def extend_run(
         self, binding: Binding, run: int, plan: Plan, now: float, *, only_own: bool = False
-    ) -> int:
-        """Adds the further rounds of a plan to a run that goes on; returns how many calls. With `only_own`,
-        only those of contacts that the run called itself.
+    ) -> Iterator[int]:
+        """Adds the further rounds of a plan to a run that goes on; yields how many calls each step added.
+        With `only_own`, only those of contacts that the run called itself.
+
+        Each step is a short transaction, so that calls that are due are sent in between. What a crash leaves
+        out, the next plan has again: it depends on the results alone.
 
         Raises CampaignHeldError when the run was declared dead.
         """
-        with self.engine.begin() as connection:
-            # Runs that share the campaign take turns, so that none adds what another is adding.
-            mine = campaigns.c.name == binding.campaign
-            connection.execute(select(campaigns.c.name).where(mine).with_for_update())
-            if connection.scalar(select(runs.c.ended_at).where(runs.c.id == run)) is not None:
-                raise declared_dead()
-            return PlanEntry(connection, binding, run, now, iter).extend(plan, only_own=only_own)
+        for some in some_at_a_time(further_rounds(plan)):
+            with self.engine.begin() as connection:
+                # Runs that share the campaign take turns, so that none adds what another is adding.
+                mine = campaigns.c.name == binding.campaign
+                connection.execute(select(campaigns.c.name).where(mine).with_for_update())
+                if connection.scalar(select(runs.c.ended_at).where(runs.c.id == run)) is not None:
+                    raise declared_dead()
+                added = PlanEntry(connection, binding, run, now, iter).extend(some, only_own=only_own)
+            yield added
 
     def awaits_results(self, campaign: str, now: float) -> bool:
         """Whether a call may still bring a result: one that Insight has, or may have and may still dial."""

@@ -123,28 +123,26 @@ class PlanEntry:
                 hint="give both machines the same contacts, lists and settings, or stop the other run first; "
                 "if the other run has --limit, wait until it ends",
             )
-        self.extend(plan)
+        for some in some_at_a_time(further_rounds(plan)):
+            self.extend(some)
 
-    def extend(self, plan: Plan, *, only_own: bool = False) -> int:
-        """Adds the calls of further rounds to what is being carried out, and nothing else; returns how many.
+    def extend(self, planned: Sequence[PlannedCall], *, only_own: bool = False) -> int:
+        """Adds calls of further rounds to what is being carried out; returns how many.
 
-        The plan was made while calls went out. So each call is added only where the calls before it are
+        Their plan was made while calls went out. So each call is added only where the calls before it are
         still as such a round requires. With `only_own`, only contacts that this run called are tried again.
         """
         newest = self._connection.scalar(select(func.max(calls.c.id))) or 0
-        added = 0
-        for some in some_at_a_time(call for call in plan.calls if call.round > 1):
-            rows, busy = self._rows(some), self._busy(some)
-            free = [call for call in some if call.key not in busy and call.phone not in busy]
-            if only_own:
-                free = [call for call in free if self._is_own(rows.get((call.key, call.round - 1)))]
-            fresh = [call for call in free if (call.key, call.round) not in rows]
-            again = [call for call in free if _is_skipped(rows.get((call.key, call.round)))]
-            self._insert(fresh)
-            self._update(again, rows)
-            added += len(fresh) + len(again)
+        rows, busy = self._rows(planned), self._busy(planned)
+        free = [call for call in planned if call.key not in busy and call.phone not in busy]
+        if only_own:
+            free = [call for call in free if self._is_own(rows.get((call.key, call.round - 1)))]
+        fresh = [call for call in free if (call.key, call.round) not in rows]
+        again = [call for call in free if _is_skipped(rows.get((call.key, call.round)))]
+        self._insert(fresh)
+        self._update(again, rows)
         self._record_new_calls(newest)
-        return added
+        return len(fresh) + len(again)
 
     def _rows(self, planned: Sequence[PlannedCall]) -> Mapping[tuple[str, int], RowMapping]:
         """The calls to these contacts, in whatever state."""
@@ -315,6 +313,11 @@ class PlanEntry:
         of_run = {"run": self._run}
         if not move_calls(self._connection, [move], run=self._run, at=self._now, also=of_run):
             raise changed_meanwhile()
+
+
+def further_rounds(plan: Plan) -> Iterator[PlannedCall]:
+    """The calls of a plan to contacts who were called before."""
+    return (call for call in plan.calls if call.round > 1)
 
 
 def _why_withdrawn(withdrawal: Withdrawal) -> StateReason:

@@ -3,6 +3,9 @@
 It is a private temporary database. SQLite keeps it in memory while it is small, and beyond that in an unnamed
 temporary file: readable only by its owner and deleted when opened, so no personal data remain on disk, even
 after a crash. The same writes give the same reads, so the planner stays pure.
+
+A plan that is made in another process is in a file that both open. It loses its name before anything is
+written to it.
 """
 # ruff: noqa: S608 - queries are composed of names from this file; values are bound
 
@@ -30,14 +33,18 @@ _ROWS_AT_ONCE = 1_000
 
 _EXCLUSION_COLUMNS = ("key", "reason", "source", "line", "detail", "template", "cause", "phone")
 _TABLES = f"""
-CREATE TABLE screened (number INTEGER PRIMARY KEY, {", ".join(Candidate._fields)});
-CREATE TABLE exclusion (number INTEGER PRIMARY KEY, {", ".join(_EXCLUSION_COLUMNS)});
-CREATE TABLE known (id INTEGER PRIMARY KEY, {", ".join(KnownCall._fields)}, is_newest, is_only);
-CREATE TABLE earlier (number INTEGER PRIMARY KEY, known, {", ".join(KnownCall._fields)}, is_only);
-CREATE TABLE needs_check (number INTEGER PRIMARY KEY, shares);
-CREATE TABLE following (number INTEGER PRIMARY KEY, {", ".join(NextRound._fields)});
-CREATE TABLE still_planned (known INTEGER PRIMARY KEY);
-CREATE TABLE assigned (number INTEGER PRIMARY KEY, rank, {", ".join(Assignment._fields)});
+CREATE TABLE IF NOT EXISTS screened (number INTEGER PRIMARY KEY, {", ".join(Candidate._fields)});
+CREATE TABLE IF NOT EXISTS exclusion (number INTEGER PRIMARY KEY, {", ".join(_EXCLUSION_COLUMNS)});
+CREATE TABLE IF NOT EXISTS known (
+    id INTEGER PRIMARY KEY, {", ".join(KnownCall._fields)}, is_newest, is_only
+);
+CREATE TABLE IF NOT EXISTS earlier (
+    number INTEGER PRIMARY KEY, known, {", ".join(KnownCall._fields)}, is_only
+);
+CREATE TABLE IF NOT EXISTS needs_check (number INTEGER PRIMARY KEY, shares);
+CREATE TABLE IF NOT EXISTS following (number INTEGER PRIMARY KEY, {", ".join(NextRound._fields)});
+CREATE TABLE IF NOT EXISTS still_planned (known INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS assigned (number INTEGER PRIMARY KEY, rank, {", ".join(Assignment._fields)});
 """
 _CANDIDATE = ", ".join(f"screened.{name}" for name in Candidate._fields)
 _CANDIDATE_COLUMNS, _KNOWN_COLUMNS = len(Candidate._fields), len(KnownCall._fields)
@@ -94,14 +101,16 @@ class WorkingFile:
     in which they were read. Reads include all earlier writes. It exists as long as something reads from it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = "") -> None:
+        """With a path, a file that another process opens, too."""
         # Values that read from it may be freed in any thread.
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         weakref.finalize(self, self._database.close)
         # Its content ends with the process, so it needs no protection against crashes.
         for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
             self._do(f"PRAGMA {setting}")
         self._database.executescript(_TABLES)
+        # In a file without a name nothing is ever committed.
         self._do("BEGIN")
         self._pending: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
         self._ranks = 0
@@ -109,6 +118,12 @@ class WorkingFile:
         self._ranks_differ = False
 
     # --- writes
+
+    def hand_over(self) -> None:
+        """Lets the other process read what was written."""
+        self._flush()
+        self._do("COMMIT")
+        self._do("BEGIN")
 
     def remember(self, calls: Iterable[KnownCall]) -> None:
         """Stores the campaign's calls in the ledger, oldest first."""

@@ -331,7 +331,7 @@ def _refuse_beyond_guard(prepared: PreparedPlan) -> None:
 
 
 def _current_plan(rounds: FurtherRounds, requests_per_second: float) -> CurrentPlan:
-    campaign, rules = rounds.newest_plan.loaded.campaign, rounds.newest_plan.plan.rules
+    campaign, rules = rounds.loaded.campaign, rounds.rules
 
     def excluded_now(key: str, phone: str) -> str | None:
         """A call that the plan counts as queued may come back from another run of the same campaign."""

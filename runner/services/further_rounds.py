@@ -1,21 +1,37 @@
 """Plans further rounds while a run goes on, as results come in."""
 
 import asyncio
+import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import partial
 
-from runner.calls import Guard
+from runner.contacts.suppression import Suppressed
 from runner.dispatch.events import Event, RoundsNotPlanned, RoundsPlanned
 from runner.dispatch.timer import Timer
-from runner.errors import GuardError, LedgerError, RunnerError
+from runner.errors import LedgerError, RunnerError
 from runner.ledger.plan_entry import Binding
-from runner.planning.guards import CODES
+from runner.ledger.results import ResultsSoFar
+from runner.ledger.suppressions import ListAsOf
+from runner.planning.working_file import WorkingFile
 from runner.services.environment import Environment
-from runner.services.planning import PreparedPlan, prepare_plan
+from runner.services.planning import PreparedPlan, prepare_plan, refuse_shrunk_lists
+from runner.services.planning_process import Order, PlanningProcess
 
 _LEAST_PAUSE_SECONDS = 15 * 60
 _MOST_PAUSE_SECONDS = 2 * 3600
 _PARTS_OF_THE_GAP = 8
+_FEW = 2_000
+"""So many rows are planned here before another process has started."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewestPlan:
+    """Whom the newest plan excludes."""
+
+    rows: int
+    working_set: WorkingFile
+    suppressed: Suppressed
 
 
 class FurtherRounds:
@@ -25,24 +41,30 @@ class FurtherRounds:
 
     def __init__(
         self,
-        newest_plan: PreparedPlan,
+        first_plan: PreparedPlan,
         environment: Environment,
         binding: Binding,
         run: int,
         on_event: Callable[[Event], None],
     ) -> None:
-        self.newest_plan = newest_plan
+        self.newest_plan = _newest(first_plan)
+        self.loaded = first_plan.loaded
+        self.rules = first_plan.plan.rules
+        self._only_own = first_plan.limit is not None
+        self._entered_for = first_plan.results_so_far
+        """The results whose further rounds have been entered."""
         self._binding = binding
         self._environment = environment
         self._run = run
         self._on_event = on_event
-        retry = newest_plan.loaded.campaign.retry_policy
+        retry = first_plan.loaded.campaign.retry_policy
         self._plans = retry.rounds > 1
         pause = retry.round_gap / _PARTS_OF_THE_GAP
         self._pause = min(max(pause, _LEAST_PAUSE_SECONDS), _MOST_PAUSE_SECONDS)
         self._next_plan_at = 0.0
         self._failed = False
         self._ring = asyncio.Event()
+        self._wake: Callable[[], None] = lambda: None
 
     @property
     def _clock(self) -> Timer:
@@ -56,12 +78,13 @@ class FurtherRounds:
         """Plans when results have come in, until it is canceled. `wake` is called when calls were added, and
         when nothing is awaited any more.
         """
+        self._wake = wake
         alarm = self._clock.alarm(self._ring.set)
         try:
             while True:
                 self._ring.clear()
                 try:
-                    alarm.set(await self._look(wake), idle=True)
+                    alarm.set(await self._look(), idle=True)
                 except LedgerError as error:
                     # Those who send notice it too, and decide whether the run can go on.
                     self._on_event(RoundsNotPlanned(problem=error.message))
@@ -70,7 +93,7 @@ class FurtherRounds:
         finally:
             await alarm.stop()
 
-    async def _look(self, wake: Callable[[], None]) -> float:
+    async def _look(self) -> float:
         """Plans if it is time to, and returns when to look again."""
         now = self._clock.now()
         awaited = await asyncio.to_thread(self._awaits_results, now)
@@ -78,16 +101,17 @@ class FurtherRounds:
             # With all results in there is nothing to wait for, unless the last plan could not be made.
             if now >= self._next_plan_at or not (awaited or self._failed):
                 self._next_plan_at = now + self._pause
-                self._failed = not await self._plan(now)
-                wake()
+                self._failed = not await self.plan(now)
+                self._wake()
         elif not awaited:
-            wake()
+            self._wake()
         return self._next_plan_at if self._next_plan_at > now else now + self._pause
 
-    async def _plan(self, now: float) -> bool:
-        """Returns whether the plan could be made."""
+    async def plan(self, now: float) -> bool:
+        """Plans and enters what is new; returns whether the plan could be made."""
+        plan = self._plan_here if self.newest_plan.rows <= _FEW else self._plan_elsewhere
         try:
-            added = await asyncio.to_thread(self._plan_and_enter, float(int(now)))
+            added = await plan(float(int(now)))
         except LedgerError:
             raise
         except RunnerError as error:
@@ -98,20 +122,40 @@ class FurtherRounds:
             self._on_event(RoundsPlanned(calls=added))
         return True
 
-    def _plan_and_enter(self, now: float) -> int:
-        environment, limit = self._environment, self.newest_plan.limit
-        prepared = prepare_plan(
-            self.newest_plan.loaded, environment.settings, environment.ledger, now=now, limit=None
+    async def _plan_here(self, now: float) -> int:
+        ledger = self._environment.ledger
+        prepared = await asyncio.to_thread(
+            prepare_plan, self.loaded, self._environment.settings, ledger, now=now, limit=None
         )
-        if Guard.LIST_DROP in prepared.beyond:
-            # Rows that are missing would only wait, but people who are missing on a list would be called.
-            raise GuardError(
-                next(f.message for f in prepared.plan.diagnostics if f.code == CODES[Guard.LIST_DROP])
+        refuse_shrunk_lists(prepared)
+        self.newest_plan = _newest(prepared)
+        steps = ledger.extend_run(self._binding, self._run, prepared.plan, now, only_own=self._only_own)
+        return await self._enter(partial(next, steps, None), prepared.results_so_far)
+
+    async def _plan_elsewhere(self, now: float) -> int:
+        settings = self._environment.settings
+        order = Order(self.loaded, settings, self._binding, self._run, now, self._only_own)
+        with PlanningProcess(order) as process:
+            rows, results_so_far, working_set = await asyncio.to_thread(process.plan)
+            kept = ListAsOf(self._environment.ledger.suppressions(self._binding.campaign), now)
+            suppressed = await asyncio.to_thread(
+                self.newest_plan.suppressed.for_plan, working_set.shared_numbers, kept
             )
-        added = environment.ledger.extend_run(
-            self._binding, self._run, prepared.plan, now, only_own=limit is not None
-        )
-        self.newest_plan = replace(prepared, limit=limit)
+            self.newest_plan = NewestPlan(rows, working_set, suppressed)
+            return await self._enter(process.enter_some, results_so_far)
+
+    async def _enter(self, enter_some: Callable[[], int | None], results: ResultsSoFar) -> int:
+        """Enters the calls of a plan; returns how many were added. The results count as known only then: a
+        run may end where nothing is left that no plan knows of.
+        """
+        added, began = 0, time.monotonic()
+        while (some := await asyncio.to_thread(enter_some)) is not None:
+            added += some
+            self._wake()
+            # As long as this took, those who send and those who record results have the ledger.
+            await asyncio.sleep(time.monotonic() - began)
+            began = time.monotonic()
+        self._entered_for = results
         return added
 
     def _awaits(self) -> bool:
@@ -124,8 +168,11 @@ class FurtherRounds:
         if not self._plans:
             return False
         ledger, campaign = self._environment.ledger, self._binding.campaign
-        known = self.newest_plan.results_so_far
-        if ledger.results_learned_at(campaign) != known.learned_at:
+        if ledger.results_learned_at(campaign) != self._entered_for.learned_at:
             return True
         # A result may carry an earlier time than others that were known before it. To count takes longer.
-        return is_last_look and ledger.results_so_far(campaign) != known
+        return is_last_look and ledger.results_so_far(campaign) != self._entered_for
+
+
+def _newest(prepared: PreparedPlan) -> NewestPlan:
+    return NewestPlan(prepared.plan.rows, prepared.working_set, prepared.suppressed)

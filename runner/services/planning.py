@@ -19,6 +19,7 @@ from runner.contacts.identity import Identity
 from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import KeptList, ListTemplateError, Suppressed, SuppressionLists
+from runner.errors import GuardError
 from runner.ledger.imports import imported_contacts
 from runner.ledger.ledger import Ledger
 from runner.ledger.results import ResultsSoFar
@@ -102,9 +103,11 @@ def prepare_plan(
     limit: int | None,
     allowed: Collection[Guard] = (),
     progress: Progress = NO_PROGRESS,
+    working_set: WorkingFile | None = None,
 ) -> PreparedPlan:
     """Reads sources, lists and history, and plans as of `now` (UTC Unix seconds). What is beyond a guard is a
-    warning of the plan, unless it is `allowed`.
+    warning of the plan, unless it is `allowed`. The plan is in the `working_set`, a private one where none is
+    given.
 
     Raises SourceError, LedgerError and CampaignInvalidError.
     """
@@ -122,7 +125,7 @@ def prepare_plan(
     suppression = read_lists(loaded, reader, kept, progress)
     key = privacy_key(settings, ledger)
     identity = Identity(key)
-    working_set = WorkingFile()
+    working_set = WorkingFile() if working_set is None else working_set
     # Before the history: a result that comes in meanwhile is found again by the next plan.
     results_so_far = ledger.results_so_far(campaign.name)
     # First, too: an import in between gives the campaign another revision than that of this history.
@@ -190,6 +193,17 @@ def source_reader(
         connections=connection,
         constants=loaded.campaign.vars,
     )
+
+
+def refuse_shrunk_lists(prepared: PreparedPlan) -> None:
+    """Raises GuardError where a list lost more people than its guard allows.
+
+    Rows that are missing would only wait, but people who are missing on a list would be called.
+    """
+    if Guard.LIST_DROP in prepared.beyond:
+        raise GuardError(
+            next(found.message for found in prepared.plan.diagnostics if found.code == CODES[Guard.LIST_DROP])
+        )
 
 
 def source_folder(loaded: LoadedCampaign, settings: Settings, ledger: Ledger) -> SourceFolder:

@@ -99,8 +99,8 @@ class ScreeningProcess:
             [sys.executable, "-P", "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # Ctrl-C is for us to answer: we end them.
-            start_new_session=True,
+            # Ctrl-C is for us to answer: we end them. In a session of its own, our niceness might not count.
+            process_group=0,
         )
         self._room = _widen(_open(self._process.stdin))
         _widen(_open(self._process.stdout))

@@ -1,16 +1,17 @@
 """How close to its time each call leaves while results come in and a large campaign is planned."""
 
 import asyncio
-import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import asynccontextmanager, closing, suppress
 
 import many_contacts
 import pytest
 from queueing import enter, execute, planned, sandbox
 from receiving import OURS, poster, queued_calls, receiver
+from sqlalchemy import text
 from table import row
-from test_planning import CAMPAIGN, ON_A_LIST
+from test_further_rounds import NOBODY_ANSWERED, TWO_ROUNDS
+from test_planning import ON_A_LIST
 from test_punctuality import (
     IN_FLIGHT,
     LEAD_SECONDS,
@@ -21,8 +22,12 @@ from test_punctuality import (
 )
 
 from runner.campaign.loader import load_campaign
+from runner.dispatch.rate_limit import RateLimit
+from runner.dispatch.timer import Timer
 from runner.ledger.ledger import Ledger, RunProcess
 from runner.services.binding import binding_of
+from runner.services.environment import Environment
+from runner.services.further_rounds import FurtherRounds
 from runner.services.planning import prepare_plan
 from runner.settings import load_settings
 
@@ -31,47 +36,57 @@ CONTACTS = 100_000
 
 
 class Crowd:
-    """A campaign whose plan is in the ledger, and that is planned again and again."""
+    """A campaign whose calls did not reach anybody: its second round is planned, and then again and again."""
 
     def __init__(self, folder, ledger):
         many_contacts.write_contacts(folder / "contacts.csv", CONTACTS)
         many_contacts.write_suppressed(folder / "suppressed.csv", CONTACTS // ON_A_LIST, CONTACTS)
-        (folder / "campaign.yaml").write_text(CAMPAIGN)
-        self._loaded = load_campaign(folder / "campaign.yaml")
-        self._settings = load_settings()
-        self._ledger = ledger
-        self._ended = threading.Event()
-        self.plans = 0
-        first = self._prepare()
-        binding = binding_of(self._loaded, self._settings, first.identity)
+        (folder / "campaign.yaml").write_text(TWO_ROUNDS)
+        loaded, settings = load_campaign(folder / "campaign.yaml"), load_settings()
+        first = prepare_plan(loaded, settings, ledger, now=time.time(), limit=None)
+        binding = binding_of(loaded, settings, first.identity)
         run = ledger.begin_run(binding, first.plan, RunProcess(host="here", pid=1), time.time())
-        ledger.end_run(run, "done", time.time())
+        with ledger.engine.begin() as connection:
+            for statement in NOBODY_ANSWERED.split(";\n")[:-1]:
+                connection.execute(text(statement))
+        self._events = []
+        environment = Environment(settings, ledger, Timer(), RateLimit(1), is_rehearsal=False)
+        self._rounds = FurtherRounds(first, environment, binding, run, self._events.append)
+        self.plans = 0
 
-    @contextmanager
-    def planned_again(self):
-        """In a thread of this process, as a run plans its further rounds."""
-        thread = threading.Thread(target=self._plan_again)
-        thread.start()
+    @property
+    def added(self):
+        return sum(event.calls for event in self._events)
+
+    @asynccontextmanager
+    async def planned_again(self):
+        """Inside the block, as a run does it."""
+        task = asyncio.create_task(self._plan_again())
         try:
             yield
         finally:
-            self._ended.set()
-            thread.join()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
-    def _plan_again(self):
-        while not self._ended.is_set():
-            self._prepare()
+    async def _plan_again(self):
+        while True:
+            assert await self._rounds.plan(time.time())
             self.plans += 1
-
-    def _prepare(self):
-        return prepare_plan(self._loaded, self._settings, self._ledger, now=time.time(), limit=None)
 
 
 @pytest.fixture
 def ledger(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
     monkeypatch.setenv("HOME", str(tmp_path))
-    with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")) as ledger:
+    monkeypatch.setenv("RUNNER_LEDGER_URL", url)
+    with closing(Ledger.open(url)) as ledger:
         yield ledger
+
+
+async def send(ledger, run, base_url, states, crowd):
+    async with crowd.planned_again():
+        return await execute(ledger, run, base_url, states, rate=SPREAD_RATE, in_flight=IN_FLIGHT)
 
 
 def test_calls_leave_on_time_while_callbacks_arrive_and_a_plan_is_made(tmp_path, ledger):
@@ -84,11 +99,7 @@ def test_calls_leave_on_time_while_callbacks_arrive_and_a_plan_is_made(tmp_path,
         }
         run = enter(ledger, [planned(number, at) for number, at in enumerate(due.values())])
         callbacks = poster(port, awaiting, CALLBACKS_A_SECOND)
-        with crowd.planned_again():
-            sending = execute(
-                ledger, run, base_url, tmp_path / "states", rate=SPREAD_RATE, in_flight=IN_FLIGHT
-            )
-            sent = asyncio.run(sending)
+        sent = asyncio.run(send(ledger, run, base_url, tmp_path / "states", crowd))
         assert callbacks.wait() == 0, "a callback was not taken"
     assert sent.left_at.keys() == due.keys()
     late = sorted(at - due[key] for key, at in sent.left_at.items())
@@ -97,7 +108,7 @@ def test_calls_leave_on_time_while_callbacks_arrive_and_a_plan_is_made(tmp_path,
     row(
         f"punctuality, with {CALLBACKS_A_SECOND} callbacks a second and plans of {CONTACTS:,} contacts",
         f"99 % within {worst_of_99 * 1000:.0f} ms, half within {late[len(late) // 2] * 1000:.0f} ms, "
-        f"{crowd.plans} plans made",
+        f"{crowd.plans} plans made, {crowd.added:,} calls added",
         "99 % within 250 ms, none early",
         holds,
     )

@@ -31,7 +31,7 @@ def say(ledger, claim, says=CallState.FAILED):
 
 
 def extend(ledger, run, *calls, **options):
-    return ledger.extend_run(BINDING, run, plan(*calls), LATER, **options)
+    return sum(ledger.extend_run(BINDING, run, plan(*calls), LATER, **options))
 
 
 def one_sent(ledger, says=CallState.FAILED):

@@ -1,6 +1,7 @@
 """A campaign of several rounds, rehearsed to its end: days of calls, results and further calls."""
 
 import asyncio
+import tempfile
 from collections import Counter, defaultdict
 from itertools import cycle
 
@@ -102,6 +103,19 @@ def test_a_limited_run_tries_only_its_own_contacts_again(tmp_path):
     _, _, calls = rehearsed(tmp_path, "lost=0%", limit=10)
     assert len({call.contact for call in calls}) == 10
     assert max(call.round for call in calls) > 1
+
+
+def test_rounds_that_another_process_plans_are_carried_out_and_leave_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(further_rounds, "_FEW", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    finish, events, calls = rehearsed(tmp_path, "lost=0%", rounds=2, people=10)
+    assert finish is RunEnd.DONE
+    last = {call.contact: call for call in calls}
+    assert len(last) == 10
+    assert all(call.result == "completed" or call.round == 2 for call in last.values())
+    assert sum(event.calls for event in events if isinstance(event, RoundsPlanned)) == len(calls) - 10 > 0
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_a_source_that_cannot_be_read_for_a_while_holds_up_further_rounds_and_nothing_else(
