@@ -137,12 +137,13 @@ class FurtherRounds:
         order = Order(self.loaded, settings, self._binding, self._run, now, self._only_own)
         with PlanningProcess(order) as process:
             rows, results_so_far, working_set = await asyncio.to_thread(process.plan)
-            kept = ListAsOf(self._environment.ledger.suppressions(self._binding.campaign), now)
-            suppressed = await asyncio.to_thread(
-                self.newest_plan.suppressed.for_plan, working_set.shared_numbers, kept
-            )
+            suppressed = await asyncio.to_thread(self._suppressed, working_set, now)
             self.newest_plan = NewestPlan(rows, working_set, suppressed)
             return await self._enter(process.enter_some, results_so_far)
+
+    def _suppressed(self, working_set: WorkingFile, now: float) -> Suppressed:
+        kept = ListAsOf(self._environment.ledger.suppressions(self._binding.campaign), now)
+        return self.newest_plan.suppressed.for_plan(working_set.shared_numbers, kept)
 
     async def _enter(self, enter_some: Callable[[], int | None], results: ResultsSoFar) -> int:
         """Enters the calls of a plan; returns how many were added. The results count as known only then: a

@@ -17,9 +17,10 @@ from ledger_values import THIS, begin, claim_all, let_leases_lapse, migrated, ro
 from planned_calls import BINDING, NOW, call, phone, plan
 from sqlalchemy import CheckConstraint, text
 
-from runner.errors import LedgerError, SettingsError
+from runner.errors import LedgerError, LedgerUnavailableError, SettingsError
 from runner.ledger import migrations, sqlite
 from runner.ledger.ledger import Ledger
+from runner.ledger.rows import reading
 from runner.ledger.sqlite import journal_mode
 from runner.ledger.tables import metadata
 from runner.settings import load_settings, sqlite_url
@@ -145,6 +146,25 @@ def test_a_transaction_has_the_ledger_to_itself_from_its_first_statement_on(sqli
             other.execute("BEGIN IMMEDIATE")
         other.execute("BEGIN IMMEDIATE")
         other.execute("ROLLBACK")
+
+
+def test_others_can_write_up_to_their_commit_while_a_plan_reads(sqlite_ledger):
+    with sqlite_ledger.engine.connect() as other:
+        with reading(sqlite_ledger.engine) as plan:
+            plan.execute(text("SELECT * FROM calls")).all()
+            other.execute(text("DELETE FROM facts"))
+        other.commit()
+
+
+def test_whoever_cannot_write_in_time_learns_why_and_can_write_later(sqlite_ledger, monkeypatch):
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.05)
+    with closing(sqlite3.connect(sqlite_ledger.path, timeout=0, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerUnavailableError, match="locked") as caught:
+            sqlite_ledger.privacy_key()
+        assert "let it continue or end it" in caught.value.hint
+        other.execute("ROLLBACK")
+    assert sqlite_ledger.privacy_key()
 
 
 def test_a_second_transaction_waits_for_the_first_and_then_sees_its_work(sqlite_ledger):
