@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from rich.text import Text
 
+from runner.campaign.rules.presets import presets
 from runner.campaign.timezones import names
 from runner.errors import ExitStatus, RunnerError
 from runner.extras import install_command
@@ -34,7 +35,13 @@ def doctor() -> int:
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     print_lines(console, [Text(f"Python {sys.version.split()[0]}; {packages}")])
     settings = load_settings()
-    checks: tuple[Callable[[Settings], Iterator[str]], ...] = (_ledger, _zones, _credentials, _insight)
+    checks: tuple[Callable[[Settings], Iterator[str]], ...] = (
+        _ledger,
+        _zones,
+        _rules,
+        _credentials,
+        _insight,
+    )
     healthy = True
     for check in checks:
         try:
@@ -65,6 +72,12 @@ def _zones(_settings: Settings) -> Iterator[str]:
             "the tzdata package holds no time zones", hint=install_command("--force-reinstall", "tzdata")
         )
     yield f"{len(found)} time zones from tzdata {version('tzdata')}"
+
+
+def _rules(settings: Settings) -> Iterator[str]:
+    known = presets(settings.rules)
+    own = f", {len(known.own)} of them from {settings.rules}" if settings.rules is not None else ""
+    yield f"{len(known.by_name)} rule presets{own}"
 
 
 def _credentials(settings: Settings) -> Iterator[str]:

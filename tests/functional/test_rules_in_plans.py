@@ -135,7 +135,7 @@ def test_every_form_of_a_plan_shows_what_rules_cut(campaign, capsys, form):
     assert "cuts daily 18:10-20:40 to 20:00" in out
     assert "not legal advice" in out
     if form == "html":
-        assert "Friday 20:00-20:40: closed by us-fl for contacts who may be in FL" in out
+        assert "Friday 20:00-20:40: closed by us-al (contacts in AL), us-fl (contacts in FL)" in out
 
 
 def test_explanation_names_the_preset_of_each_closed_stretch(campaign, capsys):

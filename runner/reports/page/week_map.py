@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, product
 from math import ceil, gcd
 
 from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours, cut_at_midnight
@@ -74,7 +75,7 @@ def week_map(declared: HoursView, starts: LocalStarts, rules: Sequence[RuleView]
         cells=_cells(by_cell, spans),
         totals=_totals(by_hour, spans),
         windows=[_stretch(*stretch) for stretch in _open_stretches(weekly)],
-        cuts=[_stretch(*stretch) for rule in rules for stretch in _closed_stretches(rule)],
+        cuts=[_stretch(*stretch) for stretch in _closed_stretches(rules)],
         days=[
             DayRow(
                 name=name,
@@ -156,21 +157,28 @@ def _open_stretches(weekly: WeeklyHours) -> Iterator[tuple[int, int, int, str]]:
                 yield (day + days_later) % 7, begin, close, words
 
 
-def _closed_stretches(rule: RuleView) -> Iterator[tuple[int, int, int, str]]:
-    """(day, start, end, words) of each part of a window that the rule closes, cut at midnight."""
-    where = f" for contacts who may be in {', '.join(rule.states)}" if rule.states else ""
+def _closed_stretches(rules: Sequence[RuleView]) -> Iterator[tuple[int, int, int, str]]:
+    """(day, start, end, words) of each part of a window that the same rules close, cut at midnight."""
+    closed: dict[int, list[tuple[int, int, str]]] = {}
+    for rule in rules:
+        label = f"{rule.name} (contacts in {', '.join(rule.states)})" if rule.states else rule.name
+        for day, start, end in _closed_by(rule):
+            closed.setdefault(day, []).append((start, end, label))
+    for day, stretches in sorted(closed.items()):
+        edges = sorted({edge for start, end, _ in stretches for edge in (start, end)})
+        for start, end in pairwise(edges):
+            by = [label for opens, closes, label in stretches if opens <= start and end <= closes]
+            if by:
+                yield day, start, end, f"{DAYS[day]} {_span(start, end)}: closed by {', '.join(by)}"
+
+
+def _closed_by(rule: RuleView) -> Iterator[tuple[int, int, int]]:
+    """(day, start, end) of what one rule closes; minutes of that day."""
     for cut in rule.cuts:
-        for day in cut.days:
-            for start, end in closed_spans(cut):
-                later, begin = divmod(start, MINUTES_A_DAY)
-                for more, opens, closes in cut_at_midnight(begin, end - later * MINUTES_A_DAY):
-                    on = (day + later + more) % 7
-                    yield (
-                        on,
-                        opens,
-                        closes,
-                        f"{DAYS[on]} {_span(opens, closes)}: closed by {rule.name}{where}",
-                    )
+        for day, (start, end) in product(cut.days, closed_spans(cut)):
+            later, begin = divmod(start, MINUTES_A_DAY)
+            for more, opens, closes in cut_at_midnight(begin, end - later * MINUTES_A_DAY):
+                yield (day + later + more) % 7, opens, closes
 
 
 def _stretch(day: int, start: int, end: int, text: str, *, level: int = 0) -> Shape:

@@ -184,33 +184,44 @@ def test_the_map_names_the_clock_it_uses():
     assert week(on((540, 720)), timezone=NEW_YORK).clock == "the clock of America/New_York"
 
 
-def test_what_a_rule_closes_is_drawn_with_its_name():
-    view = RuleView(
-        name="us-fl",
+def rule_view(name, *cuts, states=()):
+    return RuleView(
+        name=name,
         title="",
         version=1,
-        states=("FL",),
+        states=states,
         weekly=None,
         holidays=None,
         caps=(),
-        cuts=(RuleCut(days=(6,), start=22 * 60, end=26 * 60, left=((24 * 60, 25 * 60),)),),
+        cuts=cuts,
         purpose=(),
         voice=(),
         source="",
         checked="",
         confidence="",
     )
+
+
+def drawn_cuts(*rules):
     hours = HoursView(timezone="contact", weekly=on((22 * 60, 26 * 60), day=6), calls_per_minute=20)
-    found = week_map.week_map(hours, starts(()), [view]).cuts
-    assert [(cut.x, cut.y, cut.text) for cut in found] == [
-        (
-            week_map.LEFT + 22 * week_map.HOUR_WIDTH,
-            week_map.TOP + 6 * week_map.DAY_HEIGHT,
-            "Sunday 22:00-24:00: closed by us-fl for contacts who may be in FL",
-        ),
-        (
-            week_map.LEFT + week_map.HOUR_WIDTH,
-            week_map.TOP,
-            "Monday 01:00-02:00: closed by us-fl for contacts who may be in FL",
-        ),
+    return [
+        (minute_at(cut.x), round((cut.y - week_map.TOP) / week_map.DAY_HEIGHT), cut.text)
+        for cut in week_map.week_map(hours, starts(()), rules).cuts
+    ]
+
+
+def test_what_a_rule_closes_is_drawn_with_its_name_also_past_midnight():
+    cut = RuleCut(days=(6,), start=22 * 60, end=26 * 60, left=((24 * 60, 25 * 60),))
+    assert drawn_cuts(rule_view("us-fl", cut, states=("FL",))) == [
+        (60, 0, "Monday 01:00-02:00: closed by us-fl (contacts in FL)"),
+        (22 * 60, 6, "Sunday 22:00-24:00: closed by us-fl (contacts in FL)"),
+    ]
+
+
+def test_what_several_rules_close_is_drawn_once_with_all_their_names():
+    narrow = RuleCut(days=(0,), start=18 * 60, end=21 * 60, left=((18 * 60, 20 * 60),))
+    wide = RuleCut(days=(0,), start=18 * 60, end=21 * 60, left=((18 * 60, 19 * 60),))
+    assert drawn_cuts(rule_view("one", narrow), rule_view("two", wide)) == [
+        (19 * 60, 0, "Monday 19:00-20:00: closed by two"),
+        (20 * 60, 0, "Monday 20:00-21:00: closed by one, two"),
     ]
