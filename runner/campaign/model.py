@@ -63,6 +63,8 @@ MIN_ROUND_GAP = 3600
 RetriedResult = Literal["failed", "canceled", "rejected", "unknown"]
 _RETRIED_BY_DEFAULT: tuple[RetriedResult, ...] = ("failed",)
 
+CONTACT: Final = "contact"
+"""The value of `calling_windows.timezone` that means each contact's own zones."""
 _EXCLUDE: Final = "exclude"
 """The value that excludes rows instead of choosing something for them."""
 
@@ -231,7 +233,7 @@ class CallingWindows(Declared):
     """
 
     timezone: str = Field(
-        "contact",
+        CONTACT,
         description="`contact` (each contact's own) or one IANA name for all.",
         examples=["contact"],
     )
@@ -260,7 +262,7 @@ class CallingWindows(Declared):
                 "one zone is needed here, not a template",
                 {"hint": "write `timezone: contact` here, and the template as contacts.timezone"},
             )
-        return known_zone(value, also="contact")
+        return known_zone(value, also=CONTACT)
 
     @field_validator("weekly")
     @classmethod

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from runner.calls import Cause, Reason
 from runner.campaign.document import Location
 from runner.campaign.filters import truth
-from runner.campaign.model import Campaign
+from runner.campaign.model import CONTACT, Campaign
 from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.source_models import Source
 from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
@@ -29,7 +29,6 @@ from runner.planning.screening import home_of, states_of
 from runner.planning.step import Step, count, moment
 from runner.planning.windows import Window
 from runner.planning.zones import (
-    CONTACT,
     Evidence,
     UnknownTimezoneError,
     ZoneOrigin,

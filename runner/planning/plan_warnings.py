@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.lint import WEEKLY
+from runner.campaign.model import CONTACT
 from runner.campaign.rules.rule_set import Cap
 from runner.campaign.timezones import zone
 from runner.campaign.warning_codes import WarningCode
@@ -24,7 +25,6 @@ from runner.planning.unused_windows import (
     unused_windows,
 )
 from runner.planning.windows import Window
-from runner.planning.zones import CONTACT
 
 FASTEST = 60_000
 """Starts a minute: the highest value that `calls_per_minute` and RUNNER_REQUESTS_PER_SECOND take."""

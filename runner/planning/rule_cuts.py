@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import reduce
 
 from runner.campaign.hours import MINUTES_A_DAY, WeeklyEntry, WeeklyHours, cut_at_midnight, weekly_entries
-from runner.campaign.model import CallingWindows
+from runner.campaign.model import CONTACT, CallingWindows
 from runner.campaign.rules.rule_set import RuleSet
 from runner.planning.windows import Window, intersect, join
-from runner.planning.zones import CONTACT
 
 OUTSIDE_HINT = (
     "move the window, or remove it; `runner rules NAME` shows the hours of a rule, "

@@ -11,7 +11,7 @@ from json.encoder import encode_basestring_ascii
 from urllib.parse import urlsplit
 
 from runner.calls import Reason
-from runner.campaign.model import Campaign
+from runner.campaign.model import CONTACT, Campaign
 from runner.campaign.source_models import Source
 from runner.campaign.template_language import Constants
 from runner.campaign.templates import Template, TemplateRenderError, compile_template
@@ -22,7 +22,7 @@ from runner.contacts.phone import PhoneError, dial_string, parse_phone
 from runner.contacts.places import possible_states
 from runner.planning import contact_dates
 from runner.planning.candidate import Candidate, fault_of, join_states, join_zones
-from runner.planning.zones import CONTACT, UnknownTimezoneError, own_zones, unread_places, zones_for
+from runner.planning.zones import UnknownTimezoneError, own_zones, unread_places, zones_for
 
 # Most campaigns have one caller ID for all, some one for each of a few sites.
 _parse_again = lru_cache(maxsize=256)(parse_phone)

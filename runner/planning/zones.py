@@ -12,14 +12,12 @@ from functools import cache, lru_cache
 from typing import NamedTuple, NoReturn
 
 from runner.campaign import timezones
+from runner.campaign.model import CONTACT
 from runner.campaign.timezones import usual_zone, zone, zone_hint
 from runner.contacts.contact import Contact
 from runner.contacts.phone import may_be_anywhere, zones_of
 from runner.contacts.places import read_postal_code, read_state
 from runner.errors import RunnerError
-
-CONTACT = "contact"
-"""The value of `calling_windows.timezone` that means each contact's own zones."""
 
 _FIRST_WEEK = datetime(2027, 1, 1)  # noqa: DTZ001 - local time
 _WEEKS = 20 * 52

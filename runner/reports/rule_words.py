@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runner.campaign.diagnostics import either
 from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours
+from runner.campaign.model import CONTACT
 from runner.campaign.rules.rule_set import Cap, HolidayHours
 from runner.planning.plan_view import RuleView
 from runner.planning.rule_cuts import RuleCut
-from runner.planning.zones import CONTACT
 from runner.reports.times import DAYS
 
 _DAY, _HOUR = 24 * 3600, 3600

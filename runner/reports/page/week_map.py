@@ -7,8 +7,8 @@ from itertools import pairwise, product
 from math import ceil, gcd
 
 from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours, cut_at_midnight
+from runner.campaign.model import CONTACT
 from runner.planning.plan_view import HoursView, RuleView
-from runner.planning.zones import CONTACT
 from runner.reports.page.starts import LocalStarts, Shape
 from runner.reports.plan_facts import count
 from runner.reports.rule_words import closed_spans

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.campaign.model import CONTACT
 from runner.contacts.contact import Contact, Row
 from runner.planning.zones import (
-    CONTACT,
     UnknownTimezoneError,
     ZoneOrigin,
     combined,
