@@ -11,6 +11,7 @@ from runner.campaign.model import Campaign
 from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.variables import Variables
 from runner.contacts.identity import Identity
+from runner.contacts.sources.source import Reading
 from runner.planning.lazy_sequence import lazy_map
 from runner.planning.plan import Plan, PlannedCall
 
@@ -34,7 +35,9 @@ class Inputs:
     sections: Mapping[str, str]
     """Fingerprint of each top-level key of the campaign file."""
     files: Mapping[str, str]
-    """Fingerprint of each contact source and suppression list, by the path in the campaign file."""
+    """Fingerprint of each further file, such as own rules. What sources gave is in the view of the plan."""
+    read_at: Mapping[str, int]
+    """When each source and list over a connection was read, in UTC Unix seconds, by its place."""
     ledger_revision: str
     ledger_knew: bool
     """Whether the ledger had seen the campaign before."""
@@ -45,13 +48,14 @@ class Inputs:
     """Fingerprint of each call, in the order of the plan."""
 
 
-def inputs_of(
+def inputs_of(  # noqa: PLR0913 - all that a plan follows from, each by its name
     plan: Plan,
     campaign: Campaign,
     identity: Identity,
     *,
     campaign_file: str,
     files: Mapping[str, str],
+    readings: Iterable[Reading],
     ledger_knew: bool,
     limit: int | None,
     variables: Variables,
@@ -62,6 +66,7 @@ def inputs_of(
         key=key_fingerprint(identity),
         sections=_sections(campaign, identity),
         files={path: _fingerprint(identity, "file", content) for path, content in files.items()},
+        read_at={each.place: int(each.read_at) for each in readings if each.read_at is not None},
         ledger_revision=plan.ledger_revision,
         ledger_knew=ledger_knew,
         limit=limit,

@@ -6,7 +6,7 @@ decided here, once. Pure.
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,6 +21,7 @@ from runner.campaign.warning_codes import SuppressedWarning
 from runner.contacts.contact import Exclusion
 from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
+from runner.contacts.sources.source import Reading
 from runner.planning.candidate import join_zones
 from runner.planning.lazy_sequence import lazy_map
 from runner.planning.plan import (
@@ -36,6 +37,7 @@ from runner.planning.rule_cuts import RuleCut, rule_cuts
 from runner.planning.statistics import StatisticsBuilder
 
 MASKED = "•••"
+_DIGEST_LENGTH = 32
 _COUNTED_APART = frozenset({Reason.ALREADY_QUEUED, Reason.NO_WINDOW, Reason.REFUSED})
 """Reasons with a count of their own in the summary."""
 
@@ -95,6 +97,18 @@ class WithdrawalView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceView:
+    """What one source or list gave. `place` is where `contacts` of the campaign file names it."""
+
+    place: str
+    name: str
+    type: str
+    rows: int
+    digest: str
+    """A keyed hash of its content; empty for rows in the campaign file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoursView:
     """The calling hours as declared: minutes of the local day, Monday first.
 
@@ -146,6 +160,8 @@ class PlanView:
     diagnostics: tuple[Diagnostic, ...]
     suppressed_warnings: tuple[SuppressedWarning, ...]
     """Warnings that `silence` suppresses, with the reasons."""
+    sources: tuple[SourceView, ...] = ()
+    """What the plan was made from: sources, then suppression lists."""
     metadatabase: str = ""
     """To which the record of each call is pushed before it; empty where none is."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -162,6 +178,7 @@ def plan_view(
     *,
     show_contacts: bool,
     variables: Variables = NO_VARIABLES,
+    readings: Iterable[Reading] = (),
 ) -> PlanView:
     """Masked unless `show_contacts`; then numbers, keys and metadata are exactly what will be sent."""
     viewer = Viewer(campaign, identity, show_contacts=show_contacts)
@@ -184,6 +201,7 @@ def plan_view(
         withdrawals=tuple(viewer.withdrawal(withdrawal) for withdrawal in plan.withdrawals),
         diagnostics=plan.diagnostics,
         suppressed_warnings=plan.suppressed_warnings,
+        sources=tuple(_source_view(reading, identity) for reading in readings),
         metadatabase=campaign.metadatabase or "",
         rules=tuple(_rule_view(rule, campaign) for rule in plan.rules),
         variables=variables,
@@ -206,6 +224,17 @@ def _rule_view(rule: RuleSet, campaign: Campaign) -> RuleView:
         source=rule.source,
         checked=rule.checked,
         confidence=rule.confidence,
+    )
+
+
+def _source_view(reading: Reading, identity: Identity) -> SourceView:
+    """The digest is keyed, so that nobody can find out a row by hashing what it may be."""
+    return SourceView(
+        place=reading.place,
+        name=reading.name,
+        type=reading.type,
+        rows=reading.rows,
+        digest=identity.digest(f"source:{reading.digest}")[:_DIGEST_LENGTH] if reading.digest else "",
     )
 
 

@@ -13,7 +13,7 @@ from runner.calls import Cause, Reason
 from runner.contacts.identity import Identity
 from runner.planning.inputs import CALL_PARTS, Inputs, key_fingerprint
 from runner.planning.plan import Change
-from runner.planning.plan_view import CallView, PlanView
+from runner.planning.plan_view import CallView, PlanView, SourceView
 
 _MAY_GO = frozenset({Reason.SUPPRESSED, Reason.FILTERED, Reason.ALREADY_QUEUED, Reason.REFUSED})
 """For these reasons a call of the plan may be left out. Any other means that the plan no longer fits."""
@@ -144,6 +144,7 @@ class _Comparer:
 
     def _causes(self) -> Iterator[str]:
         before, after = self._saved.inputs, self._now.inputs
+        yield from self._changed_sources()
         for path in _differing(before.files, after.files):
             yield f"{path} changed"
         if before.ledger_revision != after.ledger_revision:
@@ -151,6 +152,19 @@ class _Comparer:
         paces = self._saved.view.hours.calls_per_minute, self._now.view.hours.calls_per_minute
         if paces[0] != paces[1]:
             yield f"the pace is {paces[1]} calls a minute, it was {paces[0]}"
+
+    def _changed_sources(self) -> Iterator[str]:
+        before, after = (
+            {each.place: each for each in plan.view.sources} for plan in (self._saved, self._now)
+        )
+        changed = {}
+        for place in dict.fromkeys((*before, *after)):
+            old, new = before.get(place), after.get(place)
+            if old is None or new is None or old.digest != new.digest:
+                # One file may be named more than once.
+                either = new or old
+                changed[either.name if either else ""] = _rows_words(old, new)
+        return (f"{name} changed{words}" for name, words in changed.items())
 
     def _notes(self, gone: Mapping[Reason | None, list[CallView]]) -> Iterator[str]:
         for reason, calls in gone.items():
@@ -163,6 +177,12 @@ class _Comparer:
         if moved:
             where = "" if self._consumed else ", inside the same windows"
             yield f"{_are(moved)} up to {_span(max(shifts))} from the planned time{where}"
+
+
+def _rows_words(old: SourceView | None, new: SourceView | None) -> str:
+    if old is None or new is None or old.rows == new.rows:
+        return ""
+    return f": {new.rows:,} rows, it had {old.rows:,}"
 
 
 def _changed_parts(before: str, after: str) -> str:

@@ -54,6 +54,7 @@ def _open_object(plan: PlanView, inputs: Inputs | None) -> Iterator[str]:
         "rounds": plan.rounds,
         "hours": asdict(plan.hours),
         "versions": asdict(plan.versions),
+        "sources": [asdict(source) for source in plan.sources],
     }
     if plan.metadatabase:
         head["metadatabase"] = plan.metadatabase

@@ -19,6 +19,7 @@ from runner.reports.plan_facts import (
     exclusion_words,
     for_readers,
     headline,
+    read_words,
     reason_words,
     records_words,
     rounds_words,
@@ -62,6 +63,7 @@ def print_plan(
             *_section("Not called", _exclusions(plan, rows, list_all)),
             *_section(_requests_title(plan), _requests(plan.calls)),
             Text(),
+            *([Text(read_words(plan), style="dim")] if plan.sources else []),
             Text(
                 f"as of {machine_time(plan.as_of)} ({rfc3339(plan.as_of)}) · tzdata {plan.versions.tzdata} "
                 f"· phonenumbers {plan.versions.phonenumbers} · holidays {plan.versions.holidays}",

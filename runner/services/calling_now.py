@@ -8,7 +8,6 @@ from runner.calls import CallRequest, Metadata
 from runner.campaign.loader import LoadedCampaign
 from runner.contacts.identity import Identity
 from runner.contacts.phone import PhoneError, dial_string, mask, parse_phone, zones_of
-from runner.contacts.sources.reader import SourceReader
 from runner.dispatch.redaction import redacted
 from runner.errors import LedgerError, RunnerError, UsageError
 from runner.insight.outcome import (
@@ -29,7 +28,7 @@ from runner.planning.zones import westernmost
 from runner.services.binding import binding_of
 from runner.services.campaigns import static_region
 from runner.services.environment import Environment
-from runner.services.planning import privacy_key, read_lists, source_folder
+from runner.services.planning import privacy_key, read_lists, source_reader
 
 _DAY_HOURS = range(8, 21)
 """In which an unexpected call wakes nobody: from 8:00 until 21:00."""
@@ -82,8 +81,7 @@ class CallingNow:
         self._environment = environment
         self._identity = Identity(privacy_key(environment.settings, environment.ledger))
         self._operators = Operators(environment.ledger.engine, actor)
-        folder = source_folder(loaded, environment.settings, environment.ledger)
-        self._reader = SourceReader(folder, loaded.columns_used())
+        self._reader = source_reader(loaded, environment.settings, environment.ledger, loaded.columns_used())
 
     def check(self, to: str) -> None:
         """Raises RunnerError where apply would refuse the campaign, an operator holds it up, or the number is

@@ -18,6 +18,7 @@ from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
 from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
+from runner.contacts.sources.source import Reading
 from runner.contacts.suppression import KeptList, ListTemplateError, Suppressed, SuppressionLists
 from runner.errors import GuardError
 from runner.ledger.imports import imported_contacts
@@ -64,6 +65,8 @@ class PreparedPlan:
     """Those that it knows of."""
     working_set: WorkingFile
     reader: SourceReader
+    readings: tuple[Reading, ...]
+    """What its sources and lists gave."""
     counts: Counts
     """Of the sources and lists that it was made from."""
     own_rule_files: Mapping[str, str]
@@ -91,6 +94,7 @@ class PreparedPlan:
             self.identity,
             show_contacts=show_contacts,
             variables=self.loaded.variables,
+            readings=self.readings,
         )
 
 
@@ -178,6 +182,7 @@ def prepare_plan(
         results_so_far=results_so_far,
         working_set=working_set,
         reader=reader,
+        readings=reader.readings(campaign),
         counts=counts,
         own_rule_files={**rules.own_files, **(of_policy.files if of_policy else {})},
     )
@@ -257,12 +262,11 @@ def _rows(
     # The bar ends with the rows: the steps after it have bars of their own.
     with progress.rows("reading contacts", lambda: reader.size_hints(sources)) as watch:
         for source in sources:
-            number = 0
-            for number, row in enumerate(watch(reader.rows(source)), start=1):  # noqa: B007 - read below
+            for row in watch(reader.rows(source)):
                 yield source, row
             if not isinstance(source, InlineRows):
                 counted = Counted(Field.SOURCES, reader.source(source).name)
-                read[counted] = read.get(counted, 0) + number
+                read[counted] = read.get(counted, 0) + reader.row_count(source)
 
 
 class _PolicyLists(NamedTuple):
@@ -289,7 +293,7 @@ def _read_policy_lists(
     with at_its_place(policy):
         lists = SuppressionLists(campaign, reader)
     only_lists = campaign.model_copy(update={"contacts": contacts.model_copy(update={"sources": []})})
-    files = {f"{VARIABLE}/{name}": digest for name, digest in reader.digests(only_lists).items()}
+    files = {f"{VARIABLE}/{each.name}": each.digest for each in reader.readings(only_lists) if each.digest}
     return _PolicyLists(lists, _entries(declared, lists, f"{VARIABLE}/"), files)
 
 

@@ -130,14 +130,15 @@ def load(path: Path, progress: Progress) -> PlanFile:
 
 
 def made_now(prepared: "PreparedPlan") -> SavedPlan:
-    """The plan as it is saved, with the fingerprint of its inputs. Raises SourceError."""
+    """The plan as it is saved, with the fingerprint of its inputs."""
     loaded = prepared.loaded
     inputs = inputs_of(
         prepared.plan,
         loaded.campaign,
         prepared.identity,
         campaign_file=Path(os.path.relpath(loaded.path)).as_posix(),
-        files={**prepared.reader.digests(loaded.campaign), **prepared.own_rule_files},
+        files=prepared.own_rule_files,
+        readings=prepared.readings,
         ledger_knew=not prepared.is_first,
         limit=prepared.limit,
         variables=loaded.variables,

@@ -3,8 +3,13 @@
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import jsonschema
@@ -19,6 +24,8 @@ CAMPAIGNS = sorted((ROOT / "campaigns").glob("*.yaml"))
 SHIPPED = [*EXAMPLES, *CAMPAIGNS]
 
 EXPECTED = {
+    "database": (3, ["suppressed"]),
+    "excel": (3, ["suppressed"]),
     "calling-rules": (4, []),
     "filter-and-order": (3, ["duplicate_phone", "filtered", "suppressed", "suppressed"]),
     "night-shift": (3, []),
@@ -26,6 +33,7 @@ EXPECTED = {
     "second-wave": (5, ["duplicate_phone", "suppressed"]),
     "several-numbers": (5, ["country", "invalid_phone", "invalid_phone", "premium_rate", "suppressed"]),
     "several-sources": (3, ["duplicate_phone"]),
+    "web-api": (3, ["invalid_phone"]),
     "words-for-each": (3, []),
     "zones-and-dates": (4, ["no_window", "unknown_timezone"]),
 }
@@ -41,6 +49,28 @@ def _own_ledger(monkeypatch, tmp_path):
     monkeypatch.setenv("RUNNER_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("RUNNER_ENV_FILE", raising=False)
+
+
+@pytest.fixture(scope="module")
+def connections(tmp_path_factory):
+    """What the comments of the examples tell to try them with, and where it is."""
+    database = tmp_path_factory.mktemp("database") / "clinic.sqlite3"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript((ROOT / "examples/data/clinic.sql").read_text())
+    handler = partial(SimpleHTTPRequestHandler, directory=ROOT / "examples/data")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {
+            "RUNNER_CONNECTION_CLINIC": f"sqlite:///{database}",
+            "RUNNER_CONNECTION_CRM": f"http://127.0.0.1:{server.server_address[1]}",
+        }
+        server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _connected(connections, monkeypatch):
+    for name, address in connections.items():
+        monkeypatch.setenv(name, address)
 
 
 def test_every_example_is_known_here():

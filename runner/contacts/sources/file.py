@@ -76,6 +76,7 @@ class SourceFile:
     def __init__(self, declared: FileRows, folder: SourceFolder) -> None:
         self.name = declared.name
         self.notices: list[Notice] = []
+        self.read_at: float | None = None
         self._folder = folder
 
     def path(self) -> Path:

@@ -17,6 +17,7 @@ class InlineTable:
     def __init__(self, declared: InlineRows, _context: ReadContext) -> None:
         self.name = "contacts.suppress" if isinstance(declared, SuppressionFields) else declared.name
         self.notices: list[Notice] = []
+        self.read_at: float | None = None
         self._rows = declared.rows
 
     def rows(self) -> Iterator[Row]:

@@ -1,7 +1,8 @@
 """The sources and suppression lists of one campaign, opened by their types."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, count, islice
+from operator import itemgetter
 from typing import Any
 
 from runner.campaign.model import Campaign
@@ -12,7 +13,7 @@ from runner.contacts.sources.csv import CsvFile
 from runner.contacts.sources.file import MOST_COLUMNS, SourceFolder
 from runner.contacts.sources.inline import InlineTable
 from runner.contacts.sources.jsonl import JsonlFile
-from runner.contacts.sources.source import RowSource
+from runner.contacts.sources.source import Reading, RowSource
 from runner.errors import EmptySourceError, SourceContentError
 
 # What few campaigns need is loaded by those that do: `validate` of a usual one takes a quarter of a second.
@@ -55,6 +56,9 @@ TYPES: dict[str, Callable[[Any, ReadContext], RowSource]] = {
 """A new type of source is a file that implements RowSource, its model, and a line here."""
 
 
+_FIRST = itemgetter(0)
+
+
 class SourceReader:
     """Opens each source once, and keeps the columns that its rows had.
 
@@ -75,6 +79,7 @@ class SourceReader:
         # The declaration is kept with its source, so that no other gets its id.
         self._opened: dict[int, tuple[AnySource, RowSource]] = {}
         self._columns: dict[int, set[str]] = {}
+        self._rows: dict[int, int] = {}
 
     def source(self, declared: AnySource) -> RowSource:
         if id(declared) not in self._opened:
@@ -89,14 +94,23 @@ class SourceReader:
         """About how many rows each source has; 0 where that is unknown."""
         return [self.source(declared).size_hint() for declared in sources]
 
-    def digests(self, campaign: Campaign) -> dict[str, str]:
-        """By its name, a hash of the content of every source and list outside of the campaign file.
+    def row_count(self, declared: AnySource) -> int:
+        """How many rows the source had when it was read last."""
+        return self._rows.get(id(declared), 0)
 
-        Raises SourceError.
-        """
-        opened = map(self.source, (*campaign.contacts.sources, *campaign.contacts.suppress))
-        outside = {source.name: source for source in opened if source.version() is not None}
-        return {name: source.digest() for name, source in outside.items()}
+    def readings(self, campaign: Campaign) -> tuple[Reading, ...]:
+        """What each source and list gave when it was read last. Raises SourceError."""
+        contacts = campaign.contacts
+        return tuple(
+            self._reading(f"{field}[{position}]", declared)
+            for field, all_declared in (("sources", contacts.sources), ("suppress", contacts.suppress))
+            for position, declared in enumerate(all_declared)
+        )
+
+    def _reading(self, place: str, declared: AnySource) -> Reading:
+        source = self.source(declared)
+        rows = self.row_count(declared)
+        return Reading(place, source.name, declared.type, rows, source.digest(), source.read_at)
 
     def rows(self, declared: AnySource) -> Iterator[Row]:
         """Streams the rows. Raises SourceError for what cannot be read, and SourceContentError, after the
@@ -107,8 +121,11 @@ class SourceReader:
         rows = source.rows()
         try:
             # With a header, the first row has the columns of all.
-            yield from self._noted(declared, islice(rows, 1) if source.has_header else rows)
-            yield from rows
+            noted = chain(self._noted(declared, islice(rows, 1) if source.has_header else rows), rows)
+            # There may be a million rows: Python code for each would take as long as half of their reading.
+            numbers = count()
+            yield from map(_FIRST, zip(noted, numbers, strict=False))
+            self._rows[id(declared)] = next(numbers)
         except EmptySourceError:
             # A suppression list must at least have its header.
             if not (isinstance(declared, SourceFields) and declared.allow_empty):

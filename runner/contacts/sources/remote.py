@@ -14,6 +14,9 @@ from runner.errors import SettingsError, SourceError
 READ_AGAIN_SECONDS = 60
 """How often a running apply reads a suppression list over a connection."""
 
+TRY_AGAIN_SECONDS = 10
+"""For so long after a failure the source is not asked again."""
+
 
 class RemoteSource:
     """Gives the rows of one reading after the other."""
@@ -28,10 +31,22 @@ class RemoteSource:
         self.read_at: float | None = None
         """When the last reading began, in UTC Unix seconds."""
         self._digest = ""
+        self._failure: SourceError | None = None
+        self._again_at = 0.0
 
     def rows(self) -> Iterator[Row]:
         """Raises SourceError."""
-        self._digest, self.read_at = "", time.time()
+        if self._failure is not None and time.monotonic() < self._again_at:
+            raise self._failure
+        self._failure, self._digest, self.read_at = None, "", time.time()
+        try:
+            yield from self._all_rows()
+        except SourceError as error:
+            # A run that waits for its lists asks every few seconds.
+            self._failure, self._again_at = error, time.monotonic() + TRY_AGAIN_SECONDS
+            raise
+
+    def _all_rows(self) -> Iterator[Row]:
         digest, line = hashlib.sha256(), 0
         for line, row in enumerate(self._read(digest.update), start=1):  # noqa: B007 - the last is the number of rows
             yield row

@@ -28,6 +28,20 @@ class Version(NamedTuple):
     """When the content last changed, in UTC Unix seconds; None where that is unknown."""
 
 
+class Reading(NamedTuple):
+    """What one source or suppression list gave when a plan was made."""
+
+    place: str
+    """In `contacts` of the campaign file: `sources[0]`."""
+    name: str
+    type: str
+    rows: int
+    digest: str
+    """Of its content; empty where that is part of the campaign file."""
+    read_at: float | None
+    """UTC Unix seconds, for what is read over a connection; None for what lies on this machine."""
+
+
 class RowSource(Protocol):
     """One source or suppression list, as the campaign file declares it."""
 
@@ -37,6 +51,8 @@ class RowSource(Protocol):
     """Found when the rows were last read."""
     has_header: bool
     """All rows have the columns that a header names."""
+    read_at: float | None
+    """When it was read last, in UTC Unix seconds; None for what lies on this machine."""
 
     def rows(self) -> Iterator[Row]:
         """Streams the rows. Raises SourceError when they cannot be read."""

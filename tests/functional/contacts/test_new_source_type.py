@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import pytest
@@ -14,6 +15,7 @@ from runner.campaign.source_models import InlineSource, SourceFields, Suppressio
 from runner.campaign.values import Declared
 from runner.contacts.contact import Row
 from runner.contacts.sources import reader
+from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.source import Notice, Version
 from runner.errors import SourceError
 from runner.ledger.ledger import Ledger
@@ -73,6 +75,7 @@ class DirectoryRows:
     def __init__(self, declared, _context):
         self.name = f"directory/{declared.group}"
         self.notices = []
+        self.read_at = None
 
     def rows(self):
         self.notices.append(Notice("duplicate_column", f"{self.name} has two columns", "remove one"))
@@ -115,10 +118,15 @@ def loaded(monkeypatch):
 
 
 @pytest.fixture
-def prepared(loaded, tmp_path, monkeypatch):
+def prepare(loaded, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")) as ledger:
-        yield prepare_plan(loaded, load_settings(), ledger, now=NOW, limit=None)
+        yield lambda: prepare_plan(loaded, load_settings(), ledger, now=NOW, limit=None)
+
+
+@pytest.fixture
+def prepared(prepare):
+    return prepare()
 
 
 def test_its_rows_are_planned_and_name_their_origin(prepared):
@@ -154,12 +162,19 @@ def test_its_notices_become_warnings(prepared):
     assert shown == ["directory/members {% has two columns", "directory/left has two columns"]
 
 
-def test_a_saved_plan_notices_that_its_content_changed(prepared):
-    before = made_now(prepared).inputs.files
-    assert before.keys() == {"directory/members {%", "directory/left"}
+def test_a_saved_plan_notices_that_its_content_changed(prepared, prepare):
+    inline, members, left = made_now(prepared).view.sources
+    assert (inline.digest, members.name, members.type, members.rows, left.rows) == (
+        "",
+        "directory/members {%",
+        "directory",
+        4,
+        1,
+    )
     DirectoryRows.revision = 2
-    assert made_now(prepared).inputs.files != before
+    assert made_now(prepare()).view.sources[1].digest != members.digest
 
 
-def test_its_size_is_known_for_progress(prepared, loaded):
-    assert prepared.reader.size_hints(loaded.campaign.contacts.sources) == [1, 4]
+def test_its_size_is_known_for_progress(loaded):
+    sources = reader.SourceReader(SourceFolder(Path("campaign.yaml")))
+    assert sources.size_hints(loaded.campaign.contacts.sources) == [1, 4]
