@@ -130,6 +130,8 @@ class SuppressionLists:
         self._guard = campaign.guard
         keyless = [contacts.key is None and source.key is None for source in contacts.sources]
         self._every_key_is_a_number, self._some_are = all(keyless), any(keyless)
+        self.several_numbers = contacts.gives_several_numbers
+        """Whether contacts may have numbers that are not called."""
         self._declares_keys = any(declared.key is not None for declared in self._declared)
         self._reader = reader
         self._versions = self._current_versions()
@@ -315,7 +317,7 @@ class Suppressed:
         self,
         lists: SuppressionLists,
         shared: Callable[[], Iterable[tuple[str, str]]],
-        others: Callable[[], Iterable[tuple[str, str]]] = tuple,
+        others: Callable[[], Iterable[tuple[str, str]]],
     ) -> None:
         self._lists = lists
         self._shared = shared
@@ -326,9 +328,14 @@ class Suppressed:
         """Why this contact is not called, for people; None where they may be called."""
         return self._lists.match(key, phone) or self._numbers.get(phone)
 
-    def for_plan(self, shared: Callable[[], Iterable[tuple[str, str]]], kept: KeptList) -> "Suppressed":
+    def for_plan(
+        self,
+        shared: Callable[[], Iterable[tuple[str, str]]],
+        others: Callable[[], Iterable[tuple[str, str]]],
+        kept: KeptList,
+    ) -> "Suppressed":
         """The same lists, for another plan of the campaign. `kept` is the one of the ledger, as of then."""
-        return Suppressed(self._lists.with_kept(kept), shared)
+        return Suppressed(self._lists.with_kept(kept), shared, others)
 
     def refresh(self) -> bool:
         """Reads the lists again if one changed, and returns whether one did. Raises as construction does."""
@@ -339,8 +346,9 @@ class Suppressed:
 
     def _look(self) -> Mapping[str, str]:
         shared = self._shared() if self._lists.names_keys else ()
+        others = self._others() if self._lists.several_numbers else ()
         return {
-            **numbers_of_listed_others(self._lists.match, self._others()),
+            **numbers_of_listed_others(self._lists.match, others),
             **numbers_of_listed_keys(self._lists.match, shared),
         }
 

@@ -6,6 +6,7 @@ from importlib.resources import files
 from runner.campaign.reference import Key
 from runner.campaign.warning_codes import WarningCode
 from runner.reports.markdown import table
+from runner.reports.plan_facts import REASONS
 
 
 def reference_markdown(keys: Sequence[Key], preset_keys: Sequence[Key]) -> str:
@@ -22,6 +23,7 @@ def reference_markdown(keys: Sequence[Key], preset_keys: Sequence[Key]) -> str:
     text = (files("runner.reports") / "reference.md").read_text(encoding="utf-8")
     text = text.replace("[[keys]]\n", "\n".join(tables))
     text = text.replace("[[preset keys]]", "\n".join(_table(preset_keys, whole_path=True)))
+    text = text.replace("[[reasons]]", "\n".join(_reasons()))
     return text.replace("[[warnings]]", "\n".join(_warnings()))
 
 
@@ -49,6 +51,10 @@ def _table(keys: Sequence[Key], *, whole_path: bool = False) -> list[str]:
             for key in keys
         ],
     )
+
+
+def _reasons() -> list[str]:
+    return table(["code", "why there is no call"], [[f"`{code}`", words] for code, words in REASONS.items()])
 
 
 def _warnings() -> list[str]:

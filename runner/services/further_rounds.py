@@ -143,7 +143,9 @@ class FurtherRounds:
 
     def _suppressed(self, working_set: WorkingFile, now: float) -> Suppressed:
         kept = ListAsOf(self._environment.ledger.suppressions(self._binding.campaign), now)
-        return self.newest_plan.suppressed.for_plan(working_set.shared_numbers, kept)
+        return self.newest_plan.suppressed.for_plan(
+            working_set.shared_numbers, working_set.other_numbers, kept
+        )
 
     async def _enter(self, enter_some: Callable[[], int | None], results: ResultsSoFar) -> int:
         """Enters the calls of a plan; returns how many were added. The results count as known only then: a

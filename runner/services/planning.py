@@ -175,7 +175,7 @@ def prepare_plan(
         suppressed=Suppressed(
             suppression,
             working_set.shared_numbers,
-            working_set.other_numbers if campaign.contacts.gives_several_numbers else tuple,
+            working_set.other_numbers,
         ),
         is_first=not ledger.knows(campaign.name),
         limit=limit,

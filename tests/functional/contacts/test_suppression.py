@@ -324,7 +324,7 @@ def test_the_number_of_a_row_whose_key_is_listed_is_not_called_for_another_row(l
     path = tmp_path / "no.csv"
     path.write_text("id\n7\n")
     rows = [("7", BOSTON), ("8", BOSTON), ("9", "+12125551234"), ("10", "+12125551234")]
-    suppressed = Suppressed(lists(csv_list(phone=None, key="{{ row.id }}")), lambda: rows)
+    suppressed = Suppressed(lists(csv_list(phone=None, key="{{ row.id }}")), lambda: rows, tuple)
     assert (
         suppressed.match("8", BOSTON) == "on no.csv:2, with the key of another contact that has this number"
     )
@@ -333,18 +333,6 @@ def test_the_number_of_a_row_whose_key_is_listed_is_not_called_for_another_row(l
     assert suppressed.refresh() is True
     assert suppressed.match("9", "+12125551234").startswith("on no.csv:3, ")
     assert suppressed.refresh() is False
-
-
-def test_somebody_of_whom_another_number_is_listed_is_not_called(lists, tmp_path):
-    path = tmp_path / "no.csv"
-    path.write_text("phone\n415 555 1234\n")
-    others = [(BOSTON, "+12125551234 +13125551234")]
-    suppressed = Suppressed(lists(csv_list()), list, lambda: others)
-    assert suppressed.match("7", BOSTON) is None
-    path.write_text("phone\n415 555 1234\n312 555 1234\n")
-    assert suppressed.refresh() is True
-    assert suppressed.match("7", BOSTON) == "on no.csv:3, with another number of the same row"
-    assert suppressed.match("8", "+14155551234") == "on no.csv:2"
 
 
 def test_many_rows_that_cannot_be_read_are_counted_and_few_are_kept(lists, tmp_path):
