@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from rich.text import Text
 
+from runner.campaign.diagnostics import CampaignInvalidError
 from runner.campaign.rules.presets import presets
 from runner.campaign.timezones import names
 from runner.errors import ExitStatus, RunnerError
@@ -75,7 +76,10 @@ def _zones(_settings: Settings) -> Iterator[str]:
 
 
 def _rules(settings: Settings) -> Iterator[str]:
-    known = presets(settings.rules)
+    try:
+        known = presets(settings.rules)
+    except CampaignInvalidError as error:
+        raise RunnerError("\n".join(map(str, error.diagnostics))) from None
     own = f", {len(known.own)} of them from {settings.rules}" if settings.rules is not None else ""
     yield f"{len(known.by_name)} rule presets{own}"
 

@@ -202,6 +202,13 @@ def test_broken_preset_of_ones_own_folder_stops_a_campaign_that_has_rules(campai
     assert "evenings.yaml:4:17: error[bad_hours]" in capsys.readouterr().err
 
 
+def test_doctor_names_the_line_of_a_broken_preset(own_rules, capsys):
+    own_rules(OWN.replace("17:00-19:00", "5 pm"))
+    assert run(["doctor"]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "evenings.yaml:4:17: error[bad_hours]" in out
+
+
 def test_saved_plan_says_which_preset_changed(campaign, own_rules, capsys, tmp_path, monkeypatch):
     own_rules()
     monkeypatch.chdir(tmp_path)
