@@ -29,13 +29,16 @@ _parse_again = lru_cache(maxsize=256)(parse_phone)
 
 
 class Screening:
-    """The campaign's compiled templates and rules, for any number of rows."""
+    """The campaign's compiled templates and rules, for any number of rows. `by_state`: its rules depend on
+    the contacts' states, and to find these out takes time in each row.
+    """
 
-    def __init__(self, campaign: Campaign, identity: Identity) -> None:
+    def __init__(self, campaign: Campaign, identity: Identity, *, by_state: bool = False) -> None:
         self._campaign = campaign
         self._calendar_zone = campaign.calling_windows.timezone
         self._default_zone = campaign.contacts.default_zone
         self._has_places = not (campaign.contacts.postal_code is None and campaign.contacts.state is None)
+        self._by_state = by_state
         self._identity = identity
         self._templates = _RequestTemplates(campaign)
 
@@ -65,7 +68,7 @@ class Screening:
             line=contact.row.line,
             zones=join_zones(zones),
             home=home_of(contact, self._campaign),
-            states=states_of(contact) if self._has_places or self._campaign.rules else "",
+            states=states_of(contact) if self._has_places or self._by_state else "",
             unread=" ".join(unread_places(contact)) if self._has_places else "",
             earliest=earliest,
             latest=latest,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from runner.calls import Guard
 from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.rules.rule_set import RuleSet
+from runner.campaign.rules.rule_set import RuleSet, depend_on_state
 from runner.campaign.source_models import InlineRows, Source, Suppression
 from runner.campaign.warning_codes import URGENT
 from runner.contacts import phone
@@ -143,7 +143,12 @@ def prepare_plan(
             PlanInput(
                 campaign=campaign,
                 rules=rules.sets,
-                rows=screened_rows(campaign, key, _rows(loaded, reader, rows_read, progress)),
+                rows=screened_rows(
+                    campaign,
+                    key,
+                    _rows(loaded, reader, rows_read, progress),
+                    by_state=depend_on_state(rules.sets),
+                ),
                 suppressed=suppression.match,
                 lists_name_keys=suppression.names_keys,
                 imported=imported.has if imported else None,

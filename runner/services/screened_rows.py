@@ -44,19 +44,26 @@ _Plain = list[tuple[object, ...] | Exclusion]
 
 
 def screened_rows(
-    campaign: Campaign, privacy_key: bytes, rows: Iterator[tuple[Source, Row]]
+    campaign: Campaign,
+    privacy_key: bytes,
+    rows: Iterator[tuple[Source, Row]],
+    *,
+    by_state: bool = False,
 ) -> Iterator[Candidate | Exclusion]:
-    """What each row comes to, in their order. Raises RunnerError where a helper process fails."""
-    yield from Screening(campaign, Identity(privacy_key)).screen(islice(rows, _FEW))
+    """What each row comes to, in their order; `by_state` as in Screening. Raises RunnerError where a helper
+    process fails.
+    """
+    yield from Screening(campaign, Identity(privacy_key), by_state=by_state).screen(islice(rows, _FEW))
     first = next(rows, None)
     if first is None:
         return
     processors = _processors()
     remaining = chain([first], rows)
     if processors == 1:
-        yield from Screening(campaign, Identity(privacy_key)).screen(remaining)
+        yield from Screening(campaign, Identity(privacy_key), by_state=by_state).screen(remaining)
     else:
-        yield from _screened_elsewhere(campaign, privacy_key, remaining, min(processors, _MOST_PROCESSES))
+        number = min(processors, _MOST_PROCESSES)
+        yield from _screened_elsewhere(campaign, privacy_key, remaining, number, by_state=by_state)
 
 
 def _processors() -> int:
@@ -65,12 +72,20 @@ def _processors() -> int:
 
 
 def _screened_elsewhere(
-    campaign: Campaign, privacy_key: bytes, rows: Iterator[tuple[Source, Row]], number: int
+    campaign: Campaign,
+    privacy_key: bytes,
+    rows: Iterator[tuple[Source, Row]],
+    number: int,
+    *,
+    by_state: bool,
 ) -> Iterator[Candidate | Exclusion]:
     positions = {id(source): position for position, source in enumerate(campaign.contacts.sources)}
     with ExitStack() as stack:
         processes = cycle(
-            [stack.enter_context(ScreeningProcess(campaign, privacy_key)) for _ in range(number)]
+            [
+                stack.enter_context(ScreeningProcess(campaign, privacy_key, by_state=by_state))
+                for _ in range(number)
+            ]
         )
         asked: deque[ScreeningProcess] = deque()
         while some := list(islice(rows, _AT_A_TIME)):
@@ -93,7 +108,7 @@ class ScreeningProcess:
     Raises RunnerError where it has ended.
     """
 
-    def __init__(self, campaign: Campaign, privacy_key: bytes) -> None:
+    def __init__(self, campaign: Campaign, privacy_key: bytes, *, by_state: bool = False) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - this very program
             # -P: what lies in the current folder is not taken for a part of Python.
             [sys.executable, "-P", "-m", __name__],
@@ -106,7 +121,7 @@ class ScreeningProcess:
         _widen(_open(self._process.stdout))
         self._unanswered: deque[int] = deque()
         """The bytes that each question without an answer may take of the pipe."""
-        self._send(_packed((campaign, privacy_key)))
+        self._send(_packed((campaign, privacy_key, by_state)))
 
     def __enter__(self) -> Self:
         return self
@@ -190,8 +205,8 @@ def _ended() -> RunnerError:
 
 def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
     """Answers until there are no more questions."""
-    campaign, privacy_key = pickle.load(questions)  # noqa: S301 - from the process that began this one
-    screening = Screening(campaign, Identity(privacy_key))
+    campaign, privacy_key, by_state = pickle.load(questions)  # noqa: S301 - from the process that began this
+    screening = Screening(campaign, Identity(privacy_key), by_state=by_state)
     sources = campaign.contacts.sources
     with suppress(EOFError, pickle.UnpicklingError, BrokenPipeError):
         while True:

@@ -202,6 +202,17 @@ def test_broken_preset_of_ones_own_folder_stops_a_campaign_that_has_rules(campai
     assert "evenings.yaml:4:17: error[bad_hours]" in capsys.readouterr().err
 
 
+def test_rules_of_the_policy_alone_also_choose_by_state(campaign, capsys, tmp_path, monkeypatch):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("rules: [us-states]\n")
+    monkeypatch.setenv("RUNNER_POLICY_FILE", str(policy))
+    plan = planned(campaign(""), capsys)
+    minutes = {
+        call["contact"]: (call["end_timestamp"] - call["start_timestamp"]) // 60 for call in plan["calls"]
+    }
+    assert minutes == {"florida": 105, "york": 145, "alabama": 105}
+
+
 def test_doctor_names_the_line_of_a_broken_preset(own_rules, capsys):
     own_rules(OWN.replace("17:00-19:00", "5 pm"))
     assert run(["doctor"]) == 1

@@ -87,9 +87,18 @@ def applicable(rules: Iterable[RuleSet], states: frozenset[str]) -> frozenset[Ru
     )
 
 
+def depend_on_state(rules: Iterable[RuleSet]) -> bool:
+    """Whether it matters to any of them in which state a contact is."""
+    return any(rule.states or _takes_holidays_of_states(rule) for rule in rules)
+
+
+def _takes_holidays_of_states(rule: RuleSet) -> bool:
+    declared = rule.holidays
+    return declared is not None and not declared.subdivision and declared.country in _WITH_STATES
+
+
 def _with_holidays_of(states: frozenset[str], rule: RuleSet) -> RuleSet:
     """A rule about a country's public holidays, with those of the contact's state where that is known."""
-    declared = rule.holidays
-    if not states or declared is None or declared.subdivision or declared.country not in _WITH_STATES:
+    if not states or rule.holidays is None or not _takes_holidays_of_states(rule):
         return rule
-    return replace(rule, holidays=replace(declared, states=tuple(sorted(states))))
+    return replace(rule, holidays=replace(rule.holidays, states=tuple(sorted(states))))
