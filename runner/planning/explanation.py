@@ -9,7 +9,7 @@ from runner.calls import Cause, Reason
 from runner.campaign.document import Location
 from runner.campaign.filters import truth
 from runner.campaign.model import CONTACT, Campaign
-from runner.campaign.rules.rule_set import RuleSet
+from runner.campaign.rules.rule_set import RuleSet, depend_on_state
 from runner.campaign.source_models import Source
 from runner.campaign.templates import TemplateRenderError, compile_condition, compile_template
 from runner.campaign.values import country_written
@@ -356,9 +356,14 @@ class _Explainer:
     def _rules_of(self, where: _Where) -> Iterator[Step]:
         if self._given.rules:
             names = sorted({rule.name for rule in self._placement.rules_in(where.states)})
-            states = where.states.replace(" ", ", ")
-            because = f"it may be in {states}" if states else "its state is unknown, so those of all states"
-            yield Step("rules", ", ".join(names), because, self._place("rules"))
+            yield Step("rules", ", ".join(names), self._why_these(where), self._place("rules"))
+
+    def _why_these(self, where: _Where) -> str:
+        if not depend_on_state(self._given.rules):
+            return "for every contact"
+        if not where.states:
+            return "its state is unknown, so those of all states"
+        return f"it may be in {where.states.replace(' ', ', ')}"
 
     def _rounds(
         self, contact: Contact, where: _Where, bounds: tuple[int | None, int | None]

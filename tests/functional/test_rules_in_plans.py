@@ -146,6 +146,11 @@ def test_explanation_names_the_preset_of_each_closed_stretch(campaign, capsys):
     assert "Sun 2026-12-06 closed 18:10-20:40 cut by us-al" in out
 
 
+def test_explanation_says_that_rules_without_states_hold_for_every_contact(campaign, capsys):
+    assert run(["plan", campaign("us-federal"), "--as-of", AS_OF, "--explain", "york"]) == 0
+    assert "rules us-federal for every contact" in " ".join(capsys.readouterr().out.split())
+
+
 def test_contact_without_a_window_inside_the_rules_is_left_out_for_that_reason(campaign, capsys):
     path = campaign(dates=('from: "2026-12-04"', 'from: "2026-12-06"'))
     (left_out,) = planned(path, capsys)["exclusions"]
