@@ -158,7 +158,10 @@ def _shown_plan(work: Apply, path: Path, environment: Environment, *, show_conta
     if prepared.is_first and not environment.is_rehearsal:
         sys.stderr.write(FIRST_PLAN)
     list_all = f"runner plan {shlex.quote(str(prepared.loaded.path))} --all"
-    print_plan(standard_console(), prepared.view(show_contacts=show_contacts), list_all=list_all)
+    console = standard_console()
+    # Without a terminal nobody reviews the plan here: `runner plan` shows all of it.
+    brief = not console.is_terminal
+    print_plan(console, prepared.view(show_contacts=show_contacts), brief=brief, list_all=list_all)
     if work.late_opt_outs:
         note(late_words(work.late_opt_outs, work.identity))
     return prepared

@@ -294,6 +294,8 @@ class Overview:
     as_of: float
     rounds: Mapping[int, Mapping[CallState, int]]
     """How many calls of each round are in each state; empty without calls."""
+    starts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """The first and the last `start_timestamp` of each round's calls that were sent."""
     next_due: int | None
     queued_last_minute: int
     awaited: int
@@ -362,7 +364,13 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
         campaigns.c.name == campaign
     )
     counted = (
-        select(calls.c.round, calls.c.state, func.count())
+        select(
+            calls.c.round,
+            calls.c.state,
+            func.count(),
+            func.min(calls.c.start_timestamp),
+            func.max(calls.c.start_timestamp),
+        )
         .where(mine)
         .group_by(calls.c.round, calls.c.state)
         .order_by(calls.c.round)
@@ -389,14 +397,19 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
     )
     with engine.begin() as connection:
         rounds: dict[int, dict[CallState, int]] = {}
-        for number, state, count in connection.execute(counted):
+        starts: dict[int, tuple[int, int]] = {}
+        for number, state, count, first, last in connection.execute(counted):
             rounds.setdefault(number, {})[CallState(state)] = count
+            if state not in _NEVER_SENT:
+                earliest, latest = starts.get(number, (first, last))
+                starts[number] = (min(first, earliest), max(last, latest))
         row = connection.execute(bound).mappings().one_or_none()
         waiting, next_ask, oldest = connection.execute(awaited).one()
         return Overview(
             campaign=campaign,
             as_of=now,
             rounds=rounds,
+            starts=starts,
             next_due=connection.scalar(next_due),
             queued_last_minute=connection.scalar(recent) or 0,
             awaited=waiting,

@@ -166,6 +166,8 @@ class _Log:
         self._identity = identity
         self._now = now
         self._options = options
+        # A rehearsal lasts seconds, and its days pass between two lines.
+        self._clock_time = machine_time if options.rehearsal else clock_time
         self._ended: Counter[CallState] = Counter()
         self._summed_up = 0
         self._sum_up_at = time.monotonic() + _SUM_UP_SECONDS
@@ -199,7 +201,7 @@ class _Log:
     def _log(self, event: Event | CallsSoFar, words: str) -> None:
         level = _level(event, self._options)
         as_json = self._options.form == "json"
-        line = self._json(event, level, words) if as_json else f"{clock_time(self._now())} {words}"
+        line = self._json(event, level, words) if as_json else f"{self._clock_time(self._now())} {words}"
         _LOGGER.log(level, "%s", line)
 
     def _json(self, event: Event | CallsSoFar, level: int, words: str) -> str:

@@ -40,28 +40,30 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red", " ": "dim"}
 
 
 def print_plan(
-    console: Console, plan: PlanView, *, every_row: bool = False, list_all: str = "runner plan --all"
+    console: Console,
+    plan: PlanView,
+    *,
+    every_row: bool = False,
+    brief: bool = False,
+    list_all: str = "runner plan --all",
 ) -> None:
     """With `every_row`, nobody who is left out or changed is left to a count; `list_all` is the command
-    for that.
+    for that. A `brief` plan has counts only: no row, no request.
     """
     plan = for_readers(plan)
-    rows = sys.maxsize if every_row else FIRST_ROWS
+    rows = sys.maxsize if every_row else 0 if brief else FIRST_ROWS
     print_lines(
         console,
         [
             *_headline(plan),
             *_section("Changes", _changes(plan, rows, list_all)),
             *_section("Warnings", _warnings(plan)),
-            *(
-                [Text(), Text(in_a_line(plan.suppressed_warnings), style="dim")]
-                if plan.suppressed_warnings
-                else []
-            ),
+            *_suppressed(plan),
             *_section("Rules, which are not legal advice", _rules(plan)),
             *_section("Calls an hour, by the contacts' own clocks", hours_chart(plan)),
             *_section("Not called", _exclusions(plan, rows, list_all)),
-            *_section(_requests_title(plan), _requests(plan.calls)),
+            *([] if brief else _section(_requests_title(plan), _requests(plan.calls))),
+            *([Text(f"To see each of them: {list_all}")] if brief else []),
             Text(),
             *([Text(read_words(plan), style="dim")] if plan.sources else []),
             Text(
@@ -170,7 +172,8 @@ def _exclusions(plan: PlanView, rows: int, list_all: str) -> list[Text]:
         lines.append(
             Text.assemble(f"{number:,} ", (reason.value, "yellow"), f"  {reason_words(plan, reason)}")
         )
-        lines += indented(_excluded_rows(found) + _more(number - len(found), list_all))
+        if found:
+            lines += indented(_excluded_rows(found) + _more(number - len(found), list_all))
     return lines
 
 

@@ -14,7 +14,7 @@ from runner.reports.console import columns, indented, print_lines
 from runner.reports.notices import late_words, pause_text
 from runner.reports.plan_facts import count
 from runner.reports.state_reasons import reason_text
-from runner.reports.times import due_words
+from runner.reports.times import day, due_words
 
 _ENDINGS = {
     RunEnd.DONE: "Done",
@@ -42,7 +42,7 @@ def print_summary(
     people call the API that took them.
     """
     lines = [Text(), Text(f"{_ENDINGS[finish]}: {_queued(seen, queued_now, where)}.", style="bold")]
-    lines += results_by_round(seen.rounds)
+    lines += results_by_round(seen.rounds, seen.starts)
     for state, words in (
         (CallState.PLANNED, "planned and not sent yet"),
         (CallState.SKIPPED, "skipped: no longer in the plan, or no window was left"),
@@ -77,19 +77,32 @@ def print_summary(
     print_lines(console, lines)
 
 
-def results_by_round(rounds: Mapping[int, Mapping[CallState, int]]) -> list[Text]:
-    """A line for each round in which a call has ended; none before the first result."""
+def results_by_round(
+    rounds: Mapping[int, Mapping[CallState, int]], starts: Mapping[int, tuple[int, int]]
+) -> list[Text]:
+    """A line for each round in which a call has ended, with the days of its calls, and how many completed in
+    all; none before the first result.
+    """
     shown = [state for state in _RESULTS if any(counted.get(state) for counted in rounds.values())]
     if not shown:
         return []
-    rows = [["", "calls", *shown, "no result"]]
+    rows = [["", "calls", *shown, "no result", "first call", "last call"]]
     for number, counted in rounds.items():
         ended = [counted.get(state, 0) for state in shown]
         waiting = counted.get(CallState.QUEUED, 0)
         if sum(ended) + waiting:
             cells = (sum(ended) + waiting, *ended, waiting)
-            rows.append([f"round {number}", *(f"{cell:,}" for cell in cells)])
-    return indented(columns(rows, right=range(1, len(shown) + 3)))
+            days = map(day, starts[number])
+            rows.append([f"round {number}", *(f"{cell:,}" for cell in cells), *days])
+    return indented([*columns(rows, right=range(1, len(shown) + 3)), *_completed(rounds)])
+
+
+def _completed(rounds: Mapping[int, Mapping[CallState, int]]) -> Iterator[Text]:
+    """Nobody completes twice, so of several rounds the sum is that of contacts."""
+    if len(rounds) > 1:
+        completed = sum(counted.get(CallState.COMPLETED, 0) for counted in rounds.values())
+        contacts = sum(rounds.get(1, {}).get(state, 0) for state in _SENT)
+        yield Text(f"{completed:,} of the {count(contacts, 'contact')} completed the survey", style="bold")
 
 
 def _queued(seen: Overview, queued_now: int, where: str) -> str:

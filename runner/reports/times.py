@@ -27,6 +27,11 @@ def clock_time(instant: float) -> str:
     return f"{datetime.fromtimestamp(int(instant)).astimezone():%H:%M:%S %Z}"
 
 
+def day(instant: float) -> str:
+    """`Tue 2026-12-01`: the date on this machine."""
+    return f"{datetime.fromtimestamp(int(instant)).astimezone():%a %Y-%m-%d}"
+
+
 def local_time(instant: int, zones: tuple[str, ...], *, seconds: bool = False) -> str:
     """`Tue 2026-12-01 17:15 EST`: the contact's own time, where it has several zones the earliest."""
     local = westernmost(instant, zones)

@@ -104,6 +104,15 @@ def test_with_all_a_plan_lists_every_exclusion_and_withdrawal():
     assert [f"w{number} " in text for number in range(5)] == [True] * 5
 
 
+def test_a_brief_plan_counts_those_who_are_not_called_and_shows_no_row_and_no_request():
+    view = plan_view([call()], exclusions=[exclusion(number) for number in range(5)])
+    text = plan_text(view, brief=True, list_all="runner plan a.yaml --all")
+    assert f"5 {exclusion().reason.value}" in text
+    assert "To see each of them: runner plan a.yaml --all" in text
+    assert "visits.csv:" not in text
+    assert "start_timestamp" not in text
+
+
 def test_a_plan_counts_the_requests_not_shown():
     assert "The first 3 of 4 requests (all: --output json)" in plan_text(
         plan_view([call(number) for number in range(4)])
