@@ -1,7 +1,11 @@
 """What all tests may use: the databases that a ledger can live in. How they were started changes nothing."""
 
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +17,13 @@ from postgres import PostgresServer, postgres_server
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
+
+# Most of a commit is waiting for the disk, and tests kill processes, never the machine. So temporary files
+# are in memory, where there is enough of it.
+_MEMORY = Path("/dev/shm")
+_LEAST_BYTES = 4 * 1024**3
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _LEAST_BYTES:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 # A slow machine is no failure: time limits belong in benchmarks.
 settings.register_profile("runner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,5 +37,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres_url(postgres: PostgresServer) -> str:
-    return postgres.new_database()
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    url = postgres.new_database()
+    yield url
+    postgres.remove(url)

@@ -34,6 +34,10 @@ class PostgresServer:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {copy_of}")
         return self._url("postgres", name)
 
+    def remove(self, url: str) -> None:
+        """Removes the database at this URL, whoever is still connected."""
+        self.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
     def new_database_of_a_role_that(self, *settings: str) -> str:
         """The same for a role of its own, which owns the database and has these settings."""
         name = make_url(self.new_database()).database

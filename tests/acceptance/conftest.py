@@ -25,7 +25,9 @@ def person(tmp_path: Path) -> Person:
     home, folder = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     folder.mkdir()
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "SSL_CERT_FILE") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "LANG", "SSL_CERT_FILE", "TMPDIR") if name in os.environ
+    }
     return Person(home, folder, {**kept, "HOME": str(home)})
 
 

@@ -13,8 +13,6 @@ For tests and curious people:
 - `GET /_sandbox/records`: a list of every pushed record in order, with its `metadatabase`, the `record` as an
   object, and when it was `received_at`;
 - `GET /_sandbox/requests`: `{"statuses": […]}`, one for each queue request, 0 where it was left unanswered;
-- `POST /_sandbox/callbacks` sends the callbacks that are due and then answers `{"next": …}`, the time of the
-  next one or null: so they keep their times where the sandbox's clock leaps;
 - `POST /_sandbox/faults` with `{"faults": ["500*3"]}` sets faults, `DELETE` clears them.
 """
 
@@ -37,7 +35,6 @@ from runner.errors import UsageError
 from runner.insight.php_form import PhpForm, php_form
 from runner.insight.protocol import FORM
 from runner.insight.sandbox.call_store import CallStore
-from runner.insight.sandbox.callbacks import Callbacks
 from runner.insight.sandbox.checks import first_error, record_error
 from runner.insight.sandbox.connections import Connections
 from runner.insight.sandbox.faults import Fault, Faults, Kind, parse_fault
@@ -64,11 +61,8 @@ _Keep = Callable[[Request, PhpForm], dict[str, Any] | str]
 class Api:
     """The endpoints, over one call store."""
 
-    def __init__(
-        self, store: CallStore, callbacks: Callbacks, faults: Faults, connections: Connections
-    ) -> None:
+    def __init__(self, store: CallStore, faults: Faults, connections: Connections) -> None:
         self._store = store
-        self._callbacks = callbacks
         self._faults = faults
         self._connections = connections
 
@@ -84,7 +78,6 @@ class Api:
             Route("/_sandbox/calls", self.received, methods=["GET"]),
             Route("/_sandbox/records", self.records, methods=["GET"]),
             Route("/_sandbox/requests", self.requests, methods=["GET"]),
-            Route("/_sandbox/callbacks", self.deliver_callbacks, methods=["POST"]),
             Route("/_sandbox/faults", self.set_faults, methods=["POST", "DELETE"]),
         ]
         return Starlette(routes=[*routes, *([Mount("/results", receiver)] if receiver else [])])
@@ -128,9 +121,6 @@ class Api:
 
     async def requests(self, _request: Request) -> Response:
         return JSONResponse({"statuses": self._store.statuses})
-
-    async def deliver_callbacks(self, _request: Request) -> Response:
-        return JSONResponse({"next": await self._callbacks.deliver_due()})
 
     async def set_faults(self, request: Request) -> Response:
         if request.method == "DELETE":

@@ -110,7 +110,7 @@ class _Server:
         """Once it is started."""
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
-                Api(store, self.callbacks, faults, connections).app(receiver),
+                Api(store, faults, connections).app(receiver),
                 http=_watched(connections),
                 loop="asyncio",
                 lifespan="off",

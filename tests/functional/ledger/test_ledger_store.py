@@ -27,12 +27,12 @@ from runner.settings import load_settings, sqlite_url
 
 
 @pytest.fixture(params=["new", "migrated"])
-def either_url(request, url):
+def either_url(request, empty_url):
     """Of a ledger that this release made at once, and of one that went through every migration."""
     if request.param == "migrated":
-        with closing(migrated(url, migrations.HEAD)) as connection:
+        with closing(migrated(empty_url, migrations.HEAD)) as connection:
             connection.commit()
-    return url
+    return empty_url
 
 
 def test_new_and_migrated_ledgers_have_the_tables_of_this_release(either_url):
@@ -214,13 +214,13 @@ def test_two_ledgers_have_two_privacy_keys(ledger, tmp_path):
         assert other.privacy_key() != ledger.privacy_key()
 
 
-def test_processes_that_open_a_new_ledger_at_once_agree_on_its_privacy_key(url):
+def test_processes_that_open_a_new_ledger_at_once_agree_on_its_privacy_key(empty_url):
     script = (
         "import sys; from runner.ledger.ledger import Ledger; "
         "print(Ledger.open(sys.argv[1]).privacy_key().hex())"
     )
     processes = [
-        subprocess.Popen([sys.executable, "-c", script, url], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", script, empty_url], stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
     keys = [process.communicate()[0].strip() for process in processes]
