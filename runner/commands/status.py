@@ -8,20 +8,18 @@ from pathlib import Path
 from rich.console import Console
 
 from runner.commands.terminal import TERMINAL_PROGRESS, ledger_to_read, note
-from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus, RunnerError
 from runner.ledger import late_opt_outs
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
-from runner.ledger.suppressions import ListAsOf
 from runner.reports.console import standard_console
 from runner.reports.json_text import json_text
 from runner.reports.status import CampaignStatus, print_status, status_json
 from runner.reports.times import machine_time
 from runner.services.binding import bound_elsewhere
 from runner.services.campaigns import file_of, known_campaign, load, name_of
-from runner.services.planning import privacy_key, read_lists, source_reader
+from runner.services.planning import privacy_key, suppressed_now
 from runner.settings import Settings, load_settings
 
 _WATCH_SECONDS = 2
@@ -81,7 +79,8 @@ def _status(
     late, problem = seen.late_opt_outs, ""
     if file is not None:
         try:
-            late = late_opt_outs.matching(ledger.engine, name, _suppressed(file, settings, ledger), now)
+            match = suppressed_now(load(file), settings, ledger, now, TERMINAL_PROGRESS)
+            late = late_opt_outs.matching(ledger.engine, name, match, now)
         except RunnerError as error:
             problem = error.message
     return CampaignStatus(
@@ -92,11 +91,3 @@ def _status(
         lists_read=file is not None and not problem,
         lists_problem=problem,
     )
-
-
-def _suppressed(file: Path, settings: Settings, ledger: Ledger) -> Match:
-    """Whom the lists of this campaign file name now. Raises RunnerError where they cannot be read."""
-    loaded = load(file)
-    reader = source_reader(loaded, settings, ledger)
-    kept = ListAsOf(ledger.suppressions(loaded.campaign.name), time.time())
-    return read_lists(loaded, reader, kept, TERMINAL_PROGRESS).match

@@ -21,14 +21,14 @@ from runner.insight.outcome import (
 )
 from runner.insight.protocol import call_now_request
 from runner.ledger.operators import Operators, PauseInfo
-from runner.ledger.suppressions import ListAsOf
 from runner.planning.candidate import Candidate
 from runner.planning.screening import Screening
 from runner.planning.zones import westernmost
 from runner.services.binding import binding_of
 from runner.services.campaigns import static_region
 from runner.services.environment import Environment
-from runner.services.planning import privacy_key, read_lists, source_reader
+from runner.services.planning import privacy_key, source_reader, suppressed_now
+from runner.services.policy import check_survey, load_policy
 
 _DAY_HOURS = range(8, 21)
 """In which an unexpected call wakes nobody: from 8:00 until 21:00."""
@@ -93,8 +93,8 @@ class CallingNow:
         ledger.check_binding(binding_of(self._loaded, environment.settings, self._identity))
         ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
         _refuse_paused(ledger.pause_info(campaign.name))
-        kept = ListAsOf(ledger.suppressions(campaign.name), environment.clock.now())
-        listed = read_lists(self._loaded, self._reader, kept).match("", to)
+        check_survey(self._loaded, load_policy(environment.settings.policy_file))
+        listed = suppressed_now(self._loaded, environment.settings, ledger, environment.clock.now())("", to)
         if listed is not None:
             raise RunnerError(
                 f"{mask(to)} is not called: it is {listed}", hint="call another phone with --to"

@@ -14,7 +14,7 @@ from runner.campaign.rules.rule_set import RuleSet, depend_on_state
 from runner.campaign.source_models import InlineRows, Source, Suppression
 from runner.campaign.warning_codes import URGENT
 from runner.contacts import phone
-from runner.contacts.contact import Row
+from runner.contacts.contact import Match, Row
 from runner.contacts.identity import Identity
 from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
@@ -122,11 +122,8 @@ def prepare_plan(
     rules = campaign_rules(loaded, settings.rules, policy)
     ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
     reader = source_reader(loaded, settings, ledger, loaded.columns_used())
-    kept: KeptList = ListAsOf(ledger.suppressions(campaign.name), now)
     of_policy = None if policy is None else _read_policy_lists(policy, loaded, settings, ledger)
-    if of_policy is not None:
-        kept = PolicyLists(of_policy.lists, kept)
-    suppression = read_lists(loaded, reader, kept, progress)
+    suppression = _read_lists(loaded, reader, _kept(of_policy, ledger, campaign.name, now), progress)
     key = privacy_key(settings, ledger)
     identity = Identity(key)
     working_set = WorkingFile() if working_set is None else working_set
@@ -229,13 +226,33 @@ def _folder_of(file: Path, settings: Settings, ledger: Ledger) -> SourceFolder:
     )
 
 
-def read_lists(
-    loaded: LoadedCampaign, reader: SourceReader, kept: KeptList, progress: Progress = NO_PROGRESS
-) -> SuppressionLists:
-    """The suppression lists of the campaign, and the one that the ledger keeps.
+def suppressed_now(
+    loaded: LoadedCampaign,
+    settings: Settings,
+    ledger: Ledger,
+    now: float,
+    progress: Progress = NO_PROGRESS,
+) -> Match:
+    """Whom the lists of the campaign, of the policy and of the ledger name, as of `now` (UTC Unix seconds).
 
     Raises SourceError and CampaignInvalidError.
     """
+    policy = load_policy(settings.policy_file)
+    of_policy = None if policy is None else _read_policy_lists(policy, loaded, settings, ledger)
+    kept = _kept(of_policy, ledger, loaded.campaign.name, now)
+    return _read_lists(loaded, source_reader(loaded, settings, ledger), kept, progress).match
+
+
+def _kept(of_policy: "_PolicyLists | None", ledger: Ledger, campaign: str, now: float) -> KeptList:
+    """The list of the ledger, and those of the policy."""
+    of_ledger = ListAsOf(ledger.suppressions(campaign), now)
+    return of_ledger if of_policy is None else PolicyLists(of_policy.lists, of_ledger)
+
+
+def _read_lists(
+    loaded: LoadedCampaign, reader: SourceReader, kept: KeptList, progress: Progress
+) -> SuppressionLists:
+    """The suppression lists of the campaign, and the `kept` ones. Raises as above."""
     lists = loaded.campaign.contacts.suppress
     with (
         _at_their_template(loaded),

@@ -45,6 +45,11 @@ def test_a_suppressed_number_is_refused_and_so_is_any_without_being_asked(ready,
     refused = ready.run("call", "campaign.yaml", "--to", PHONE, "--yes")
     assert refused.returncode == 1
     assert "is not called: it is in the ledger's suppression list since" in refused.stderr
+    policy = ready.write("policy.yaml", 'surveys: ["1"]\n')
+    ready.environment["RUNNER_POLICY_FILE"] = str(policy)
+    elsewhere = ready.run("call", "campaign.yaml", "--to", "+16175550198", "--yes")
+    assert "the policy does not allow survey 48211" in elsewhere.stderr
+    del ready.environment["RUNNER_POLICY_FILE"]
     asked = ready.run("call", "campaign.yaml", "--to", PHONE)
     assert asked.returncode == 64
     assert "add --yes" in asked.stderr

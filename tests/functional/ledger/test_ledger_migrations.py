@@ -59,8 +59,8 @@ def write_ledger(url):
             connection.execute(
                 text("INSERT INTO calls (campaign, contact, ref, phone, round, state, run, fence, queue_at, "
                      "start_timestamp, end_timestamp, timezones, phone_number, max_attempts, metadata, "
-                     "result_url, account, updated_at, home, states) VALUES (:campaign, :state, :state, :phone, "
-                     "1, :state, 1, 1, :at, :at, :until, '[]', 'tel:', 1, '{}', '', 'a', 1, '', '')"),
+                     "result_url, account, updated_at, home, states) VALUES (:campaign, :state, :state, "
+                     ":phone, 1, :state, 1, 1, :at, :at, :until, '[]', 'tel:', 1, '{}', '', 'a', 1, '', '')"),
                 {"campaign": CAMPAIGN, "state": state, "phone": f"+1617555{number:04d}", "at": NOW,
                  "until": NOW + 3600},
             )  # fmt: skip
