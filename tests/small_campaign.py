@@ -66,6 +66,7 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
     imported=None,
     key=b"privacy",
     requests_per_second=5,
+    days=None,
     progress=lambda _what, _total, items: iter(items),
 ):
     declared = loaded.campaign
@@ -89,6 +90,7 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
             versions=VERSIONS,
             now=now,
             requests_per_second=requests_per_second,
+            days=days,
             limit=limit,
             diagnose=lambda code, message, loc, hint: loaded.diagnostic(
                 Severity.WARNING, code, message, loc, hint

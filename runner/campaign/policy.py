@@ -50,6 +50,13 @@ class Policy(Declared):
     )
     calling_windows: PolicyWindows | None = None
     contact_limits: PolicyContactLimits | None = None
+    max_calls_per_day: int | None = Field(
+        None,
+        ge=1,
+        description="The most calls that start in a day of UTC, over all campaigns of the ledger. Default: "
+        "any number.",
+        examples=[2000],
+    )
     suppress: list[Suppression] = Field(
         default_factory=list,
         description="Lists of people whom no campaign calls. Paths are relative to this file.",

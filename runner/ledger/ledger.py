@@ -3,14 +3,14 @@
 import secrets
 import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Row, RowMapping, Text, cast, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, RowMapping, Text, cast, func, insert, or_, select, update
 
 from runner.calls import CallState
 from runner.errors import LedgerError
@@ -40,6 +40,7 @@ from runner.ledger.tables import actions, calls, campaigns, results, runs
 from runner.planning.guards import Counts, Known
 from runner.planning.plan import History, KnownCall, Plan
 
+_DAY = 86_400
 _ROWS_AT_ONCE = 900
 """Old releases of SQLite take 999 values in a statement."""
 _KNOWN_CALL = (
@@ -268,6 +269,24 @@ class Ledger:
         planned = select(func.count()).where(calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
         with self.engine.begin() as connection:
             return Known(planned=int(connection.scalar(planned) or 0), counts=counts_of(connection, campaign))
+
+    def starts_by_day(self, campaign: str, since: int) -> Mapping[int, int]:
+        """How many calls start on each day of UTC from this second on, by the day's first second: those of
+        other campaigns, planned or sent, and those that this one has sent.
+        """
+        day = calls.c.start_timestamp - calls.c.start_timestamp % _DAY
+        is_others_or_sent = or_(calls.c.campaign != campaign, calls.c.state != CallState.PLANNED)
+        query = (
+            select(day, func.count())
+            .where(
+                calls.c.start_timestamp >= since,
+                calls.c.state.not_in([CallState.SKIPPED, CallState.REFUSED]),
+                is_others_or_sent,
+            )
+            .group_by(day)
+        )
+        with self.engine.begin() as connection:
+            return dict(map(tuple, connection.execute(query)))
 
     def extend_run(
         self, binding: Binding, run: int, plan: Plan, now: float, *, only_own: bool = False

@@ -9,12 +9,15 @@ late for that gets the next start that the pace allows, together with its claim.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
+from typing import NamedTuple
 
 from runner.planning.windows import Window
 
 _MINUTE = 60
+_DAY = 86_400
 LATE_SECONDS = 60
 """A call that cannot start this soon after its planned start gets a new slot."""
 _LEAD_SECONDS = 2.0
@@ -117,6 +120,44 @@ class Slots:
         for passed in full:
             self._beyond[passed] = block
         return block * _BLOCK + free
+
+
+class DayLimit(NamedTuple):
+    """The most calls that may start in a day of UTC, over all campaigns."""
+
+    most: int
+    started: Mapping[int, int]
+    """How many start on a day already, by its first second."""
+
+
+class DayRoom:
+    """What a day limit leaves while calls are placed."""
+
+    def __init__(self, limit: DayLimit) -> None:
+        self._most = limit.most
+        self._starts = Counter(limit.started)
+
+    def count(self, start: int, calls: int = 1) -> None:
+        """Counts calls that start on the day of this second."""
+        self._starts[day_of(start)] += calls
+
+    def has_room(self, start: int, calls: int) -> bool:
+        """Whether so many more calls may start on its day."""
+        return self._starts[day_of(start)] + calls <= self._most
+
+    def open_from(self, second: int) -> int:
+        """The first second from this one on whose day has room for a call."""
+        day = day_of(second)
+        if self._starts[day] < self._most:
+            return second
+        while self._starts[day] >= self._most:
+            day += _DAY
+        return day
+
+
+def day_of(second: int) -> int:
+    """The first second of its day."""
+    return second - second % _DAY
 
 
 class PaceLimit:

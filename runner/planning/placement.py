@@ -1,14 +1,14 @@
 """Finds a slot for each call, inside its windows and under the campaign's pace. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from runner.campaign.model import Campaign
 from runner.campaign.rules.rule_set import RuleSet, applicable
 from runner.planning.calendar import Calendar
 from runner.planning.candidate import Candidate, split_states, split_zones
-from runner.planning.pacing import Slots, request_rate_pace, spread_evenly
+from runner.planning.pacing import DayLimit, DayRoom, Slots, day_of, request_rate_pace, spread_evenly
 from runner.planning.plan import Slot, WaitingCall
 from runner.planning.rounds import NextRound, SlotKind, untried_windows
 from runner.planning.windows import SLOT_SECONDS, Window, clip, dialling_end, last_start, starts_in
@@ -50,6 +50,7 @@ class Placement:
         now: float,
         requests_per_second: float,
         rules: tuple[RuleSet, ...] = (),
+        days: DayLimit | None = None,
     ) -> None:
         self._now = int(now) + (now > int(now))
         self._margin = campaign.calling_windows.close_margin
@@ -57,6 +58,9 @@ class Placement:
         self._spread = campaign.pacing.spread
         self.calendar = Calendar(campaign.calling_windows, now)
         self._slots = Slots(effective_pace(campaign, requests_per_second))
+        self._days = None if days is None else DayRoom(days)
+        self._overfull = frozenset[int]()
+        self._take = self._slots.take if days is None else self._take_on_open_day
         self._searches: dict[int, _Search] = {}
         """By the identity of their windows: to hash all windows would take longer than the search."""
         self._wanted_starts: Mapping[tuple[Window, ...], Iterator[int]] = {}
@@ -141,8 +145,45 @@ class Placement:
         """
         return start <= self._now - 60 or self._slots.occupy(start)
 
+    def count_days(self, starts: Iterable[int]) -> None:
+        """Counts existing calls against the limit of their days."""
+        if self._days is not None:
+            for start in starts:
+                self._days.count(start)
+
+    def keep_days(self, starts: Iterable[int]) -> None:
+        """Does the same for calls that would keep their starts. On a day for which they are too many, none of
+        them still fits.
+        """
+        days = self._days
+        if days is None:
+            return
+        calls = Counter(map(day_of, starts))
+        self._overfull = frozenset(day for day, number in calls.items() if not days.has_room(day, number))
+        for day, number in calls.items():
+            if day not in self._overfull:
+                days.count(day, number)
+
+    def is_overfull(self, start: int) -> bool:
+        """Whether too many calls would keep their starts on this day."""
+        return bool(self._overfull) and start >= self._now and day_of(start) in self._overfull
+
+    def _take_on_open_day(self, not_before: int, not_after: int) -> int | None:
+        days = self._days
+        while days is not None and not_before <= not_after:
+            start = self._slots.first_free(not_before)
+            not_before = days.open_from(start)
+            if not_before == start:
+                taken = self._slots.take(start, not_after)
+                if taken is not None:
+                    days.count(taken)
+                return taken
+        return None
+
     def still_fits(self, start: int, end: int, windows: tuple[Window, ...]) -> bool:
         """Whether a slot that was given earlier is still good: in the future, and in the same window."""
+        if self.is_overfull(start):
+            return False
         return start >= self._now and any(
             window.start <= start <= end - SLOT_SECONDS and end == dialling_end(window, self._margin)
             for window in windows
@@ -184,7 +225,7 @@ class Placement:
 
     def _first_slot(self, search: _Search) -> Slot | None:
         while search.first < len(search.windows):
-            start = self._slots.take(search.not_before, search.lasts[search.first])
+            start = self._take(search.not_before, search.lasts[search.first])
             if start is not None:
                 search.not_before = start
                 return self.slot_at(start, search.ends[search.first])
@@ -196,9 +237,9 @@ class Placement:
         for window, last, end in zip(search.windows, search.lasts, search.ends, strict=True):
             if wanted > last:
                 continue
-            start = self._slots.take(wanted, last) if wanted > window.start else None
+            start = self._take(wanted, last) if wanted > window.start else None
             if start is None:
-                start = self._slots.take(window.start, last)
+                start = self._take(window.start, last)
             if start is not None:
                 return self.slot_at(start, end)
         return None
@@ -236,19 +277,21 @@ def requests_per_call(campaign: Campaign) -> int:
 def reschedule(
     campaign: Campaign,
     late: Iterable[WaitingCall],
-    taken: Iterable[int],
+    taken: Sequence[int],
     *,
     now: float,
     requests_per_second: float,
     rules: tuple[RuleSet, ...] = (),
+    days: DayLimit | None = None,
 ) -> Mapping[int, Slot | None]:
     """New slots, by id, for calls that are late; None for those that no longer fit.
 
     `taken` are the starts of all other calls, so late calls leave at the pace and never in a burst.
     """
-    placement = Placement(campaign, now=now, requests_per_second=requests_per_second, rules=rules)
+    placement = Placement(campaign, now=now, requests_per_second=requests_per_second, rules=rules, days=days)
     for start in taken:
         placement.occupy(start)
+    placement.count_days(taken)
     calls = list(late)
     slots = placement.place(
         [

@@ -51,6 +51,8 @@ class ChangeReason(StrEnum):
     """No calling window contains the earlier start any more."""
     WINDOW_END_CHANGED = auto()
     TOO_CLOSE_TO_WINDOW_END = auto()
+    DAY_FULL = auto()
+    """The policy allows fewer calls on the day of its earlier start."""
     SLOT_KEPT = auto()
 
 

@@ -11,6 +11,7 @@ from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Exclusion, Match
 from runner.contacts.identity import Identity
 from runner.planning.candidate import Candidate
+from runner.planning.pacing import DayLimit
 from runner.planning.plan import DataVersions, History
 from runner.planning.working_file import WorkingFile
 
@@ -33,6 +34,7 @@ class PlanInput:
     campaign: Campaign
     rules: tuple[RuleSet, ...] = ()
     """Those that the campaign obeys, its own and those of others."""
+    days: DayLimit | None = None
     rows: Iterable[Candidate | Exclusion]
     """The result of screening each row, in their order."""
     suppressed: Match

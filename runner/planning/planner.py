@@ -57,6 +57,7 @@ class _Planner:
             now=given.now,
             requests_per_second=given.requests_per_second,
             rules=given.rules,
+            days=given.days,
         )
         self._statistics = StatisticsBuilder(given.campaign.retry_policy.rounds)
         self._attempts = attempts_of(given.campaign)
@@ -92,6 +93,8 @@ class _Planner:
 
     def _assign(self) -> plan_warnings.Findings:
         """Calls keep their earlier slots; the others take free ones, in order of precedence."""
+        if self._given.days is not None:
+            self._placement.keep_days(self._kept_starts())
         taken = array("q", chain(self._working_set.taken_starts(), self._kept_starts()))
         crowded = sum(not self._placement.occupy(start) for start in taken)
         demand = plan_warnings.Demand(taken, self._waiting)
@@ -110,7 +113,7 @@ class _Planner:
             assignment = self._assignment(candidate, earlier, following)
             if assignment is None:
                 misses += 1
-                detail = "the pace leaves no free start before the last window closes"
+                detail = f"{self._bounds} no free start before the last window closes"
                 self._exclude(number, exclusion_of(candidate, Reason.NO_WINDOW, detail, cause=Cause.PACE))
                 continue
             self._digest.add((*candidate, *assignment))
@@ -126,6 +129,12 @@ class _Planner:
             rows=self._eligibility.rows,
             survey_before=self._survey_before(),
         )
+
+    @property
+    def _bounds(self) -> str:
+        if self._given.days is None:
+            return "the pace leaves"
+        return f"the pace and the policy's {self._given.days.most:,} calls a day leave"
 
     def _survey_before(self) -> tuple[str, str] | None:
         """The survey that calls wait for, where the campaign now names another."""
@@ -148,6 +157,8 @@ class _Planner:
         if earlier is not None:
             windows = self._placement.windows_of(candidate, following)
             change, reason = change_of(earlier, fields, slot, windows=windows, now=self._given.now)
+            if change is Change.MOVED and self._placement.is_overfull(earlier.start_timestamp):
+                reason = ChangeReason.DAY_FULL
         return Assignment(
             *slot,
             change=change.value,

@@ -70,6 +70,7 @@ _CHANGE_REASONS: Mapping[ChangeReason, str] = {
     ChangeReason.WINDOW_CLOSED: "its earlier start is no longer in a calling window",
     ChangeReason.WINDOW_END_CHANGED: "its calling window now closes at another time",
     ChangeReason.TOO_CLOSE_TO_WINDOW_END: "its earlier start is too close to the end of its window",
+    ChangeReason.DAY_FULL: "the policy allows fewer calls on the day of its earlier start",
     ChangeReason.SLOT_KEPT: "it keeps its slot",
 }
 

@@ -344,7 +344,13 @@ def _current_plan(rounds: FurtherRounds, requests_per_second: float) -> CurrentP
 
     def new_slots(late: Sequence[WaitingCall], taken: Sequence[int], now: float) -> Mapping[int, Slot | None]:
         return reschedule(
-            campaign, late, taken, now=now, requests_per_second=requests_per_second, rules=rules
+            campaign,
+            late,
+            taken,
+            now=now,
+            requests_per_second=requests_per_second,
+            rules=rules,
+            days=rounds.days,
         )
 
     return CurrentPlan(excluded_now=excluded_now, newly_suppressed=newly_suppressed, reschedule=new_slots)

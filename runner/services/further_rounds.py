@@ -50,6 +50,7 @@ class FurtherRounds:
         self.newest_plan = _newest(first_plan)
         self.loaded = first_plan.loaded
         self.rules = first_plan.plan.rules
+        self.days = first_plan.days
         self._only_own = first_plan.limit is not None
         self._entered_for = first_plan.results_so_far
         """The results whose further rounds have been entered."""

@@ -28,6 +28,7 @@ from runner.ledger.suppressions import ListAsOf
 from runner.planning import public_holidays
 from runner.planning.eligibility import EveryContactFailedError
 from runner.planning.guards import CODES, Counted, Counts, Field, Known, beyond_guard, guards_of
+from runner.planning.pacing import DayLimit, day_of
 from runner.planning.plan import DataVersions, Plan
 from runner.planning.plan_input import PlanInput
 from runner.planning.plan_view import PlanView, plan_view
@@ -69,6 +70,7 @@ class PreparedPlan:
     """What its sources and lists gave."""
     counts: Counts
     """Of the sources and lists that it was made from."""
+    days: DayLimit | None
     own_rule_files: Mapping[str, str]
     """Hashes of the policy, its lists and the preset files that it obeys and that do not ship with runner."""
     applied_at: float | None = None
@@ -133,6 +135,7 @@ def prepare_plan(
     history = ledger.history(campaign.name)
     imported = imported_contacts(ledger.engine, campaign.name)
     known = ledger.known_to_guards(campaign.name)
+    days = None if policy is None else _day_limit(policy, ledger, campaign.name, now)
     rows_read: dict[Counted, int] = {}
     with progress.activity("planning"), _at_their_template(loaded):
         of_ledger = list(preflight_warnings.of_ledger(loaded, settings, ledger, identity, now))
@@ -140,6 +143,7 @@ def prepare_plan(
             PlanInput(
                 campaign=campaign,
                 rules=rules.sets,
+                days=days,
                 rows=screened_rows(
                     campaign,
                     key,
@@ -186,6 +190,7 @@ def prepare_plan(
         reader=reader,
         readings=reader.readings(campaign),
         counts=counts,
+        days=days,
         own_rule_files={**rules.own_files, **(of_policy.files if of_policy else {})},
     )
 
@@ -289,6 +294,13 @@ def _rows(
             if not isinstance(source, InlineRows):
                 counted = Counted(Field.SOURCES, reader.source(source).name)
                 read[counted] = read.get(counted, 0) + reader.row_count(source)
+
+
+def _day_limit(policy: LoadedPolicy, ledger: Ledger, campaign: str, now: float) -> DayLimit | None:
+    most = policy.policy.max_calls_per_day
+    if most is None:
+        return None
+    return DayLimit(most, ledger.starts_by_day(campaign, since=day_of(int(now))))
 
 
 class _PolicyLists(NamedTuple):

@@ -1,6 +1,8 @@
 """A policy that RUNNER_POLICY_FILE names narrows every campaign, and errors in it are at their place."""
 
 import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
@@ -10,6 +12,7 @@ from ruamel.yaml import YAML
 from runner.campaign.policy import Policy
 from runner.campaign.reference import as_text, schema_of
 from runner.cli import run
+from runner.insight.sandbox import running_sandbox
 
 ROOT = Path(__file__).parents[2]
 CAMPAIGN = """\
@@ -153,3 +156,28 @@ def test_the_example_is_valid_and_narrows_the_example_campaigns(monkeypatch, cap
     plan = json.loads(capsys.readouterr().out)
     assert sum(each["detail"].endswith("of the policy") for each in plan["exclusions"]) == 1
     assert "policy" in plan["versions"]["rules"]
+
+
+def test_no_day_has_more_calls_than_the_policy_allows_over_all_campaigns(
+    policy, capsys, monkeypatch, tmp_path
+):
+    policy("max_calls_per_day: 3\n")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    first = datetime.now(UTC).date() + timedelta(days=2)
+    dates = f'dates: {{from: "{first}", to: "{first + timedelta(days=1)}"}}'
+    text = CAMPAIGN.replace("calling_windows: {", f"calling_windows: {{{dates}, ")
+    Path("calls.yaml").write_text(text)
+    Path("others.yaml").write_text(text.replace("name: calls", "name: others"))
+    with running_sandbox() as sandbox:
+        monkeypatch.setenv("RUNNER_INSIGHT_BASE_URL", sandbox.base_url)
+        monkeypatch.setenv("RUNNER_INSIGHT_USERNAME", "me@example.org")
+        monkeypatch.setenv("RUNNER_INSIGHT_DEVELOPER_KEY", "any-key")
+        assert run(["apply", "others.yaml", "--yes", "--until-idle"]) == 0
+    Path("people.csv").write_text("id,phone\n" + "".join(f"p{n},617-555-{100 + n:04}\n" for n in range(10)))
+    capsys.readouterr()
+    assert run(["plan", "calls.yaml", "--output", "json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    days = Counter(call["start_timestamp"] // 86_400 for call in plan["calls"])
+    # The other campaign has two calls on the first day; the last evening in New York is the third day of UTC.
+    assert [days[day] for day in sorted(days)] == [1, 3, 3]
+    assert "the policy's 3 calls a day leave no free start" in plan["exclusions"][0]["detail"]
