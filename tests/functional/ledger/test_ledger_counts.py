@@ -1,0 +1,36 @@
+"""What guards and a limit of calls in a day are compared with, in both databases."""
+
+from dataclasses import replace
+
+from ledger_values import THIS, begin, claim_all
+from planned_calls import BINDING, CAMPAIGN, NOW, plan
+from planned_calls import calls as people
+
+from runner.planning.guards import Counted, Field
+from runner.planning.pacing import day_of
+
+VISITS, STOP = Counted(Field.SOURCES, "visits.csv"), Counted(Field.SUPPRESS, "stop.csv")
+
+
+def test_the_counts_of_the_plan_that_was_entered_last_are_known(ledger):
+    assert ledger.known_to_guards(CAMPAIGN).counts == {}
+    for counts in ({VISITS: 3, STOP: 40}, {VISITS: 2}):
+        revision = ledger.history(CAMPAIGN).revision
+        run = ledger.begin_run(BINDING, plan(*people(2), revision=revision), THIS, NOW, counts=counts)
+        ledger.end_run(run, "done", NOW)
+        known = ledger.known_to_guards(CAMPAIGN)
+        assert (known.planned, known.counts) == (2, counts)
+    assert ledger.known_to_guards("another").counts == {}
+
+
+def test_calls_of_a_day_are_those_of_other_campaigns_and_those_that_were_sent(ledger):
+    _, queue = begin(ledger, *people(3))
+    starts = {call.start_timestamp for call in ledger.history(CAMPAIGN).calls}
+    (day,) = {day_of(start) for start in starts}
+    assert ledger.starts_by_day(CAMPAIGN, day) == {}
+    assert ledger.starts_by_day("another", day) == {day: 3}
+    claim_all(queue, most=1)
+    assert ledger.starts_by_day(CAMPAIGN, day) == {day: 1}
+    assert ledger.starts_by_day("another", max(starts) + 1) == {}
+    ledger.begin_run(replace(BINDING, campaign="another"), plan(*people(2)), THIS, NOW)
+    assert ledger.starts_by_day(CAMPAIGN, day) == {day: 3}
