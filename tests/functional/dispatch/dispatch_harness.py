@@ -16,6 +16,7 @@ from runner.errors import RunnerError
 from runner.insight.outcome import Exchange
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger, RunProcess
+from runner.ledger.suppressions import LiveList
 from runner.planning.pacing import PaceLimit
 from runner.planning.plan import PlannedCall
 
@@ -96,6 +97,8 @@ class Stage:
     newly_suppressed: Callable = lambda: None
     lists: Callable = None
     """(key, number) → why the plan or a list leaves them out."""
+    suppressions: LiveList = None
+    """The ledger's own list."""
     clock: Timer = field(default_factory=LeapingClock)
     events: list = field(default_factory=list)
     sent: list = field(default_factory=list)
@@ -118,7 +121,12 @@ class Stage:
         run = self.ledger.begin_run(BINDING, made, RunProcess(host="here", pid=1), NOW)
         self.context = run_of(
             CallQueue(
-                self.ledger.engine, CAMPAIGN, run, pace=self.pace, pushes_records=self.push is not None
+                self.ledger.engine,
+                CAMPAIGN,
+                run,
+                pace=self.pace,
+                pushes_records=self.push is not None,
+                suppressions=self.suppressions,
             ),
             self.ledger.lease(CAMPAIGN, run),
             self.clock,

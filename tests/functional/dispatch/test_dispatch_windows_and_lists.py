@@ -1,10 +1,11 @@
 """Nobody is called at a wrong time, and nobody who is on a list by now."""
 
 import asyncio
+from contextlib import closing
 
 import pytest
 from dispatch_harness import NOT_SENT, LeapingClock, Stage, StoppedClock, accepted
-from planned_calls import CAMPAIGN, NOW, call, calls
+from planned_calls import CAMPAIGN, NOW, call, calls, phone
 
 from runner.calls import ReasonCode, StateReason
 from runner.dispatch.events import (
@@ -17,7 +18,9 @@ from runner.dispatch.events import (
     RunEnd,
 )
 from runner.errors import SourceError
+from runner.ledger.ledger import Ledger
 from runner.ledger.overview import overview
+from runner.ledger.suppressions import SuppressionActs, Target
 from runner.planning.pacing import LATE_SECONDS
 from runner.planning.plan import Slot
 
@@ -286,3 +289,31 @@ def test_who_was_put_on_a_list_after_their_call_was_sent_is_reported_once_with_u
     seen = overview(ledger.engine, CAMPAIGN, NOW, 0).late_opt_outs
     assert [(each.key, each.state) for each in seen] == [("c0", "queued")]
     assert overview(ledger.engine, CAMPAIGN, NOW + 3900, 0).late_opt_outs == []
+
+
+def test_who_is_suppressed_while_their_request_waits_for_a_connection_is_not_called(ledger, url):
+    """The entry comes from another process, after the claim and before the bytes."""
+    live = ledger.suppressions(CAMPAIGN)
+
+    def suppress():
+        with closing(Ledger.open(url)) as other:
+            acts = SuppressionActs(other.engine, "ann@desk")
+            acts.add([(Target(phone(1), ""), "a label")], None, None, "", NOW)
+
+    async def before(claim):
+        if claim.key == "c1" and not live.revision:
+            await asyncio.to_thread(suppress)
+            async with asyncio.timeout(10):
+                while not live.revision:  # noqa: ASYNC110 - a thread of the run reads it
+                    await asyncio.sleep(0.01)
+
+    stage = Stage(
+        ledger,
+        calls(3),
+        before=before,
+        suppressions=live,
+        lists=lambda key, number: live.entries.match(key, number, NOW),
+    )
+    assert stage.run() is RunEnd.DONE
+    assert stage.sent_keys == ["c0", "c2"]
+    assert stage.states() == {"c0": "queued", "c1": "skipped", "c2": "queued"}
