@@ -118,8 +118,8 @@ class NumberRules:
 
 def _no_number(tried: Sequence[Tried]) -> NoNumberError:
     first = tried[0]
-    details = [each.detail for each in tried]
-    if len(tried) > 1:
-        details = [f"number {each.position}: {each.detail}" for each in tried]
+    detail = first.detail
+    if any(each.detail != detail for each in tried):
+        detail = "; ".join(f"number {each.position}: {each.detail}" for each in tried)
     numbers = [number for each in tried for number in each.others]
-    return NoNumberError(first.reason or Reason.INVALID_PHONE, "; ".join(details), numbers)
+    return NoNumberError(first.reason or Reason.INVALID_PHONE, detail, numbers)
