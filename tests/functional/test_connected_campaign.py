@@ -82,6 +82,15 @@ def test_it_is_planned_twice_with_the_same_result_which_says_what_was_read(capsy
     assert "read sql:clinic (3 rows) · sql:clinic (1 row)" in capsys.readouterr().out
 
 
+def test_a_contact_of_a_second_query_is_explained_from_its_own_row(execute, tmp_path, capsys):
+    execute("CREATE TABLE late (id INTEGER, phone TEXT); INSERT INTO late VALUES (9, '212 555 0109')")
+    second = '{type: sql, connection: clinic, query: "SELECT id, phone FROM late"}'
+    text = CAMPAIGN.replace('ORDER BY id"}]', f'ORDER BY id"}}, {second}]')
+    (tmp_path / "campaign.yaml").write_text(text)
+    assert run(["plan", "campaign.yaml", *AS_OF, "--explain", "9"]) == 0
+    assert "America/New_York" in capsys.readouterr().out
+
+
 def test_a_saved_plan_says_which_source_changed(execute, tmp_path):
     with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")) as ledger:
 
