@@ -15,6 +15,7 @@ from runner.reports.plan_facts import (
     exclusion_words,
     for_readers,
     headline,
+    read_words,
     reason_words,
     records_words,
     rounds_words,
@@ -190,11 +191,12 @@ class _Page:
 
     def _foot(self) -> list[str]:
         versions = self._plan.versions
+        read = f"{plain(read_words(self._plan))} · " if self._plan.sources else ""
         return [
             "",
             (
-                f"<sub>as of {rfc3339(self._plan.as_of)} · tzdata {plain(versions.tzdata)} · phonenumbers "
-                f"{plain(versions.phonenumbers)} · holidays {plain(versions.holidays)} · "
+                f"<sub>{read}as of {rfc3339(self._plan.as_of)} · tzdata {plain(versions.tzdata)} · "
+                f"phonenumbers {plain(versions.phonenumbers)} · holidays {plain(versions.holidays)} · "
                 f"plan {plain(self._plan.plan_id)}</sub>"
             ),
         ]

@@ -9,10 +9,12 @@ from rich.console import Console
 
 from runner.calls import Cause, Reason
 from runner.planning.plan import ChangeReason
+from runner.planning.plan_view import SourceView
 from runner.reports.plan_facts import (
     change_words,
     exclusion_words,
     headline,
+    read_words,
     reason_words,
     records_words,
     rounds_words,
@@ -189,3 +191,22 @@ def test_every_form_of_a_plan_counts_the_records_that_are_pushed(written):
 
 def test_a_plan_without_calls_pushes_no_records():
     assert records_words(plan_view(metadatabase="visits")) == ""
+
+
+@pytest.mark.parametrize("form", [as_text, plan_markdown, plan_html])
+def test_what_sources_gave_is_in_every_form(form):
+    sources = tuple(
+        SourceView(place=f"sources[{number}]", name=name, type="csv", rows=rows, digest="0f")
+        for number, (name, rows) in enumerate({"visits.csv": 4807, "stop <b>.csv": 1}.items())
+    )
+    shown = form(plan_view(calls=[call(1)], sources=sources))
+    assert "4,807 rows" in shown
+    assert "1 row" in shown
+    assert form is as_text or "<b>.csv" not in shown
+
+
+def test_of_many_sources_the_first_are_named_and_the_others_counted():
+    sources = [
+        SourceView(place="", name=f"{number}.csv", type="csv", rows=2, digest="") for number in range(8)
+    ]
+    assert read_words(plan_view(sources=tuple(sources))).endswith("5.csv (2 rows) · 2 more")
