@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
-from platformdirs import user_config_path, user_data_path, user_state_path
+from platformdirs import user_data_path, user_state_path
 from pydantic import Field, SecretStr, ValidationError, create_model, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runner.contacts.sources.context import Connection, setting_of
 from runner.errors import SettingsError
+from runner.setting_files import default_env_file
 
 PREFIX = "RUNNER_"
 DEFAULT_BASE_URL = "https://insight.plumvoice.com/api"
@@ -86,7 +87,7 @@ def connection(name: str) -> Connection:
     if not url:
         raise SettingsError(
             f"{setting_of(name)} is not set, and the campaign reads contacts from the connection `{name}`",
-            hint=f"set it in the environment or in {_default_env_file()}: the address of the database or API",
+            hint=f"set it in the environment or in {default_env_file()}: the address of the database or API",
         )
     return Connection(name, url, token)
 
@@ -121,7 +122,7 @@ def require_credentials(settings: Settings) -> None:
     if missing:
         raise SettingsError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
-            hint=f"set them in the environment or in {_default_env_file()}; "
+            hint=f"set them in the environment or in {default_env_file()}; "
             "to try a campaign without an account, add --sandbox",
         )
 
@@ -207,14 +208,10 @@ def job_summary() -> Path | None:
     return Path(named) if named else None
 
 
-def _default_env_file() -> Path:
-    return user_config_path("runner") / ".env"
-
-
 def _env_file() -> Path:
     named = os.environ.get(f"{PREFIX}ENV_FILE")
     if named is None:
-        return _default_env_file()
+        return default_env_file()
     if not Path(named).is_file():
         raise SettingsError(f"RUNNER_ENV_FILE names {named}, which is not a readable file")
     return Path(named)

@@ -322,5 +322,7 @@ class Plan:
     suppressed_warnings: tuple[SuppressedWarning, ...] = ()
     """Warnings that `silence` suppresses: not among `diagnostics`."""
     rules: tuple[RuleSet, ...] = ()
+    calls_per_day: int | None = None
+    """The most that the policy allows, over all campaigns."""
     """Those that it obeys."""
     versions: DataVersions

@@ -164,6 +164,8 @@ class PlanView:
     """What the plan was made from: sources, then suppression lists."""
     metadatabase: str = ""
     """To which the record of each call is pushed before it; empty where none is."""
+    calls_per_day: int | None = None
+    """The most that the policy allows, over all campaigns."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What the command line gave for entries of `vars`."""
     rules: tuple[RuleView, ...] = ()
@@ -204,6 +206,7 @@ def plan_view(
         sources=tuple(_source_view(reading, identity) for reading in readings),
         metadatabase=campaign.metadatabase or "",
         rules=tuple(_rule_view(rule, campaign) for rule in plan.rules),
+        calls_per_day=plan.calls_per_day,
         variables=variables,
         statistics=plan.statistics,
     )

@@ -88,6 +88,7 @@ class _Planner:
             diagnostics=tuple(sorted(shown, key=lambda found: found.code not in URGENT)),
             suppressed_warnings=suppressed,
             rules=self._given.rules,
+            calls_per_day=None if self._given.days is None else self._given.days.most,
             versions=self._given.versions,
         )
 

@@ -219,6 +219,15 @@ def records_words(plan: PlanView) -> str:
     return f"{len(plan.calls):,} {are} pushed to {where}, each once and before its call."
 
 
+def day_limit_words(plan: PlanView) -> str:
+    """What the policy allows in a day; empty for any number."""
+    most = plan.calls_per_day
+    if most is None:
+        return ""
+    calls = "1 call starts" if most == 1 else f"{most:,} calls start"
+    return f"The policy: at most {calls} in a day of UTC, over all campaigns."
+
+
 def variables_words(plan: PlanView) -> str:
     """What `--var` has set; empty for nothing."""
     given = ", ".join(f"{name}={value}" for name, value in plan.variables.items())

@@ -58,6 +58,8 @@ def _open_object(plan: PlanView, inputs: Inputs | None) -> Iterator[str]:
     }
     if plan.metadatabase:
         head["metadatabase"] = plan.metadatabase
+    if plan.calls_per_day is not None:
+        head["calls_per_day"] = plan.calls_per_day
     if plan.variables:
         head["variables"] = dict(plan.variables)
     if plan.rules:

@@ -11,6 +11,7 @@ from runner.reports.plan_facts import (
     ChangeGroup,
     change_groups,
     count,
+    day_limit_words,
     exclusion_groups,
     exclusion_words,
     for_readers,
@@ -106,7 +107,13 @@ class _Page:
                 f"{count(plan.summary['rows'], 'row')} read. {plain(verdict(plan))}"
             ),
         ]
-        facts = variables_words(plan), rounds_words(plan), records_words(plan), short_of_attempts(plan)
+        facts = (
+            variables_words(plan),
+            day_limit_words(plan),
+            rounds_words(plan),
+            records_words(plan),
+            short_of_attempts(plan),
+        )
         for words in filter(None, facts):
             lines += ["", plain(words)]
         return lines

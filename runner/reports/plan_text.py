@@ -15,6 +15,7 @@ from runner.reports.plan_facts import (
     ChangeGroup,
     change_groups,
     count,
+    day_limit_words,
     exclusion_groups,
     exclusion_words,
     for_readers,
@@ -81,7 +82,7 @@ def _headline(plan: PlanView) -> list[Text]:
     lines += [Text(f"Warning: {words}", style="bold red") for words in urgent(plan)]
     lines.append(Text(f"{plan.campaign}: {count(plan.summary['rows'], 'row')} read"))
     lines.append(Text(verdict(plan)))
-    facts = variables_words(plan), rounds_words(plan), records_words(plan)
+    facts = variables_words(plan), day_limit_words(plan), rounds_words(plan), records_words(plan)
     lines += [Text(words) for words in facts if words]
     short = short_of_attempts(plan)
     if short:

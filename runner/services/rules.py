@@ -15,11 +15,14 @@ from runner.campaign.warning_codes import WarningCode
 from runner.planning.public_holidays import UnknownPlaceError
 from runner.planning.rule_cuts import OUTSIDE_HINT, outside_of, windows_outside
 from runner.planning.rule_hours import RuleHours
-from runner.services.policy import LoadedPolicy, check_survey, load_policy
+from runner.services.policy import VARIABLE, LoadedPolicy, check_survey, load_policy
+from runner.setting_files import may_be_set
 
 
 def configured_policy() -> LoadedPolicy | None:
     """That of RUNNER_POLICY_FILE. Raises as `load_policy`."""
+    if not may_be_set(VARIABLE):
+        return None
     from runner.settings import load_settings  # noqa: PLC0415 - many commands never read them
 
     return load_policy(load_settings().policy_file)

@@ -181,3 +181,29 @@ def test_no_day_has_more_calls_than_the_policy_allows_over_all_campaigns(
     # The other campaign has two calls on the first day; the last evening in New York is the third day of UTC.
     assert [days[day] for day in sorted(days)] == [1, 3, 3]
     assert "the policy's 3 calls a day leave no free start" in plan["exclusions"][0]["detail"]
+
+
+@pytest.mark.parametrize("output", ["text", "json", "markdown", "html"])
+def test_every_form_of_a_plan_names_the_limit_of_a_day(policy, capsys, output):
+    policy("max_calls_per_day: 3\n")
+    assert run(["plan", "calls.yaml", *TUESDAY_MORNING, "--output", output]) == 0
+    shown = capsys.readouterr().out
+    assert ('"calls_per_day": 3' if output == "json" else "at most 3 calls start in a day of UTC") in shown
+
+
+def test_a_plan_under_a_limit_of_a_day_can_be_saved_and_shown(policy, capsys):
+    policy("max_calls_per_day: 3\n")
+    assert run(["plan", "calls.yaml", *TUESDAY_MORNING, "-o", "plan.json"]) == 0
+    capsys.readouterr()
+    assert run(["show", "plan.json"]) == 0
+    assert "at most 3 calls start in a day of UTC" in capsys.readouterr().out
+
+
+def test_validate_obeys_a_policy_that_a_settings_file_names(policy, capsys, monkeypatch, tmp_path):
+    policy('surveys: ["1"]\n')
+    monkeypatch.delenv("RUNNER_POLICY_FILE")
+    assert run(["validate", "calls.yaml"]) == 0
+    (tmp_path / "settings.env").write_text(f"RUNNER_POLICY_FILE={tmp_path / 'office/policy.yaml'}\n")
+    monkeypatch.setenv("RUNNER_ENV_FILE", str(tmp_path / "settings.env"))
+    assert run(["validate", "calls.yaml"]) == 3
+    assert "survey_not_allowed" in capsys.readouterr().out
