@@ -239,6 +239,18 @@ actions = Table(
     comment="What operators did: pause, resume, cancel, resolve, retry, acknowledge, suppress …",
 )
 
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", Text, nullable=False, comment="The ledger may not know it yet."),
+    Column("content", Text, nullable=False, comment="A hash of the campaign file with what it extends."),
+    Column("at", Float, nullable=False),
+    Column("actor", Text, nullable=False, comment="user@host, or the name of a person who signed in."),
+    comment="What people approved for `serve`. The newest of a campaign counts.",
+)
+Index("ix_approvals_campaign", approvals.c.campaign, approvals.c.id)
+
 suppressions = Table(
     "suppressions",
     metadata,
