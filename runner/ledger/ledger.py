@@ -10,7 +10,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Row, RowMapping, Text, cast, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    RowMapping,
+    Text,
+    case,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from runner.calls import CallState
 from runner.errors import LedgerError
@@ -47,6 +60,7 @@ _KNOWN_CALL = (
     calls.c.contact,
     calls.c.phone,
     calls.c.round,
+    case({state: availability(state) for state in CallState}, value=calls.c.state),
     cast(calls.c.timezones, Text),
     calls.c.start_timestamp,
     calls.c.end_timestamp,
@@ -61,7 +75,7 @@ _KNOWN_CALL = (
     results.c.status,
     results.c.last_attempt_timestamp,
 )
-"""The fields of KnownCall, but for its availability."""
+"""The fields of KnownCall."""
 
 
 class LedgerCalls:
@@ -84,7 +98,7 @@ class LedgerCalls:
         # Numbers alone first: asked for the next of them each time, SQLite would look through all each time.
         numbers = self._numbers()
         for first in range(0, len(numbers), _ROWS_AT_ONCE):
-            yield from map(_known_call, self._rows(numbers[first : first + _ROWS_AT_ONCE]))
+            yield from map(KnownCall._make, self._rows(numbers[first : first + _ROWS_AT_ONCE]))
 
     def _numbers(self) -> Sequence[int]:
         mine = select(calls.c.id).where(calls.c.campaign == self._campaign).order_by(calls.c.id)
@@ -100,14 +114,6 @@ class LedgerCalls:
         )
         with reading(self._engine) as connection:
             return connection.execute(some).all()
-
-
-def _known_call(row: Sequence[Any]) -> KnownCall:
-    *_, state, reason, result, last_dial = row
-    # The code of a reason comes before its values.
-    code = reason.partition(" ")[0]
-    meaning = availability(CallState(state)).value
-    return KnownCall._make((*row[:3], meaning, *row[3:-3], code, result, last_dial))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from runner.calls import CallRequest, ReasonCode
+from runner.calls import CallRequest, ReasonCode, StateReason
 from runner.campaign.model import Survey
-from runner.planning.plan import Availability, Change, ChangeReason, KnownCall, Slot
+from runner.planning.plan import Availability, Change, ChangeReason, EarlierCall, KnownCall, Slot
 from runner.planning.windows import Window
 
 _BY_OPERATOR: Mapping[str, ChangeReason] = {
@@ -18,8 +18,6 @@ def changed_fields(
     known: KnownCall, phone: str, zones: tuple[str, ...], request: CallRequest
 ) -> tuple[str, ...]:
     """The fields that differ from the ledger, by their names in the campaign file."""
-    if (known.phone, known.timezones, known.request) == (phone, zones, request):
-        return ()
     return tuple(_changed(known, phone, zones, request))
 
 
@@ -32,7 +30,7 @@ def changed_survey(before: tuple[str, str] | None, now: Survey) -> tuple[str, ..
 
 
 def change_of(
-    earlier: KnownCall,
+    earlier: EarlierCall,
     fields: tuple[str, ...],
     slot: Slot,
     *,
@@ -58,9 +56,9 @@ def change_of(
     return Change.MOVED, _why_moved(earlier, windows, slot, now)
 
 
-def _why_moved(earlier: KnownCall, windows: tuple[Window, ...], slot: Slot, now: float) -> ChangeReason:
+def _why_moved(earlier: EarlierCall, windows: tuple[Window, ...], slot: Slot, now: float) -> ChangeReason:
     if earlier.start_timestamp < now:
-        return _BY_OPERATOR.get(earlier.state_reason, ChangeReason.START_PASSED)
+        return _BY_OPERATOR.get(StateReason.parse(earlier.state_reason).code, ChangeReason.START_PASSED)
     if not any(window.start <= earlier.start_timestamp < window.end for window in windows):
         return ChangeReason.WINDOW_CLOSED
     if earlier.end_timestamp != slot.end_timestamp:

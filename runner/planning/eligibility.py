@@ -1,18 +1,18 @@
 """Which contacts may be called, and why the others are excluded. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from runner.calls import MAY_BE_DIALLED, Cause, Reason, ReasonCode
+from runner.calls import MAY_BE_DIALLED, Cause, Reason, ReasonCode, StateReason
 from runner.contacts.contact import Exclusion, listed_other, numbers_of_listed_keys
 from runner.contacts.phone import is_toll_free, zones_of
 from runner.errors import ExitStatus, RunnerError
 from runner.planning.calendar import RuleKind
-from runner.planning.candidate import Candidate, exclusion_of, faulty, request_of, split_zones
+from runner.planning.candidate import Candidate, attempts_of, exclusion_of, faulty, request_of, split_zones
 from runner.planning.placement import Placement
-from runner.planning.plan import Availability, KnownCall
+from runner.planning.plan import Availability, EarlierCall, KnownCall
 from runner.planning.plan_input import PlanInput
-from runner.planning.rounds import NextRound, next_round
+from runner.planning.rounds import NextRound, PastCall, next_round
 from runner.planning.working_file import NeedsCheck
 
 _NO_CONTACT = frozenset(
@@ -136,7 +136,7 @@ class Eligibility:
         """Excludes candidates that cannot be called, or have been called already."""
         listed = self._numbers_of_listed_keys()
         duplicates = _Duplicates()
-        needing_check = self._working_set.needing_check()
+        needing_check = self._working_set.needing_check(*attempts_of(self._campaign))
         for check in self._given.progress("checking contacts", len(needing_check), needing_check):
             exclusion = None
             if check.candidate.phone in listed:
@@ -163,7 +163,7 @@ class Eligibility:
         """Notes earlier calls that may still be dialled: they cannot be withdrawn from here."""
         known = self._working_set.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
         if known is not None and self._may_be_dialled(known):
-            self._note_still_dialled(known)
+            self._note_still_dialled(known.key, known.end_timestamp)
             detail = f"{exclusion.detail}, but an earlier call to it is {known.state}"
             exclusion = replace(exclusion, detail=detail, cause=Cause.EARLIER_CALL)
         # A further round that comes too late says nothing of the campaign as a whole.
@@ -171,22 +171,35 @@ class Eligibility:
         self._failures.note(number, exclusion)
         self._exclude_row(number, exclusion)
 
-    def _note_still_dialled(self, known: KnownCall) -> None:
-        self.rows.still_dialled.append((self._given.identity.label(known.key), known.end_timestamp))
+    def _note_still_dialled(self, key: str, until: int) -> None:
+        self.rows.still_dialled.append((self._given.identity.label(key), until))
 
-    def _may_be_dialled(self, known: KnownCall) -> bool:
+    def _may_be_dialled(self, known: KnownCall | EarlierCall) -> bool:
         return known.state in MAY_BE_DIALLED and known.end_timestamp > self._given.now
 
     def _why_not(self, check: NeedsCheck) -> Exclusion | None:
-        candidate, earlier = check.candidate, check.earlier
-        following = self._next_round(check) if check.past else None
+        candidate, earlier, past = check.candidate, check.earlier, self._past(check)
+        following = self._next_round(past, earlier) if past else None
         if isinstance(following, Cause):
-            return self._already_queued(check, following)
+            return self._already_queued(check, following, past)
         if candidate.fault:
             return faulty(candidate)
         if earlier is not None and (refused := self._refused(candidate, earlier)):
             return refused
-        return self._in_no_window(check) if following is None else self._follow(check, following)
+        if following is None:
+            return self._in_no_window(check)
+        if not self._placement.windows_of(candidate, following):
+            return self._already_queued(check, Cause.DATES_OVER, past)
+        self._working_set.follow(check.number, following)
+        return None
+
+    def _past(self, check: NeedsCheck) -> Sequence[PastCall]:
+        """Every call to the contact or its number that was sent or may have been."""
+        earlier = check.earlier
+        if earlier is None or not earlier.is_all:
+            return self._working_set.past(check.candidate.key, check.candidate.phone)
+        dials = earlier.start_timestamp, earlier.end_timestamp, earlier.last_dial
+        return (PastCall(earlier.round, earlier.state, earlier.result, *dials),)
 
     def _in_no_window(self, check: NeedsCheck) -> Exclusion | None:
         if self._placement.windows_of(check.candidate):
@@ -194,54 +207,50 @@ class Eligibility:
         cause, detail = self._why_no_window(check.candidate)
         return exclusion_of(check.candidate, Reason.NO_WINDOW, detail, cause=cause)
 
-    def _follow(self, check: NeedsCheck, following: NextRound) -> Exclusion | None:
-        """Gives the contact its further round, if a window is left for it."""
-        if not self._placement.windows_of(check.candidate, following):
-            return self._already_queued(check, Cause.DATES_OVER)
-        self._working_set.follow(check.number, following)
-        return None
-
-    def _next_round(self, check: NeedsCheck) -> NextRound | Cause:
+    def _next_round(self, past: Sequence[PastCall], waiting: EarlierCall | None) -> NextRound | Cause:
         """The round of a contact that was called before, or why it gets none."""
-        following = next_round(check.past, self._campaign.retry_policy)
-        waiting = check.earlier
+        following = next_round(past, self._campaign.retry_policy)
         if isinstance(following, Cause) or waiting is None or waiting.availability not in _KEEPS_ITS_ROUND:
             return following
         # Its number may have been called in that round since, for another contact.
         return following._replace(round=waiting.round) if waiting.round >= following.round else Cause.NONE
 
-    def _already_queued(self, check: NeedsCheck, cause: Cause) -> Exclusion:
-        earlier, taken = check.earlier, check.taken
-        if earlier is not None and earlier.availability == Availability.TAKEN:
-            taken = earlier
-        detail = self._why_taken(check.candidate, taken) if taken else "it was called in an earlier round"
+    def _already_queued(self, check: NeedsCheck, cause: Cause, past: Sequence[PastCall]) -> Exclusion:
         if cause in _OPEN:
-            self._note_open(max(call.round for call in check.past))
+            self._note_open(max(call.round for call in past))
         if cause is Cause.WAITING_FOR_RESULT and self._campaign.retry_policy.rounds == 1:
             # Whatever the result will be, no call follows.
             cause = Cause.NONE
+        detail = self._why_taken(check.candidate, check.earlier)
         return exclusion_of(check.candidate, Reason.ALREADY_QUEUED, detail, cause=cause)
 
-    def _why_taken(self, candidate: Candidate, taken: KnownCall) -> str:
+    def _why_taken(self, candidate: Candidate, earlier: EarlierCall | None) -> str:
+        if earlier is not None and earlier.availability == Availability.TAKEN:
+            if earlier.phone == candidate.phone:
+                return f"a call to this contact is {earlier.state}"
+            if self._may_be_dialled(earlier):
+                self._note_still_dialled(candidate.key, earlier.end_timestamp)
+            return f"a call to this contact is {earlier.state}, to another number"
+        taken = self._working_set.newest_taken(candidate.phone)
+        if taken is None:
+            return "it was called in an earlier round"
         whose = "this contact" if taken.key == candidate.key else "this number"
-        number = ""
-        if taken.key == candidate.key and taken.phone != candidate.phone:
-            number = ", to another number"
-            if self._may_be_dialled(taken):
-                self._note_still_dialled(taken)
-        return f"a call to {whose} is {taken.state}{number}"
+        return f"a call to {whose} is {taken.state}"
 
-    def _refused(self, candidate: Candidate, earlier: KnownCall) -> Exclusion | None:
+    def _refused(self, candidate: Candidate, earlier: EarlierCall) -> Exclusion | None:
         """None where nothing was refused, or the request changed, so that Insight may take it now."""
         if earlier.availability != Availability.REFUSED:
             return None
-        if earlier.state_reason == ReasonCode.RECORD_UNCERTAIN:
+        if StateReason.parse(earlier.state_reason).code is ReasonCode.RECORD_UNCERTAIN:
             detail = "its record may be in the metadatabase or not; it is sent after `runner retry`"
             return exclusion_of(candidate, Reason.REFUSED, detail, cause=Cause.RECORD_UNCERTAIN)
-        if (earlier.phone, earlier.request) != (candidate.phone, request_of(candidate, self._campaign)):
+        if not (earlier.is_same or self._has_same_request(candidate, self._working_set.known(earlier.id))):
             return None
         detail = "Insight refused this request; it is sent again when it changes, or after `runner retry`"
         return exclusion_of(candidate, Reason.REFUSED, detail)
+
+    def _has_same_request(self, candidate: Candidate, known: KnownCall) -> bool:
+        return (known.phone, known.request) == (candidate.phone, request_of(candidate, self._campaign))
 
     def _why_no_window(self, candidate: Candidate) -> tuple[Cause, str]:
         zones = split_zones(candidate.zones)

@@ -76,7 +76,7 @@ class Placement:
         """The windows in which it may be called; `following` is its round, where that is not the first."""
         return self.windows(
             split_zones(candidate.zones),
-            earliest_of(candidate, following),
+            self._ahead(earliest_of(candidate, following)),
             candidate.latest,
             candidate.home,
             candidate.states,
@@ -95,9 +95,13 @@ class Placement:
             candidate.states,
             home,
             following.tried_kinds(home),
-            earliest_of(candidate, following),
+            self._ahead(earliest_of(candidate, following)),
             candidate.latest,
         )
+
+    def _ahead(self, earliest: int | None) -> int | None:
+        """No window begins before now: so contacts whose gap between rounds is over share their windows."""
+        return None if earliest is None or earliest <= self._now else earliest
 
     def _windows(
         self,
@@ -185,8 +189,9 @@ class Placement:
         if self.is_overfull(start):
             return False
         return start >= self._now and any(
-            window.start <= start <= end - SLOT_SECONDS and end == dialling_end(window, self._margin)
+            start >= window.start
             for window in windows
+            if window.end == end + self._margin and start <= end - SLOT_SECONDS
         )
 
     def slot_at(self, start: int, end: int) -> Slot:

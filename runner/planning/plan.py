@@ -194,7 +194,7 @@ class KnownCall(NamedTuple):
     state: str
     """The value of a CallState."""
     state_reason: str = ""
-    """Why it is in that state: the value of a ReasonCode."""
+    """Why it is in that state, as `StateReason.stored` writes it."""
     result: str | None = None
     """The value of a ResultStatus; None while it is not known how the call ended."""
     last_dial: int | None = None
@@ -213,6 +213,25 @@ class KnownCall(NamedTuple):
             metadata=Metadata(self.metadata),
             result_url=self.result_url,
         )
+
+
+class EarlierCall(NamedTuple):
+    """The newest call to a candidate: what every plan needs of it. `WorkingFile.known` has the rest."""
+
+    id: int
+    phone: str
+    round: int
+    availability: str
+    start_timestamp: int
+    end_timestamp: int
+    state: str
+    state_reason: str
+    result: str | None
+    last_dial: int | None
+    is_all: bool
+    """It was sent, or may have been, and there is no other call to the contact or its number."""
+    is_same: bool
+    """The plan has the same request for the same number and zones. If not, they may still mean the same."""
 
 
 class KnownCalls(Protocol):

@@ -30,7 +30,7 @@ from runner.planning.plan import (
     Availability,
     Change,
     ChangeReason,
-    KnownCall,
+    EarlierCall,
     Plan,
     Slot,
     Withdrawal,
@@ -94,6 +94,7 @@ class _Planner:
 
     def _assign(self) -> plan_warnings.Findings:
         """Calls keep their earlier slots; the others take free ones, in order of precedence."""
+        self._kept = bytearray(self._eligibility.rows.read)
         if self._given.days is not None:
             self._placement.keep_days(self._kept_starts())
         taken = array("q", chain(self._working_set.taken_starts(), self._kept_starts()))
@@ -111,7 +112,7 @@ class _Planner:
                 detail = f"--limit {self._given.limit} is reached"
                 self._exclude(number, exclusion_of(candidate, Reason.CALL_LIMIT, detail))
                 continue
-            assignment = self._assignment(candidate, earlier, following)
+            assignment = self._assignment(number, candidate, earlier, following)
             if assignment is None:
                 misses += 1
                 detail = f"{self._bounds} no free start before the last window closes"
@@ -144,19 +145,23 @@ class _Planner:
         return None
 
     def _assignment(
-        self, candidate: Candidate, earlier: KnownCall | None, following: NextRound | None
+        self, number: int, candidate: Candidate, earlier: EarlierCall | None, following: NextRound | None
     ) -> Assignment | None:
         """The slot of this call, and how it differs from the `earlier` one; None where no slot is left."""
         if earlier is None and following is None:
             slot = self._placement.next_slot(self._placement.windows_of(candidate))
             return None if slot is None else Assignment._make((*slot, *_NEW, candidate.earliest))
-        fields = self._changed_fields(candidate, earlier) if earlier else ()
-        slot = self._kept_slot(candidate, earlier, following) or self._new_slot(candidate, following)
+        windows = self._placement.windows_of(candidate, following)
+        if earlier is not None and self._kept[number]:
+            slot = self._placement.slot_at(earlier.start_timestamp, earlier.end_timestamp)
+        else:
+            slot = self._new_slot(candidate, following, windows)
         if slot is None:
             return None
+        fields: tuple[str, ...] = ()
         change, reason = Change.NEW, ChangeReason.FURTHER_ROUND
         if earlier is not None:
-            windows = self._placement.windows_of(candidate, following)
+            fields = self._changed_fields(candidate, earlier)
             change, reason = change_of(earlier, fields, slot, windows=windows, now=self._given.now)
             if change is Change.MOVED and self._placement.is_overfull(earlier.start_timestamp):
                 reason = ChangeReason.DAY_FULL
@@ -170,10 +175,12 @@ class _Planner:
             earliest=earliest_of(candidate, following),
         )
 
-    def _new_slot(self, candidate: Candidate, following: NextRound | None) -> Slot | None:
+    def _new_slot(
+        self, candidate: Candidate, following: NextRound | None, windows: tuple[Window, ...]
+    ) -> Slot | None:
         preferred = self._placement.preferred_windows(candidate, following)
         slot = self._placement.next_slot(preferred) if preferred else None
-        return slot or self._placement.next_slot(self._placement.windows_of(candidate, following))
+        return slot or self._placement.next_slot(windows)
 
     def _count(self, candidate: Candidate, assignment: Assignment) -> None:
         _, start, end, change, reason, fields, _, round_, _ = assignment
@@ -192,44 +199,42 @@ class _Planner:
         planned_before = self._given.progress(
             "keeping slots", self._eligibility.rows.candidates, self._working_set.planned_before()
         )
-        for candidate, earlier, following in planned_before:
-            if self._kept_slot(candidate, earlier, following) is not None:
+        for number, candidate, earlier, following in planned_before:
+            self._kept[number] = self._keeps_slot(candidate, earlier, following)
+            if self._kept[number]:
                 yield earlier.start_timestamp
 
     def _waiting(self) -> Iterator[tuple[Window, ...]]:
         """The windows of each call that needs a slot."""
         candidates = self._working_set.candidates()
-        for position, (_, candidate, earlier, following) in enumerate(candidates):
+        for position, (number, candidate, _, following) in enumerate(candidates):
             if self._is_beyond_limit(position):
                 return
-            if self._kept_slot(candidate, earlier, following) is None:
+            if not self._kept[number]:
                 preferred = self._placement.preferred_windows(candidate, following)
                 yield preferred or self._placement.windows_of(candidate, following)
 
-    def _kept_slot(
-        self, candidate: Candidate, earlier: KnownCall | None, following: NextRound | None
-    ) -> Slot | None:
-        """The slot that a planned call has in the ledger, where nothing changed and it is still good."""
-        if earlier is None or earlier.availability != Availability.PLANNED:
-            return None
+    def _keeps_slot(self, candidate: Candidate, earlier: EarlierCall, following: NextRound | None) -> bool:
+        """Whether nothing of a planned call changed, and its slot in the ledger is still good."""
         if self._changed_fields(candidate, earlier):
-            return None
+            return False
         start, end = earlier.start_timestamp, earlier.end_timestamp
-        fits = self._placement.still_fits(start, end, self._placement.windows_of(candidate, following)) or (
+        return self._placement.still_fits(start, end, self._placement.windows_of(candidate, following)) or (
             self._placement.still_fits(start, end, self._placement.preferred_windows(candidate, following))
         )
-        return self._placement.slot_at(start, end) if fits else None
 
     def _is_beyond_limit(self, position: int) -> bool:
         return self._given.limit is not None and position >= self._given.limit
 
-    def _changed_fields(self, candidate: Candidate, earlier: KnownCall) -> tuple[str, ...]:
+    def _changed_fields(self, candidate: Candidate, earlier: EarlierCall) -> tuple[str, ...]:
         """The fields that differ from the planned call in the ledger."""
         if earlier.availability != Availability.PLANNED:
             return ()
-        request = request_of(candidate, self._campaign)
-        own = changed_fields(earlier, candidate.phone, split_zones(candidate.zones), request)
-        return (*self._changed_survey, *own) if self._changed_survey else own
+        if earlier.is_same:
+            return self._changed_survey
+        known, request = self._working_set.known(earlier.id), request_of(candidate, self._campaign)
+        own = changed_fields(known, candidate.phone, split_zones(candidate.zones), request)
+        return (*self._changed_survey, *own)
 
     def _exclude(self, number: int, exclusion: Exclusion) -> None:
         self._statistics.add_exclusion(exclusion.reason, exclusion.cause)

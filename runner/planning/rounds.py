@@ -18,7 +18,7 @@ from runner.planning.windows import Window, intersect, join
 
 EVENING_HOUR = 17
 _SATURDAY = 5
-_MINUTE = 60
+_MINUTE, _QUARTER = 60, 900
 
 
 class SlotKind(StrEnum):
@@ -111,7 +111,12 @@ def _full_minute(instant: int) -> int:
 
 def slot_kind(instant: int, zone_name: str) -> SlotKind:
     """The kind of a slot at this instant, where the contact is."""
-    local = datetime.fromtimestamp(instant, zone(zone_name))
+    return _kind_of_quarter(instant // _QUARTER, zone_name)
+
+
+@lru_cache(maxsize=16_384)
+def _kind_of_quarter(quarter: int, zone_name: str) -> SlotKind:
+    local = datetime.fromtimestamp(quarter * _QUARTER, zone(zone_name))
     if local.weekday() >= _SATURDAY:
         return SlotKind.WEEKEND
     return SlotKind.WEEKDAY_EVENING if local.hour >= EVENING_HOUR else SlotKind.WEEKDAY_DAY

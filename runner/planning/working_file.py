@@ -22,7 +22,7 @@ from runner.contacts.contact import Exclusion
 from runner.errors import RunnerError
 from runner.planning.candidate import Assignment, Candidate
 from runner.planning.lazy_sequence import LazySequence
-from runner.planning.plan import GONE, KnownCall, PlannedCall
+from runner.planning.plan import GONE, EarlierCall, KnownCall, PlannedCall
 from runner.planning.rounds import NextRound, PastCall
 
 _T = TypeVar("_T")
@@ -36,21 +36,22 @@ _TABLES = f"""
 CREATE TABLE IF NOT EXISTS screened (number INTEGER PRIMARY KEY, {", ".join(Candidate._fields)});
 CREATE TABLE IF NOT EXISTS exclusion (number INTEGER PRIMARY KEY, {", ".join(_EXCLUSION_COLUMNS)});
 CREATE TABLE IF NOT EXISTS known (
-    id INTEGER PRIMARY KEY, {", ".join(KnownCall._fields)}, is_newest, is_only
+    id INTEGER PRIMARY KEY, {", ".join(KnownCall._fields)}, is_newest DEFAULT TRUE, is_only DEFAULT TRUE
 );
-CREATE TABLE IF NOT EXISTS earlier (
-    number INTEGER PRIMARY KEY, known, {", ".join(KnownCall._fields)}, is_only
-);
+CREATE TABLE IF NOT EXISTS earlier (number INTEGER PRIMARY KEY, {", ".join(EarlierCall._fields)});
 CREATE TABLE IF NOT EXISTS needs_check (number INTEGER PRIMARY KEY, shares);
 CREATE TABLE IF NOT EXISTS following (number INTEGER PRIMARY KEY, {", ".join(NextRound._fields)});
 CREATE TABLE IF NOT EXISTS still_planned (known INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS assigned (number INTEGER PRIMARY KEY, rank, {", ".join(Assignment._fields)});
 """
 _CANDIDATE = ", ".join(f"screened.{name}" for name in Candidate._fields)
-_CANDIDATE_COLUMNS, _KNOWN_COLUMNS = len(Candidate._fields), len(KnownCall._fields)
-_KNOWN, _EARLIER, _TAKEN = (
-    ", ".join(f"{table}.{name}" for name in KnownCall._fields) for table in ("known", "earlier", "taken")
-)
+_KNOWN = ", ".join(f"known.{name}" for name in KnownCall._fields)
+_EARLIER = ", ".join(f"earlier.{name}" for name in EarlierCall._fields)
+_KNOWN_COLUMNS = len(KnownCall._fields)
+_CANDIDATE_PART = slice(1, 1 + len(Candidate._fields))
+_EARLIER_PART = slice(_CANDIDATE_PART.stop, _CANDIDATE_PART.stop + len(EarlierCall._fields))
+_LAST_PART = slice(_EARLIER_PART.stop, None)
+"""Of a row that holds a candidate after its number, then the newest call to it, then more."""
 _EXCLUSION = ", ".join(f"exclusion.{name}" for name in _EXCLUSION_COLUMNS)
 _FOLLOWING = ", ".join(f"following.{name}" for name in NextRound._fields)
 _SAME_FOR_ALL = ("max_attempts", "reattempt_wait")
@@ -60,25 +61,26 @@ _DUPLICATES_LAST = "reason IN ('duplicate_key', 'duplicate_phone')"
 """For a contact with several rows, the exclusion of the first row says more than those of its duplicates."""
 _HAS_A_CALL = (Reason.ALREADY_QUEUED.value, Reason.REFUSED.value)
 """Reasons of contacts that get no new call because they have one."""
-_IS_ALL = "earlier.is_only AND earlier.availability = 'taken' AND earlier.phone = screened.phone"
+_IS_ALL = "known.is_only AND known.availability = 'taken' AND known.phone = screened.phone"
 """The newest call to the contact is the only one to it and to its number: true of most contacts that were
 called once, and for them nothing else has to be looked up.
 """
-_IS_TAKEN = (
-    f"taken.id = CASE WHEN {_IS_ALL} THEN earlier.known ELSE "
-    "(SELECT max(id) FROM known WHERE phone = screened.phone AND availability = 'taken') END"
+_SAME = ("phone", "zones", "phone_number", "metadata", "result_url")
+_IS_SAME = (
+    " AND ".join(f"known.{name} = screened.{name}" for name in _SAME)
+    + " AND known.max_attempts = ? AND known.reattempt_wait IS ?"
+)
+_COMPARED = ", ".join(
+    {"is_all": _IS_ALL, "is_same": _IS_SAME}.get(name, f"known.{name}") for name in EarlierCall._fields
+)
+_REMEMBER = (
+    f"INSERT INTO known ({', '.join(KnownCall._fields)}) VALUES ({', '.join('?' * len(KnownCall._fields))})"
 )
 _IS_PAST = (
-    "availability = 'taken' AND id IN (SELECT id FROM known WHERE key = {key} "
-    "UNION SELECT id FROM known WHERE phone = {phone} AND availability = 'taken')"
+    "availability = 'taken' AND id IN (SELECT id FROM known WHERE key = ? "
+    "UNION SELECT id FROM known WHERE phone = ? AND availability = 'taken')"
 )
 """A call that was sent, or may have been, to the contact or its number."""
-_PAST = (
-    f"CASE WHEN {_IS_ALL} "
-    f"THEN json_array(json_array({', '.join(f'earlier.{name}' for name in PastCall._fields)})) "
-    f"ELSE (SELECT json_group_array(json_array({', '.join(PastCall._fields)})) FROM known "
-    f"WHERE {_IS_PAST.format(key='screened.key', phone='screened.phone')}) END"
-)
 
 
 class NeedsCheck(NamedTuple):
@@ -88,12 +90,7 @@ class NeedsCheck(NamedTuple):
     candidate: Candidate
     shares: bool
     """Another has the same key or number."""
-    earlier: KnownCall | None
-    """The newest call for this contact."""
-    taken: KnownCall | None
-    """The newest call to this number that was sent or may have been."""
-    past: tuple[PastCall, ...]
-    """Every call to the contact or its number that was sent or may have been."""
+    earlier: EarlierCall | None
 
 
 class WorkingFile:
@@ -127,10 +124,9 @@ class WorkingFile:
 
     def remember(self, calls: Iterable[KnownCall]) -> None:
         """Stores the campaign's calls in the ledger, oldest first."""
-        for call in calls:
-            self._remembers = True
-            self._add("known", (None, *call, 1, 1))
-        self._flush()
+        with _storage_errors():
+            added = self._database.executemany(_REMEMBER, calls)
+        self._remembers = added.rowcount > 0
         self._do("CREATE INDEX known_key ON known (key)")
         self._do("CREATE INDEX known_phone ON known (phone) WHERE availability = 'taken'")
         self._do(
@@ -160,8 +156,8 @@ class WorkingFile:
 
     def follow(self, number: int, following: NextRound) -> None:
         """A candidate that was called in earlier rounds, and may be called in this one."""
-        row = (number, following.round, following.not_before, json.dumps(following.tried_at))
-        self._add("following", row)
+        tried_at = " ".join(map(str, following.tried_at))
+        self._add("following", (number, following.round, following.not_before, tried_at))
 
     def assign(self, number: int, assignment: Assignment) -> None:
         """A candidate that is called. Calls come in the order of precedence."""
@@ -174,20 +170,30 @@ class WorkingFile:
         """The newest stored call for this contact."""
         if not self._remembers:
             return None
-        query = f"SELECT {_KNOWN} FROM known WHERE key = ? ORDER BY id DESC LIMIT 1"
-        return next(map(KnownCall._make, self._read(query, key)), None)
+        return next(self._known("key = ? ORDER BY id DESC LIMIT 1", key), None)
+
+    def known(self, id_: int) -> KnownCall:
+        """The stored call with this id."""
+        return next(self._known("id = ?", id_))
+
+    def newest_taken(self, phone: str) -> KnownCall | None:
+        """The newest stored call to this number that was sent or may have been."""
+        taken = self._known("phone = ? AND availability = 'taken' ORDER BY id DESC LIMIT 1", phone)
+        return next(taken, None)
 
     def past(self, key: str, phone: str) -> Sequence[PastCall]:
         """Every stored call to the contact or its number that was sent or may have been, oldest first."""
-        query = (
-            f"SELECT {', '.join(PastCall._fields)} FROM known "
-            f"WHERE {_IS_PAST.format(key='?', phone='?')} ORDER BY id"
-        )
-        return list(map(PastCall._make, self._read(query, key, phone)))
+        if not self._remembers:
+            return ()
+        query = f"SELECT {', '.join(PastCall._fields)} FROM known WHERE {_IS_PAST} ORDER BY id"
+        return tuple(map(PastCall._make, self._read(query, key, phone)))
 
     def remembered(self) -> Iterator[KnownCall]:
         """All stored calls, in their order."""
-        return map(KnownCall._make, self._ask(f"SELECT {_KNOWN} FROM known ORDER BY id"))
+        return self._known("TRUE ORDER BY id")
+
+    def _known(self, which: str, *values: object) -> Iterator[KnownCall]:
+        return map(KnownCall._make, self._read(f"SELECT {_KNOWN} FROM known WHERE {which}", *values))
 
     def taken_starts(self) -> Iterator[int]:
         """When the calls that were sent, or may have been, start: UTC Unix seconds."""
@@ -216,10 +222,12 @@ class WorkingFile:
         """Number and other numbers, with blanks between, of each candidate with several."""
         return self._ask("SELECT phone, others FROM screened WHERE others <> ''")
 
-    def needing_check(self) -> Sequence[NeedsCheck]:
+    def needing_check(self, max_attempts: int, reattempt_wait: int | None) -> Sequence[NeedsCheck]:
         """The candidates that may have to be excluded, in the order of the rows: those added as such, those
         that share a key or a number with another, those whose number an excluded row has, and those with a
         call (to the contact or the number) that was sent, possibly sent, or refused. Can be called once.
+
+        The attempts are those of all calls of the plan.
         """
         self._flush()
         for column in ("key", "phone"):
@@ -233,35 +241,31 @@ class WorkingFile:
             "WHERE phone IN (SELECT phone FROM exclusion WHERE phone <> '')"
         )
         if self._remembers:
-            self._join_history()
+            self._join_history(max_attempts, reattempt_wait)
         self._do("CREATE TABLE to_check AS SELECT number, shares FROM needs_check ORDER BY number")
         return self._sequence(
             "to_check",
-            f"SELECT to_check.number, shares, {_PAST}, {_CANDIDATE}, {_EARLIER}, {_TAKEN} "
+            f"SELECT to_check.number, {_CANDIDATE}, {_EARLIER}, shares "
             "FROM to_check JOIN screened ON screened.number = to_check.number "
             "LEFT JOIN earlier ON earlier.number = to_check.number "
-            f"LEFT JOIN known AS taken ON {_IS_TAKEN} "
             "WHERE to_check.rowid BETWEEN ? AND ? ORDER BY to_check.rowid",
             _needs_check,
         )
 
-    def _join_history(self) -> None:
-        """Finds the newest call of each candidate, and the candidates that need a check because of calls."""
+    def _join_history(self, *attempts: int | None) -> None:
+        """Compares each candidate with its newest call, and finds those that calls make need a check."""
         # In the order of the candidates, so that later steps read both sequentially: the orders differ, and
         # a million rows do not fit into memory.
         self._do(
-            f"INSERT INTO earlier SELECT screened.number, known.id, {_KNOWN}, known.is_only "
+            f"INSERT INTO earlier SELECT screened.number, {_COMPARED} "
             "FROM known JOIN screened ON screened.key = known.key WHERE known.is_newest "
-            "ORDER BY screened.number"
-        )
-        self._do(
-            "INSERT OR IGNORE INTO needs_check SELECT number, FALSE FROM earlier "
-            "WHERE availability = 'refused'"
+            "ORDER BY screened.number",
+            *attempts,
         )
         # Of the newest call alone it cannot be seen that an earlier round was sent.
         self._do(
             "INSERT OR IGNORE INTO needs_check SELECT screened.number, FALSE FROM known "
-            "JOIN screened ON screened.key = known.key WHERE known.availability = 'taken'"
+            "JOIN screened ON screened.key = known.key WHERE known.availability IN ('taken', 'refused')"
         )
         self._do(
             "INSERT OR IGNORE INTO needs_check SELECT screened.number, FALSE FROM known "
@@ -271,7 +275,7 @@ class WorkingFile:
 
     def candidates(
         self, which: str = "TRUE"
-    ) -> Iterator[tuple[int, Candidate, KnownCall | None, NextRound | None]]:
+    ) -> Iterator[tuple[int, Candidate, EarlierCall | None, NextRound | None]]:
         """The candidates that were not excluded at the first call of this, in the order of precedence: by
         priority, then by row. Each with the newest call for this contact, and with its round where that is
         not the first. `which` is a condition in SQL.
@@ -292,21 +296,19 @@ class WorkingFile:
                 "LEFT JOIN earlier ON earlier.number = screened.number "
                 "LEFT JOIN following ON following.number = screened.number "
             )
-        for number, *row in self._ask(
+        for row in self._ask(
             f"SELECT screened.number, {_CANDIDATE}{columns} FROM candidate "
             f"JOIN screened ON screened.number = candidate.number {history}"
             f"WHERE {which} ORDER BY candidate.rowid"
         ):
-            candidate, calls = row[:_CANDIDATE_COLUMNS], row[_CANDIDATE_COLUMNS:]
-            earlier, following = _known(calls[:_KNOWN_COLUMNS]), _next_round(calls[_KNOWN_COLUMNS:])
-            yield number, Candidate._make(candidate), earlier, following
+            yield row[0], Candidate._make(row[_CANDIDATE_PART]), _earlier(row), _next_round(row)
 
-    def planned_before(self) -> Iterator[tuple[Candidate, KnownCall, NextRound | None]]:
+    def planned_before(self) -> Iterator[tuple[int, Candidate, EarlierCall, NextRound | None]]:
         """The candidates whose newest call waits in the ledger, each with that call, and with its round."""
         if self._remembers:
-            for _, candidate, earlier, following in self.candidates("earlier.availability = 'planned'"):
+            for number, candidate, earlier, following in self.candidates("earlier.availability = 'planned'"):
                 if earlier is not None:
-                    yield candidate, earlier, following
+                    yield number, candidate, earlier, following
 
     def excluded_now(self) -> Iterator[tuple[KnownCall, Exclusion | None]]:
         """The newest call of each contact that nothing is assigned to, where it is planned and not sent; with
@@ -318,7 +320,7 @@ class WorkingFile:
         self._do("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
         self._do(
             "INSERT OR IGNORE INTO still_planned "
-            "SELECT earlier.known FROM assigned JOIN earlier USING (number) ORDER BY earlier.known"
+            "SELECT earlier.id FROM assigned JOIN earlier USING (number) ORDER BY earlier.id"
         )
         for row in self._ask(
             f"SELECT {_KNOWN}, {_EXCLUSION} FROM known "
@@ -385,9 +387,9 @@ class WorkingFile:
 
     # --- database
 
-    def _do(self, statement: str) -> None:
+    def _do(self, statement: str, *values: object) -> None:
         with _storage_errors():
-            self._database.execute(statement)
+            self._database.execute(statement, values)
 
     def _ask(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         self._flush()
@@ -447,27 +449,20 @@ def _call_column(name: str) -> str:
 
 
 def _needs_check(row: tuple[Any, ...]) -> NeedsCheck:
-    number, shares, past, *rest = row
-    candidate, calls = rest[:_CANDIDATE_COLUMNS], rest[_CANDIDATE_COLUMNS:]
-    return NeedsCheck(
-        number=number,
-        candidate=Candidate._make(candidate),
-        shares=bool(shares),
-        earlier=_known(calls[:_KNOWN_COLUMNS]),
-        taken=_known(calls[_KNOWN_COLUMNS:]),
-        past=tuple(map(PastCall._make, json.loads(past))),
-    )
+    return NeedsCheck(row[0], Candidate._make(row[_CANDIDATE_PART]), bool(row[-1]), _earlier(row))
 
 
-def _known(row: Sequence[Any]) -> KnownCall | None:
-    return KnownCall._make(row) if row and row[0] is not None else None
+def _earlier(row: tuple[Any, ...]) -> EarlierCall | None:
+    call = row[_EARLIER_PART]
+    return EarlierCall._make(call) if call and call[0] is not None else None
 
 
-def _next_round(row: Sequence[Any]) -> NextRound | None:
-    if not row or row[0] is None:
+def _next_round(row: tuple[Any, ...]) -> NextRound | None:
+    following = row[_LAST_PART]
+    if not following or following[0] is None:
         return None
-    round_, not_before, tried_at = row
-    return NextRound(round_, not_before, tuple(json.loads(tried_at)))
+    round_, not_before, tried_at = following
+    return NextRound(round_, not_before, tuple(map(int, tried_at.split())))
 
 
 def _exclusion(row: Sequence[Any]) -> Exclusion:

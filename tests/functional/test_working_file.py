@@ -77,7 +77,7 @@ def test_a_large_working_set_goes_to_a_private_unnamed_file(tmp_path, monkeypatc
     assert mode == 0o600
     assert size > 1_000_000
     assert list(tmp_path.iterdir()) == []
-    assert sum(1 for _ in working_set.needing_check()) == MORE_THAN_FIT
+    assert sum(1 for _ in working_set.needing_check(1, None)) == MORE_THAN_FIT
     del working_set
     gc.collect()
     assert len(open_files_without_a_name()) == before
@@ -100,7 +100,7 @@ def test_left_out_names_why_a_contact_and_number_have_no_call():
     working_set = WorkingFile()
     for number, key in enumerate(["planned", "queued", "listed", "planned"]):
         working_set.add_candidate(number, candidate(number, key=key), needing_check=False)
-    list(working_set.needing_check())
+    list(working_set.needing_check(1, None))
     for number, reason in ((1, Reason.ALREADY_QUEUED), (2, Reason.SUPPRESSED), (3, Reason.DUPLICATE_KEY)):
         key = ["queued", "listed", "planned"][number - 1]
         exclusion = Exclusion(key=key, reason=reason, source="a.csv", line=number + 2, detail="a detail")
