@@ -38,6 +38,7 @@ from runner.ledger.claim import AttemptResult, Claim
 from runner.planning.pacing import LATE_SECONDS
 
 _LONGEST_BACKOFF_SECONDS = 60
+_LONGEST_WAIT_FOR_ROOM_SECONDS = 0.05
 
 
 class NotAllowedError(RunnerError):
@@ -63,6 +64,9 @@ class Sender:
         self._heartbeat = heartbeat
         self._exclusion_check = exclusion_check
         self._max_in_flight = max_in_flight
+        self._enough_room = (max_in_flight + 1) // 2
+        self._claim_took = 0.0
+        """The last one, in seconds."""
         self._failed_calls = FailureStreak()
         self._failed_pushes = FailureStreak(RECORDS)
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -82,10 +86,9 @@ class Sender:
 
     async def send_what_is_due(self) -> None:
         """Claims and sends until nothing is due or the run is stopping."""
-        while not self._run.stopping() and self._run.clock.now() >= self.not_before:
-            if self._room() == 0:
-                self._run.wake.clear()
-                await self._run.wake.wait()
+        while self._may_claim():
+            await self._wait_for_room()
+            if self._room() == 0 or not self._may_claim():
                 continue
             pause = self._run.rate.wait(time.monotonic())
             if pause:
@@ -108,6 +111,23 @@ class Sender:
         while self._in_flight:
             await asyncio.wait(self._in_flight)
 
+    def _may_claim(self) -> bool:
+        return not self._run.stopping() and self._run.clock.now() >= self.not_before
+
+    async def _wait_for_room(self) -> None:
+        """Until half of what may be under way has ended: a commit takes as long for many calls as for one.
+
+        Where requests take long, it waits no longer than a claim takes: whatever room there is counts then.
+        """
+        if self._room() == 0:
+            self._run.wake.clear()
+            await self._run.wake.wait()
+        if self._room() < self._enough_room:
+            self._run.wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(self._claim_took, _LONGEST_WAIT_FOR_ROOM_SECONDS)):
+                    await self._run.wake.wait()
+
     def _room(self) -> int:
         """How many more calls may be under way now."""
         return self._max_in_flight - len(self._in_flight)
@@ -123,6 +143,7 @@ class Sender:
             return (), True
         self._run.rate.spend(monotonic, most)
         claimed = await self._run.in_ledger(self._run.queue.claim_due, now, most, now - LATE_SECONDS)
+        self._claim_took = time.monotonic() - monotonic
         claims = claimed.claims
         self._run.rate.give_back(most - len(claims))
         # Nobody claims from a campaign that is paused.
@@ -157,7 +178,7 @@ class Sender:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._run.fail(error)
         # What lands in between changes nothing: the loop waits for room, for the last one or for its alarm.
-        if self._room() == 1 or not self._in_flight:
+        if self._room() in {1, self._enough_room} or not self._in_flight:
             self._run.wake.set()
 
     async def _send(self, claim: Claim) -> None:

@@ -220,3 +220,18 @@ def test_a_run_by_the_real_clock_ends_when_all_is_sent(ledger):
     stage = Stage(ledger, [call("c0", start=int(now) + 300)], clock=Timer())
     assert stage.run() is RunEnd.DONE
     assert [known.state for known in ledger.history(CAMPAIGN).calls] == ["queued"]
+
+
+def test_requests_that_hang_do_not_keep_the_others_from_being_sent(ledger):
+    others = [f"c{number}" for number in range(3, 12)]
+    everything_else_sent = asyncio.Event()
+
+    async def hang_if_first(claim):
+        if claim.key in {"c0", "c1", "c2"}:
+            await everything_else_sent.wait()
+        elif claim.key == others[-1]:
+            everything_else_sent.set()
+
+    stage = Stage(ledger, calls(12), before=hang_if_first, max_in_flight=4)
+    assert stage.run() is RunEnd.DONE
+    assert stage.sent_keys[: len(others)] == others
