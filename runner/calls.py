@@ -6,6 +6,7 @@ Values only. What a reason or a cause means for a reader is written by `runner.r
 import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -204,6 +205,7 @@ class StateReason(NamedTuple):
         return cls(code, tuple(values.items()))
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def parse(cls, text: str) -> "StateReason":
         """From what `stored` returned."""
         code, _, values = text.partition(" ")

@@ -67,7 +67,7 @@ def _check_parquet(path: Path | None) -> None:
 
 
 def _exported(found: CampaignResults, by: ExportBy, *, show_contacts: bool) -> _Export:
-    exporter = Exporter(found.identity, found.rules.completes_from, show_contacts=show_contacts)
+    exporter = Exporter(found.rules.completes_from, show_contacts=show_contacts)
     about = {
         "format_version": FORMAT_VERSION,
         "campaign": found.overview.campaign,

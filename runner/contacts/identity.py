@@ -81,7 +81,7 @@ class Identity:
 
     def label(self, key: str) -> str:
         """What people read for this contact: its key, unless that may be a number, an address or a name."""
-        return self.ref(key) if _may_tell_who_it_is(key) else key
+        return self.ref(key) if may_tell_who_it_is(key) else key
 
     def _hmac(self, text: str) -> bytes:
         # A copy has the key in it already, and there may be a million texts.
@@ -114,7 +114,8 @@ class Digest:
         self._waiting.clear()
 
 
-def _may_tell_who_it_is(key: str) -> bool:
+def may_tell_who_it_is(key: str) -> bool:
+    """Whether the key may be a number, an address or a name."""
     # Identifiers have no spaces or accents; names of people do.
     if not key.isascii() or " " in key:
         return True

@@ -178,7 +178,15 @@ _unique_where(LIVE, "uq_calls_contact", calls.c.campaign, calls.c.contact, calls
 _unique_where(LIVE, "uq_calls_phone", calls.c.campaign, calls.c.phone, calls.c.round)
 # Skipped calls are found again by contact, too: they are planned again rather than inserted again.
 Index("ix_calls_contact", calls.c.campaign, calls.c.contact)
-Index("ix_calls_due", calls.c.campaign, calls.c.state, calls.c.queue_at, calls.c.start_timestamp)
+# With the round, so that the calls of a campaign are counted without looking at each of them.
+Index(
+    "ix_calls_due",
+    calls.c.campaign,
+    calls.c.state,
+    calls.c.queue_at,
+    calls.c.start_timestamp,
+    calls.c.round,
+)
 _unique_where(text("call_id IS NOT NULL"), "uq_calls_call_id", calls.c.account, calls.c.call_id)
 
 _IS_ASKED_ABOUT = text("ask_at IS NOT NULL")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from runner.contacts.identity import Identity
+from runner.contacts.identity import may_tell_who_it_is
 from runner.contacts.phone import mask
 from runner.ledger.imports import ImportedContact
 from runner.reports.definitions import disposition_words
@@ -68,8 +68,7 @@ class ContactExport(NamedTuple):
 
 
 class Exporter:
-    def __init__(self, identity: Identity, completes_from: CompletesFrom, *, show_contacts: bool) -> None:
-        self._identity = identity
+    def __init__(self, completes_from: CompletesFrom, *, show_contacts: bool) -> None:
         self._completes_from = completes_from
         self._show = show_contacts
 
@@ -123,17 +122,20 @@ class Exporter:
         return {
             **texts,
             **nothing,
-            "contact": contact.key if self._show else self._identity.label(contact.key),
+            "contact": self._name(contact.key, contact.ref),
             "ref": contact.ref,
             "state": "imported",
             "call_id": contact.call_id,
             "phone": shown,
         }
 
+    def _name(self, key: str, ref: str) -> str:
+        return ref if not self._show and may_tell_who_it_is(key) else key
+
     def _call(self, coded: CodedCall) -> CallExport:
         call, code = coded.call, coded.disposition
         return CallExport(
-            contact=call.contact if self._show else self._identity.label(call.contact),
+            contact=self._name(call.contact, call.ref),
             ref=call.ref,
             round=call.round,
             state=call.state.value,

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from io import StringIO
 from typing import Any
 
@@ -13,6 +14,7 @@ FORMAT_VERSION = 1
 
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - they are meant
 _ROWS_AT_ONCE = 500
+_DIALS = CallExport._fields.index("dials")
 
 ExportRow = CallExport | ContactExport
 
@@ -27,7 +29,7 @@ def csv_text(columns: Iterable[str], rows: Iterable[ExportRow]) -> Iterator[str]
     writer = csv.writer(part, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(columns)
     for number, row in enumerate(rows, start=1):
-        writer.writerow(map(_cell, _values(row).values()))
+        writer.writerow(map(_cell, _values(row)))
         if number % _ROWS_AT_ONCE == 0:
             yield part.getvalue()
             part.seek(0)
@@ -41,19 +43,24 @@ def json_lines(head: Mapping[str, Any], name: str, rows: Iterable[ExportRow]) ->
     yield f" {json_text(name)}: ["
     before = "\n  "
     for row in rows:
-        yield before + json_text(_values(row))
+        yield before + json_text(dict(zip(row._fields, _values(row), strict=True)))
         before = ",\n  "
     yield "\n ]\n}\n" if before.startswith(",") else "]\n}\n"
 
 
-def _values(row: ExportRow) -> dict[str, Any]:
-    values = row._asdict()
-    for name in TIMES & values.keys():
-        if values[name] is not None:
-            values[name] = rfc3339(values[name])
-    if "dials" in values:
-        values["dials"] = [rfc3339(dialled) for dialled in values["dials"]]
+def _values(row: ExportRow) -> list[Any]:
+    values: list[Any] = list(row)
+    for place in _places_of_times(row._fields):
+        if values[place] is not None:
+            values[place] = rfc3339(values[place])
+    if isinstance(row, CallExport):
+        values[_DIALS] = [rfc3339(dialled) for dialled in row.dials]
     return values
+
+
+@cache
+def _places_of_times(columns: tuple[str, ...]) -> list[int]:
+    return [place for place, name in enumerate(columns) if name in TIMES]
 
 
 def _cell(value: object) -> object:

@@ -1,6 +1,7 @@
 """Why a call is in its state, in words."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.ledger.evidence import Verdict
@@ -56,6 +57,8 @@ _DECIDED: Mapping[str, str] = {
 }
 
 
+# Of a million calls, most share a few reasons.
+@lru_cache(maxsize=1024)
 def reason_text(reason: StateReason) -> str:
     """Empty for no reason."""
     values = dict(reason.values)

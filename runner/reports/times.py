@@ -1,11 +1,15 @@
 """Instants as text."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from runner.planning.zones import westernmost
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+_EPOCH = date(1970, 1, 1)
+_MINUTES_OF_A_DAY = 24 * 60
 
 Moment = Callable[[float], str]
 """Writes an instant (UTC Unix seconds): `machine_time` for people, `rfc3339` for programs."""
@@ -13,8 +17,21 @@ Moment = Callable[[float], str]
 
 def rfc3339(instant: float) -> str:
     """`2026-12-01T16:00:00Z`, to the second."""
-    # An export has millions of them: `strftime` takes five times as long.
-    return f"{datetime.fromtimestamp(int(instant), UTC).isoformat()[:19]}Z"
+    # An export has millions of them, in few days and minutes: `strftime` takes ten times as long.
+    minute, second = divmod(int(instant), 60)
+    day, minute = divmod(minute, _MINUTES_OF_A_DAY)
+    return f"{_date(day)}T{_time_of_day(minute)}:{second:02}Z"
+
+
+@lru_cache(maxsize=1024)
+def _date(day: int) -> str:
+    """Of the days since 1970-01-01."""
+    return (_EPOCH + timedelta(days=day)).isoformat()
+
+
+@lru_cache(maxsize=_MINUTES_OF_A_DAY)
+def _time_of_day(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def machine_time(instant: float) -> str:

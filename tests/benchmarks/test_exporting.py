@@ -21,14 +21,15 @@ MOST_GROWTH = 1.5
 COPIES = """
 WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < :calls - 1)
 INSERT INTO calls (campaign, contact, ref, phone, round, state, reason, run, fence, queue_at, start_timestamp,
-    end_timestamp, timezones, phone_number, max_attempts, metadata, result_url, account, call_id, updated_at)
+    end_timestamp, timezones, home, states, phone_number, max_attempts, metadata, result_url, account,
+    call_id, updated_at)
 SELECT campaign, printf('v-%07d', n % (:calls / 2)), printf('ref%07d', n % (:calls / 2)),
     printf('+1%010d', 2120000000 + n % (:calls / 2)), 1 + (n >= :calls / 2),
     CASE WHEN n % 3 = 0 THEN 'completed' ELSE 'failed' END, '', run, 1,
     queue_at + n, start_timestamp + n, end_timestamp + n,
     json_array('America/' || CASE n % 4 WHEN 0 THEN 'New_York' WHEN 1 THEN 'Chicago' WHEN 2 THEN 'Denver'
         ELSE 'Los_Angeles' END),
-    phone_number, 3, '{}', '', account, n, updated_at
+    home, states, phone_number, 3, '{}', '', account, n, updated_at
 FROM calls, numbers WHERE calls.id = 1
 """
 RESULTS = """
