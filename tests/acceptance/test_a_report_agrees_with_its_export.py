@@ -22,8 +22,8 @@ from runner.ledger.results import Results
 PEOPLE = 60
 WAIT = 2700
 COPIED = (
-    "campaign, contact, ref, phone, run, fence, timezones, phone_number, max_attempts, reattempt_wait, "
-    "metadata, result_url, account, updated_at"
+    "campaign, contact, ref, phone, run, fence, timezones, home, states, phone_number, max_attempts, "
+    "reattempt_wait, metadata, result_url, account, updated_at"
 )
 
 A_DAY_LATER = {
