@@ -49,10 +49,11 @@ def print_plan(
     list_all: str = "runner plan --all",
 ) -> None:
     """With `every_row`, nobody who is left out or changed is left to a count; `list_all` is the command
-    for that. A `brief` plan has counts only: no row, no request.
+    for that. A `brief` plan only counts who is left out, and shows no request. It still names whose call is
+    moved, changed or withdrawn: the log of an apply must show who opted out since.
     """
     plan = for_readers(plan)
-    rows = sys.maxsize if every_row else 0 if brief else FIRST_ROWS
+    rows = sys.maxsize if every_row else FIRST_ROWS
     print_lines(
         console,
         [
@@ -62,7 +63,7 @@ def print_plan(
             *_suppressed(plan),
             *_section("Rules, which are not legal advice", _rules(plan)),
             *_section("Calls an hour, by the contacts' own clocks", hours_chart(plan)),
-            *_section("Not called", _exclusions(plan, rows, list_all)),
+            *_section("Not called", _exclusions(plan, 0 if brief else rows, list_all)),
             *([] if brief else _section(_requests_title(plan), _requests(plan.calls))),
             *([Text(f"To see each of them: {list_all}")] if brief else []),
             Text(),

@@ -113,6 +113,11 @@ def test_a_brief_plan_counts_those_who_are_not_called_and_shows_no_row_and_no_re
     assert "start_timestamp" not in text
 
 
+def test_a_brief_plan_names_whose_call_is_withdrawn():
+    text = plan_text(plan_view(withdrawals=[withdrawal(1)]), brief=True)
+    assert "w1 " in text
+
+
 def test_a_plan_counts_the_requests_not_shown():
     assert "The first 3 of 4 requests (all: --output json)" in plan_text(
         plan_view([call(number) for number in range(4)])
