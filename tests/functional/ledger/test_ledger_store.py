@@ -156,7 +156,7 @@ def test_others_can_write_up_to_their_commit_while_a_plan_reads(sqlite_ledger):
         other.commit()
 
 
-def test_whoever_cannot_write_in_time_learns_why_and_can_write_later(sqlite_ledger, monkeypatch):
+def test_a_write_that_waits_too_long_fails_with_advice_and_later_ones_succeed(sqlite_ledger, monkeypatch):
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.05)
     with closing(sqlite3.connect(sqlite_ledger.path, timeout=0, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
