@@ -11,6 +11,7 @@ from runner.campaign.warning_codes import URGENT, WarningCode
 from runner.planning.guards import allow_options, guards_of
 from runner.planning.plan import Change, ChangeReason
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, statistics_of
+from runner.reports.exclusion_reasons import REASONS
 from runner.reports.times import local_time, local_times
 
 _Group = TypeVar("_Group", bound=Hashable)
@@ -20,22 +21,6 @@ FIRST_PLAN = (
     "This is the first plan: the ledger holds no calls of this campaign yet.\n"
     "If it was applied before, check RUNNER_LEDGER_URL: it names another ledger.\n"
 )
-
-REASONS: Mapping[Reason, str] = {
-    Reason.INVALID_PHONE: "the number cannot be called",
-    Reason.COUNTRY: "of a country that is not called",
-    Reason.PREMIUM_RATE: "a number with a special tariff",
-    Reason.DUPLICATE_KEY: "an earlier row is the same contact",
-    Reason.DUPLICATE_PHONE: "an earlier row has the same number",
-    Reason.SUPPRESSED: "on a suppression list",
-    Reason.FILTERED: "excluded by the campaign's `where`",
-    Reason.UNKNOWN_TIMEZONE: "the time zone is unknown",
-    Reason.NO_WINDOW: "never inside a calling window",
-    Reason.TEMPLATE_ERROR: "a template cannot be filled in",
-    Reason.ALREADY_QUEUED: "queued before",
-    Reason.REFUSED: "Insight refused the request, and nothing of it changed",
-    Reason.CALL_LIMIT: "beyond --limit: a later apply may call them",
-}
 
 _QUEUED_BY_CAUSE: Mapping[Cause, str] = {
     Cause.NONE: "queued before",

@@ -5,8 +5,8 @@ from importlib.resources import files
 
 from runner.campaign.reference import Key
 from runner.campaign.warning_codes import WarningCode
+from runner.reports.exclusion_reasons import REASONS
 from runner.reports.markdown import table
-from runner.reports.plan_facts import REASONS
 
 
 def reference_markdown(keys: Sequence[Key], preset_keys: Sequence[Key]) -> str:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from runner.planning.plan_view import CallView, ExclusionView, WithdrawalView
 from runner.planning.zones import westernmost
-from runner.reports.plan_facts import REASONS, SIGNS, change_words, exclusion_words
+from runner.reports.exclusion_reasons import REASONS
+from runner.reports.plan_facts import SIGNS, change_words, exclusion_words
 from runner.reports.plan_text import zone_names
 
 NOT_CALLED = "not called"
