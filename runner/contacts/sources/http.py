@@ -1,8 +1,9 @@
 """Records of a web API: JSON, JSON lines or CSV, page after page.
 
 The campaign file names a path, and the answers name the next page; address and token are settings. So that
-neither leads elsewhere, everything stays at the origin of the setting, redirects are not followed, and a name
-that leads to a private address is refused before anything is sent.
+neither leads elsewhere, everything stays at the origin of the setting, and redirects are not followed. The
+setting may name a host of an intranet. A name that leads to this machine or to a cloud's metadata service is
+refused before anything is sent.
 """
 
 import hashlib
@@ -218,7 +219,7 @@ class _Pages:
 
     def _exchange(self, url: str, headers: Mapping[str, str]) -> "_Answer":
         deadline = time.monotonic() + PAGE_SECONDS
-        check = {"trace": _peer_check(self._connection, self._declared.name)}
+        check = {"trace": peer_check(self._connection, self._declared.name)}
         with self._client.stream("GET", url, headers=headers, extensions=check) as response:
             if response.status_code != 200:  # noqa: PLR2004 - OK
                 raise self._refused(response)
@@ -311,8 +312,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _may_be_private(connection: Connection) -> bool:
-    """Whether the setting itself names an address or this machine: another name may lead anywhere."""
+def _names_its_address(connection: Connection) -> bool:
+    """Whether the setting itself names an address, or this machine: another name may lead anywhere."""
     host = urlsplit(connection.url).hostname or ""
     try:
         ipaddress.ip_address(host)
@@ -321,22 +322,29 @@ def _may_be_private(connection: Connection) -> bool:
     return True
 
 
-def _peer_check(connection: Connection, name: str) -> Callable[[str, Mapping[str, Any]], None]:
+def _is_never_an_api(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """This machine, and link-local addresses, where clouds have the service that gives out credentials."""
+    known = getattr(address, "ipv4_mapped", None) or address
+    return known.is_loopback or known.is_link_local or known.is_unspecified or known.is_multicast
+
+
+def peer_check(connection: Connection, name: str) -> Callable[[str, Mapping[str, Any]], None]:
     """Looks at the address that the connection was really made to, before a byte is sent: an earlier look-up
     of the name may have given another.
     """
 
     def trace(event: str, info: Mapping[str, Any]) -> None:
-        if event != "connection.connect_tcp.complete" or _may_be_private(connection):
+        if event != "connection.connect_tcp.complete" or _names_its_address(connection):
             return
         stream = info["return_value"]
         peer = stream.get_extra_info("server_addr")
         address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
-        if not address.is_global or address.is_multicast:
+        if _is_never_an_api(address):
             stream.close()
             raise SourceError(
-                f"{name}: the host in {connection.setting} leads to a private address, {address}",
-                hint="if that is right, write the address itself in the setting, or fix the name",
+                f"{name}: the host in {connection.setting} leads to {address}, a loopback, link-local or "
+                "multicast address",
+                hint="correct the name; if the address is right, write it in the setting instead",
             )
 
     return trace

@@ -235,15 +235,57 @@ def test_an_address_that_cannot_be_used_is_an_error_without_its_secrets(url, pro
     assert "s3cret" not in f"{raised.value.message} {raised.value.hint}"
 
 
-def test_a_name_that_leads_to_a_private_address_is_refused_before_anything_is_sent(api, monkeypatch):
+def test_a_name_that_leads_to_this_machine_is_refused_before_anything_is_sent(api, monkeypatch):
     port = int(api.url.rpartition(":")[2].partition("/")[0])
     lookup = socket.getaddrinfo
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda _host, _port, *rest, **more: lookup("127.0.0.1", port, *rest, **more)
     )
-    with pytest.raises(SourceError, match=r"leads to a private address, 127\.0\.0\.1"):
+    with pytest.raises(SourceError, match=r"leads to 127\.0\.0\.1, a loopback"):
         read(f"https://crm.example.org:{port}")
     assert api.requests == []
+
+
+class Stream:
+    """A connection that was made to `peer`."""
+
+    def __init__(self, peer):
+        self.peer = peer
+        self.is_open = True
+
+    def get_extra_info(self, _name):
+        return (self.peer, 443)
+
+    def close(self):
+        self.is_open = False
+
+
+def check_peer(url, stream):
+    check = http.peer_check(Connection("crm", url, ""), "http:crm/people")
+    check("connection.connect_tcp.complete", {"return_value": stream})
+
+
+@pytest.mark.parametrize(
+    "peer", ["10.0.0.7", "172.16.3.4", "192.168.1.9", "100.64.0.1", "fd12::7", "93.184.215.14"]
+)
+def test_the_host_of_a_connection_may_be_in_an_intranet(peer):
+    check_peer("https://crm.corp.example", Stream(peer))
+
+
+@pytest.mark.parametrize(
+    "peer",
+    ["127.0.0.1", "127.8.8.8", "169.254.169.254", "0.0.0.0", "::1", "fe80::1", "::ffff:169.254.169.254"],
+)
+def test_a_name_may_not_lead_to_loopback_or_link_local_addresses(peer):
+    stream = Stream(peer)
+    with pytest.raises(SourceError, match="loopback, link-local or multicast address"):
+        check_peer("https://crm.example.org", stream)
+    assert not stream.is_open
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.7.7", "[::1]"])
+def test_a_setting_may_name_a_loopback_or_link_local_address_itself(host):
+    check_peer(f"https://{host}", Stream(host.strip("[]")))
 
 
 def test_the_digest_follows_from_the_records(api):
