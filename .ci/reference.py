@@ -1,9 +1,15 @@
-"""Writes schemas/README.md from the models."""
+"""Writes schemas/README.md, and all of schemas/outputs, from the models."""
 
 from pathlib import Path
 
 from runner.campaign.reference import keys
 from runner.campaign.rules.preset import Preset
+from runner.reports.outputs import OUTPUTS, outputs_markdown
 from runner.reports.reference import reference_markdown
 
-Path("schemas/README.md").write_text(reference_markdown(keys(), keys(Preset)), encoding="utf-8")
+FOLDER = Path("schemas")
+
+(FOLDER / "README.md").write_text(reference_markdown(keys(), keys(Preset)), encoding="utf-8")
+for output in OUTPUTS:
+    (FOLDER / "outputs" / f"{output.name}.schema.json").write_text(output.schema_text(), encoding="utf-8")
+(FOLDER / "outputs" / "README.md").write_text(outputs_markdown(), encoding="utf-8")

@@ -207,12 +207,15 @@ def apply(  # noqa: PLR0913 - each is an option of the command
     outcomes: options.Outcomes = None,
     callbacks: options.Callbacks = None,
     seed: options.Seed = None,
+    events: options.Events = None,
 ) -> int:
     """Queue every call of the campaign at its time.
 
     It shows the plan, asks, and runs until the last call is queued.
     """
     if dry_run:
+        if events is not None:
+            raise UsageError("--events goes with an apply, and --dry-run is the same as `runner plan`")
         return plan(campaign, limit=limit, var=var, show_contacts=show_contacts)
     from runner.campaign.variables import parse_variables
     from runner.commands.apply import ApplyOptions, SandboxOptions, apply, sandbox_options
@@ -228,6 +231,7 @@ def apply(  # noqa: PLR0913 - each is an option of the command
             until_idle=until_idle,
             wait=wait,
             show_contacts=show_contacts,
+            events=events,
         ),
     )
 

@@ -41,6 +41,10 @@ class UsageError(RunnerError):
     exit_status = ExitStatus.WRONG_USAGE
 
 
+class DeclinedError(RunnerError):
+    """The person who was asked did not agree."""
+
+
 class SettingsError(RunnerError):
     """The environment, the `.env` file or the secrets folder holds a wrong value, or lacks one."""
 

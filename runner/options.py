@@ -188,6 +188,14 @@ Wait = Annotated[
     typer.Option("--wait", help="Stay until all results are in; further rounds always do."),
 ]
 UntilIdle = Annotated[bool, typer.Option("--until-idle", help="Exit when nothing is due within a minute.")]
+Events = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Append what happens to FILE, as JSON lines for programs; `-` is standard output, and all else "
+        "goes to standard error then. schemas/outputs/README.md describes the lines.",
+    ),
+]
 Watch = Annotated[bool, typer.Option("--watch", help="Repeat every two seconds.")]
 PendingAtInsight = Annotated[
     bool,

@@ -9,8 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from rich.console import Console
+
 from runner.calls import Guard
+from runner.campaign.loader import LoadedCampaign
 from runner.campaign.variables import Variables
+from runner.commands.event_log import EventLog, event_log
+from runner.commands.line_file import STANDARD_OUTPUT
 from runner.commands.terminal import (
     TERMINAL_PROGRESS,
     answer_to,
@@ -21,7 +26,7 @@ from runner.commands.terminal import (
     stop_on_signals,
 )
 from runner.dispatch.events import Event, RunBegan, RunEnd
-from runner.errors import ExitStatus, LedgerError, RunnerError, UsageError
+from runner.errors import DeclinedError, ExitStatus, LedgerError, RunnerError, UsageError
 from runner.ledger.overview import Overview, overview
 from runner.reports.console import standard_console
 from runner.reports.live import LogOptions, live
@@ -38,10 +43,6 @@ from runner.services.planning import PreparedPlan
 from runner.settings import load_settings
 
 _PROBLEMS_SHOWN = 5
-
-
-class DeclinedError(RunnerError):
-    """The person who was asked did not agree."""
 
 
 class SandboxOptions(NamedTuple):
@@ -65,6 +66,13 @@ class ApplyOptions:
     until_idle: bool
     wait: bool
     show_contacts: bool
+    events: str | None
+    """The file that gets the events as JSON lines; `-` is standard output."""
+
+    @property
+    def console(self) -> Console:
+        """Standard output belongs to the events where they are written there."""
+        return standard_console(stderr=self.events == STANDARD_OUTPUT)
 
 
 def apply(path: Path, options: ApplyOptions) -> int:
@@ -85,8 +93,20 @@ def apply(path: Path, options: ApplyOptions) -> int:
             "apply asks before it queues calls, and there is no terminal to ask on",
             hint="review the plan, then run apply with --yes",
         )
+    with event_log(options.events, loaded.campaign.name) as log:
+        return _carry_out(path, loaded, saved, options, log)
+
+
+def _carry_out(
+    path: Path,
+    loaded: LoadedCampaign,
+    saved: saved_plans.PlanFile | None,
+    options: ApplyOptions,
+    log: EventLog,
+) -> int:
     found = insight(load_settings()) if options.sandbox is None else _rehearsal(options.sandbox)
     with found as environment, environment.ledger.hold(loaded.campaign.name):
+        log.now = environment.clock.now
         work = Apply(
             loaded,
             environment,
@@ -97,20 +117,27 @@ def apply(path: Path, options: ApplyOptions) -> int:
             allowed=options.allowed,
             progress=TERMINAL_PROGRESS,
         )
-        prepared = _shown_plan(work, path, environment, show_contacts=options.show_contacts)
+        prepared = _shown_plan(work, path, environment, options, log)
         is_needed = work.is_needed(prepared)
         if prepared.has_changes and not options.yes:
-            _ask(prepared)
+            _ask(prepared, stderr=options.events == STANDARD_OUTPUT)
         finish = RunEnd.DONE
         try:
             if is_needed:
-                finish = _run(work, prepared, environment)
+                finish = _run(work, prepared, environment, log)
         except RunnerError:
             # The ledger may be what failed, or the output is closed; the error is shown in any case.
             with suppress(LedgerError, OSError):
-                _summarize(work, environment, path, None)
+                log.saw(_summarize(work, environment, path, None, options.console), work.queued)
             raise
-        seen = _summarize(work, environment, path, finish)
+        seen = _summarize(work, environment, path, finish, options.console)
+    log.saw(seen, work.queued)
+    status = _status(finish, seen)
+    log.ended(finish.value if is_needed else "nothing_to_do", status)
+    return status
+
+
+def _status(finish: RunEnd, seen: Overview) -> ExitStatus:
     if finish is RunEnd.INTERRUPTED:
         return ExitStatus.INTERRUPTED
     return ExitStatus.FINISHED_WITH_PROBLEMS if seen.unacknowledged else ExitStatus.DONE
@@ -145,7 +172,9 @@ def _rehearsal(options: SandboxOptions) -> AbstractContextManager[Environment]:
     return rehearsal(load_settings(), parse_behavior(options.outcomes, options.callbacks, options.seed))
 
 
-def _shown_plan(work: Apply, path: Path, environment: Environment, *, show_contacts: bool) -> PreparedPlan:
+def _shown_plan(
+    work: Apply, path: Path, environment: Environment, options: ApplyOptions, log: EventLog
+) -> PreparedPlan:
     orphaned = work.check()
     if orphaned:
         note(
@@ -158,43 +187,49 @@ def _shown_plan(work: Apply, path: Path, environment: Environment, *, show_conta
     if prepared.is_first and not environment.is_rehearsal:
         sys.stderr.write(FIRST_PLAN)
     list_all = f"runner plan {shlex.quote(str(prepared.loaded.path))} --all"
-    console = standard_console()
+    console = options.console
     # Without a terminal nobody reviews the plan here: `runner plan` shows all of it.
     brief = not console.is_terminal
-    print_plan(console, prepared.view(show_contacts=show_contacts), brief=brief, list_all=list_all)
+    view = prepared.view(show_contacts=options.show_contacts)
+    log.plan_made(view)
+    print_plan(console, view, brief=brief, list_all=list_all)
     if work.late_opt_outs:
         note(late_words(work.late_opt_outs, work.identity))
     return prepared
 
 
-def _ask(prepared: PreparedPlan) -> None:
+def _ask(prepared: PreparedPlan, *, stderr: bool) -> None:
     """Asks for the number of calls, which is not typed by accident. Raises DeclinedError."""
     number = str(len(prepared.plan.calls))
-    answer = answer_to(f"\nType the number of calls ({number}) to queue them, anything else to cancel: ")
+    question = f"\nType the number of calls ({number}) to queue them, anything else to cancel: "
+    answer = answer_to(question, stderr=stderr)
     if answer.replace(",", "") != number:
         raise DeclinedError("nothing was queued")
 
 
-def _run(work: Apply, prepared: PreparedPlan, environment: Environment) -> RunEnd:
+def _run(work: Apply, prepared: PreparedPlan, environment: Environment, log: EventLog) -> RunEnd:
     settings = environment.settings
-    log = LogOptions(work.campaign, settings.log, settings.log_level, rehearsal=environment.is_rehearsal)
+    shown = LogOptions(work.campaign, settings.log, settings.log_level, rehearsal=environment.is_rehearsal)
     total, now = len(prepared.plan.calls), environment.clock.now
-    with signals_restored(), live(total, work.identity, now, log) as listen:
+    with signals_restored(), live(total, work.identity, now, shown) as listen:
 
         def hear(event: Event) -> None:
             # Until the run has begun, a signal cancels it: nothing is entered.
             if isinstance(event, RunBegan):
                 stop_on_signals(work.stop)
+            log.event(event, work.identity)
             listen(event)
 
         return asyncio.run(work.run(prepared, hear))
 
 
-def _summarize(work: Apply, environment: Environment, path: Path, finish: RunEnd | None) -> Overview:
+def _summarize(
+    work: Apply, environment: Environment, path: Path, finish: RunEnd | None, console: Console
+) -> Overview:
     """Says how the run ended and what is left, as the ledger has it."""
     seen = overview(environment.ledger.engine, work.campaign, environment.clock.now(), _PROBLEMS_SHOWN)
     print_summary(
-        standard_console(),
+        console,
         seen,
         finish,
         work.identity,

@@ -57,10 +57,11 @@ def note_receiver(prepared: "PreparedPlan", settings: Settings) -> None:
         note(f"Insight posts results to {settings.public_url.rstrip('/')}/results/ (RUNNER_PUBLIC_URL)")
 
 
-def answer_to(question: str) -> str:
-    """What a person types."""
-    sys.stdout.write(question)
-    sys.stdout.flush()
+def answer_to(question: str, *, stderr: bool = False) -> str:
+    """What a person types. With `stderr`, the question is no part of the output."""
+    stream = sys.stderr if stderr else sys.stdout
+    stream.write(question)
+    stream.flush()
     return sys.stdin.readline().strip()
 
 

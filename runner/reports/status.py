@@ -13,6 +13,7 @@ from runner.dispatch.redaction import without_numbers
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.overview import Ended, Entry, Overview
 from runner.reports.console import columns, print_lines
+from runner.reports.event_json import late_opt_out_json
 from runner.reports.notices import late_words, pause_text
 from runner.reports.plan_facts import count
 from runner.reports.state_reasons import reason_text
@@ -54,16 +55,7 @@ def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
         "holder": status.holder,
         "queued_last_minute": seen.queued_last_minute,
         "newest_result": None if seen.learned_at is None else int(seen.learned_at),
-        "late_opt_outs": [
-            {
-                "contact": identity.label(late.key),
-                "ref": late.ref,
-                "state": late.state.value,
-                "reason": late.reason,
-                "dialled_until": late.until,
-            }
-            for late in status.late_opt_outs
-        ],
+        "late_opt_outs": [late_opt_out_json(late, identity) for late in status.late_opt_outs],
         "lists_read": status.lists_read,
         "unacknowledged": seen.unacknowledged,
         "problems": [
