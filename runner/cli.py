@@ -473,14 +473,29 @@ def refresh(
 
 
 @app.command()
-def serve() -> int:
-    """Take the results that Insight posts.
+def serve(paths: options.MaybePaths = None) -> int:
+    """Apply every campaign of a folder, and take results.
 
-    It listens on RUNNER_RECEIVER_LISTEN, until it is stopped. RUNNER_PUBLIC_URL is where Insight reaches it.
+    Until it is stopped; files and contacts are read again when they change. Only what somebody approved is
+    carried out (`runner approve`), or everything with RUNNER_APPROVAL=merge. Without PATH it takes results.
+    It listens on RUNNER_RECEIVER_LISTEN; RUNNER_PUBLIC_URL is where Insight reaches it.
     """
     from runner.commands.serve import serve
 
-    return serve()
+    return serve(paths or [])
+
+
+@app.command()
+def approve(
+    campaign: options.Campaign, *, plan: options.ReviewedPlan = None, yes: options.Yes = False
+) -> int:
+    """Approve a campaign file for `runner serve`.
+
+    It shows what would change, and asks. The approval holds for exactly this content, and is in the history.
+    """
+    from runner.commands.approve import approve
+
+    return approve(campaign, plan=plan, yes=yes)
 
 
 class _SandboxCommand(TyperCommand):

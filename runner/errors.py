@@ -71,6 +71,10 @@ class LedgerError(RunnerError):
     """The ledger cannot be opened, or does not belong to this campaign, account or release."""
 
 
+class LedgerChangedError(LedgerError):
+    """Something was done in the ledger between a plan and its entry: a new plan is needed."""
+
+
 class LedgerUnavailableError(LedgerError):
     """The database itself does not answer, or cannot do its work: that concerns every call alike."""
 

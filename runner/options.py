@@ -76,6 +76,10 @@ def _instant(text: str) -> float:
 
 Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder to write to; default: this one.")]
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Campaign files or folders.")]
+MaybePaths = Annotated[
+    list[Path] | None, typer.Argument(metavar="[PATH]...", help="Campaign files or folders.")
+]
+Campaign = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign file.")]
 Preset = Annotated[str | None, typer.Argument(metavar="[PRESET]", help="One preset, such as us-federal.")]
 Key = Annotated[str | None, typer.Argument(metavar="[KEY]", help="One key, such as calling_windows.weekly.")]
 CampaignOrPlan = Annotated[
@@ -155,6 +159,12 @@ DetailedExitcode = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask. Required without a terminal.")]
+ReviewedPlan = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan", metavar="PLAN", help="Approve only if this saved plan is still what would be done."
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="The same as `runner plan`.")]
 Sandbox = Annotated[
     bool,

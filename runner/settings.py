@@ -54,6 +54,7 @@ class Settings(_FromEnvironment):
     data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     rules: Path | None = None
     policy_file: Path | None = None
+    approval: Literal["person", "merge"] = "person"
     log: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -58,6 +58,7 @@ MAX_REATTEMPT_WAIT = 24 * 3600
 """Seconds. Insight documents no range; its sister product Fuse says 60 to 86,400, so we stay inside it."""
 
 MIN_ROUND_GAP = 3600
+MIN_RELOAD = 60
 """Seconds."""
 
 RetriedResult = Literal["failed", "canceled", "rejected", "unknown"]
@@ -531,6 +532,12 @@ class Campaign(Declared):
         examples=["https://hooks.example.org/insight"],
     )
     guard: GuardLimits = Field(default_factory=GuardLimits)  # type: ignore[arg-type]
+    reload: Duration = Field(
+        900,
+        description="How often `runner serve` reads the contacts again, also where no file changed: at least "
+        "1m.",
+        examples=["15m"],
+    )
     vars: dict[str, Constant] = Field(
         default_factory=dict,
         description="Constants for templates: {{ vars.site }}.",
@@ -541,6 +548,13 @@ class Campaign(Declared):
         description="Warnings that are not shown, each with the reason.",
         examples=[{"on_the_hour": "agreed with Plum"}],
     )
+
+    @field_validator("reload")
+    @classmethod
+    def _not_too_often(cls, value: int) -> int:
+        if value < MIN_RELOAD:
+            raise PydanticCustomError("out_of_range", "reload must be at least 1m")
+        return value
 
     @field_validator("metadatabase")
     @classmethod

@@ -1,37 +1,83 @@
-"""`runner serve`: takes Insight's callbacks until it is stopped."""
+"""`runner serve`: applies every campaign of some folders and takes callbacks, until it is stopped."""
 
 import asyncio
+import shlex
+import time
+from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
-from runner.commands.terminal import note, signals_restored, stop_on_signals
-from runner.errors import ExitStatus
+from runner.characters import on_one_line
+from runner.commands.terminal import note, reload_on_signal, signals_restored, stop_on_signals
+from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.reports.plan_facts import count
+from runner.reports.live import LogOptions, log_lines, log_status
+from runner.reports.plan_facts import count, totals
 from runner.results.token import Tokens
 from runner.serve.listening import listener
 from runner.serve.receiving import ReceiverServer
+from runner.serve.reconciler import Reconciler
+from runner.serve.served import Problem, ServedCampaign, ServeStatus
+from runner.services.environment import insight
 from runner.services.planning import privacy_key
 from runner.settings import Settings, ledger_states_folder, load_settings, validate_public_url
 
+_WITH_A_PLAN = {ServeStatus.WAITING_FOR_APPROVAL, ServeStatus.RUNNING}
+_PROBLEMS = {ServeStatus.GUARDED, ServeStatus.STOPPED, ServeStatus.BROKEN, ServeStatus.UNREACHABLE}
 
-def serve() -> int:
-    """Serves until Ctrl-C or SIGTERM; then answers what is under way, and says what came in."""
+
+def serve(paths: Sequence[Path]) -> int:
+    """Serves until Ctrl-C or SIGTERM; then finishes what is under way, and says what came in.
+
+    With `paths`, it applies every campaign of these files and folders. Raises RunnerError.
+    """
     settings = load_settings()
-    if settings.public_url:
-        validate_public_url(settings.public_url)
-    with closing(Ledger.open(settings.ledger_url)) as ledger, signals_restored():
-        guard = RollbackGuard(ledger, ledger_states_folder())
-        guard.check()
-        server = ReceiverServer(ledger, Tokens(privacy_key(settings, ledger), guard.ledger_id))
-        asyncio.run(_serve(server, settings))
-        note(_what_came(server))
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist", hint="name campaign files, or folders that hold some")
+    if paths:
+        _carry_out(paths, settings)
+    else:
+        _take_results(settings)
     return ExitStatus.DONE
 
 
-async def _serve(server: ReceiverServer, settings: Settings) -> None:
+def _carry_out(paths: Sequence[Path], settings: Settings) -> None:
+    with insight(settings) as environment, signals_restored(), log_lines(settings.log_level):
+        server = _receiver(environment.ledger, settings)
+        asyncio.run(
+            _serve(
+                server,
+                settings,
+                Reconciler(
+                    paths,
+                    environment,
+                    on_status=lambda found: _log(found, settings, environment.clock.now()),
+                    on_problem=_note_problem,
+                ),
+            )
+        )
+        note(_what_came(server))
+
+
+def _take_results(settings: Settings) -> None:
+    if settings.public_url:
+        validate_public_url(settings.public_url)
+    with closing(Ledger.open(settings.ledger_url)) as ledger, signals_restored():
+        server = _receiver(ledger, settings)
+        asyncio.run(_serve(server, settings, None))
+        note(_what_came(server))
+
+
+def _receiver(ledger: Ledger, settings: Settings) -> ReceiverServer:
+    guard = RollbackGuard(ledger, ledger_states_folder())
+    guard.check()
+    return ReceiverServer(ledger, Tokens(privacy_key(settings, ledger), guard.ledger_id))
+
+
+async def _serve(server: ReceiverServer, settings: Settings, reconciler: Reconciler | None) -> None:
     with listener(settings.receiver_listen, "RUNNER_RECEIVER_LISTEN") as listening:
-        stop_on_signals(server.stop)
         host, port = listening.getsockname()[:2]
         note(f"taking results on http://{host}:{port}/results/, Ctrl-C ends this")
         if not settings.public_url:
@@ -39,7 +85,41 @@ async def _serve(server: ReceiverServer, settings: Settings) -> None:
                 "RUNNER_PUBLIC_URL is not set: apply asks Insight for no callbacks. Set it for apply to the "
                 "address at which Insight reaches this one"
             )
-        await server.serve(listening)
+        if reconciler is None:
+            stop_on_signals(server.stop)
+            await server.serve(listening)
+            return
+        stop_on_signals(reconciler.stop)
+        reload_on_signal(reconciler.reload)
+        taking = asyncio.create_task(server.serve(listening))
+        try:
+            await reconciler.keep()
+        finally:
+            server.stop()
+            await taking
+
+
+def _log(found: ServedCampaign, settings: Settings, now: float) -> None:
+    log = LogOptions(found.name, settings.log, settings.log_level)
+    log_status(log, now, found.status.value, _words(found), is_problem=found.status in _PROBLEMS)
+
+
+def _words(found: ServedCampaign) -> str:
+    words = found.status.value.replace("_", " ")
+    if found.plan is not None and found.status in _WITH_A_PLAN:
+        words += f" ({totals(found.plan)})"
+    if found.status is ServeStatus.WAITING_FOR_APPROVAL:
+        words += f"; approve it with: runner approve {shlex.quote(str(found.path))}"
+    return words if found.problem is None else f"{words}: {_problem_words(found.problem)}"
+
+
+def _problem_words(problem: Problem) -> str:
+    lines = [*map(str, problem.diagnostics[:1]), *problem.message.splitlines(), problem.hint]
+    return on_one_line("; ".join(line for line in lines if line))
+
+
+def _note_problem(error: RunnerError) -> None:
+    note(f"{time.strftime('%H:%M:%S %Z')} {_problem_words(Problem(message=error.message, hint=error.hint))}")
 
 
 def _what_came(server: ReceiverServer) -> str:

@@ -109,3 +109,8 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
         # Under nohup, SIGHUP stays ignored.
         if signal.getsignal(name) is not signal.SIG_IGN:
             loop.add_signal_handler(name, stop)
+
+
+def reload_on_signal(reload: Callable[[], None]) -> None:
+    """Has the running event loop call `reload` at SIGHUP, as daemons do."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from runner.calls import CallState, ReasonCode, ResultStatus, StateReason
-from runner.errors import CampaignHeldError, LedgerError
+from runner.errors import CampaignHeldError, LedgerChangedError
 from runner.ledger.reached import skip_all_finished
 from runner.ledger.rows import bulk_load, call_request, some_at_a_time, write_many
 from runner.ledger.tables import LIVE, calls, results, runs, transitions
@@ -382,9 +382,9 @@ def _is_added(call: PlannedCall, row: RowMapping | None) -> bool:
     return call.round > 1 and (row is None or _is_skipped(row))
 
 
-def changed_meanwhile() -> LedgerError:
+def changed_meanwhile() -> LedgerChangedError:
     """What a plan meets that was made from another state of the ledger."""
-    return LedgerError(
+    return LedgerChangedError(
         "the ledger changed while the plan was made; nothing was written",
         hint="run the command again",
     )

@@ -75,11 +75,13 @@ class LogOptions:
     """How a run is logged where there is no terminal."""
 
     campaign: str
+    """Named in each line as JSON; as text, only where `names_campaign`."""
     form: Literal["text", "json"] = "text"
     level: str = "info"
     """The lowest level that is written: debug, info, warning or error."""
     rehearsal: bool = False
     """Its clock leaps over waiting times: nobody needs to know of them."""
+    names_campaign: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +106,47 @@ def live(total: int, identity: Identity, now: Callable[[], float], log: LogOptio
         finally:
             progress.stop()
     else:
-        handler = logging.StreamHandler(sys.stderr)
-        _LOGGER.addHandler(handler)
-        _LOGGER.setLevel(log.level.upper())
-        _LOGGER.propagate = False
-        lines = _Log(total, identity, now, log)
-        try:
-            yield lines.write
-        finally:
-            lines.sum_up()
-            _LOGGER.removeHandler(handler)
+        with log_lines(log.level):
+            lines = RunLog(total, identity, now, log)
+            try:
+                yield lines.write
+            finally:
+                lines.sum_up()
+
+
+@contextmanager
+def log_lines(level: str) -> Iterator[None]:
+    """Inside the block, lines of this level and above are written to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    _LOGGER.addHandler(handler)
+    _LOGGER.setLevel(level.upper())
+    _LOGGER.propagate = False
+    try:
+        yield
+    finally:
+        _LOGGER.removeHandler(handler)
+
+
+def log_status(log: LogOptions, now: float, status: str, words: str, *, is_problem: bool) -> None:
+    """One line for a campaign whose status in `serve` changed."""
+    level = logging.WARNING if is_problem else logging.INFO
+    if log.form == "json":
+        line = _json_line(log.campaign, now, level, "StatusChanged", {"status": status}, words)
+    else:
+        line = f"{clock_time(now)} {log.campaign}: {words}"
+    _LOGGER.log(level, "%s", line)
+
+
+def _json_line(
+    campaign: str, now: float, level: int, event: str, more: Mapping[str, object], words: str
+) -> str:
+    line = {
+        "time": rfc3339(now),
+        "level": logging.getLevelName(level).lower(),
+        "campaign": campaign,
+        "event": event,
+    }
+    return json.dumps({**line, **more, "message": words})
 
 
 class _Rate(ProgressColumn):
@@ -154,7 +187,7 @@ def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) ->
         progress.console.print(event_words(event, identity, machine_time), soft_wrap=True)
 
 
-class _Log:
+class RunLog:
     """Lines for events, as text or as JSON, whose keys programs may rely on.
 
     Calls that were queued share a line a minute; at the level debug, each has its own. Contacts are named by
@@ -201,21 +234,18 @@ class _Log:
     def _log(self, event: Event | CallsSoFar, words: str) -> None:
         level = _level(event, self._options)
         as_json = self._options.form == "json"
-        line = self._json(event, level, words) if as_json else f"{self._clock_time(self._now())} {words}"
+        name = f"{self._options.campaign}: " if self._options.names_campaign else ""
+        text = f"{self._clock_time(self._now())} {name}{words}"
+        line = self._json(event, level, words) if as_json else text
         _LOGGER.log(level, "%s", line)
 
     def _json(self, event: Event | CallsSoFar, level: int, words: str) -> str:
-        line: dict[str, object] = {
-            "time": rfc3339(self._now()),
-            "level": logging.getLevelName(level).lower(),
-            "campaign": self._options.campaign,
-            "event": type(event).__name__,
-        }
+        more: dict[str, object] = {}
         if isinstance(event, CallEnded):
-            line |= {"contact": event.ref, "state": event.state.value}
+            more = {"contact": event.ref, "state": event.state.value}
         if isinstance(event, CallsSoFar):
-            line |= {"states": dict(event.states)}
-        return json.dumps(line | {"message": words})
+            more = {"states": dict(event.states)}
+        return _json_line(self._options.campaign, self._now(), level, type(event).__name__, more, words)
 
 
 def _level(event: Event | CallsSoFar, options: LogOptions) -> int:

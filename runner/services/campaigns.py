@@ -1,10 +1,12 @@
 """Finds campaigns: the files of a path, the campaign in a file, the name that somebody gave."""
 
+import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.campaign.loader import LoadedCampaign, extended_file, load_campaign
+from runner.campaign.loader import MAX_BYTES, LoadedCampaign, extended_file, load_campaign
 from runner.campaign.variables import NO_VARIABLES, Variables
 from runner.errors import RunnerError, UsageError
 
@@ -55,8 +57,41 @@ def campaign_files(path: Path) -> list[Path]:
 def without_bases(files: Iterable[Path]) -> list[Path]:
     """The files that no other of them extends: a base is not a campaign of its own."""
     given = list(files)
-    bases = {base.resolve() for base in map(extended_file, given) if base is not None}
+    bases = {base.resolve() for base in map(base_of, given) if base is not None}
     return [file for file in given if not bases or file.resolve() not in bases]
+
+
+def base_of(file: Path) -> Path | None:
+    """The file that a campaign file extends, whatever else is wrong with it; None for none. A file that did
+    not change is not parsed again.
+    """
+    return _base_of(file, _digest(file))
+
+
+@lru_cache(maxsize=4096)
+def _base_of(file: Path, _digest: str) -> Path | None:
+    return extended_file(file)
+
+
+def content_of(file: Path) -> str:
+    """A hash of a campaign file and of the one that it extends: what people approve. Empty where there is no
+    file, or it cannot be read.
+    """
+    own, base = _digest(file), base_of(file)
+    if not own or base is None:
+        return own
+    return hashlib.sha256(f"{own} {_digest(base)}".encode()).hexdigest()
+
+
+def _digest(file: Path) -> str:
+    try:
+        # Anything else than a file might never end, or keep who opens it waiting.
+        if not file.is_file():
+            return ""
+        with file.open("rb") as opened:
+            return hashlib.sha256(opened.read(MAX_BYTES + 1)).hexdigest()
+    except OSError:
+        return ""
 
 
 def file_of(given: str, ledger: "Ledger") -> Path | None:

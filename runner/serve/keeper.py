@@ -1,0 +1,432 @@
+"""Keeps one campaign of `serve` going: plans and carries it out, and begins again when something changed.
+
+All that `apply` promises holds, because `services.apply.Apply` does the work. Nothing is kept here but what
+is shown: the plans are on the disk, the calls in the ledger.
+"""
+
+import asyncio
+import threading
+import traceback
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from runner.campaign.loader import LoadedCampaign
+from runner.dispatch.events import CallsLost, Event, OptedOutTooLate, RunBegan, RunEnd
+from runner.errors import LedgerChangedError, LedgerUnavailableError, RunnerError
+from runner.ledger.approvals import Approval
+from runner.ledger.serving import LedgerFacts
+from runner.reports.live import LogOptions, RunLog
+from runner.serve.campaign_files import CampaignFile, problem_of
+from runner.serve.decisions import (
+    Found,
+    Step,
+    is_another,
+    next_step,
+    pause_after,
+    status_after,
+    status_of,
+)
+from runner.serve.served import Problem, SeenEvent, ServedCampaign, ServeStatus
+from runner.services.apply import Apply
+from runner.services.campaigns import content_of
+from runner.services.environment import Environment
+from runner.services.planning import PreparedPlan, prepare_plan
+from runner.services.progress import RowWatch
+
+if TYPE_CHECKING:
+    from runner.planning.plan_view import PlanView
+
+_T = TypeVar("_T")
+
+_MOST_EVENTS = 50
+_LOOKS = 2
+_AGAIN_SECONDS = 10
+"""Calls that wait without a run are looked at this often."""
+
+
+class PlanningStoppedError(Exception):
+    """`serve` ends."""
+
+
+class StoppableProgress:
+    """Shows nothing, and ends plans that are being made when `serve` ends."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def activity(self, _what: str, *, at_once: bool = False) -> AbstractContextManager[None]:  # noqa: ARG002 - named by the protocol
+        return nullcontext()
+
+    def bar(self, _what: str, _total: int, items: Iterable[_T]) -> Iterator[_T]:
+        return self._watch(items)
+
+    def rows(self, _what: str, _count_lines: Callable[[], Sequence[int]]) -> AbstractContextManager[RowWatch]:
+        return nullcontext(self._watch)
+
+    def _watch(self, items: Iterable[_T]) -> Iterator[_T]:
+        for item in items:
+            if self._stopped.is_set():
+                raise PlanningStoppedError
+            yield item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all campaigns of one `serve` have in common."""
+
+    environment: Environment
+    wake: Callable[[], None]
+    """Something may follow now."""
+    on_status: Callable[[ServedCampaign], None]
+    """Called with a campaign whose status changed."""
+    progress: StoppableProgress = field(default_factory=StoppableProgress)
+    planner: ThreadPoolExecutor = field(
+        # One plan at a time: each needs memory and the processor, which calls that are due need too.
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="planner")
+    )
+
+    @property
+    def approves_all(self) -> bool:
+        return self.environment.settings.approval == "merge"
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is carried out now."""
+
+    content: str
+    work: Apply
+    task: asyncio.Task[None]
+    has_begun: bool = False
+    is_ending: bool = False
+    is_outdated: bool = False
+    looks: int = 0
+    """How often the ledger was asked since it began."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether what is known of the ledger may be from before it began."""
+        return self.looks < _LOOKS
+
+    def end(self) -> None:
+        """In order; before it has begun, nothing is entered into the ledger."""
+        if self.has_begun:
+            self.work.stop()
+        elif not self.is_ending:
+            self.task.cancel()
+        self.is_ending = True
+
+
+class Keeper:
+    """Of one campaign file. Use it in one event loop: `follow` what was found, and in the end `end`."""
+
+    def __init__(self, shared: Shared, file: CampaignFile) -> None:
+        self._shared = shared
+        self._environment = shared.environment
+        self._file = file
+        self._facts = LedgerFacts()
+        self._run: _Run | None = None
+        self._tasks = set[asyncio.Task[None]]()
+        self._planning = set[asyncio.Task[None]]()
+        self._is_ending = False
+        self._due_at = 0.0
+        self._failures = 0
+        self._outcome: ServeStatus | None = None
+        self._problem: Problem | None = None
+        self._plan: PlanView | None = None
+        self._planned_at: float | None = None
+        self._events = deque[SeenEvent](maxlen=_MOST_EVENTS)
+        self._shown: tuple[ServeStatus, Problem | None] | None = None
+        self._since = self._now()
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
+    @property
+    def is_running(self) -> bool:
+        return self._run is not None
+
+    def follow(self, file: CampaignFile, facts: LedgerFacts) -> None:
+        """Does what follows from the file and from the ledger as they are now."""
+        before, approved_before = self._file, self._is_approved()
+        self._file, self._facts = file, facts
+        if self._run is not None and self._run.has_begun:
+            self._run.looks += 1
+        if (file.state, file.content) != (before.state, before.content):
+            self._forget()
+        elif file.versions != before.versions or self._is_approved() != approved_before:
+            self.retry()
+        self._step()
+
+    def retry(self) -> None:
+        """Plans again now, however long the pause would be."""
+        self._due_at = 0
+
+    async def end(self) -> None:
+        """Ends the run in order, and begins no other."""
+        self._is_ending = True
+        if self._run is not None:
+            self._run.end()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def served(self) -> ServedCampaign:
+        status = self._status()
+        return ServedCampaign(
+            name=self._file.name,
+            path=self._file.path,
+            status=status,
+            since=self._since,
+            problem=self._problem_of(status),
+            content=self._file.content,
+            approved=self._approval(),
+            planned_at=self._planned_at,
+            plan=self._plan,
+            next_due=self._facts.next_due,
+            last_events=tuple(self._events),
+        )
+
+    def _forget(self) -> None:
+        """What was found out of another content."""
+        self._due_at, self._failures = 0, 0
+        self._outcome = self._problem = self._plan = self._planned_at = None
+
+    def _now(self) -> float:
+        return self._environment.clock.now()
+
+    def _approval(self) -> Approval | None:
+        given = self._facts.approval
+        return given if given is not None and given.content == self._file.content else None
+
+    def _is_approved(self) -> bool:
+        return self._shared.approves_all or self._approval() is not None
+
+    def _found(self) -> Found:
+        return Found(
+            file=self._file.state,
+            content=self._file.content,
+            is_approved=self._is_approved(),
+            state=self._facts.state,
+            running=None if self._run is None else self._run.content,
+            is_outdated=self._run is not None and self._run.is_outdated,
+            is_planning=bool(self._planning),
+            is_due=self._is_due(),
+        )
+
+    def _is_due(self) -> bool:
+        now = self._now()
+        # An operator may have planned calls again, by `retry` or `resolve`.
+        waits = self._facts.next_due is not None and self._outcome is ServeStatus.FINISHED
+        return now >= self._due_at or (waits and now >= (self._planned_at or 0) + _AGAIN_SECONDS)
+
+    def _status(self) -> ServeStatus:
+        has_calls = self._facts.next_due is not None or self._facts.is_sending
+        is_new = self._run is not None and self._run.is_new
+        return status_of(
+            self._found(), self._outcome, has_calls=has_calls or is_new, was_planned=self._plan is not None
+        )
+
+    def _problem_of(self, status: ServeStatus) -> Problem | None:
+        return self._file.problem or (self._problem if status is self._outcome else None)
+
+    def _step(self) -> None:
+        if self._is_ending:
+            return
+        match next_step(self._found()):
+            case Step.REVIEW:
+                self._start(self._review(self._file))
+            case Step.APPLY:
+                self._start(self._apply(self._file))
+            case Step.COMPARE:
+                self._start(self._compare(self._file))
+            case Step.END_RUN if self._run is not None:
+                self._run.end()
+        self._show()
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        self._planning.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._planning.discard(task)
+        self._shared.wake()
+
+    def _show(self) -> None:
+        status = self._status()
+        shown = status, self._problem_of(status)
+        if shown != self._shown:
+            if self._shown is None or self._shown[0] is not status:
+                self._since = self._now()
+            self._shown = shown
+            self._shared.on_status(self.served())
+
+    async def _review(self, file: CampaignFile) -> None:
+        """Plans for people who decide."""
+        async with self._trying(file) as loaded:
+            now = float(int(self._now()))
+            prepared = await self._in_planner(
+                lambda: prepare_plan(
+                    loaded,
+                    self._environment.settings,
+                    self._environment.ledger,
+                    now=now,
+                    limit=None,
+                    progress=self._shared.progress,
+                )
+            )
+            await self._keep_plan(file, prepared)
+            self._outcome = self._problem = None
+            self._due_at = self._now() + loaded.campaign.reload
+
+    async def _compare(self, file: CampaignFile) -> None:
+        """Plans next to the run, which goes on unless the plan differs from what it carries out."""
+        run = self._run
+        async with self._trying(file) as loaded:
+            try:
+                _, prepared = await self._planned(file, loaded)
+            except LedgerUnavailableError:
+                # The run notices it too, and decides whether it can go on.
+                self._due_at = self._now() + pause_after(ServeStatus.UNREACHABLE, 1)
+                return
+            self._due_at = self._now() + loaded.campaign.reload
+            if run is not None:
+                run.is_outdated = is_another(prepared.plan)
+
+    async def _apply(self, file: CampaignFile) -> None:
+        """Checks, plans and runs, as `apply` does. The run counts from when its plan is made."""
+        async with self._trying(file) as loaded, self._held(file.name):
+            work, prepared = await self._planned(file, loaded)
+            end: RunEnd | None = RunEnd.DONE
+            if await self._in_planner(lambda: work.is_needed(prepared)):
+                end = await self._carry_out(file, work, prepared) if await self._is_still(file) else None
+            if end is RunEnd.DONE:
+                self._finished(loaded)
+
+    async def _carry_out(self, file: CampaignFile, work: Apply, prepared: PreparedPlan) -> RunEnd | None:
+        """Why the run ended; None where it was ended before it began."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a run needs a task of its own")
+        run = self._run = _Run(file.content, work, task)
+        self._planning.discard(task)
+        self._outcome = self._problem = None
+        self._due_at = self._now() + prepared.loaded.campaign.reload
+        log = RunLog(len(prepared.plan.calls), work.identity, self._now, self._log_options(file.name))
+
+        def hear(event: Event) -> None:
+            run.has_begun = run.has_begun or isinstance(event, RunBegan)
+            self._hear(event, log)
+
+        if work.late_opt_outs:
+            hear(OptedOutTooLate(found=work.late_opt_outs))
+        self._shared.wake()
+        try:
+            return await work.run(prepared, hear)
+        except asyncio.CancelledError:
+            if not run.is_ending:
+                raise
+            return None
+        finally:
+            log.sum_up()
+            self._run = None
+            if self._outcome is None:
+                self.retry()
+
+    def _hear(self, event: Event, log: RunLog) -> None:
+        self._events.append(SeenEvent(at=self._now(), event=event))
+        log.write(event)
+
+    def _finished(self, loaded: LoadedCampaign) -> None:
+        self._outcome, self._problem, self._failures = ServeStatus.FINISHED, None, 0
+        self._due_at = self._now() + loaded.campaign.reload
+
+    async def _planned(self, file: CampaignFile, loaded: LoadedCampaign) -> tuple[Apply, PreparedPlan]:
+        """Raises RunnerError also where the plan must not be carried out, which is shown nevertheless."""
+        is_first = self._run is None
+
+        def plan() -> tuple[Apply, int, PreparedPlan]:
+            work = Apply(loaded, self._environment, wait=True, progress=self._shared.progress)
+            # Next to a run, it is the run that looks after calls of runs that died.
+            orphaned = work.check() if is_first else 0
+            return work, orphaned, work.plan()
+
+        work, orphaned, prepared = await self._in_planner(plan)
+        if orphaned:
+            log = RunLog(0, work.identity, self._now, self._log_options(file.name))
+            self._hear(CallsLost(count=orphaned), log)
+        await self._keep_plan(file, prepared)
+        await self._in_planner(lambda: work.is_needed(prepared))
+        return work, prepared
+
+    async def _keep_plan(self, file: CampaignFile, prepared: PreparedPlan) -> None:
+        view = await self._in_planner(lambda: prepared.view(show_contacts=False))
+        if file.content == self._file.content:
+            self._plan, self._planned_at = view, self._now()
+
+    async def _in_planner(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._shared.planner, work)
+
+    async def _is_still(self, file: CampaignFile) -> bool:
+        """Whether what was planned is what may be carried out now."""
+        content = await asyncio.to_thread(content_of, file.path)
+        return not self._is_ending and self._found().may_run and file.content == content == self._file.content
+
+    @asynccontextmanager
+    async def _held(self, name: str) -> AsyncIterator[None]:
+        """In a thread, since it waits for a moment where another process looks who holds it."""
+        holding = self._environment.ledger.hold(name)
+        await asyncio.to_thread(holding.__enter__)
+        try:
+            yield
+        finally:
+            holding.__exit__(None, None, None)
+
+    @asynccontextmanager
+    async def _trying(self, file: CampaignFile) -> AsyncIterator[LoadedCampaign]:
+        """Around work that fails for one campaign alone."""
+        if file.loaded is None:
+            raise ValueError(f"{file.path} is not valid")
+        try:
+            with suppress(PlanningStoppedError):
+                yield file.loaded
+        except LedgerChangedError:
+            # Somebody acted while the plan was made: a new plan follows at once.
+            self.retry()
+        except RunnerError as error:
+            self._failed(file, error)
+        except Exception as error:  # noqa: BLE001 - an error of one campaign must not end the others
+            self._failed(file, _unexpected(error))
+
+    def _failed(self, file: CampaignFile, error: RunnerError) -> None:
+        if (file.state, file.content) != (self._file.state, self._file.content):
+            return
+        self._failures += 1
+        self._outcome, self._problem = status_after(error), problem_of(error)
+        self._due_at = self._now() + pause_after(self._outcome, self._failures)
+        if self._run is not None:
+            self._run.is_outdated = True
+
+    def _log_options(self, name: str) -> LogOptions:
+        settings = self._environment.settings
+        return LogOptions(name, settings.log, settings.log_level, names_campaign=True)
+
+
+def _unexpected(error: Exception) -> RunnerError:
+    """Without its text, which may hold what was in a row."""
+    *_, last = traceback.extract_tb(error.__traceback__) or [None]
+    place = "" if last is None else f" in {Path(last.filename).name}:{last.lineno}"
+    return RunnerError(
+        f"unexpected error {type(error).__name__}{place}",
+        hint="this is an error in runner: please report it; the campaign is tried again",
+    )
