@@ -397,14 +397,21 @@ def import_contacts(campaign: options.KnownCampaign, file: options.ImportFile) -
 
 
 @app.command()
-def history(campaign: options.KnownCampaign, contact: options.MaybeContact = None) -> int:
+def history(
+    campaign: options.KnownCampaign,
+    contact: options.MaybeContact = None,
+    *,
+    output: StatusFormat = StatusFormat.TEXT,
+    show_contacts: options.ShowContacts = False,
+) -> int:
     """Show every change of every call.
 
     When, what, why, and by which process or person.
     """
     from runner.commands import operate
 
-    return operate.history(campaign, contact)
+    as_json = output is StatusFormat.JSON
+    return operate.history(campaign, contact, as_json=as_json, show_contacts=show_contacts)
 
 
 @app.command()
@@ -450,11 +457,11 @@ def trust_ledger(*, yes: options.Yes = False) -> int:
 
 
 @app.command()
-def doctor() -> int:
+def doctor(*, output: StatusFormat = StatusFormat.TEXT) -> int:
     """Check this machine, the ledger, and Insight's clock."""
     from runner.commands.doctor import doctor
 
-    return doctor()
+    return doctor(as_json=output is StatusFormat.JSON)
 
 
 @app.command()

@@ -12,11 +12,14 @@ from rich.text import Text
 from runner.campaign.diagnostics import CampaignInvalidError
 from runner.campaign.rules.presets import presets
 from runner.campaign.timezones import names
+from runner.commands.terminal import say
 from runner.errors import ExitStatus, RunnerError
 from runner.extras import install_command
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.console import print_lines, standard_console
+from runner.reports.forms import FORMAT_VERSION, Doctor, DoctorCheck
+from runner.reports.json_text import json_text
 from runner.services.environment import insight_client
 from runner.settings import (
     Settings,
@@ -30,30 +33,63 @@ _CLOCK_WARNING_SECONDS = 30
 _PACKAGES = ("plum-runner", "tzdata", "phonenumbers", "holidays", "sqlalchemy", "httpx", "apscheduler")
 
 
-def doctor() -> int:
-    """Prints a line for each finding, and what to do about each problem. Exit status 1 if there is one."""
+def doctor(*, as_json: bool) -> int:
+    """Prints each finding, and what to do about each problem. Exit status 1 if there is one."""
+    show = _collected if as_json else _printed
+    return ExitStatus.DONE if show(_findings(load_settings())) else ExitStatus.FAILED
+
+
+def _printed(findings: Iterator[DoctorCheck]) -> bool:
+    """A line for each, as soon as it is known. Returns whether all is well."""
     console = standard_console()
-    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    print_lines(console, [Text(f"Python {sys.version.split()[0]}; {packages}")])
-    settings = load_settings()
-    checks: tuple[Callable[[Settings], Iterator[str]], ...] = (
-        _ledger,
-        _zones,
-        _rules,
-        _credentials,
-        _insight,
-    )
+    packages = ", ".join(f"{name} {version}" for name, version in _versions().items())
+    print_lines(console, [Text(f"Python {_python()}; {packages}")])
     healthy = True
-    for check in checks:
+    for found in findings:
+        healthy = healthy and found["ok"]
+        word = "ok     " if found["ok"] else "problem"
+        print_lines(console, [Text(f"{word}  {line}") for line in found["finding"].split("\n")])
+        if found["hint"]:
+            print_lines(console, [Text(f"         {found['hint']}")])
+    return healthy
+
+
+def _collected(findings: Iterator[DoctorCheck]) -> bool:
+    """As one JSON object. Returns whether all is well."""
+    checks = list(findings)
+    found = Doctor(
+        format_version=FORMAT_VERSION,
+        python=_python(),
+        packages=_versions(),
+        ok=all(check["ok"] for check in checks),
+        checks=checks,
+    )
+    say(json_text(found, indented=True))
+    return found["ok"]
+
+
+def _findings(settings: Settings) -> Iterator[DoctorCheck]:
+    checks: dict[str, Callable[[Settings], Iterator[str]]] = {
+        "ledger": _ledger,
+        "time_zones": _zones,
+        "rules": _rules,
+        "credentials": _credentials,
+        "insight": _insight,
+    }
+    for name, check in checks.items():
         try:
             for finding in check(settings):
-                print_lines(console, [Text(f"ok       {finding}")])
+                yield DoctorCheck(check=name, ok=True, finding=finding, hint="")
         except RunnerError as error:
-            healthy = False
-            print_lines(console, [Text(f"problem  {line}") for line in error.message.split("\n")])
-            if error.hint:
-                print_lines(console, [Text(f"         {error.hint}")])
-    return ExitStatus.DONE if healthy else ExitStatus.FAILED
+            yield DoctorCheck(check=name, ok=False, finding=error.message, hint=error.hint)
+
+
+def _python() -> str:
+    return sys.version.split()[0]
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _PACKAGES}
 
 
 def _ledger(settings: Settings) -> Iterator[str]:

@@ -18,7 +18,8 @@ from runner.extras import install_command, packages_of
 from runner.ledger.imports import imported_rows
 from runner.options import ExportBy, ExportFormat
 from runner.reports.export_rows import CallExport, ContactExport, Exporter
-from runner.reports.export_text import FORMAT_VERSION, csv_text, json_lines
+from runner.reports.export_text import csv_text, json_lines
+from runner.reports.forms import FORMAT_VERSION
 from runner.reports.progress import activity
 from runner.reports.times import rfc3339
 from runner.results.dispositions import EDITION

@@ -1,12 +1,14 @@
 """What an operator does to a campaign: one function for each command, named as the command."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from runner.calls import CallState, Resolution
+from runner.commands.show import check_private
 from runner.commands.terminal import actor, ask_to_type, ledger_to_read, say
 from runner.contacts.identity import Identity
 from runner.errors import ExitStatus, UsageError
@@ -16,10 +18,10 @@ from runner.ledger.operators import CampaignState, Decided, PauseInfo
 from runner.ledger.overview import overview, read_history
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.console import standard_console
+from runner.reports.history import history_json, label_of, print_history
 from runner.reports.notices import pause_text
 from runner.reports.plan_facts import count
 from runner.reports.progress import activity
-from runner.reports.status import print_history
 from runner.services.campaigns import known_campaign, name_of
 from runner.services.operators import Desk, open_desk
 from runner.services.planning import privacy_key
@@ -75,15 +77,21 @@ def _earlier_cancel(desk: Desk) -> PauseInfo | None:
     return found if found is not None and found.state is CampaignState.CANCELED else None
 
 
-def history(campaign: str, contact: str | None) -> int:
+def history(campaign: str, contact: str | None, *, as_json: bool, show_contacts: bool) -> int:
     """Everything that happened to a campaign, or to one contact of it."""
+    if show_contacts:
+        check_private()
     settings = load_settings()
     with ledger_to_read(settings) as ledger:
         name = name_of(campaign, ledger)
         if not ledger.has_acts(name):
             name = known_campaign(campaign, ledger)
         entries = read_history(ledger.engine, name, contact)
-        print_history(standard_console(), entries, Identity(privacy_key(settings, ledger)))
+        label = label_of(Identity(privacy_key(settings, ledger)), show_contacts=show_contacts)
+        if as_json:
+            sys.stdout.writelines(history_json(name, time.time(), entries, label))
+        else:
+            print_history(standard_console(), entries, label)
     return ExitStatus.DONE
 
 

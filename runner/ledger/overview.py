@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from heapq import merge
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -98,6 +99,17 @@ class Ended(NamedTuple):
     """UTC Unix seconds."""
 
 
+class EntryKind(StrEnum):
+    CHANGE = "change"
+    """A call came into a state."""
+    EVIDENCE = "evidence"
+    """Something was said of a call, and was not simply applied."""
+    IMPORT = "import"
+    """Another tool has queued the contact."""
+    ACT = "act"
+    """A person did something to the whole campaign, or to all of the ledger."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One thing that happened, at `at` (UTC Unix seconds).
@@ -106,16 +118,37 @@ class Entry:
     """
 
     at: float
-    key: str
-    ref: str
-    what: str
-    reason: StateReason
+    kind: EntryKind
+    key: str = ""
+    ref: str = ""
+    round: int | None = None
+    before: str | None = None
+    """Of a change: the state before it; None where the call is new."""
+    after: str | None = None
+    source: str | None = None
+    """Of evidence: where it came from, and how it says that the call ended."""
+    status: str | None = None
+    verb: str | None = None
+    """Of an act: pause, resume …"""
+    reason: StateReason = NO_REASON
     detail: str = ""
     """What an operator's act was about; of what cannot be read, the beginning."""
     ended: Ended | None = None
     """Of the change to the result that the call has now."""
     who: str
     """The process or person that did it, with the git commit of the campaign file where there is one."""
+
+    @property
+    def what(self) -> str:
+        match self.kind:
+            case EntryKind.CHANGE:
+                return f"{self.before or 'new'} → {self.after}"
+            case EntryKind.EVIDENCE:
+                return f"{self.source}: {self.status or '?'}"
+            case EntryKind.IMPORT:
+                return "imported"
+            case EntryKind.ACT:
+                return self.verb or ""
 
 
 _AT_ONCE = 5_000
@@ -125,6 +158,7 @@ _MOVES = select(
     calls.c.campaign,
     calls.c.contact,
     calls.c.ref,
+    calls.c.round,
     transitions.c.before,
     transitions.c.after,
     transitions.c.reason,
@@ -146,6 +180,7 @@ _SAID = select(
     calls.c.campaign,
     calls.c.contact,
     calls.c.ref,
+    calls.c.round,
     evidence.c.source,
     evidence.c.status,
     evidence.c.verdict,
@@ -194,9 +229,12 @@ def _moves(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]:
         return [
             Entry(
                 at=row.at,
+                kind=EntryKind.CHANGE,
                 key=row.contact,
                 ref=row.ref,
-                what=f"{row.before or 'new'} → {row.after}",
+                round=row.round,
+                before=row.before,
+                after=row.after,
                 reason=row.reason,
                 ended=Ended(row.attempts, row.last_attempt_timestamp) if row.status else None,
                 who=row.actor or _process(row),
@@ -213,9 +251,12 @@ def _evidence(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]
         return [
             Entry(
                 at=row.received_at,
+                kind=EntryKind.EVIDENCE,
                 key=row.contact,
                 ref=row.ref,
-                what=f"{row.source}: {row.status or '?'}",
+                round=row.round,
+                source=row.source,
+                status=row.status,
                 reason=StateReason.of(ReasonCode.EVIDENCE, verdict=row.verdict),
                 detail=row.excerpt if row.verdict == Verdict.UNREADABLE else "",
                 who="Insight",
@@ -235,10 +276,9 @@ def _imports(engine: Engine, campaign: str, contact: str) -> list[Entry]:
         return [
             Entry(
                 at=row.imported_at,
+                kind=EntryKind.IMPORT,
                 key=row.contact,
                 ref=row.ref,
-                what="imported",
-                reason=NO_REASON,
                 detail=f"call_id {row.call_id}" if row.call_id else "",
                 who=row.imported_by,
             )
@@ -254,10 +294,8 @@ def _acts(engine: Engine, campaign: str) -> list[Entry]:
         return [
             Entry(
                 at=row.at,
-                key="",
-                ref="",
-                what=row.verb,
-                reason=NO_REASON,
+                kind=EntryKind.ACT,
+                verb=row.verb,
                 detail=row.detail,
                 who=row.actor,
             )

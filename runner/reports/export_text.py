@@ -7,10 +7,8 @@ from io import StringIO
 from typing import Any
 
 from runner.reports.export_rows import TIMES, CallExport, ContactExport
-from runner.reports.json_text import json_text
+from runner.reports.json_text import object_with_rows
 from runner.reports.times import rfc3339
-
-FORMAT_VERSION = 1
 
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - they are meant
 _ROWS_AT_ONCE = 500
@@ -39,13 +37,7 @@ def csv_text(columns: Iterable[str], rows: Iterable[ExportRow]) -> Iterator[str]
 
 def json_lines(head: Mapping[str, Any], name: str, rows: Iterable[ExportRow]) -> Iterator[str]:
     """One object: `head`, and under `name` the rows, each on a line of its own."""
-    yield "{\n" + "".join(f" {json_text(key)}: {json_text(value)},\n" for key, value in head.items())
-    yield f" {json_text(name)}: ["
-    before = "\n  "
-    for row in rows:
-        yield before + json_text(dict(zip(row._fields, _values(row), strict=True)))
-        before = ",\n  "
-    yield "\n ]\n}\n" if before.startswith(",") else "]\n}\n"
+    return object_with_rows(head, name, (dict(zip(row._fields, _values(row), strict=True)) for row in rows))
 
 
 def _values(row: ExportRow) -> list[Any]:

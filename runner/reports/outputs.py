@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from runner.reports import forms
 from runner.reports.event_forms import ABOUT_EVENTS, AnyEventLine
 
 _SCHEMA_VERSION = "https://json-schema.org/draft/2020-12/schema"
@@ -43,7 +44,11 @@ class Output:
         return json.dumps(self.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-OUTPUTS = (Output("events", "runner apply CAMPAIGN --events FILE", AnyEventLine, ABOUT_EVENTS),)
+OUTPUTS = (
+    Output("history", "runner history CAMPAIGN --output json", forms.History),
+    Output("doctor", "runner doctor --output json", forms.Doctor),
+    Output("events", "runner apply CAMPAIGN --events FILE", AnyEventLine, ABOUT_EVENTS),
+)
 
 
 def outputs_markdown() -> str:

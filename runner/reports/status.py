@@ -1,25 +1,22 @@
-"""How far campaigns are, as text and JSON, and what happened to them."""
+"""How far campaigns are, as text and JSON."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from runner.calls import MAY_BE_DIALLED, NO_REASON, PROBLEMS, CallState, ResultStatus
+from runner.calls import MAY_BE_DIALLED, PROBLEMS, CallState, ResultStatus
 from runner.contacts.identity import Identity
-from runner.dispatch.redaction import without_numbers
 from runner.ledger.late_opt_outs import LateOptOut
-from runner.ledger.overview import Ended, Entry, Overview
+from runner.ledger.overview import Overview
 from runner.reports.console import columns, print_lines
 from runner.reports.event_json import late_opt_out_json
 from runner.reports.notices import late_words, pause_text
 from runner.reports.plan_facts import count
 from runner.reports.state_reasons import reason_text
 from runner.reports.times import due_words, machine_time
-
-_SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,28 +159,3 @@ def _results(seen: Overview) -> str:
     given_up = f", {seen.unknown:,} did not come in time" if seen.unknown else ""
     newest = "none yet" if seen.learned_at is None else machine_time(seen.learned_at)
     return f"results: {seen.awaited:,} awaited{given_up}; the newest: {newest}"
-
-
-def print_history(console: Console, entries: Iterable[Entry], identity: Identity) -> None:
-    print_lines(console, (_history_line(entry, identity) for entry in entries))
-
-
-def _history_line(entry: Entry, identity: Identity) -> Text:
-    who = f"{identity.label(entry.key)} [{entry.ref}] " if entry.key else ""
-    line = Text(f"{machine_time(entry.at)} {who}")
-    line.append(entry.what, style="bold")
-    # An operator's words are kept as they are; what came from outside may hold a number.
-    detail = entry.detail if entry.reason == NO_REASON else without_numbers(entry.detail)[:_SHOWN_CHARACTERS]
-    for words in filter(None, (reason_text(entry.reason), detail, _dials(entry.ended))):
-        line.append(f": {words}")
-    line.append(f" ({entry.who})", style="dim")
-    return line
-
-
-def _dials(ended: Ended | None) -> str:
-    """`3 dials, the last at 2026-12-01 11:00:00 EST`, as far as Insight said."""
-    if ended is None:
-        return ""
-    number = "" if ended.dials is None else count(ended.dials, "dial")
-    last = "" if ended.last_dial is None else f"the last at {machine_time(ended.last_dial)}"
-    return ", ".join(filter(None, (number, last)))

@@ -85,11 +85,13 @@ def _lifetime(person, sandbox):
         yield run("plan", "campaign.yaml", "--explain", f"contacts.csv:{row}")
     sandbox.set_faults("reset-after*1")
     yield run("apply", "plan.json", "--yes")
+    yield run("apply", "plan.json", "--yes", "--events", "-")
     yield run("plan", "campaign.yaml", "--explain", NUMBER)
     yield run("resolve", "five-zones", "--all", "--as", "queued", "--yes")
     for command in ("status", "history", "pause", "resume"):
         yield run(command, "five-zones")
     yield run("status", "--output", "json")
+    yield run("history", "five-zones", "--output", "json")
     yield run("doctor")
     person.write("campaign.yaml", campaign_yaml().replace("row.lang ==", "row.language =="))
     yield run("plan", "campaign.yaml")

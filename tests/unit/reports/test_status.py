@@ -6,10 +6,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from runner.calls import NO_REASON, CallState, ReasonCode, StateReason
+from runner.calls import CallState, ReasonCode, StateReason
 from runner.contacts.identity import Identity
-from runner.ledger.overview import Ended, Entry, Overview
-from runner.reports.status import CampaignStatus, print_history, print_status, status_json
+from runner.ledger.overview import Ended, Entry, EntryKind, Overview
+from runner.reports.history import label_of, print_history
+from runner.reports.status import CampaignStatus, print_status, status_json
 from runner.reports.times import machine_time
 
 NOW = 1_796_166_000
@@ -58,13 +59,13 @@ def as_text(seen, holder=None):
 
 def history(*entries):
     out = StringIO()
-    print_history(Console(file=out, width=200), entries, IDENTITY)
+    print_history(Console(file=out, width=200), entries, label_of(IDENTITY, show_contacts=False))
     return out.getvalue().splitlines()
 
 
 def entry(**values):
     return Entry(
-        **{"at": NOW, "key": "p1", "ref": "ref0000001", "reason": NO_REASON, "who": "Insight"} | values
+        **{"at": NOW, "key": "p1", "ref": "ref0000001", "who": "Insight", "kind": EntryKind.CHANGE} | values
     )
 
 
@@ -126,7 +127,7 @@ def test_the_json_keeps_its_keys_and_has_rounds_results_and_awaited():
 
 def test_a_result_in_the_history_has_its_dials():
     learned = StateReason.of(ReasonCode.RESULT, source="callback")
-    (line,) = history(entry(what="queued → failed", reason=learned, ended=Ended(3, NOW - 60)))
+    (line,) = history(entry(before="queued", after="failed", reason=learned, ended=Ended(3, NOW - 60)))
     assert line == (
         f"{machine_time(NOW)} p1 [ref0000001] queued → failed: Insight posted it: 3 dials, "
         f"the last at {machine_time(NOW - 60)} (Insight)"
@@ -135,5 +136,5 @@ def test_a_result_in_the_history_has_its_dials():
 
 def test_a_result_without_details_has_its_reason_alone():
     learned = StateReason.of(ReasonCode.RESULT, source="asked")
-    (line,) = history(entry(what="queued → failed", reason=learned, ended=Ended(None, None)))
+    (line,) = history(entry(before="queued", after="failed", reason=learned, ended=Ended(None, None)))
     assert line.endswith("queued → failed: Insight said it when asked (Insight)")
