@@ -81,11 +81,12 @@ def next_step(found: Found) -> Step:
 
 
 def status_of(
-    found: Found, outcome: ServeStatus | None, *, has_calls: bool, was_planned: bool
+    found: Found, outcome: ServeStatus | None, *, has_begun: bool, has_calls: bool, was_planned: bool
 ) -> ServeStatus:
     """`outcome` is what became of the last try to carry out this content; None before the first.
 
-    `has_calls`: some are planned or being sent. `was_planned`: there is a plan of this content.
+    `has_begun`: the run has entered its plan. `has_calls`: some are planned or being sent. `was_planned`:
+    there is a plan of this content.
     """
     if found.file is not FileState.VALID:
         return ServeStatus.REMOVED if found.file is FileState.REMOVED else ServeStatus.BROKEN
@@ -94,11 +95,11 @@ def status_of(
     if not found.is_approved:
         waiting = ServeStatus.WAITING_FOR_APPROVAL if was_planned else ServeStatus.PLANNING
         return outcome or waiting
-    if found.running is not None:
-        if found.state is CampaignState.PAUSED:
-            return ServeStatus.PAUSED
-        return ServeStatus.RUNNING if has_calls else ServeStatus.WAITING_FOR_RESULTS
-    return outcome or ServeStatus.PLANNING
+    if found.running is None or not has_begun:
+        return outcome or ServeStatus.PLANNING
+    if found.state is CampaignState.PAUSED:
+        return ServeStatus.PAUSED
+    return ServeStatus.RUNNING if has_calls else ServeStatus.WAITING_FOR_RESULTS
 
 
 _BY_ITS_RUN = frozenset(

@@ -228,10 +228,13 @@ class Keeper:
         return now >= self._due_at or (waits and now >= (self._planned_at or 0) + _AGAIN_SECONDS)
 
     def _status(self) -> ServeStatus:
-        has_calls = self._facts.next_due is not None or self._facts.is_sending
-        is_new = self._run is not None and self._run.is_new
+        run, facts = self._run, self._facts
         return status_of(
-            self._found(), self._outcome, has_calls=has_calls or is_new, was_planned=self._plan is not None
+            self._found(),
+            self._outcome,
+            has_begun=run is not None and run.has_begun,
+            has_calls=facts.next_due is not None or facts.is_sending or (run is not None and run.is_new),
+            was_planned=self._plan is not None,
         )
 
     def _problem_of(self, status: ServeStatus) -> Problem | None:
@@ -320,13 +323,15 @@ class Keeper:
             raise RuntimeError("a run needs a task of its own")
         run = self._run = _Run(file.content, work, task)
         self._planning.discard(task)
-        self._outcome = self._problem = None
         self._due_at = self._now() + prepared.loaded.campaign.reload
         log = RunLog(len(prepared.plan.calls), work.identity, self._now, self._log_options(file.name))
 
         def hear(event: Event) -> None:
-            run.has_begun = run.has_begun or isinstance(event, RunBegan)
+            if isinstance(event, RunBegan):
+                run.has_begun = True
+                self._outcome = self._problem = None
             self._hear(event, log)
+            self._show()
 
         if work.late_opt_outs:
             hear(OptedOutTooLate(found=work.late_opt_outs))
@@ -340,7 +345,7 @@ class Keeper:
         finally:
             log.sum_up()
             self._run = None
-            if self._outcome is None:
+            if self._outcome is None or not run.has_begun:
                 self.retry()
 
     def _hear(self, event: Event, log: RunLog) -> None:

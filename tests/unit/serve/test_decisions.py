@@ -83,7 +83,7 @@ def test_at_most_one_plan_and_one_run_of_a_campaign_are_under_way(found):
 
 @given(FOUND)
 def test_a_status_never_says_that_calls_go_out_where_they_may_not(found):
-    status = status_of(found, None, has_calls=True, was_planned=True)
+    status = status_of(found, None, has_begun=True, has_calls=True, was_planned=True)
     if not found.may_run:
         assert status not in {ServeStatus.RUNNING, ServeStatus.PAUSED, ServeStatus.WAITING_FOR_RESULTS}
 
@@ -115,6 +115,7 @@ def test_a_step_follows_from_what_was_found(given, step):
         ({}, {}, ServeStatus.PLANNING),
         ({}, {"outcome": ServeStatus.GUARDED}, ServeStatus.GUARDED),
         ({"running": CONTENT}, {}, ServeStatus.RUNNING),
+        ({"running": CONTENT}, {"has_begun": False}, ServeStatus.PLANNING),
         ({"running": CONTENT}, {"has_calls": False}, ServeStatus.WAITING_FOR_RESULTS),
         ({"running": CONTENT, "state": CampaignState.PAUSED}, {}, ServeStatus.PAUSED),
         ({"running": CONTENT, "state": CampaignState.CANCELED}, {}, ServeStatus.CANCELED),
@@ -122,7 +123,10 @@ def test_a_step_follows_from_what_was_found(given, step):
 )
 def test_a_status_follows_from_what_was_found(given, more, status):
     assert (
-        status_of(found(**given), **{"outcome": None, "has_calls": True, "was_planned": True, **more})
+        status_of(
+            found(**given),
+            **{"outcome": None, "has_begun": True, "has_calls": True, "was_planned": True, **more},
+        )
         is status
     )
 
