@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours
-from runner.campaign.source_models import Source, Suppression
+from runner.campaign.source_models import Sources, Suppressions
 from runner.campaign.template_syntax import is_meant_as_template
 from runner.campaign.templates import compile_template
 from runner.campaign.values import (
@@ -85,7 +85,7 @@ class Survey(Declared):
 class Contacts(Declared):
     """Who is called."""
 
-    sources: list[Source] = Field(
+    sources: Sources = Field(
         min_length=1,
         description="The files or rows to read, in this order.",
         examples=[[{"type": "csv", "path": "contacts/visits.csv"}]],
@@ -165,7 +165,7 @@ class Contacts(Declared):
         description="No call after this local date (inclusive) or RFC 3339 instant.",
         examples=["{{ row.visit_date | add_days(14) }}"],
     )
-    suppress: list[Suppression] = Field(
+    suppress: Suppressions = Field(
         default_factory=list,
         description="Lists of people who are never called.",
         examples=[[{"type": "csv", "path": "do-not-call.csv", "phone": "{{ row.phone }}"}]],

@@ -4,7 +4,7 @@ from pydantic import Field, field_validator
 
 from runner.campaign import hours
 from runner.campaign.rules.rule_set import Cap, RuleSet
-from runner.campaign.source_models import Suppression
+from runner.campaign.source_models import Suppressions
 from runner.campaign.values import DaySpec, Declared, HoursSpec, Identifier, Period, RuleName
 
 POLICY = "policy"
@@ -57,7 +57,7 @@ class Policy(Declared):
         "any number.",
         examples=[2000],
     )
-    suppress: list[Suppression] = Field(
+    suppress: Suppressions = Field(
         default_factory=list,
         description="Lists of people whom no campaign calls. Paths are relative to this file.",
         examples=[[{"type": "csv", "path": "do-not-call.csv", "phone": "{{ row.phone }}"}]],

@@ -4,9 +4,17 @@ A type is declared once, and used for sources and for lists. `runner.contacts.so
 """
 
 import re
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from runner.campaign.templates import compile_template
@@ -44,13 +52,36 @@ _SUFFIXES = {
 }
 _PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 """As SQLAlchemy finds them."""
+_Member = TypeVar("_Member", bound="Rows")
 _FILE_TYPES = {"csv", "jsonl", "xlsx", "parquet"}
 
 
 # --- the types -------------------------------------------------------------------------------------------
 
 
-class FileRows(Declared):
+class Rows(Declared):
+    """What every source and list has."""
+
+    _number: int = PrivateAttr(default=1)
+
+    @property
+    def place(self) -> str:
+        """Where its rows are, in short. Several queries of one database have the same place."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        """What plans, guards and messages call the source: `visits.csv`, or `visits.csv#2` where it is the
+        second with this place.
+        """
+        return self.place if self._number == 1 else f"{self.place}#{self._number}"
+
+    def count_up(self) -> None:
+        """Takes the next name for the same place."""
+        self._number += 1
+
+
+class FileRows(Rows):
     """A file. Each type of file has a model of its own, which says what it may be."""
 
     type: str = Field(description=_TYPES, examples=["csv"])
@@ -59,8 +90,7 @@ class FileRows(Declared):
     )
 
     @property
-    def name(self) -> str:
-        """What plans and messages call the source."""
+    def place(self) -> str:
         return self.path
 
     @field_validator("path")
@@ -127,6 +157,10 @@ class XlsxRows(FileRows):
         examples=["Visits"],
     )
 
+    @property
+    def place(self) -> str:
+        return f"{self.path}/{self.sheet}" if self.sheet else self.path
+
 
 class ParquetRows(FileRows):
     """A Parquet file."""
@@ -134,7 +168,7 @@ class ParquetRows(FileRows):
     type: Literal["parquet"] = Field(description=_TYPES, examples=["parquet"])
 
 
-class SqlRows(Declared):
+class SqlRows(Rows):
     """The result of one query, read in a read-only transaction."""
 
     type: Literal["sql"] = Field(description=_TYPES, examples=["sql"])
@@ -155,7 +189,7 @@ class SqlRows(Declared):
     )
 
     @property
-    def name(self) -> str:
+    def place(self) -> str:
         return f"sql:{self.connection}"
 
     @model_validator(mode="after")
@@ -176,7 +210,7 @@ class SqlRows(Declared):
         return self
 
 
-class HttpRows(Declared):
+class HttpRows(Rows):
     """Records of a web API: JSON, JSON lines or CSV."""
 
     type: Literal["http"] = Field(description=_TYPES, examples=["http"])
@@ -197,18 +231,18 @@ class HttpRows(Declared):
     )
 
     @property
-    def name(self) -> str:
+    def place(self) -> str:
         return f"http:{self.connection}{self.path.partition('?')[0]}"
 
 
-class InlineRows(Declared):
+class InlineRows(Rows):
     type: Literal["inline"] = Field(description=_TYPES)
     rows: list[dict[str, Cell]] = Field(
         description="Mappings of column to value.", examples=[[{"id": "A1", "phone": "+16175550101"}]]
     )
 
     @property
-    def name(self) -> str:
+    def place(self) -> str:
         return "inline"
 
 
@@ -372,6 +406,19 @@ class HttpSuppression(SuppressionFields, HttpRows):
 class InlineSuppression(SuppressionFields, InlineRows):
     """People never to call, written in the campaign file itself."""
 
+    @property
+    def place(self) -> str:
+        return "contacts.suppress"
+
+
+def _with_distinct_names(sources: list[_Member]) -> list[_Member]:
+    taken: set[str] = set()
+    for source in sources:
+        while source.name in taken:
+            source.count_up()
+        taken.add(source.name)
+    return sources
+
 
 Source = Annotated[
     CsvSource | JsonlSource | XlsxSource | ParquetSource | SqlSource | HttpSource | InlineSource,
@@ -387,4 +434,7 @@ Suppression = Annotated[
     | InlineSuppression,
     Field(discriminator="type"),
 ]
+Sources = Annotated[list[Source], AfterValidator(_with_distinct_names)]
+Suppressions = Annotated[list[Suppression], AfterValidator(_with_distinct_names)]
+"""Guards compare a list with what it was at the last apply, by its name."""
 AnySource = Source | Suppression

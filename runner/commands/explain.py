@@ -5,7 +5,6 @@ from contextlib import suppress
 
 from runner.campaign.source_models import Source
 from runner.contacts.contact import Exclusion, Row
-from runner.contacts.contact_builder import build_contacts
 from runner.contacts.phone import PhoneError, parse_phone
 from runner.errors import RunnerError
 from runner.planning.explanation import ExplainInput, Subject, explain
@@ -72,26 +71,13 @@ def _entries(contact: str, prepared: PreparedPlan) -> Iterator[PlannedCall | Exc
 
 
 def _row(entry: PlannedCall | Exclusion, prepared: PreparedPlan) -> tuple[Source, Row]:
-    """Sheets of one workbook have one name, and so have queries of one connection: the key tells their rows
-    apart.
-    """
-    campaign, found = prepared.loaded.campaign, list(_rows_at(entry, prepared))
-    for source, row in found:
-        (contact,) = build_contacts(campaign, [(source, row)])
-        if contact.key == entry.key:
-            return source, row
-    if found:
-        return found[0]
-    raise RunnerError("the sources changed while the plan was made", hint="run the command again")
-
-
-def _rows_at(entry: PlannedCall | Exclusion, prepared: PreparedPlan) -> Iterator[tuple[Source, Row]]:
     reader = prepared.reader
     for source in prepared.loaded.campaign.contacts.sources:
-        if reader.source(source).name == entry.source:
-            row = next((row for row in reader.rows(source) if row.line == entry.line), None)
-            if row is not None:
-                yield source, row
+        if source.name == entry.source:
+            for row in reader.rows(source):
+                if row.line == entry.line:
+                    return source, row
+    raise RunnerError("the sources changed while the plan was made", hint="run the command again")
 
 
 def _not_found() -> RunnerError:

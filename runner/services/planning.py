@@ -292,8 +292,7 @@ def _rows(
             for row in watch(reader.rows(source)):
                 yield source, row
             if not isinstance(source, InlineRows):
-                counted = Counted(Field.SOURCES, reader.source(source).name)
-                read[counted] = read.get(counted, 0) + reader.row_count(source)
+                read[Counted(Field.SOURCES, source.name)] = reader.row_count(source)
 
 
 def _day_limit(policy: LoadedPolicy, ledger: Ledger, campaign: str, now: float) -> DayLimit | None:
@@ -333,12 +332,11 @@ def _read_policy_lists(
 
 def _entries(lists: Sequence[Suppression], read: SuppressionLists, whose: str = "") -> Counts:
     """How many entries each list has whose rows are not in the file that declares it."""
-    found: dict[Counted, int] = {}
-    for declared, each in zip(lists, read.summaries(), strict=True):
-        if not isinstance(declared, InlineRows):
-            counted = Counted(Field.SUPPRESS, f"{whose}{each.name}")
-            found[counted] = found.get(counted, 0) + each.entries
-    return found
+    return {
+        Counted(Field.SUPPRESS, f"{whose}{each.name}"): each.entries
+        for declared, each in zip(lists, read.summaries(), strict=True)
+        if not isinstance(declared, InlineRows)
+    }
 
 
 def _guarded(

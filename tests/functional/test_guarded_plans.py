@@ -1,6 +1,7 @@
 """A plan beyond a guard: what plan and apply say of it, and what the ledger holds afterwards."""
 
 import json
+import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -131,3 +132,29 @@ def test_a_guard_cannot_be_suppressed_as_a_warning(capsys):
     Path("guarded.yaml").write_text(CAMPAIGN + "silence: {guard_withdraw: it often happens}\n")
     assert run(["validate", "guarded.yaml"]) == 3
     assert "cannot be suppressed" in capsys.readouterr().out
+
+
+def test_each_query_of_one_database_is_compared_with_itself(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("RUNNER_CONNECTION_CLINIC", f"sqlite:///{tmp_path / 'clinic.sqlite3'}")
+    query = (
+        '{{type: sql, connection: clinic, query: "SELECT phone FROM {table}", phone: "{{{{ row.phone }}}}"}}'
+    )
+    lists = ", ".join(query.format(table=table) for table in ("opted_out", "deceased"))
+    text = CAMPAIGN.replace('{type: csv, path: stop.csv, phone: "{{ row.phone }}"}', lists)
+    Path("guarded.yaml").write_text(text.replace("name: guarded", "name: guarded-queries"))
+
+    def store(table, entries):
+        with closing(sqlite3.connect("clinic.sqlite3", isolation_level=None)) as database:
+            database.execute(f"DROP TABLE IF EXISTS {table}")
+            database.execute(f"CREATE TABLE {table} (phone TEXT)")
+            rows = [(f"617-555-{200 + n:04}",) for n in range(entries)]
+            database.executemany(f"INSERT INTO {table} VALUES (?)", rows)
+
+    store("opted_out", 40)
+    store("deceased", 40)
+    assert run([*APPLY]) == 0
+    store("opted_out", 80)
+    store("deceased", 20)
+    assert codes(capsys) == ["guard_list_drop"]
+    assert run([*APPLY]) == 7
+    assert "sql:clinic#2 has 20 entries, 40 at the last apply" in capsys.readouterr().err

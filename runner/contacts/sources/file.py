@@ -77,11 +77,12 @@ class SourceFile:
         self.name = declared.name
         self.notices: list[Notice] = []
         self.read_at: float | None = None
+        self._path = declared.path
         self._folder = folder
 
     def path(self) -> Path:
         """Raises SourceError when there is no such file, or it may not be read."""
-        return self._folder.find(self.name)
+        return self._folder.find(self._path)
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:

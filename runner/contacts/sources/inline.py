@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from runner.campaign.source_models import InlineRows, SuppressionFields
+from runner.campaign.source_models import InlineRows
 from runner.characters import column_name
 from runner.contacts.contact import Row
 from runner.contacts.sources.context import ReadContext
@@ -15,7 +15,7 @@ class InlineTable:
     has_header = False
 
     def __init__(self, declared: InlineRows, _context: ReadContext) -> None:
-        self.name = "contacts.suppress" if isinstance(declared, SuppressionFields) else declared.name
+        self.name = declared.name
         self.notices: list[Notice] = []
         self.read_at: float | None = None
         self._rows = declared.rows

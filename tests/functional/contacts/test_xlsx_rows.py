@@ -83,9 +83,12 @@ def test_cells_with_errors_and_numbers_that_lost_digits_are_named(read):
     with pytest.raises(SourceContentError) as raised:
         read(sheet="Bad")
     assert raised.value.message.splitlines() == [
-        "visits.xlsx:2: Bad!A2 is a number with more digits than its program keeps: the last ones are lost",
-        "visits.xlsx:2: Bad!B2 holds #N/A",
-        "visits.xlsx:3: Bad!B3 holds #REF!",
+        (
+            "visits.xlsx/Bad:2: Bad!A2 is a number with more digits than its program keeps: "
+            "the last ones are lost"
+        ),
+        "visits.xlsx/Bad:2: Bad!B2 holds #N/A",
+        "visits.xlsx/Bad:3: Bad!B3 holds #REF!",
     ]
 
 
