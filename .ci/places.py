@@ -14,8 +14,10 @@ from pathlib import Path
 import phonenumbers
 import zipcodes
 from phonenumbers.geodata import GEOCODE_DATA
+from phonenumbers.tzdata import TIMEZONE_DATA
 
 from runner.contacts.places import states
+from runner.planning.zones import agree
 
 TABLES = Path("runner/contacts/place_data")
 
@@ -29,6 +31,36 @@ WITHOUT_NAME = {"670": "MP", "671": "GU", "684": "AS", "787": "PR", "939": "PR",
 """Area codes of the territories: the library knows them as countries of their own."""
 
 IN_SEVERAL_STATES = {"257", "782", "867", "902"}
+
+OVERLAYS = {
+    "235": "573",
+    "274": "920",
+    "324": "904",
+    "327": "870",
+    "329": "845",
+    "353": "608",
+    "369": "707",
+    "645": "305",
+    "686": "804",
+    "728": "561",
+    "730": "618",
+    "738": "213",
+    "748": "970",
+    "821": "864",
+    "975": "816",
+}
+"""Area codes so new that the list of ZIP codes lacks them, each with one that serves the same places."""
+
+CANADIAN = {"AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT"}
+IN_ALL_ZONES_OF_THE_PROVINCE = {
+    *("236", "250", "257", "672", "778"),  # British Columbia without Vancouver: Cranbrook, Fort Nelson
+    *("306", "474", "639"),  # Saskatchewan, with Lloydminster
+    *("367", "418", "581"),  # Eastern Quebec: the Magdalen Islands and Blanc-Sablon
+    *("709", "879"),  # Newfoundland and Labrador
+    "807",  # Northwestern Ontario: Thunder Bay and Kenora
+    "867",  # The three territories
+}
+"""The other area codes of Canada are in one zone, which the library has."""
 
 IN_TWO_ZONES = {
     # Chambers, Lee and Russell County in Alabama keep Eastern time with Columbus, Georgia.
@@ -61,7 +93,14 @@ PEOPLE = {"STANDARD", "PO BOX", "UNIQUE"}
 """Not MILITARY: such an address says nothing about where the person is."""
 
 
-def area_codes() -> Iterator[tuple[str, str]]:
+ZIP_CODES = [
+    each
+    for each in sorted(zipcodes.list_all(), key=lambda each: each["zip_code"])
+    if each["zip_code_type"] in PEOPLE and each["state"] in states() and not each["city"].startswith(NOBODY)
+]
+
+
+def area_codes() -> Iterator[tuple[str, str, str]]:
     names: dict[str, set[str]] = {}
     for prefix, described in sorted(GEOCODE_DATA.items(), key=lambda each: len(each[0])):
         code = prefix[1:4]
@@ -74,7 +113,43 @@ def area_codes() -> Iterator[tuple[str, str]]:
         served = served or {WITHOUT_NAME[code]}
         if len(served) > 1 and code not in IN_SEVERAL_STATES:
             raise ValueError(f"area code {code} is in {served}")
-        yield code, " ".join(sorted(served))
+        yield code, " ".join(sorted(served)), " ".join(zones_of_area_code(code, served))
+
+
+def zones_of_area_code(code: str, served: set[str]) -> list[str]:
+    """All of them, of those with the same clock one; empty where the library has them all, or knows every
+    exchange.
+    """
+    zones = list(known := TIMEZONE_DATA.get(f"1{code}", ()))
+    if not known:
+        return []
+    for name in of_zip_codes(code, served) or in_canada(code, served):
+        if not any(agree(((name,), (other,))) for other in zones):
+            zones.append(name)
+    return sorted(zones) if len(zones) > len(known) else []
+
+
+def of_zip_codes(code: str, served: set[str]) -> list[str]:
+    """In the states of the area code: the list has codes of neighbours for addresses at a border."""
+    listed = OVERLAYS.get(code, code)
+    return sorted(
+        zone
+        for each in ZIP_CODES
+        if listed in each["area_codes"] and each["state"] in served
+        for zone in zones_of_zip_code(each)
+    )
+
+
+def in_canada(code: str, served: set[str]) -> list[str]:
+    if code in IN_ALL_ZONES_OF_THE_PROVINCE:
+        return [zone for each in sorted(served) for zone in states()[each].zones]
+    if code not in WITHOUT_NAME and not served <= CANADIAN:
+        raise ValueError(f"no ZIP code has area code {code}: add it to OVERLAYS")
+    return []
+
+
+def zones_of_zip_code(listed: dict[str, str]) -> list[str]:
+    return IN_TWO_ZONES.get(listed["zip_code"], listed["timezone"]).split()
 
 
 def is_american(code: str) -> bool:
@@ -88,13 +163,7 @@ def state(name: str) -> str:
 
 def zip_codes() -> Iterator[tuple[str, str, str, str]]:
     """Neighbouring codes of one state and zone as one row, within the first three digits."""
-    rows = [
-        (each["zip_code"], each["state"], IN_TWO_ZONES.get(each["zip_code"], each["timezone"]))
-        for each in sorted(zipcodes.list_all(), key=lambda each: each["zip_code"])
-        if each["zip_code_type"] in PEOPLE
-        and each["state"] in states()
-        and not each["city"].startswith(NOBODY)
-    ]
+    rows = [(each["zip_code"], each["state"], " ".join(zones_of_zip_code(each))) for each in ZIP_CODES]
     for (_, in_state, zones), some in groupby(rows, key=lambda row: (row[0][:3], *row[1:])):
         codes = [code for code, _, _ in some]
         yield codes[0], codes[-1], in_state, zones
@@ -107,8 +176,9 @@ def write(name: str, sources: str, columns: str, rows: Iterable[tuple[str, ...]]
 
 write(
     "area_codes.csv",
-    f"Source: the geocoding data of libphonenumber, in phonenumbers {version('phonenumbers')}.",
-    "area_code,states",
+    f"Sources: the geocoding and time zone data of libphonenumber, in phonenumbers "
+    f"{version('phonenumbers')}; zip_codes.csv. Without zones: those of the library.",
+    "area_code,states,zones",
     area_codes(),
 )
 write(

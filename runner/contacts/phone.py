@@ -9,8 +9,10 @@ from importlib.metadata import version
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType, ValidationResult, timezone
+from phonenumbers.tzdata import TIMEZONE_DATA
 
 from runner.characters import without_invisible
+from runner.contacts.places import zones_of_area_code
 
 _UNKNOWN_ZONE = "Etc/Unknown"
 _BULLET = "•"
@@ -90,6 +92,9 @@ _DECIDING_DIGITS = 6
 """By so many digits it is decided whether a number is one of the United States or Canada, of which type, and
 in which zones. A test holds this against the library's data.
 """
+_AREA_CODE_DIGITS = 3
+_EXCHANGE_LENGTHS = range(_AREA_CODE_DIGITS + 1, _DECIDING_DIGITS + 1)
+"""Of the first digits of which the library may know more than of the area code."""
 _PLACES_REMEMBERED = 65_536
 _LONGEST_COUNTRY_CODE = 3
 
@@ -258,7 +263,16 @@ def _decided_by(first_digits: str) -> tuple[str, ...] | None:
     sample = f"+1{first_digits}0000"
     if phonenumbers.region_code_for_number(_parsed(sample)) not in _WITHOUT_PREFIX_OF_THEIR_OWN:
         return None
-    return _zones_of(sample)
+    return tuple(sorted({*_zones_of(sample), *_further_zones(first_digits)}))
+
+
+def _further_zones(first_digits: str) -> tuple[str, ...]:
+    """Those of the area code, where the library does not know the exchange: then it has the same zones for
+    the whole area code, in some too few or a wrong one (689, Orlando: Chicago).
+    """
+    if any(f"1{first_digits[:length]}" in TIMEZONE_DATA for length in _EXCHANGE_LENGTHS):
+        return ()
+    return zones_of_area_code(first_digits[:_AREA_CODE_DIGITS])
 
 
 def _is_north_american(e164: str) -> bool:

@@ -37,6 +37,14 @@ class Place(NamedTuple):
     zones: tuple[str, ...]
 
 
+class _AreaCode(NamedTuple):
+    states: frozenset[str]
+    zones: tuple[str, ...]
+
+
+_NO_AREA_CODE = _AreaCode(frozenset(), ())
+
+
 def possible_states(number: str, postal_code: str, state: str) -> frozenset[str]:
     """The codes of the states in which the contact may be; empty where unknown, and abroad.
 
@@ -50,7 +58,12 @@ def states_of_number(number: str) -> frozenset[str]:
     """Those that its area code serves; empty for toll-free numbers, and abroad."""
     if len(number) != _LENGTH or not number.startswith(_COUNTRY_CODE):
         return frozenset()
-    return _area_codes().get(number[2:5], frozenset())
+    return _area_codes().get(number[2:5], _NO_AREA_CODE).states
+
+
+def zones_of_area_code(area_code: str) -> tuple[str, ...]:
+    """All in which it is in use, where the library behind `phone` lacks some of them; else empty."""
+    return _area_codes().get(area_code, _NO_AREA_CODE).zones
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -90,8 +103,11 @@ def _of_area(area: str) -> Place | None:
 
 
 @cache
-def _area_codes() -> dict[str, frozenset[str]]:
-    return {code: frozenset(served.split()) for code, served in _rows("area_codes.csv")}
+def _area_codes() -> dict[str, _AreaCode]:
+    return {
+        code: _AreaCode(frozenset(served.split()), tuple(zones.split()))
+        for code, served, zones in _rows("area_codes.csv")
+    }
 
 
 @cache

@@ -148,8 +148,12 @@ def test_own_zones_are_empty_if_unknown():
         (IDAHO_IN_TWO_ZONES, "", "ID", ["America/Boise", PACIFIC]),
         (NASHVILLE, "37203", "TN", [CENTRAL]),
         (NASHVILLE, "", "TN", [CENTRAL]),
-        # Gary. The data of numbers knows Eastern alone for this one.
-        ("+12195550100", "46402", "IN", [CENTRAL, "America/Indiana/Indianapolis"]),
+        # Gary, Orlando and Panama City, at exchanges that the library does not know.
+        ("+12195550100", "46402", "IN", [CENTRAL]),
+        ("+16895550100", "32801", "FL", [EASTERN]),
+        ("+16895550100", "", "FL", [CENTRAL, EASTERN]),
+        ("+14485550100", "32401", "FL", [CENTRAL]),
+        ("+18505550100", "", "FL", [CENTRAL, EASTERN]),
         ("+13175550100", "46204", "IN", ["America/Indiana/Indianapolis"]),
         ("+15025550100", "40202", "", ["America/Kentucky/Louisville"]),
         ("+17875550100", "00901", "PR", ["America/Puerto_Rico"]),
