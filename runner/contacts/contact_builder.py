@@ -45,7 +45,7 @@ class _Known:
     """What is known of a row so far: of one that is not called, too.
 
     The key lets a planned call be withdrawn with the reason; a row without one has no such call. The number
-    is not called for another row if a list names this key.
+    is not called for another row if a list names this key: now, or while the calls are made.
     """
 
     key: str = ""
@@ -69,7 +69,6 @@ class _Templates(NamedTuple):
 class _ContactBuilder:
     def __init__(self, campaign: Campaign) -> None:
         self._contacts = campaign.contacts
-        self._lists_name_keys = any(declared.key is not None for declared in campaign.contacts.suppress)
         self._constants = Constants(campaign.vars)
         self._numbers = NumberRules(campaign.contacts)
 
@@ -114,7 +113,7 @@ class _ContactBuilder:
             self._check_filters(row, templates.filters)
         except _ExcludedError:
             with suppress(_ExcludedError):
-                self._identify(row, templates, known, key_is_enough=not self._lists_name_keys)
+                self._identify(row, templates, known)
             raise
         self._identify(row, templates, known)
         return Contact(
@@ -142,14 +141,10 @@ class _ContactBuilder:
             if not kept:
                 raise _ExcludedError(Reason.FILTERED, f"{name} is false")
 
-    def _identify(
-        self, row: Row, templates: _Templates, known: _Known, *, key_is_enough: bool = False
-    ) -> None:
+    def _identify(self, row: Row, templates: _Templates, known: _Known) -> None:
         """Adds key and number to what is known."""
         if "key" in templates.fields:
             known.key = self._key(row, templates)
-            if key_is_enough:
-                return
         texts = [self._filled_in("phone", template, row) for template in templates.phones]
         region = self._region(templates, row)
         try:
@@ -157,8 +152,7 @@ class _ContactBuilder:
         except NoNumberError as error:
             # As in the lists: who opted out is not called at a number with an extension for another row.
             with suppress(PhoneError):
-                if self._lists_name_keys:
-                    known.phone = next(iter(error.numbers), "") or parse_main_number(texts[0], region)
+                known.phone = next(iter(error.numbers), "") or parse_main_number(texts[0], region)
             raise _ExcludedError(error.reason, str(error)) from None
         known.key = known.key or known.phone
 
