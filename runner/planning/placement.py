@@ -9,7 +9,7 @@ from runner.campaign.rules.rule_set import RuleSet, applicable
 from runner.planning.calendar import Calendar
 from runner.planning.candidate import Candidate, split_states, split_zones
 from runner.planning.pacing import DayLimit, DayRoom, Slots, day_of, request_rate_pace, spread_evenly
-from runner.planning.plan import Slot, WaitingCall
+from runner.planning.plan import Slot, WaitingBefore, WaitingCall
 from runner.planning.rounds import NextRound, SlotKind, untried_windows
 from runner.planning.windows import SLOT_SECONDS, Window, clip, dialling_end, last_start, starts_in
 
@@ -72,7 +72,9 @@ class Placement:
         self._vary_time = campaign.retry_policy.varies_time
         self._untried_windows = lru_cache(maxsize=4096)(self._find_untried_windows)
 
-    def windows_of(self, candidate: Candidate, following: NextRound | None = None) -> tuple[Window, ...]:
+    def windows_of(
+        self, candidate: Candidate | WaitingBefore, following: NextRound | None = None
+    ) -> tuple[Window, ...]:
         """The windows in which it may be called; `following` is its round, where that is not the first."""
         return self.windows(
             split_zones(candidate.zones),
@@ -82,7 +84,9 @@ class Placement:
             candidate.states,
         )
 
-    def preferred_windows(self, candidate: Candidate, following: NextRound | None) -> tuple[Window, ...]:
+    def preferred_windows(
+        self, candidate: Candidate | WaitingBefore, following: NextRound | None
+    ) -> tuple[Window, ...]:
         """Those of `windows_of` at a kind of time at which earlier rounds did not try; often empty."""
         if following is None or not self._vary_time:
             return ()
@@ -156,8 +160,8 @@ class Placement:
                 self._days.count(start)
 
     def keep_days(self, starts: Iterable[int]) -> None:
-        """Does the same for calls that would keep their starts. On a day for which they are too many, none of
-        them still fits.
+        """Does the same for calls that would keep their starts, except on a day for which they are too many:
+        that day is overfull, and none of them keeps its start.
         """
         days = self._days
         if days is None:
@@ -186,8 +190,6 @@ class Placement:
 
     def still_fits(self, start: int, end: int, windows: tuple[Window, ...]) -> bool:
         """Whether a slot that was given earlier is still good: in the future, and in the same window."""
-        if self.is_overfull(start):
-            return False
         return start >= self._now and any(
             start >= window.start
             for window in windows
@@ -256,7 +258,7 @@ class Placement:
         return spread_evenly(starts, capacities, calls)
 
 
-def earliest_of(candidate: Candidate, following: NextRound | None) -> int | None:
+def earliest_of(candidate: Candidate | WaitingBefore, following: NextRound | None) -> int | None:
     """When it may be called at the earliest: by its own dates, and after the gap between two rounds."""
     if following is None:
         return candidate.earliest

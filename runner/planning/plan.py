@@ -234,6 +234,23 @@ class EarlierCall(NamedTuple):
     """The plan has the same request for the same number and zones. If not, they may still mean the same."""
 
 
+class WaitingBefore(NamedTuple):
+    """A candidate whose newest call waits in the ledger: what tells whether that call keeps its slot."""
+
+    number: int
+    id: int
+    """This and the next three are as in its EarlierCall."""
+    is_same: bool
+    start_timestamp: int
+    end_timestamp: int
+    zones: str
+    """This and the rest are as in the candidate."""
+    home: str
+    states: str
+    earliest: int | None
+    latest: int | None
+
+
 class KnownCalls(Protocol):
     """Oldest first; can be iterated several times."""
 

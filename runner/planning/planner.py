@@ -33,6 +33,7 @@ from runner.planning.plan import (
     EarlierCall,
     Plan,
     Slot,
+    WaitingBefore,
     Withdrawal,
     attempts_that_fit,
 )
@@ -94,10 +95,7 @@ class _Planner:
 
     def _assign(self) -> plan_warnings.Findings:
         """Calls keep their earlier slots; the others take free ones, in order of precedence."""
-        self._kept = bytearray(self._eligibility.rows.read)
-        if self._given.days is not None:
-            self._placement.keep_days(self._kept_starts())
-        taken = array("q", chain(self._working_set.taken_starts(), self._kept_starts()))
+        taken = array("q", chain(self._working_set.taken_starts(), self._keep_slots()))
         crowded = sum(not self._placement.occupy(start) for start in taken)
         demand = plan_warnings.Demand(taken, self._waiting)
         self._placement.expect(self._waiting())
@@ -140,7 +138,7 @@ class _Planner:
 
     def _survey_before(self) -> tuple[str, str] | None:
         """The survey that calls wait for, where the campaign now names another."""
-        if self._changed_survey and next(self._working_set.planned_before(), None) is not None:
+        if self._changed_survey and next(self._working_set.waiting_before(), None) is not None:
             return self._given.history.survey
         return None
 
@@ -151,28 +149,31 @@ class _Planner:
         if earlier is None and following is None:
             slot = self._placement.next_slot(self._placement.windows_of(candidate))
             return None if slot is None else Assignment._make((*slot, *_NEW, candidate.earliest))
-        windows = self._placement.windows_of(candidate, following)
+        round_ = following.round if following else _FIRST_ROUND
+        earliest = earliest_of(candidate, following)
         if earlier is not None and self._kept[number]:
-            slot = self._placement.slot_at(earlier.start_timestamp, earlier.end_timestamp)
-        else:
-            slot = self._new_slot(candidate, following, windows)
-        if slot is None:
+            start = earlier.start_timestamp
+            slot = self._placement.slot_at(start, earlier.end_timestamp)
+            return Assignment._make((*slot, *_KEPT, start, round_, earliest))
+        windows = self._placement.windows_of(candidate, following)
+        new_slot = self._new_slot(candidate, following, windows)
+        if new_slot is None:
             return None
         fields: tuple[str, ...] = ()
         change, reason = Change.NEW, ChangeReason.FURTHER_ROUND
         if earlier is not None:
             fields = self._changed_fields(candidate, earlier)
-            change, reason = change_of(earlier, fields, slot, windows=windows, now=self._given.now)
+            change, reason = change_of(earlier, fields, new_slot, windows=windows, now=self._given.now)
             if change is Change.MOVED and self._placement.is_overfull(earlier.start_timestamp):
                 reason = ChangeReason.DAY_FULL
         return Assignment(
-            *slot,
+            *new_slot,
             change=change.value,
             reason=reason.value,
             fields=json.dumps(fields) if fields else "",
             start_before=None if earlier is None or change is Change.NEW else earlier.start_timestamp,
-            round=following.round if following else _FIRST_ROUND,
-            earliest=earliest_of(candidate, following),
+            round=round_,
+            earliest=earliest,
         )
 
     def _new_slot(
@@ -194,15 +195,24 @@ class _Planner:
             self._statistics.add_short(attempts)
         self._statistics.add_round(round_)
 
-    def _kept_starts(self) -> Iterator[int]:
-        """Includes calls beyond the limit: they stay planned."""
-        planned_before = self._given.progress(
-            "keeping slots", self._eligibility.rows.candidates, self._working_set.planned_before()
+    def _keep_slots(self) -> Iterator[int]:
+        """Marks the calls that keep their slots, and yields their starts. Includes calls beyond the limit:
+        they stay planned.
+        """
+        self._kept = bytearray(self._eligibility.rows.read)
+        numbers, starts = array("q"), array("q")
+        waiting = self._given.progress(
+            "keeping slots", self._eligibility.rows.candidates, self._working_set.waiting_before()
         )
-        for number, candidate, earlier, following in planned_before:
-            self._kept[number] = self._keeps_slot(candidate, earlier, following)
-            if self._kept[number]:
-                yield earlier.start_timestamp
+        for call, following in waiting:
+            if self._keeps_slot(call, following):
+                numbers.append(call.number)
+                starts.append(call.start_timestamp)
+        self._placement.keep_days(starts)
+        for number, start in zip(numbers, starts, strict=True):
+            if not self._placement.is_overfull(start):
+                self._kept[number] = True
+                yield start
 
     def _waiting(self) -> Iterator[tuple[Window, ...]]:
         """The windows of each call that needs a slot."""
@@ -214,14 +224,17 @@ class _Planner:
                 preferred = self._placement.preferred_windows(candidate, following)
                 yield preferred or self._placement.windows_of(candidate, following)
 
-    def _keeps_slot(self, candidate: Candidate, earlier: EarlierCall, following: NextRound | None) -> bool:
+    def _keeps_slot(self, call: WaitingBefore, following: NextRound | None) -> bool:
         """Whether nothing of a planned call changed, and its slot in the ledger is still good."""
-        if self._changed_fields(candidate, earlier):
+        if self._changed_survey or not (call.is_same or self._means_the_same(call)):
             return False
-        start, end = earlier.start_timestamp, earlier.end_timestamp
-        return self._placement.still_fits(start, end, self._placement.windows_of(candidate, following)) or (
-            self._placement.still_fits(start, end, self._placement.preferred_windows(candidate, following))
+        start, end = call.start_timestamp, call.end_timestamp
+        return self._placement.still_fits(start, end, self._placement.windows_of(call, following)) or (
+            self._placement.still_fits(start, end, self._placement.preferred_windows(call, following))
         )
+
+    def _means_the_same(self, call: WaitingBefore) -> bool:
+        return not self._differences(self._working_set.candidate(call.number), call.id)
 
     def _is_beyond_limit(self, position: int) -> bool:
         return self._given.limit is not None and position >= self._given.limit
@@ -230,11 +243,12 @@ class _Planner:
         """The fields that differ from the planned call in the ledger."""
         if earlier.availability != Availability.PLANNED:
             return ()
-        if earlier.is_same:
-            return self._changed_survey
-        known, request = self._working_set.known(earlier.id), request_of(candidate, self._campaign)
-        own = changed_fields(known, candidate.phone, split_zones(candidate.zones), request)
+        own = () if earlier.is_same else self._differences(candidate, earlier.id)
         return (*self._changed_survey, *own)
+
+    def _differences(self, candidate: Candidate, known: int) -> tuple[str, ...]:
+        zones, request = split_zones(candidate.zones), request_of(candidate, self._campaign)
+        return changed_fields(self._working_set.known(known), candidate.phone, zones, request)
 
     def _exclude(self, number: int, exclusion: Exclusion) -> None:
         self._statistics.add_exclusion(exclusion.reason, exclusion.cause)
@@ -272,3 +286,4 @@ class _Planner:
 _FIRST_ROUND = 1
 _NEW = (Change.NEW.value, ChangeReason.FIRST_CALL.value, "", None, _FIRST_ROUND)
 """The change of a contact without a call in the ledger: most contacts of most plans."""
+_KEPT = (Change.UNCHANGED.value, ChangeReason.SLOT_KEPT.value, "")

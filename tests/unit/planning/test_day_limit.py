@@ -46,7 +46,7 @@ def test_calls_keep_their_starts_where_the_day_has_room_for_all_of_them():
         slot = placement.next_slot(windows)
         again = Placement(declared, now=NOW, requests_per_second=5, days=DayLimit(most, {}))
         again.keep_days([slot.start_timestamp, slot.start_timestamp + 60])
-        assert again.still_fits(slot.start_timestamp, slot.end_timestamp, windows) is fits
+        assert again.is_overfull(slot.start_timestamp) is not fits
 
 
 def test_calls_of_a_day_with_too_many_move_and_say_so():
