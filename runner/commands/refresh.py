@@ -8,6 +8,7 @@ from runner.contacts.identity import Identity
 from runner.dispatch.events import Event
 from runner.errors import ExitStatus, LedgerError
 from runner.options import StatusFormat
+from runner.reports.forms import FORMAT_VERSION
 from runner.reports.json_text import json_text
 from runner.reports.live import event_words
 from runner.reports.plan_facts import count
@@ -55,6 +56,7 @@ def _listener(environment: Environment) -> Callable[[Event], None]:
 
 def _json(found: Refreshed) -> dict[str, object]:
     return {
+        "format_version": FORMAT_VERSION,
         "campaign": found.campaign,
         "asked": found.asked,
         "learned": dict(found.learned),

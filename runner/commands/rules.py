@@ -6,6 +6,7 @@ from runner.campaign.rules.presets import UnknownPresetError, presets
 from runner.campaign.rules.rule_set import NOT_LEGAL_ADVICE
 from runner.errors import ExitStatus, UsageError
 from runner.reports.console import standard_console
+from runner.reports.forms import FORMAT_VERSION
 from runner.reports.json_text import json_text
 from runner.reports.rules_text import preset_json, print_preset, print_presets
 from runner.services.rules import own_rules_folder
@@ -22,7 +23,8 @@ def rules(name: str | None, *, as_json: bool) -> int:
     files = {own: str(file) for own, file in known.own.items()}
     if as_json:
         found = [preset_json(preset, files.get(preset.name, "")) for preset in chosen]
-        sys.stdout.write(f"{json_text({'notice': NOT_LEGAL_ADVICE, 'presets': found}, indented=True)}\n")
+        head = {"format_version": FORMAT_VERSION, "notice": NOT_LEGAL_ADVICE}
+        sys.stdout.write(f"{json_text(head | {'presets': found}, indented=True)}\n")
     elif name is None:
         print_presets(standard_console(), chosen)
     else:

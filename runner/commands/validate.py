@@ -8,6 +8,7 @@ from runner.campaign.diagnostics import Diagnostic, Severity, render
 from runner.campaign.variables import NO_VARIABLES, Variables
 from runner.campaign.warning_codes import in_a_line
 from runner.errors import ExitStatus
+from runner.reports.forms import FORMAT_VERSION, Validation
 from runner.reports.json_text import diagnostic_json, json_text
 from runner.reports.streams import write_commands
 from runner.services.campaign_checks import CheckedFile, check_files
@@ -26,7 +27,8 @@ def validate(
     findings = [finding for each in checked for finding in each.findings]
     match output:
         case "json":
-            found = [diagnostic_json(finding) for finding in findings]
+            diagnostics = [diagnostic_json(finding) for finding in findings]
+            found = Validation(format_version=FORMAT_VERSION, diagnostics=diagnostics)
             sys.stdout.write(f"{json_text(found, indented=True)}\n")
         case "github":
             _report_to_github(findings, _verdict(findings, len(files)))

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runner.reports.forms import Form
+from runner.reports.forms import Form, LateOptOutForm
 
 ABOUT_EVENTS = """
 One JSON object on each line, written as it happens. Each has a `type`, the time `at` (UTC Unix seconds; in a
@@ -114,19 +114,6 @@ class ListsReadAgainLine(EventLine):
     """Every suppression list can be read again. Sending continues."""
 
     type: Literal["lists_read_again"]
-
-
-class LateOptOutForm(Form):
-    """A call that Insight has and may dial, though its contact opted out."""
-
-    contact: str
-    ref: str
-    state: str
-    """Of the call."""
-    reason: str
-    """Why the contact must not be called."""
-    dialled_until: int
-    """UTC Unix seconds."""
 
 
 class OptedOutTooLateLine(EventLine):

@@ -16,7 +16,6 @@ from runner.reports.event_forms import (
     CallsWithdrawnLine,
     ClockIsOffLine,
     EventLine,
-    LateOptOutForm,
     ListsReadAgainLine,
     ListUnreadableLine,
     OptedOutTooLateLine,
@@ -30,6 +29,7 @@ from runner.reports.event_forms import (
     RunsShareLine,
     WaitingLine,
 )
+from runner.reports.forms import LateOptOutForm
 from runner.reports.state_reasons import reason_text
 
 

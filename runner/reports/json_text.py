@@ -6,6 +6,7 @@ from typing import Any
 
 from runner.campaign.diagnostics import Diagnostic
 from runner.characters import escaped
+from runner.reports.forms import DiagnosticForm
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 _ENCODE_INDENTED = json.JSONEncoder(ensure_ascii=False, indent=1).encode
@@ -29,7 +30,7 @@ def object_with_rows(head: Mapping[str, Any], name: str, rows: Iterable[Mapping[
     yield "\n ]\n}\n" if before.startswith(",") else "]\n}\n"
 
 
-def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
+def diagnostic_json(diagnostic: Diagnostic) -> DiagnosticForm:
     """An error or warning, without its line of the file: a reader who has the position has the file."""
     return {
         "severity": diagnostic.severity,

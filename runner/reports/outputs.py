@@ -13,6 +13,8 @@ from pydantic import TypeAdapter
 
 from runner.reports import forms
 from runner.reports.event_forms import ABOUT_EVENTS, AnyEventLine
+from runner.reports.plan_forms import PlanForm
+from runner.reports.report_forms import CallsExport, ContactsExport, ReportForm
 
 _SCHEMA_VERSION = "https://json-schema.org/draft/2020-12/schema"
 _HEAD = Path(__file__).with_name("outputs.md")
@@ -45,7 +47,16 @@ class Output:
 
 
 OUTPUTS = (
+    Output("validate", "runner validate PATH --output json", forms.Validation),
+    Output("plan", "runner plan CAMPAIGN --output json", PlanForm),
+    Output("status", "runner status CAMPAIGN --output json", forms.Status),
+    Output("refresh", "runner refresh CAMPAIGN --output json", forms.Refreshed),
+    Output("export-calls", "runner export CAMPAIGN --output json", CallsExport),
+    Output("export-contacts", "runner export CAMPAIGN --output json --by contact", ContactsExport),
+    Output("report", "runner report CAMPAIGN --output json", ReportForm),
     Output("history", "runner history CAMPAIGN --output json", forms.History),
+    Output("suppressions", "runner suppress --list --output json", forms.Suppressions),
+    Output("rules", "runner rules [PRESET] --output json", forms.Presets),
     Output("doctor", "runner doctor --output json", forms.Doctor),
     Output("events", "runner apply CAMPAIGN --events FILE", AnyEventLine, ABOUT_EVENTS),
 )

@@ -1,7 +1,7 @@
 """The plan as JSON, format version 1. The same plan gives the same bytes."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from itertools import repeat
 from typing import Any
@@ -68,7 +68,7 @@ def _open_object(plan: PlanView, inputs: Inputs | None) -> Iterator[str]:
         names = [field.name for field in fields(inputs) if field.name != "calls"]
         head["inputs"] = {name: getattr(inputs, name) for name in names}
     fingerprints = inputs.calls if inputs is not None else repeat(None)
-    lists: dict[str, Iterable[dict[str, Any]]] = {
+    lists: dict[str, Iterable[Mapping[str, Any]]] = {
         "calls": (
             _call(call, fingerprint) for call, fingerprint in zip(plan.calls, fingerprints, strict=False)
         ),
@@ -97,7 +97,7 @@ def _fields(view: CallView | ExclusionView | WithdrawalView) -> dict[str, Any]:
     return {name: getattr(view, name) for name in view.__slots__}
 
 
-def _lines(values: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _lines(values: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     before = "[\n  "
     for value in values:
         yield before + json_text(value)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -13,6 +12,7 @@ from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.overview import Overview
 from runner.reports.console import columns, print_lines
 from runner.reports.event_json import late_opt_out_json
+from runner.reports.forms import FORMAT_VERSION, Status
 from runner.reports.notices import late_words, pause_text
 from runner.reports.plan_facts import count
 from runner.reports.state_reasons import reason_text
@@ -33,9 +33,10 @@ class CampaignStatus:
     """Why they could not be read; empty otherwise."""
 
 
-def status_json(status: CampaignStatus, identity: Identity) -> dict[str, Any]:
+def status_json(status: CampaignStatus, identity: Identity) -> Status:
     seen = status.seen
     return {
+        "format_version": FORMAT_VERSION,
         "campaign": seen.campaign,
         "states": {state.value: count for state, count in seen.states.items()},
         "rounds": [

@@ -1,7 +1,6 @@
 """The ledger's suppression list as text and JSON."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -10,6 +9,7 @@ from runner.contacts.identity import Identity
 from runner.contacts.phone import mask
 from runner.ledger.suppressions import StoredEntry
 from runner.reports.console import columns, print_lines
+from runner.reports.forms import FORMAT_VERSION, SuppressionForm, Suppressions
 from runner.reports.times import machine_time, rfc3339
 
 
@@ -24,21 +24,23 @@ def print_entries(
     print_lines(console, columns([head, *rows]))
 
 
-def entries_json(
-    entries: Sequence[StoredEntry], identity: Identity, *, show_contacts: bool
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "number": _number(each, show_contacts=show_contacts) or None,
-            "key": _key(each, identity, show_contacts=show_contacts) or None,
-            "campaign": each.campaign,
-            "since": rfc3339(each.entry.since),
-            "until": None if each.entry.until is None else rfc3339(each.entry.until),
-            "by": each.by,
-            "reason": each.entry.reason,
-        }
-        for each in entries
-    ]
+def entries_json(entries: Sequence[StoredEntry], identity: Identity, *, show_contacts: bool) -> Suppressions:
+    return {
+        "format_version": FORMAT_VERSION,
+        "entries": [_entry(each, identity, show_contacts=show_contacts) for each in entries],
+    }
+
+
+def _entry(each: StoredEntry, identity: Identity, *, show_contacts: bool) -> SuppressionForm:
+    return {
+        "number": _number(each, show_contacts=show_contacts) or None,
+        "key": _key(each, identity, show_contacts=show_contacts) or None,
+        "campaign": each.campaign,
+        "since": rfc3339(each.entry.since),
+        "until": None if each.entry.until is None else rfc3339(each.entry.until),
+        "by": each.by,
+        "reason": each.entry.reason,
+    }
 
 
 def _cells(each: StoredEntry, identity: Identity, *, show_contacts: bool) -> tuple[str, ...]:
