@@ -28,6 +28,7 @@ from runner.planning.rounds import NextRound, PastCall
 _T = TypeVar("_T")
 
 _CACHE_KIB = 16_384
+_SETTLED_CACHE_KIB = 256
 _ROWS_AT_ONCE = 1_000
 """Large enough to make the cost per batch small, small enough to take little memory."""
 
@@ -125,6 +126,12 @@ class WorkingFile:
         self._flush()
         self._do("COMMIT")
         self._do("BEGIN")
+
+    def settle(self) -> None:
+        """When all is written: keeps next to nothing of it in memory. It needs a file with a path."""
+        self.hand_over()
+        self._do(f"PRAGMA cache_size=-{_SETTLED_CACHE_KIB}")
+        self._do("PRAGMA shrink_memory")
 
     def remember(self, calls: Iterable[KnownCall]) -> None:
         """Stores the campaign's calls in the ledger, oldest first."""

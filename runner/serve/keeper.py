@@ -5,6 +5,7 @@ is shown: the plans are on the disk, the calls in the ledger.
 """
 
 import asyncio
+import shlex
 import threading
 import traceback
 from collections import deque
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runner.campaign.loader import LoadedCampaign
 from runner.dispatch.events import CallsLost, Event, OptedOutTooLate, RunBegan, RunEnd
-from runner.errors import LedgerChangedError, LedgerUnavailableError, RunnerError
+from runner.errors import GuardError, LedgerChangedError, LedgerUnavailableError, RunnerError
 from runner.ledger.approvals import Approval
 from runner.ledger.serving import LedgerFacts
+from runner.planning.guards import allow_options
 from runner.reports.live import LogOptions, RunLog
 from runner.serve.campaign_files import CampaignFile, problem_of
 from runner.serve.decisions import (
@@ -35,7 +37,7 @@ from runner.serve.served import Problem, SeenEvent, ServedCampaign, ServeStatus
 from runner.services.apply import Apply
 from runner.services.campaigns import content_of
 from runner.services.environment import Environment
-from runner.services.planning import PreparedPlan, prepare_plan
+from runner.services.planning import PreparedPlan, prepare_plan, working_file_on_disk
 from runner.services.progress import RowWatch
 
 if TYPE_CHECKING:
@@ -286,6 +288,7 @@ class Keeper:
                     now=now,
                     limit=None,
                     progress=self._shared.progress,
+                    working_set=working_file_on_disk(),
                 )
             )
             await self._keep_plan(file, prepared)
@@ -364,18 +367,26 @@ class Keeper:
             work = Apply(loaded, self._environment, wait=True, progress=self._shared.progress)
             # Next to a run, it is the run that looks after calls of runs that died.
             orphaned = work.check() if is_first else 0
-            return work, orphaned, work.plan()
+            return work, orphaned, work.plan(working_file_on_disk())
 
         work, orphaned, prepared = await self._in_planner(plan)
         if orphaned:
             log = RunLog(0, work.identity, self._now, self._log_options(file.name))
             self._hear(CallsLost(count=orphaned), log)
         await self._keep_plan(file, prepared)
-        await self._in_planner(lambda: work.is_needed(prepared))
+        try:
+            await self._in_planner(lambda: work.is_needed(prepared))
+        except GuardError as error:
+            raise GuardError(error.message, hint=_how_to_allow(file.path, prepared)) from None
         return work, prepared
 
     async def _keep_plan(self, file: CampaignFile, prepared: PreparedPlan) -> None:
-        view = await self._in_planner(lambda: prepared.view(show_contacts=False))
+        def settled() -> "PlanView":
+            view = prepared.view(show_contacts=False)
+            prepared.working_set.settle()
+            return view
+
+        view = await self._in_planner(settled)
         if file.content == self._file.content:
             self._plan, self._planned_at = view, self._now()
 
@@ -425,6 +436,11 @@ class Keeper:
     def _log_options(self, name: str) -> LogOptions:
         settings = self._environment.settings
         return LogOptions(name, settings.log, settings.log_level, names_campaign=True)
+
+
+def _how_to_allow(path: Path, prepared: PreparedPlan) -> str:
+    allowed = f"runner apply {shlex.quote(str(path))} {allow_options(prepared.beyond)} --until-idle"
+    return f"check the sources and lists; if the plan is right, enter it once: {allowed}"
 
 
 def _unexpected(error: Exception) -> RunnerError:

@@ -32,6 +32,7 @@ from runner.planning.guards import GUARDS, allow_options
 from runner.planning.pacing import PaceLimit
 from runner.planning.placement import effective_pace, reschedule
 from runner.planning.plan import PlannedCall, Slot, WaitingCall
+from runner.planning.working_file import WorkingFile
 from runner.results.polling import CONNECTIONS as POLLING_CONNECTIONS
 from runner.results.polling import Polling
 from runner.results.token import Attempt, Tokens
@@ -101,9 +102,9 @@ class Apply:
         ledger.check_not_canceled(self.campaign)
         return ledger.mark_orphaned_calls(self.campaign)
 
-    def plan(self) -> PreparedPlan:
-        """Plans as of now. Raises RunnerError for all that keeps a plan from being made, and PlanStaleError
-        where it differs from the saved plan.
+    def plan(self, working_set: WorkingFile | None = None) -> PreparedPlan:
+        """Plans as of now, in the `working_set` if one is given. Raises RunnerError for all that keeps a plan
+        from being made, and PlanStaleError where it differs from the saved plan.
         """
         ledger, now = self._environment.ledger, float(int(self._environment.clock.now()))
         prepared = prepare_plan(
@@ -114,6 +115,7 @@ class Apply:
             limit=self._limit,
             allowed=self._allowed,
             progress=self._progress,
+            working_set=working_set,
         )
         if self._saved is not None:
             prepared = saved_plans.confirm(self._saved, prepared, ledger, self._guard, self._progress)

@@ -1,5 +1,7 @@
 """Makes the plan of a campaign file: the one path of plan, apply and rehearsals."""
 
+import os
+import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -193,6 +195,17 @@ def prepare_plan(
         days=days,
         own_rule_files={**rules.own_files, **(of_policy.files if of_policy else {})},
     )
+
+
+def working_file_on_disk() -> WorkingFile:
+    """For a plan that is kept for long, so that it takes little memory once it is settled."""
+    handle, name = tempfile.mkstemp(prefix="runner-plan-")
+    os.close(handle)
+    try:
+        return WorkingFile(name)
+    finally:
+        # No personal data may remain after a crash.
+        Path(name).unlink()
 
 
 def source_reader(
