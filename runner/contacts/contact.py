@@ -70,9 +70,11 @@ class Exclusion:
     cause: Cause = Cause.NONE
     phone: str = ""
     """Its number in E.164 form, where that is known: other rows may have the same."""
+    others: str = ""
+    """Its other numbers, with blanks between."""
 
     def plain(self) -> tuple[str | int | tuple[str, ...], ...]:
-        """Bare values, in the order of its fields, without the number: it decides nothing about this row."""
+        """Bare values, in the order of its fields, without the numbers: they decide nothing here."""
         return (
             self.key,
             self.reason.value,

@@ -89,6 +89,7 @@ class _ContactBuilder:
                     detail=excluded.detail,
                     template=("contacts", excluded.field) if excluded.field else (),
                     phone=known.phone,
+                    others=" ".join(known.others),
                 )
 
     def _templates(self, source: Source) -> _Templates:
@@ -152,7 +153,8 @@ class _ContactBuilder:
         except NoNumberError as error:
             # As in the lists: who opted out is not called at a number with an extension for another row.
             with suppress(PhoneError):
-                known.phone = next(iter(error.numbers), "") or parse_main_number(texts[0], region)
+                known.phone, *others = error.numbers or [parse_main_number(texts[0], region)]
+                known.others = tuple(others)
             raise _ExcludedError(error.reason, str(error)) from None
         known.key = known.key or known.phone
 

@@ -108,6 +108,7 @@ def exclusion_of(
         template=template,
         cause=cause,
         phone=candidate.phone,
+        others=candidate.others,
     )
 
 

@@ -32,7 +32,7 @@ _SETTLED_CACHE_KIB = 256
 _ROWS_AT_ONCE = 1_000
 """Large enough to make the cost per batch small, small enough to take little memory."""
 
-_EXCLUSION_COLUMNS = ("key", "reason", "source", "line", "detail", "template", "cause", "phone")
+_EXCLUSION_COLUMNS = ("key", "reason", "source", "line", "detail", "template", "cause", "phone", "others")
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS screened (number INTEGER PRIMARY KEY, {", ".join(Candidate._fields)});
 CREATE TABLE IF NOT EXISTS exclusion (number INTEGER PRIMARY KEY, {", ".join(_EXCLUSION_COLUMNS)});
@@ -86,6 +86,13 @@ _IS_PAST = (
     "UNION SELECT id FROM known WHERE phone = ? AND availability = 'taken')"
 )
 """A call that was sent, or may have been, to the contact or its number."""
+_OTHERS = " UNION ALL ".join(
+    f"SELECT {table}.key, other.value AS phone FROM {table}, "
+    f"""json_each('["' || replace({table}.others, ' ', '","') || '"]') AS other """
+    f"WHERE {table}.others <> '' AND {table}.key <> ''"
+    for table in ("screened", "exclusion")
+)
+"""Key and number of each row, called or not, for each of its other numbers."""
 
 
 class NeedsCheck(NamedTuple):
@@ -118,6 +125,7 @@ class WorkingFile:
         self._ranks = 0
         self._remembers = False
         self._ranks_differ = False
+        self._has_others = False
 
     # --- writes
 
@@ -157,6 +165,7 @@ class WorkingFile:
         """A row that may be called; `needing_check` if its own values may exclude it."""
         self._add("screened", (number, *candidate))
         self._ranks_differ = self._ranks_differ or candidate.priority != 0
+        self._has_others = self._has_others or candidate.others != ""
         if needing_check:
             self._add("needs_check", (number, False))
 
@@ -164,7 +173,8 @@ class WorkingFile:
         """A row that is not called, and no longer a candidate."""
         *values, template, cause = exclusion.plain()
         path = json.dumps(template) if template else ""
-        self._add("exclusion", (number, *values, path, cause, exclusion.phone))
+        self._add("exclusion", (number, *values, path, cause, exclusion.phone, exclusion.others))
+        self._has_others = self._has_others or exclusion.others != ""
 
     def follow(self, number: int, following: NextRound) -> None:
         """A candidate that was called in earlier rounds, and may be called in this one."""
@@ -214,7 +224,7 @@ class WorkingFile:
 
     def shared_numbers(self) -> Iterator[tuple[str, str]]:
         """Key and number of each row, called or not, and of each call that the ledger holds, whose number a
-        candidate of another row has, too.
+        candidate of another row has, too. Of a row with several numbers, for each of them.
         """
         self._flush()
         self._do("CREATE INDEX IF NOT EXISTS screened_phone ON screened (phone)")
@@ -227,7 +237,8 @@ class WorkingFile:
             "AND exclusion.phone IN (SELECT phone FROM screened) "
             # Who was on the list of contacts earlier is known to the ledger alone.
             "UNION ALL SELECT known.key, known.phone FROM known "
-            "JOIN screened ON screened.phone = known.phone WHERE screened.key <> known.key"
+            "JOIN screened ON screened.phone = known.phone WHERE screened.key <> known.key "
+            f"UNION ALL SELECT key, phone FROM ({_OTHERS}) WHERE phone IN (SELECT phone FROM screened)"
         )
 
     def other_numbers(self) -> Iterator[tuple[str, str]]:
@@ -236,8 +247,9 @@ class WorkingFile:
 
     def needing_check(self, max_attempts: int, reattempt_wait: int | None) -> Sequence[NeedsCheck]:
         """The candidates that may have to be excluded, in the order of the rows: those added as such, those
-        that share a key or a number with another, those whose number an excluded row has, and those with a
-        call (to the contact or the number) that was sent, possibly sent, or refused. Can be called once.
+        that share a key or a number with another, those whose number an excluded row has or another row has
+        as one of several, and those with a call (to the contact or the number) that was sent, possibly sent,
+        or refused. Can be called once.
 
         The attempts are those of all calls of the plan.
         """
@@ -252,6 +264,11 @@ class WorkingFile:
             "INSERT OR IGNORE INTO needs_check SELECT number, FALSE FROM screened "
             "WHERE phone IN (SELECT phone FROM exclusion WHERE phone <> '')"
         )
+        if self._has_others:
+            self._do(
+                "INSERT OR IGNORE INTO needs_check SELECT number, FALSE FROM screened "
+                f"WHERE phone IN (SELECT phone FROM ({_OTHERS}))"
+            )
         if self._remembers:
             self._join_history(max_attempts, reattempt_wait)
         self._do("CREATE TABLE to_check AS SELECT number, shares FROM needs_check ORDER BY number")
@@ -482,7 +499,7 @@ def _next_round(following: tuple[Any, ...]) -> NextRound | None:
 
 
 def _exclusion(row: Sequence[Any]) -> Exclusion:
-    key, reason, source, line, detail, template, cause, phone = row
+    key, reason, source, line, detail, template, cause, phone, others = row
     return Exclusion(
         key=key,
         reason=Reason(reason),
@@ -492,4 +509,5 @@ def _exclusion(row: Sequence[Any]) -> Exclusion:
         template=tuple(json.loads(template)) if template else (),
         cause=Cause(cause),
         phone=phone,
+        others=others,
     )

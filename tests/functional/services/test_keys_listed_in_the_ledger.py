@@ -33,6 +33,7 @@ former,617 555 0102,,0
 a,617 555 0101,,1
 b,617 555 0102,,1
 c,617 555 0103,,1
+d,617 555 0104,617 555 0103,1
 """
 SHARED = "with the key of another contact that has this number"
 
@@ -71,7 +72,7 @@ def suppressed_as_shared(plan):
 def test_a_plan_calls_nobody_at_the_number_of_a_key_in_the_ledgers_list(folder, ledger):
     suppress(ledger, "OUT", "former")
     plan = prepared(folder, ledger).plan
-    assert [call.key for call in plan.calls] == ["c"]
+    assert [call.key for call in plan.calls] == ["c", "d"]
     assert suppressed_as_shared(plan) == ["a", "b"]
 
 
@@ -80,7 +81,7 @@ def test_a_plan_calls_nobody_at_the_number_of_a_key_in_a_list_of_the_policy(fold
     policy.write_text('suppress: [{type: csv, path: stop.csv, key: "{{ row.id }}"}]\n')
     (folder / "stop.csv").write_text("id\nout\nformer\n")
     plan = prepared(folder, ledger, policy).plan
-    assert [call.key for call in plan.calls] == ["c"]
+    assert [call.key for call in plan.calls] == ["c", "d"]
     assert suppressed_as_shared(plan) == ["a", "b"]
 
 
@@ -91,3 +92,6 @@ def test_a_running_apply_learns_of_a_key_that_is_suppressed_meanwhile(folder, le
     assert suppressed.refresh() is True
     assert suppressed.match("a", "+16175550101").endswith(SHARED)
     assert suppressed.match("b", "+16175550102") is None
+    suppress(ledger, "d")
+    assert suppressed.refresh() is True
+    assert suppressed.match("c", "+16175550103").endswith(SHARED)

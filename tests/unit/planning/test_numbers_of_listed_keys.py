@@ -7,6 +7,7 @@ from small_campaign import BOSTON, CHICAGO, campaign, person, plan_of, remembere
 
 from runner.calls import Reason
 
+DENVER = "+13035550100"
 LIST = '  suppress: [{type: inline, key: "{{ row.id }}", rows: [{id: out}]}]\n'
 BY_ANOTHER_ROW = "on stop.csv:2, with the key of another contact that has this number"
 
@@ -96,3 +97,25 @@ def test_the_number_that_the_ledger_knows_of_a_listed_key_is_not_called_for_anot
     plan = plan_without_out([person("b"), person("d", CHICAGO)], history=remembered(before))
     assert [call.key for call in plan.calls] == ["d"]
     assert excluded(plan)["b"] == (Reason.SUPPRESSED, BY_ANOTHER_ROW)
+
+
+@pytest.mark.parametrize("consent", ["yes", "no"])
+@pytest.mark.parametrize("several", ["first", "none"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_no_number_of_a_listed_key_is_called_for_another_row(several, consent, order):
+    rows = [
+        person("out", f"{CHICAGO} / {BOSTON}", consent=consent),
+        person("b", BOSTON, consent="yes"),
+        person("c", CHICAGO, consent="yes"),
+        person("d", DENVER, consent="yes"),
+    ]
+    contacts = '  where: "{{ row.consent }}"\n' + ("  several_numbers: first\n" if several == "first" else "")
+    plan = plan_without_out(rows[::order], contacts)
+    assert [call.key for call in plan.calls] == ["d"]
+    assert excluded(plan)["b"] == excluded(plan)["c"] == (Reason.SUPPRESSED, BY_ANOTHER_ROW)
+
+
+def test_rows_that_share_another_number_are_both_called_where_no_list_has_their_keys():
+    rows = [person("a", f"{CHICAGO} / {BOSTON}"), person("b", BOSTON)]
+    plan = plan_without_out(rows, "  several_numbers: first\n")
+    assert {call.key for call in plan.calls} == {"a", "b"}
