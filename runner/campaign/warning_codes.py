@@ -79,6 +79,11 @@ class WarningCode(StrEnum):
     MISSING_SOURCE = "missing_source", "the file of a source or list does not exist"
     FAULTY_ROWS = "faulty_rows", "rows of the contacts cannot be called (`validate --contacts`)"
     SAME_NAME = "same_name", "another file of the folder has the same `name`"
+    SAME_INSTANCE = "same_instance", "another file of the folder calls for the same survey instance"
+    SHARED_CONTACTS = (
+        "shared_contacts",
+        "another file of the folder calls some of the same numbers (`validate --contacts`)",
+    )
     COLUMN_AS_TEXT = "column_as_text", "a metadata value is the name of a column, not its content"
     UNKNOWN_COLUMN = "unknown_column", "a template uses a column that no row has"
     EMPTY_SOURCE = (

@@ -1,6 +1,6 @@
 """Checks campaign files: the file itself, its holidays, the files that it names, and other campaigns."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,21 +38,31 @@ def check_files(
     variables: Variables = NO_VARIABLES,
     progress: Progress = NO_PROGRESS,
 ) -> list[CheckedFile]:
-    """Checks each file, with its `contacts` only where asked to, and that no two campaigns have one name: to
-    the ledger they are one campaign. Raises UsageError for a variable that a file does not declare.
+    """Checks each file, with its `contacts` only where asked to, and that no two campaigns share what each
+    needs for itself. Raises UsageError for a variable that a file does not declare.
     """
+    check_contacts = _contact_check(progress) if contacts else None
+    others = _Others()
     checked: list[CheckedFile] = []
-    first: dict[str, Path] = {}
     for file in files:
-        each = _check(file, contacts=contacts, variables=variables, progress=progress)
+        each = _check(file, variables, check_contacts)
         if each.loaded is not None:
-            other = first.setdefault(each.loaded.campaign.name, file)
-            each = each if other is file else _with_same_name(each, each.loaded, other)
+            each = _with_more(each, each.loaded, tuple(others.shared(each.loaded, file)))
         checked.append(each)
     return checked
 
 
-def _check(file: Path, *, contacts: bool, variables: Variables, progress: Progress) -> CheckedFile:
+_ContactCheck = Callable[[LoadedCampaign, Collection[Diagnostic]], Iterable[Diagnostic]]
+
+
+def _contact_check(progress: Progress) -> _ContactCheck:
+    # It plans, which nothing else here needs.
+    from runner.services.contact_checks import ContactChecks  # noqa: PLC0415
+
+    return ContactChecks(progress).check
+
+
+def _check(file: Path, variables: Variables, check_contacts: _ContactCheck | None) -> CheckedFile:
     try:
         loaded = load(file, variables)
         check_holidays(loaded)
@@ -61,11 +71,8 @@ def _check(file: Path, *, contacts: bool, variables: Variables, progress: Progre
         return CheckedFile(file, None, error.diagnostics)
     places = tuple(source_places(loaded))
     found = (*loaded.warnings, *all_closed(loaded), *closed_by_rules, *places)
-    if contacts and not places:
-        # It plans, which nothing else here needs.
-        from runner.services.contact_checks import check_contacts  # noqa: PLC0415
-
-        found = (*found, *check_contacts(loaded, found, progress))
+    if check_contacts is not None and not places:
+        found = (*found, *check_contacts(loaded, found))
     return _checked(file, loaded, found)
 
 
@@ -74,21 +81,47 @@ def _checked(file: Path, loaded: LoadedCampaign, found: Sequence[Diagnostic]) ->
     return CheckedFile(file, loaded, shown, suppressed)
 
 
-def _with_same_name(each: CheckedFile, loaded: LoadedCampaign, other: Path) -> CheckedFile:
-    warning = loaded.diagnostic(
-        Severity.WARNING,
-        WarningCode.SAME_NAME,
-        f"{other} has the same name: to the ledger both are one campaign, and each apply withdraws the "
-        "other's calls",
-        ("name",),
-        "give each campaign its own name",
-    )
-    more = _checked(each.file, loaded, [warning])
+def _with_more(each: CheckedFile, loaded: LoadedCampaign, found: Sequence[Diagnostic]) -> CheckedFile:
+    more = _checked(each.file, loaded, found)
     return replace(
         each,
         findings=(*each.findings, *more.findings),
         suppressed=(*each.suppressed, *more.suppressed),
     )
+
+
+class _Others:
+    """The first file with each name, and with each survey instance."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, Path] = {}
+        self._instances: dict[tuple[str, str], Path] = {}
+
+    def shared(self, loaded: LoadedCampaign, file: Path) -> Iterator[Diagnostic]:
+        """What this file shares with one before it. To the ledger, campaigns of one name are one; to Insight,
+        those of one instance are.
+        """
+        campaign, survey = loaded.campaign, loaded.campaign.survey
+        other = self._names.setdefault(campaign.name, file)
+        if other is not file:
+            yield loaded.diagnostic(
+                Severity.WARNING,
+                WarningCode.SAME_NAME,
+                f"{other} has the same name: to the ledger both are one campaign, and each apply withdraws "
+                "the other's calls",
+                ("name",),
+                "give each campaign its own name",
+            )
+        other = self._instances.setdefault((survey.survey_id, survey.instance_id), file)
+        if other is not file:
+            yield loaded.diagnostic(
+                Severity.WARNING,
+                WarningCode.SAME_INSTANCE,
+                f"{other} uses the same survey instance: `cancel --pending-at-insight` of one campaign also "
+                "cancels the calls of the other",
+                ("survey", "instance_id"),
+                "give each campaign an instance of its own",
+            )
 
 
 def check_holidays(loaded: LoadedCampaign) -> None:

@@ -17,39 +17,58 @@ from runner.planning.plan import Plan
 from runner.services.campaign_checks import declared_sources
 from runner.services.planning import prepare_plan, source_reader
 from runner.services.progress import Progress
+from runner.services.shared_numbers import CalledNumbers
 from runner.settings import load_settings, sqlite_url
 
 _FAULTS = (Reason.INVALID_PHONE, Reason.UNKNOWN_TIMEZONE, Reason.TEMPLATE_ERROR)
 """Faults of the row itself. People are filtered, suppressed or listed twice on purpose."""
 
 
-def check_contacts(
-    loaded: LoadedCampaign, known: Collection[Diagnostic], progress: Progress
-) -> Iterator[Diagnostic]:
-    """Every error of the sources and lists or, where there is none, the warnings of a plan against an empty
-    ledger, less those that are `known`.
-    """
-    settings = load_settings()
-    with (
-        tempfile.TemporaryDirectory(prefix="runner-validate-") as folder,
-        closing(Ledger.open(sqlite_url(Path(folder) / "ledger.sqlite3"))) as ledger,
-    ):
-        reader = source_reader(loaded, settings, ledger, loaded.columns_used())
-        broken = list(_broken_sources(loaded, reader))
-        if broken:
-            yield from broken
-            return
-        try:
-            prepared = prepare_plan(
-                loaded, settings, ledger, now=float(int(time.time())), limit=None, progress=progress
+class ContactChecks:
+    """Checks the contacts of one campaign after the other."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._called = CalledNumbers()
+
+    def check(self, loaded: LoadedCampaign, known: Collection[Diagnostic]) -> Iterator[Diagnostic]:
+        """Every error of the sources and lists or, where there is none, the warnings of a plan against an
+        empty ledger, less those that are `known`.
+        """
+        settings = load_settings()
+        with (
+            tempfile.TemporaryDirectory(prefix="runner-validate-") as folder,
+            closing(Ledger.open(sqlite_url(Path(folder) / "ledger.sqlite3"))) as ledger,
+        ):
+            reader = source_reader(loaded, settings, ledger, loaded.columns_used())
+            broken = list(_broken_sources(loaded, reader))
+            if broken:
+                yield from broken
+                return
+            try:
+                prepared = prepare_plan(
+                    loaded, settings, ledger, now=float(int(time.time())), limit=None, progress=self._progress
+                )
+            except CampaignInvalidError as error:
+                yield from error.diagnostics
+            except SourceError as error:
+                yield _bad_source(loaded, error, ("contacts", "suppress"))
+            else:
+                yield from (found for found in prepared.plan.diagnostics if found not in known)
+                yield from _faulty_rows(loaded, prepared.plan)
+                yield from self._shared_contacts(loaded, prepared.plan)
+
+    def _shared_contacts(self, loaded: LoadedCampaign, plan: Plan) -> Iterator[Diagnostic]:
+        shared = self._called.add(loaded.path, (call.phone for call in plan.calls))
+        for other, number in shared.items():
+            are = "number is" if number == 1 else "numbers are"
+            yield loaded.diagnostic(
+                Severity.WARNING,
+                WarningCode.SHARED_CONTACTS,
+                f"{number:,} {are} called by this campaign and by {other}",
+                ("contacts", "sources"),
+                "take them out of one campaign, with `where` or `suppress`, if nobody may be called for both",
             )
-        except CampaignInvalidError as error:
-            yield from error.diagnostics
-        except SourceError as error:
-            yield _bad_source(loaded, error, ("contacts", "suppress"))
-        else:
-            yield from (found for found in prepared.plan.diagnostics if found not in known)
-            yield from _faulty_rows(loaded, prepared.plan)
 
 
 def _broken_sources(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnostic]:

@@ -22,6 +22,7 @@ calling_windows:
   weekly: {mon-fri: "9:15-17:45"}
 caller_id: "+16175550100"
 """
+ANOTHER = CAMPAIGN.replace("followup", "b").replace('"3"', '"4"')
 OUTPUTS = ["text", "json", "github", "sarif"]
 
 
@@ -152,7 +153,7 @@ def test_nothing_is_written_into_the_ledger_or_its_folder(validate, folder):
 
 def test_each_file_of_a_folder_gets_a_line(validate, folder):
     (folder / "a.yaml").write_text(CAMPAIGN.replace("followup", "a").replace("9:15", "25:15"))
-    (folder / "b.yaml").write_text(CAMPAIGN.replace("followup", "b").replace("9:15", "9:00"))
+    (folder / "b.yaml").write_text(ANOTHER.replace("9:15", "9:00"))
     status, out = validate(".")
     assert status == 3
     assert out.splitlines()[-4:] == [
@@ -168,6 +169,34 @@ def test_two_files_with_one_name_are_warned_of(validate, folder):
     status, out = validate(".")
     assert status == 0
     assert "copy.yaml:2:7: warning[same_name]: campaign.yaml has the same name" in out
+
+
+def test_two_files_with_one_survey_instance_are_warned_of(validate, folder):
+    (folder / "wave-2.yaml").write_text(ANOTHER.replace('"4"', '"3"'))
+    status, out = validate(".")
+    assert status == 0
+    assert "wave-2.yaml:3:43: warning[same_instance]: campaign.yaml uses the same survey instance" in out
+
+
+def test_numbers_that_two_files_call_are_counted_where_contacts_are_read(validate, folder):
+    (folder / "more.csv").write_text("id,phone\nx,617-555-0112\ny,617-555-0199\nz,617-555-0113\n")
+    (folder / "wave-2.yaml").write_text(ANOTHER.replace("contacts.csv", "more.csv"))
+    words = "1 number is called by this campaign and by campaign.yaml"
+    status, out = validate(".", "--contacts")
+    assert status == 0
+    assert f"wave-2.yaml:6:5: warning[shared_contacts]: {words}" in out
+    assert "shared_contacts" not in validate(".")[1]
+
+
+def test_what_two_files_share_is_not_warned_of_where_a_reason_is_given(validate, folder):
+    reasons = 'silence: {same_instance: "one survey", shared_contacts: "a panel", same_name: "a test"}\n'
+    (folder / "wave-2.yaml").write_text(CAMPAIGN + reasons)
+    out = validate(".", "--contacts")[1]
+    assert (
+        "3 warnings suppressed: same_instance (one survey), same_name (a test), shared_contacts (a panel)"
+        in out
+    )
+    assert "warning[" not in out
 
 
 def test_a_file_that_is_named_twice_is_checked_once(validate):
