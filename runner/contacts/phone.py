@@ -189,6 +189,11 @@ def country_of(e164: str) -> str:
     return "" if region in {None, _NO_COUNTRY} else str(region)
 
 
+def is_abroad(e164: str) -> bool:
+    """Whether the number belongs to a country other than the United States and Canada."""
+    return country_of(e164) not in {"", *_WITHOUT_PREFIX_OF_THEIR_OWN}
+
+
 def is_of_country(e164: str, countries: AbstractSet[str]) -> bool:
     """Whether the number belongs to one of these. A North American toll-free number belongs to all there."""
     if country_of(e164) in countries:

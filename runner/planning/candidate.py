@@ -12,6 +12,9 @@ from runner.calls import CallRequest, Cause, Metadata, Reason
 from runner.campaign.model import Campaign
 from runner.contacts.contact import Exclusion
 
+ABROAD = "abroad"
+"""In place of states, for a contact outside of the United States and Canada: no rule of a state holds."""
+
 
 class Candidate(NamedTuple):
     """All values that depend on the row and the campaign alone. Instants are UTC Unix seconds."""
@@ -29,7 +32,9 @@ class Candidate(NamedTuple):
     home: str
     """The contact's own zones, if the campaign has one zone for all."""
     states: str
-    """The codes of the states in which it may be, with blanks between; empty if unknown or not asked for."""
+    """The codes of the states in which it may be, with blanks between, or ABROAD; empty if unknown or not
+    asked for.
+    """
     unread: str
     """The keys of `contacts`, with blanks between, whose value for it is not a place that is known."""
     earliest: int | None

@@ -19,7 +19,7 @@ from runner.contacts.identity import Identity
 from runner.contacts.numbers import NumberRules, Tried
 from runner.planning import contact_dates
 from runner.planning.calendar import Interval
-from runner.planning.candidate import split_zones
+from runner.planning.candidate import ABROAD, split_zones
 from runner.planning.explained_rounds import Rounds
 from runner.planning.placement import Placement
 from runner.planning.plan import Change, KnownCall, Plan, PlannedCall
@@ -363,6 +363,8 @@ class _Explainer:
             return "for every contact"
         if not where.states:
             return "its state is unknown, so those of all states"
+        if where.states == ABROAD:
+            return "it is outside of the United States and Canada, so those of no state"
         return f"it may be in {where.states.replace(' ', ', ')}"
 
     def _rounds(

@@ -18,10 +18,10 @@ from runner.campaign.templates import Template, TemplateRenderError, compile_tem
 from runner.contacts.contact import Contact, Exclusion, Row
 from runner.contacts.contact_builder import build_contacts
 from runner.contacts.identity import Identity
-from runner.contacts.phone import PhoneError, dial_string, parse_phone
+from runner.contacts.phone import PhoneError, dial_string, is_abroad, parse_phone
 from runner.contacts.places import possible_states
 from runner.planning import contact_dates
-from runner.planning.candidate import Candidate, fault_of, join_states, join_zones
+from runner.planning.candidate import ABROAD, Candidate, fault_of, join_states, join_zones
 from runner.planning.zones import UnknownTimezoneError, own_zones, unread_places, zones_for
 
 # Most campaigns have one caller ID for all, some one for each of a few sites.
@@ -89,7 +89,10 @@ def home_of(contact: Contact, campaign: Campaign) -> str:
 
 def states_of(contact: Contact) -> str:
     """Its states as in a candidate."""
-    return join_states(possible_states(contact.phone, contact.postal_code, contact.state))
+    found = possible_states(contact.phone, contact.postal_code, contact.state)
+    if not found and is_abroad(contact.phone):
+        return ABROAD
+    return join_states(found)
 
 
 def _own_dates(contact: Contact, zones: tuple[str, ...]) -> tuple[int | None, int | None]:

@@ -146,6 +146,13 @@ def test_explanation_names_the_preset_of_each_closed_stretch(campaign, capsys):
     assert "Sun 2026-12-06 closed 18:10-20:40 cut by us-al" in out
 
 
+def test_explanation_says_that_a_contact_abroad_has_the_rules_of_no_state(campaign, capsys):
+    path = campaign(berlin=('"+12125550143"', '"+493012345678"'))
+    assert run(["plan", path, "--as-of", AS_OF, "--explain", "york"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "rules us-federal it is outside of the United States and Canada, so those of no state" in out
+
+
 def test_explanation_says_that_rules_without_states_hold_for_every_contact(campaign, capsys):
     assert run(["plan", campaign("us-federal"), "--as-of", AS_OF, "--explain", "york"]) == 0
     assert "rules us-federal for every contact" in " ".join(capsys.readouterr().out.split())

@@ -78,7 +78,7 @@ def hours_rule(name: str, weekly: Mapping[str, str | list[str]]) -> RuleSet:
 def applicable(rules: Iterable[RuleSet], states: frozenset[str]) -> frozenset[RuleSet]:
     """The rule sets for a contact in one of these states: the strictest of all, so each that may apply.
 
-    Without a state, it may be in any.
+    Without a state, it may be in any. What is not the code of a state is in none.
     """
     return frozenset(
         _with_holidays_of(states, rule)

@@ -8,6 +8,7 @@ from runner.campaign.reference import campaign_schema
 from runner.campaign.rules.presets import UnknownPresetError, presets
 from runner.campaign.rules.rule_set import Cap, applicable, hours_rule
 from runner.errors import SettingsError
+from runner.planning.candidate import ABROAD
 
 OWN = """\
 name: evenings
@@ -71,6 +72,12 @@ def test_contact_whose_state_is_unknown_has_the_rules_of_all_states():
     rules = presets().rule_sets(["us-states"])
 
     assert applicable(rules, frozenset()) == frozenset(rules)
+
+
+def test_contact_outside_of_the_united_states_and_canada_has_the_federal_rule_alone():
+    rules = presets().rule_sets(["us-federal", "us-states"])
+
+    assert {rule.name for rule in applicable(rules, frozenset({ABROAD}))} == {"us-federal"}
 
 
 def test_state_preset_that_is_named_itself_applies_everywhere():
