@@ -91,6 +91,9 @@ class Reason(StrEnum):
     ALREADY_QUEUED = "already_queued"
     REFUSED = "refused"
     CALL_LIMIT = "call_limit"
+    """Beyond `--limit`."""
+    CONTACT_LIMIT = "contact_limit"
+    """The number would be dialled more often than a cap allows."""
 
 
 class Cause(StrEnum):
@@ -123,6 +126,8 @@ class Cause(StrEnum):
     """The earlier call was not sent: its record may be in the metadatabase or not."""
     UNCERTAIN = "uncertain"
     """Insight may have queued the earlier call: nobody has settled yet whether it did."""
+    CAPPED = "capped"
+    """A further call would be more dials than a cap allows."""
     IMPORTED = "imported"
     """Another tool has queued the contact, as `runner import` says."""
 
@@ -138,6 +143,8 @@ class ReasonCode(StrEnum):
     """Its start had passed: it got a new slot."""
     NO_TIME_LEFT = "no_time_left"
     """Its start had passed, and no time is left in its windows."""
+    CONTACT_LIMIT = "contact_limit"
+    """Its number would be dialled too often, and no time is left (`cap` that it would break)."""
     SENDER_DIED = "sender_died"
     """The process that was sending it died before the answer was recorded."""
     CALL_ID_TAKEN = "call_id_taken"

@@ -67,6 +67,8 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
     key=b"privacy",
     requests_per_second=5,
     days=None,
+    rules=(),
+    dials=(),
     progress=lambda _what, _total, items: iter(items),
 ):
     declared = loaded.campaign
@@ -91,6 +93,8 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
             now=now,
             requests_per_second=requests_per_second,
             days=days,
+            rules=rules,
+            dials=dials,
             limit=limit,
             diagnose=lambda code, message, loc, hint: loaded.diagnostic(
                 Severity.WARNING, code, message, loc, hint

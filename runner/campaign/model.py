@@ -21,6 +21,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours
+from runner.campaign.rules.contact_limits import ContactLimits
+from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.source_models import Sources, Suppressions
 from runner.campaign.template_syntax import is_meant_as_template
 from runner.campaign.templates import compile_template
@@ -503,6 +505,12 @@ class Campaign(Declared):
         "`runner rules` lists them. They are not legal advice.",
         examples=[["us-federal", "us-states"]],
     )
+    contact_limits: ContactLimits | None = Field(
+        None,
+        description="How often one number may be dialled, over all campaigns of the ledger. Default: any "
+        "number of times.",
+        examples=[{"calls": 3, "per": "30d"}],
+    )
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)  # type: ignore[arg-type]
     pacing: Pacing = Field(default_factory=Pacing)  # type: ignore[arg-type]
     results: Results = Field(default_factory=Results)  # type: ignore[arg-type]
@@ -555,6 +563,13 @@ class Campaign(Declared):
         if value < MIN_RELOAD:
             raise PydanticCustomError("out_of_range", "reload must be at least 1m")
         return value
+
+    def own_rule(self) -> RuleSet | None:
+        """Its own limits as a rule set; None where it has none."""
+        if self.contact_limits is None:
+            return None
+        caps = (self.contact_limits.cap("contact_limits"),)
+        return RuleSet(name="contact_limits", title="the campaign's own limits", caps=caps)
 
     @field_validator("metadatabase")
     @classmethod

@@ -3,9 +3,10 @@
 from pydantic import Field, field_validator
 
 from runner.campaign import hours
-from runner.campaign.rules.rule_set import Cap, RuleSet
+from runner.campaign.rules.contact_limits import ContactLimits
+from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.source_models import Suppressions
-from runner.campaign.values import DaySpec, Declared, HoursSpec, Identifier, Period, RuleName
+from runner.campaign.values import DaySpec, Declared, HoursSpec, Identifier, RuleName
 
 POLICY = "policy"
 """The name of its rule set, wherever a rule is named."""
@@ -27,13 +28,6 @@ class PolicyWindows(Declared):
         return value
 
 
-class PolicyContactLimits(Declared):
-    """How often one number may be called, over all campaigns of the ledger."""
-
-    calls: int = Field(ge=1, le=1000, description="The most dials of one number.", examples=[3])
-    per: Period = Field(description="In this time: 24h, 30d, or campaign.", examples=["30d"])
-
-
 class Policy(Declared):
     """What every campaign obeys, next to its own file. A campaign may be stricter, and never looser."""
 
@@ -49,7 +43,12 @@ class Policy(Declared):
         examples=[["us-federal", "us-states"]],
     )
     calling_windows: PolicyWindows | None = None
-    contact_limits: PolicyContactLimits | None = None
+    contact_limits: ContactLimits | None = Field(
+        None,
+        description="How often one number may be dialled, over all campaigns of the ledger. Default: any "
+        "number of times.",
+        examples=[{"calls": 3, "per": "30d"}],
+    )
     max_calls_per_day: int | None = Field(
         None,
         ge=1,
@@ -72,5 +71,5 @@ class Policy(Declared):
             name=POLICY,
             title="the organisation's policy",
             weekly=None if windows is None else hours.parse_weekly(windows.weekly),
-            caps=() if limits is None else (Cap(calls=limits.calls, per_seconds=limits.per, name=POLICY),),
+            caps=() if limits is None else (limits.cap(POLICY),),
         )

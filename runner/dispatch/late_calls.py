@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from runner.dispatch.events import CallsMoved
 from runner.dispatch.run import Run
+from runner.ledger.claim import HeldBack
 from runner.planning.pacing import LATE_SECONDS
 
 LATE_AT_ONCE = 1000
@@ -28,6 +29,16 @@ async def move_crowded_out(run: Run, crowded_out: Mapping[int, int]) -> None:
     """Moves calls for which the pace has no start near their slots, but one from the given time on."""
     moved, skipped = await run.in_ledger(
         run.queue.reschedule_crowded_out, crowded_out, run.clock.now(), run.plan.reschedule
+    )
+    _report(run, moved, skipped)
+
+
+async def move_held_back(run: Run, held_back: Mapping[int, HeldBack]) -> None:
+    """Moves calls to numbers that would be dialled too often in their slots, and skips those that fit
+    nowhere.
+    """
+    moved, skipped = await run.in_ledger(
+        run.queue.reschedule_held_back, held_back, run.clock.now(), run.plan.reschedule
     )
     _report(run, moved, skipped)
 

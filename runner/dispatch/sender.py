@@ -12,7 +12,7 @@ from runner.calls import CallState, ReasonCode, StateReason
 from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn
 from runner.dispatch.exclusion_check import ExclusionCheck
 from runner.dispatch.heartbeat import Heartbeat
-from runner.dispatch.late_calls import move_crowded_out
+from runner.dispatch.late_calls import move_crowded_out, move_held_back
 from runner.dispatch.outcome_recorder import (
     RECORDS,
     FailureStreak,
@@ -150,8 +150,10 @@ class Sender:
         self._run.may_send = self._run.may_send or bool(claims)
         if claimed.crowded_out:
             await move_crowded_out(self._run, claimed.crowded_out)
+        if claimed.held_back:
+            await move_held_back(self._run, claimed.held_back)
         self.held_until = claimed.held_until or 0.0
-        looked_at = len(claims) + len(claimed.crowded_out)
+        looked_at = len(claims) + len(claimed.crowded_out) + len(claimed.held_back)
         return claims, looked_at == most and claimed.held_until is None
 
     async def _send_allowed(self, claims: Sequence[Claim]) -> None:

@@ -5,7 +5,7 @@ a compare-and-set on (id, fence, state): a run that lost a claim changes nothing
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     RowMapping,
     and_,
     bindparam,
+    exists,
     func,
     insert,
     select,
@@ -24,7 +25,8 @@ from sqlalchemy import (
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import LedgerError, LedgerUnavailableError
 from runner.ledger import attempt_results, late_calls, late_opt_outs
-from runner.ledger.claim import AttemptResult, Claim, Claimed, LostClaimError, ledger_rolled_back
+from runner.ledger.call_limits import CallLimits
+from runner.ledger.claim import AttemptResult, Claim, Claimed, HeldBack, LostClaimError, ledger_rolled_back
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.lease import declared_dead
 from runner.ledger.operators import CampaignState, PauseInfo, pause_info
@@ -35,6 +37,7 @@ from runner.ledger.tables import attempts, calls, campaigns, runs
 from runner.ledger.transitions import Transition, record_transitions, skip_calls
 from runner.planning.pacing import PaceLimit
 
+_OTHER_CAMPAIGNS = campaigns.alias("other_campaigns")
 # Statements are made once: building one costs more than running it.
 _MAY_CLAIM = (
     select(
@@ -43,6 +46,9 @@ _MAY_CLAIM = (
         campaigns.c.instance_id,
         select(runs.c.ended_at).where(runs.c.id == bindparam("mine")).scalar_subquery().label("ended_at"),
         revision_in_query().label("suppression_revision"),
+        exists(_OTHER_CAMPAIGNS.c.name)
+        .where(_OTHER_CAMPAIGNS.c.name != bindparam("of_campaign"))
+        .label("has_others"),
     )
     .where(campaigns.c.name == bindparam("of_campaign"))
     .with_for_update(read=True, of=campaigns)
@@ -63,6 +69,7 @@ _WHAT_A_CLAIM_NEEDS = (
     calls.c.metadata,
     calls.c.result_url,
     calls.c.pushed_at,
+    calls.c.states,
 )
 # No other process can change these calls between the moment they are found due and this one.
 _CLAIM = (
@@ -105,6 +112,7 @@ class CallQueue:
     `result_url` gives the address for the result of one attempt (call, fence) where the call has none of its
     own. With `pushes_records`, a claim is also the intent to push the record of its call, once for each call.
     `suppressions` is the ledger's own list: each claim reads it again if it changed, in its transaction.
+    `limits` hold back calls to numbers that would be dialled too often.
     """
 
     def __init__(  # noqa: PLR0913 - what a run may send, and how
@@ -119,9 +127,11 @@ class CallQueue:
         result_url: Callable[[int, int], str] = lambda _call, _fence: "",
         pushes_records: bool = False,
         suppressions: LiveList | None = None,
+        limits: CallLimits | None = None,
     ) -> None:
         self._engine = engine
         self._suppressions = suppressions
+        self._limits = limits
         self.pace = pace
         self._starts = None if pace is None else SentStarts(pace, campaign, run)
         self._intended = intended
@@ -179,10 +189,21 @@ class CallQueue:
         if self._suppressions is not None:
             self._suppressions.catch_up(connection, campaign.suppression_revision)
         due = connection.execute(self._due, {"moment": now, "start_after": start_after, "most": most})
-        claims = [self._claim(row, campaign.survey_id, campaign.instance_id) for row in due.mappings()]
+        rows = due.mappings().all()
+        held_back = self._held_back(connection, rows, alone=not campaign.has_others)
+        claims = [
+            self._claim(row, campaign.survey_id, campaign.instance_id)
+            for row in rows
+            if row["id"] not in held_back
+        ]
         if self._starts is None or not claims:
-            return Claimed(claims=claims)
-        return self._starts.choose(connection, claims, now)
+            return Claimed(claims=claims, held_back=held_back)
+        return replace(self._starts.choose(connection, claims, now), held_back=held_back)
+
+    def _held_back(
+        self, connection: Connection, due: Sequence[RowMapping], *, alone: bool
+    ) -> Mapping[int, HeldBack]:
+        return {} if self._limits is None else self._limits.held_back(connection, due, alone=alone)
 
     def finish(self, claim: Claim, ending: AttemptResult, now: float) -> AttemptResult:
         """Records how the attempt ended, and returns the ending as recorded. Recording it again does nothing.
@@ -234,6 +255,13 @@ class CallQueue:
         which = calls.c.id.in_(crowded_out)
         return self._reschedule(which, now, len(crowded_out), reschedule, crowded_out)
 
+    def reschedule_held_back(
+        self, held_back: Mapping[int, HeldBack], now: float, reschedule: late_calls.Reschedule
+    ) -> tuple[int, int]:
+        """Does the same for planned calls whose numbers would be dialled too often."""
+        which = calls.c.id.in_(held_back)
+        return self._reschedule(which, now, len(held_back), reschedule, held_back=held_back)
+
     def _reschedule(
         self,
         which: ColumnElement[bool],
@@ -241,6 +269,7 @@ class CallQueue:
         most: int,
         reschedule: late_calls.Reschedule,
         not_before: Mapping[int, int] = MappingProxyType({}),
+        held_back: Mapping[int, HeldBack] = MappingProxyType({}),
     ) -> tuple[int, int]:
         """Runs that share the campaign take turns, so that none counts a slot that another is giving away."""
         with self._engine.begin() as connection:
@@ -248,7 +277,7 @@ class CallQueue:
             connection.execute(select(campaigns.c.name).where(mine).with_for_update(key_share=True))
             late = late_calls.late_calls(connection, (*self._open, which), most)
             return late_calls.reschedule_calls(
-                connection, self._campaign, late, reschedule, not_before, run=self._run, now=now
+                connection, self._campaign, late, reschedule, not_before, held_back, run=self._run, now=now
             )
 
     def skip(self, reasons: Mapping[int, StateReason], now: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from runner.calls import NO_REASON, CallRequest, CallState, StateReason
 from runner.errors import LedgerError
@@ -25,6 +26,15 @@ class Claim:
     """Whether its record is to be pushed before it: it never was."""
 
 
+class HeldBack(NamedTuple):
+    """Why a call must not start in its slot: its number would be dialled too often."""
+
+    not_before: int | None
+    """When it may start at the earliest (UTC Unix seconds); None where that is never."""
+    cap: str
+    """The name of the cap, or of what takes its place."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """What one look at the due calls gave."""
@@ -34,6 +44,8 @@ class Claimed:
     """Calls for which the pace has no start near their slot: they need new slots. Each with the first start
     that it has for them.
     """
+    held_back: Mapping[int, HeldBack] = field(default_factory=dict)
+    """Calls to numbers that must not be dialled in their slots: they need new ones, too."""
     held_until: float | None = None
     """When the next due call may leave, where the pace makes it wait; UTC Unix seconds."""
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Connection, bindparam, or_, select, update
 
 from runner.calls import CallState, ReasonCode, StateReason
+from runner.ledger.claim import HeldBack
 from runner.ledger.tables import calls
 from runner.ledger.transitions import Transition, record_transitions, skip_calls
 from runner.planning.plan import Slot, WaitingCall
@@ -31,6 +32,7 @@ def reschedule_calls(
     late: Sequence[WaitingCall],
     reschedule: Reschedule,
     not_before: Mapping[int, int],
+    held_back: Mapping[int, HeldBack],
     *,
     run: int,
     now: float,
@@ -38,17 +40,20 @@ def reschedule_calls(
     """How many of these calls of a campaign were moved, and how many skipped; `now` is UTC Unix seconds.
 
     `not_before` gives the earliest new start for some of them, which holds where their windows last as long.
+    That of a call that is held back always holds.
     """
     if not late:
         return 0, 0
     taken = _occupied_starts(connection, campaign, {call.id for call in late}, now)
-    slots = reschedule([_from(call, not_before.get(call.id)) for call in late], taken, now)
-    again = [call for call in late if slots[call.id] is None and call.id in not_before]
+    bounds = {**not_before, **{call: held.not_before for call, held in held_back.items()}}
+    movable = [call for call in late if bounds.get(call.id, now) is not None]
+    slots = reschedule([_from(call, bounds.get(call.id)) for call in movable], taken, now)
+    again = [call for call in late if call.id in not_before and slots[call.id] is None]
     if again:
         found = [slot.start_timestamp for slot in slots.values() if slot is not None]
         slots = {**slots, **reschedule(again, [*taken, *found], now)}
     moved = {call: slot for call, slot in slots.items() if slot is not None}
-    lost = [call for call, slot in slots.items() if slot is None]
+    lost = [call.id for call in late if call.id not in moved]
     names = ("call", "new_queue_at", "new_start", "new_end", "moment")
     if moved:
         connection.execute(
@@ -56,9 +61,15 @@ def reschedule_calls(
         )
     late_move = (CallState.PLANNED, CallState.PLANNED, StateReason(ReasonCode.LATE))
     record_transitions(connection, [Transition(call, *late_move) for call in moved], run=run, at=now)
-    reasons = dict.fromkeys(lost, StateReason(ReasonCode.NO_TIME_LEFT))
+    reasons = {call: _why_lost(held_back.get(call)) for call in lost}
     skip_calls(connection, run=run, reasons=reasons, at=now)
     return len(moved), len(lost)
+
+
+def _why_lost(held: HeldBack | None) -> StateReason:
+    if held is None:
+        return StateReason(ReasonCode.NO_TIME_LEFT)
+    return StateReason.of(ReasonCode.CONTACT_LIMIT, cap=held.cap)
 
 
 def late_calls(

@@ -175,7 +175,7 @@ def _unique_where(condition: TextClause, name: str, *columns: Column[Any]) -> No
 
 
 _unique_where(LIVE, "uq_calls_contact", calls.c.campaign, calls.c.contact, calls.c.round)
-_unique_where(LIVE, "uq_calls_phone", calls.c.campaign, calls.c.phone, calls.c.round)
+_unique_where(LIVE, "uq_calls_phone", calls.c.phone, calls.c.campaign, calls.c.round)
 # Skipped calls are found again by contact, too: they are planned again rather than inserted again.
 Index("ix_calls_contact", calls.c.campaign, calls.c.contact)
 # With the round, so that the calls of a campaign are counted without looking at each of them.

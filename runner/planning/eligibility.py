@@ -9,6 +9,7 @@ from runner.contacts.phone import is_toll_free, zones_of
 from runner.errors import ExitStatus, RunnerError
 from runner.planning.calendar import RuleKind
 from runner.planning.candidate import Candidate, attempts_of, exclusion_of, faulty, request_of, split_zones
+from runner.planning.contact_limits import why_reached
 from runner.planning.placement import Placement
 from runner.planning.plan import Availability, EarlierCall, KnownCall
 from runner.planning.plan_input import PlanInput
@@ -28,7 +29,9 @@ _NO_CONTACT = frozenset(
 )
 """Reasons that exclude a row before its call templates are rendered."""
 
-_CANNOT_BE_CALLED = frozenset({Reason.TEMPLATE_ERROR, Reason.UNKNOWN_TIMEZONE, Reason.NO_WINDOW})
+_CANNOT_BE_CALLED = frozenset(
+    {Reason.TEMPLATE_ERROR, Reason.UNKNOWN_TIMEZONE, Reason.NO_WINDOW, Reason.CONTACT_LIMIT}
+)
 """Reasons that leave the key and the number free for another row."""
 
 _OPTED_OUT = frozenset({Reason.SUPPRESSED, Reason.FILTERED})
@@ -85,6 +88,7 @@ class Eligibility:
         self._placement = placement
         self._exclude_row = exclude
         self._note_open = note_open
+        self._attempts = given.campaign.retry_policy.max_attempts
         self._failures = _Failures()
         self._imported_numbers = set[str]()
         """Of contacts that were imported: other rows with these numbers are not called either."""
@@ -189,7 +193,8 @@ class Eligibility:
         if following is None:
             return self._in_no_window(check)
         if not self._placement.windows_of(candidate, following):
-            return self._already_queued(check, Cause.DATES_OVER, past)
+            is_capped = self._placement.limit_reached(candidate, following) is not None
+            return self._already_queued(check, Cause.CAPPED if is_capped else Cause.DATES_OVER, past)
         self._working_set.follow(check.number, following)
         return None
 
@@ -204,6 +209,9 @@ class Eligibility:
     def _in_no_window(self, check: NeedsCheck) -> Exclusion | None:
         if self._placement.windows_of(check.candidate):
             return None
+        cap = self._placement.limit_reached(check.candidate)
+        if cap is not None:
+            return exclusion_of(check.candidate, Reason.CONTACT_LIMIT, why_reached(cap, self._attempts))
         cause, detail = self._why_no_window(check.candidate)
         return exclusion_of(check.candidate, Reason.NO_WINDOW, detail, cause=cause)
 

@@ -1,13 +1,14 @@
 """Finds a slot for each call, inside its windows and under the campaign's pace. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 
 from runner.campaign.model import Campaign
-from runner.campaign.rules.rule_set import RuleSet, applicable
+from runner.campaign.rules.rule_set import Cap, RuleSet, applicable
 from runner.planning.calendar import Calendar
 from runner.planning.candidate import Candidate, split_states, split_zones
+from runner.planning.contact_limits import Dials, broken_by, caps_in, first_reached, within_limits
 from runner.planning.pacing import DayLimit, DayRoom, Slots, day_of, request_rate_pace, spread_evenly
 from runner.planning.plan import Slot, WaitingBefore, WaitingCall
 from runner.planning.rounds import NextRound, SlotKind, untried_windows
@@ -50,6 +51,7 @@ class Placement:
         now: float,
         requests_per_second: float,
         rules: tuple[RuleSet, ...] = (),
+        dials_of: Callable[[str], Sequence[Dials]] = lambda _number: (),
         days: DayLimit | None = None,
     ) -> None:
         self._now = int(now) + (now > int(now))
@@ -65,6 +67,9 @@ class Placement:
         """By the identity of their windows: to hash all windows would take longer than the search."""
         self._wanted_starts: Mapping[tuple[Window, ...], Iterator[int]] = {}
         self._rules = rules
+        self._dials_of = dials_of
+        self._attempts = campaign.retry_policy.max_attempts
+        self._caps_in = lru_cache(maxsize=4096)(partial(caps_in, rules))
         self.rules_in = lru_cache(maxsize=4096)(self._rules_in)
         """States, as in a candidate → the rule sets that hold there."""
         # Most contacts have no dates of their own, and share their zones with many others.
@@ -76,6 +81,12 @@ class Placement:
         self, candidate: Candidate | WaitingBefore, following: NextRound | None = None
     ) -> tuple[Window, ...]:
         """The windows in which it may be called; `following` is its round, where that is not the first."""
+        return self._within_limits(candidate, self.without_limits(candidate, following))
+
+    def without_limits(
+        self, candidate: Candidate | WaitingBefore, following: NextRound | None = None
+    ) -> tuple[Window, ...]:
+        """The same, were its number never dialled by other calls."""
         return self.windows(
             split_zones(candidate.zones),
             self._ahead(earliest_of(candidate, following)),
@@ -88,6 +99,40 @@ class Placement:
         self, candidate: Candidate | WaitingBefore, following: NextRound | None
     ) -> tuple[Window, ...]:
         """Those of `windows_of` at a kind of time at which earlier rounds did not try; often empty."""
+        return self._within_limits(candidate, self._preferred(candidate, following))
+
+    def keeps(self, call: WaitingBefore, following: NextRound | None) -> bool:
+        """Whether a slot that was given earlier is still good: in the future, in the same window, and within
+        the limits on dials.
+        """
+        start, end = call.start_timestamp, call.end_timestamp
+        windows = self.without_limits(call, following)
+        others, caps = self._dials_of(call.phone), self._caps_in(call.states)
+        fits = (
+            self.still_fits(start, end, windows)
+            or self.still_fits(start, end, self._preferred(call, following))
+            # Where other calls took a part of its window, the slot ends before that part.
+            or (bool(others) and start >= self._now and _is_inside(start, end + self._margin, windows))
+        )
+        return fits and broken_by(start, end, others, caps, self._attempts) is None
+
+    def limit_reached(self, candidate: Candidate, following: NextRound | None = None) -> Cap | None:
+        """The cap that leaves none of its windows; None where some are left, or none were there."""
+        windows = self.without_limits(candidate, following)
+        others, caps = self._dials_of(candidate.phone), self._caps_in(candidate.states)
+        return first_reached(windows, others, caps, self._attempts) if windows else None
+
+    def _within_limits(
+        self, candidate: Candidate | WaitingBefore, windows: tuple[Window, ...]
+    ) -> tuple[Window, ...]:
+        others, caps = self._dials_of(candidate.phone), self._caps_in(candidate.states)
+        if not others and all(self._attempts <= cap.calls for cap in caps):
+            return windows
+        return self._with_room(within_limits(windows, others, caps, self._attempts))
+
+    def _preferred(
+        self, candidate: Candidate | WaitingBefore, following: NextRound | None
+    ) -> tuple[Window, ...]:
         if following is None or not self._vary_time:
             return ()
         # A contact whose number does not tell one zone is taken to live in the first.
@@ -256,6 +301,10 @@ class Placement:
         starts = starts_in(windows, self._margin)
         capacities = [self._slots.count(window) for window in starts]
         return spread_evenly(starts, capacities, calls)
+
+
+def _is_inside(start: int, end: int, windows: tuple[Window, ...]) -> bool:
+    return any(window.start <= start and end <= window.end for window in windows)
 
 
 def earliest_of(candidate: Candidate | WaitingBefore, following: NextRound | None) -> int | None:

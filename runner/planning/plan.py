@@ -239,7 +239,8 @@ class WaitingBefore(NamedTuple):
 
     number: int
     id: int
-    """This and the next three are as in its EarlierCall."""
+    """This and the next four are as in its EarlierCall."""
+    phone: str
     is_same: bool
     start_timestamp: int
     end_timestamp: int

@@ -11,6 +11,7 @@ from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Exclusion, Match
 from runner.contacts.identity import Identity
 from runner.planning.candidate import Candidate
+from runner.planning.contact_limits import Dials
 from runner.planning.pacing import DayLimit
 from runner.planning.plan import DataVersions, History
 from runner.planning.working_file import WorkingFile
@@ -43,6 +44,8 @@ class PlanInput:
     imported: Callable[[str, str], bool] | None
     """(key, number) → whether another tool has queued this contact; None where no contact was imported."""
     history: History
+    dials: Iterable[tuple[str, Dials]] = ()
+    """Of each number: what its other calls may dial or have dialled, as far as a cap counts them."""
     working_set: WorkingFile
     """Empty. The plan reads its calls and exclusions from it."""
     identity: Identity

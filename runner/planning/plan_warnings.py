@@ -9,10 +9,10 @@ from functools import lru_cache
 from runner.campaign.diagnostics import Diagnostic
 from runner.campaign.lint import WEEKLY
 from runner.campaign.model import CONTACT
-from runner.campaign.rules.rule_set import Cap
 from runner.campaign.timezones import zone
 from runner.campaign.warning_codes import WarningCode
 from runner.planning.candidate import split_zones
+from runner.planning.contact_limits import period
 from runner.planning.eligibility import RowCounts
 from runner.planning.placement import Placement, effective_pace, fastest_pace, requests_per_call
 from runner.planning.plan_input import PlanInput
@@ -273,7 +273,7 @@ def _attempts_above_cap(found: Findings) -> Iterator[Diagnostic]:
     attempts = found.given.campaign.retry_policy.max_attempts
     caps = dict.fromkeys(cap for rule in found.given.rules for cap in rule.caps if attempts > cap.calls)
     if caps:
-        named = [f"{cap.name} {cap.calls} in {_period(cap)}" for cap in caps]
+        named = [f"{cap.name} {cap.calls} in {period(cap)}" for cap in caps]
         yield found.given.diagnose(
             WarningCode.ATTEMPTS_ABOVE_CAP,
             f"Insight may dial a number {attempts} times in one window, which is more than rules allow: "
@@ -281,10 +281,6 @@ def _attempts_above_cap(found: Findings) -> Iterator[Diagnostic]:
             ("retry_policy", "max_attempts"),
             f"`max_attempts: {min(cap.calls for cap in caps)}` is the most that all of them allow",
         )
-
-
-def _period(cap: Cap) -> str:
-    return "the campaign" if cap.per_seconds is None else f"{cap.per_seconds // 3600} hours"
 
 
 def _windows(found: Findings) -> Iterator[Diagnostic]:

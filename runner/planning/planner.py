@@ -53,12 +53,14 @@ class _Planner:
         self._given = given
         self._campaign = given.campaign
         self._working_set = given.working_set
+        given.working_set.remember_dials(given.dials)
         self._placement = Placement(
             given.campaign,
             now=given.now,
             requests_per_second=given.requests_per_second,
             rules=given.rules,
             days=given.days,
+            dials_of=given.working_set.dials_of,
         )
         self._statistics = StatisticsBuilder(given.campaign.retry_policy.rounds)
         self._attempts = attempts_of(given.campaign)
@@ -228,10 +230,7 @@ class _Planner:
         """Whether nothing of a planned call changed, and its slot in the ledger is still good."""
         if self._changed_survey or not (call.is_same or self._means_the_same(call)):
             return False
-        start, end = call.start_timestamp, call.end_timestamp
-        return self._placement.still_fits(start, end, self._placement.windows_of(call, following)) or (
-            self._placement.still_fits(start, end, self._placement.preferred_windows(call, following))
-        )
+        return self._placement.keeps(call, following)
 
     def _means_the_same(self, call: WaitingBefore) -> bool:
         return not self._differences(self._working_set.candidate(call.number), call.id)

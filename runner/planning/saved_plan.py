@@ -15,7 +15,9 @@ from runner.planning.inputs import CALL_PARTS, Inputs, key_fingerprint
 from runner.planning.plan import Change
 from runner.planning.plan_view import CallView, PlanView, SourceView
 
-_MAY_GO = frozenset({Reason.SUPPRESSED, Reason.FILTERED, Reason.ALREADY_QUEUED, Reason.REFUSED})
+_MAY_GO = frozenset(
+    {Reason.SUPPRESSED, Reason.FILTERED, Reason.ALREADY_QUEUED, Reason.REFUSED, Reason.CONTACT_LIMIT}
+)
 """For these reasons a call of the plan may be left out. Any other means that the plan no longer fits."""
 
 

@@ -21,6 +21,7 @@ from runner.calls import Cause, Reason
 from runner.contacts.contact import Exclusion
 from runner.errors import RunnerError
 from runner.planning.candidate import Assignment, Candidate
+from runner.planning.contact_limits import Dials
 from runner.planning.lazy_sequence import LazySequence
 from runner.planning.plan import GONE, EarlierCall, KnownCall, PlannedCall, WaitingBefore
 from runner.planning.rounds import NextRound, PastCall
@@ -40,6 +41,7 @@ CREATE TABLE IF NOT EXISTS known (
     id INTEGER PRIMARY KEY, {", ".join(KnownCall._fields)}, is_newest DEFAULT TRUE, is_only DEFAULT TRUE
 );
 CREATE TABLE IF NOT EXISTS earlier (number INTEGER PRIMARY KEY, {", ".join(EarlierCall._fields)});
+CREATE TABLE IF NOT EXISTS dials (phone, {", ".join(Dials._fields)});
 CREATE TABLE IF NOT EXISTS needs_check (number INTEGER PRIMARY KEY, shares);
 CREATE TABLE IF NOT EXISTS following (number INTEGER PRIMARY KEY, {", ".join(NextRound._fields)});
 CREATE TABLE IF NOT EXISTS still_planned (known INTEGER PRIMARY KEY);
@@ -124,6 +126,7 @@ class WorkingFile:
         self._pending: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
         self._ranks = 0
         self._remembers = False
+        self._has_dials = False
         self._ranks_differ = False
         self._has_others = False
 
@@ -161,6 +164,14 @@ class WorkingFile:
             "GROUP BY phone HAVING count(*) > 1)"
         )
 
+    def remember_dials(self, dials: Iterable[tuple[str, Dials]]) -> None:
+        """Stores what other calls may dial or have dialled, by number."""
+        for phone, each in dials:
+            self._has_dials = True
+            self._add("dials", (phone, *each))
+        self._flush()
+        self._do("CREATE INDEX dials_phone ON dials (phone)")
+
     def add_candidate(self, number: int, candidate: Candidate, *, needing_check: bool) -> None:
         """A row that may be called; `needing_check` if its own values may exclude it."""
         self._add("screened", (number, *candidate))
@@ -187,6 +198,13 @@ class WorkingFile:
         self._ranks += 1
 
     # --- reads
+
+    def dials_of(self, phone: str) -> tuple[Dials, ...]:
+        """What other calls may dial or have dialled of this number."""
+        if not self._has_dials:
+            return ()
+        found = self._read(f"SELECT {', '.join(Dials._fields)} FROM dials WHERE phone = ?", phone)
+        return tuple(map(Dials._make, found))
 
     def earlier(self, key: str) -> KnownCall | None:
         """The newest stored call for this contact."""

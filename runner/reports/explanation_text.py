@@ -15,6 +15,7 @@ from runner.reports.plan_facts import change_words, exclusion_words
 from runner.reports.times import local_time
 
 _MOST_OPENINGS = 5
+_WAIT = "a later apply, when earlier dials no longer count; or a lower retry_policy.max_attempts"
 _BY_REASON: Mapping[Reason, str] = {
     Reason.INVALID_PHONE: "fix the number in {place}; a national number also needs contacts.region",
     Reason.COUNTRY: "another number in {place}, or its country in contacts.countries",
@@ -27,6 +28,7 @@ _BY_REASON: Mapping[Reason, str] = {
         "set contacts.timezone to an IANA name for this row; if it is empty, contacts.unknown_timezone counts"
     ),
     Reason.TEMPLATE_ERROR: "fix {place}, or the columns of the row that it uses",
+    Reason.CONTACT_LIMIT: _WAIT,
     Reason.CALL_LIMIT: "a higher --limit, or a later apply",
 }
 _BY_CAUSE: Mapping[Cause, str] = {
@@ -41,6 +43,7 @@ _BY_CAUSE: Mapping[Cause, str] = {
     Cause.FINISHED: "nothing: the contact was reached",
     Cause.WAITING_FOR_RESULT: "the result of its last call; to ask Insight now: runner refresh {campaign}",
     Cause.ROUNDS_USED: "a higher retry_policy.rounds",
+    Cause.CAPPED: _WAIT,
     Cause.NOT_RETRIED: "name this result in retry_policy.retry_on",
     Cause.RECORD_UNCERTAIN: (
         "look in the metadatabase for its record, then run: runner retry {campaign} {contact} "

@@ -29,6 +29,7 @@ _QUEUED_BY_CAUSE: Mapping[Cause, str] = {
     Cause.ROUNDS_USED: "tried in every round",
     Cause.NOT_RETRIED: "not tried again after this result",
     Cause.DATES_OVER: "without a window for another round",
+    Cause.CAPPED: "dialled as often as a cap allows",
     Cause.UNCERTAIN: "uncertain: Insight may have queued {them}",
     Cause.IMPORTED: "imported: queued by another tool",
 }
@@ -40,6 +41,7 @@ _NO_ROUND: Mapping[Cause, str] = {
     Cause.ROUNDS_USED: "the contact was tried in every round",
     Cause.NOT_RETRIED: "retry_policy.retry_on does not name this result",
     Cause.DATES_OVER: "no calling window is left for another round",
+    Cause.CAPPED: "another round would be more dials than a cap allows",
 }
 """Of one contact."""
 

@@ -23,6 +23,7 @@ from runner.insight.outcome import CampaignBlocked, Exchange, Uncertain, classif
 from runner.insight.protocol import queue_request, record_request
 from runner.ledger import late_opt_outs
 from runner.ledger.asking import Patience
+from runner.ledger.call_limits import CallLimits
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Claim
 from runner.ledger.late_opt_outs import LateOptOut
@@ -270,6 +271,7 @@ class Apply:
                 result_url=self._result_url(),
                 pushes_records=self._loaded.campaign.metadatabase is not None,
                 suppressions=environment.ledger.suppressions(self.campaign),
+                limits=CallLimits(self.campaign, rounds.rules),
             ),
             lease=environment.ledger.lease(self.campaign, run),
             plan=_current_plan(rounds, environment.settings.requests_per_second),

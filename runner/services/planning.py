@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from runner.calls import Guard
 from runner.campaign.diagnostics import CampaignInvalidError, Severity
 from runner.campaign.loader import LoadedCampaign
-from runner.campaign.rules.rule_set import RuleSet, depend_on_state
+from runner.campaign.rules.rule_set import Cap, RuleSet, depend_on_state
 from runner.campaign.source_models import InlineRows, Source, Suppression
 from runner.campaign.warning_codes import URGENT
 from runner.contacts import phone
@@ -23,6 +23,7 @@ from runner.contacts.sources.reader import SourceReader
 from runner.contacts.sources.source import Reading
 from runner.contacts.suppression import KeptList, ListTemplateError, Suppressed, SuppressionLists
 from runner.errors import GuardError
+from runner.ledger.dials import dials
 from runner.ledger.imports import imported_contacts
 from runner.ledger.ledger import Ledger
 from runner.ledger.results import ResultsSoFar
@@ -156,6 +157,7 @@ def prepare_plan(
                 lists_name_keys=suppression.names_keys,
                 imported=imported.has if imported else None,
                 history=history,
+                dials=dials(ledger.engine, campaign.name, _caps(rules.sets), now),
                 working_set=working_set,
                 identity=identity,
                 versions=data_versions(rules.sets),
@@ -206,6 +208,10 @@ def working_file_on_disk() -> WorkingFile:
     finally:
         # No personal data may remain after a crash.
         Path(name).unlink()
+
+
+def _caps(rules: Iterable[RuleSet]) -> tuple[Cap, ...]:
+    return tuple(cap for rule in rules for cap in rule.caps)
 
 
 def source_reader(

@@ -71,16 +71,16 @@ def campaign_rules(loaded: LoadedCampaign, folder: Path | None, policy: LoadedPo
     errors = [*_unknown(loaded, known), *(_unknown_to_policy(policy, known) if policy else ())]
     if errors:
         raise CampaignInvalidError(errors)
-    own_rule = policy.policy.rule_set() if policy else None
-    rules = (*known.rule_sets(names), *((own_rule,) if own_rule else ()))
+    own = (loaded.campaign.own_rule(), policy.policy.rule_set() if policy else None)
+    rules = (*known.rule_sets(names), *(rule for rule in own if rule is not None))
     errors = [*_without_holidays(loaded, rules), *_closing(loaded, rules)]
     if errors:
         raise CampaignInvalidError(errors)
-    own = {
+    files = {
         f"RUNNER_RULES/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest()
         for file in known.files_of(names)
     }
-    return CampaignRules(rules, {**own, **(policy.own_files if policy else {})})
+    return CampaignRules(rules, {**files, **(policy.own_files if policy else {})})
 
 
 def versions_of(rules: Iterable[RuleSet]) -> str:

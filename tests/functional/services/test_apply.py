@@ -132,3 +132,32 @@ def test_a_run_canceled_while_its_plan_is_entered_leaves_nothing_behind(environm
     assert list(environment.ledger.history(apply.campaign).calls) == []
     assert not environment.ledger.knows(apply.campaign)
     assert sandbox.calls() == []
+
+
+def test_two_campaigns_that_want_the_same_people_at_once_never_have_them_at_the_same_time(
+    environment, sandbox, tmp_path
+):
+    first = planned(environment, tmp_path, "clinic", 1, until_idle=True)
+    # Neither plan knows of the other: nothing of them is entered yet.
+    text = CAMPAIGN.format(name="hospital", instance=1).replace("hospital.csv", "clinic.csv")
+    (tmp_path / "hospital.yaml").write_text(text)
+    loaded = load_campaign(tmp_path / "hospital.yaml", data_roots=tuple)
+    second = Apply(loaded, environment, until_idle=True)
+    second.check()
+    applies = [first, (second, second.plan())]
+
+    async def both():
+        async with asyncio.timeout(HANGS_AFTER_SECONDS):
+            return await asyncio.gather(
+                *(apply.run(prepared, lambda _event: None) for apply, prepared in applies)
+            )
+
+    assert set(asyncio.run(both())) <= {RunEnd.DONE, RunEnd.IDLE}
+
+    dialled = Counter(call["phone_number"] for call in sandbox.calls())
+    assert dialled == {call.phone_number: 1 for call in first[1].plan.calls}
+    # The windows are open without a break, so the first call may be dialled until the last of them closes.
+    ends = Counter(
+        call.state for apply, _ in applies for call in environment.ledger.history(apply.campaign).calls
+    )
+    assert ends == {CallState.QUEUED: PEOPLE, CallState.SKIPPED: PEOPLE}

@@ -127,6 +127,7 @@ def test_a_contact_that_is_not_tried_again_has_the_cause_in_words(cause):
         Cause.ROUNDS_USED,
         Cause.NOT_RETRIED,
         Cause.DATES_OVER,
+        Cause.CAPPED,
     }
     assert words.startswith("a call to it is failed")
     assert ("; " in words) is told

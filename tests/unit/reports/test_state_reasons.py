@@ -11,6 +11,7 @@ _VALUES = {
     "body": "down for repair",
     "by": "ann@desk",
     "call_id": "7",
+    "cap": "us-fl",
     "call_ids": "7, 8",
     "change": "moved",
     "detail": "on do-not-call.csv:7",
