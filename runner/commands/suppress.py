@@ -108,3 +108,8 @@ def _warn_of_calls(desk: SuppressionDesk, targets: Sequence[Target]) -> None:
             "  Insight cannot cancel a single call. To cancel every call that waits in this campaign's "
             f"instance, and end the campaign: runner cancel {shlex.quote(campaign)} --pending-at-insight"
         )
+    if desk.may_miss_calls(targets):
+        note(
+            "only calls to this very number were looked for: the ledger does not know the other numbers of a "
+            "contact. Where contacts have several, `runner plan` names the calls that Insight may still dial"
+        )

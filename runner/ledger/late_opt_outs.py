@@ -3,7 +3,7 @@
 A single call at Insight cannot be canceled, so users are shown who is affected and until when.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,12 @@ def matching(engine: Engine, campaign: str, match: Match, now: float) -> Sequenc
             for row in connection.execute(_dialled(campaign, now))
             if (reason := row.opted_out or match(row.contact, row.phone))
         ]
+
+
+def any_dialled(engine: Engine, campaigns: Iterable[str], now: float) -> bool:
+    """Whether Insight may still dial any call of these campaigns."""
+    with engine.begin() as connection:
+        return any(connection.execute(_dialled(each, now).limit(1)).first() for each in campaigns)
 
 
 def _dialled(campaign: str, now: float, phones: Sequence[str] | None = None) -> Select[*tuple[Any, ...]]:

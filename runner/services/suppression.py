@@ -69,7 +69,7 @@ class SuppressionDesk:
         # Numbers have an index; keys in any spelling do not.
         can_look_up = not named.names_keys and len(targets) <= _NUMBERS_IN_A_QUERY
         phones = [each.phone for each in targets] if can_look_up else None
-        for campaign in self.ledger.campaigns() if self.campaign is None else [self.campaign]:
+        for campaign in self._campaigns():
             live = self.ledger.suppressions(campaign)
             live.refresh()
 
@@ -80,6 +80,17 @@ class SuppressionDesk:
             found = late_opt_outs.named(self.ledger.engine, campaign, why, now, phones)
             if found:
                 yield campaign, found
+
+    def may_miss_calls(self, targets: Sequence[Target]) -> bool:
+        """Whether one of these people may be dialled at another number: the ledger has that of each call
+        alone, and only the contacts' rows say which others they have.
+        """
+        return any(each.phone for each in targets) and late_opt_outs.any_dialled(
+            self.ledger.engine, self._campaigns(), time.time()
+        )
+
+    def _campaigns(self) -> Sequence[str]:
+        return self.ledger.campaigns() if self.campaign is None else [self.campaign]
 
 
 @contextmanager
