@@ -2,7 +2,6 @@
 
 import asyncio
 import shlex
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -54,7 +53,7 @@ def _carry_out(paths: Sequence[Path], settings: Settings) -> None:
                     paths,
                     environment,
                     on_status=lambda found: _log(found, settings, environment.clock.now()),
-                    on_problem=_note_problem,
+                    on_problem=lambda error: _log_problem(error, settings, environment.clock.now()),
                 ),
             )
         )
@@ -118,8 +117,10 @@ def _problem_words(problem: Problem) -> str:
     return on_one_line("; ".join(line for line in lines if line))
 
 
-def _note_problem(error: RunnerError) -> None:
-    note(f"{time.strftime('%H:%M:%S %Z')} {_problem_words(Problem(message=error.message, hint=error.hint))}")
+def _log_problem(error: RunnerError, settings: Settings, now: float) -> None:
+    words = _problem_words(Problem(message=error.message, hint=error.hint))
+    log = LogOptions("serve", settings.log, settings.log_level)
+    log_status(log, now, ServeStatus.UNREACHABLE.value, words, is_problem=True)
 
 
 def _what_came(server: ReceiverServer) -> str:

@@ -140,6 +140,7 @@ class Keeper:
         self._planning = set[asyncio.Task[None]]()
         self._is_ending = False
         self._due_at = 0.0
+        self._asked_again = False
         self._failures = 0
         self._outcome: ServeStatus | None = None
         self._problem: Problem | None = None
@@ -170,8 +171,14 @@ class Keeper:
         self._step()
 
     def retry(self) -> None:
-        """Plans again now, however long the pause would be."""
+        """Plans again now, however long the pause would be; where a plan is being made, after it."""
         self._due_at = 0
+        self._asked_again = True
+
+    def _pause(self, seconds: float) -> None:
+        """Plans again after so long, unless something changed since the last plan was begun."""
+        if not self._asked_again:
+            self._due_at = self._now() + seconds
 
     async def end(self) -> None:
         """Ends the run in order, and begins no other."""
@@ -198,7 +205,8 @@ class Keeper:
 
     def _forget(self) -> None:
         """What was found out of another content."""
-        self._due_at, self._failures = 0, 0
+        self.retry()
+        self._failures = 0
         self._outcome = self._problem = self._plan = self._planned_at = None
 
     def _now(self) -> float:
@@ -257,6 +265,7 @@ class Keeper:
         self._show()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
+        self._asked_again = False
         task = asyncio.create_task(work)
         self._tasks.add(task)
         self._planning.add(task)
@@ -293,7 +302,7 @@ class Keeper:
             )
             await self._keep_plan(file, prepared)
             self._outcome = self._problem = None
-            self._due_at = self._now() + loaded.campaign.reload
+            self._pause(loaded.campaign.reload)
 
     async def _compare(self, file: CampaignFile) -> None:
         """Plans next to the run, which goes on unless the plan differs from what it carries out."""
@@ -303,9 +312,9 @@ class Keeper:
                 _, prepared = await self._planned(file, loaded)
             except LedgerUnavailableError:
                 # The run notices it too, and decides whether it can go on.
-                self._due_at = self._now() + pause_after(ServeStatus.UNREACHABLE, 1)
+                self._pause(pause_after(ServeStatus.UNREACHABLE, 1))
                 return
-            self._due_at = self._now() + loaded.campaign.reload
+            self._pause(loaded.campaign.reload)
             if run is not None:
                 run.is_outdated = is_another(prepared.plan)
 
@@ -316,7 +325,7 @@ class Keeper:
             end: RunEnd | None = RunEnd.DONE
             if await self._in_planner(lambda: work.is_needed(prepared)):
                 end = await self._carry_out(file, work, prepared) if await self._is_still(file) else None
-            if end is RunEnd.DONE:
+            if end is RunEnd.DONE and file.content == self._file.content:
                 self._finished(loaded)
 
     async def _carry_out(self, file: CampaignFile, work: Apply, prepared: PreparedPlan) -> RunEnd | None:
@@ -326,7 +335,7 @@ class Keeper:
             raise RuntimeError("a run needs a task of its own")
         run = self._run = _Run(file.content, work, task)
         self._planning.discard(task)
-        self._due_at = self._now() + prepared.loaded.campaign.reload
+        self._pause(prepared.loaded.campaign.reload)
         log = RunLog(len(prepared.plan.calls), work.identity, self._now, self._log_options(file.name))
 
         def hear(event: Event) -> None:
@@ -349,7 +358,7 @@ class Keeper:
             log.sum_up()
             self._run = None
             if self._outcome is None or not run.has_begun:
-                self.retry()
+                self._due_at = 0
 
     def _hear(self, event: Event, log: RunLog) -> None:
         self._events.append(SeenEvent(at=self._now(), event=event))
@@ -357,7 +366,7 @@ class Keeper:
 
     def _finished(self, loaded: LoadedCampaign) -> None:
         self._outcome, self._problem, self._failures = ServeStatus.FINISHED, None, 0
-        self._due_at = self._now() + loaded.campaign.reload
+        self._pause(loaded.campaign.reload)
 
     async def _planned(self, file: CampaignFile, loaded: LoadedCampaign) -> tuple[Apply, PreparedPlan]:
         """Raises RunnerError also where the plan must not be carried out, which is shown nevertheless."""
@@ -418,7 +427,7 @@ class Keeper:
                 yield file.loaded
         except LedgerChangedError:
             # Somebody acted while the plan was made: a new plan follows at once.
-            self.retry()
+            self._due_at = 0
         except RunnerError as error:
             self._failed(file, error)
         except Exception as error:  # noqa: BLE001 - an error of one campaign must not end the others
@@ -429,7 +438,7 @@ class Keeper:
             return
         self._failures += 1
         self._outcome, self._problem = status_after(error), problem_of(error)
-        self._due_at = self._now() + pause_after(self._outcome, self._failures)
+        self._pause(pause_after(self._outcome, self._failures))
         if self._run is not None:
             self._run.is_outdated = True
 
