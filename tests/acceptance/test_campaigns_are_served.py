@@ -86,9 +86,12 @@ def test_campaigns_go_on_as_git_and_people_say_though_serve_is_killed(tree, sand
     end(serving)
 
     serving = tree.start("serve", "campaigns")
+    said(serving, "changed: waiting for approval")
+    serving.send_signal(signal.SIGHUP)
     approve(tree, "changed")
     called_once(sandbox, 37)
     serving.send_signal(signal.SIGTERM)
     _, errors = serving.communicate(timeout=30)
     assert serving.returncode == 0, errors
     assert called(sandbox).total() == 37
+    assert tree.run("history", "changed").stdout.count("approve: content") == 2

@@ -1,6 +1,7 @@
 """Campaigns of a folder over a real ledger and the sandbox, while files change and operators act."""
 
 import asyncio
+import threading
 from collections import Counter
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from runner.insight.sandbox import running_sandbox
 from runner.ledger.operators import Operators
 from runner.serve.reconciler import Reconciler
 from runner.serve.served import ServeStatus
+from runner.services.apply import Apply
 from runner.services.environment import Environment
 from runner.settings import Settings
 
@@ -307,3 +309,27 @@ def test_two_processes_share_a_campaign_and_one_goes_on_alone(folder, postgres_l
     asyncio.run(both())
     called = Counter(call["phone_number"] for call in sandbox())
     assert len(called) == called.total() == PEOPLE + 3
+
+
+def test_contacts_that_change_while_a_plan_is_made_are_in_the_next_one(folder, environment, monkeypatch):
+    declare(folder)
+    plan, changed = Apply.plan, []
+
+    def plan_slowly(work, working_set):
+        prepared = plan(work, working_set)
+        if not changed:
+            changed.append(list_people(folder, people=PEOPLE + 1))
+            # The file is looked at in another thread.
+            looked.wait(PATIENCE_SECONDS)
+        return prepared
+
+    looked = threading.Event()
+    monkeypatch.setattr(Apply, "plan", plan_slowly)
+
+    async def steps(served):
+        await until(lambda: changed)
+        served.reload()
+        looked.set()
+        await until(lambda: states(environment.ledger)[CallState.PLANNED] == PEOPLE + 1)
+
+    scenario(folder, environment, steps)
