@@ -18,6 +18,7 @@ from runner.serve.listening import listener
 from runner.serve.receiving import ReceiverServer
 from runner.serve.reconciler import Reconciler
 from runner.serve.served import Problem, ServedCampaign, ServeStatus
+from runner.services.campaigns import campaign_files
 from runner.services.environment import insight
 from runner.services.planning import privacy_key
 from runner.settings import Settings, ledger_states_folder, load_settings, validate_public_url
@@ -33,13 +34,22 @@ def serve(paths: Sequence[Path]) -> int:
     """
     settings = load_settings()
     for path in paths:
-        if not path.exists():
-            raise UsageError(f"{path} does not exist", hint="name campaign files, or folders that hold some")
+        _check(path)
     if paths:
         _carry_out(paths, settings)
     else:
         _take_results(settings)
     return ExitStatus.DONE
+
+
+def _check(path: Path) -> None:
+    """A folder may get its files later, but a name that does not exist is a mistake."""
+    if not path.exists():
+        raise UsageError(f"{path} does not exist", hint="name campaign files, or folders that hold some")
+    try:
+        campaign_files(path)
+    except RunnerError as error:
+        note(f"warning: {error.message}; serve waits for one")
 
 
 def _carry_out(paths: Sequence[Path], settings: Settings) -> None:

@@ -61,12 +61,15 @@ class CampaignFiles:
         return list(_without_twins(self._known.values()))
 
     def _campaign_paths(self) -> Iterable[Path]:
-        paths: dict[Path, None] = {}
+        # However a file is named, it is one campaign.
+        paths: dict[Path, Path] = {}
         for path in self._paths:
             # A folder that is empty now may have files later.
             with suppress(RunnerError):
-                paths |= dict.fromkeys(file for file in campaign_files(path) if file.is_file())
-        return paths
+                for file in campaign_files(path):
+                    if file.is_file():
+                        paths.setdefault(file.resolve(), file)
+        return paths.values()
 
     def _look(self, path: Path) -> CampaignFile:
         known = self._known.get(path)

@@ -89,6 +89,8 @@ class Shared:
     """Something may follow now."""
     on_status: Callable[[ServedCampaign], None]
     """Called with a campaign whose status changed."""
+    on_change: Callable[[], None]
+    """Called when anything else changed that is shown: an event of a run, a new plan."""
     progress: StoppableProgress = field(default_factory=StoppableProgress)
     planner: ThreadPoolExecutor = field(
         # One plan at a time: each needs memory and the processor, which calls that are due need too.
@@ -363,6 +365,7 @@ class Keeper:
     def _hear(self, event: Event, log: RunLog) -> None:
         self._events.append(SeenEvent(at=self._now(), event=event))
         log.write(event)
+        self._shared.on_change()
 
     def _finished(self, loaded: LoadedCampaign) -> None:
         self._outcome, self._problem, self._failures = ServeStatus.FINISHED, None, 0
@@ -398,6 +401,7 @@ class Keeper:
         view = await self._in_planner(settled)
         if file.content == self._file.content:
             self._plan, self._planned_at = view, self._now()
+            self._shared.on_change()
 
     async def _in_planner(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._shared.planner, work)

@@ -31,7 +31,12 @@ class Reconciler:
         self._files = CampaignFiles(paths, environment.settings, environment.ledger)
         self._on_status = on_status
         self._on_problem = on_problem
-        self._shared = Shared(environment=environment, wake=self._wake, on_status=self._status_changed)
+        self._shared = Shared(
+            environment=environment,
+            wake=self._wake,
+            on_status=self._status_changed,
+            on_change=self._note_change,
+        )
         self._keepers: dict[Path, Keeper] = {}
         self._ring = asyncio.Event()
         self._change = asyncio.Event()

@@ -100,4 +100,4 @@ class Served(Protocol):
         """Reads all files and contacts again now."""
 
     async def changed(self) -> None:
-        """Returns after the next change of any campaign."""
+        """Returns after the next change of any campaign, which may be one of many calls a second."""

@@ -15,6 +15,8 @@ from runner.dispatch.timer import Timer
 from runner.errors import RunnerError
 from runner.insight.sandbox import running_sandbox
 from runner.ledger.operators import Operators
+from runner.serve.campaign_files import CampaignFiles
+from runner.serve.decisions import FileState
 from runner.serve.reconciler import Reconciler
 from runner.serve.served import ServeStatus
 from runner.services.apply import Apply
@@ -114,6 +116,14 @@ async def serving(folder, environment):
         async with asyncio.timeout(PATIENCE_SECONDS):
             await keeping
         assert served.problems == []
+
+
+def test_a_file_that_is_named_twice_is_one_campaign(folder, environment):
+    declare(folder)
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+    files = CampaignFiles([folder, link, folder / "clinic.yaml"], environment.settings, environment.ledger)
+    assert [(file.name, file.state) for file in files.find()] == [("clinic", FileState.VALID)]
 
 
 async def until(condition):
