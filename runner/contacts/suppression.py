@@ -92,6 +92,10 @@ class KeptList(Protocol):
         """Reads it again if it changed."""
         ...
 
+    def as_of(self, now: float) -> "KeptList":
+        """The same list, for a plan of this moment (UTC Unix seconds)."""
+        ...
+
 
 class _NobodyKept:
     names_keys, revision = False, 0
@@ -101,6 +105,9 @@ class _NobodyKept:
 
     def refresh(self) -> None:
         pass
+
+    def as_of(self, _now: float) -> KeptList:
+        return self
 
 
 class _UnreadableError(ValueError):
@@ -137,10 +144,10 @@ class SuppressionLists:
         self._versions = self._current_versions()
         self._lists = self._read_all(watch)
 
-    def with_kept(self, kept: KeptList) -> Self:
-        """The same lists, as they were last read."""
+    def as_of(self, now: float) -> Self:
+        """The same lists, as they were last read, for a plan of this moment (UTC Unix seconds)."""
         other = copy(self)
-        other._kept = kept  # noqa: SLF001 - a copy of this
+        other._kept = self._kept.as_of(now)  # noqa: SLF001 - a copy of this
         return other
 
     @property
@@ -332,10 +339,10 @@ class Suppressed:
         self,
         shared: Callable[[], Iterable[tuple[str, str]]],
         others: Callable[[], Iterable[tuple[str, str]]],
-        kept: KeptList,
+        now: float,
     ) -> "Suppressed":
-        """The same lists, for another plan of the campaign. `kept` is the one of the ledger, as of then."""
-        return Suppressed(self._lists.with_kept(kept), shared, others)
+        """The same lists, for another plan of the campaign, of this moment (UTC Unix seconds)."""
+        return Suppressed(self._lists.as_of(now), shared, others)
 
     def refresh(self) -> bool:
         """Reads the lists again if one changed, and returns whether one did. Raises as construction does."""

@@ -84,6 +84,9 @@ class ListAsOf:
     def refresh(self) -> None:
         self._live.refresh()
 
+    def as_of(self, now: float) -> "ListAsOf":
+        return ListAsOf(self._live, now)
+
 
 class Target(NamedTuple):
     """A number (E.164) or a key to be suppressed; the other of the two is empty."""

@@ -12,7 +12,6 @@ from runner.dispatch.timer import Timer
 from runner.errors import LedgerError, RunnerError
 from runner.ledger.plan_entry import Binding
 from runner.ledger.results import ResultsSoFar
-from runner.ledger.suppressions import ListAsOf
 from runner.planning.working_file import WorkingFile
 from runner.services.environment import Environment
 from runner.services.planning import PreparedPlan, prepare_plan, refuse_shrunk_lists
@@ -143,9 +142,8 @@ class FurtherRounds:
             return await self._enter(process.enter_some, results_so_far)
 
     def _suppressed(self, working_set: WorkingFile, now: float) -> Suppressed:
-        kept = ListAsOf(self._environment.ledger.suppressions(self._binding.campaign), now)
         return self.newest_plan.suppressed.for_plan(
-            working_set.shared_numbers, working_set.other_numbers, kept
+            working_set.shared_numbers, working_set.other_numbers, now
         )
 
     async def _enter(self, enter_some: Callable[[], int | None], results: ResultsSoFar) -> int:

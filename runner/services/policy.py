@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,11 @@ class PolicyLists:
     def refresh(self) -> None:
         self._changes += self._lists.refresh()
         self._kept.refresh()
+
+    def as_of(self, now: float) -> "PolicyLists":
+        other = copy(self)
+        other._kept = self._kept.as_of(now)  # noqa: SLF001 - a copy of this
+        return other
 
 
 @contextmanager

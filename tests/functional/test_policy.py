@@ -1,7 +1,9 @@
 """A policy that RUNNER_POLICY_FILE names narrows every campaign, and errors in it are at their place."""
 
 import json
+import time
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,10 +11,14 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from runner.campaign.loader import load_campaign
 from runner.campaign.policy import Policy
 from runner.campaign.reference import as_text, schema_of
 from runner.cli import run
 from runner.insight.sandbox import running_sandbox
+from runner.ledger.ledger import Ledger
+from runner.services.planning import prepare_plan
+from runner.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 CAMPAIGN = """\
@@ -207,3 +213,18 @@ def test_validate_obeys_a_policy_that_a_settings_file_names(policy, capsys, monk
     monkeypatch.setenv("RUNNER_ENV_FILE", str(tmp_path / "settings.env"))
     assert run(["validate", "calls.yaml"]) == 3
     assert "survey_not_allowed" in capsys.readouterr().out
+
+
+def test_a_plan_of_a_later_round_still_obeys_the_lists_of_the_policy(policy, tmp_path):
+    policy('suppress: [{type: csv, path: stop.csv, phone: "{{ row.phone }}"}]\n')
+    settings = Settings(
+        ledger_url=f"sqlite:///{tmp_path / 'l.sqlite3'}", policy_file=tmp_path / "office/policy.yaml"
+    )
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        first = prepare_plan(load_campaign(Path("calls.yaml")), settings, ledger, now=time.time(), limit=None)
+        numbers = first.working_set
+        later = first.suppressed.for_plan(numbers.shared_numbers, numbers.other_numbers, time.time())
+        assert "policy" in (later.match("b", "+16175550112") or "")
+        (tmp_path / "office/stop.csv").write_text("phone\n617-555-0112\n617-555-0111\n")
+        assert later.refresh() is True
+        assert "policy" in (later.match("a", "+16175550111") or "")

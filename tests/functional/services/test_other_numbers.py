@@ -59,7 +59,7 @@ def test_a_plan_of_a_later_round_knows_the_other_numbers_too(folder, prepared):
     (folder / "listed.csv").write_text("phone\n212 555 0102\n")
     first.suppressed.refresh()
     numbers = second.working_set
-    kept = first.suppressed.for_plan(numbers.shared_numbers, numbers.other_numbers, NoEntries())
+    kept = first.suppressed.for_plan(numbers.shared_numbers, numbers.other_numbers, time.time())
     assert kept.match("a", MOBILE) == "on listed.csv:2, with another number of the same row"
 
 
@@ -68,15 +68,3 @@ def test_the_next_plan_excludes_the_contact(folder, prepared):
     plan = prepared().plan
     assert [(each.key, each.reason) for each in plan.exclusions] == [("a", Reason.SUPPRESSED)]
     assert [call.key for call in plan.calls] == ["b", "c"]
-
-
-class NoEntries:
-    """The list that the ledger keeps, when it is empty."""
-
-    names_keys, revision = False, 0
-
-    def match(self, _key, _phone):
-        return None
-
-    def refresh(self):
-        pass
