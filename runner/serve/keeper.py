@@ -344,6 +344,7 @@ class Keeper:
             if isinstance(event, RunBegan):
                 run.has_begun = True
                 self._outcome = self._problem = None
+                self._shared.wake()
             self._hear(event, log)
             self._show()
 
