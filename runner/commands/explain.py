@@ -73,7 +73,7 @@ def _entries(contact: str, prepared: PreparedPlan) -> Iterator[PlannedCall | Exc
 def _row(entry: PlannedCall | Exclusion, prepared: PreparedPlan) -> tuple[Source, Row]:
     reader = prepared.reader
     for source in prepared.loaded.campaign.contacts.sources:
-        if source.name == entry.source:
+        if reader.source(source).name == entry.source:
             for row in reader.rows(source):
                 if row.line == entry.line:
                     return source, row

@@ -311,7 +311,8 @@ def _rows(
             for row in watch(reader.rows(source)):
                 yield source, row
             if not isinstance(source, InlineRows):
-                read[Counted(Field.SOURCES, source.name)] = reader.row_count(source)
+                name = reader.source(source).name
+                read[Counted(Field.SOURCES, name)] = reader.row_count(source)
 
 
 def _day_limit(policy: LoadedPolicy, ledger: Ledger, campaign: str, now: float) -> DayLimit | None:
