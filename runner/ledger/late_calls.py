@@ -9,6 +9,7 @@ from runner.calls import CallState, ReasonCode, StateReason
 from runner.ledger.claim import HeldBack
 from runner.ledger.tables import calls
 from runner.ledger.transitions import Transition, record_transitions, skip_calls
+from runner.planning.pacing import day_of
 from runner.planning.plan import Slot, WaitingCall
 
 Reschedule = Callable[[Sequence[WaitingCall], Sequence[int], float], Mapping[int, Slot | None]]
@@ -90,13 +91,14 @@ def late_calls(
 def _occupied_starts(
     connection: Connection, campaign: str, without: Collection[int], now: float
 ) -> list[int]:
-    """The starts that count against the pace: of the other calls from now on, sent or not, and of those that
-    were sent for the last minute.
+    """The starts that count against the pace and the limit of a day: of the other calls from now on, sent or
+    not, and of those that were sent for the last minute or today.
     """
+    since = min(int(now) - 60, day_of(int(now)) - 1)
     query = select(calls.c.id, calls.c.start_timestamp).where(
         calls.c.campaign == campaign,
         calls.c.state != CallState.SKIPPED,
-        calls.c.start_timestamp > now - 60,
+        calls.c.start_timestamp > since,
         or_(calls.c.start_timestamp >= now, calls.c.state != CallState.PLANNED),
     )
     return [row.start_timestamp for row in connection.execute(query) if row.id not in without]

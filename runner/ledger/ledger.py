@@ -276,22 +276,24 @@ class Ledger:
         with self.engine.begin() as connection:
             return Known(planned=int(connection.scalar(planned) or 0), counts=counts_of(connection, campaign))
 
-    def starts_by_day(self, campaign: str, since: int) -> Mapping[int, int]:
+    def starts_by_day(self, campaign: str, since: int, *, only_others: bool = False) -> Mapping[int, int]:
         """How many calls start on each day of UTC from this second on, by the day's first second: those of
-        other campaigns, planned or sent, and those that this one has sent.
+        other campaigns, planned or sent, and, unless `only_others`, those that this one has sent.
         """
         day = calls.c.start_timestamp - calls.c.start_timestamp % _DAY
-        is_others_or_sent = or_(calls.c.campaign != campaign, calls.c.state != CallState.PLANNED)
+        is_others = calls.c.campaign != campaign
+        which = is_others if only_others else or_(is_others, calls.c.state != CallState.PLANNED)
         query = (
             select(day, func.count())
             .where(
                 calls.c.start_timestamp >= since,
                 calls.c.state.not_in([CallState.SKIPPED, CallState.REFUSED]),
-                is_others_or_sent,
+                which,
             )
             .group_by(day)
         )
-        with self.engine.begin() as connection:
+        # Also asked while a transaction of a run is open.
+        with reading(self.engine) as connection:
             return dict(map(tuple, connection.execute(query)))
 
     def extend_run(

@@ -354,7 +354,7 @@ def _current_plan(rounds: FurtherRounds, requests_per_second: float) -> CurrentP
             now=now,
             requests_per_second=requests_per_second,
             rules=rules,
-            days=rounds.days,
+            days=rounds.days_of_others(now),
         )
 
     return CurrentPlan(excluded_now=excluded_now, newly_suppressed=newly_suppressed, reschedule=new_slots)

@@ -12,6 +12,7 @@ from runner.dispatch.timer import Timer
 from runner.errors import LedgerError, RunnerError
 from runner.ledger.plan_entry import Binding
 from runner.ledger.results import ResultsSoFar
+from runner.planning.pacing import DayLimit, day_of
 from runner.planning.working_file import WorkingFile
 from runner.services.environment import Environment
 from runner.services.planning import PreparedPlan, prepare_plan, refuse_shrunk_lists
@@ -49,7 +50,7 @@ class FurtherRounds:
         self.newest_plan = _newest(first_plan)
         self.loaded = first_plan.loaded
         self.rules = first_plan.plan.rules
-        self.days = first_plan.days
+        self._days = first_plan.days
         self._only_own = first_plan.limit is not None
         self._entered_for = first_plan.results_so_far
         """The results whose further rounds have been entered."""
@@ -65,6 +66,15 @@ class FurtherRounds:
         self._failed = False
         self._ring = asyncio.Event()
         self._wake: Callable[[], None] = lambda: None
+
+    def days_of_others(self, now: float) -> DayLimit | None:
+        """The limit of calls in a day, with those of other campaigns as they are now."""
+        if self._days is None:
+            return None
+        ledger, today = self._environment.ledger, day_of(int(now))
+        return self._days._replace(
+            started=ledger.starts_by_day(self._binding.campaign, today, only_others=True)
+        )
 
     @property
     def _clock(self) -> Timer:

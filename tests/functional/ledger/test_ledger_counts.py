@@ -34,3 +34,20 @@ def test_calls_of_a_day_are_those_of_other_campaigns_and_those_that_were_sent(le
     assert ledger.starts_by_day("another", max(starts) + 1) == {}
     ledger.begin_run(replace(BINDING, campaign="another"), plan(*people(2)), THIS, NOW)
     assert ledger.starts_by_day(CAMPAIGN, day) == {day: 3}
+    assert ledger.starts_by_day(CAMPAIGN, day, only_others=True) == {day: 2}
+
+
+def test_calls_that_were_sent_earlier_today_count_against_the_day_when_others_are_moved(ledger):
+    _, queue = begin(ledger, *people(3))
+    claim_all(queue, most=2)
+    later = max(call.start_timestamp for call in ledger.history(CAMPAIGN).calls) + 600
+    ledger.begin_run(replace(BINDING, campaign="another"), plan(*people(2)), THIS, NOW)
+    seen = []
+
+    def reschedule(late, taken, now):
+        others = ledger.starts_by_day(CAMPAIGN, day_of(now), only_others=True)
+        seen.append((len(late), len(taken), list(others.values())))
+        return {}
+
+    queue.reschedule_late(later - 60, later, 100, reschedule)
+    assert seen == [(1, 2, [2])]
