@@ -11,7 +11,6 @@ from runner.calls import CallState, Guard
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Campaign
 from runner.campaign.warning_codes import WarningCode
-from runner.contacts.contact import Match
 from runner.contacts.identity import Identity
 from runner.dispatch.dispatcher import Dispatcher
 from runner.dispatch.events import CallEnded, Event, RunBegan, RunEnd
@@ -342,10 +341,6 @@ def _current_plan(rounds: FurtherRounds, requests_per_second: float) -> CurrentP
         newest = rounds.newest_plan
         return newest.working_set.left_out(key, phone) or newest.suppressed.match(key, phone)
 
-    def newly_suppressed() -> Match | None:
-        lists = rounds.newest_plan.suppressed
-        return lists.match if lists.refresh() else None
-
     def new_slots(late: Sequence[WaitingCall], taken: Sequence[int], now: float) -> Mapping[int, Slot | None]:
         return reschedule(
             campaign,
@@ -357,7 +352,9 @@ def _current_plan(rounds: FurtherRounds, requests_per_second: float) -> CurrentP
             days=rounds.days_of_others(now),
         )
 
-    return CurrentPlan(excluded_now=excluded_now, newly_suppressed=newly_suppressed, reschedule=new_slots)
+    return CurrentPlan(
+        excluded_now=excluded_now, newly_suppressed=rounds.newly_suppressed, reschedule=new_slots
+    )
 
 
 async def _check_insight(

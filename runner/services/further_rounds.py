@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from runner.contacts.contact import Match
 from runner.contacts.suppression import Suppressed
 from runner.dispatch.events import Event, RoundsNotPlanned, RoundsPlanned
 from runner.dispatch.timer import Timer
@@ -47,7 +48,7 @@ class FurtherRounds:
         run: int,
         on_event: Callable[[Event], None],
     ) -> None:
-        self.newest_plan = _newest(first_plan)
+        self.newest_plan = self._last_asked = _newest(first_plan)
         self.loaded = first_plan.loaded
         self.rules = first_plan.plan.rules
         self._days = first_plan.days
@@ -75,6 +76,15 @@ class FurtherRounds:
         return self._days._replace(
             started=ledger.starts_by_day(self._binding.campaign, today, only_others=True)
         )
+
+    def newly_suppressed(self) -> Match | None:
+        """Who must not be called, where a list changed since this was asked last. A plan that was made
+        meanwhile has read its lists again, and what changed in them before.
+        """
+        newest = self.newest_plan
+        changed = newest.suppressed.refresh() or newest is not self._last_asked
+        self._last_asked = newest
+        return newest.suppressed.match if changed else None
 
     @property
     def _clock(self) -> Timer:

@@ -8,6 +8,7 @@ import pytest
 from runner.calls import Reason
 from runner.campaign.loader import load_campaign
 from runner.ledger.ledger import Ledger
+from runner.services.further_rounds import FurtherRounds, NewestPlan
 from runner.services.planning import prepare_plan
 from runner.settings import Settings, sqlite_url
 
@@ -68,3 +69,12 @@ def test_the_next_plan_excludes_the_contact(folder, prepared):
     plan = prepared().plan
     assert [(each.key, each.reason) for each in plan.exclusions] == [("a", Reason.SUPPRESSED)]
     assert [call.key for call in plan.calls] == ["b", "c"]
+
+
+def test_an_opt_out_that_a_plan_of_later_rounds_reads_first_is_found_by_the_run_too(folder, prepared):
+    rounds = FurtherRounds(prepared(), environment=None, binding=None, run=1, on_event=print)
+    (folder / "listed.csv").write_text("phone\n212 555 0103\n617 555 0104\n")
+    later = prepared()
+    rounds.newest_plan = NewestPlan(later.plan.rows, later.working_set, later.suppressed)
+    assert rounds.newly_suppressed()("c", "+16175550104")
+    assert rounds.newly_suppressed() is None
