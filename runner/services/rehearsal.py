@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
@@ -31,14 +32,17 @@ def rehearsal(settings: Settings, behavior: Behavior) -> Iterator[Environment]:
     Insight: it posts them to a receiver, and answers when it is asked.
     """
     clock = RehearsalTimer()
-    with tempfile.TemporaryDirectory(prefix="runner-rehearsal-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="runner-rehearsal-") as folder,
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger") as thread,
+    ):
         ledger_url = sqlite_url(Path(folder) / "ledger.sqlite3")
         with (
             closing(Ledger.open(ledger_url)) as ledger,
             running_sandbox(
                 now=clock.now,
                 behavior=behavior,
-                receiver=_receiver(ledger, settings, Path(folder), clock),
+                receiver=_receiver(ledger, settings, Path(folder), clock, thread),
             ) as sandbox,
         ):
             rehearsed = settings.model_copy(
@@ -60,13 +64,17 @@ def rehearsal(settings: Settings, behavior: Behavior) -> Iterator[Environment]:
             )
 
 
-def _receiver(ledger: Ledger, settings: Settings, states: Path, clock: RehearsalTimer) -> Receiver:
+def _receiver(
+    ledger: Ledger, settings: Settings, states: Path, clock: RehearsalTimer, thread: ThreadPoolExecutor
+) -> Receiver:
+    """It records in a thread of its own: the others may all wait for its answers to callbacks."""
     guard = RollbackGuard(ledger, states)
     guard.check()
     results = Results(ledger.engine)
 
     async def record(reports: Sequence[Report], now: float) -> Sequence[Recorded]:
-        return await asyncio.to_thread(results.record, reports, now)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(thread, results.record, reports, now)
 
     return Receiver(Tokens(privacy_key(settings, ledger), guard.ledger_id), record, clock.now)
 

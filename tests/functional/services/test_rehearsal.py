@@ -91,9 +91,13 @@ def rehearse(folder, result_url, *names, learned=None):
         ends = asyncio.run(together())
         if learned is not None:
             learned |= {call.call_id: call.state for call in rows_of(environment.ledger)}
-        root = environment.settings.insight_base_url.removesuffix("/api")
-        with urllib.request.urlopen(f"{root}/_sandbox/calls", timeout=10) as answer:
-            return ends, json.load(answer)
+        return ends, books_of(environment)
+
+
+def books_of(environment):
+    root = environment.settings.insight_base_url.removesuffix("/api")
+    with urllib.request.urlopen(f"{root}/_sandbox/calls", timeout=10) as answer:
+        return json.load(answer)
 
 
 def rows_of(ledger):
@@ -137,3 +141,22 @@ def test_the_same_seed_makes_the_same_calls_end_in_the_same_way(receiver, tmp_pa
         for _, books in (rehearse(tmp_path, result_url, "clinic"), rehearse(tmp_path, result_url, "clinic"))
     )
     assert first == second
+
+
+def test_callbacks_that_are_due_at_once_are_all_recorded_and_answered(tmp_path):
+    """More than a small machine has threads: none is left to record what the others wait for."""
+    (tmp_path / "many.yaml").write_text(
+        CAMPAIGN.format(name="many", instance=1, more="").replace("calls_per_minute: 1", "queue_ahead: 1m")
+    )
+    rows = "".join(f"many-{n},617 555 {1000 + n}\n" for n in range(PEOPLE))
+    (tmp_path / "many.csv").write_text(f"id,phone\n{rows}")
+    with rehearsal(Settings(requests_per_second=1000), Behavior()) as environment:
+        work = Apply(load_campaign(tmp_path / "many.yaml", data_roots=tuple), environment, wait=True)
+
+        async def run():
+            async with asyncio.timeout(HANGS_AFTER_SECONDS):
+                return await work.run(work.plan(), lambda _event: None)
+
+        assert asyncio.run(run()) is RunEnd.DONE
+        answers = [callback["answer"] for call in books_of(environment) for callback in call["callbacks"]]
+        assert answers == ["answered 200"] * PEOPLE
