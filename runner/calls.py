@@ -54,13 +54,13 @@ FINAL = frozenset({CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, Ca
 
 
 class Guard(StrEnum):
-    """What a plan may do only within bounds, or when somebody allows it."""
+    """A limit on what a plan may change, unless `--allow` permits it."""
 
     WITHDRAW = "withdraw"
     """Withdraw calls that are planned."""
     NEW_CALLS = "new_calls"
     LIST_DROP = "list_drop"
-    """Rest on a source or suppression list that lost entries."""
+    """Use a source or suppression list that lost entries."""
 
 
 class Resolution(StrEnum):

@@ -351,10 +351,11 @@ def suppress(  # noqa: PLR0913 - each is an option of the command
     output: StatusFormat = StatusFormat.TEXT,
     show_contacts: options.ShowContacts = False,
 ) -> int:
-    """Call somebody no more: by number or key, from now on.
+    """Stop calling people, by number or key, from now on.
 
-    Kept in the ledger, for all its campaigns. Every running apply follows within two seconds, on other
-    machines, too. Who is queued at Insight already may still be called: the command says who, and until when.
+    The entries are kept in the ledger and hold for all its campaigns. Every running apply follows within two
+    seconds, also on other machines. Insight may still dial calls that are queued already: the command lists
+    them, and says until when.
     """
     from runner.commands import suppress as command
 
@@ -362,7 +363,7 @@ def suppress(  # noqa: PLR0913 - each is an option of the command
     if list_entries:
         return command.show_list(named or [], given, as_json=output is StatusFormat.JSON)
     if output is StatusFormat.JSON:
-        raise UsageError("--output json goes with --list")
+        raise UsageError("--output json requires --list")
     return command.remove(named or [], given) if remove else command.suppress(named or [], given)
 
 
@@ -377,7 +378,7 @@ def call(
 ) -> int:
     """Call your own phone now, once, as a test.
 
-    With the metadata and caller ID of a contact, at once and whatever the calling windows. It is in the
+    The call has the metadata and caller ID of a contact, and ignores the calling windows. It is in the
     history, and in no count.
     """
     from runner.commands.call import call
@@ -389,7 +390,7 @@ def call(
 def import_contacts(campaign: options.KnownCampaign, file: options.ImportFile) -> int:
     """Enter contacts that another tool has queued already.
 
-    They are never called by this campaign, in no round. Importing a file again changes nothing.
+    This campaign never calls them, in any round. Importing a file again changes nothing.
     """
     from runner.commands.imports import import_contacts
 
@@ -483,8 +484,8 @@ def refresh(
 def serve(paths: options.MaybePaths = None) -> int:
     """Apply every campaign of a folder, and take results.
 
-    Until it is stopped; files and contacts are read again when they change. Only what somebody approved is
-    carried out (`runner approve`), or everything with RUNNER_APPROVAL=merge. Without PATH it takes results.
+    It runs until it is stopped, and reads files and contacts again when they change. Only approved campaigns
+    are applied (`runner approve`); with RUNNER_APPROVAL=merge, all are. Without PATH it only takes results.
     It listens on RUNNER_RECEIVER_LISTEN; RUNNER_PUBLIC_URL is where Insight reaches it.
     """
     from runner.commands.serve import serve

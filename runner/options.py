@@ -119,7 +119,7 @@ Allow = Annotated[
     list[Guard] | None,
     typer.Option(
         "--allow",
-        help="Apply a plan though it is beyond this part of the campaign's `guard`. Can be repeated.",
+        help="Apply the plan although it exceeds this limit of the campaign's `guard`. Can be repeated.",
     ),
 ]
 Policy = Annotated[
@@ -202,8 +202,8 @@ Events = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Append what happens to FILE, as JSON lines for programs; `-` is standard output, and all else "
-        "goes to standard error then. schemas/outputs/README.md describes the lines.",
+        help="Append events to FILE as JSON lines. With `-` they go to standard output, and all "
+        "else to standard error. schemas/outputs/README.md describes the lines.",
     ),
 ]
 Watch = Annotated[bool, typer.Option("--watch", help="Repeat every two seconds.")]
@@ -229,28 +229,31 @@ NumbersOrKeys = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NUMBER|KEY",
-        help="What has a plus sign, or seven digits and no letters, is a number; all else is a key.",
+        help="Text with a plus sign, or with at least seven digits and no letters, is a number; any other "
+        "text is a key.",
     ),
 ]
 Region = Annotated[
-    str | None, typer.Option(metavar="CC", help="The country of numbers without +, such as US.")
+    str | None, typer.Option(metavar="CC", help="The country of numbers without a country code, such as US.")
 ]
 OfCampaign = Annotated[
     str | None,
-    typer.Option(metavar="CAMPAIGN", help="Only this campaign (file or name); otherwise all of the ledger."),
+    typer.Option(
+        metavar="CAMPAIGN", help="Only for this campaign (file or name). Default: all of the ledger."
+    ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option(metavar="DATE", help="The last day, wherever the contact is; for ever without it."),
+    typer.Option(metavar="DATE", help="The last day of the entry, in every time zone. Default: no end."),
 ]
 WhySuppressed = Annotated[
-    str | None, typer.Option("--reason", metavar="TEXT", help="Why; plans and histories show it.")
+    str | None, typer.Option("--reason", metavar="TEXT", help="The reason, which plans and the history show.")
 ]
-AreKeys = Annotated[bool, typer.Option("--key", help="All are keys, also those that look like numbers.")]
+AreKeys = Annotated[
+    bool, typer.Option("--key", help="Take every argument as a key, also one that looks like a number.")
+]
 ListEntries = Annotated[bool, typer.Option("--list", help="Show the entries in force.")]
-RemoveEntries = Annotated[
-    bool, typer.Option("--remove", help="Let them be called again; the history keeps the entry.")
-]
+RemoveEntries = Annotated[bool, typer.Option("--remove", help="Remove the entries. The history keeps them.")]
 ImportFile = Annotated[
     Path,
     typer.Argument(

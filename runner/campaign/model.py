@@ -93,20 +93,20 @@ class Contacts(Declared):
         examples=[[{"type": "csv", "path": "contacts/visits.csv"}]],
     )
     phone: Templates = Field(
-        description="The number to call, as people write it. Of a list, the first that gives a number which "
-        "may be called; the other numbers count for suppression.",
+        description="The number to call, in any common spelling. Of several templates, the first number that "
+        "may be called is taken; suppression lists are checked for all of them.",
         examples=["{{ row['Phone Number'] }}"],
     )
     several_numbers: Literal["exclude", "first"] = Field(
         _EXCLUDE,
-        description="What becomes of a cell with several numbers: it gives none, or the first that may be "
-        "called.",
+        description="How a cell with several numbers is read: `exclude` takes none of them, `first` takes "
+        "the first that may be called.",
         examples=["first"],
     )
     countries: list[Country] | None = Field(
         None,
         min_length=1,
-        description="Numbers elsewhere are not called. Default: any country.",
+        description="Only numbers of these countries are called. Default: any country.",
         examples=[["US", "PR"]],
     )
     premium_rate: bool = Field(
@@ -127,8 +127,8 @@ class Contacts(Declared):
     )
     timezone: ZoneTemplate | None = Field(
         None,
-        description="The contact's IANA zone. Default, and where empty: all zones of the number that "
-        "postal_code and state leave.",
+        description="The contact's IANA time zone. Without a value: all zones of the number, narrowed by "
+        "postal_code and state.",
         examples=["{{ row.tz }}"],
     )
     postal_code: Template | None = Field(
@@ -413,15 +413,17 @@ class Results(Declared):
 
 
 LEAST_LOSS = 10
-"""A guard stops nothing that is smaller: of few calls or entries, some come and go every day."""
+"""Smaller changes never stop a plan: of few calls or entries, some come and go every day."""
 
 
 class GuardLimits(Declared):
-    """What a plan may change; beyond it `apply` refuses it (exit status 7) unless `--allow` permits it."""
+    """Limits on what a plan may change. `apply` refuses a plan that exceeds one (exit status 7), unless
+    `--allow` permits it.
+    """
 
     withdraw: Percentage = Field(
         30,
-        description="The share of planned calls that a plan may withdraw. Fewer than 10 may always be.",
+        description="The share of planned calls that a plan may withdraw. Fewer than 10 are always allowed.",
         examples=["30%"],
     )
     new_calls: int | None = Field(
@@ -430,7 +432,7 @@ class GuardLimits(Declared):
     list_drop: Percentage = Field(
         10,
         description="The share of its entries that a source or suppression list may have lost since the last "
-        "apply. Fewer than 10 may always be missing.",
+        "apply. Fewer than 10 are always allowed.",
         examples=["10%"],
     )
 
@@ -507,8 +509,8 @@ class Campaign(Declared):
     )
     contact_limits: ContactLimits | None = Field(
         None,
-        description="How often one number may be dialled, over all campaigns of the ledger. Default: any "
-        "number of times.",
+        description="How often one number may be dialled, over all campaigns of the ledger. Default: no "
+        "limit.",
         examples=[{"calls": 3, "per": "30d"}],
     )
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)  # type: ignore[arg-type]
@@ -542,8 +544,8 @@ class Campaign(Declared):
     guard: GuardLimits = Field(default_factory=GuardLimits)  # type: ignore[arg-type]
     reload: Duration = Field(
         900,
-        description="How often `runner serve` reads the contacts again, also where no file changed: at least "
-        "1m.",
+        description="How often `runner serve` reads the contacts again, also when no file changed. The "
+        "minimum is 1m.",
         examples=["15m"],
     )
     vars: dict[str, Constant] = Field(

@@ -1,4 +1,4 @@
-"""The organisation's own policy: what no campaign can loosen. Pure."""
+"""The organisation's policy: limits that no campaign can loosen. Pure."""
 
 from pydantic import Field, field_validator
 
@@ -45,15 +45,15 @@ class Policy(Declared):
     calling_windows: PolicyWindows | None = None
     contact_limits: ContactLimits | None = Field(
         None,
-        description="How often one number may be dialled, over all campaigns of the ledger. Default: any "
-        "number of times.",
+        description="How often one number may be dialled, over all campaigns of the ledger. Default: no "
+        "limit.",
         examples=[{"calls": 3, "per": "30d"}],
     )
     max_calls_per_day: int | None = Field(
         None,
         ge=1,
         description="The most calls that start in a day of UTC, over all campaigns of the ledger. Default: "
-        "any number.",
+        "no limit.",
         examples=[2000],
     )
     suppress: Suppressions = Field(

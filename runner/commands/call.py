@@ -1,4 +1,4 @@
-"""`runner call`: one test call to one's own phone, now."""
+"""`runner call`: one test call to the operator's phone, now."""
 
 import asyncio
 import sys
@@ -26,7 +26,7 @@ def call(path: Path, to: str, contact: str | None, *, yes: bool, sandbox: bool) 
     loaded = load(path)
     number = number_of(to, loaded)
     if not yes and not sys.stdin.isatty():
-        raise UsageError("call asks before it calls, and there is no terminal to ask on", hint="add --yes")
+        raise UsageError("call asks for confirmation, and there is no terminal", hint="add --yes")
     with _rehearsal() if sandbox else insight(load_settings()) as environment:
         calling = CallingNow(loaded, environment, actor())
         calling.check(number)
@@ -45,7 +45,7 @@ def _announce(call: CallNow, environment: Environment) -> None:
     names = ", ".join(call.request.metadata) or "none"
     say(
         f"This calls {call.masked} now, once, through {where}, with the metadata of {call.label} ({names}). "
-        "No window, list of contacts, report or cap counts it."
+        "It ignores calling windows, and no report or cap counts it."
     )
     warning = local_warning(call.to, environment.clock.now())
     if warning:
@@ -55,11 +55,11 @@ def _announce(call: CallNow, environment: Environment) -> None:
 def _report(outcome: Outcome, where: str) -> int:
     match outcome:
         case Accepted():
-            say(f"{where} queued the test call, call_id {outcome.call_id}: the phone rings in a moment")
+            say(f"{where} queued the test call, call_id {outcome.call_id}: the phone should ring soon")
             return ExitStatus.DONE
         case Uncertain():
             note(
-                f"{outcome_words(outcome)}. The phone may still ring. It is not sent again: look at Insight "
+                f"{outcome_words(outcome)}. The phone may still ring. It is not sent again: check in Insight "
                 "before you call again"
             )
             return ExitStatus.FINISHED_WITH_PROBLEMS

@@ -33,15 +33,15 @@ def import_contacts(campaign: str, file: Path) -> int:
 def _report(campaign: str, summary: ImportSummary, identity: Identity) -> None:
     say(f"{count(summary.imported, 'contact')} imported: {campaign} never calls them")
     if summary.withdrawn:
-        say(f"{count(summary.withdrawn, 'call')} withdrawn that were planned to them")
+        say(f"{count(summary.withdrawn, 'planned call')} to them withdrawn")
     if summary.known:
-        say(f"{count(summary.known, 'contact')} imported before: nothing of them was changed")
+        say(f"{count(summary.known, 'contact')} already imported, and not changed")
     if summary.called:
         named = "; ".join(
             f"{identity.label(each.key)} [{each.ref}] {each.state}" for each in summary.called[:_NAMED]
         )
         more = f"; and {len(summary.called) - _NAMED:,} more" if len(summary.called) > _NAMED else ""
         note(
-            f"{count(len(summary.called), 'contact')} not imported, because {campaign} has a call to them: "
+            f"{count(len(summary.called), 'contact')} not imported, because {campaign} may have called them: "
             f"{named}{more}"
         )

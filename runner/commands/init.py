@@ -1,4 +1,4 @@
-"""`runner init`: a valid starter campaign, to be changed into one's own."""
+"""`runner init`: a valid starter campaign, to be changed by its user."""
 
 import os
 import shlex

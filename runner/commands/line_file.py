@@ -98,7 +98,9 @@ class _Lines:
         """Once. The thread may do it, too, and a note that is there twice does no harm."""
         if not self._has_complained:
             self._has_complained = True
-            note(f"warning: events are lost, because {self._name} cannot be written: {problem}; calls go on")
+            note(
+                f"warning: events are lost, because {self._name} cannot be written: {problem}; calls continue"
+            )
 
 
 def _standard_output() -> int:
@@ -136,7 +138,7 @@ def _check_content(path: Path, descriptor: int, begins_with: str) -> None:
     if first != begins_with.encode():
         os.close(descriptor)
         raise RunnerError(
-            f"{path} holds something else than events; nothing was changed",
+            f"{path} is not a file of events; nothing was changed",
             hint="name a new file, or one that an earlier apply wrote its events to",
         )
     if is_cut:

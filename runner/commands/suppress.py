@@ -36,7 +36,7 @@ class SuppressOptions(NamedTuple):
 
 
 def suppress(named: Sequence[str], options: SuppressOptions) -> int:
-    """Enters each number or key, and says who may still be dialled nevertheless."""
+    """Enters each number or key, and lists the calls that Insight may still dial."""
     targets = _targets(named, options)
     until = None if options.until is None else until_of(options.until, time.time())
     reason = reason_of(options.reason or "")
@@ -52,7 +52,7 @@ def suppress(named: Sequence[str], options: SuppressOptions) -> int:
 def remove(named: Sequence[str], options: SuppressOptions) -> int:
     """Takes entries out of force. Who and when stays in the history."""
     if options.until is not None or options.reason is not None:
-        raise UsageError("--until and --reason belong to a new entry, not to --remove")
+        raise UsageError("--until and --reason cannot be combined with --remove")
     targets = _targets(named, options)
     with open_suppressions(options.campaign, actor(), load_settings()) as desk:
         for target, (removed, left) in zip(targets, desk.remove(targets), strict=True):
@@ -60,15 +60,15 @@ def remove(named: Sequence[str], options: SuppressOptions) -> int:
             found = "removed" if removed else "there was no such entry"
             say(f"{label}, taken as a {_kind(target)}: {found} for {_where(desk.campaign)}")
             for each in left:
-                say(f"  it is still suppressed for {_where(each.campaign)}: {each.entry.words()}")
-        note("whom a list of a campaign names is still not called; the next plan may call the others")
+                say(f"  still suppressed for {_where(each.campaign)}: {each.entry.words()}")
+        note("people on a campaign's own list are still not called; the next plan may call the others")
     return ExitStatus.DONE
 
 
 def show_list(named: Sequence[str], options: SuppressOptions, *, as_json: bool) -> int:
     """The entries in force, oldest first."""
     if named:
-        raise UsageError("--list shows every entry: name no number or key with it")
+        raise UsageError("--list shows every entry, and takes no number or key")
     with open_suppressions(options.campaign, actor(), load_settings()) as desk:
         entries, shown = desk.in_force(), options.show_contacts
         if as_json:
@@ -95,13 +95,13 @@ def _where(campaign: str | None) -> str:
 
 def _outcome(desk: SuppressionDesk, until: float | None, *, is_new: bool) -> str:
     if not is_new:
-        return f"suppressed already for {_where(desk.campaign)}; nothing was changed"
+        return f"already suppressed for {_where(desk.campaign)}; nothing was changed"
     lasts = "" if until is None else f", until {machine_time(until)}"
     return f"suppressed for {_where(desk.campaign)}{lasts}"
 
 
 def _warn_of_calls(desk: SuppressionDesk, targets: Sequence[Target]) -> None:
-    """What Insight has already, it may dial: that cannot be taken back one by one."""
+    """Calls that Insight has already cannot be canceled one by one."""
     for campaign, late in desk.too_late(targets):
         note(f"{campaign}: {late_words(late, desk.identity)}")
         note(
@@ -110,6 +110,6 @@ def _warn_of_calls(desk: SuppressionDesk, targets: Sequence[Target]) -> None:
         )
     if desk.may_miss_calls(targets):
         note(
-            "only calls to this very number were looked for: the ledger does not know the other numbers of a "
-            "contact. Where contacts have several, `runner plan` names the calls that Insight may still dial"
+            "only calls to the given numbers were searched for: the ledger does not know a contact's other "
+            "numbers. Where contacts have several, `runner plan` lists the calls that Insight may still dial"
         )

@@ -25,7 +25,7 @@ class KeptEntry:
         """Why it keeps somebody from being called. The same on every machine."""
         until = "" if self.until is None else f" until {utc(self.until)}"
         reason = f" ({self.reason})" if self.reason else ""
-        return f"in the ledger's suppression list since {utc(self.since)}{until}{reason}"
+        return f"on the ledger's suppression list since {utc(self.since)}{until}{reason}"
 
 
 class KeptEntries:

@@ -16,7 +16,7 @@ from runner.contacts.phone import (
     several_numbers,
 )
 
-_SEVERAL = "it is more than one number; `several_numbers: first` takes the first"
+_SEVERAL = "it has several numbers; `several_numbers: first` takes the first"
 
 
 class Tried(NamedTuple):

@@ -47,7 +47,7 @@ _TO_NUMBERS = (
 
 
 def dials(engine: Engine, campaign: str, caps: Collection[Cap], now: float) -> Iterator[tuple[str, Dials]]:
-    """(number, dials) of each call that a plan of this campaign has to mind as of `now` (UTC Unix seconds):
+    """(number, dials) of each call that limits a plan of this campaign as of `now` (UTC Unix seconds):
     all that count for one of the caps, and those of other campaigns that may be dialled yet.
     """
     condition, last = _counted(campaign, caps, now), 0

@@ -41,7 +41,7 @@ class Called(NamedTuple):
 class ImportSummary:
     imported: int
     known: int
-    """Contacts that were imported before: nothing of them was changed."""
+    """Contacts that were imported before, and were not changed."""
     called: Sequence[Called]
     withdrawn: int
     """Calls that were planned to contacts that are imported now."""

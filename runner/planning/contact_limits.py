@@ -66,11 +66,11 @@ def first_reached(
 def why_reached(cap: Cap, attempts: int) -> str:
     """Why a cap leaves no window for a call of so many attempts."""
     if cap is OTHER_CAMPAIGN:
-        return "another campaign may be calling this number at all times at which this one could"
+        return "another campaign may be calling this number during all of its windows"
     dials = "1 dial" if attempts == 1 else f"{attempts} dials"
     return (
-        f"{cap.name} allows {cap.calls} dials of a number in {period(cap)}, which leaves none of its windows "
-        f"for a call of up to {dials}; each dial counts that was made or may still be made"
+        f"{cap.name} allows {cap.calls} dials of a number in {period(cap)}. With those that were made or "
+        f"may still be made, none of its windows has room for a call of up to {dials}"
     )
 
 

@@ -281,7 +281,7 @@ class Eligibility:
         if candidate.home and not split_zones(candidate.home):
             return "the rules need its own time zone, which is unknown; set contacts.timezone"
         names = sorted(rule.name for rule in self._placement.rules_in(candidate.states) if rule.limits_hours)
-        return f"no calling window is left in all its zones inside the hours of {', '.join(names)}"
+        return f"no calling window is open in all its zones and inside the hours of {', '.join(names)}"
 
     def _why_closed(self, name: str) -> tuple[Cause, str]:
         detail = f"no calling window opens in {name} within the campaign's dates"

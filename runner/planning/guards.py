@@ -52,7 +52,7 @@ class Known:
 
 
 class Finding(NamedTuple):
-    """What is beyond the guard."""
+    """How the plan exceeds the guard."""
 
     guard: Guard
     message: str
@@ -105,7 +105,7 @@ def losses(limits: GuardLimits, before: Counts, now: Counts) -> Iterator[tuple[s
 
 
 def guards_of(codes: Iterable[str]) -> list[Guard]:
-    """The guards that a plan with these warnings is beyond, each once."""
+    """The guards that a plan with these warnings exceeds, each once."""
     return list(dict.fromkeys(GUARDS[code] for code in codes if code in GUARDS))
 
 
@@ -128,4 +128,4 @@ def _percent(part: int, whole: int) -> int:
 
 
 def _finding(guard: Guard, message: str, location: Location, check: str) -> Finding:
-    return Finding(guard, message, location, f"{check}; if it is meant, run apply with --allow {guard}")
+    return Finding(guard, message, location, f"{check}; if this is intended, run apply with --allow {guard}")

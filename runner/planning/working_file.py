@@ -139,7 +139,7 @@ class WorkingFile:
         self._do("BEGIN")
 
     def settle(self) -> None:
-        """When all is written: keeps next to nothing of it in memory. It needs a file with a path."""
+        """When all is written: keeps almost none of it in memory. It needs a file with a path."""
         self.hand_over()
         self._do(f"PRAGMA cache_size=-{_SETTLED_CACHE_KIB}")
         self._do("PRAGMA shrink_memory")

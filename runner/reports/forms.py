@@ -90,7 +90,7 @@ class Status(Form):
     awaited: AwaitedForm
     """Queued calls whose results are awaited."""
     imported: int
-    """Contacts that another tool has queued; in no other count."""
+    """Contacts that another tool has queued. No other count includes them."""
     next_due: int | None
     """When the next request is due."""
     holder: str | None
@@ -138,7 +138,7 @@ class SuppressionForm(Form):
     since: str
     """RFC 3339, UTC."""
     until: str | None
-    """Null: for ever."""
+    """Null: no end."""
     by: str
     reason: str
 
@@ -184,7 +184,7 @@ class PresetForm(Form):
     confidence: str
     note: str
     file: str | None
-    """Of one's own preset; null for one that ships with runner."""
+    """The file of a preset from RUNNER_RULES; null for one that ships with runner."""
 
 
 class Presets(Form):

@@ -212,7 +212,7 @@ def day_limit_words(plan: PlanView) -> str:
     if most is None:
         return ""
     calls = "1 call starts" if most == 1 else f"{most:,} calls start"
-    return f"The policy: at most {calls} in a day of UTC, over all campaigns."
+    return f"The policy allows at most {calls} in a day of UTC, over all campaigns."
 
 
 def variables_words(plan: PlanView) -> str:

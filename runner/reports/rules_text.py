@@ -19,7 +19,7 @@ def print_presets(console: Console, presets: Sequence[Preset]) -> None:
 
 
 def print_preset(console: Console, preset: Preset, file: str) -> None:
-    """`file` is that of one's own preset; empty for one that ships with runner."""
+    """`file` is the file of an added preset; empty for one that ships with runner."""
     rows = [(name, Text(value)) for name, value in _facts(preset, file)]
     title = Text(f"{preset.name}: {preset.title}", style="bold")
     print_lines(console, [title, Text(), *columns(rows), Text(), Text(NOT_LEGAL_ADVICE, style="yellow")])

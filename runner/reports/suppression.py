@@ -49,7 +49,7 @@ def _cells(each: StoredEntry, identity: Identity, *, show_contacts: bool) -> tup
         number or _key(each, identity, show_contacts=show_contacts),
         each.campaign or "all",
         machine_time(each.entry.since),
-        "for ever" if each.entry.until is None else machine_time(each.entry.until),
+        "no end" if each.entry.until is None else machine_time(each.entry.until),
         each.by,
         each.entry.reason,
     )

@@ -49,7 +49,7 @@ class Found:
     content: str
     """Of its file, with the one that it extends."""
     is_approved: bool
-    """Whether this very content may be carried out."""
+    """Whether exactly this content may be carried out."""
     state: CampaignState
     """What operators allow."""
     running: str | None

@@ -31,7 +31,7 @@ from runner.services.planning import privacy_key, source_reader, suppressed_now
 from runner.services.policy import check_survey, load_policy
 
 _DAY_HOURS = range(8, 21)
-"""In which an unexpected call wakes nobody: from 8:00 until 21:00."""
+"""Hours in which a test call needs no warning: from 8:00 until 21:00."""
 VERB = "test-call"
 
 
@@ -62,7 +62,7 @@ def number_of(text: str, loaded: LoadedCampaign) -> str:
 
 
 def local_warning(to: str, now: float) -> str:
-    """Why the phone should perhaps not ring now; empty where it is day in each of its zones."""
+    """A warning about the time of the call; empty where it is day in each zone of the number."""
     zones = zones_of(to)
     if not zones:
         return "the time zone of this number is unknown"
@@ -128,7 +128,7 @@ class CallingNow:
                 return entry
         raise RunnerError(
             "no source has a contact that can be called" if contact is None else "no source has this contact",
-            hint="name another with --as, by key or ref",
+            hint="name another contact with --as, by key or ref",
         )
 
     async def send(self, call: CallNow) -> Outcome:
@@ -172,5 +172,5 @@ def _refuse_paused(found: PauseInfo | None) -> None:
     if found is not None:
         raise LedgerError(
             f"campaign {found.campaign} is {found.state}: nothing is sent (by {found.by})",
-            hint=f"a pause is ended by: runner resume {found.campaign}",
+            hint=f"to end a pause: runner resume {found.campaign}",
         )

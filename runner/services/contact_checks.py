@@ -67,7 +67,7 @@ class ContactChecks:
                 WarningCode.SHARED_CONTACTS,
                 f"{number:,} {are} called by this campaign and by {other}",
                 ("contacts", "sources"),
-                "take them out of one campaign, with `where` or `suppress`, if nobody may be called for both",
+                "exclude them from one campaign with `where` or `suppress` if nobody should be called twice",
             )
 
 

@@ -61,7 +61,7 @@ class CampaignRules(NamedTuple):
 
 
 def campaign_rules(loaded: LoadedCampaign, folder: Path | None, policy: LoadedPolicy | None) -> CampaignRules:
-    """The rule sets of the presets that the campaign and the policy name, with those of one's own `folder`,
+    """The rule sets of the presets that the campaign and the policy name, with those of the added `folder`,
     and that of the policy itself.
 
     Raises SettingsError, and CampaignInvalidError as above or for a broken preset file.

@@ -1,4 +1,4 @@
-"""What operators do to the ledger's suppression list, and whom a new entry comes too late for."""
+"""What operators do to the ledger's suppression list, and which calls Insight may still dial."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -153,7 +153,9 @@ def until_of(text: str, now: float) -> float:
         raise UsageError(f"invalid --until {text}: it must be a date", hint="write 2026-12-31") from None
     ends = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1, hours=_LAST_ZONE_HOURS)
     if ends.timestamp() <= now:
-        raise UsageError(f"invalid --until {text}: this day is over", hint="leave --until out for ever")
+        raise UsageError(
+            f"invalid --until {text}: this day is over", hint="leave out --until for an entry without an end"
+        )
     return ends.timestamp()
 
 
@@ -163,6 +165,6 @@ def reason_of(text: str) -> str:
     if len(reason) > _LONGEST_REASON or not reason.isprintable():
         raise UsageError(
             f"invalid --reason: it must be at most {_LONGEST_REASON} visible characters",
-            hint="plans and histories show it: keep it short, and name nobody",
+            hint="plans and the history show it: keep it short, and do not name people",
         )
     return reason

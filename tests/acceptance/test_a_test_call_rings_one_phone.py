@@ -1,4 +1,4 @@
-"""`runner call`: one request for one's own phone, kept in the history and counted nowhere."""
+"""`runner call`: one request for the operator's phone, kept in the history and in no count."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_a_suppressed_number_is_refused_and_so_is_any_without_being_asked(ready,
     ready.run("suppress", PHONE)
     refused = ready.run("call", "campaign.yaml", "--to", PHONE, "--yes")
     assert refused.returncode == 1
-    assert "is not called: it is in the ledger's suppression list since" in refused.stderr
+    assert "is not called: it is on the ledger's suppression list since" in refused.stderr
     policy = ready.write("policy.yaml", 'surveys: ["1"]\n')
     ready.environment["RUNNER_POLICY_FILE"] = str(policy)
     elsewhere = ready.run("call", "campaign.yaml", "--to", "+16175550198", "--yes")

@@ -251,6 +251,6 @@ def test_who_was_imported_is_not_called_whatever_names_them_and_is_shown_as_impo
     assert "imported: call_id 155761" in customer.run("history", "five-zones", "C-0001").stdout
     again = customer.run("import", "campaign.yaml", "queued.csv")
     assert "0 contacts imported" in again.stdout
-    assert "2 contacts imported before" in again.stdout
+    assert "2 contacts already imported" in again.stdout
     late = customer.write("late.jsonl", '{"key": "c-0005"}\n').name
     assert "c-0005 [" in customer.run("import", "five-zones", late).stderr

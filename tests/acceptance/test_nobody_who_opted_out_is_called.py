@@ -126,7 +126,7 @@ def test_who_is_suppressed_in_the_ledger_by_another_process_is_withdrawn_within_
     assert len(sandbox.calls()) < 198
     assert _seconds_until_withdrawn(url) < 2
     history = customer.run("history", "five-zones", "c-0195").stdout
-    assert "in the ledger's suppression list since" in history
+    assert "on the ledger's suppression list since" in history
     assert "2 suppressed" in customer.run("plan", "campaign.yaml").stdout
 
 
@@ -154,7 +154,7 @@ def test_suppress_says_who_is_queued_already_and_until_when(customer):
     assert "other numbers" not in done.stderr
     late = customer.status("five-zones")["late_opt_outs"]
     assert [each["contact"] for each in late] == ["c-0000", "c-0001"]
-    assert late[0]["reason"].startswith("in the ledger's suppression list since ")
+    assert late[0]["reason"].startswith("on the ledger's suppression list since ")
 
 
 def test_a_saved_plan_holds_when_somebody_of_it_is_suppressed_in_the_ledger(customer, sandbox):

@@ -46,7 +46,7 @@ def test_nothing_is_queued_where_events_cannot_be_written(customer, sandbox):
     due_at_once(customer, 2)
     refused = customer.run("apply", "campaign.yaml", "--yes", "--events", "campaign.yaml")
     assert refused.returncode == 1
-    assert "campaign.yaml holds something else than events" in refused.stderr
+    assert "campaign.yaml is not a file of events" in refused.stderr
     assert sandbox.calls() == []
 
 

@@ -46,7 +46,7 @@ def test_a_line_that_was_cut_is_not_continued(tmp_path):
 def test_a_file_with_other_content_is_refused_unchanged(tmp_path):
     file = tmp_path / "campaign.yaml"
     file.write_text("version: 1\n")
-    with pytest.raises(RunnerError, match="holds something else than events"):
+    with pytest.raises(RunnerError, match="is not a file of events"):
         write(file, FIRST)
     assert file.read_text() == "version: 1\n"
 
@@ -65,7 +65,7 @@ def test_a_pipe_without_a_reader_is_refused_at_once(tmp_path):
 def test_a_full_disk_is_noted_once_and_raises_nothing(capsys):
     write("/dev/full", "a", "b", "c")
     problem = "/dev/full cannot be written: No space left on device"
-    assert capsys.readouterr().err == f"warning: events are lost, because {problem}; calls go on\n"
+    assert capsys.readouterr().err == f"warning: events are lost, because {problem}; calls continue\n"
 
 
 def test_a_line_counts_those_lost_before_it(tmp_path, monkeypatch):

@@ -56,7 +56,9 @@ class Preset(Declared):
     """A rule about calling hours, public holidays and numbers of calls."""
 
     name: RuleName = Field(description="As `rules` of a campaign names it.", examples=["us-fl"])
-    title: str = Field(min_length=1, description="What it is, in a line.", examples=["Florida, sales calls"])
+    title: str = Field(
+        min_length=1, description="What the preset is, in one line.", examples=["Florida, sales calls"]
+    )
     version: int = Field(ge=1, description="Higher with every change of its facts.", examples=[1])
     covers: list[StateCode] = Field(
         default_factory=list, description="The US states in which it is law.", examples=[["FL"]]

@@ -1,4 +1,4 @@
-"""Reads presets: those that ship with runner, and those of a folder of one's own."""
+"""Reads presets: those that ship with runner, and those of the folder in RUNNER_RULES."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -24,7 +24,7 @@ class UnknownPresetError(RunnerError):
 
 
 class Presets:
-    """All presets, by name. `own` are the files of a folder of one's own, by name."""
+    """All presets, by name. `own` are the files of the folder in RUNNER_RULES, by name."""
 
     def __init__(self, presets: Mapping[str, Preset], own: Mapping[str, Path]) -> None:
         self.by_name = presets
@@ -41,7 +41,7 @@ class Presets:
         return tuple(dict.fromkeys(rule for name in names for rule in self._rule_sets_of(self.named(name))))
 
     def files_of(self, names: Iterable[str]) -> tuple[Path, ...]:
-        """The files of one's own that these presets come from."""
+        """The files in RUNNER_RULES that these presets come from."""
         every = (part for name in names for part in (name, *self.named(name).by_state))
         return tuple(dict.fromkeys(self.own[name] for name in every if name in self.own))
 

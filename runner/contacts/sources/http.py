@@ -225,7 +225,7 @@ class _Pages:
                 raise self._refused(response)
             if response.headers.get("content-encoding", "identity").lower() != "identity":
                 raise self._error(
-                    "the answer is compressed, which was not asked for", "ask the API's operator"
+                    "the answer is compressed, although that was not requested", "ask the API's operator"
                 )
             body = bytearray()
             # Raw: a few bytes of a compressed body may become gigabytes.

@@ -97,7 +97,7 @@ def column_names(fields: Sequence[str], place: str) -> tuple[str, ...]:
 
 
 def _looks_like_data(name: str) -> bool:
-    """Whether a column's name is rather somebody's number or address: then its file has no header line."""
+    """Whether a column's name looks like a number or address: then its file has no header line."""
     digits = sum(map(str.isdigit, name))
     if digits < _LEAST_DIGITS or _DATE.match(name):
         return bool(_ADDRESS.fullmatch(name))

@@ -16,7 +16,7 @@ def test_a_number_is_found_by_the_number_alone_and_the_reason_says_since_when_an
     entries = KeptEntries([entry(phone=BOSTON, reason="asked by phone")])
     assert entries.match("c-1", "+16175550101", NOW) is None
     assert entries.match("c-1", BOSTON, NOW) == (
-        "in the ledger's suppression list since 2026-12-01T22:59:00Z (asked by phone)"
+        "on the ledger's suppression list since 2026-12-01T22:59:00Z (asked by phone)"
     )
 
 

@@ -77,7 +77,7 @@ SEVERAL = [
 def test_a_cell_with_several_numbers_is_excluded_unless_the_first_is_wanted(text):
     reason, detail = refused([text])
     assert reason is Reason.INVALID_PHONE
-    assert detail == "it is more than one number; `several_numbers: first` takes the first"
+    assert detail == "it has several numbers; `several_numbers: first` takes the first"
     assert rules("several_numbers: first").choose([text], "US") == (MOBILE_E164, (HOME_E164,))
 
 
