@@ -150,7 +150,7 @@ def test_suppress_says_who_is_queued_already_and_until_when(customer):
     by_number = customer.run("suppress", "+12125552000").stderr
     assert "dial c-0000 [" in by_number
     assert "c-0001" not in by_number
-    assert "the ledger does not know the other numbers of a contact" in by_number
+    assert "the ledger does not know a contact's other numbers" in by_number
     assert "other numbers" not in done.stderr
     late = customer.status("five-zones")["late_opt_outs"]
     assert [each["contact"] for each in late] == ["c-0000", "c-0001"]
