@@ -53,7 +53,7 @@ def validate(folder, capsys):
 
 def findings(validate, *more, text=CAMPAIGN):
     found = json.loads(validate("campaign.yaml", "--output", "json", *more, text=text)[1])
-    return [(finding["severity"], finding["code"], finding["line"]) for finding in found]
+    return [(each["severity"], each["code"], each["line"]) for each in found["diagnostics"]]
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
