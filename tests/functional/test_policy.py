@@ -81,7 +81,7 @@ def test_hours_that_leave_no_window_are_an_error_of_the_campaign(policy, capsys)
     assert "outside the hours of policy" in capsys.readouterr().out
 
 
-def test_whom_the_policy_lists_no_campaign_calls(policy, capsys):
+def test_no_campaign_calls_people_on_a_list_of_the_policy(policy, capsys):
     policy('suppress: [{type: csv, path: stop.csv, phone: "{{ row.phone }}"}]\n')
     plan = planned(capsys)
     assert [call["contact"] for call in plan["calls"]] == ["a"]
@@ -132,7 +132,7 @@ def test_an_error_of_the_policy_is_shown_at_its_place(policy, capsys, text, said
     assert said in printed
 
 
-def test_a_policy_that_is_gone_stops_every_plan(capsys):
+def test_a_missing_policy_file_stops_every_plan(capsys):
     assert run(["plan", "calls.yaml"]) == 1
     assert run(["validate", "calls.yaml"]) == 1
     assert "RUNNER_POLICY_FILE: there is no file" in capsys.readouterr().err

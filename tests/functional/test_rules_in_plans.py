@@ -173,7 +173,7 @@ def test_contact_whose_own_zone_is_unknown_is_left_out_where_rules_hold(campaign
     assert "its own time zone" in left_out["detail"]
 
 
-def test_more_attempts_than_a_cap_allows_are_warned_of(campaign, capsys):
+def test_more_attempts_than_a_cap_allows_give_a_warning(campaign, capsys):
     retry = "retry_policy: {max_attempts: 5, reattempt_wait: 10m}\ncaller_id:"
     plan = planned(campaign("us-fl", retry=("caller_id:", retry)), capsys)
     (found,) = plan["diagnostics"]
@@ -193,7 +193,7 @@ def test_preset_that_closes_every_window_is_an_error_at_the_windows(campaign, ca
     assert "campaign.yaml:16:11: error[never_opens]" in capsys.readouterr().out
 
 
-def test_window_outside_of_a_preset_is_warned_of_at_its_line(campaign, capsys):
+def test_window_outside_of_a_preset_gives_a_warning_at_its_line(campaign, capsys):
     hours = ('{daily: "18:10-20:40"}', '{daily: ["18:10-20:40", "21:15-22:40"]}')
     assert run(["validate", campaign("us-federal", hours=hours)]) == 0
     out = capsys.readouterr().out
@@ -201,14 +201,14 @@ def test_window_outside_of_a_preset_is_warned_of_at_its_line(campaign, capsys):
     assert "outside the hours of the rule us-federal" in out
 
 
-def test_preset_of_ones_own_folder_is_obeyed(campaign, own_rules, capsys):
+def test_preset_of_the_added_folder_is_obeyed(campaign, own_rules, capsys):
     own_rules()
     plan = planned(campaign("evenings"), capsys)
     ends = {call["end_timestamp"] - call["start_timestamp"] for call in plan["calls"]}
     assert ends == {45 * 60}
 
 
-def test_broken_preset_of_ones_own_folder_stops_a_campaign_that_has_rules(campaign, own_rules, capsys):
+def test_broken_preset_of_the_added_folder_stops_a_campaign_that_has_rules(campaign, own_rules, capsys):
     own_rules(OWN.replace("17:00-19:00", "5 pm"))
     assert run(["plan", campaign(), "--as-of", AS_OF]) == 3
     assert "evenings.yaml:4:17: error[bad_hours]" in capsys.readouterr().err

@@ -171,7 +171,7 @@ def test_two_files_with_one_name_are_warned_of(validate, folder):
     assert "copy.yaml:2:7: warning[same_name]: campaign.yaml has the same name" in out
 
 
-def test_two_files_with_one_survey_instance_are_warned_of(validate, folder):
+def test_two_files_with_one_survey_instance_give_a_warning(validate, folder):
     (folder / "wave-2.yaml").write_text(ANOTHER.replace('"4"', '"3"'))
     status, out = validate(".")
     assert status == 0

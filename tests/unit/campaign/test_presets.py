@@ -106,7 +106,7 @@ def test_unknown_preset_is_an_error_that_names_the_nearest():
     assert caught.value.hint == "did you mean `us-federal`?"
 
 
-def test_preset_of_ones_own_folder_is_found(tmp_path):
+def test_preset_of_the_added_folder_is_found(tmp_path):
     found = presets(own(tmp_path))
 
     assert found.rule_sets(["evenings"])[0].weekly == hours_rule("x", {"mon-fri": "17:00-19:00"}).weekly
@@ -142,7 +142,7 @@ def test_preset_that_consists_of_an_unknown_one_is_an_error_at_its_name(tmp_path
     assert "own.yaml:9:24: error[unknown_preset]" in found
 
 
-def test_preset_that_consists_of_one_that_consists_of_others_is_an_error(tmp_path):
+def test_preset_of_a_preset_of_several_is_an_error(tmp_path):
     (found,) = errors_in(own(tmp_path, f"{OWN}by_state: [us-states]\n"))
 
     assert "error[nested_preset]" in found
