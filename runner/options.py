@@ -149,7 +149,8 @@ Explain = Annotated[
     str | None,
     typer.Option(
         metavar="CONTACT",
-        help="Only this contact: how each value came about. By key, ref, number or row (visits.csv:17).",
+        help="Only this contact: how each value came about. By key, ref, number or row "
+        "(visits.csv:17, visits.xlsx/Visits:17).",
     ),
 ]
 DetailedExitcode = Annotated[

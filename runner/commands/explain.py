@@ -83,5 +83,5 @@ def _row(entry: PlannedCall | Exclusion, prepared: PreparedPlan) -> tuple[Source
 def _not_found() -> RunnerError:
     return RunnerError(
         "no row of the campaign's sources matches this contact",
-        hint="give its key, its ref, its number, or its row, such as visits.csv:17",
+        hint="give its key, its ref, its number, or its row, such as visits.csv:17 or visits.xlsx/Visits:17",
     )

@@ -40,7 +40,7 @@ def test_every_row_of_a_contact_is_explained(ready):
 def test_the_error_for_an_unknown_contact_says_how_to_name_one(ready):
     result = explain(ready, "somebody")
     assert result.returncode == 1
-    assert "its row, such as visits.csv:17" in result.stderr
+    assert "its row, such as visits.csv:17 or visits.xlsx/Visits:17" in result.stderr
 
 
 def test_a_queued_call_is_explained_by_the_ledger(ready, sandbox):
