@@ -107,6 +107,7 @@ class WarningCode(StrEnum):
         _ALLOW,
     )
     DUPLICATE_COLUMN = "duplicate_column", "columns that the campaign does not read have the same name"
+    NEXT_NOT_FOUND = "next_not_found", "a source has `next`, and its only page lacks that value"
     LATIN1 = "latin1", "a file is not UTF-8 and was read as Latin-1"
     EMPTY_SUPPRESSION_LIST = "empty_suppression_list", "a suppression list has no entries"
     UNREADABLE_SUPPRESSION_ROWS = (

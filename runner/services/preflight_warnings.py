@@ -101,7 +101,8 @@ def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnosti
         must_have_rows = "sources" in place and not source.allow_empty
         for notice in reader.source(source).notices:
             if notice.code is not WarningCode.EMPTY_SOURCE or must_have_rows:
-                yield _warning(loaded, notice.code, notice.message, place, notice.hint)
+                about = (*place[:-1], notice.key)
+                yield _warning(loaded, notice.code, notice.message, about, notice.hint)
 
 
 def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) -> Iterator[Diagnostic]:

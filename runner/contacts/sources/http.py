@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from runner.campaign.source_models import HttpRows
+from runner.campaign.warning_codes import WarningCode
 from runner.contacts.contact import Row
 from runner.contacts.sources.context import Connection, ReadContext
 from runner.contacts.sources.csv import table_rows
 from runner.contacts.sources.file import Lines
 from runner.contacts.sources.jsonl import BadObjectError, checked_object, json_value
 from runner.contacts.sources.remote import RemoteSource
+from runner.contacts.sources.source import Notice
 from runner.errors import SourceContentError, SourceError
 
 if TYPE_CHECKING:
@@ -62,11 +64,14 @@ class HttpRecords(RemoteSource):
         connection = self._connection()
         _check_address(connection, self.name)
         line = 0
+        page: _Page | None = None
         with _client() as client:
             for page in _Pages(client, connection, self._declared).read():
                 for line, values in enumerate(self._records(page), start=line + 1):  # noqa: B020 - it goes on on the next page
                     note(json.dumps(values, sort_keys=True).encode())
                     yield Row(source=self.name, line=line, values=values)
+        if page is not None and page.number == 1 and page.lacks_next:
+            self.notices.append(_next_not_found(self._declared))
 
     def _records(self, page: "_Page") -> Iterator[Mapping[str, object]]:
         if page.kind == "csv":
@@ -80,6 +85,12 @@ class HttpRecords(RemoteSource):
             except BadObjectError as error:
                 message = f"{self.name}: record {number} of page {page.number}: {error}"
                 raise SourceContentError(message, hint="each record must be one JSON object") from None
+
+
+def _next_not_found(declared: HttpRows) -> Notice:
+    message = f"{declared.name}: `next` ({declared.next}) was found on no page, so only the first was read"
+    hint = "check the path, or remove `next` if the list has one page"
+    return Notice(WarningCode.NEXT_NOT_FOUND, message, hint, key="next")
 
 
 # --- pages -----------------------------------------------------------------------------------------------
@@ -123,6 +134,15 @@ class _Page:
             where = f"at `{self._declared.records}`" if self._declared.records else "at its top"
             raise self._wrong(f"the answer has no list of records {where}")
         yield from found
+
+    @property
+    def lacks_next(self) -> bool:
+        """Whether there is nothing where `next` says, not even null: it may be misspelt."""
+        if self._declared.next is None:
+            return False
+        above, _, name = self._declared.next.rpartition(".")
+        holder = _at(self._content, above)
+        return not isinstance(holder, dict) or name not in holder
 
     @property
     def next(self) -> str | None:

@@ -18,6 +18,8 @@ class Notice:
     code: WarningCode
     message: str
     hint: str
+    key: str = "path"
+    """The key of the source that it is about."""
 
 
 class Version(NamedTuple):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.campaign.source_models import HttpSource
+from runner.cli import run
 from runner.contacts.sources import http
 from runner.contacts.sources.context import Connection, ReadContext
 from runner.contacts.sources.file import SourceFolder
@@ -17,6 +18,25 @@ from runner.errors import SourceContentError, SourceError
 
 JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv; charset=utf-8"
 ANN, BOB = {"id": "1", "phone": "617 555 0101"}, {"id": "2", "phone": "617 555 0102"}
+
+CAMPAIGN = """\
+version: 1
+name: followup
+survey: {survey_id: "48211", instance_id: "3"}
+contacts:
+  sources:
+    - type: http
+      connection: crm
+      path: /people
+      records: items
+      next: links.nxt
+  phone: "{{ row.phone }}"
+  key: "{{ row.id }}"
+  region: US
+calling_windows:
+  weekly: {mon-fri: "9:15-17:45"}
+caller_id: "+16175550100"
+"""
 
 
 class Api:
@@ -99,6 +119,47 @@ def test_records_and_next_are_found_by_their_paths_over_all_pages(api):
     api.put_json("/api/people?page=2", {"data": {"items": [BOB]}, "links": {"next": None}})
     found = read(api.url, "/people?page=1", records="data.items", next="links.next")
     assert found == [(1, ANN), (2, BOB)]
+
+
+@pytest.mark.parametrize("page", [{}, {"links": {}}, {"links": {"next": None}}, {"links": None}])
+def test_a_next_that_is_on_no_page_is_warned_of(api, page):
+    api.put_json("/api/people", {"items": [ANN], **page})
+    found = source(api.url, records="items", next="links.nxt")
+    assert len(list(found.rows())) == 1
+    (notice,) = found.notices
+    assert (notice.code, notice.key) == ("next_not_found", "next")
+    assert "`next` (links.nxt) was found on no page, so only the first was read" in notice.message
+
+
+def test_a_plan_warns_at_the_line_of_next(api, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RUNNER_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    monkeypatch.setenv("RUNNER_CONNECTION_CRM", api.url)
+    api.put_json("/api/people", {"items": [ANN], "links": {"next": "/api/people?page=2"}})
+    campaign = tmp_path / "campaign.yaml"
+    campaign.write_text(CAMPAIGN)
+    assert run(["plan", str(campaign), "--output", "json"]) == 0
+    (warning,) = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert (warning["code"], warning["line"]) == ("next_not_found", 10)
+    campaign.write_text(f"{CAMPAIGN}silence: {{next_not_found: the list has one page}}\n")
+    assert run(["plan", str(campaign), "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["diagnostics"] == []
+
+
+@pytest.mark.parametrize("last", [None, ""])
+def test_a_first_page_that_is_the_last_by_its_next_is_not_warned_of(api, last):
+    api.put_json("/api/people", {"items": [ANN], "links": {"next": last}})
+    found = source(api.url, records="items", next="links.next")
+    assert len(list(found.rows())) == 1
+    assert found.notices == []
+
+
+def test_a_last_page_without_next_is_not_warned_of(api):
+    api.put_json("/api/people", {"items": [ANN], "next": "/api/people?page=2"})
+    api.put_json("/api/people?page=2", {"items": [BOB]})
+    found = source(api.url, records="items", next="next")
+    assert len(list(found.rows())) == 2
+    assert found.notices == []
 
 
 def test_a_link_header_leads_to_the_next_page(api):
