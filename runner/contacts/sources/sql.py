@@ -1,5 +1,6 @@
 """Rows of a PostgreSQL or SQLite database: one query in a read-only transaction, some rows at a time."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -190,6 +191,9 @@ _STEPS_BETWEEN_CHECKS = 100_000
 def _sqlite(url: "sa.URL", connection: Connection, name: str) -> Iterator[_Database]:
     import sqlalchemy as sa  # noqa: PLC0415 - see above
 
+    if url.database and not os.path.isfile(url.database):  # noqa: PTH113 - no error for a folder without rights
+        hint = f"check the path in {connection.setting}, and who may read its folder"
+        raise SourceError(f"{name}: {connection.setting}: there is no such file", hint=hint)
     deadline = _Deadline()
 
     def connect() -> sqlite3.Connection:
@@ -222,12 +226,15 @@ class _Deadline:
 
 # --- errors ----------------------------------------------------------------------------------------------
 
-_IN_QUERY = "42"
-"""The class of SQLSTATE for errors in the query itself: these messages quote the query, and no rows."""
-_KNOWN = {
-    "57014": f"the query takes longer than {STATEMENT_SECONDS} seconds",
-    "25006": "the query changes data, and the transaction is read-only",
-}
+# By SQLSTATE, or the name that SQLite gives its code.
+_TOO_SLOW = {"57014", "SQLITE_INTERRUPT"}
+_REFUSED = {"25006", "0A000", "SQLITE_AUTH", "SQLITE_READONLY"}
+_SYNTAX = "42601"
+"""A cursor of PostgreSQL also says this of a statement that is not a SELECT."""
+_IN_QUERY = ("42", "SQLITE_ERROR")
+"""Errors in the query itself: these messages quote the query, and no rows."""
+_ONE_SELECT = "only one SELECT is allowed; the connection is read-only"
+_CHECK_QUERY = "check the query, the names in it, and that the user of the connection may read them"
 
 
 @contextmanager
@@ -240,23 +247,33 @@ def _explained(name: str, connection: Connection, otherwise: str = "failed meanw
     try:
         yield
     except sa.exc.DBAPIError as error:
-        state = str(getattr(error.orig, "sqlstate", None) or "")
-        said = " ".join(str(error.orig).partition("\n")[0].split())
-        raise _explain(name, connection, state, said, otherwise) from None
+        raise _explain(name, connection, error.orig, otherwise) from None
     except sa.exc.ResourceClosedError:
-        raise SourceError(f"{name}: the query returns no rows", hint="write one SELECT statement") from None
+        raise SourceError(f"{name}: the query returns no rows", hint=_ONE_SELECT) from None
     except sa.exc.SQLAlchemyError:
-        raise SourceError(f"{name}: the query cannot be run", hint="write one SELECT statement") from None
+        raise SourceError(f"{name}: the query cannot be run", hint=_CHECK_QUERY) from None
 
 
-def _explain(name: str, connection: Connection, state: str, said: str, otherwise: str) -> SourceError:
-    is_sqlite = not state and connection.url.startswith("sqlite")
-    if state in _KNOWN:
-        return SourceError(f"{name}: {_KNOWN[state]}", hint="write a query that only reads")
-    if state.startswith(_IN_QUERY) or (is_sqlite and "open" not in said and said != "interrupted"):
-        return SourceError(f"{name}: the query is invalid: {said}", hint="write one SELECT statement")
-    if said == "interrupted":
-        return SourceError(f"{name}: {_KNOWN['57014']}", hint="write a query that takes less time")
-    problem = f"the database {otherwise}" + (f" (SQLSTATE {state})" if state else "")
+def _explain(name: str, connection: Connection, cause: BaseException | None, otherwise: str) -> SourceError:
+    state = _state(cause)
+    said = " ".join(str(cause).partition("\n")[0].split())
+    if state in _TOO_SLOW:
+        problem = f"the query takes longer than {STATEMENT_SECONDS} seconds"
+        return SourceError(f"{name}: {problem}", hint="write a query that takes less time")
+    if state in _REFUSED:
+        return SourceError(f"{name}: the query is refused: {said}", hint=_ONE_SELECT)
+    if state.startswith(_IN_QUERY):
+        hint = f"check the query; {_ONE_SELECT}" if state == _SYNTAX else _CHECK_QUERY
+        return SourceError(f"{name}: the query is invalid: {said}", hint=hint)
+    problem = f"the database {otherwise}" + (f" (error {state})" if state else "")
     hint = f"check {connection.setting}, and that the database is running"
     return SourceError(f"{name}: {problem}", hint=hint)
+
+
+def _state(cause: BaseException | None) -> str:
+    """The database's code of an error; empty where it gave none."""
+    if sqlstate := getattr(cause, "sqlstate", None):
+        return str(sqlstate)
+    # Python itself refuses a second statement, without a code.
+    otherwise = "SQLITE_AUTH" if isinstance(cause, sqlite3.ProgrammingError | sqlite3.Warning) else ""
+    return str(getattr(cause, "sqlite_errorname", otherwise))

@@ -111,18 +111,29 @@ def test_parameters_are_bound_and_never_part_of_the_query(url):
     ],
 )
 def test_a_query_that_changes_anything_is_an_error_and_changes_nothing(url, query):
-    with pytest.raises(SourceError):
+    with pytest.raises(SourceError) as raised:
         read(url, query)
+    is_syntax_to_sqlite = url.startswith("sqlite") and "syntax error" in raised.value.message
+    assert (
+        is_syntax_to_sqlite or "only one SELECT is allowed; the connection is read-only" in raised.value.hint
+    )
     assert len(read(url, "SELECT id FROM visits")) == 3
 
 
 def test_a_wrong_query_is_explained_without_the_content_of_rows(url):
-    with pytest.raises(SourceError, match=r"the query is invalid: .*visit_id"):
+    with pytest.raises(SourceError, match=r"the query is invalid: .*visit_id") as raised:
         read(url, "SELECT visit_id FROM visits")
+    assert raised.value.hint.startswith("check the query, the names in it")
+
+
+def test_a_syntax_error_asks_to_check_the_query(url):
+    with pytest.raises(SourceError, match=r"the query is invalid: .*SELEC") as raised:
+        read(url, "SELEC id FROM visits")
+    assert raised.value.hint.startswith("check the query")
 
 
 def test_an_error_over_a_row_does_not_quote_the_row(postgres_url):
-    with pytest.raises(SourceError, match=r"failed meanwhile \(SQLSTATE 22P02\)") as raised:
+    with pytest.raises(SourceError, match=r"failed meanwhile \(error 22P02\)") as raised:
         read(postgres_url, "SELECT CAST(phone AS integer) AS number FROM visits")
     assert "617" not in raised.value.message
 
@@ -182,6 +193,12 @@ def test_a_database_that_cannot_be_reached_is_an_error_without_the_address(url):
         read(url, "SELECT 1 AS id")
     assert "s3cret" not in f"{raised.value.message} {raised.value.hint}"
     assert "RUNNER_CONNECTION_WAREHOUSE" in f"{raised.value.message} {raised.value.hint}"
+
+
+def test_a_missing_sqlite_file_is_an_error_that_names_its_setting(tmp_path):
+    with pytest.raises(SourceError, match="RUNNER_CONNECTION_WAREHOUSE: there is no such file") as raised:
+        read(f"sqlite:///{tmp_path}/s3cret.sqlite3", "SELECT 1 AS id")
+    assert "s3cret" not in f"{raised.value.message} {raised.value.hint}"
 
 
 def test_a_parameter_of_the_address_that_ends_transactions_is_refused(postgres_url):
