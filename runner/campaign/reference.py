@@ -93,16 +93,28 @@ def _merged(models: list[type[BaseModel]], prefix: str) -> Iterator[Key]:
     """The keys of all alternatives, each once."""
     found: dict[str, Key] = {}
     types: dict[str, list[str]] = {}
+    purposes: dict[str, dict[str, list[str]]] = {}
     for model in models:
         for key in _keys_of(model, prefix):
             found.setdefault(key.path, key)
             types.setdefault(key.path, []).extend(_types_of(model))
+            purposes.setdefault(key.path, {}).setdefault(key.purpose, []).extend(_types_of(model))
     every = [name for model in models for name in _types_of(model)]
     for path, key in found.items():
         if path == f"{prefix}type":
             yield replace(key, takes=either([f"`{name}`" for name in every]))
+        elif len(types[path]) < len(every):
+            yield _only_with(tuple(types[path]), purposes[path], key)
         else:
-            yield replace(key, types=tuple(types[path])) if len(types[path]) < len(every) else key
+            yield key
+
+
+def _only_with(types: tuple[str, ...], purposes: dict[str, list[str]], key: Key) -> Key:
+    """The key of some alternatives. `purposes` are what it is for, each with its types."""
+    default = f"required with {either(types)}" if key.default == "required" else key.default
+    each = [f"Of type {either(those)}: {purpose}" for purpose, those in purposes.items()]
+    purpose = key.purpose if len(purposes) == 1 else " ".join(each)
+    return replace(key, types=types, default=default, purpose=purpose)
 
 
 def _types_of(model: type[BaseModel]) -> tuple[str, ...]:

@@ -173,7 +173,8 @@ class SqlRows(Rows):
 
     type: Literal["sql"] = Field(description=_TYPES, examples=["sql"])
     connection: ConnectionName = Field(
-        description="The setting RUNNER_CONNECTION_NAME holds the address of the database.",
+        description="The setting RUNNER_CONNECTION_NAME holds the address of the database: "
+        "postgresql://user@host/database or sqlite:////absolute/path.",
         examples=["warehouse"],
     )
     query: str = Field(
@@ -215,9 +216,13 @@ class HttpRows(Rows):
 
     type: Literal["http"] = Field(description=_TYPES, examples=["http"])
     connection: ConnectionName = Field(
-        description="The setting RUNNER_CONNECTION_NAME holds the base URL of the API.", examples=["crm"]
+        description="The setting RUNNER_CONNECTION_NAME holds the base URL of the web API, and "
+        "RUNNER_CONNECTION_NAME_TOKEN its token.",
+        examples=["crm"],
     )
-    path: UrlPath = Field(description="Added to the base URL.", examples=["/v1/contacts?status=due"])
+    path: UrlPath = Field(
+        description="Added to the base URL of `connection`.", examples=["/v1/contacts?status=due"]
+    )
     records: DottedPath | None = Field(
         None,
         description="Where a JSON answer holds the list of records. Default: it is that list.",

@@ -10,6 +10,7 @@ import pytest
 from runner.campaign.loader import parse_campaign
 from runner.campaign.reference import campaign_schema, keys, keys_at
 from runner.campaign.rules.preset import Preset
+from runner.contacts.sources import http, sql
 from runner.errors import UsageError
 from runner.reports.reference import reference_markdown
 
@@ -52,6 +53,25 @@ def test_a_key_that_only_some_types_have_names_them():
     assert rows.meaning.endswith("Only with type inline.")
     (kind,) = keys_at("contacts.sources.type")
     assert kind.takes == "`csv`, `jsonl`, `xlsx`, `parquet`, `sql`, `http` or `inline`"
+
+
+def test_a_key_that_differs_between_types_says_what_it_is_for_each():
+    (path,) = keys_at("contacts.sources.path")
+    assert path.default == "required with csv, jsonl, xlsx, parquet or http"
+    assert path.purpose == (
+        "Of type csv, jsonl, xlsx or parquet: Relative to the campaign file. "
+        "Of type http: Added to the base URL of `connection`."
+    )
+
+
+def test_the_limits_of_connections_are_those_in_use():
+    text = " ".join(reference_markdown(keys(), keys(Preset)).split())
+    assert (
+        f"A page may take {http.PAGE_SECONDS} seconds and have {http.MOST_BYTES_OF_A_PAGE >> 20} MiB; "
+        f"all together {http.ALL_SECONDS // 60} minutes, {http.MOST_BYTES >> 30} GiB "
+        f"and {http.MOST_PAGES:,} pages."
+    ) in text
+    assert f"may take {sql.STATEMENT_SECONDS} seconds" in text
 
 
 def test_a_mapping_is_described_with_the_keys_below_it():
