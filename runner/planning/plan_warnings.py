@@ -41,6 +41,8 @@ class Demand:
     """Starts that are taken (UTC Unix seconds), and the windows of each new call, in order of precedence."""
 
     taken: Sequence[int]
+    kept: Sequence[int]
+    """Those of `taken` that are not sent: a day limit does not count them yet."""
     waiting: Callable[[], Iterator[tuple[Window, ...]]]
 
 
@@ -174,6 +176,9 @@ def _pace_above_request_rate(found: Findings) -> Iterator[Diagnostic]:
 def _pace_too_slow(found: Findings) -> Iterator[Diagnostic]:
     if not found.misses:
         return
+    if found.given.days is not None and not _suffices(found.given, found.demand, FASTEST):
+        yield _days_full(found, found.given.days.most)
+        return
     campaign = found.given.campaign
     pace = effective_pace(campaign, found.given.requests_per_second)
     enough = _sufficient_pace(found.given, found.demand, too_slow=pace)
@@ -188,14 +193,29 @@ def _pace_too_slow(found: Findings) -> Iterator[Diagnostic]:
             "Plum agrees; so are longer windows or dates"
         )
     set_here = campaign.pacing.calls_per_minute is not None
-    total = sum(span.calls for span in found.statistics.dial_spans()) + found.misses
     yield found.given.diagnose(
         WarningCode.PACE_TOO_SLOW,
-        f"{found.misses:,} of {total:,} contacts get no call: at a pace of {pace} a minute the last "
-        "window closes before their turn",
+        f"{_uncalled(found)}: at a pace of {pace} a minute the last window closes before their turn",
         ("pacing", "calls_per_minute") if set_here else ("calling_windows", "weekly"),
         hint,
     )
+
+
+def _days_full(found: Findings, most: int) -> Diagnostic:
+    """No pace helps where the policy leaves too few calls on the days of the campaign."""
+    return found.given.diagnose(
+        WarningCode.PACE_TOO_SLOW,
+        f"{_uncalled(found)}: the policy's max_calls_per_day, {most:,} over all campaigns, leaves no free "
+        "start before the last window closes",
+        ("calling_windows", "dates", "to"),
+        "set a later `to`, or raise max_calls_per_day in the policy (RUNNER_POLICY_FILE); another pace does "
+        "not help",
+    )
+
+
+def _uncalled(found: Findings) -> str:
+    total = sum(span.calls for span in found.statistics.dial_spans()) + found.misses
+    return f"{found.misses:,} of {total:,} contacts get no call"
 
 
 def _sufficient_pace(given: PlanInput, demand: Demand, *, too_slow: int) -> int | None:
@@ -224,9 +244,11 @@ def _suffices(given: PlanInput, demand: Demand, pace: int) -> bool:
         now=given.now,
         requests_per_second=FASTEST / 60 * requests_per_call(campaign),
         rules=given.rules,
+        days=given.days,
     )
     for start in demand.taken:
         trial.occupy(start)
+    trial.count_days(demand.kept)
     trial.expect(demand.waiting())
     return None not in map(trial.next_slot, demand.waiting())
 

@@ -8,7 +8,6 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from itertools import chain
 
 from runner.calls import Cause, Reason
 from runner.campaign.warning_codes import URGENT, part
@@ -97,9 +96,11 @@ class _Planner:
 
     def _assign(self) -> plan_warnings.Findings:
         """Calls keep their earlier slots; the others take free ones, in order of precedence."""
-        taken = array("q", chain(self._working_set.taken_starts(), self._keep_slots()))
+        sent = array("q", self._working_set.taken_starts())
+        kept = array("q", self._keep_slots())
+        taken = sent + kept
         crowded = sum(not self._placement.occupy(start) for start in taken)
-        demand = plan_warnings.Demand(taken, self._waiting)
+        demand = plan_warnings.Demand(taken, kept, self._waiting)
         self._placement.expect(self._waiting())
         zone_sets: dict[str, None] = {}
         misses = 0

@@ -61,3 +61,22 @@ def test_a_full_day_opens_with_the_next_one():
     room = DayRoom(DayLimit(1, {TODAY: 1, TODAY + DAY: 1}))
     assert room.open_from(NOW) == TODAY + 2 * DAY
     assert room.open_from(TODAY + 3 * DAY + 5) == TODAY + 3 * DAY + 5
+
+
+def test_the_warning_blames_the_limit_of_a_day_where_no_pace_helps():
+    plan = plan_of(campaign(), people(*range(10)), days=DayLimit(2, {}))
+    (warning,) = [found for found in plan.diagnostics if found.code == "pace_too_slow"]
+    assert warning.message.startswith(
+        "4 of 10 contacts get no call: the policy's max_calls_per_day, 2 over all campaigns"
+    )
+    assert "later `to`" in warning.hint
+    assert "calls_per_minute" not in warning.hint
+
+
+def test_the_warning_blames_the_pace_where_the_limit_of_a_day_has_room():
+    slow = campaign(more="pacing: {calls_per_minute: 1}", to="2026-12-01")
+    history = remembered(plan_of(slow, people(*range(100)), days=DayLimit(250, {})))
+    plan = plan_of(slow, people(*range(250)), days=DayLimit(250, {}), history=history)
+    (warning,) = [found for found in plan.diagnostics if found.code == "pace_too_slow"]
+    assert "at a pace of 1 a minute" in warning.message
+    assert "`calls_per_minute: 2` is enough" in warning.hint
