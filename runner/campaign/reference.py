@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from runner.campaign.diagnostics import did_you_mean, either
 from runner.campaign.model import Campaign
+from runner.campaign.policy import POLICY, Policy
 from runner.campaign.values import Written
 from runner.errors import UsageError
 
@@ -56,6 +57,8 @@ def keys_at(path: str) -> list[Key]:
         known = [key.path for key in keys()]
         by_name = [each for each in known if each.rpartition(".")[2] == path.rpartition(".")[2]]
         hint = f"did you mean `{by_name[0]}`?" if by_name else did_you_mean(path, known)
+        if path == POLICY or path in (key.path for key in keys(Policy)):
+            hint = "`runner schema --policy` prints the keys of a policy file"
         raise UsageError(
             f"the campaign file has no key `{path}`", hint=hint or "`runner schema` lists all keys"
         )

@@ -100,7 +100,7 @@ def in_model(
     # A value of several possible types fails once for each of them; the nearest fit explains it best.
     explained = {above for finding in findings for above in _explained(finding)}
     diagnostics += [
-        _wrong_type(document, alternatives)
+        _wrong_type(file, alternatives)
         for location, alternatives in expected.items()
         if location not in explained
     ]
@@ -154,8 +154,8 @@ _EXPECTED = {
 }
 
 
-def _wrong_type(document: Document, alternatives: list[_Finding]) -> Diagnostic:
-    node, location = alternatives[0].node, alternatives[0].location
+def _wrong_type(file: _File, alternatives: list[_Finding]) -> Diagnostic:
+    document, node, location = file.document, alternatives[0].node, alternatives[0].location
     expected = list(dict.fromkeys(_EXPECTED[each.detail["type"]] for each in alternatives))
     if "a number" in expected and "a whole number" in expected:
         expected.remove("a whole number")
@@ -172,6 +172,8 @@ def _wrong_type(document: Document, alternatives: list[_Finding]) -> Diagnostic:
         hint = "set a value, or remove the key"
     elif isinstance(node, Scalar) and node.style is Style.QUOTED and "text" not in expected:
         hint = "without quotes" if re.fullmatch("[0-9]+|true|false", node.written) else ""
+    elif isinstance(node, Scalar) and expected == ["a list"] and _is_list_of_values(file, location):
+        hint = f"write [{node.written}]"
     elif isinstance(node, Mapping) and "text" in expected and not in_rows(location):
         hint = 'a template is text in quotes: "{{ row.x }}"'
     return document.error(
@@ -180,6 +182,12 @@ def _wrong_type(document: Document, alternatives: list[_Finding]) -> Diagnostic:
         location,
         hint,
     )
+
+
+def _is_list_of_values(file: _File, location: Location) -> bool:
+    """Whether each item of this list is one word or number."""
+    key = keys_below(_path(location[:-1]), None, file.model).get(str(location[-1]))
+    return key is not None and "mapping" not in key.takes
 
 
 def _found(node: Node) -> str:
@@ -271,7 +279,12 @@ def _keys_at(file: _File, location: Location) -> dict[str, Key]:
     """The keys of the mapping at this location; where `type` chooses one of several, of that type."""
     node, found = file.document.find((*location, "type"))
     chosen = node.written if isinstance(node, Scalar) and found == (*location, "type") else None
-    return keys_below(".".join(part for part in location if isinstance(part, str)), chosen, file.model)
+    return keys_below(_path(location), chosen, file.model)
+
+
+def _path(location: Location) -> str:
+    """As the reference names a key: `calling_windows.weekly`."""
+    return ".".join(part for part in location if isinstance(part, str))
 
 
 def _label(location: Location) -> str:

@@ -103,3 +103,10 @@ def test_runner_schema_describes_one_key():
         "  meaning: How long before its start a call's request is sent to Insight.",
         '  example: queue_ahead: "10m"',
     ]
+
+
+@pytest.mark.parametrize("key", ["policy", "max_calls_per_day"])
+def test_a_key_of_the_policy_is_answered_with_its_schema(key):
+    with pytest.raises(UsageError) as caught:
+        keys_at(key)
+    assert "`runner schema --policy`" in caught.value.hint

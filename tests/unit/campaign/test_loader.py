@@ -541,3 +541,10 @@ def test_only_what_yaml_counts_as_a_line_break_is_one(character):
     """Else the line that is shown is another: perhaps one with somebody's data."""
     found = error(f'description: "a{character}b"\n{CAMPAIGN}mistake: 1\n')
     assert found.source_line == "mistake: 1"
+
+
+def test_text_in_place_of_a_list_of_texts_is_answered_with_the_list():
+    assert error(CAMPAIGN + "rules: us-states\n").hint == "write [us-states]"
+    assert error(CAMPAIGN.replace("[{type: csv, path: contacts.csv}]", "contacts.csv")).hint == ""
+    inline = "[{type: inline, rows: Ann}]"
+    assert error(CAMPAIGN.replace("[{type: csv, path: contacts.csv}]", inline)).hint == ""
