@@ -23,7 +23,8 @@ BAD_REQUEST = 400
 _ADVICE: Mapping[int, str] = {
     401: "check RUNNER_INSIGHT_USERNAME and RUNNER_INSIGHT_DEVELOPER_KEY, and that the account is active",
     403: "this account may not queue calls for this survey: ask its owner for the permission",
-    404: "check survey_id and instance_id in the campaign file: Insight finds no such survey or instance",
+    404: "check survey_id and instance_id in the campaign file, and RUNNER_INSIGHT_BASE_URL: Insight finds "
+    "no such survey or instance there",
     405: "a proxy may change the request: check RUNNER_INSIGHT_BASE_URL",
     409: "check the survey in Insight: it may be deleted or expired, have no voice or no metadatabase, have "
     "a newer instance_id, or have reached its limit of responses",
@@ -33,7 +34,8 @@ _ADVICE: Mapping[int, str] = {
 _ADVICE_ON_RECORDS: Mapping[int, str] = {
     **_ADVICE,
     403: "this account may not add records to the metadatabase: ask its owner for the permission",
-    404: "check `metadatabase` in the campaign file: Insight knows none of this name",
+    404: "check `metadatabase` in the campaign file, and RUNNER_INSIGHT_BASE_URL: Insight finds none of this "
+    "name there",
     409: "look at the metadatabase in Insight: it does not take this record",
 }
 """The same after the push of a record."""

@@ -1,5 +1,7 @@
 """What each exchange means for a call."""
 
+from collections.abc import Callable
+
 import pytest
 
 from runner.insight.outcome import (
@@ -7,6 +9,8 @@ from runner.insight.outcome import (
     CampaignBlocked,
     Exchange,
     NotSent,
+    Outcome,
+    PushOutcome,
     RecordAdded,
     Refused,
     Uncertain,
@@ -232,6 +236,15 @@ def test_an_unknown_metadatabase_is_looked_for_in_the_campaign_file() -> None:
     outcome = classify_push(answered(404))
     assert isinstance(outcome, CampaignBlocked)
     assert "`metadatabase` in the campaign file" in outcome.advice
+
+
+@pytest.mark.parametrize("classified", [classify, classify_push])
+def test_404_may_also_be_the_answer_of_a_wrong_base_url(
+    classified: Callable[[Exchange], Outcome | PushOutcome],
+) -> None:
+    outcome = classified(answered(404))
+    assert isinstance(outcome, CampaignBlocked)
+    assert "RUNNER_INSIGHT_BASE_URL" in outcome.advice
 
 
 def test_a_push_without_an_answer_is_uncertain_and_one_that_never_left_is_not_sent() -> None:
