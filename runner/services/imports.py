@@ -141,7 +141,11 @@ def _rows(file: Path) -> Iterator[Row]:
             rows = JsonlFile(JsonlSource.model_validate(declared | {"type": "jsonl"}), context).rows()
         case _:
             raise UsageError(f"{file.name} is neither CSV nor JSON lines", hint="name a .csv or .jsonl file")
-    yield from _with_a_name(file, rows)
+    try:
+        yield from _with_a_name(file, rows)
+    except SourceContentError as error:
+        hint = f"{error.hint}; nothing was imported" if error.hint else "nothing was imported"
+        raise SourceContentError(error.message, hint=hint) from None
 
 
 def _with_a_name(file: Path, rows: Iterator[Row]) -> Iterator[Row]:

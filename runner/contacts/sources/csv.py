@@ -28,7 +28,7 @@ _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?[\r\n]*', re.IGNORECASE)
 """Gives the delimiter to spreadsheets, in a line above the header."""
 _RAGGED_HINT = (
     "a delimiter inside a value needs quotes around the value; "
-    "a row whose columns shifted would call the wrong number, so nothing was planned"
+    "a row whose columns shifted would name the wrong number, so none of them is used"
 )
 
 _Records = Iterator[tuple[int, list[str]]]

@@ -46,7 +46,7 @@ class JsonlFile(SourceFile):
                         bad.add(line, str(error))
             except TooLongError:
                 bad.add(line + 1, "it is longer than a million characters")
-        bad.raise_if_any("each line must be one JSON object; nothing was planned")
+        bad.raise_if_any("each line must be one JSON object, or none of them is used")
         if count == 0:
             self.notices.append(Notice(WarningCode.EMPTY_SOURCE, f"{self.name} has no rows", EMPTY_HINT))
 

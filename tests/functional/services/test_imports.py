@@ -80,3 +80,11 @@ def test_a_file_without_either_column_or_of_another_type_is_an_error(tmp_path):
         read(tmp_path, "id,tel\nc-1,6175550100\n")
     with pytest.raises(UsageError, match="neither CSV nor JSON lines"):
         read(tmp_path, "x", "queued.xlsx")
+
+
+@pytest.mark.parametrize(("name", "text"), [("queued.csv", "key,phone\na,b,c\n"), ("queued.jsonl", "[]\n")])
+def test_a_row_that_cannot_be_read_is_an_error_of_the_import_and_not_of_a_plan(tmp_path, name, text):
+    with pytest.raises(SourceContentError) as caught:
+        read(tmp_path, text, name)
+    assert caught.value.hint.endswith("; nothing was imported")
+    assert "planned" not in caught.value.hint
