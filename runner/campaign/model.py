@@ -412,6 +412,8 @@ class Results(Declared):
     )
 
 
+LIST_DROP = 10
+"""Percent."""
 LEAST_LOSS = 10
 """Smaller changes never stop a plan: of few calls or entries, some come and go every day."""
 
@@ -430,7 +432,7 @@ class GuardLimits(Declared):
         None, ge=0, description="The most new calls of one plan. Default: any number.", examples=[5000]
     )
     list_drop: Percentage = Field(
-        10,
+        LIST_DROP,
         description="The share of its entries that a source or suppression list may have lost since the last "
         "apply. Fewer than 10 are always allowed.",
         examples=["10%"],
@@ -439,6 +441,10 @@ class GuardLimits(Declared):
     def stops_loss(self, before: int, now: int) -> bool:
         """Whether a source or list that had so many entries has lost too many."""
         return is_beyond(before - now, before, self.list_drop)
+
+    def for_policy_lists(self) -> Self:
+        """The same for the lists of a policy: a campaign may be stricter than the default, never looser."""
+        return self.model_copy(update={"list_drop": min(self.list_drop, LIST_DROP)})
 
     def stops_withdrawals(self, withdrawn: int, planned: int) -> bool:
         return is_beyond(withdrawn, planned, self.withdraw)

@@ -120,7 +120,7 @@ source_counts = Table(
     "source_counts",
     metadata,
     Column("campaign", Text, ForeignKey("campaigns.name"), primary_key=True),
-    Column("field", Text, primary_key=True, comment="sources or suppress."),
+    Column("field", Text, primary_key=True, comment="sources, suppress or policy."),
     Column("name", Text, primary_key=True, comment="As the campaign file names it."),
     Column("entries", Integer, nullable=False),
     comment="How many rows and entries sources and lists had when a plan was entered last.",

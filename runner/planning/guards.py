@@ -25,10 +25,11 @@ GUARDS: Mapping[str, Guard] = {code: guard for guard, code in CODES.items()}
 
 
 class Field(StrEnum):
-    """Where something is declared under `contacts`."""
+    """Where something is declared: under `contacts`, or in the policy."""
 
     SOURCES = "sources"
     SUPPRESS = "suppress"
+    POLICY = "policy"
 
 
 class Counted(NamedTuple):
@@ -81,27 +82,40 @@ def beyond_guard(plan: Plan, campaign: Campaign, known: Known, counts: Counts) -
             ("guard", "new_calls"),
             "check that the sources are the right ones",
         )
-    for name, before, now in losses(limits, known.counts, counts):
+    for name, before, now, allowed in losses(limits, known.counts, counts):
+        whose = "" if allowed == limits.list_drop else " for lists of the policy"
         yield _finding(
             Guard.LIST_DROP,
             f"{name} has {now:,} entries, {before:,} at the last apply: {_percent(before - now, before)}% "
-            f"are gone; guard.list_drop allows {limits.list_drop}%",
+            f"are gone; guard.list_drop allows {allowed}%{whose}",
             ("guard", "list_drop"),
             "check that it is complete",
         )
 
 
-def losses(limits: GuardLimits, before: Counts, now: Counts) -> Iterator[tuple[str, int, int]]:
-    """The name of each source and list that has lost too many entries, with their number before and now."""
+class Loss(NamedTuple):
+    """A source or list that has lost too many entries."""
+
+    name: str
+    before: int
+    now: int
+    allowed: int
+    """Percent."""
+
+
+def losses(limits: GuardLimits, before: Counts, now: Counts) -> Iterator[Loss]:
+    """A campaign cannot loosen the limit for the lists of the policy."""
     for counted, number in now.items():
-        if limits.stops_loss(before.get(counted, 0), number):
-            yield counted.name, before[counted], number
+        own = _limits_for(limits, [counted])
+        if own.stops_loss(before.get(counted, 0), number):
+            yield Loss(counted.name, before[counted], number, own.list_drop)
     lists_before, lists_now = _lists(before), _lists(now)
     if lists_before.keys() != lists_now.keys():
         # A list under a new name has no number of its own to compare with.
         all_before, all_now = sum(lists_before.values()), sum(lists_now.values())
-        if limits.stops_loss(all_before, all_now):
-            yield "contacts.suppress as a whole", all_before, all_now
+        whole = _limits_for(limits, [*lists_before, *lists_now])
+        if whole.stops_loss(all_before, all_now):
+            yield Loss("contacts.suppress as a whole", all_before, all_now, whole.list_drop)
 
 
 def guards_of(codes: Iterable[str]) -> list[Guard]:
@@ -114,8 +128,13 @@ def allow_options(guards: Iterable[Guard]) -> str:
     return " ".join(f"--allow {guard}" for guard in guards)
 
 
+def _limits_for(limits: GuardLimits, counted: Iterable[Counted]) -> GuardLimits:
+    has_policy_list = any(each.field is Field.POLICY for each in counted)
+    return limits.for_policy_lists() if has_policy_list else limits
+
+
 def _lists(counts: Counts) -> Counts:
-    return {counted: number for counted, number in counts.items() if counted.field is Field.SUPPRESS}
+    return {counted: number for counted, number in counts.items() if counted.field is not Field.SOURCES}
 
 
 def _is_over(reason: Reason | None, start: int, now: int) -> bool:

@@ -175,7 +175,7 @@ def prepare_plan(
                 ),
             )
         )
-    counts = {**rows_read, **_entries(campaign.contacts.suppress, suppression)}
+    counts = {**rows_read, **_entries(campaign.contacts.suppress, suppression, Field.SUPPRESS)}
     if of_policy is not None:
         counts |= of_policy.counts
     return PreparedPlan(
@@ -340,20 +340,21 @@ def _read_policy_lists(
     """
     declared = policy.policy.suppress
     contacts = loaded.campaign.contacts.model_copy(update={"suppress": declared})
-    campaign = loaded.campaign.model_copy(update={"contacts": contacts})
+    guard = loaded.campaign.guard.for_policy_lists()
+    campaign = loaded.campaign.model_copy(update={"contacts": contacts, "guard": guard})
     folder = _folder_of(policy.path, settings, ledger)
     reader = SourceReader(folder, connections=connection, constants=campaign.vars)
     with at_its_place(policy):
         lists = SuppressionLists(campaign, reader)
     only_lists = campaign.model_copy(update={"contacts": contacts.model_copy(update={"sources": []})})
     files = {f"{VARIABLE}/{each.name}": each.digest for each in reader.readings(only_lists) if each.digest}
-    return _PolicyLists(lists, _entries(declared, lists, f"{VARIABLE}/"), files)
+    return _PolicyLists(lists, _entries(declared, lists, Field.POLICY, f"{VARIABLE}/"), files)
 
 
-def _entries(lists: Sequence[Suppression], read: SuppressionLists, whose: str = "") -> Counts:
+def _entries(lists: Sequence[Suppression], read: SuppressionLists, field: Field, whose: str = "") -> Counts:
     """How many entries each list has whose rows are not in the file that declares it."""
     return {
-        Counted(Field.SUPPRESS, f"{whose}{each.name}"): each.entries
+        Counted(field, f"{whose}{each.name}"): each.entries
         for declared, each in zip(lists, read.summaries(), strict=True)
         if not isinstance(declared, InlineRows)
     }

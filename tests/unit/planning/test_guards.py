@@ -47,17 +47,26 @@ def test_new_calls_are_bounded_where_the_campaign_says_so(most, stops):
 )
 @pytest.mark.parametrize("counted", [STOP, VISITS])
 def test_a_source_or_list_that_lost_more_than_its_share_is_stopped(counted, before, now, stops):
-    lost = [(counted.name, before, now)] if stops else []
+    lost = [(counted.name, before, now, 10)] if stops else []
     assert list(losses(GuardLimits(), {counted: before}, {counted: now})) == lost
 
 
 def test_a_list_under_a_new_name_is_compared_with_all_lists_before():
     newer = Counted(Field.SUPPRESS, "stop-2.csv")
-    assert [lost[1:] for lost in losses(GuardLimits(), {STOP: 100}, {newer: 50})] == [(100, 50)]
+    assert [lost[1:] for lost in losses(GuardLimits(), {STOP: 100}, {newer: 50})] == [(100, 50, 10)]
     assert list(losses(GuardLimits(), {STOP: 100}, {newer: 100})) == []
-    assert [lost[1:] for lost in losses(GuardLimits(), {STOP: 100}, {})] == [(100, 0)]
+    assert [lost[1:] for lost in losses(GuardLimits(), {STOP: 100}, {})] == [(100, 0, 10)]
 
 
 def test_a_first_plan_and_new_sources_have_nothing_to_compare_with():
     assert list(losses(GuardLimits(), {}, {STOP: 1, VISITS: 1})) == []
     assert list(losses(GuardLimits(), {VISITS: 100}, {Counted(Field.SOURCES, "other.csv"): 1})) == []
+
+
+@pytest.mark.parametrize(("declared", "allowed"), [(100, 10), (10, 10), (5, 5)])
+def test_a_campaign_cannot_loosen_the_guard_of_the_lists_of_the_policy(declared, allowed):
+    limits, of_policy = GuardLimits(list_drop=f"{declared}%"), Counted(Field.POLICY, "stop.csv")
+    stopped = [lost.allowed for lost in losses(limits, {of_policy: 1000}, {of_policy: 800})]
+    assert stopped == [allowed]
+    renamed = Counted(Field.POLICY, "stop-2.csv")
+    assert [lost.allowed for lost in losses(limits, {of_policy: 1000}, {renamed: 800})] == [allowed]
