@@ -50,19 +50,21 @@ def suppress(named: Sequence[str], options: SuppressOptions) -> int:
 
 
 def remove(named: Sequence[str], options: SuppressOptions) -> int:
-    """Takes entries out of force. Who and when stays in the history."""
+    """Takes entries out of force. Who and when stays in the history. Fails where one does not exist."""
     if options.until is not None or options.reason is not None:
         raise UsageError("--until and --reason cannot be combined with --remove")
     targets = _targets(named, options)
     with open_suppressions(options.campaign, actor(), load_settings()) as desk:
-        for target, (removed, left) in zip(targets, desk.remove(targets), strict=True):
+        outcomes = desk.remove(targets)
+        for target, (removed, left) in zip(targets, outcomes, strict=True):
             label = desk.label(target, show_contacts=options.show_contacts)
             found = "removed" if removed else "there was no such entry"
             say(f"{label}, taken as a {_kind(target)}: {found} for {_where(desk.campaign)}")
             for each in left:
                 say(f"  still suppressed for {_where(each.campaign)}: {each.entry.words()}")
-        note("people on a campaign's own list are still not called; the next plan may call the others")
-    return ExitStatus.DONE
+        if any(removed for removed, _ in outcomes):
+            note("people on a campaign's own list are still not called; the next plan may call the others")
+    return ExitStatus.DONE if all(removed for removed, _ in outcomes) else ExitStatus.FAILED
 
 
 def show_list(named: Sequence[str], options: SuppressOptions, *, as_json: bool) -> int:

@@ -13,6 +13,8 @@ from runner.errors import RunnerError, UsageError
 if TYPE_CHECKING:
     from runner.ledger.ledger import Ledger
 
+_SUFFIXES = (".yaml", ".yml")
+
 
 def load(path: Path, variables: Variables = NO_VARIABLES) -> LoadedCampaign:
     """With these values of `vars` in place of its own.
@@ -95,8 +97,14 @@ def _digest(file: Path) -> str:
 
 
 def file_of(given: str, ledger: "Ledger") -> Path | None:
-    """The campaign file that is given; None for a name that the ledger knows."""
-    return Path(given) if not ledger.knows(given) and Path(given).exists() else None
+    """The campaign file that is given; None for a name. Raises RunnerError for the path of no file."""
+    if ledger.knows(given):
+        return None
+    if Path(given).exists():
+        return Path(given)
+    if given.endswith(_SUFFIXES) or "/" in given:
+        raise RunnerError(f"there is no file {given}", hint="check the path of the campaign file")
+    return None
 
 
 def name_of(given: str, ledger: "Ledger") -> str:

@@ -62,7 +62,7 @@ class PreparedPlan:
     identity: Identity
     suppressed: Suppressed
     is_first: bool
-    """The ledger has never seen this campaign."""
+    """The ledger holds neither calls nor imported contacts of this campaign."""
     limit: int | None
     """The bound of `--limit`. With one, apply sends the calls of this plan alone."""
     results_so_far: ResultsSoFar
@@ -187,7 +187,7 @@ def prepare_plan(
             working_set.shared_numbers,
             working_set.other_numbers,
         ),
-        is_first=not ledger.knows(campaign.name),
+        is_first=not imported and not ledger.knows(campaign.name),
         limit=limit,
         results_so_far=results_so_far,
         working_set=working_set,

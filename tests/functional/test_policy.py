@@ -15,6 +15,7 @@ from runner.campaign.loader import load_campaign
 from runner.campaign.policy import Policy
 from runner.campaign.reference import as_text, schema_of
 from runner.cli import run
+from runner.errors import SourceContentError
 from runner.insight.sandbox import running_sandbox
 from runner.ledger.ledger import Ledger
 from runner.services.planning import prepare_plan
@@ -228,3 +229,47 @@ def test_a_plan_of_a_later_round_still_obeys_the_lists_of_the_policy(policy, tmp
         (tmp_path / "office/stop.csv").write_text("phone\n617-555-0112\n617-555-0111\n")
         assert later.refresh() is True
         assert "policy" in (later.match("a", "+16175550111") or "")
+
+
+def test_the_guard_of_a_campaign_does_not_loosen_the_lists_of_the_policy(policy, tmp_path):
+    policy('suppress: [{type: csv, path: stop.csv, phone: "{{ row.phone }}"}]\n')
+    Path("calls.yaml").write_text(CAMPAIGN + 'guard: {list_drop: "100%"}\n')
+    listed = [f"617-555-{2000 + n}\n" for n in range(40)]
+    stop = tmp_path / "office/stop.csv"
+    stop.write_text("phone\n" + "".join(listed))
+    settings = Settings(
+        ledger_url=f"sqlite:///{tmp_path / 'l.sqlite3'}", policy_file=tmp_path / "office/policy.yaml"
+    )
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        made = prepare_plan(load_campaign(Path("calls.yaml")), settings, ledger, now=time.time(), limit=None)
+        numbers = made.working_set
+        running = made.suppressed.for_plan(numbers.shared_numbers, numbers.other_numbers, time.time())
+        stop.write_text("phone\n" + "".join(listed[:20]))
+        with pytest.raises(SourceContentError, match=r"guard\.list_drop allows 10% fewer"):
+            running.refresh()
+
+
+def test_contacts_that_were_imported_make_the_next_plan_no_first_plan(policy, capsys):
+    policy("max_calls_per_day: 100\n")
+    assert run(["plan", "calls.yaml", *TUESDAY_MORNING]) == 0
+    assert "This is the first plan" in capsys.readouterr().err
+    Path("queued.csv").write_text("key\na\n")
+    assert run(["import", "calls.yaml", "queued.csv"]) == 0
+    capsys.readouterr()
+    assert run(["plan", "calls.yaml", *TUESDAY_MORNING]) == 0
+    assert "This is the first plan" not in capsys.readouterr().err
+
+
+def test_removing_an_entry_that_does_not_exist_fails_and_promises_no_call(capsys):
+    assert run(["suppress", "+16175550111"]) == 0
+    assert run(["suppress", "--remove", "+16175550112"]) == 1
+    assert "the next plan may call" not in capsys.readouterr().err
+    assert run(["suppress", "--remove", "+16175550111"]) == 0
+    assert "the next plan may call" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["nosuch.yaml", "nosuch.yml", "team/nosuch"])
+@pytest.mark.parametrize("command", [["suppress", "--list", "--campaign"], ["status"], ["cancel"]])
+def test_the_path_of_no_file_is_not_taken_for_a_name(command, given, capsys):
+    assert run([*command, given]) == 1
+    assert f"there is no file {given}" in capsys.readouterr().err
