@@ -526,7 +526,7 @@ CountryTemplate = Annotated[
     Template,
     _if_constant(_country_text),
     _if_constant(_country),
-    Field(json_schema_extra={"pattern": r"^([A-Z]{2}|[\s\S]*\{[\s\S]*)$"}),
+    Field(json_schema_extra={"pattern": r"^([A-Z]{2}|[\s\S]*\{[\s\S]*)?$"}),
     Written("country code", is_template=True),
 ]
 
