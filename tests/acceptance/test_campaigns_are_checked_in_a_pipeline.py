@@ -157,7 +157,8 @@ def repository(person):
             "surveys/campaigns/clinic.yaml",
         )
     ):
-        person.write(name, campaign_yaml(name=f"survey-{number}"))
+        text = campaign_yaml(name=f"survey-{number}")
+        person.write(name, text.replace('instance_id: "3"', f'instance_id: "{number}"'))
         person.write(str(Path(name).with_name("contacts.csv")), contacts_csv(1))
     for name in (
         ".github/workflows/ci.yaml",

@@ -177,7 +177,8 @@ def test_contacts_that_changed_since_the_review_stop_the_run_and_it_says_what_mo
 
 def test_the_schedule_goes_on_where_a_run_was_cut_and_an_uncertain_call_asks_for_a_person(reviewed, sandbox):
     reviewed.merge("survey")
-    reviewed.workflow = with_longest("3s")
+    # Later than a slow start of runner, and before the second request is due.
+    reviewed.workflow = with_longest("6s")
     reviewed.base_environment["RUNNER_REQUESTS_PER_SECOND"] = "0.1"
     cut = reviewed.on_main("push", "apply", campaign=NAME)
     assert cut.status == 0, cut.log

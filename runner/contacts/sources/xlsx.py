@@ -121,7 +121,7 @@ def _rows(
         raise EmptySourceError(f"{name}: the sheet {sheet.name} is empty", hint=hint)
     bad.raise_if_any(_CELL_HINT)
     if not table.has_rows:
-        notices.append(Notice(WarningCode.EMPTY_SOURCE, f"{name} has a header and no rows", EMPTY_HINT))
+        notices.append(Notice(WarningCode.EMPTY_SOURCE, f"{name} has no rows", EMPTY_HINT))
 
 
 def _texts(cells: Sequence[object], table: Table, line: int, errors: _Cells) -> tuple[list[str], list[str]]:
