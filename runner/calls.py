@@ -93,7 +93,7 @@ class Reason(StrEnum):
     CALL_LIMIT = "call_limit"
     """Beyond `--limit`."""
     CONTACT_LIMIT = "contact_limit"
-    """The number would be dialled more often than a cap allows."""
+    """A cap, or a call of another campaign to the number, leaves no time for this one."""
 
 
 class Cause(StrEnum):

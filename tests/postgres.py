@@ -35,7 +35,7 @@ class PostgresServer:
         return self._url("postgres", name)
 
     def remove(self, url: str) -> None:
-        """Removes the database at this URL, whoever is still connected."""
+        """Removes the database at this URL, also while something is connected to it."""
         self.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
 
     def new_database_of_a_role_that(self, *settings: str) -> str:

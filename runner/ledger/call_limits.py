@@ -15,7 +15,7 @@ from runner.planning.contact_limits import Dials, broken_by, caps_in, within_lim
 from runner.planning.windows import Window
 
 _AHEAD_SECONDS = 90 * 86_400
-"""No campaign is planned further ahead, and no cap counts longer."""
+"""A call that has no time before is skipped; a later plan may find one."""
 
 
 class CallLimits:

@@ -17,6 +17,6 @@ REASONS: Mapping[Reason, str] = {
     Reason.TEMPLATE_ERROR: "a template cannot be filled in",
     Reason.ALREADY_QUEUED: "queued before",
     Reason.REFUSED: "Insight refused the request, and nothing of it changed",
-    Reason.CONTACT_LIMIT: "the number would be dialled more often than a cap allows",
+    Reason.CONTACT_LIMIT: "a limit on calls to the number leaves no time for this one",
     Reason.CALL_LIMIT: "beyond --limit: a later apply may call them",
 }

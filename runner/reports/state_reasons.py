@@ -14,7 +14,7 @@ _SENTENCES = {
     ReasonCode.PACE: "it starts at the next moment that the pace leaves free",
     ReasonCode.LATE: "its start had passed: new slot",
     ReasonCode.NO_TIME_LEFT: "its start had passed, and no time is left in its windows",
-    ReasonCode.CONTACT_LIMIT: "its number would be dialled more often than {cap} allows, and no time is left",
+    ReasonCode.CONTACT_LIMIT: "other calls to its number leave no time for it (limit: {cap})",
     ReasonCode.SENDER_DIED: "the process that was sending it died before the answer was recorded",
     ReasonCode.CALL_ID_TAKEN: "Insight answered with call_id {call_id}, which another call already has",
     ReasonCode.NUMBER_TAKEN: "its number is now planned for another contact",
