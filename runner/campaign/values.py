@@ -28,7 +28,7 @@ class Declared(BaseModel):
     """What all parts of the file share: no unknown keys, no silent conversion, no change after loading."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", strict=True, frozen=True, populate_by_name=True
+        extra="forbid", strict=True, frozen=True, populate_by_name=True, defer_build=True
     )
 
 
