@@ -45,7 +45,10 @@ def main() -> None:
         # As Ctrl-C does, they end a command in order: its temporary files are removed.
         if signal.getsignal(name) is signal.SIG_DFL:
             signal.signal(name, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    # Python looks through all objects once more as it ends, which takes as long as some commands do.
+    gc.freeze()
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
