@@ -51,6 +51,8 @@ class Settings(_FromEnvironment):
     privacy_key: SecretStr = SecretStr("")
     public_url: str = ""
     receiver_listen: str = "127.0.0.1:8027"
+    listen: str = "127.0.0.1:8026"
+    private_url: str = ""
     data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     rules: Path | None = None
     policy_file: Path | None = None
@@ -157,6 +159,27 @@ def validate_public_url(url: str) -> str:
         raise SettingsError(
             "RUNNER_PUBLIC_URL is plain http, which would show the tokens of results to the network",
             hint="write https://; plain http is allowed to this machine only",
+        )
+    return url.rstrip("/")
+
+
+def validate_private_url(url: str) -> str:
+    """Where people reach the pages of serve, without a trailing slash. Raises SettingsError as above."""
+    parts = _split_url(url, "RUNNER_PRIVATE_URL", "https://runner.example.org")
+    if (
+        parts.username is not None
+        or parts.password is not None
+        or parts.path.strip("/")
+        or set(url) & set("?#")
+    ):
+        raise SettingsError(
+            "RUNNER_PRIVATE_URL is more than the address of a host",
+            hint="write it as in https://runner.example.org",
+        )
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise SettingsError(
+            "RUNNER_PRIVATE_URL is plain http, which would show passwords to the network",
+            hint="write https://, and have a proxy with TLS lead to RUNNER_LISTEN",
         )
     return url.rstrip("/")
 

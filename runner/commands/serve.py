@@ -2,12 +2,15 @@
 
 import asyncio
 import shlex
+import socket
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from runner.characters import on_one_line
 from runner.commands.terminal import note, reload_on_signal, signals_restored, stop_on_signals
+from runner.dispatch.rate_limit import RateLimit
+from runner.dispatch.timer import Timer
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
@@ -15,13 +18,21 @@ from runner.reports.live import LogOptions, log_lines, log_status
 from runner.reports.plan_facts import count, totals
 from runner.results.token import Tokens
 from runner.serve.listening import listener
+from runner.serve.private import PrivateServer, check_address
+from runner.serve.private_site import NothingServed, PrivateSite
 from runner.serve.receiving import ReceiverServer
 from runner.serve.reconciler import Reconciler
 from runner.serve.served import Problem, ServedCampaign, ServeStatus
 from runner.services.campaigns import campaign_files
-from runner.services.environment import insight
+from runner.services.environment import Environment, insight
 from runner.services.planning import privacy_key
-from runner.settings import Settings, ledger_states_folder, load_settings, validate_public_url
+from runner.settings import (
+    Settings,
+    ledger_states_folder,
+    load_settings,
+    validate_private_url,
+    validate_public_url,
+)
 
 _WITH_A_PLAN = {ServeStatus.WAITING_FOR_APPROVAL, ServeStatus.RUNNING}
 _PROBLEMS = {ServeStatus.GUARDED, ServeStatus.STOPPED, ServeStatus.BROKEN, ServeStatus.UNREACHABLE}
@@ -53,30 +64,36 @@ def _check(path: Path) -> None:
 
 
 def _carry_out(paths: Sequence[Path], settings: Settings) -> None:
-    with insight(settings) as environment, signals_restored(), log_lines(settings.log_level):
-        server = _receiver(environment.ledger, settings)
-        asyncio.run(
-            _serve(
-                server,
-                settings,
-                Reconciler(
-                    paths,
-                    environment,
-                    on_status=lambda found: _log(found, settings, environment.clock.now()),
-                    on_problem=lambda error: _log_problem(error, settings, environment.clock.now()),
-                ),
-            )
+    with insight(settings) as environment:
+        reconciler = Reconciler(
+            paths,
+            environment,
+            on_status=lambda found: _log(found, settings, environment.clock.now()),
+            on_problem=lambda error: _log_problem(error, settings, environment.clock.now()),
         )
-        note(_what_came(server))
+        _run(environment, reconciler)
 
 
 def _take_results(settings: Settings) -> None:
     if settings.public_url:
         validate_public_url(settings.public_url)
-    with closing(Ledger.open(settings.ledger_url)) as ledger, signals_restored():
-        server = _receiver(ledger, settings)
-        asyncio.run(_serve(server, settings, None))
-        note(_what_came(server))
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        rate = RateLimit(settings.requests_per_second)
+        _run(Environment(settings, ledger, Timer(), rate, is_rehearsal=False), None)
+
+
+def _run(environment: Environment, reconciler: Reconciler | None) -> None:
+    settings = environment.settings
+    if settings.private_url:
+        validate_private_url(settings.private_url)
+    receiver = _receiver(environment.ledger, settings)
+    private = PrivateServer(
+        PrivateSite(served=reconciler or NothingServed(), environment=environment),
+        lambda error: _log_problem(error, settings, environment.clock.now()),
+    )
+    with signals_restored(), log_lines(settings.log_level):
+        asyncio.run(_serve(receiver, private, settings, reconciler))
+    note(_what_came(receiver))
 
 
 def _receiver(ledger: Ledger, settings: Settings) -> ReceiverServer:
@@ -85,27 +102,39 @@ def _receiver(ledger: Ledger, settings: Settings) -> ReceiverServer:
     return ReceiverServer(ledger, Tokens(privacy_key(settings, ledger), guard.ledger_id))
 
 
-async def _serve(server: ReceiverServer, settings: Settings, reconciler: Reconciler | None) -> None:
-    with listener(settings.receiver_listen, "RUNNER_RECEIVER_LISTEN") as listening:
-        host, port = listening.getsockname()[:2]
-        note(f"taking results on http://{host}:{port}/results/, Ctrl-C ends this")
+async def _serve(
+    receiver: ReceiverServer, private: PrivateServer, settings: Settings, reconciler: Reconciler | None
+) -> None:
+    with (
+        listener(settings.receiver_listen, "RUNNER_RECEIVER_LISTEN") as results,
+        listener(settings.listen, "RUNNER_LISTEN") as pages,
+    ):
+        check_address(pages)
+        note(f"taking results on {_url(results)}/results/, Ctrl-C ends this")
+        note(f"showing campaigns on {_url(pages)}/")
         if not settings.public_url:
             note(
                 "RUNNER_PUBLIC_URL is not set: apply asks Insight for no callbacks. Set it for apply to the "
                 "address at which Insight reaches this one"
             )
-        if reconciler is None:
-            stop_on_signals(server.stop)
-            await server.serve(listening)
-            return
-        stop_on_signals(reconciler.stop)
-        reload_on_signal(reconciler.reload)
-        taking = asyncio.create_task(server.serve(listening))
+        ending = asyncio.Event()
+        stop_on_signals(ending.set if reconciler is None else reconciler.stop)
+        servers = [asyncio.create_task(receiver.serve(results)), asyncio.create_task(private.serve(pages))]
         try:
-            await reconciler.keep()
+            if reconciler is None:
+                await ending.wait()
+            else:
+                reload_on_signal(reconciler.reload)
+                await reconciler.keep()
         finally:
-            server.stop()
-            await taking
+            receiver.stop()
+            private.stop()
+            await asyncio.gather(*servers)
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _log(found: ServedCampaign, settings: Settings, now: float) -> None:

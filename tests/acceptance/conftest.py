@@ -28,7 +28,8 @@ def person(tmp_path: Path) -> Person:
     kept = {
         name: os.environ[name] for name in ("PATH", "LANG", "SSL_CERT_FILE", "TMPDIR") if name in os.environ
     }
-    return Person(home, folder, {**kept, "HOME": str(home)})
+    # Several `serve` may run at once here.
+    return Person(home, folder, {**kept, "HOME": str(home), "RUNNER_LISTEN": "127.0.0.1:0"})
 
 
 @pytest.fixture

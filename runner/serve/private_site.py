@@ -1,0 +1,39 @@
+"""What the parts of the private address work with."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.errors import RunnerError
+from runner.serve.served import Served, ServedCampaign
+from runner.services.environment import Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateSite:
+    """Each part makes its routes from this: `routes(site)`."""
+
+    served: Served
+    environment: Environment
+
+
+class NothingServed:
+    """Implements `served.Served` where `serve` carries out no campaign: the ledger may have some."""
+
+    def campaigns(self) -> Sequence[ServedCampaign]:
+        return ()
+
+    def campaign(self, _name: str) -> ServedCampaign | None:
+        return None
+
+    async def approve(self, name: str, _content: str, _who: str) -> None:
+        raise RunnerError(
+            f"no campaign {name} is served here", hint="start serve with the folder of the campaign files"
+        )
+
+    def reload(self) -> None:
+        """There is nothing to read again."""
+
+    async def changed(self) -> None:
+        """Nothing changes here."""
+        await asyncio.Event().wait()

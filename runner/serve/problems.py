@@ -1,0 +1,38 @@
+"""What the private address answers when it does not do what was asked."""
+
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from runner.errors import LedgerUnavailableError, RunnerError
+
+API = "/api"
+_MEDIA_TYPE = "application/problem+json"
+
+
+def http_problem(request: Request, error: HTTPException) -> Response:
+    return problem(request, error.status_code, error.detail, headers=dict(error.headers or {}))
+
+
+def runner_problem(request: Request, error: RunnerError) -> Response:
+    status = 503 if isinstance(error, LedgerUnavailableError) else 409
+    return problem(request, status, error.message, error.hint)
+
+
+def problem(
+    request: Request, status: int, detail: str, hint: str = "", *, headers: dict[str, str] | None = None
+) -> Response:
+    """For programs as RFC 9457 says, for people as text."""
+    title = HTTPStatus(status).phrase
+    if is_api(request):
+        content = {"title": title, "status": status, "detail": detail, "hint": hint}
+        return JSONResponse(content, status, headers, media_type=_MEDIA_TYPE)
+    text = "\n".join(line for line in (f"{status} {title}", detail, hint) if line)
+    return PlainTextResponse(f"{text}\n", status, headers)
+
+
+def is_api(request: Request) -> bool:
+    path: str = request.scope["path"]
+    return path == API or path.startswith(f"{API}/")
