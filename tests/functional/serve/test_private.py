@@ -64,7 +64,7 @@ def test_every_answer_has_the_headers_that_protect_people(site, path):
     assert {"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(policy)
     assert not [rule for rule in policy if "unsafe" in rule or "http" in rule]
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["cache-control"] == "no-store"
     assert "strict-transport-security" not in headers
     assert "server" not in headers
