@@ -18,7 +18,7 @@ from runner.ledger.operators import CampaignState, Decided, PauseInfo
 from runner.ledger.overview import overview, read_history
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.console import standard_console
-from runner.reports.history import history_json, label_of, print_history
+from runner.reports.history import Words, history_json, print_history
 from runner.reports.notices import pause_text
 from runner.reports.plan_facts import count
 from runner.reports.progress import activity
@@ -87,11 +87,11 @@ def history(campaign: str, contact: str | None, *, as_json: bool, show_contacts:
         if not ledger.has_acts(name):
             name = known_campaign(campaign, ledger)
         entries = read_history(ledger.engine, name, contact)
-        label = label_of(Identity(privacy_key(settings, ledger)), show_contacts=show_contacts)
+        words = Words(identity=Identity(privacy_key(settings, ledger)), show_contacts=show_contacts)
         if as_json:
-            sys.stdout.writelines(history_json(name, time.time(), entries, label))
+            sys.stdout.writelines(history_json(name, time.time(), entries, words))
         else:
-            print_history(standard_console(), entries, label)
+            print_history(standard_console(), entries, words)
     return ExitStatus.DONE
 
 

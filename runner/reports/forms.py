@@ -222,7 +222,7 @@ class HistoryEntry(Form):
     reason: str
     """The same in words."""
     detail: str
-    """What an act was about; of evidence that cannot be read, its beginning."""
+    """What an act was about; of evidence that cannot be read, its beginning, with --show-contacts."""
     dials: int | None
     """Of a result: how often Insight dialled."""
     last_dial: int | None

@@ -1,6 +1,7 @@
 """What happened to a campaign, as text and JSON."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
@@ -8,7 +9,7 @@ from rich.text import Text
 from runner.calls import NO_REASON
 from runner.contacts.identity import Identity
 from runner.dispatch.redaction import without_numbers
-from runner.ledger.overview import Ended, Entry
+from runner.ledger.overview import Ended, Entry, EntryKind
 from runner.reports.console import print_lines
 from runner.reports.forms import FORMAT_VERSION, HistoryEntry
 from runner.reports.json_text import object_with_rows
@@ -18,24 +19,38 @@ from runner.reports.times import machine_time, rfc3339
 
 _SHOWN_CHARACTERS = 200
 
-Label = Callable[[str], str]
-"""How a contact with this key is named."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """How contacts, and what was said of them, are written."""
+
+    identity: Identity
+    show_contacts: bool
+
+    def label(self, key: str) -> str:
+        return key if self.show_contacts else self.identity.label(key)
+
+    def detail(self, entry: Entry) -> str:
+        """An operator's words are kept as they are; what came from outside may hold a number or a name."""
+        if entry.reason == NO_REASON or not entry.detail:
+            return entry.detail
+        if self.show_contacts:
+            return entry.detail[:_SHOWN_CHARACTERS]
+        if entry.kind is EntryKind.EVIDENCE:
+            return "its beginning is shown with --show-contacts"
+        return without_numbers(entry.detail)[:_SHOWN_CHARACTERS]
 
 
-def label_of(identity: Identity, *, show_contacts: bool) -> Label:
-    return str if show_contacts else identity.label
-
-
-def history_json(campaign: str, as_of: float, entries: Iterable[Entry], label: Label) -> Iterator[str]:
+def history_json(campaign: str, as_of: float, entries: Iterable[Entry], words: Words) -> Iterator[str]:
     head = {"format_version": FORMAT_VERSION, "campaign": campaign, "as_of": rfc3339(as_of)}
-    return object_with_rows(head, "entries", (_entry(entry, label) for entry in entries))
+    return object_with_rows(head, "entries", (_entry(entry, words) for entry in entries))
 
 
-def _entry(entry: Entry, label: Label) -> HistoryEntry:
+def _entry(entry: Entry, words: Words) -> HistoryEntry:
     return {
         "at": int(entry.at),
         "kind": entry.kind.value,
-        "contact": label(entry.key) if entry.key else None,
+        "contact": words.label(entry.key) if entry.key else None,
         "ref": entry.ref or None,
         "round": entry.round,
         "before": entry.before,
@@ -46,30 +61,25 @@ def _entry(entry: Entry, label: Label) -> HistoryEntry:
         "reason_code": entry.reason.code.value,
         "reason_values": dict(entry.reason.values),
         "reason": reason_text(entry.reason),
-        "detail": _detail(entry),
+        "detail": words.detail(entry),
         "dials": entry.ended.dials if entry.ended else None,
         "last_dial": entry.ended.last_dial if entry.ended else None,
         "by": entry.who,
     }
 
 
-def print_history(console: Console, entries: Iterable[Entry], label: Label) -> None:
-    print_lines(console, (_line(entry, label) for entry in entries))
+def print_history(console: Console, entries: Iterable[Entry], words: Words) -> None:
+    print_lines(console, (_line(entry, words) for entry in entries))
 
 
-def _line(entry: Entry, label: Label) -> Text:
-    who = f"{label(entry.key)} [{entry.ref}] " if entry.key else ""
+def _line(entry: Entry, words: Words) -> Text:
+    who = f"{words.label(entry.key)} [{entry.ref}] " if entry.key else ""
     line = Text(f"{machine_time(entry.at)} {who}")
     line.append(entry.what, style="bold")
-    for words in filter(None, (reason_text(entry.reason), _detail(entry), _dials(entry.ended))):
-        line.append(f": {words}")
+    for part in filter(None, (reason_text(entry.reason), words.detail(entry), _dials(entry.ended))):
+        line.append(f": {part}")
     line.append(f" ({entry.who})", style="dim")
     return line
-
-
-def _detail(entry: Entry) -> str:
-    """An operator's words are kept as they are; what came from outside may hold a number."""
-    return entry.detail if entry.reason == NO_REASON else without_numbers(entry.detail)[:_SHOWN_CHARACTERS]
 
 
 def _dials(ended: Ended | None) -> str:

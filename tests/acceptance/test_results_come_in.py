@@ -68,7 +68,10 @@ def test_each_call_has_an_address_for_its_result_that_works_and_nobody_is_called
         told = ready.run("history", "five-zones").stdout
         assert "queued → failed: Insight posted it: 3 dials (Insight)" in told
         assert "callback: failed: the call had this result already (Insight)" in told
-        assert "callback: ?: nothing changed: it cannot be read: what is this? call ••• (Insight)" in told
+        unreadable = "callback: ?: nothing changed: it cannot be read: "
+        assert f"{unreadable}its beginning is shown with --show-contacts (Insight)" in told
+        shown = ready.run("history", "five-zones", "--show-contacts").stdout
+        assert f"{unreadable}what is this? call +1 617 555 0199 (Insight)" in shown
         assert "results: 2 awaited; the newest: " in ready.run("status", "five-zones").stdout
     assert "6 callbacks taken: 4 applied, 1 repeated, 1 unreadable" in ready.said_last
     for url in urls:

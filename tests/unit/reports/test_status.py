@@ -9,7 +9,7 @@ from rich.console import Console
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.contacts.identity import Identity
 from runner.ledger.overview import Ended, Entry, EntryKind, Overview
-from runner.reports.history import label_of, print_history
+from runner.reports.history import Words, print_history
 from runner.reports.status import CampaignStatus, print_status, status_json
 from runner.reports.times import machine_time
 
@@ -57,9 +57,10 @@ def as_text(seen, holder=None):
     return out.getvalue()
 
 
-def history(*entries):
+def history(*entries, show_contacts=False):
     out = StringIO()
-    print_history(Console(file=out, width=200), entries, label_of(IDENTITY, show_contacts=False))
+    words = Words(identity=IDENTITY, show_contacts=show_contacts)
+    print_history(Console(file=out, width=200), entries, words)
     return out.getvalue().splitlines()
 
 
@@ -138,3 +139,14 @@ def test_a_result_without_details_has_its_reason_alone():
     learned = StateReason.of(ReasonCode.RESULT, source="asked")
     (line,) = history(entry(before="queued", after="failed", reason=learned, ended=Ended(None, None)))
     assert line.endswith("queued → failed: Insight said it when asked (Insight)")
+
+
+def test_what_could_not_be_read_is_shown_only_where_contacts_are():
+    came = entry(
+        kind=EntryKind.EVIDENCE,
+        reason=StateReason.of(ReasonCode.EVIDENCE, verdict="unreadable"),
+        detail="name=Ann Smith&phone=6175550123",
+    )
+    assert "Ann" not in "".join(history(came))
+    assert "--show-contacts" in "".join(history(came))
+    assert "Ann Smith&phone=6175550123" in "".join(history(came, show_contacts=True))
