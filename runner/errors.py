@@ -93,3 +93,7 @@ class GuardError(RunnerError):
 
 class StoppedError(RunnerError):
     """The campaign was stopped because going on could not succeed; unsent calls stay planned."""
+
+
+class NeedsPersonError(StoppedError):
+    """It was stopped by what became of its requests: another try may cost more calls, so a person decides."""

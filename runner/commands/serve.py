@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from runner.characters import on_one_line
 from runner.commands.terminal import note, reload_on_signal, signals_restored, stop_on_signals
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
@@ -148,16 +147,11 @@ def _words(found: ServedCampaign) -> str:
         words += f" ({totals(found.plan)})"
     if found.status is ServeStatus.WAITING_FOR_APPROVAL:
         words += f"; approve it with: runner approve {shlex.quote(str(found.path))}"
-    return words if found.problem is None else f"{words}: {_problem_words(found.problem)}"
-
-
-def _problem_words(problem: Problem) -> str:
-    lines = [*map(str, problem.diagnostics[:1]), *problem.message.splitlines(), problem.hint]
-    return on_one_line("; ".join(line for line in lines if line))
+    return words if found.problem is None else f"{words}: {found.problem.words}"
 
 
 def _log_problem(error: RunnerError, settings: Settings, now: float) -> None:
-    words = _problem_words(Problem(message=error.message, hint=error.hint))
+    words = Problem(message=error.message, hint=error.hint).words
     log = LogOptions("serve", settings.log, settings.log_level)
     log_status(log, now, ServeStatus.UNREACHABLE.value, words, is_problem=True)
 

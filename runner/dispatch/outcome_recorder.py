@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from runner.calls import CallState, ReasonCode, StateReason
-from runner.errors import LedgerError, LedgerUnavailableError, StoppedError
+from runner.errors import LedgerError, LedgerUnavailableError, NeedsPersonError
 from runner.insight.outcome import (
     Accepted,
     CampaignBlocked,
@@ -104,14 +104,14 @@ _CALLS = _Asked(
     "runner retry CAMPAIGN --all",
     are_uncertain="calls in a row are uncertain",
     after_uncertain="Insight may have queued them, so they are not sent again; "
-    "find the cause at Insight before you run apply again",
+    "find the cause at Insight before you go on",
 )
 RECORDS = _Asked(
     things="records",
     after_refusals="correct `metadata` or `metadatabase` in the campaign file, or the contacts, and run "
     "apply: it sends changed requests again. If the cause was at Insight: runner retry CAMPAIGN --all",
     are_uncertain="records in a row may have been added or not",
-    after_uncertain="their calls were not sent; find the cause at Insight before you run apply again, and "
+    after_uncertain="their calls were not sent; find the cause at Insight before you go on, and "
     "look in the metadatabase for the records: runner retry sends the calls without pushing them again",
 )
 
@@ -125,13 +125,13 @@ class FailureStreak:
         self._uncertain = 0
 
     def count(self, outcome: Outcome | PushOutcome) -> None:
-        """Raises StoppedError at the tenth of a kind, and at once where no further call can succeed."""
+        """Raises NeedsPersonError at the tenth of a kind, and at once where no further call can succeed."""
         match outcome:
             case (
                 CampaignBlocked(status=status, error=error, advice=advice)
                 | Uncertain(status=status, body=error, advice=advice)
             ) if advice:
-                raise StoppedError(
+                raise NeedsPersonError(
                     f"the campaign was stopped: Insight answered {status}: {error}", hint=advice
                 )
             case Accepted() | RecordAdded():
@@ -140,7 +140,7 @@ class FailureStreak:
                 self._refused += 1
                 self._uncertain = 0
                 if self._refused == MOST_FAILURES:
-                    raise StoppedError(
+                    raise NeedsPersonError(
                         f"Insight refused {MOST_FAILURES} {self._asked.things} in a row; "
                         f"its last answer: {outcome.error}",
                         hint=self._asked.after_refusals,
@@ -148,7 +148,7 @@ class FailureStreak:
             case Uncertain():
                 self._uncertain += 1
                 if self._uncertain == MOST_FAILURES:
-                    raise StoppedError(
+                    raise NeedsPersonError(
                         f"{MOST_FAILURES} {self._asked.are_uncertain}; the last one: {outcome.reason}",
                         hint=self._asked.after_uncertain,
                     )

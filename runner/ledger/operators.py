@@ -63,15 +63,18 @@ _RESOLVED_STATE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseInfo:
-    """An operator paused or canceled a campaign: `by` whom (user@host), `at` when in UTC Unix seconds."""
+    """A campaign was paused or canceled: `by` whom (user@host), `at` when in UTC Unix seconds."""
 
     campaign: str
     state: CampaignState
     at: float
     by: str
+    problem: str = ""
+    """Why `serve` stopped it, and what to do; empty where an operator paused or canceled it."""
 
 
-_VERB_OF = {CampaignState.PAUSED: "pause", CampaignState.CANCELED: "cancel"}
+_PAUSE, _STOP, _CANCEL = "pause", "stop", "cancel"
+_VERBS_OF = {CampaignState.PAUSED: (_PAUSE, _STOP), CampaignState.CANCELED: (_CANCEL,)}
 
 
 def pause_info(connection: Connection, campaign: str) -> PauseInfo | None:
@@ -81,12 +84,13 @@ def pause_info(connection: Connection, campaign: str) -> PauseInfo | None:
         return None
     state = CampaignState(state)
     act = connection.execute(
-        select(actions.c.at, actions.c.actor)
-        .where(actions.c.campaign == campaign, actions.c.verb == _VERB_OF[state])
+        select(actions.c.at, actions.c.actor, actions.c.verb, actions.c.detail)
+        .where(actions.c.campaign == campaign, actions.c.verb.in_(_VERBS_OF[state]))
         .order_by(actions.c.id.desc())
         .limit(1)
     ).one()
-    return PauseInfo(campaign=campaign, state=state, at=act.at, by=act.actor)
+    problem = act.detail if act.verb == _STOP else ""
+    return PauseInfo(campaign=campaign, state=state, at=act.at, by=act.actor, problem=problem)
 
 
 def refuse_if_canceled(connection: Connection, campaign: str) -> None:
@@ -125,8 +129,18 @@ class Operators:
             refuse_if_canceled(connection, campaign)
             earlier = pause_info(connection, campaign)
             if earlier is None:
-                self._set_state(connection, campaign, CampaignState.PAUSED, "pause", now)
+                self._set_state(connection, campaign, CampaignState.PAUSED, _PAUSE, now)
         return earlier
+
+    def stop(self, campaign: str, problem: str, now: float) -> None:
+        """Pauses it because of a problem, which a person is to solve before they resume it. One that is
+        paused or canceled already stays so.
+        """
+        active = (campaigns.c.name == campaign, campaigns.c.state == CampaignState.ACTIVE)
+        with self._engine.begin() as connection:
+            stopped = update(campaigns).where(*active).values(state=CampaignState.PAUSED)
+            if connection.execute(stopped).rowcount:
+                self._record_act(connection, campaign, _STOP, problem, now)
 
     def resume(self, campaign: str, now: float) -> bool:
         """Lifts a pause; tells whether there was one. Raises LedgerError for a cancelled campaign: that is
@@ -147,7 +161,7 @@ class Operators:
         with self._engine.begin() as connection:
             earlier = pause_info(connection, campaign)
             if earlier is None or earlier.state is not CampaignState.CANCELED:
-                self._set_state(connection, campaign, CampaignState.CANCELED, "cancel", now)
+                self._set_state(connection, campaign, CampaignState.CANCELED, _CANCEL, now)
             return self._withdraw_planned(connection, campaign, now)
 
     def note(self, campaign: str, verb: str, detail: str, now: float) -> None:

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, Engine, func, select
 
 from runner.calls import CallState
 from runner.ledger.approvals import Approval, approval_of
-from runner.ledger.operators import CampaignState
+from runner.ledger.operators import CampaignState, pause_info
 from runner.ledger.rows import reading
-from runner.ledger.tables import calls, campaigns
+from runner.ledger.tables import calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,8 @@ class LedgerFacts:
 
     state: CampaignState = CampaignState.ACTIVE
     """What operators allow."""
+    stopped: str = ""
+    """The problem that paused it, until a person resumes it; empty where none did."""
     next_due: int | None = None
     """When the next planned call is to be sent; None where none is planned."""
     is_sending: bool = False
@@ -35,9 +37,10 @@ def _facts(connection: Connection, name: str) -> LedgerFacts:
     mine = calls.c.campaign == name
     next_due = select(func.min(calls.c.queue_at)).where(mine, calls.c.state == CallState.PLANNED)
     sending = select(calls.c.id).where(mine, calls.c.state == CallState.SENDING).limit(1)
-    state = connection.scalar(select(campaigns.c.state).where(campaigns.c.name == name))
+    paused = pause_info(connection, name)
     return LedgerFacts(
-        state=CampaignState.ACTIVE if state is None else CampaignState(state),
+        state=CampaignState.ACTIVE if paused is None else paused.state,
+        stopped="" if paused is None else paused.problem,
         next_due=connection.scalar(next_due),
         is_sending=connection.scalar(sending) is not None,
         approval=approval_of(connection, name),

@@ -78,7 +78,7 @@ campaigns = Table(
         Text,
         nullable=False,
         server_default="active",
-        comment="active, paused or canceled; only an operator changes it.",
+        comment="active, paused or canceled. An operator changes it; `serve` may pause it.",
     ),
     comment="A campaign is bound to one account and one API at its first apply.",
 )
@@ -254,7 +254,7 @@ actions = Table(
     Column("actor", Text, nullable=False, comment="user@host"),
     Column("verb", Text, nullable=False),
     Column("detail", Text, nullable=False),
-    comment="What operators did: pause, resume, cancel, resolve, retry, acknowledge, suppress …",
+    comment="What operators did: pause, resume, cancel, resolve, retry, suppress …; `serve` may stop.",
 )
 
 approvals = Table(

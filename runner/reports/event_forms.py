@@ -149,7 +149,7 @@ class WaitingLine(EventLine):
 
 
 class PausedLine(EventLine):
-    """An operator paused or canceled the campaign. Nothing is sent until `resumed`."""
+    """The campaign was paused or canceled. Nothing is sent until `resumed`."""
 
     type: Literal["paused"]
     state: str

@@ -1,4 +1,4 @@
-"""What must be read about a campaign: that an operator paused or canceled it, and who opted out too late."""
+"""What must be read about a campaign: that it is paused or canceled, and who opted out too late."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,8 @@ def pause_text(pause_info: PauseInfo, moment: Moment = machine_time) -> str:
         CampaignState.CANCELED: "nothing is ever sent again under this name",
     }
     state = pause_info.state
-    return f"{state.upper()} since {moment(pause_info.at)} by {pause_info.by}: {means[state]}"
+    why = f"{pause_info.problem}; " if pause_info.problem else ""
+    return f"{state.upper()} since {moment(pause_info.at)} by {pause_info.by}: {why}{means[state]}"
 
 
 def late_words(found: Sequence[LateOptOut], identity: Identity, moment: Moment = machine_time) -> str:

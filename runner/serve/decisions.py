@@ -39,6 +39,8 @@ class Step(StrEnum):
     """Plan next to the run, and find out whether it carries out the plan still."""
     END_RUN = auto()
     """Send no new calls, and finish what is under way."""
+    STOP = auto()
+    """Pause it in the ledger, until a person resumes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,10 @@ class Found:
     """Whether exactly this content may be carried out."""
     state: CampaignState
     """What operators allow."""
+    is_stopped: bool
+    """Whether the ledger says that a problem paused it."""
+    is_to_stop: bool
+    """Whether a run of it met a problem that the ledger does not know of yet."""
     running: str | None
     """The content that a run carries out; None without a run."""
     is_outdated: bool
@@ -71,6 +77,8 @@ def next_step(found: Found) -> Step:
         not found.may_run or found.running != found.content or found.is_outdated
     ):
         return Step.END_RUN
+    if found.is_to_stop:
+        return Step.WAIT if found.is_planning else Step.STOP
     if found.is_planning or not found.is_due or found.file is not FileState.VALID:
         return Step.WAIT
     if found.state is CampaignState.CANCELED:
@@ -96,9 +104,10 @@ def status_of(
         waiting = ServeStatus.WAITING_FOR_APPROVAL if was_planned else ServeStatus.PLANNING
         return outcome or waiting
     if found.running is None or not has_begun:
-        return outcome or ServeStatus.PLANNING
+        planning = ServeStatus.STOPPED if found.is_stopped else ServeStatus.PLANNING
+        return outcome or planning
     if found.state is CampaignState.PAUSED:
-        return ServeStatus.PAUSED
+        return ServeStatus.STOPPED if found.is_stopped else ServeStatus.PAUSED
     return ServeStatus.RUNNING if has_calls else ServeStatus.WAITING_FOR_RESULTS
 
 
@@ -141,7 +150,6 @@ def status_after(error: RunnerError) -> ServeStatus:
 _PAUSES: Mapping[ServeStatus, tuple[int, int]] = {
     ServeStatus.HELD_ELSEWHERE: (5, 60),
     ServeStatus.UNREACHABLE: (10, 600),
-    # What stopped it may cost calls each time, such as uncertain ones in a row.
     ServeStatus.STOPPED: (60, 3600),
 }
 _OTHER_PAUSES = (60, 900)

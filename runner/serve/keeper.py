@@ -14,12 +14,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from runner.campaign.loader import LoadedCampaign
 from runner.dispatch.events import CallsLost, Event, OptedOutTooLate, RunBegan, RunEnd
-from runner.errors import GuardError, LedgerChangedError, LedgerUnavailableError, RunnerError
+from runner.errors import (
+    GuardError,
+    LedgerChangedError,
+    LedgerError,
+    LedgerUnavailableError,
+    NeedsPersonError,
+    RunnerError,
+)
 from runner.ledger.approvals import Approval
+from runner.ledger.operators import CampaignState
 from runner.ledger.serving import LedgerFacts
 from runner.planning.guards import allow_options
 from runner.reports.live import LogOptions, RunLog
@@ -37,6 +45,7 @@ from runner.serve.served import Problem, SeenEvent, ServedCampaign, ServeStatus
 from runner.services.apply import Apply
 from runner.services.campaigns import content_of
 from runner.services.environment import Environment
+from runner.services.operators import stop_campaign
 from runner.services.planning import PreparedPlan, prepare_plan, working_file_on_disk
 from runner.services.progress import RowWatch
 
@@ -102,6 +111,13 @@ class Shared:
         return self.environment.settings.approval == "merge"
 
 
+class _Stop(NamedTuple):
+    """A campaign that waits for a person from now on."""
+
+    campaign: str
+    problem: str
+
+
 @dataclass(slots=True)
 class _Run:
     """What is carried out now."""
@@ -146,6 +162,8 @@ class Keeper:
         self._failures = 0
         self._outcome: ServeStatus | None = None
         self._problem: Problem | None = None
+        self._to_stop: _Stop | None = None
+        """Until the ledger holds it."""
         self._plan: PlanView | None = None
         self._planned_at: float | None = None
         self._events = deque[SeenEvent](maxlen=_MOST_EVENTS)
@@ -163,12 +181,13 @@ class Keeper:
     def follow(self, file: CampaignFile, facts: LedgerFacts) -> None:
         """Does what follows from the file and from the ledger as they are now."""
         before, approved_before = self._file, self._is_approved()
+        was_resumed = self._run is None and self._facts.state is not facts.state is CampaignState.ACTIVE
         self._file, self._facts = file, facts
         if self._run is not None and self._run.has_begun:
             self._run.looks += 1
         if (file.state, file.content) != (before.state, before.content):
             self._forget()
-        elif file.versions != before.versions or self._is_approved() != approved_before:
+        elif file.versions != before.versions or self._is_approved() != approved_before or was_resumed:
             self.retry()
         self._step()
 
@@ -188,6 +207,8 @@ class Keeper:
         if self._run is not None:
             self._run.end()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._to_stop is not None:
+            await self._stop(self._to_stop)
 
     def served(self) -> ServedCampaign:
         status = self._status()
@@ -227,6 +248,8 @@ class Keeper:
             content=self._file.content,
             is_approved=self._is_approved(),
             state=self._facts.state,
+            is_stopped=bool(self._facts.stopped),
+            is_to_stop=self._to_stop is not None,
             running=None if self._run is None else self._run.content,
             is_outdated=self._run is not None and self._run.is_outdated,
             is_planning=bool(self._planning),
@@ -250,7 +273,9 @@ class Keeper:
         )
 
     def _problem_of(self, status: ServeStatus) -> Problem | None:
-        return self._file.problem or (self._problem if status is self._outcome else None)
+        if self._file.problem is not None or status is self._outcome:
+            return self._file.problem or self._problem
+        return _stopped(self._file.name, self._facts.stopped) if status is ServeStatus.STOPPED else None
 
     def _step(self) -> None:
         if self._is_ending:
@@ -264,6 +289,8 @@ class Keeper:
                 self._start(self._compare(self._file))
             case Step.END_RUN if self._run is not None:
                 self._run.end()
+            case Step.STOP if self._to_stop is not None:
+                self._start(self._stop(self._to_stop))
         self._show()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
@@ -305,6 +332,15 @@ class Keeper:
             await self._keep_plan(file, prepared)
             self._outcome = self._problem = None
             self._pause(loaded.campaign.reload)
+
+    async def _stop(self, stop: _Stop) -> None:
+        """In the ledger, so that it holds for every process and after a restart."""
+        # Where the ledger cannot be asked now, nothing is sent either: it is tried at the next look.
+        with suppress(LedgerError):
+            await asyncio.to_thread(
+                stop_campaign, self._environment.ledger, stop.campaign, stop.problem, self._now()
+            )
+            self._to_stop = None
 
     async def _compare(self, file: CampaignFile) -> None:
         """Plans next to the run, which goes on unless the plan differs from what it carries out."""
@@ -357,6 +393,10 @@ class Keeper:
             if not run.is_ending:
                 raise
             return None
+        except Exception as error:
+            if isinstance(error, RunnerError) or not run.has_begun:
+                raise
+            raise _unexpected(error, NeedsPersonError) from None
         finally:
             log.sum_up()
             self._run = None
@@ -439,10 +479,14 @@ class Keeper:
             self._failed(file, _unexpected(error))
 
     def _failed(self, file: CampaignFile, error: RunnerError) -> None:
+        problem = problem_of(error)
+        if isinstance(error, NeedsPersonError):
+            self._to_stop = _Stop(file.name, problem.words)
+            problem = _stopped(file.name, problem.words)
         if (file.state, file.content) != (self._file.state, self._file.content):
             return
         self._failures += 1
-        self._outcome, self._problem = status_after(error), problem_of(error)
+        self._outcome, self._problem = status_after(error), problem
         self._pause(pause_after(self._outcome, self._failures))
         if self._run is not None:
             self._run.is_outdated = True
@@ -457,11 +501,15 @@ def _how_to_allow(path: Path, prepared: PreparedPlan) -> str:
     return f"check the sources and lists; if the plan is right, enter it once: {allowed}"
 
 
-def _unexpected(error: Exception) -> RunnerError:
+def _stopped(campaign: str, problem: str) -> Problem:
+    return Problem(message=problem, hint=f"nothing is sent until you resume it: runner resume {campaign}")
+
+
+def _unexpected(error: Exception, kind: type[RunnerError] = RunnerError) -> RunnerError:
     """Without its text, which may hold what was in a row."""
     *_, last = traceback.extract_tb(error.__traceback__) or [None]
     place = "" if last is None else f" in {Path(last.filename).name}:{last.lineno}"
-    return RunnerError(
+    return kind(
         f"unexpected error {type(error).__name__}{place}",
-        hint="this is an error in runner: please report it; the campaign is tried again",
+        hint="this is an error in runner: please report it",
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runner.campaign.diagnostics import Diagnostic
+from runner.characters import on_one_line
 from runner.dispatch.events import Event
 from runner.ledger.approvals import Approval
 from runner.planning.plan_view import PlanView
@@ -29,7 +30,9 @@ class ServeStatus(StrEnum):
     FINISHED = "finished"
     """Nothing is left to send, and no result is awaited. New rows start it again."""
     STOPPED = "stopped"
-    """No call can succeed, such as when Insight does not accept the credentials. It is tried again."""
+    """No call can succeed, such as when Insight does not accept the credentials. It is tried again, unless
+    calls failed already: then it is paused until a person resumes it, and the problem says so.
+    """
     BROKEN = "broken"
     """The file or its sources have errors. It goes on when they are corrected."""
     UNREACHABLE = "unreachable"
@@ -50,6 +53,12 @@ class Problem:
     hint: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
     """The errors and warnings of a file that has errors."""
+
+    @property
+    def words(self) -> str:
+        """On one line, with the first of the diagnostics."""
+        lines = [*map(str, self.diagnostics[:1]), *self.message.splitlines(), self.hint]
+        return on_one_line("; ".join(line for line in lines if line))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

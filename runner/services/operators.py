@@ -1,5 +1,6 @@
 """What operators do to one campaign of a ledger, beyond a single change in the ledger."""
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -40,6 +41,11 @@ class Desk:
                 await client.cancel_pending(survey_id, instance_id)
         detail = f"survey {survey_id}, instance {instance_id}"
         self.operators.note(self.campaign, "cancel-pending", detail, time.time())
+
+
+def stop_campaign(ledger: Ledger, campaign: str, problem: str, now: float) -> None:
+    """Pauses it in the name of this machine's `serve`, until a person resumes it."""
+    Operators(ledger.engine, f"serve@{socket.gethostname()}").stop(campaign, problem, now)
 
 
 @contextmanager

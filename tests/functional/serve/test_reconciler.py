@@ -10,10 +10,11 @@ import pytest
 from pydantic import SecretStr
 
 from runner.calls import CallState
+from runner.dispatch.events import Paused
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
 from runner.errors import RunnerError
-from runner.insight.sandbox import running_sandbox
+from runner.insight.sandbox import parse_fault, running_sandbox
 from runner.ledger.operators import Operators
 from runner.serve.campaign_files import CampaignFiles
 from runner.serve.decisions import FileState
@@ -55,13 +56,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "campaigns"
 
 
-def environment_of(ledger, insight, approval="merge"):
+def environment_of(ledger, insight, approval="merge", max_in_flight=8):
     settings = Settings(
         insight_base_url=insight.base_url,
         insight_username="me@example.org",
         insight_developer_key=SecretStr("any-key"),
         requests_per_second=100,
         approval=approval,
+        max_in_flight=max_in_flight,
     )
     return Environment(settings, ledger, Timer(), RateLimit(100), is_rehearsal=False)
 
@@ -269,6 +271,34 @@ def test_what_operators_decide_is_shown(folder, environment):
 
     scenario(folder, environment, steps)
     assert states(environment.ledger) == {CallState.SKIPPED: PEOPLE}
+
+
+def test_a_campaign_whose_calls_fail_waits_for_a_person_also_after_a_restart(folder, ledger):
+    declare(folder, windows=ALWAYS)
+
+    async def stopped(served):
+        found = await served.until(ServeStatus.STOPPED)
+        assert "Insight refused 10 calls in a row" in found.problem.message
+        assert "runner resume clinic" in found.problem.hint
+
+    async def resumed(served):
+        await stopped(served)
+        served.reload()
+        await until(lambda: [seen for seen in served.campaign("clinic").last_events if is_pause(seen.event)])
+        await stopped(served)
+        assert insight.calls() == []
+        Operators(ledger.engine, "ana@desk").resume("clinic", environment.clock.now())
+        await served.until(ServeStatus.WAITING_FOR_RESULTS)
+
+    with running_sandbox(faults=[parse_fault("400*10")]) as insight:
+        environment = environment_of(ledger, insight, max_in_flight=1)
+        scenario(folder, environment, stopped)
+        scenario(folder, environment, resumed)
+    assert states(ledger) == {CallState.REFUSED: 10, CallState.QUEUED: PEOPLE - 10}
+
+
+def is_pause(event):
+    return isinstance(event, Paused)
 
 
 def test_a_campaign_that_another_process_applies_is_tried_again(folder, environment):

@@ -12,6 +12,7 @@ from runner.errors import (
     LedgerError,
     LedgerUnavailableError,
     MissingSourceError,
+    NeedsPersonError,
     StoppedError,
 )
 from runner.ledger.operators import CampaignState
@@ -35,6 +36,8 @@ FOUND = st.builds(
     content=st.just(CONTENT),
     is_approved=st.booleans(),
     state=st.sampled_from(CampaignState),
+    is_stopped=st.booleans(),
+    is_to_stop=st.booleans(),
     running=st.sampled_from([None, CONTENT, OTHER]),
     is_outdated=st.booleans(),
     is_planning=st.booleans(),
@@ -48,6 +51,8 @@ def found(**given):
         "content": CONTENT,
         "is_approved": True,
         "state": CampaignState.ACTIVE,
+        "is_stopped": False,
+        "is_to_stop": False,
         "running": None,
         "is_outdated": False,
         "is_planning": False,
@@ -82,6 +87,12 @@ def test_at_most_one_plan_and_one_run_of_a_campaign_are_under_way(found):
 
 
 @given(FOUND)
+def test_nothing_is_carried_out_before_the_ledger_knows_of_a_problem(found):
+    if found.is_to_stop:
+        assert next_step(found) in {Step.STOP, Step.END_RUN, Step.WAIT}
+
+
+@given(FOUND)
 def test_a_status_never_says_that_calls_go_out_where_they_may_not(found):
     status = status_of(found, None, has_begun=True, has_calls=True, was_planned=True)
     if not found.may_run:
@@ -99,6 +110,7 @@ def test_a_status_never_says_that_calls_go_out_where_they_may_not(found):
         ({"running": CONTENT, "is_outdated": True}, Step.END_RUN),
         ({"running": CONTENT, "state": CampaignState.PAUSED}, Step.COMPARE),
         ({"file": FileState.REMOVED}, Step.WAIT),
+        ({"is_to_stop": True, "is_due": False, "file": FileState.REMOVED}, Step.STOP),
     ],
 )
 def test_a_step_follows_from_what_was_found(given, step):
@@ -118,6 +130,8 @@ def test_a_step_follows_from_what_was_found(given, step):
         ({"running": CONTENT}, {"has_begun": False}, ServeStatus.PLANNING),
         ({"running": CONTENT}, {"has_calls": False}, ServeStatus.WAITING_FOR_RESULTS),
         ({"running": CONTENT, "state": CampaignState.PAUSED}, {}, ServeStatus.PAUSED),
+        ({"running": CONTENT, "state": CampaignState.PAUSED, "is_stopped": True}, {}, ServeStatus.STOPPED),
+        ({"state": CampaignState.PAUSED, "is_stopped": True}, {}, ServeStatus.STOPPED),
         ({"running": CONTENT, "state": CampaignState.CANCELED}, {}, ServeStatus.CANCELED),
     ],
 )
@@ -141,6 +155,7 @@ def test_a_status_follows_from_what_was_found(given, more, status):
         (LedgerUnavailableError, ServeStatus.UNREACHABLE),
         (LedgerError, ServeStatus.STOPPED),
         (StoppedError, ServeStatus.STOPPED),
+        (NeedsPersonError, ServeStatus.STOPPED),
     ],
 )
 def test_an_error_decides_the_status(error, status):
