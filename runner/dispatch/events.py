@@ -15,6 +15,16 @@ class RunBegan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSent:
+    """A request that left."""
+
+    lag: float
+    """Seconds from when it was due until it left."""
+    status: int | None
+    """The HTTP status of its answer; None where no whole answer came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded:
     """One attempt ended. `start_timestamp` is UTC Unix seconds."""
 
@@ -24,6 +34,8 @@ class CallEnded:
     reason: StateReason
     call_id: str | None
     start_timestamp: int
+    request: RequestSent | None = None
+    """None where nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,8 @@ class RateLimit:
         self.per_second = per_second
         self._next = 0.0
         self._runs = 0
+        self.spent = 0
+        """Requests so far, with those that may be given back yet."""
         self.share(1)
 
     @property
@@ -36,10 +38,11 @@ class RateLimit:
     def share(self, runs: int) -> None:
         """From now on `runs` runs share the rate, those of this process included."""
         own = min(max(1, self._runs), runs)
-        per_second = self.per_second * own / runs
-        self._interval = 1 / per_second
-        self._burst = max(1, int(per_second * _BURST_SECONDS))
-        self._grain = max(1, int(per_second * _GRAIN_SECONDS))
+        self.own_per_second = self.per_second * own / runs
+        """The part of the rate that this process has."""
+        self._interval = 1 / self.own_per_second
+        self._burst = max(1, int(self.own_per_second * _BURST_SECONDS))
+        self._grain = max(1, int(self.own_per_second * _GRAIN_SECONDS))
 
     def wait(self, now: float) -> float:
         """Seconds until it is time to send again; 0 when a request may leave now."""
@@ -59,9 +62,11 @@ class RateLimit:
 
     def spend(self, now: float, requests: int) -> None:
         """Counts `requests` that leave now."""
+        self.spent += requests
         oldest = now - (self._burst - 1) * self._interval
         self._next = max(self._next, oldest) + requests * self._interval
 
     def give_back(self, requests: int) -> None:
         """Takes back `requests` that were spent and did not leave."""
+        self.spent -= requests
         self._next -= requests * self._interval

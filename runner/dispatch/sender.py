@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from runner.calls import CallState, ReasonCode, StateReason
-from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn
+from runner.dispatch.events import BackingOff, CallEnded, CallsWithdrawn, RequestSent
 from runner.dispatch.exclusion_check import ExclusionCheck
 from runner.dispatch.heartbeat import Heartbeat
 from runner.dispatch.late_calls import move_crowded_out, move_held_back
@@ -187,9 +187,10 @@ class Sender:
         """Pushes the record first, where it is to be pushed: without it the call is not sent."""
         if claim.pushes_record and not await self._push_record(claim):
             return
-        exchange, prevented = await self._exchange(self._post, claim)
+        exchange, prevented, left_at = await self._exchange(self._post, claim)
         outcome = redacted(classify(exchange), claim.request)
-        result = await self._record(claim, attempt_result(outcome, prevented))
+        request = RequestSent(lag=left_at - claim.queue_at, status=exchange.status) if exchange.sent else None
+        result = await self._record(claim, attempt_result(outcome, prevented), request)
         if isinstance(outcome, Accepted) and result.state is CallState.UNCERTAIN:
             reason = f"Insight answered with call_id {outcome.call_id}, which another call has"
             outcome = Uncertain(reason=reason, status=result.http_status, body="")
@@ -198,7 +199,7 @@ class Sender:
 
     async def _push_record(self, claim: Claim) -> bool:
         """Returns whether Insight has the record now; else it records why the call is not sent."""
-        exchange, prevented = await self._exchange(self._push, claim)
+        exchange, prevented, _ = await self._exchange(self._push, claim)
         pushed = classify_push(exchange)
         if isinstance(pushed, RecordAdded):
             self._failed_pushes.count(pushed)
@@ -218,19 +219,23 @@ class Sender:
             pause = self._run.rate.wait(time.monotonic())
         self._run.rate.spend(time.monotonic(), 1)
 
-    async def _exchange(self, post: Post, claim: Claim) -> tuple[Exchange, StateReason | None]:
-        """One request, and why it was stopped just before it left."""
+    async def _exchange(self, post: Post, claim: Claim) -> tuple[Exchange, StateReason | None, float]:
+        """One request, why it was stopped just before it left, and when it left."""
         prevented: StateReason | None = None
+        left_at = 0.0
 
         def last_check() -> None:
-            nonlocal prevented
+            nonlocal prevented, left_at
+            left_at = self._run.clock.now()
             prevented = self._why_not_now(claim)
             if prevented is not None:
                 raise NotAllowedError(prevented.code)
 
-        return await post(claim, last_check), prevented
+        return await post(claim, last_check), prevented, left_at
 
-    async def _record(self, claim: Claim, result: AttemptResult) -> AttemptResult:
+    async def _record(
+        self, claim: Claim, result: AttemptResult, request: RequestSent | None = None
+    ) -> AttemptResult:
         result = await self.recorder.record(claim, result)
         self._run.on_event(
             CallEnded(
@@ -240,6 +245,7 @@ class Sender:
                 reason=result.reason,
                 call_id=result.call_id,
                 start_timestamp=claim.start_timestamp,
+                request=request,
             )
         )
         return result

@@ -17,6 +17,8 @@ class Claim:
     key: str
     ref: str
     phone: str
+    queue_at: int
+    """When its request was due, in UTC Unix seconds."""
     start_timestamp: int
     end_timestamp: int
     survey_id: str

@@ -100,6 +100,8 @@ class Shared:
     """Called with a campaign whose status changed."""
     on_change: Callable[[], None]
     """Called when anything else changed that is shown: an event of a run, a new plan."""
+    on_event: Callable[[str, Event], None]
+    """Called with the name of a campaign and what happened in its run."""
     progress: StoppableProgress = field(default_factory=StoppableProgress)
     planner: ThreadPoolExecutor = field(
         # One plan at a time: each needs memory and the processor, which calls that are due need too.
@@ -406,6 +408,7 @@ class Keeper:
     def _hear(self, event: Event, log: RunLog) -> None:
         self._events.append(SeenEvent(at=self._now(), event=event))
         log.write(event)
+        self._shared.on_event(self._file.name, event)
         self._shared.on_change()
 
     def _finished(self, loaded: LoadedCampaign) -> None:

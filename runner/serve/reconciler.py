@@ -1,9 +1,11 @@
 """Carries out every campaign of some folders, in one process and one event loop, until it is stopped."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from runner.dispatch.events import Event
 from runner.errors import LedgerError, RunnerError
 from runner.ledger.serving import LedgerFacts, ledger_facts
 from runner.serve.campaign_files import CampaignFile, CampaignFiles
@@ -23,9 +25,10 @@ class Reconciler:
         *,
         on_status: Callable[[ServedCampaign], None],
         on_problem: Callable[[RunnerError], None],
+        on_event: Callable[[str, Event], None] = lambda _campaign, _event: None,
     ) -> None:
         """`on_status` is called with a campaign whose status changed, `on_problem` when the ledger cannot be
-        asked.
+        asked, `on_event` with the name of a campaign and what happened in its run.
         """
         self._environment = environment
         self._files = CampaignFiles(paths, environment.settings, environment.ledger)
@@ -36,12 +39,14 @@ class Reconciler:
             wake=self._wake,
             on_status=self._status_changed,
             on_change=self._note_change,
+            on_event=on_event,
         )
         self._keepers: dict[Path, Keeper] = {}
         self._ring = asyncio.Event()
         self._change = asyncio.Event()
         self._is_stopping = False
         self._has_problem = False
+        self._looked_at = time.monotonic()
 
     async def keep(self) -> None:
         """Until `stop`; the runs are then ended in order."""
@@ -67,6 +72,9 @@ class Reconciler:
         for keeper in self._keepers.values():
             keeper.retry()
         self._wake()
+
+    def seconds_since_look(self) -> float:
+        return time.monotonic() - self._looked_at
 
     def campaigns(self) -> Sequence[ServedCampaign]:
         return sorted((keeper.served() for keeper in self._keepers.values()), key=lambda found: found.name)
@@ -107,6 +115,7 @@ class Reconciler:
             self._has_problem = True
             return
         self._has_problem = False
+        self._looked_at = time.monotonic()
         await self._drop({file.path for file in files})
         for file in files:
             if self._is_stopping:

@@ -105,6 +105,9 @@ class Served(Protocol):
     async def approve(self, name: str, content: str, who: str) -> None:
         """Raises RunnerError when this is not the content of the campaign now: nobody reviewed the other."""
 
+    def seconds_since_look(self) -> float:
+        """How long ago the files and the ledger were looked at."""
+
     def reload(self) -> None:
         """Reads all files and contacts again now."""
 

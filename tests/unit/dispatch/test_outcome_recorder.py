@@ -21,6 +21,7 @@ def claim(number):
         key=f"c{number}",
         ref="",
         phone="",
+        queue_at=0,
         start_timestamp=0,
         end_timestamp=0,
         survey_id="",
