@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
 from runner.serve.listening import listener
+from runner.serve.metrics import Metrics
 from runner.serve.private import PrivateServer
 from runner.serve.private_site import NothingServed, PrivateSite
 from runner.services.environment import Environment
@@ -54,9 +55,12 @@ def private_site(ledger, served=None, **settings):
     """Served in a thread; drained when the block ends. Nothing unexpected may happen meanwhile."""
     environment = Environment(Settings(**settings), ledger, Timer(), RateLimit(100), is_rehearsal=False)
     problems = []
-    server = PrivateServer(
-        PrivateSite(served=served or NothingServed(), environment=environment), problems.append
+    site = PrivateSite(
+        served=served or NothingServed(),
+        environment=environment,
+        metrics=Metrics(ledger, environment.rate, {}),
     )
+    server = PrivateServer(site, problems.append)
     with listener("127.0.0.1:0", "RUNNER_LISTEN") as listening:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(listening)))
         thread.start()

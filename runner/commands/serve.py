@@ -17,6 +17,7 @@ from runner.reports.live import LogOptions, log_lines, log_status
 from runner.reports.plan_facts import count, totals
 from runner.results.token import Tokens
 from runner.serve.listening import listener
+from runner.serve.metrics import Metrics
 from runner.serve.private import PrivateServer, check_address
 from runner.serve.private_site import NothingServed, PrivateSite
 from runner.serve.receiving import ReceiverServer
@@ -64,13 +65,7 @@ def _check(path: Path) -> None:
 
 def _carry_out(paths: Sequence[Path], settings: Settings) -> None:
     with insight(settings) as environment:
-        reconciler = Reconciler(
-            paths,
-            environment,
-            on_status=lambda found: _log(found, settings, environment.clock.now()),
-            on_problem=lambda error: _log_problem(error, settings, environment.clock.now()),
-        )
-        _run(environment, reconciler)
+        _run(environment, paths)
 
 
 def _take_results(settings: Settings) -> None:
@@ -78,21 +73,34 @@ def _take_results(settings: Settings) -> None:
         validate_public_url(settings.public_url)
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         rate = RateLimit(settings.requests_per_second)
-        _run(Environment(settings, ledger, Timer(), rate, is_rehearsal=False), None)
+        _run(Environment(settings, ledger, Timer(), rate, is_rehearsal=False), ())
 
 
-def _run(environment: Environment, reconciler: Reconciler | None) -> None:
+def _run(environment: Environment, paths: Sequence[Path]) -> None:
     settings = environment.settings
     if settings.private_url:
         validate_private_url(settings.private_url)
     receiver = _receiver(environment.ledger, settings)
+    metrics = Metrics(environment.ledger, environment.rate, receiver.received)
+    reconciler = _reconciler(paths, environment, metrics) if paths else None
     private = PrivateServer(
-        PrivateSite(served=reconciler or NothingServed(), environment=environment),
+        PrivateSite(served=reconciler or NothingServed(), environment=environment, metrics=metrics),
         lambda error: _log_problem(error, settings, environment.clock.now()),
     )
     with signals_restored(), log_lines(settings.log_level):
         asyncio.run(_serve(receiver, private, settings, reconciler))
     note(_what_came(receiver))
+
+
+def _reconciler(paths: Sequence[Path], environment: Environment, metrics: Metrics) -> Reconciler:
+    settings, clock = environment.settings, environment.clock
+    return Reconciler(
+        paths,
+        environment,
+        on_status=lambda found: _log(found, settings, clock.now()),
+        on_problem=lambda error: _log_problem(error, settings, clock.now()),
+        on_event=metrics.hear,
+    )
 
 
 def _receiver(ledger: Ledger, settings: Settings) -> ReceiverServer:

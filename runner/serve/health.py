@@ -15,7 +15,6 @@ from runner.ledger.ledger import Ledger
 from runner.serve.one_at_a_time import OneAtATime
 from runner.serve.served import Served
 
-PATHS = ("/healthz", "/readyz")
 _LEDGER_SECONDS = 1
 _LOOK_SECONDS = 60
 """It looks every 2 seconds, and waits for runs that end."""

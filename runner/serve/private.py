@@ -11,11 +11,11 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Router
 
 from runner.errors import RunnerError, SettingsError
 from runner.ledger.users import Role
-from runner.serve import hosts, problems
+from runner.serve import health, hosts, metrics, problems
 from runner.serve.event_streams import EventStreams
 from runner.serve.gate import Gate
 from runner.serve.headers import SecurityHeaders
@@ -24,8 +24,10 @@ from runner.serve.people import Person
 from runner.serve.private_site import PrivateSite
 from runner.services.planning import privacy_key
 
-_PARTS: Sequence[Callable[[PrivateSite], Sequence[BaseRoute]]] = ()
-"""Each makes its routes. The pages, the API, the metrics and the state of health are parts."""
+_PARTS: Sequence[Callable[[PrivateSite], Sequence[BaseRoute]]] = (
+    lambda site: metrics.routes(site.metrics, site.served),
+)
+"""Each makes its routes. The pages, the API and the metrics are parts."""
 
 
 def private_app(site: PrivateSite, on_problem: Callable[[RunnerError], None]) -> EventStreams:
@@ -47,7 +49,10 @@ def private_app(site: PrivateSite, on_problem: Callable[[RunnerError], None]) ->
         key=privacy_key(settings, site.environment.ledger),
         on_error=lambda error: on_problem(_unexpected(error)),
     )
-    return EventStreams(SecurityHeaders(gate, is_behind_tls=settings.private_url.startswith("https:")))
+    # Probes name no host and nobody: they pass no gate.
+    probes = health.routes(site.served, site.environment.ledger)
+    outer = Router(probes, redirect_slashes=False, default=gate)
+    return EventStreams(SecurityHeaders(outer, is_behind_tls=settings.private_url.startswith("https:")))
 
 
 class PrivateServer:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.errors import RunnerError
+from runner.serve.metrics import Metrics
 from runner.serve.served import Served, ServedCampaign
 from runner.services.environment import Environment
 
@@ -15,6 +16,7 @@ class PrivateSite:
 
     served: Served
     environment: Environment
+    metrics: Metrics
 
 
 class NothingServed:
@@ -30,6 +32,10 @@ class NothingServed:
         raise RunnerError(
             f"no campaign {name} is served here", hint="start serve with the folder of the campaign files"
         )
+
+    def seconds_since_look(self) -> float:
+        """There is nothing to look at."""
+        return 0
 
     def reload(self) -> None:
         """There is nothing to read again."""
