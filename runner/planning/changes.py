@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from runner.calls import CallRequest, ReasonCode, StateReason
 from runner.campaign.model import Survey
-from runner.planning.plan import Availability, Change, ChangeReason, EarlierCall, KnownCall, Slot
+from runner.planning.plan import Change, ChangeReason, EarlierCall, KnownCall, Slot
 from runner.planning.windows import Window
 
 _BY_OPERATOR: Mapping[str, ChangeReason] = {
@@ -37,18 +37,11 @@ def change_of(
     windows: tuple[Window, ...],
     now: float,
 ) -> tuple[Change, ChangeReason]:
-    """What the plan does with a call, given the `earlier` one for this contact, and why.
-
-    `fields` are those in which the two differ.
+    """What the plan does with a call, given the `earlier` one for this contact that waits in the ledger, and
+    why. `fields` are those in which the two differ.
 
     `windows` are those in which the contact may be called now, at `now` (UTC Unix seconds).
     """
-    if earlier.availability == Availability.TAKEN:
-        return Change.NEW, ChangeReason.FURTHER_ROUND
-    if earlier.availability == Availability.REFUSED:
-        return Change.NEW, ChangeReason.REFUSED_REQUEST_CHANGED
-    if earlier.availability != Availability.PLANNED:
-        return Change.NEW, ChangeReason.SKIPPED_BEFORE
     if fields:
         return Change.CHANGED, ChangeReason.FIELDS_CHANGED
     if (earlier.start_timestamp, earlier.end_timestamp) == (slot.start_timestamp, slot.end_timestamp):

@@ -14,7 +14,6 @@ from runner.planning.placement import Placement
 from runner.planning.plan import Availability, EarlierCall, KnownCall
 from runner.planning.plan_input import PlanInput
 from runner.planning.rounds import NextRound, PastCall, next_round
-from runner.planning.working_file import NeedsCheck
 
 _NO_CONTACT = frozenset(
     {
@@ -141,21 +140,21 @@ class Eligibility:
         listed = self._numbers_of_listed_keys()
         duplicates = _Duplicates()
         needing_check = self._working_set.needing_check(*attempts_of(self._campaign))
-        for check in self._given.progress("checking contacts", len(needing_check), needing_check):
+        checks = self._given.progress("checking contacts", len(needing_check), needing_check)
+        for number, candidate, earlier, shares in checks:
             exclusion = None
-            if check.candidate.phone in listed:
-                detail = listed[check.candidate.phone]
-                exclusion = exclusion_of(check.candidate, Reason.SUPPRESSED, detail)
-            elif check.candidate.phone in self._imported_numbers:
-                exclusion = _imported(check.candidate)
-            elif check.shares:
-                exclusion = duplicates.check(check.candidate)
+            if candidate.phone in listed:
+                exclusion = exclusion_of(candidate, Reason.SUPPRESSED, listed[candidate.phone])
+            elif candidate.phone in self._imported_numbers:
+                exclusion = _imported(candidate)
+            elif shares:
+                exclusion = duplicates.check(candidate)
             if exclusion is None:
-                exclusion = self._why_not(check)
-                if check.shares and (exclusion is None or exclusion.reason not in _CANNOT_BE_CALLED):
-                    duplicates.add(check.candidate)
+                exclusion = self._why_not(number, candidate, earlier)
+                if shares and (exclusion is None or exclusion.reason not in _CANNOT_BE_CALLED):
+                    duplicates.add(candidate)
             if exclusion is not None:
-                self._leave_out(check.number, exclusion)
+                self._leave_out(number, exclusion)
                 self.rows.candidates -= 1
 
     def _numbers_of_listed_keys(self) -> Mapping[str, str]:
@@ -181,39 +180,38 @@ class Eligibility:
     def _may_be_dialled(self, known: KnownCall | EarlierCall) -> bool:
         return known.state in MAY_BE_DIALLED and known.end_timestamp > self._given.now
 
-    def _why_not(self, check: NeedsCheck) -> Exclusion | None:
-        candidate, earlier, past = check.candidate, check.earlier, self._past(check)
+    def _why_not(self, number: int, candidate: Candidate, earlier: EarlierCall | None) -> Exclusion | None:
+        past = self._past(candidate, earlier)
         following = self._next_round(past, earlier) if past else None
         if isinstance(following, Cause):
-            return self._already_queued(check, following, past)
+            return self._already_queued(candidate, earlier, following, past)
         if candidate.fault:
             return faulty(candidate)
         if earlier is not None and (refused := self._refused(candidate, earlier)):
             return refused
         if following is None:
-            return self._in_no_window(check)
+            return self._in_no_window(candidate)
         if not self._placement.windows_of(candidate, following):
             is_capped = self._placement.limit_reached(candidate, following) is not None
-            return self._already_queued(check, Cause.CAPPED if is_capped else Cause.DATES_OVER, past)
-        self._working_set.follow(check.number, following)
+            cause = Cause.CAPPED if is_capped else Cause.DATES_OVER
+            return self._already_queued(candidate, earlier, cause, past)
+        self._working_set.follow(number, following)
         return None
 
-    def _past(self, check: NeedsCheck) -> Sequence[PastCall]:
+    def _past(self, candidate: Candidate, earlier: EarlierCall | None) -> Sequence[PastCall]:
         """Every call to the contact or its number that was sent or may have been."""
-        earlier = check.earlier
         if earlier is None or not earlier.is_all:
-            return self._working_set.past(check.candidate.key, check.candidate.phone)
-        dials = earlier.start_timestamp, earlier.end_timestamp, earlier.last_dial
-        return (PastCall(earlier.round, earlier.state, earlier.result, *dials),)
+            return self._working_set.past(candidate.key, candidate.phone)
+        return (PastCall._make(earlier[-len(PastCall._fields) :]),)
 
-    def _in_no_window(self, check: NeedsCheck) -> Exclusion | None:
-        if self._placement.windows_of(check.candidate):
+    def _in_no_window(self, candidate: Candidate) -> Exclusion | None:
+        if self._placement.windows_of(candidate):
             return None
-        cap = self._placement.limit_reached(check.candidate)
+        cap = self._placement.limit_reached(candidate)
         if cap is not None:
-            return exclusion_of(check.candidate, Reason.CONTACT_LIMIT, why_reached(cap, self._attempts))
-        cause, detail = self._why_no_window(check.candidate)
-        return exclusion_of(check.candidate, Reason.NO_WINDOW, detail, cause=cause)
+            return exclusion_of(candidate, Reason.CONTACT_LIMIT, why_reached(cap, self._attempts))
+        cause, detail = self._why_no_window(candidate)
+        return exclusion_of(candidate, Reason.NO_WINDOW, detail, cause=cause)
 
     def _next_round(self, past: Sequence[PastCall], waiting: EarlierCall | None) -> NextRound | Cause:
         """The round of a contact that was called before, or why it gets none."""
@@ -223,14 +221,16 @@ class Eligibility:
         # Its number may have been called in that round since, for another contact.
         return following._replace(round=waiting.round) if waiting.round >= following.round else Cause.NONE
 
-    def _already_queued(self, check: NeedsCheck, cause: Cause, past: Sequence[PastCall]) -> Exclusion:
+    def _already_queued(
+        self, candidate: Candidate, earlier: EarlierCall | None, cause: Cause, past: Sequence[PastCall]
+    ) -> Exclusion:
         if cause in _OPEN:
             self._note_open(max(call.round for call in past))
         if cause is Cause.WAITING_FOR_RESULT and self._campaign.retry_policy.rounds == 1:
             # Whatever the result will be, no call follows.
             cause = Cause.NONE
-        detail = self._why_taken(check.candidate, check.earlier)
-        return exclusion_of(check.candidate, Reason.ALREADY_QUEUED, detail, cause=cause)
+        detail = self._why_taken(candidate, earlier)
+        return exclusion_of(candidate, Reason.ALREADY_QUEUED, detail, cause=cause)
 
     def _why_taken(self, candidate: Candidate, earlier: EarlierCall | None) -> str:
         if earlier is not None and earlier.availability == Availability.TAKEN:

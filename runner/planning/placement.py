@@ -55,6 +55,8 @@ class Placement:
         days: DayLimit | None = None,
     ) -> None:
         self._now = int(now) + (now > int(now))
+        self.counts_after = self._now - 60
+        """Starts up to this second no longer count for the pace."""
         self._margin = campaign.calling_windows.close_margin
         self._queue_ahead = campaign.pacing.queue_ahead
         self._spread = campaign.pacing.spread
@@ -196,7 +198,7 @@ class Placement:
         """Counts a call that is already placed or sent, and returns whether the pace has room for it. A start
         of the last 60 seconds still counts, an older one does not.
         """
-        return start <= self._now - 60 or self._slots.occupy(start)
+        return start <= self.counts_after or self._slots.occupy(start)
 
     def count_days(self, starts: Iterable[int]) -> None:
         """Counts existing calls against the limit of their days."""

@@ -220,18 +220,19 @@ class EarlierCall(NamedTuple):
 
     id: int
     phone: str
-    round: int
     availability: str
-    start_timestamp: int
-    end_timestamp: int
-    state: str
     state_reason: str
-    result: str | None
-    last_dial: int | None
     is_all: bool
     """It was sent, or may have been, and there is no other call to the contact or its number."""
     is_same: bool
     """The plan has the same request for the same number and zones. If not, they may still mean the same."""
+    round: int
+    """This and the rest are as in a PastCall."""
+    state: str
+    result: str | None
+    start_timestamp: int
+    end_timestamp: int
+    last_dial: int | None
 
 
 class WaitingBefore(NamedTuple):

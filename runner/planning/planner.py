@@ -6,7 +6,7 @@ more rows than fit into memory: results are kept in the working set, and every s
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 from runner.calls import Cause, Reason
@@ -96,7 +96,7 @@ class _Planner:
 
     def _assign(self) -> plan_warnings.Findings:
         """Calls keep their earlier slots; the others take free ones, in order of precedence."""
-        sent = array("q", self._working_set.taken_starts())
+        sent = array("q", self._working_set.taken_starts(self._placement.counts_after))
         kept = array("q", self._keep_slots())
         taken = sent + kept
         crowded = sum(not self._placement.occupy(start) for start in taken)
@@ -158,33 +158,31 @@ class _Planner:
             start = earlier.start_timestamp
             slot = self._placement.slot_at(start, earlier.end_timestamp)
             return Assignment._make((*slot, *_KEPT, start, round_, earliest))
-        windows = self._placement.windows_of(candidate, following)
-        new_slot = self._new_slot(candidate, following, windows)
+        new_slot = self._new_slot(candidate, following)
         if new_slot is None:
             return None
-        fields: tuple[str, ...] = ()
-        change, reason = Change.NEW, ChangeReason.FURTHER_ROUND
-        if earlier is not None:
-            fields = self._changed_fields(candidate, earlier)
-            change, reason = change_of(earlier, fields, new_slot, windows=windows, now=self._given.now)
-            if change is Change.MOVED and self._placement.is_overfull(earlier.start_timestamp):
-                reason = ChangeReason.DAY_FULL
-        return Assignment(
-            *new_slot,
-            change=change.value,
-            reason=reason.value,
-            fields=json.dumps(fields) if fields else "",
-            start_before=None if earlier is None or change is Change.NEW else earlier.start_timestamp,
-            round=round_,
-            earliest=earliest,
-        )
+        if earlier is None or earlier.availability != _PLANNED:
+            before = None if earlier is None else earlier.availability
+            return Assignment._make((*new_slot, *_NEW_AFTER[before], round_, earliest))
+        start = earlier.start_timestamp
+        change = self._change(candidate, earlier, following, new_slot)
+        return Assignment._make((*new_slot, *change, start, round_, earliest))
 
-    def _new_slot(
-        self, candidate: Candidate, following: NextRound | None, windows: tuple[Window, ...]
-    ) -> Slot | None:
+    def _new_slot(self, candidate: Candidate, following: NextRound | None) -> Slot | None:
         preferred = self._placement.preferred_windows(candidate, following)
         slot = self._placement.next_slot(preferred) if preferred else None
-        return slot or self._placement.next_slot(windows)
+        return slot or self._placement.next_slot(self._placement.windows_of(candidate, following))
+
+    def _change(
+        self, candidate: Candidate, earlier: EarlierCall, following: NextRound | None, slot: Slot
+    ) -> tuple[str, str, str]:
+        """How a planned call changes that gets another slot: change, reason and fields of an assignment."""
+        fields = self._changed_fields(candidate, earlier)
+        windows = self._placement.windows_of(candidate, following)
+        change, reason = change_of(earlier, fields, slot, windows=windows, now=self._given.now)
+        if change is Change.MOVED and self._placement.is_overfull(earlier.start_timestamp):
+            reason = ChangeReason.DAY_FULL
+        return change.value, reason.value, json.dumps(fields) if fields else ""
 
     def _count(self, candidate: Candidate, assignment: Assignment) -> None:
         _, start, end, change, reason, fields, _, round_, _ = assignment
@@ -241,8 +239,6 @@ class _Planner:
 
     def _changed_fields(self, candidate: Candidate, earlier: EarlierCall) -> tuple[str, ...]:
         """The fields that differ from the planned call in the ledger."""
-        if earlier.availability != Availability.PLANNED:
-            return ()
         own = () if earlier.is_same else self._differences(candidate, earlier.id)
         return (*self._changed_survey, *own)
 
@@ -287,3 +283,15 @@ _FIRST_ROUND = 1
 _NEW = (Change.NEW.value, ChangeReason.FIRST_CALL.value, "", None, _FIRST_ROUND)
 """The change of a contact without a call in the ledger: most contacts of most plans."""
 _KEPT = (Change.UNCHANGED.value, ChangeReason.SLOT_KEPT.value, "")
+_PLANNED = Availability.PLANNED.value
+_NEW_AFTER: Mapping[str | None, tuple[str, str, str, None]] = {
+    before: (Change.NEW.value, reason.value, "", None)
+    for before, reason in {
+        # Its number was called for another contact.
+        None: ChangeReason.FURTHER_ROUND,
+        Availability.TAKEN.value: ChangeReason.FURTHER_ROUND,
+        Availability.REFUSED.value: ChangeReason.REFUSED_REQUEST_CHANGED,
+        Availability.OPEN.value: ChangeReason.SKIPPED_BEFORE,
+    }.items()
+}
+"""The same where the newest call does not wait, by the availability of that call."""

@@ -19,6 +19,8 @@ from runner.planning.windows import Window, intersect, join
 EVENING_HOUR = 17
 _SATURDAY = 5
 _MINUTE, _QUARTER = 60, 900
+_UNCERTAIN, _COMPLETED = CallState.UNCERTAIN.value, ResultStatus.COMPLETED.value
+"""Looked up once: that takes longer than to compare them, and there may be a million calls."""
 
 
 class SlotKind(StrEnum):
@@ -45,12 +47,14 @@ class PastCall(NamedTuple):
     @property
     def over_at(self) -> int:
         """When it was dialled for the last time; where that is not known, the latest it can have been."""
-        return self.end_timestamp if self.dialled_at is None else self.dialled_at
+        dialled_at = self.dialled_at
+        return self.end_timestamp if dialled_at is None else dialled_at
 
     @property
     def tried_at(self) -> int:
         """The time that says at which hours this call was tried."""
-        return self.start_timestamp if self.dialled_at is None else self.dialled_at
+        dialled_at = self.dialled_at
+        return self.start_timestamp if dialled_at is None else dialled_at
 
     @property
     def dialled_at(self) -> int | None:
@@ -73,7 +77,7 @@ class NextRound(NamedTuple):
 
     def tried_kinds(self, zone_name: str) -> frozenset[SlotKind]:
         """The kinds of slot in which it was tried, where the contact is."""
-        return frozenset(slot_kind(instant, zone_name) for instant in self.tried_at)
+        return frozenset([slot_kind(instant, zone_name) for instant in self.tried_at])
 
 
 def next_round(past: Sequence[PastCall], policy: RetryPolicy) -> NextRound | Cause:
@@ -81,26 +85,26 @@ def next_round(past: Sequence[PastCall], policy: RetryPolicy) -> NextRound | Cau
 
     `past` holds every call of the campaign to the same contact or the same number.
     """
+    last = over_at = 0
+    tried_at = []
     for call in past:
         cause = _why_none_follows(call, policy)
         if cause is not None:
             return cause
-    last = max(call.round for call in past)
+        last = max(last, call.round)
+        over_at = max(over_at, call.over_at)
+        tried_at.append(call.tried_at)
     if last >= policy.rounds:
         return Cause.ROUNDS_USED
-    return NextRound(
-        round=last + 1,
-        not_before=_full_minute(max(call.over_at for call in past) + policy.round_gap),
-        tried_at=tuple(sorted(call.tried_at for call in past)),
-    )
+    return NextRound(last + 1, _full_minute(over_at + policy.round_gap), tuple(sorted(tried_at)))
 
 
 def _why_none_follows(call: PastCall, policy: RetryPolicy) -> Cause | None:
-    if call.state == CallState.UNCERTAIN:
+    if call.state == _UNCERTAIN:
         return Cause.UNCERTAIN
     if call.result is None:
         return Cause.WAITING_FOR_RESULT
-    if call.result == ResultStatus.COMPLETED:
+    if call.result == _COMPLETED:
         return Cause.FINISHED
     return None if call.result in policy.retry_on else Cause.NOT_RETRIED
 

@@ -15,7 +15,7 @@ import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from runner.calls import Cause, Reason
 from runner.contacts.contact import Exclusion
@@ -95,16 +95,6 @@ _OTHERS = " UNION ALL ".join(
     for table in ("screened", "exclusion")
 )
 """Key and number of each row, called or not, for each of its other numbers."""
-
-
-class NeedsCheck(NamedTuple):
-    """A candidate that may have to be excluded."""
-
-    number: int
-    candidate: Candidate
-    shares: bool
-    """Another has the same key or number."""
-    earlier: EarlierCall | None
 
 
 class WorkingFile:
@@ -235,9 +225,15 @@ class WorkingFile:
     def _known(self, which: str, *values: object) -> Iterator[KnownCall]:
         return map(KnownCall._make, self._read(f"SELECT {_KNOWN} FROM known WHERE {which}", *values))
 
-    def taken_starts(self) -> Iterator[int]:
-        """When the calls that were sent, or may have been, start: UTC Unix seconds."""
-        rows = self._ask("SELECT start_timestamp FROM known WHERE availability = 'taken' AND is_newest")
+    def taken_starts(self, after: int) -> Iterator[int]:
+        """When the calls that were sent, or may have been, start, as far as that is after this second: UTC
+        Unix seconds.
+        """
+        rows = self._ask(
+            "SELECT start_timestamp FROM known "
+            "WHERE availability = 'taken' AND is_newest AND start_timestamp > ?",
+            after,
+        )
         return (start for (start,) in rows)
 
     def shared_numbers(self) -> Iterator[tuple[str, str]]:
@@ -263,11 +259,14 @@ class WorkingFile:
         """Number and other numbers, with blanks between, of each candidate with several."""
         return self._ask("SELECT phone, others FROM screened WHERE others <> ''")
 
-    def needing_check(self, max_attempts: int, reattempt_wait: int | None) -> Sequence[NeedsCheck]:
+    def needing_check(
+        self, max_attempts: int, reattempt_wait: int | None
+    ) -> Sequence[tuple[int, Candidate, EarlierCall | None, bool]]:
         """The candidates that may have to be excluded, in the order of the rows: those added as such, those
         that share a key or a number with another, those whose number an excluded row has or another row has
         as one of several, and those with a call (to the contact or the number) that was sent, possibly sent,
-        or refused. Can be called once.
+        or refused. Each with the newest call for this contact, and whether it shares its key or number. Can
+        be called once.
 
         The attempts are those of all calls of the plan.
         """
@@ -372,7 +371,8 @@ class WorkingFile:
         self._do("CREATE INDEX IF NOT EXISTS exclusion_key ON exclusion (key)")
         self._do(
             "INSERT OR IGNORE INTO still_planned "
-            "SELECT earlier.id FROM assigned JOIN earlier USING (number) ORDER BY earlier.id"
+            "SELECT earlier.id FROM assigned JOIN earlier USING (number) "
+            "WHERE earlier.availability = 'planned' ORDER BY earlier.id"
         )
         for row in self._ask(
             f"SELECT {_KNOWN}, {_EXCLUSION} FROM known "
@@ -500,8 +500,8 @@ def _call_column(name: str) -> str:
     return f"call.{name}" if name in Assignment._fields else f"screened.{name}"
 
 
-def _needs_check(row: tuple[Any, ...]) -> NeedsCheck:
-    return NeedsCheck(row[0], Candidate._make(row[_CANDIDATE_PART]), bool(row[-1]), _earlier(row))
+def _needs_check(row: tuple[Any, ...]) -> tuple[int, Candidate, EarlierCall | None, bool]:
+    return row[0], Candidate._make(row[_CANDIDATE_PART]), _earlier(row), row[-1]
 
 
 def _earlier(row: tuple[Any, ...]) -> EarlierCall | None:
