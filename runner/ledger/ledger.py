@@ -56,6 +56,8 @@ from runner.planning.plan import History, KnownCall, Plan
 _DAY = 86_400
 _ROWS_AT_ONCE = 900
 """Old releases of SQLite take 999 values in a statement."""
+_ADDED_AT_ONCE = 100
+"""Calls of further rounds in one transaction: calls that are due wait for its end."""
 _KNOWN_CALL = (
     calls.c.contact,
     calls.c.phone,
@@ -307,7 +309,7 @@ class Ledger:
 
         Raises CampaignHeldError when the run was declared dead.
         """
-        for some in some_at_a_time(further_rounds(plan)):
+        for some in some_at_a_time(further_rounds(plan), _ADDED_AT_ONCE):
             with self.engine.begin() as connection:
                 # Runs that share the campaign take turns, so that none adds what another is adding.
                 mine = campaigns.c.name == binding.campaign

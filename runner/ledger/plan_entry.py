@@ -51,7 +51,7 @@ _PLACE_AND_TIME = select(
     calls.c.home,
     calls.c.states,
 )
-
+_WHOSE = select(calls.c.id, calls.c.contact, calls.c.round, calls.c.state, calls.c.run)
 
 Watch = Callable[[Sequence[PlannedCall]], Iterator[PlannedCall]]
 """Passes on the calls of a plan, for a progress bar."""
@@ -133,7 +133,8 @@ class PlanEntry:
         still as such a round requires. With `only_own`, only contacts that this run called are tried again.
         """
         newest = self._connection.scalar(select(func.max(calls.c.id))) or 0
-        rows, busy = self._rows(planned), self._busy(planned)
+        rows = self._found(_WHOSE.where(calls.c.contact.in_([call.key for call in planned])))
+        busy = self._busy(planned)
         free = [call for call in planned if call.key not in busy and call.phone not in busy]
         if only_own:
             free = [call for call in free if self._is_own(rows.get((call.key, call.round - 1)))]
@@ -153,18 +154,24 @@ class PlanEntry:
 
     def _busy(self, planned: Sequence[PlannedCall]) -> Collection[str]:
         """Of these contacts and numbers, those that no call may be added for now."""
-        keys, phones = [call.key for call in planned], [call.phone for call in planned]
-        query = (
+        held = (
             select(calls.c.contact, calls.c.phone)
             .outerjoin(results, results.c.call == calls.c.id)
             .where(
                 calls.c.campaign == self._binding.campaign,
-                or_(calls.c.contact.in_(keys), calls.c.phone.in_(phones)),
-                calls.c.state != CallState.SKIPPED,
+                LIVE,
                 or_(results.c.status.is_(None), results.c.status == ResultStatus.COMPLETED),
             )
         )
-        return {value for row in self._connection.execute(query) for value in row}
+        # Asked for both at once, SQLite would look through all calls of the campaign.
+        by_contact = held.where(calls.c.contact.in_([call.key for call in planned]))
+        by_phone = held.where(calls.c.phone.in_([call.phone for call in planned]))
+        return {
+            value
+            for query in (by_contact, by_phone)
+            for row in self._connection.execute(query)
+            for value in row
+        }
 
     def _session(self) -> Collection[int]:
         """The runs that may send each other's calls, this one among them."""
