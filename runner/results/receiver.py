@@ -8,6 +8,7 @@ look into the ledger.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -25,6 +26,8 @@ _BODY_SECONDS = 20
 """Within which a body must have come."""
 _MOST_AT_ONCE = 500
 """Results in one commit: more would make the first of them wait."""
+_ENOUGH_TOGETHER = 8
+"""With so many, none waits for more."""
 _PAUSES_OF_THE_LEDGER_SECONDS = (0.5, 1.0, 2.0)
 """Waited before a result is recorded once more, as while the ledger's server restarts."""
 _SHOWN_CHARACTERS = 2_048
@@ -34,12 +37,18 @@ Record = Callable[[Sequence[Report], float], Awaitable[Sequence[Recorded]]]
 
 
 class Receiver:
-    """An ASGI application. `record` is never called again before its last call has returned."""
+    """An ASGI application. `record` is never called again before its last call has returned. A callback waits
+    up to `gather` seconds for others that can be recorded with it.
+    """
 
-    def __init__(self, tokens: Tokens, record: Record, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, tokens: Tokens, record: Record, now: Callable[[], float] = time.time, *, gather: float = 0
+    ) -> None:
         self._tokens = tokens
         self._record_all = record
         self._now = now
+        self._gather_seconds = gather
+        self._are_enough = asyncio.Event()
         self._waiting: list[tuple[Report, asyncio.Future[Recorded]]] = []
         self._writer: asyncio.Task[None] | None = None
         self.received: dict[str, int] = {}
@@ -79,12 +88,15 @@ class Receiver:
     async def _record_once(self, report: Report) -> Recorded:
         recorded: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
         self._waiting.append((report, recorded))
+        if len(self._waiting) >= _ENOUGH_TOGETHER:
+            self._are_enough.set()
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all())
         return await recorded
 
     async def _write_all(self) -> None:
         while self._waiting:
+            await self._gather()
             batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
             results: Sequence[Recorded | Exception]
             try:
@@ -99,6 +111,13 @@ class Receiver:
                 else:
                     waiting.set_result(result)
         self._writer = None
+
+    async def _gather(self) -> None:
+        if len(self._waiting) < _ENOUGH_TOGETHER:
+            self._are_enough.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._gather_seconds):
+                    await self._are_enough.wait()
 
 
 async def _body(request: Request) -> bytes | None:

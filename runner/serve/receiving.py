@@ -12,6 +12,9 @@ from runner.results.receiver import Receiver
 from runner.results.token import Tokens
 from runner.serve.listening import Server, allow_many_connections
 
+_GATHER_SECONDS = 0.05
+"""Each commit keeps those who send calls from the ledger."""
+
 
 class ReceiverServer:
     """Records callbacks in one ledger. Any number of receivers may use it where it is PostgreSQL."""
@@ -19,7 +22,7 @@ class ReceiverServer:
     def __init__(self, ledger: Ledger, tokens: Tokens) -> None:
         self._results = Results(ledger.engine)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-        self._receiver = Receiver(tokens, self._record)
+        self._receiver = Receiver(tokens, self._record, gather=_GATHER_SECONDS)
         self._server = Server(self._receiver)
 
     @property
