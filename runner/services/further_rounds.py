@@ -22,6 +22,8 @@ from runner.services.planning_process import Order, PlanningProcess
 _LEAST_PAUSE_SECONDS = 15 * 60
 _MOST_PAUSE_SECONDS = 2 * 3600
 _PARTS_OF_THE_GAP = 8
+_PAUSES = 3
+"""How much longer than a step of entering a plan the pause after it is."""
 _FEW = 2_000
 """So many rows are planned here before another process has started."""
 
@@ -174,8 +176,8 @@ class FurtherRounds:
         while (some := await asyncio.to_thread(enter_some)) is not None:
             added += some
             self._wake()
-            # As long as this took, those who send and those who record results have the ledger.
-            await asyncio.sleep(time.monotonic() - began)
+            # For most of the time, those who send and those who record results have the ledger.
+            await asyncio.sleep(_PAUSES * (time.monotonic() - began))
             began = time.monotonic()
         self._entered_for = results
         return added
