@@ -138,7 +138,7 @@ def _steps(order: Order, name: str) -> Iterator[object]:
     working_set = WorkingFile(name)
     yield "the file is open"
     with closing(Ledger.open(order.settings.ledger_url)) as ledger:
-        prepared = _at_low_priority(
+        prepared = at_low_priority(
             prepare_plan,
             order.loaded,
             order.settings,
@@ -156,7 +156,7 @@ def _steps(order: Order, name: str) -> Iterator[object]:
         )
 
 
-def _at_low_priority(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def at_low_priority(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """In a thread of its own: Linux has a priority for each. Elsewhere all of the process keeps it."""
     with ThreadPoolExecutor(max_workers=1, initializer=os.nice, initargs=(_NICENESS,)) as thread:
         return thread.submit(work, *args, **kwargs).result()

@@ -24,11 +24,11 @@ from runner.services.binding import binding_of
 from runner.services.environment import Environment
 from runner.services.further_rounds import FurtherRounds
 from runner.services.planning import prepare_plan
-from runner.services.planning_process import Order, PlanningProcess
+from runner.services.planning_process import Order, PlanningProcess, at_low_priority
 from runner.settings import Settings, sqlite_url
 
 PEOPLE = 1000
-ADDED_AT_ONCE = 400
+ADDED_AT_ONCE = 100
 CAMPAIGN = """\
 version: 1
 name: clinic
@@ -130,6 +130,13 @@ def test_the_process_adds_nothing_more_when_the_run_is_killed(campaign):
         time.sleep(0.05)
     assert not Path(f"/proc/{planner}").exists()
     assert campaign.second_calls() == (ADDED_AT_ONCE,) * 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+def test_a_plan_is_made_at_the_lowest_priority_and_entered_at_the_usual_one():
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    assert at_low_priority(os.getpriority, os.PRIO_PROCESS, 0) == 19
+    assert os.getpriority(os.PRIO_PROCESS, 0) == usual
 
 
 def test_a_plan_of_another_process_excludes_who_is_gone_or_listed_since(campaign):
