@@ -96,9 +96,9 @@ def _sections(given: CampaignFigures) -> Iterator[Section]:
     yield _dispositions(given)
     yield _rates(given)
     if figures.by_hour():
-        yield _by_dial(figures)
+        yield answer_section(figures)
     if figures.by_round():
-        yield _by_call(figures)
+        yield round_section(figures)
     if figures.until_answered:
         yield _until_answered(figures)
     if figures.lags:
@@ -177,7 +177,8 @@ def _rates(given: CampaignFigures) -> Section:
     )
 
 
-def _by_dial(figures: Figures) -> Section:
+def answer_section(figures: Figures) -> Section:
+    """When people answer, by their own clocks."""
     hours = {f"{hour:02}:00": share for hour, share in figures.by_hour().items()}
     days = {DAYS[day]: share for day, share in figures.by_weekday().items()}
     notes = [definitions.DIALS, definitions.INTERVALS]
@@ -206,7 +207,8 @@ def _grid(figures: Figures) -> Grid:
     )
 
 
-def _by_call(figures: Figures) -> Section:
+def round_section(figures: Figures) -> Section:
+    """How many are reached by round and by zone."""
     rounds = {f"{round_}": share for round_, share in figures.by_round().items()}
     zones = {" ".join(names): share for names, share in figures.by_zone().items()}
     return Section(

@@ -1,6 +1,8 @@
 """The plan as one page that opens anywhere: no network, no other file, and it reads without its script."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import TypeVar
 
 from markupsafe import Markup
 
@@ -13,6 +15,8 @@ from runner.reports.page.template import policy, shipped, shown, template
 from runner.reports.plan_text import request_fields, zone_names
 from runner.reports.times import local_time, rfc3339
 
+_Row = TypeVar("_Row")
+
 FIRST_ROWS = 10
 """How many rows of each group of changes and of exclusions are shown at first."""
 _MOST_ROWS = 100
@@ -21,36 +25,48 @@ _MOST_ROWS = 100
 
 def plan_html(plan: PlanView) -> str:
     """The same plan gives the same bytes. Every value is escaped, anywhere in the page."""
-    plan = plan_facts.for_readers(plan)
     style, script = shipped("plan.css"), shipped("plan.js")
-    page = _Page(plan)
-    local = page.starts.local()
     return template("plan.html").render(
-        plan=plan,
-        facts=plan_facts,
-        rule_words=rule_words,
+        plan_values(plan),
         style=Markup(style),  # noqa: S704 - our own file, without any value of a plan
         script=Markup(script),  # noqa: S704 - same reason
         policy=policy(style, script),
-        chart=zone_chart.zone_chart(local),
-        panel=zone_chart,
-        week=week_map.week_map(plan.hours, local, plan.rules),
-        week_map=week_map,
-        samples=page.samples.shown(),
-        rows=page.table.first_rows,
-        signs=contact_table.KINDS,
-        row_count=len(page.table),
-        kinds=page.table.kinds(),
-        data=page.table.data(),
-        first_rows=FIRST_ROWS,
-        most_rows=_MOST_ROWS,
-        versions={name: version for name, version in asdict(plan.versions).items() if version},
-        request_fields=request_fields,
-        zone_names=zone_names,
-        local_time=local_time,
-        rfc3339=rfc3339,
-        suppressed_warnings=in_a_line(plan.suppressed_warnings),
     )
+
+
+def plan_values(plan: PlanView, most_contacts: int | None = None) -> Mapping[str, object]:
+    """What the templates of the plan's parts show; of more contacts, only so many are in its table."""
+    plan = plan_facts.for_readers(plan)
+    page = _Page(plan, most_contacts)
+    local = page.starts.local()
+    return {
+        "plan": plan,
+        "facts": plan_facts,
+        "rule_words": rule_words,
+        "counts": plan.summary,
+        "groups": plan_facts.change_groups(plan, FIRST_ROWS),
+        "exclusions": plan_facts.exclusion_groups(plan, _MOST_ROWS),
+        "short": plan_facts.short_of_attempts(plan),
+        "chart": zone_chart.zone_chart(local),
+        "panel": zone_chart,
+        "week": week_map.week_map(plan.hours, local, plan.rules),
+        "week_map": week_map,
+        "samples": page.samples.shown(),
+        "rows": page.table.first_rows,
+        "signs": contact_table.KINDS,
+        "row_count": len(page.table),
+        "rows_left": page.left,
+        "kinds": page.table.kinds(),
+        "data": page.table.data(),
+        "first_rows": FIRST_ROWS,
+        "most_rows": _MOST_ROWS,
+        "versions": {name: version for name, version in asdict(plan.versions).items() if version},
+        "request_fields": request_fields,
+        "zone_names": zone_names,
+        "local_time": local_time,
+        "rfc3339": rfc3339,
+        "suppressed_warnings": in_a_line(plan.suppressed_warnings),
+    }
 
 
 class Samples:
@@ -78,14 +94,23 @@ class Samples:
 class _Page:
     """What the page shows of calls and rows. Each call is read once: each access makes its view."""
 
-    def __init__(self, plan: PlanView) -> None:
+    def __init__(self, plan: PlanView, most_contacts: int | None) -> None:
         self.starts, self.samples = StartCount(), Samples()
         self.table = contact_table.ContactTable(shown)
+        self.left = 0
+        """Rows that are not in the table."""
+        self._most = most_contacts
         for call in plan.calls:
             self.starts.add(call.start_timestamp, call.timezones)
             self.samples.add(call)
-            self.table.add(contact_table.called(call))
+            self._add(call, contact_table.called)
         for withdrawal in plan.withdrawals:
-            self.table.add(contact_table.withdrawn(withdrawal))
+            self._add(withdrawal, contact_table.withdrawn)
         for exclusion in plan.exclusions:
-            self.table.add(contact_table.excluded(exclusion))
+            self._add(exclusion, contact_table.excluded)
+
+    def _add(self, row: _Row, entry: Callable[[_Row], contact_table.Entry]) -> None:
+        if self._most is not None and len(self.table) >= self._most:
+            self.left += 1
+        else:
+            self.table.add(entry(row))

@@ -23,11 +23,11 @@ def report_html(document: Document) -> str:
         policy=policy(style),
         drawing=rate_chart,
         chart=rate_chart.rate_chart,
-        levels=_levels,
+        levels=levels,
     )
 
 
-def _levels(grid: Grid) -> Sequence[tuple[str, Sequence[tuple[Share | None, int]]]]:
+def levels(grid: Grid) -> Sequence[tuple[str, Sequence[tuple[Share | None, int]]]]:
     """The rows of the grid, each share with its shade: 0 to 4, by the highest share of all."""
     found = [share for _, shares in grid.rows for share in shares if share is not None]
     highest = max((share.value or 0 for share in found if share.whole >= _FEWEST_DIALS), default=1.0)

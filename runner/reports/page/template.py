@@ -2,29 +2,48 @@
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from runner.reports.plan_facts import count
 
+_HERE = "runner.reports.page"
 
-def shipped(name: str) -> str:
-    """A file of this folder."""
-    return (files("runner.reports.page") / name).read_text(encoding="utf-8")
+
+def shipped(name: str, package: str = _HERE) -> str:
+    """A file of this folder, or of that of another package."""
+    return (files(package) / name).read_text(encoding="utf-8")
+
+
+def template(name: str) -> Template:
+    return templates().get_template(name)
 
 
 @cache
-def template(name: str) -> Template:
+def templates(*packages: str) -> Environment:
+    """The templates of these packages and of this one, which may include each other."""
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=_finalize, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(lambda name: _source(name, (*packages, _HERE))),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters["number"] = "{:,}".format
     environment.filters["count"] = count
-    return environment.from_string(shipped(name))
+    return environment
+
+
+def _source(name: str, packages: Iterable[str]) -> str | None:
+    found = next((package for package in packages if (files(package) / name).is_file()), None)
+    return None if found is None else shipped(name, found)
 
 
 def policy(style: str, script: str = "") -> str:
