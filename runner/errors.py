@@ -75,6 +75,10 @@ class LedgerChangedError(LedgerError):
     """Something was done in the ledger between a plan and its entry: a new plan is needed."""
 
 
+class UnknownCampaignError(LedgerError):
+    """The ledger has no campaign of this name."""
+
+
 class LedgerUnavailableError(LedgerError):
     """The database itself does not answer, or cannot do its work: that concerns every call alike."""
 

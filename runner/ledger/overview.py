@@ -211,7 +211,7 @@ def read_history(engine: Engine, campaign: str, contact: str | None) -> Iterator
         return iter(sorted(entries, key=_when))
     moves = _all(engine, transitions, lambda some: _moves(engine, campaign, _MOVES.where(some)))
     said_of_all = _all(engine, evidence, lambda some: _evidence(engine, campaign, _SAID.where(some)))
-    return merge(moves, said_of_all, _acts(engine, campaign), key=_when)
+    return merge(moves, said_of_all, acts(engine, campaign), key=_when)
 
 
 def _all(engine: Engine, table: Table, read: Callable[[ColumnElement[bool]], list[Entry]]) -> Iterator[Entry]:
@@ -286,10 +286,12 @@ def _imports(engine: Engine, campaign: str, contact: str) -> list[Entry]:
         ]
 
 
-def _acts(engine: Engine, campaign: str) -> list[Entry]:
-    """What people did to the whole campaign, or to all campaigns of the ledger."""
+def acts(engine: Engine, campaign: str, newest: int | None = None) -> list[Entry]:
+    """What people did to the whole campaign, or to all campaigns of the ledger, oldest first; all of it, or
+    the `newest` ones.
+    """
     concerns = or_(actions.c.campaign == campaign, actions.c.campaign.is_(None))
-    acts = select(actions).where(concerns).order_by(actions.c.id)
+    wanted = select(actions).where(concerns).order_by(actions.c.id.desc()).limit(newest)
     with engine.begin() as connection:
         return [
             Entry(
@@ -299,7 +301,7 @@ def _acts(engine: Engine, campaign: str) -> list[Entry]:
                 detail=row.detail,
                 who=row.actor,
             )
-            for row in connection.execute(acts)
+            for row in reversed(connection.execute(wanted).all())
         ]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, and_, func, select
 
 from runner.calls import PROBLEMS, CallState
+from runner.ledger.operators import CampaignState
 from runner.ledger.rows import reading
 from runner.ledger.tables import attempts, calls, campaigns
 
@@ -14,6 +15,8 @@ from runner.ledger.tables import attempts, calls, campaigns
 class Totals:
     """Of one campaign, all rounds together."""
 
+    state: CampaignState = CampaignState.ACTIVE
+    """What operators allow."""
     states: Mapping[CallState, int] = field(default_factory=dict)
     """Each state that has calls."""
     next_due: int | None = None
@@ -54,12 +57,13 @@ def totals(engine: Engine) -> Mapping[str, Totals]:
         unacknowledged = _unacknowledged(connection, states)
         return {
             name: Totals(
+                state=CampaignState(state),
                 states=states.get(name, {}),
                 next_due=due.get(name),
                 awaited=awaited.get(name, 0),
                 unacknowledged=unacknowledged.get(name, 0),
             )
-            for name in connection.scalars(select(campaigns.c.name))
+            for name, state in connection.execute(select(campaigns.c.name, campaigns.c.state))
         }
 
 

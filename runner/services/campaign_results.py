@@ -14,6 +14,7 @@ from runner.ledger.overview import Overview, overview
 from runner.ledger.result_rows import first_start, result_rows
 from runner.results.cases import Case, cases
 from runner.results.dispositions import CodingRules, CompletesFrom
+from runner.results.figures import Figures, count
 from runner.results.survey_report import NEAR_SECONDS_WITHOUT_ZONE, Visits, read_visits
 from runner.services.binding import BOUND_ELSEWHERE_HINT, bound_elsewhere
 from runner.services.campaigns import file_of, known_campaign, load
@@ -65,6 +66,14 @@ async def campaign_results(given: str, ledger: Ledger, settings: Settings, now: 
         visits=visits,
         is_declared=campaign is not None,
     )
+
+
+def figures_by_call(ledger: Ledger, campaign: str) -> Figures:
+    """What of the report needs no campaign file and asks nobody: when people answer, rounds and zones.
+
+    It reads every call of the campaign.
+    """
+    return count(cases(result_rows(ledger.engine, campaign), CodingRules(), None))
 
 
 def coding_rules(campaign: Campaign) -> CodingRules:

@@ -5,15 +5,19 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runner.contacts.identity import Identity
-from runner.errors import CampaignHeldError
+from runner.errors import CampaignHeldError, UnknownCampaignError
 from runner.ledger.ledger import Ledger
 from runner.ledger.operators import Operators
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.services.campaigns import known_campaign
 from runner.services.planning import privacy_key
 from runner.settings import Settings, ledger_states_folder
+
+if TYPE_CHECKING:
+    from runner.services.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +76,32 @@ def open_desk(campaign: str, actor: str, settings: Settings) -> Iterator[Desk]:
         name = known_campaign(campaign, ledger)
         identity = Identity(privacy_key(settings, ledger))
         yield Desk(ledger, name, Operators(ledger.engine, actor), identity)
+
+
+@contextmanager
+def guard_checked(environment: "Environment") -> Iterator[None]:
+    """As `guarded_ledger`, around acts on a ledger that is open already."""
+    environment.guard().check()
+    try:
+        yield
+    finally:
+        environment.guard().check()
+
+
+@contextmanager
+def environment_desk(environment: "Environment", campaign: str, actor: str) -> Iterator[Desk]:
+    """As `open_desk`, in a process that has its ledger open. `campaign` is a name, never a file.
+
+    Raises UnknownCampaignError too.
+    """
+    ledger = environment.ledger
+    with guard_checked(environment):
+        if not ledger.knows(campaign):
+            raise UnknownCampaignError(
+                f"the ledger has no campaign {campaign}", hint="its first run enters it into the ledger"
+            )
+        yield Desk(ledger, campaign, Operators(ledger.engine, actor), identity_of(environment))
+
+
+def identity_of(environment: "Environment") -> Identity:
+    return Identity(privacy_key(environment.settings, environment.ledger))
