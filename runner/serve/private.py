@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Router
 from runner.errors import RunnerError, SettingsError
 from runner.ledger.users import Role
 from runner.serve import health, hosts, metrics, problems
+from runner.serve import site as pages
 from runner.serve.event_streams import EventStreams
 from runner.serve.gate import Gate
 from runner.serve.headers import SecurityHeaders
@@ -25,6 +26,7 @@ from runner.serve.private_site import PrivateSite
 from runner.services.planning import privacy_key
 
 _PARTS: Sequence[Callable[[PrivateSite], Sequence[BaseRoute]]] = (
+    pages.routes,
     lambda site: metrics.routes(site.metrics, site.served),
 )
 """Each makes its routes. The pages, the API and the metrics are parts."""

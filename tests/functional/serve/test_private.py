@@ -72,7 +72,7 @@ def test_every_answer_has_the_headers_that_protect_people(site, path):
 
 def test_tls_is_demanded_where_people_come_by_it(ledger):
     with private_site(ledger, private_url="https://runner.example.org") as site:
-        answer = site.ask("/", host="runner.example.org")
+        answer = site.ask("/nothing", host="runner.example.org")
     assert answer.status == 404
     assert answer.headers["strict-transport-security"].startswith("max-age=")
 

@@ -1,0 +1,58 @@
+// Keeps the page as it is in the ledger: the server sends each region that changed. Without this script, the
+// page shows what it showed when it was loaded.
+"use strict";
+
+(() => {
+  const address = document.body.dataset.events;
+  const state = document.getElementById("live");
+  const AGAIN_MS = 5000;
+
+  const within = (region, element) => (element && region.contains(element) ? element : null);
+
+  // Where the keyboard is, by what the same link or button is found again by.
+  const place = (region) => {
+    const focused = within(region, document.activeElement);
+    if (!focused) return null;
+    const by = ["id", "href"].find((name) => focused.getAttribute(name));
+    return by ? `[${by}="${CSS.escape(focused.getAttribute(by))}"]` : null;
+  };
+
+  const replace = (region, html) => {
+    const next = document.createElement("div");
+    next.innerHTML = html;
+    if (next.innerHTML === region.innerHTML) return;
+    const focused = place(region);
+    const opened = [...region.querySelectorAll("details[open][id]")].map((each) => each.id);
+    const scrolled = [...region.querySelectorAll(".scroll[id]")].map((each) => [each.id, each.scrollLeft]);
+    for (const id of opened) next.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+    region.replaceChildren(...next.childNodes);
+    for (const [id, left] of scrolled) {
+      const found = document.getElementById(id);
+      if (found) found.scrollLeft = left;
+    }
+    if (focused) (region.querySelector(focused) ?? document.getElementById("main")).focus();
+  };
+
+  const say = (words) => {
+    if (state && state.textContent !== words) state.textContent = words;
+  };
+
+  const connect = () => {
+    const source = new EventSource(address);
+    source.addEventListener("open", () => say("This page follows every change."));
+    source.addEventListener("regions", (event) => {
+      for (const [id, html] of Object.entries(JSON.parse(event.data))) {
+        const region = document.getElementById(`region-${id}`);
+        if (region) replace(region, html);
+      }
+      say("This page follows every change.");
+    });
+    source.addEventListener("problem", (event) => say(JSON.parse(event.data)));
+    source.addEventListener("error", () => {
+      say("The connection is lost. What you see may be old; it is tried again.");
+      if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+    });
+  };
+
+  if (address && window.EventSource) connect();
+})();
