@@ -1,5 +1,6 @@
 """A small campaign, its contacts, and its plan: what the tests of plans share."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from runner.calls import CallState
@@ -7,8 +8,8 @@ from runner.campaign.diagnostics import Severity
 from runner.campaign.loader import parse_campaign
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
-from runner.planning.plan import Availability, DataVersions, History, KnownCall
-from runner.planning.plan_input import PlanInput
+from runner.planning.plan import Availability, DataVersions, KnownCall
+from runner.planning.plan_input import History, PlanInput
 from runner.planning.planner import build_plan
 from runner.planning.screening import Screening
 from runner.planning.working_file import WorkingFile
@@ -55,6 +56,13 @@ def people(*numbers):
     return [person(f"p{number}", f"617 555 {number:04}") for number in numbers]
 
 
+class CallsInMemory(tuple):
+    __slots__ = ()
+
+    def copy_to(self, database, insert):
+        database.executemany(f"{insert} VALUES ({', '.join('?' * len(KnownCall._fields))})", map(tuple, self))
+
+
 def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
     loaded,
     rows,
@@ -85,9 +93,9 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
             lists_name_keys=any(each.key is not None for each in declared.contacts.suppress),
             imported=imported,
             working_set=WorkingFile(),
-            history=history
+            history=replace(history, calls=CallsInMemory(history.calls))
             if isinstance(history, History)
-            else History(tuple(history), revision=str(len(history))),
+            else History(CallsInMemory(history), revision=str(len(history))),
             identity=Identity(key),
             versions=VERSIONS,
             now=now,

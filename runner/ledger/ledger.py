@@ -2,22 +2,17 @@
 
 import secrets
 import time
-from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import (
     Connection,
     Engine,
-    Row,
     RowMapping,
-    Text,
-    case,
-    cast,
     func,
     insert,
     or_,
@@ -30,6 +25,7 @@ from runner.errors import LedgerError
 from runner.ledger import store
 from runner.ledger.asking import awaits_results
 from runner.ledger.holder import hold, holder
+from runner.ledger.known_calls import LedgerCalls
 from runner.ledger.lease import (
     LEASE_SECONDS,
     Lease,
@@ -47,75 +43,15 @@ from runner.ledger.results import ResultsSoFar, results_learned_at, results_so_f
 from runner.ledger.revision import campaign_revision
 from runner.ledger.rows import insert_once, reading, some_at_a_time, stored_fact
 from runner.ledger.source_counts import counts_of, record_counts
-from runner.ledger.states import availability
 from runner.ledger.suppressions import LiveList
-from runner.ledger.tables import actions, calls, campaigns, results, runs
+from runner.ledger.tables import actions, calls, campaigns, runs
 from runner.planning.guards import Counts, Known
-from runner.planning.plan import History, KnownCall, Plan
+from runner.planning.plan import Plan
+from runner.planning.plan_input import History
 
 _DAY = 86_400
-_ROWS_AT_ONCE = 900
-"""Old releases of SQLite take 999 values in a statement."""
 _ADDED_AT_ONCE = 100
 """Calls of further rounds in one transaction: calls that are due wait for its end."""
-_KNOWN_CALL = (
-    calls.c.contact,
-    calls.c.phone,
-    calls.c.round,
-    case({state: availability(state) for state in CallState}, value=calls.c.state),
-    cast(calls.c.timezones, Text),
-    calls.c.start_timestamp,
-    calls.c.end_timestamp,
-    calls.c.phone_number,
-    calls.c.max_attempts,
-    calls.c.reattempt_wait,
-    # As text: of a million, few are looked at.
-    cast(calls.c.metadata, Text),
-    calls.c.result_url,
-    calls.c.state,
-    cast(calls.c.reason, Text),
-    results.c.status,
-    results.c.last_attempt_timestamp,
-)
-"""The fields of KnownCall."""
-
-
-class LedgerCalls:
-    """The calls of one campaign, oldest first, read again each time.
-
-    They are read some at a time, each in a transaction of its own: a reader that stops half-way does not
-    keep others from writing. What others write meanwhile changes the campaign's revision.
-    """
-
-    def __init__(self, engine: Engine, campaign: str) -> None:
-        self._engine = engine
-        self._campaign = campaign
-
-    def __len__(self) -> int:
-        mine = select(func.count()).select_from(calls).where(calls.c.campaign == self._campaign)
-        with reading(self._engine) as connection:
-            return int(connection.scalar(mine) or 0)
-
-    def __iter__(self) -> Iterator[KnownCall]:
-        # Numbers alone first: asked for the next of them each time, SQLite would look through all each time.
-        numbers = self._numbers()
-        for first in range(0, len(numbers), _ROWS_AT_ONCE):
-            yield from map(KnownCall._make, self._rows(numbers[first : first + _ROWS_AT_ONCE]))
-
-    def _numbers(self) -> Sequence[int]:
-        mine = select(calls.c.id).where(calls.c.campaign == self._campaign).order_by(calls.c.id)
-        with reading(self._engine) as connection:
-            return array("q", connection.scalars(mine))
-
-    def _rows(self, numbers: Sequence[int]) -> Sequence[Row[Any]]:
-        some = (
-            select(*_KNOWN_CALL)
-            .select_from(calls.outerjoin(results, results.c.call == calls.c.id))
-            .where(calls.c.id.in_(numbers))
-            .order_by(calls.c.id)
-        )
-        with reading(self._engine) as connection:
-            return connection.execute(some).all()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

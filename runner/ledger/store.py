@@ -1,8 +1,10 @@
 """Opens the database that holds the ledger, in its current schema, and turns its errors into ours."""
 
 import shutil
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, ExceptionContext, event, make_url
@@ -77,14 +79,28 @@ def _explain_errors(engine: Engine, where: str) -> None:
         if context.is_pre_ping:
             return
         if isinstance(context.sqlalchemy_exception, DatabaseError):
-            words = _words(context.original_exception)
             # SQLAlchemy keeps the original as the cause: it must not quote personal data either.
-            context.original_exception.args = (words,)
+            context.original_exception.args = (_words(context.original_exception),)
             is_database = isinstance(context.sqlalchemy_exception, OperationalError)
-            kind = LedgerUnavailableError if is_database else LedgerError
-            raise kind(
-                f"the ledger {where} cannot be used: {words}", hint=_advice(context.original_exception)
-            ) from None
+            raise _explained(context.original_exception, where, is_database=is_database) from None
+
+
+@contextmanager
+def explained_errors(where: str) -> Iterator[None]:
+    """The same for errors of SQLite's own driver, but for that of a full disk: there, nothing is written to
+    the ledger.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        if error.sqlite_errorname == "SQLITE_FULL":
+            raise
+        raise _explained(error, where, is_database=isinstance(error, sqlite3.OperationalError)) from None
+
+
+def _explained(error: BaseException, where: str, *, is_database: bool) -> LedgerError:
+    kind = LedgerUnavailableError if is_database else LedgerError
+    return kind(f"the ledger {where} cannot be used: {_words(error)}", hint=_advice(error))
 
 
 def _advice(error: BaseException) -> str:

@@ -95,8 +95,7 @@ class Eligibility:
 
     def decide(self) -> None:
         """Raises EveryContactFailedError."""
-        known = self._given.history.calls
-        self._working_set.remember(self._given.progress("reading the ledger", len(known), known))
+        self._working_set.remember(self._given.history.calls)
         self._add_candidate()
         self._exclude()
         self._refuse_if_all_failed()

@@ -4,11 +4,11 @@ Types with millions of instances are named tuples: Python creates those four tim
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum, auto
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from runner.calls import CallRequest, Cause, Metadata, Reason
 from runner.campaign.diagnostics import Diagnostic
@@ -251,25 +251,6 @@ class WaitingBefore(NamedTuple):
     states: str
     earliest: int | None
     latest: int | None
-
-
-class KnownCalls(Protocol):
-    """Oldest first; can be iterated several times."""
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[KnownCall]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The calls of earlier runs of this campaign. Empty for a new ledger."""
-
-    calls: KnownCalls = ()
-    revision: str = ""
-    """Of the campaign in the ledger: a plan is only written to the revision that it was made from."""
-    survey: tuple[str, str] | None = None
-    """The survey_id and instance_id that the waiting calls were planned for; None for a new campaign."""
 
 
 GONE = "no source has this contact any more"

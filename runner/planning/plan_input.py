@@ -13,8 +13,8 @@ from runner.contacts.identity import Identity
 from runner.planning.candidate import Candidate
 from runner.planning.contact_limits import Dials
 from runner.planning.pacing import DayLimit
-from runner.planning.plan import DataVersions, History
-from runner.planning.working_file import WorkingFile
+from runner.planning.plan import DataVersions
+from runner.planning.working_file import KnownCalls, WorkingFile
 
 _T = TypeVar("_T")
 
@@ -26,6 +26,17 @@ class Progress(Protocol):
     """Passes items on and may show how many of `total` are done; `what` names the step."""
 
     def __call__(self, what: str, total: int, items: Iterable[_T]) -> Iterator[_T]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The calls of earlier runs of this campaign. Empty for a new ledger."""
+
+    calls: KnownCalls
+    revision: str = ""
+    """Of the campaign in the ledger: a plan is only written to the revision that it was made from."""
+    survey: tuple[str, str] | None = None
+    """The survey_id and instance_id that the waiting calls were planned for; None for a new campaign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from runner.calls import Cause, Reason
 from runner.contacts.contact import Exclusion
@@ -80,9 +80,6 @@ _IS_SAME = (
 _COMPARED = ", ".join(
     {"is_all": _IS_ALL, "is_same": _IS_SAME}.get(name, f"known.{name}") for name in EarlierCall._fields
 )
-_REMEMBER = (
-    f"INSERT INTO known ({', '.join(KnownCall._fields)}) VALUES ({', '.join('?' * len(KnownCall._fields))})"
-)
 _IS_PAST = (
     "availability = 'taken' AND id IN (SELECT id FROM known WHERE key = ? "
     "UNION SELECT id FROM known WHERE phone = ? AND availability = 'taken')"
@@ -95,6 +92,15 @@ _OTHERS = " UNION ALL ".join(
     for table in ("screened", "exclusion")
 )
 """Key and number of each row, called or not, for each of its other numbers."""
+
+
+class KnownCalls(Protocol):
+    """Calls in the ledger, oldest first."""
+
+    def copy_to(self, database: sqlite3.Connection, insert: str) -> None:
+        """Has `insert`, a statement without its values, store the fields of each KnownCall."""
+
+    def __iter__(self) -> Iterator[KnownCall]: ...
 
 
 class WorkingFile:
@@ -134,12 +140,14 @@ class WorkingFile:
         self._do(f"PRAGMA cache_size=-{_SETTLED_CACHE_KIB}")
         self._do("PRAGMA shrink_memory")
 
-    def remember(self, calls: Iterable[KnownCall]) -> None:
-        """Stores the campaign's calls in the ledger, oldest first."""
+    def remember(self, calls: KnownCalls) -> None:
+        """Stores the campaign's calls in the ledger."""
+        # Not in one transaction: it would keep others from writing to a ledger that is a file.
+        self._do("COMMIT")
         with _storage_errors():
-            # Plain tuples are stored faster than named ones.
-            added = self._database.executemany(_REMEMBER, map(tuple, calls))
-        self._remembers = added.rowcount > 0
+            calls.copy_to(self._database, f"INSERT INTO known ({', '.join(KnownCall._fields)})")
+        self._do("BEGIN")
+        self._remembers = any(self._read("SELECT 1 FROM known LIMIT 1"))
         self._do("CREATE INDEX known_key ON known (key)")
         self._do("CREATE INDEX known_phone ON known (phone) WHERE availability = 'taken'")
         self._do(
@@ -149,9 +157,11 @@ class WorkingFile:
         )
         self._do(
             "UPDATE known SET is_only = 0 "
-            "WHERE key IN (SELECT key FROM known GROUP BY key HAVING count(*) > 1) "
-            "OR phone IN (SELECT phone FROM known WHERE availability = 'taken' "
-            "GROUP BY phone HAVING count(*) > 1)"
+            "WHERE key IN (SELECT key FROM known GROUP BY key HAVING count(*) > 1)"
+        )
+        self._do(
+            "UPDATE known SET is_only = 0 WHERE availability = 'taken' AND phone IN "
+            "(SELECT phone FROM known WHERE availability = 'taken' GROUP BY phone HAVING count(*) > 1)"
         )
 
     def remember_dials(self, dials: Iterable[tuple[str, Dials]]) -> None:

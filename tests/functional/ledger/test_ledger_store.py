@@ -76,9 +76,7 @@ def test_a_ledger_opens_again_with_what_it_held(url):
     with closing(Ledger.open(url)) as ledger:
         begin(ledger, call("a", phone(1)))
     with closing(Ledger.open(url)) as again:
-        calls = again.history("clinic-followup").calls
-        assert [known.key for known in calls] == ["a"]
-        assert len(calls) == 1
+        assert [known.key for known in again.history("clinic-followup").calls] == ["a"]
 
 
 def test_a_ledger_of_a_newer_release_is_refused(url, ledger):
