@@ -7,7 +7,7 @@ DEMO_CALLS ?= 300
 # One more than there are cores: many tests wait for processes, leases and servers.
 WORKERS ?= $(shell python3 -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: help setup demo test lint soak bench lock schema pictures
+.PHONY: help setup demo test lint soak bench bench-peers lock schema pictures
 
 help:
 	@echo "make setup   install runner and its tools into .venv"
@@ -15,6 +15,7 @@ help:
 	@echo "make test    all tests        make lint    style, types, architecture"
 	@echo "make soak    kills and stops runs for minutes, and counts who was called twice or lost: nobody"
 	@echo "make bench   the benchmarks   make lock    the lock files, compiled again from pyproject.toml"
+	@echo "make bench-peers  runner next to other tools, with kills: speed, lateness, who is called twice or lost"
 	@echo "make schema  what schemas/ holds, generated from the models"
 	@echo "make pictures  those of README.md, drawn again from real output"
 
@@ -42,13 +43,20 @@ soak: setup
 bench: setup
 	@.venv/bin/python -m pytest tests/benchmarks $(ARGS)
 
+# An environment of its own: nothing else needs the other tools. ARGS="--calls 300 --rounds 1 --only huey" runs less.
+bench-peers:
+	@.ci/setup tests/benchmarks/peers/requirements.txt .venv-peers
+	@PYTHONPATH=tests:tests/benchmarks .venv-peers/bin/python tests/benchmarks/peers/compare.py $(ARGS)
+
 # With a clean environment: the hashes must be those of the public registry's files, for everybody.
-LOCK = env -u UV_FIND_LINKS -u UV_INDEX_URL -u UV_DEFAULT_INDEX uv pip compile pyproject.toml --quiet --universal \
+LOCK = env -u UV_FIND_LINKS -u UV_INDEX_URL -u UV_DEFAULT_INDEX uv pip compile --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 
 lock:
-	$(LOCK) --output-file requirements.txt
-	$(LOCK) --group dev --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml --output-file requirements.txt
+	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml tests/benchmarks/peers/requirements.in --constraint requirements-dev.txt \
+		--output-file tests/benchmarks/peers/requirements.txt
 
 schema:
 	@.ci/setup requirements.txt
