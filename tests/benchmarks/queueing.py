@@ -130,12 +130,20 @@ async def execute(
     return sent
 
 
-def run_once(
-    folder: Path, base_url: str, calls: Callable[[int], list[PlannedCall]], *, rate: float, in_flight: int
+def run_once(  # noqa: PLR0913 - all of a run
+    folder: Path,
+    base_url: str,
+    calls: Callable[[int], list[PlannedCall]],
+    *,
+    rate: float,
+    in_flight: int,
+    ledger_url: str = "",
 ) -> Sent:
-    """A fresh SQLite ledger with calls as `calls(now)` makes them, carried out to the end."""
+    """A fresh ledger, in the folder where there is no URL, with calls as `calls(now)` makes them, carried out
+    to the end.
+    """
     folder.mkdir()
-    with closing(Ledger.open(f"sqlite:///{folder / 'ledger.sqlite3'}")) as ledger:
+    with closing(Ledger.open(ledger_url or f"sqlite:///{folder / 'ledger.sqlite3'}")) as ledger:
         run = enter(ledger, calls(int(time.time())))
         sent = asyncio.run(execute(ledger, run, base_url, folder / "states", rate=rate, in_flight=in_flight))
         for call in ledger.history(CAMPAIGN).calls:
