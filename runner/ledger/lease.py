@@ -2,9 +2,10 @@
 
 Several runs may share a campaign on PostgreSQL, where they agree on its file, contacts and lists. Each holds
 a lease in its row of `runs`, by the database's clock. A run whose lease has passed may be declared dead by
-any other; whether its calls reached Insight is unknown then, and they become uncertain. Before each send the
-run looks at its own lease by a clock that also counts while the machine sleeps, from the moment before it
-asked for the renewal: so it stops sending before anybody may take over.
+any other, and by those of the same machine as soon as its process has ended; whether its calls reached
+Insight is unknown then, and they become uncertain. Before each send the run looks at its own lease by a clock
+that also counts while the machine sleeps, from the moment before it asked for the renewal: so it stops
+sending before anybody may take over.
 """
 
 import time
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, or_, select, true, update
 
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import CampaignHeldError
 from runner.ledger import postgresql
+from runner.ledger.process_ids import has_ended
 from runner.ledger.results import settle_held
 from runner.ledger.revision import LedgerRevision, ledger_revision
 from runner.ledger.tables import attempts, calls, campaigns, runs
@@ -37,7 +39,8 @@ LOST = "lost"
 def mark_orphaned_calls(
     connection: Connection, campaign: str, *, alone: bool, survivor: int | None = None
 ) -> int:
-    """Declares runs dead whose lease has passed, and marks what they were sending as uncertain.
+    """Declares runs dead whose lease has passed or whose process has ended, and marks what they were sending
+    as uncertain.
 
     Returns how many calls that were. `alone` says that no other process can hold the campaign, so every run
     but `survivor` is dead, whatever its lease says.
@@ -45,7 +48,9 @@ def mark_orphaned_calls(
     if connection.dialect.name == "postgresql":
         postgresql.end_overdue_transactions(connection)
     now = database_now(connection)
-    has_passed: ColumnElement[bool] = true() if alone else runs.c.lease_until <= now
+    is_dead: ColumnElement[bool] = (
+        true() if alone else or_(runs.c.lease_until <= now, runs.c.id.in_(_ended(connection, campaign)))
+    )
     # Where no other process can hold the campaign, this run's process is certainly gone: no grace is needed.
     gone = {"lease_until": 0} if alone else {}
     # A process that stops in the middle of a transaction locks its rows; the server ends that soon.
@@ -55,7 +60,7 @@ def mark_orphaned_calls(
             runs.c.campaign == campaign,
             runs.c.ended_at.is_(None),
             runs.c.id != (survivor if survivor is not None else 0),
-            has_passed,
+            is_dead,
         )
         # Less than a full lock: rows that only refer to a run must not make it look alive.
         .with_for_update(skip_locked=True, key_share=True)
@@ -84,20 +89,26 @@ def mark_orphaned_calls(
     return len(stuck)
 
 
+def _ended(connection: Connection, campaign: str) -> list[int]:
+    """The runs whose processes have ended, though they do not say so."""
+    unended = select(runs.c.id, runs.c.pid, runs.c.pid_space).where(
+        runs.c.campaign == campaign, runs.c.ended_at.is_(None)
+    )
+    return [run.id for run in connection.execute(unended) if has_ended(run.pid, run.pid_space)]
+
+
 LiveRuns = Sequence[Row[*tuple[Any, ...]]]
 
 
 def live_runs(connection: Connection, campaign: str) -> LiveRuns:
     """The runs of `campaign` that have not ended and whose lease holds, oldest first."""
-    return connection.execute(
-        select(runs)
-        .where(
-            runs.c.campaign == campaign,
-            runs.c.ended_at.is_(None),
-            runs.c.lease_until > database_now(connection),
-        )
-        .order_by(runs.c.id)
-    ).all()
+    mine = select(runs).where(runs.c.campaign == campaign)
+    return _alive(connection, mine.order_by(runs.c.id), database_now(connection))
+
+
+def _alive(connection: Connection, query: Select[Any], now: float) -> LiveRuns:
+    found = connection.execute(query.where(runs.c.ended_at.is_(None), runs.c.lease_until > now))
+    return [run for run in found if not has_ended(run.pid, run.pid_space)]
 
 
 def wait_for_renewals(connection: Connection, campaign: str) -> None:
@@ -184,12 +195,10 @@ class Lease:
 
     def _sharers(self, connection: Connection, now: float) -> int:
         account = select(campaigns.c.account).where(campaigns.c.name == self._campaign).scalar_subquery()
-        query = (
-            select(func.count())
-            .select_from(runs.join(campaigns, runs.c.campaign == campaigns.c.name))
-            .where(campaigns.c.account == account, runs.c.ended_at.is_(None), runs.c.lease_until > now)
+        of_account = (
+            select(runs.c.pid, runs.c.pid_space).join(campaigns).where(campaigns.c.account == account)
         )
-        return connection.execute(query).scalar_one()
+        return len(_alive(connection, of_account, now))
 
 
 def declared_dead() -> CampaignHeldError:

@@ -60,6 +60,8 @@ class RunProcess:
 
     host: str
     pid: int
+    pid_space: str = ""
+    """Where the pid counts; empty where unknown."""
     git_commit: str = ""
     limited: bool = False
     """Whether it sends the calls of its own plan alone (`--limit`)."""
@@ -377,6 +379,7 @@ def _insert_run(
             plan_id=plan_id,
             host=runner.host,
             pid=runner.pid,
+            pid_space=runner.pid_space,
             git_commit=runner.git_commit,
             inputs=binding.inputs,
             started_at=now,

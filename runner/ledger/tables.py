@@ -91,6 +91,13 @@ runs = Table(
     Column("plan_id", Text, nullable=False),
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
+    Column(
+        "pid_space",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="Where the pid counts: machine, boot and container; empty where unknown.",
+    ),
     Column("git_commit", Text, nullable=False, comment="Of the campaign file; empty outside git."),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),

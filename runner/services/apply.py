@@ -27,6 +27,7 @@ from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import Claim
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.ledger import RunProcess
+from runner.ledger.process_ids import pid_space
 from runner.ledger.results import Results
 from runner.planning.guards import GUARDS, allow_options
 from runner.planning.pacing import PaceLimit
@@ -227,6 +228,7 @@ class Apply:
             process = RunProcess(
                 host=socket.gethostname(),
                 pid=os.getpid(),
+                pid_space=pid_space(),
                 git_commit=commit_of(self._loaded.path),
                 limited=self._limit is not None,
             )

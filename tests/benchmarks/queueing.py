@@ -130,7 +130,7 @@ async def execute(
     return sent
 
 
-def run_once(  # noqa: PLR0913 - all of a run
+def run_once(
     folder: Path,
     base_url: str,
     calls: Callable[[int], list[PlannedCall]],

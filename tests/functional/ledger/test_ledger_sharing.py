@@ -1,5 +1,6 @@
 """Several runs of one campaign on PostgreSQL: they share its calls, and the dead are noticed."""
 
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +20,9 @@ from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult
 from runner.ledger.lease import LEASE_SECONDS
-from runner.ledger.ledger import Ledger
+from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.operators import CampaignState, Operators
+from runner.ledger.process_ids import pid_space
 from runner.planning.pacing import PaceLimit
 from runner.planning.plan import Change, Slot
 
@@ -86,6 +88,37 @@ def test_runs_that_share_a_campaign_keep_its_pace_together(ledger):
     starts = sorted(chain.from_iterable(found))
     assert len(starts) == len(set(starts)) == 60
     assert all(later - earlier >= 60 for earlier, later in zip(starts, starts[30:], strict=False))
+
+
+@pytest.fixture
+def process():
+    """Another process of this machine."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.skipif(not pid_space(), reason="this system does not say where a process has its number")
+def test_a_run_whose_process_has_ended_is_not_waited_for(ledger, process):
+    run = RunProcess(host="here", pid=process.pid, pid_space=pid_space())
+    _, first = join(ledger, *people(3), runner=run)
+    claim_all(first, most=1)
+    second, _ = join(ledger, *people(3))
+    lease = ledger.lease(CAMPAIGN, second)
+    assert (lease.renew().sharers, states(ledger)["c0"]) == (2, "sending")
+    process.kill()
+    process.wait()
+    renewal = lease.renew()
+    assert (renewal.orphaned, renewal.sharers, states(ledger)["c0"]) == (1, 1, "uncertain")
+
+
+def test_whether_a_process_of_another_machine_has_ended_is_unknown(ledger, process):
+    process.kill()
+    process.wait()
+    elsewhere = RunProcess(host="there", pid=process.pid, pid_space=f"elsewhere {pid_space()}")
+    join(ledger, *people(3), runner=elsewhere)
+    second, _ = join(ledger, *people(3))
+    assert ledger.lease(CAMPAIGN, second).renew().sharers == 2
 
 
 def test_runs_that_begin_at_the_same_moment_enter_the_plan_once(ledger):
