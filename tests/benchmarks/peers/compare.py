@@ -43,7 +43,7 @@ TOOLS = {
 }
 IN_FLIGHT = (8, 64)
 LATE_SECONDS, LATE_A_SECOND = 30, 50
-LEAD_SECONDS = 20
+LEAD_SECONDS = 40
 """Every worker is ready by then, and has its calls."""
 MINUTE = 60
 
@@ -127,6 +127,8 @@ class Tried:
             run.cpu_seconds = self._cpu_seconds() - before - tool.cpu_of_questions
             run.account = tool.account()
             run.arrivals = tool.books.arrivals()
+            if not run.arrivals:
+                raise RuntimeError(f"{self.name} sent nothing; its log:\n{tool.log()}")
 
     @contextmanager
     def _database(self, folder: str) -> Iterator[str]:

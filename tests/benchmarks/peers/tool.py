@@ -49,13 +49,14 @@ class Tool:
     def __init__(self, module: str, folder: Path, books: Books) -> None:
         self._module = module
         self._folder = folder
+        self._log = folder / "log.txt"
         self.books = books
         self._worker: subprocess.Popen | None = None
         self._starts = 0
         self.cpu_of_questions = 0.0
 
     def enqueue(self) -> None:
-        with self._log() as log:
+        with self._log.open("ab") as log:
             subprocess.run(self._command("enqueue"), cwd=self._folder, stdout=log, stderr=log, check=True)
 
     def account(self) -> Account:
@@ -65,15 +66,19 @@ class Tool:
         return Account(**json.loads(asked.stdout))
 
     def start(self) -> None:
-        with self._log() as log:
+        with self._log.open("ab") as log:
             self._worker = subprocess.Popen(
                 self._command("work"), cwd=self._folder, stdout=log, stderr=log, start_new_session=True
             )
         self._starts += 1
 
     def kill(self) -> None:
-        os.killpg(self._worker.pid, signal.SIGKILL)
-        self._worker.wait()
+        if self._worker.poll() is None:
+            os.killpg(self._worker.pid, signal.SIGKILL)
+            self._worker.wait()
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
 
     def stop(self) -> None:
         """In order: what is under way is finished."""
@@ -110,9 +115,6 @@ class Tool:
 
     def _command(self, command: str) -> list[str]:
         return [sys.executable, str(Path(__file__).with_name("run.py")), self._module, command]
-
-    def _log(self):
-        return (self._folder / "log.txt").open("ab")
 
 
 def cpu_of_children() -> float:
