@@ -51,7 +51,7 @@ def fastest_of_each(folder, environment, as_of, says):
             Pair(first, cost([RUNNER, "plan", "campaign.yaml", "--as-of", as_of], folder, environment))
         )
         assert says in (folder / "output.txt").read_text()
-    return Pair(*(min(costs, key=lambda one: one.seconds) for costs in zip(*pairs, strict=True)))
+    return Pair(*(min(costs, key=lambda one: one.processor) for costs in zip(*pairs, strict=True)))
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def fastest_of_each(folder, environment, as_of, says):
 )
 def test_planning_from_the_ledger_costs_about_what_a_first_plan_does(measured, name, what):
     first, later = measured[name]
-    ratio = later.seconds / first.seconds
+    ratio = later.processor / first.processor
     holds = ratio <= 1.3
     row(
-        f"{what}, to a first plan",
-        f"{ratio:.2f} ({later.seconds:.1f} s to {first.seconds:.1f} s, {later.mebibytes:.0f} MiB)",
+        f"{what}, to a first plan: processor time",
+        f"{ratio:.2f} ({later.processor:.1f} s to {first.processor:.1f} s, {later.mebibytes:.0f} MiB)",
         "at most 1.3",
         holds,
     )

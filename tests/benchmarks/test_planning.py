@@ -6,6 +6,7 @@ Everything runs in processes of its own, as users run it, so that the memory mea
 import csv
 import json
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -64,11 +65,13 @@ DUE_NOW = CAMPAIGN.replace(
 
 @dataclass(frozen=True)
 class Cost:
-    """What one command took: seconds of wall-clock time, and the most memory that its processes held, in
-    MiB: the sum of what each held at its worst moment.
+    """What one command took: seconds of wall-clock time and of processor time, and the most memory that its
+    processes held, in MiB: the sum of what each held at its worst moment.
     """
 
     seconds: float
+    processor: float
+    """Of all its processes: other work on the machine hardly changes it."""
     mebibytes: float
 
 
@@ -228,7 +231,7 @@ def held(ledger: Path, contacts: int) -> None:
 
 
 def cost(command: list[object], folder: Path, environment: dict[str, str]) -> Cost:
-    began = time.perf_counter()
+    began, used = time.perf_counter(), processor_seconds()
     with (folder / "output.txt").open("w") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
         peaks: dict[str, int] = {}
@@ -237,7 +240,13 @@ def cost(command: list[object], folder: Path, environment: dict[str, str]) -> Co
             time.sleep(_BETWEEN_LOOKS)
     seconds = time.perf_counter() - began
     assert process.returncode == 0, (folder / "output.txt").read_text()[-2000:]
-    return Cost(seconds, sum(peaks.values()) / 1024)
+    return Cost(seconds, processor_seconds() - used, sum(peaks.values()) / 1024)
+
+
+def processor_seconds() -> float:
+    """Of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def peaks_of(process: int) -> dict[str, int]:
