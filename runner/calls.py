@@ -53,6 +53,15 @@ FINAL = frozenset({CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, Ca
 """States of calls whose result is known."""
 
 
+class Role(StrEnum):
+    """What a person may do on the private address of `serve`."""
+
+    VIEWER = "viewer"
+    """Reads; numbers are masked."""
+    OPERATOR = "operator"
+    """Acts too."""
+
+
 class Guard(StrEnum):
     """A limit on what a plan may change, unless `--allow` permits it."""
 

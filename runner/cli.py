@@ -509,6 +509,72 @@ def approve(
     return approve(campaign, plan=plan, yes=yes)
 
 
+users_app = typer.Typer(
+    name="users", help="Say who may use the pages and the API of `runner serve`.", no_args_is_help=True
+)
+app.add_typer(users_app)
+
+
+@users_app.command(name="add")
+def add_user(
+    name: options.UserName,
+    *,
+    role: options.UserRole,
+    password_stdin: options.PasswordStdin = False,
+    no_password: options.NoPassword = False,
+) -> int:
+    """Add a user; asks for the password twice.
+
+    From the first user on, serve asks everybody to sign in, also on this machine.
+    """
+    from runner.commands import users
+
+    return users.add(name, role, from_stdin=password_stdin, without_password=no_password)
+
+
+@users_app.command(name="list")
+def list_users() -> int:
+    """List the users with their roles."""
+    from runner.commands import users
+
+    return users.show_list()
+
+
+@users_app.command(name="remove")
+def remove_user(name: options.UserName) -> int:
+    """Remove a user, with all sessions and tokens."""
+    from runner.commands import users
+
+    return users.remove(name)
+
+
+@users_app.command(name="password")
+def set_password(name: options.UserName, *, password_stdin: options.PasswordStdin = False) -> int:
+    """Change a password. It ends the user's sessions."""
+    from runner.commands import users
+
+    return users.password(name, from_stdin=password_stdin)
+
+
+@users_app.command(name="role")
+def set_role(name: options.UserName, role: options.NewRole) -> int:
+    """Change what a user may do. It takes effect at once."""
+    from runner.commands import users
+
+    return users.role(name, role)
+
+
+@users_app.command(name="token")
+def make_token(name: options.UserName, *, revoke: options.Revoke = False) -> int:
+    """Make a token for the API, or revoke all of a user.
+
+    A program that sends it acts as this user. It is shown once.
+    """
+    from runner.commands import users
+
+    return users.token(name, revoke=revoke)
+
+
 class _SandboxCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - Typer's own types
         """Explains what the options take; it alone needs the sandbox's modules."""

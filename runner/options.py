@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runner.calls import Guard, Resolution
+from runner.calls import Guard, Resolution, Role
 from runner.errors import UsageError
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -280,6 +280,21 @@ Faults = Annotated[
         metavar="SPEC", help="Faults in answers to queue requests, such as 500*3 or reset-after@10%."
     ),
 ]
+
+
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="As people sign in: ana, or ana@example.org.")]
+UserRole = Annotated[
+    Role, typer.Option("--role", help="A viewer reads; an operator also approves, pauses, suppresses …")
+]
+NewRole = Annotated[Role, typer.Argument(metavar="viewer|operator")]
+PasswordStdin = Annotated[
+    bool,
+    typer.Option("--password-stdin", help="Read the password from standard input, instead of asking for it."),
+]
+NoPassword = Annotated[
+    bool, typer.Option("--no-password", help="The user comes by a proxy, or uses tokens alone.")
+]
+Revoke = Annotated[bool, typer.Option("--revoke", help="Make none; those of NAME no longer work.")]
 
 
 def _version(*, wanted: bool) -> None:

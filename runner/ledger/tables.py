@@ -342,3 +342,42 @@ evidence = Table(
     Column("excerpt", Text, nullable=False, server_default="", comment="The beginning of what came."),
     comment="What was said of calls and was not simply applied, for people; a few rows for each call.",
 )
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", Text, primary_key=True, comment="In lower case."),
+    Column("role", Text, nullable=False, comment="viewer or operator."),
+    Column("password", Text, nullable=False, comment="An argon2 hash; empty for who cannot sign in by one."),
+    Column("added_at", Float, nullable=False),
+    Column("added_by", Text, nullable=False, comment="user@host"),
+    comment="Who may use the private address of `serve`.",
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True, comment="A hash of what the browser sends."),
+    Column("user", Text, ForeignKey("users.name"), nullable=False, index=True),
+    Column("began_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False, comment="Of the newest request, to a minute."),
+    comment="Who signed in.",
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True, comment="A hash of the token."),
+    Column("user", Text, ForeignKey("users.name"), nullable=False, index=True),
+    Column("added_at", Float, nullable=False),
+    comment="With which programs use the API as a user.",
+)
+
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("subject", Text, primary_key=True, comment="A keyed hash of a name or address."),
+    Column("failures", Integer, nullable=False, comment="In a row, with tries that are being checked."),
+    Column("last_at", Float, nullable=False, index=True),
+    comment="Who has to wait before the next try to sign in.",
+)
