@@ -6,6 +6,7 @@ tree: a campaign changed in a pull request must not change where calls go.
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
@@ -21,6 +22,10 @@ from runner.setting_files import default_env_file
 PREFIX = "RUNNER_"
 DEFAULT_BASE_URL = "https://insight.plumvoice.com/api"
 _LOOPBACK = "loopback"
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_HEADERS_OF_CLIENTS = {"authorization", "cookie", "host", "origin", "user-agent"}
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def sqlite_url(path: Path) -> str:
@@ -53,6 +58,8 @@ class Settings(_FromEnvironment):
     receiver_listen: str = "127.0.0.1:8027"
     listen: str = "127.0.0.1:8026"
     private_url: str = ""
+    user_header: str = ""
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     rules: Path | None = None
     policy_file: Path | None = None
@@ -64,6 +71,22 @@ class Settings(_FromEnvironment):
     @classmethod
     def _split_paths(cls, value: Any) -> Any:  # noqa: ANN401 - a validator sees whatever was given
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:  # noqa: ANN401 - as above
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("user_header")
+    @classmethod
+    def _is_header(cls, value: str) -> str:
+        if value and (not _HEADER.fullmatch(value) or value.lower() in _HEADERS_OF_CLIENTS):
+            raise ValueError("must be the name of a header that the proxy alone sets, such as X-Remote-User")
+        return value
 
     @field_validator("privacy_key")
     @classmethod

@@ -1,9 +1,10 @@
 """The private address of `serve` on real sockets, and a client that sends any bytes."""
 
 import asyncio
+import socket
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from urllib.parse import urlencode
 
@@ -24,6 +25,8 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: str
+    cookies: list[str]
+    """As they are set, with their attributes."""
 
 
 @dataclass
@@ -32,7 +35,6 @@ class Served:
 
     port: int
     server: PrivateServer
-    problems: list = field(default_factory=list)
 
     def ask(self, path, method="GET", *, form=None, body=None, host=None, **headers):
         """Headers are given with underscores."""
@@ -45,27 +47,34 @@ class Served:
             connection.request(method, path, body=body, headers=sent)
             answer = connection.getresponse()
             headers = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, headers, answer.read().decode())
+            cookies = answer.headers.get_all("set-cookie") or []
+            return Answer(answer.status, headers, answer.read().decode(), cookies)
         finally:
             connection.close()
 
+    def send(self, request):
+        """The whole answer to these bytes: until the connection ends, as they must ask for."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            connection.sendall(request)
+            return b"".join(iter(lambda: connection.recv(65_536), b""))
+
 
 @contextmanager
-def private_site(ledger, served=None, **settings):
+def private_site(ledger, served=None, *, address="127.0.0.1:0", **settings):
     """Served in a thread; drained when the block ends. Nothing unexpected may happen meanwhile."""
     environment = Environment(Settings(**settings), ledger, Timer(), RateLimit(100), is_rehearsal=False)
-    problems = []
     site = PrivateSite(
         served=served or NothingServed(),
         environment=environment,
         metrics=Metrics(ledger, environment.rate, {}),
     )
-    server = PrivateServer(site, problems.append)
-    with listener("127.0.0.1:0", "RUNNER_LISTEN") as listening:
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve(listening)))
+    problems = []
+    with listener(address, "RUNNER_LISTEN") as listening:
+        server = PrivateServer(site, listening, problems.append)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
         thread.start()
         try:
-            yield Served(listening.getsockname()[1], server, problems)
+            yield Served(listening.getsockname()[1], server)
         finally:
             server.stop()
             thread.join()

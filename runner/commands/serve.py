@@ -18,7 +18,7 @@ from runner.reports.plan_facts import count, totals
 from runner.results.token import Tokens
 from runner.serve.listening import listener
 from runner.serve.metrics import Metrics
-from runner.serve.private import PrivateServer, check_address
+from runner.serve.private import PrivateServer
 from runner.serve.private_site import NothingServed, PrivateSite
 from runner.serve.receiving import ReceiverServer
 from runner.serve.reconciler import Reconciler
@@ -83,12 +83,9 @@ def _run(environment: Environment, paths: Sequence[Path]) -> None:
     receiver = _receiver(environment.ledger, settings)
     metrics = Metrics(environment.ledger, environment.rate, receiver.received)
     reconciler = _reconciler(paths, environment, metrics) if paths else None
-    private = PrivateServer(
-        PrivateSite(served=reconciler or NothingServed(), environment=environment, metrics=metrics),
-        lambda error: _log_problem(error, settings, environment.clock.now()),
-    )
+    site = PrivateSite(served=reconciler or NothingServed(), environment=environment, metrics=metrics)
     with signals_restored(), log_lines(settings.log_level):
-        asyncio.run(_serve(receiver, private, settings, reconciler))
+        asyncio.run(_serve(receiver, site, reconciler))
     note(_what_came(receiver))
 
 
@@ -109,14 +106,15 @@ def _receiver(ledger: Ledger, settings: Settings) -> ReceiverServer:
     return ReceiverServer(ledger, Tokens(privacy_key(settings, ledger), guard.ledger_id))
 
 
-async def _serve(
-    receiver: ReceiverServer, private: PrivateServer, settings: Settings, reconciler: Reconciler | None
-) -> None:
+async def _serve(receiver: ReceiverServer, site: PrivateSite, reconciler: Reconciler | None) -> None:
+    environment, settings = site.environment, site.environment.settings
     with (
         listener(settings.receiver_listen, "RUNNER_RECEIVER_LISTEN") as results,
         listener(settings.listen, "RUNNER_LISTEN") as pages,
     ):
-        check_address(pages)
+        private = PrivateServer(
+            site, pages, lambda error: _log_problem(error, settings, environment.clock.now())
+        )
         note(f"taking results on {_url(results)}/results/, Ctrl-C ends this")
         note(f"showing campaigns on {_url(pages)}/")
         if not settings.public_url:
@@ -126,7 +124,7 @@ async def _serve(
             )
         ending = asyncio.Event()
         stop_on_signals(ending.set if reconciler is None else reconciler.stop)
-        servers = [asyncio.create_task(receiver.serve(results)), asyncio.create_task(private.serve(pages))]
+        servers = [asyncio.create_task(receiver.serve(results)), asyncio.create_task(private.serve())]
         try:
             if reconciler is None:
                 await ending.wait()

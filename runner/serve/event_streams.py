@@ -6,6 +6,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _EVENT_STREAM = "text/event-stream"
+_LONGEST_SECONDS = 300
+"""Browsers open an event stream that ended again, and whoever may no longer see it is found out then."""
 
 
 class EventStreams:
@@ -22,10 +24,13 @@ class EventStreams:
             task.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        timers: list[asyncio.TimerHandle] = []
+
         async def watch(message: Message) -> None:
             await send(message)
             if _begins_stream(message):
                 self._open.add(task)
+                timers.append(asyncio.get_running_loop().call_later(_LONGEST_SECONDS, task.cancel))
                 if self._is_ending:
                     task.cancel()
 
@@ -38,6 +43,8 @@ class EventStreams:
             raise
         finally:
             self._open.discard(task)
+            for timer in timers:
+                timer.cancel()
         if task.cancelled():
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         else:

@@ -2,13 +2,19 @@
 
 import hmac
 from collections.abc import Callable
+from html import escape
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from runner.errors import RunnerError
 from runner.serve import forms, hosts, problems
-from runner.serve.people import Person
+from runner.serve.headers import STATIC
+from runner.serve.sign_in import SIGN_IN
+from runner.serve.visitors import Access, Visitors
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _JSON = "application/json"
@@ -18,55 +24,93 @@ class Gate:
     """Wraps an ASGI application: it sees requests of known people alone, whose bodies are within limits and
     which no other web page has sent.
 
-    It sets `request.state.person`, and `request.state.csrf`: what each form must send back.
+    It sets `request.state.person`, None only where everybody may come, and `request.state.csrf`: what each
+    form must send back.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        local_person: Person,
+        access: Access,
+        visitors: Visitors,
         private_url: str,
-        key: bytes,
         on_error: Callable[[Exception], None],
     ) -> None:
-        """`key` is the ledger's. `on_error` is called with what no route expected."""
+        """`on_error` is called with what no route expected."""
         self._app = app
-        self._local_person = local_person
+        self._access = access
+        self._visitors = visitors
         self._private_url = private_url
-        self._key = key
         self._on_error = on_error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request = Request(scope, receive)
         try:
-            body = await self._admit(request)
-        except HTTPException as error:
-            # The rest of the body is not read.
-            await problems.http_problem(request, error)(scope, receive, send)
-            return
-        try:
-            await self._app(scope, _again(body, receive), send)
+            await self._pass(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - a defect: it is logged, and the others are served
             self._on_error(error)
 
-    async def _admit(self, request: Request) -> bytes:
-        """The body. Raises HTTPException where the request must not reach a route."""
-        if not hosts.is_expected(request.headers.get("host", ""), self._private_url):
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        # The rest of a refused body is not read.
+        try:
+            found = await self._admit(request)
+        except HTTPException as error:
+            found = problems.http_problem(request, error)
+        except RunnerError as error:
+            found = problems.runner_problem(request, error)
+        if isinstance(found, Response):
+            await found(scope, receive, send)
+        else:
+            await self._app(scope, _again(found, receive), send)
+
+    async def _admit(self, request: Request) -> bytes | Response:
+        """The body, or the answer for somebody who has to sign in.
+
+        Raises HTTPException and RunnerError where the request must not reach a route.
+        """
+        if self._access.is_local and not hosts.is_expected(
+            request.headers.get("host", ""), self._private_url
+        ):
             raise HTTPException(
                 421,
                 "this name does not lead here; open the address of RUNNER_LISTEN, or set RUNNER_PRIVATE_URL",
             )
-        state = request.state
-        state.person = self._local_person
-        state.csrf = hmac.digest(self._key, b"csrf of the local person", "sha256").hex()
+        visitor = await self._visitors.find(request)
+        request.state.person, request.state.csrf = visitor.person, visitor.csrf
+        if visitor.person is None and not _is_open(request):
+            return self._to_sign_in(request)
         body = await forms.read_body(request)
-        if request.method not in _SAFE:
+        if request.method not in _SAFE and not visitor.has_token:
             _check_origin(request)
             _check_csrf(request, body)
         return body
+
+    def _to_sign_in(self, request: Request) -> Response:
+        if self._access.user_header:
+            raise HTTPException(401, f"sign in at the proxy, which sends {self._access.user_header}")
+        if problems.is_api(request) or request.method not in _SAFE:
+            raise HTTPException(401, "sign in first; programs send a token", {"WWW-Authenticate": "Bearer"})
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            return _come_again(path)
+        return RedirectResponse(f"{SIGN_IN}?next={quote(path, safe='')}", status_code=303)
+
+
+def _come_again(path: str) -> Response:
+    """For who follows a link of another site: browsers send our cookies only from a page of ours."""
+    return HTMLResponse(
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>runner</title>'
+        f'<meta http-equiv="refresh" content="0; url={escape(path)}"><a href="{escape(path)}">Continue</a>'
+    )
+
+
+def _is_open(request: Request) -> bool:
+    """For everybody. Metrics are not: they name campaigns, and a program that reads them sends a token."""
+    path: str = request.scope["path"]
+    return path == SIGN_IN or path.startswith(STATIC)
 
 
 def _check_origin(request: Request) -> None:
@@ -85,8 +129,8 @@ def _check_csrf(request: Request, body: bytes) -> None:
     """
     if problems.is_api(request) and (forms.media_type(request) == _JSON or request.method == "DELETE"):
         return
-    given = forms.fields(request, body).get(forms.CSRF_FIELD, "")
-    if not hmac.compare_digest(given.encode(), request.state.csrf.encode()):
+    given, expected = forms.fields(request, body).get(forms.CSRF_FIELD, ""), request.state.csrf
+    if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
         raise HTTPException(403, "this form is too old; go back, load the page again and repeat it")
 
 

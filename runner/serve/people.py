@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from runner.ledger.users import Role
+from runner.calls import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Router
 
+from runner.calls import Role
 from runner.errors import RunnerError, SettingsError
-from runner.ledger.users import Role
+from runner.ledger.sign_ins import has_users
 from runner.serve import health, hosts, metrics, problems
 from runner.serve import site as pages
 from runner.serve.event_streams import EventStreams
@@ -23,7 +24,10 @@ from runner.serve.headers import SecurityHeaders
 from runner.serve.listening import Server, allow_many_connections
 from runner.serve.people import Person
 from runner.serve.private_site import PrivateSite
+from runner.serve.sign_in import SignIn
+from runner.serve.visitors import Access, Visitors
 from runner.services.planning import privacy_key
+from runner.settings import Settings
 
 _PARTS: Sequence[Callable[[PrivateSite], Sequence[BaseRoute]]] = (
     pages.routes,
@@ -32,11 +36,75 @@ _PARTS: Sequence[Callable[[PrivateSite], Sequence[BaseRoute]]] = (
 """Each makes its routes. The pages, the API and the metrics are parts."""
 
 
-def private_app(site: PrivateSite, on_problem: Callable[[RunnerError], None]) -> EventStreams:
-    """`on_problem` is called with what no route expected, when the request was answered with 500."""
-    settings = site.environment.settings
-    routes = [route for part in _PARTS for route in part(site)]
-    app = Starlette(
+class PrivateServer:
+    """Serves the private address. `serve` it in an event loop; `stop` ends it in order."""
+
+    def __init__(
+        self, site: PrivateSite, listening: socket.socket, on_problem: Callable[[RunnerError], None]
+    ) -> None:
+        """`on_problem` is called with what no route expected, when the request was answered with 500.
+
+        Raises SettingsError where other machines reach the address, and nobody has to sign in.
+        """
+        settings, ledger = site.environment.settings, site.environment.ledger
+        access = access_of(settings, listening.getsockname()[0], has_users=has_users(ledger.engine))
+        key = privacy_key(settings, ledger)
+        self._listening = listening
+        self._sign_in = SignIn(ledger, access, key)
+        local_person = Person(name=getpass.getuser(), role=Role.OPERATOR)
+        gate = Gate(
+            _routed([*([] if access.user_header else self._sign_in.routes()), *_parts(site)]),
+            access=access,
+            visitors=Visitors(ledger, access, key, local_person),
+            private_url=settings.private_url,
+            on_error=lambda error: on_problem(_unexpected(error)),
+        )
+        # Probes name no host and nobody: they pass no gate.
+        outer = Router(health.routes(site.served, ledger), redirect_slashes=False, default=gate)
+        self._app = EventStreams(SecurityHeaders(outer, is_behind_tls=access.is_behind_tls))
+        self._server = Server(self._app)
+
+    async def serve(self) -> None:
+        """Until `stop`; what is under way then is answered."""
+        allow_many_connections()
+        try:
+            await self._server.serve(sockets=[self._listening])
+        finally:
+            self._sign_in.close()
+
+    def stop(self) -> None:
+        self._server.stop()
+        self._app.end()
+
+
+def access_of(settings: Settings, host: str, *, has_users: bool) -> Access:
+    """Who may come to this address. Raises SettingsError where anybody could."""
+    if settings.user_header and not settings.trusted_proxies:
+        raise SettingsError(
+            f"RUNNER_USER_HEADER is set, and anybody could send {settings.user_header}",
+            hint="name the addresses of the proxy in RUNNER_TRUSTED_PROXIES, such as 127.0.0.1",
+        )
+    is_local = hosts.is_loopback(host)
+    if not is_local and not has_users and not settings.user_header:
+        raise SettingsError(
+            f"RUNNER_LISTEN: other machines reach {host}, and nobody has to sign in",
+            hint="add a user first (runner users add NAME --role operator), name the header of a proxy that "
+            "people sign in to (RUNNER_USER_HEADER), or listen on 127.0.0.1",
+        )
+    return Access(
+        is_local=is_local,
+        is_behind_tls=settings.private_url.startswith("https:"),
+        user_header=settings.user_header,
+        trusted_proxies=settings.trusted_proxies,
+    )
+
+
+def _parts(site: PrivateSite) -> Sequence[BaseRoute]:
+    return [route for part in _PARTS for route in part(site)]
+
+
+def _routed(routes: Sequence[BaseRoute]) -> Starlette:
+    return Starlette(
         routes=routes,
         exception_handlers={
             HTTPException: problems.http_problem,  # type: ignore[dict-item]  # they say any Exception
@@ -44,44 +112,6 @@ def private_app(site: PrivateSite, on_problem: Callable[[RunnerError], None]) ->
             Exception: lambda request, _error: problems.problem(request, 500, "an error in runner"),
         },
     )
-    gate = Gate(
-        app,
-        local_person=Person(name=getpass.getuser(), role=Role.OPERATOR),
-        private_url=settings.private_url,
-        key=privacy_key(settings, site.environment.ledger),
-        on_error=lambda error: on_problem(_unexpected(error)),
-    )
-    # Probes name no host and nobody: they pass no gate.
-    probes = health.routes(site.served, site.environment.ledger)
-    outer = Router(probes, redirect_slashes=False, default=gate)
-    return EventStreams(SecurityHeaders(outer, is_behind_tls=settings.private_url.startswith("https:")))
-
-
-class PrivateServer:
-    """Serves the private address. `serve` it in an event loop; `stop` ends it in order."""
-
-    def __init__(self, site: PrivateSite, on_problem: Callable[[RunnerError], None]) -> None:
-        self._app = private_app(site, on_problem)
-        self._server = Server(self._app)
-
-    async def serve(self, listening: socket.socket) -> None:
-        """Until `stop`; what is under way then is answered."""
-        allow_many_connections()
-        await self._server.serve(sockets=[listening])
-
-    def stop(self) -> None:
-        self._server.stop()
-        self._app.end()
-
-
-def check_address(listening: socket.socket) -> None:
-    """Raises SettingsError where other machines reach the address, and nobody has to sign in."""
-    host = listening.getsockname()[0]
-    if not hosts.is_loopback(host):
-        raise SettingsError(
-            f"RUNNER_LISTEN: other machines reach {host}, and nobody has to sign in",
-            hint="listen on 127.0.0.1",
-        )
 
 
 def _unexpected(error: Exception) -> RunnerError:

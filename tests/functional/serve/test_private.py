@@ -9,10 +9,8 @@ from private_sites import private_site
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
-from runner.errors import RunnerError, SettingsError
+from runner.errors import RunnerError
 from runner.serve import forms, people, private
-from runner.serve.listening import listener
-from runner.serve.private import check_address
 
 
 async def whoami(request):
@@ -154,8 +152,6 @@ def test_an_open_event_stream_does_not_delay_the_end(site):
     assert seconds < 10
 
 
-def test_nobody_has_to_sign_in_only_where_no_other_machine_comes():
-    with listener("127.0.0.1:0", "RUNNER_LISTEN") as listening:
-        check_address(listening)
-    with listener("0.0.0.0:0", "RUNNER_LISTEN") as listening, pytest.raises(SettingsError, match="sign in"):
-        check_address(listening)
+def test_a_proxy_that_nobody_named_does_not_make_strangers_local(site):
+    refused = site.ask("/whoami", X_Forwarded_For="203.0.113.9")
+    assert (refused.status, "runner users add" in refused.body) == (403, True)
