@@ -80,6 +80,7 @@ class Gate:
             )
         visitor = await self._visitors.find(request)
         request.state.person, request.state.csrf = visitor.person, visitor.csrf
+        request.state.has_session = visitor.has_session
         if visitor.person is None and not _is_open(request):
             return self._to_sign_in(request)
         body = await forms.read_body(request)

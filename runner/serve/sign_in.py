@@ -4,18 +4,19 @@ import asyncio
 import hmac
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from html import escape
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from runner.ledger import sign_ins
 from runner.ledger.ledger import Ledger
+from runner.reports.plan_facts import count
 from runner.serve import forms, sessions
+from runner.serve.pages.rendering import page
 from runner.serve.visitors import Access, client_address, cookie
 from runner.services.passwords import is_password, new_secret, secret_hash
 
@@ -28,12 +29,14 @@ _MOST_WAITING = 16
 @dataclass(frozen=True, slots=True)
 class _Refused:
     words: str
+    hint: str
     status: int
-    headers: Mapping[str, str]
+    wait: int = 0
+    """How many seconds somebody has to wait; 0 for not at all."""
 
 
-_WRONG = _Refused("The name or the password is wrong.", 401, {})
-_BUSY = _Refused("Many people sign in now. Try again in a few seconds.", 503, {"Retry-After": "5"})
+_WRONG = _Refused("The name or the password is wrong.", "After several failed tries you have to wait.", 401)
+_BUSY = _Refused("Many people sign in now.", "Try again in a few seconds.", 503, 5)
 
 
 class SignIn:
@@ -126,8 +129,17 @@ class SignIn:
         if not csrf:
             secret = new_secret()
             csrf = sessions.csrf_of(secret)
-        status, headers = (refused.status, dict(refused.headers)) if refused else (200, {})
-        response = HTMLResponse(_html(csrf, after, refused.words if refused else ""), status, headers)
+        response = page(
+            request,
+            "sign_in.html",
+            status=refused.status if refused else 200,
+            csrf=csrf,
+            after=after,
+            refused=refused,
+            action=SIGN_IN,
+        )
+        if refused and refused.wait:
+            response.headers["Retry-After"] = str(refused.wait)
         if secret:
             self._set_cookie(response, self._access.form_cookie, secret)
         return response
@@ -139,30 +151,5 @@ class SignIn:
 
 def _wait(seconds: float) -> _Refused:
     whole = math.ceil(seconds)
-    words = f"Too many failed tries. Try again in {whole} second{'' if whole == 1 else 's'}."
-    return _Refused(words, 429, {"Retry-After": str(whole)})
-
-
-def _html(csrf: str, after: str, problem: str) -> str:
-    alert = f'<p role="alert">{escape(problem)}</p>' if problem else ""
-    return f"""\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Sign in · runner</title>
-</head>
-<body><main>
-<h1>Sign in</h1>
-{alert}
-<form method="post" action="{SIGN_IN}">
-<input type="hidden" name="{forms.CSRF_FIELD}" value="{escape(csrf)}">
-<input type="hidden" name="next" value="{escape(after)}">
-<p><label>Name
-<input name="name" autocomplete="username" autocapitalize="none" required autofocus></label></p>
-<p><label>Password
-<input name="password" type="password" autocomplete="current-password" required></label></p>
-<p><button>Sign in</button></p>
-</form>
-</main></body>
-</html>
-"""
+    hint = f"Try again in {count(whole, 'second')}."
+    return _Refused("Too many failed tries.", hint, 429, whole)

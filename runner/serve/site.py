@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from runner.calls import Role
 from runner.errors import UnknownCampaignError, UsageError
 from runner.ledger.approvals import short
 from runner.ledger.totals import totals
-from runner.ledger.users import Role
 from runner.reports.page import rate_chart
 from runner.reports.report_html import levels
 from runner.reports.times import machine_time

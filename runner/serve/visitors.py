@@ -55,6 +55,7 @@ class Visitor:
     """What each form must send back; empty where no form is taken."""
     has_token: bool = False
     """Whether it is a program: no browser sends a token by itself."""
+    has_session: bool = False
 
 
 _NOBODY = Visitor(person=None)
@@ -118,7 +119,8 @@ class Visitors:
             return None
         if is_active and now >= found.seen_at + sessions.SEEN_EVERY_SECONDS:
             sign_ins.see_session(self._engine, session, now)
-        return Visitor(person=Person(name=found.user, role=found.role), csrf=sessions.csrf_of(secret))
+        person = Person(name=found.user, role=found.role)
+        return Visitor(person=person, csrf=sessions.csrf_of(secret), has_session=True)
 
     def _as_local(self, request: Request) -> Visitor:
         if any(header in request.headers for header in proxies.FORWARDING_HEADERS):

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from runner.ledger.users import Role
+from runner.calls import Role
 from runner.reports.page.template import shipped, templates
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def page(request: Request, template: str, /, *, status: int = HTTPStatus.OK, **v
                 "person": person,
                 "is_operator": person is not None and person.role is Role.OPERATOR,
                 "csrf": getattr(request.state, "csrf", ""),
+                "can_sign_out": getattr(request.state, "has_session", False),
                 "here": "",
                 **values,
             }
