@@ -298,6 +298,7 @@ def test_a_run_is_kept_with_who_began_it_and_how_it_ended(ledger):
         "plan_id": "sha256:test",
         "host": "here",
         "pid": 4711,
+        "pid_space": "",
         "git_commit": "",
         "started_at": NOW,
         "ended_at": LATER,
