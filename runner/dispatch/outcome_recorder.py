@@ -1,12 +1,13 @@
 """What the outcome of a request means for the call and the campaign, and how it gets into the ledger.
 
-Results that come in while the ledger is busy are committed together: a commit takes as long for many as for
-one. A lost result only makes a call uncertain, so they may share a commit.
+Results that come close together are committed together: a commit takes as long for many as for one. A lost
+result only makes a call uncertain, so they may share a commit.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ from runner.insight.outcome import (
 from runner.ledger.claim import AttemptResult, Claim, LedgerRolledBackError, LostClaimError
 
 MOST_FAILURES = 10
+_GATHER_SECONDS = 0.02
+"""So long at most a result waits for others: some requests may hang."""
 _PAUSES_OF_THE_LEDGER_SECONDS = (0.5, 1.0, 2.0)
 """Waited before a result is recorded once more: what is not recorded is uncertain for good."""
 _LEDGER_MAY_BE_GONE_SECONDS = 10
@@ -157,10 +160,14 @@ class FailureStreak:
 
 
 class OutcomeRecorder:
-    """`write` is never called again before its last call has returned."""
+    """`write` is never called again before its last call has returned. `under_way` tells how many requests
+    have no result that is recorded: a result waits a moment for others, until half of those have theirs.
+    """
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, under_way: Callable[[], int]) -> None:
         self._write = write
+        self._under_way = under_way
+        self._are_enough = asyncio.Event()
         self._waiting: list[tuple[Claim, AttemptResult, asyncio.Future[AttemptResult]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._ledger_gone_since: float | None = None
@@ -199,12 +206,15 @@ class OutcomeRecorder:
     async def _record_once(self, claim: Claim, result: AttemptResult) -> AttemptResult:
         recorded: asyncio.Future[AttemptResult] = asyncio.get_running_loop().create_future()
         self._waiting.append((claim, result, recorded))
+        if self._has_enough():
+            self._are_enough.set()
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all())
         return await recorded
 
     async def _write_all(self) -> None:
         while self._waiting:
+            await self._gather()
             batch, self._waiting = self._waiting, []
             results: Sequence[AttemptResult | Exception]
             try:
@@ -219,3 +229,13 @@ class OutcomeRecorder:
                 else:
                     waiting.set_exception(result)
         self._writer = None
+
+    async def _gather(self) -> None:
+        if not self._has_enough():
+            self._are_enough.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER_SECONDS):
+                    await self._are_enough.wait()
+
+    def _has_enough(self) -> bool:
+        return 2 * len(self._waiting) >= self._under_way()

@@ -76,7 +76,8 @@ class Sender:
         self.held_until = 0.0
         """Nothing can be sent before: the pace has no room, or a suppression list cannot be read."""
         self.recorder = OutcomeRecorder(
-            lambda results: run.in_ledger(run.queue.finish_together, results, run.clock.now())
+            lambda results: run.in_ledger(run.queue.finish_together, results, run.clock.now()),
+            lambda: len(self._in_flight),
         )
 
     @property

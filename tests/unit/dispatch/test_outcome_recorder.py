@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from runner.calls import CallRequest, CallState
+from runner.dispatch import outcome_recorder
 from runner.dispatch.outcome_recorder import OutcomeRecorder
 from runner.ledger.claim import AttemptResult, Claim, LostClaimError
 
@@ -50,7 +51,7 @@ class Paper:
 
 async def record(paper, *waves):
     """Records the calls of each wave when the one before is being written; what each of them got."""
-    recorder, tasks = OutcomeRecorder(paper.write), []
+    recorder, tasks = OutcomeRecorder(paper.write, lambda: 0), []
     for wave in waves:
         tasks += [asyncio.create_task(recorder.record(claim(number), RESULT)) for number in wave]
         for _ in range(5):
@@ -66,6 +67,34 @@ def test_results_that_come_in_during_a_write_are_written_together_next():
         return paper.batches
 
     assert asyncio.run(run()) == [[1], [2, 3, 4]]
+
+
+def test_a_result_waits_until_half_of_what_is_under_way_can_be_recorded_with_it(monkeypatch):
+    monkeypatch.setattr(outcome_recorder, "_GATHER_SECONDS", 3600)
+
+    async def run():
+        paper = Paper()
+        paper.let_go.set()
+        recorder, tasks = OutcomeRecorder(paper.write, lambda: 6), []
+        for number in range(3):
+            assert not paper.batches
+            tasks.append(asyncio.create_task(recorder.record(claim(number), RESULT)))
+            for _ in range(5):
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        return paper.batches
+
+    assert asyncio.run(run()) == [[0, 1, 2]]
+
+
+def test_where_requests_hang_a_result_is_recorded_alone():
+    async def run():
+        paper = Paper()
+        paper.let_go.set()
+        await OutcomeRecorder(paper.write, lambda: 64).record(claim(1), RESULT)
+        return paper.batches
+
+    assert asyncio.run(run()) == [[1]]
 
 
 def test_each_caller_gets_its_own_result():
@@ -90,7 +119,7 @@ def test_a_defect_reaches_every_caller_and_later_results_are_written():
                 raise failures.pop()
             return [ending for _, ending in ended]
 
-        recorder = OutcomeRecorder(write)
+        recorder = OutcomeRecorder(write, lambda: 0)
         first = await asyncio.gather(
             *[recorder.record(claim(number), RESULT) for number in (1, 2)], return_exceptions=True
         )
@@ -103,7 +132,7 @@ def test_a_defect_reaches_every_caller_and_later_results_are_written():
 def test_a_caller_that_is_canceled_does_not_affect_the_others():
     async def run():
         paper = Paper()
-        recorder = OutcomeRecorder(paper.write)
+        recorder = OutcomeRecorder(paper.write, lambda: 0)
         tasks = [asyncio.create_task(recorder.record(claim(number), RESULT)) for number in (1, 2)]
         await asyncio.sleep(0)
         tasks[0].cancel()
