@@ -289,7 +289,7 @@ class CallQueue:
     def waiting_people(self) -> list[tuple[int, str, str]]:
         """(call, contact key, E.164 number) of every call that is still planned."""
         query = select(calls.c.id, calls.c.contact, calls.c.phone).where(*self._open)
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return [(row.id, row.contact, row.phone) for row in connection.execute(query)]
 
     def queue_status(self) -> QueueStatus:
@@ -310,7 +310,7 @@ class CallQueue:
 
     def pause_info(self) -> PauseInfo | None:
         """What holds the campaign up, and since when; None where nothing does."""
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return pause_info(connection, self._campaign)
 
     def others_are_sending(self) -> bool:
@@ -320,7 +320,7 @@ class CallQueue:
             calls.c.state == CallState.SENDING,
             calls.c.run != self._run,
         )
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return not self._only_own and connection.scalar(query.limit(1)) is not None
 
     def _release_unsent(self, ended: Sequence[tuple[Claim, AttemptResult]]) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.contacts.identity import folded_key
 from runner.ledger.operators import refuse_if_canceled
+from runner.ledger.rows import reading
 from runner.ledger.states import availability
 from runner.ledger.tables import actions, calls, campaigns, imports
 from runner.ledger.transitions import Transition, move_calls
@@ -63,7 +64,7 @@ class ImportedContacts:
 
 
 def imported_contacts(engine: Engine, campaign: str) -> ImportedContacts:
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         return ImportedContacts(_names(connection, campaign))
 
 
@@ -78,7 +79,7 @@ def imported_rows(engine: Engine, campaign: str) -> Iterator[ImportedContact]:
         imports.c.start_timestamp,
         imports.c.end_timestamp,
     ).where(imports.c.campaign == campaign)
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         rows = connection.execute(query.order_by(imports.c.id)).all()
     return (ImportedContact(*row) for row in rows)
 

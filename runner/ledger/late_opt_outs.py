@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, and_, select, true, update
 
 from runner.calls import MAY_BE_DIALLED, CallState
+from runner.ledger.rows import reading
 from runner.ledger.tables import LIVE, calls
 
 Match = Callable[[str, str], str | None]
@@ -55,14 +56,14 @@ def named(
     engine: Engine, campaign: str, match: Match, now: float, phones: Sequence[str] | None = None
 ) -> Sequence[LateOptOut]:
     """Those that `match` finds now, and no others. Stores nothing."""
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         rows = connection.execute(_dialled(campaign, now, phones))
         return [_late(row, reason) for row in rows if (reason := match(row.contact, row.phone))]
 
 
 def matching(engine: Engine, campaign: str, match: Match, now: float) -> Sequence[LateOptOut]:
     """Those that were found before, and those that `match` finds now. Stores nothing."""
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         return [
             _late(row, reason)
             for row in connection.execute(_dialled(campaign, now))
@@ -72,7 +73,7 @@ def matching(engine: Engine, campaign: str, match: Match, now: float) -> Sequenc
 
 def any_dialled(engine: Engine, campaigns: Iterable[str], now: float) -> bool:
     """Whether Insight may still dial any call of these campaigns."""
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         return any(connection.execute(_dialled(each, now).limit(1)).first() for each in campaigns)
 
 

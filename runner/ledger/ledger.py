@@ -103,19 +103,19 @@ class Ledger:
         return bytes.fromhex(stored_fact(self.engine, "privacy_key", secrets.token_hex(32)))
 
     def knows(self, campaign: str) -> bool:
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return connection.scalar(select(campaigns.c.name).where(campaigns.c.name == campaign)) is not None
 
     def survey(self, campaign: str) -> tuple[str, str]:
         """The survey_id and instance_id of a campaign that the ledger knows."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             bound = self._bound(connection, campaign)
         if bound is None:
             raise LedgerError(f"this ledger has no campaign {campaign}")
         return bound["survey_id"], bound["instance_id"]
 
     def campaigns(self) -> list[str]:
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return list(connection.scalars(select(campaigns.c.name).order_by(campaigns.c.name)))
 
     def check_survey(self, campaign: str, survey_id: str, instance_id: str) -> None:
@@ -123,7 +123,7 @@ class Ledger:
 
         Before the first call has left, a wrong survey_id may still be corrected.
         """
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             bound = self._bound(connection, campaign)
             if bound is None or (bound["survey_id"], bound["instance_id"]) == (survey_id, instance_id):
                 return
@@ -138,23 +138,23 @@ class Ledger:
 
     def pause_info(self, campaign: str) -> PauseInfo | None:
         """What holds the campaign up; None where nothing does, or the ledger does not know it."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return pause_info(connection, campaign)
 
     def has_acts(self, campaign: str) -> bool:
         """Whether an operator did something to this campaign, which may be before its first apply."""
         acts = select(actions.c.id).where(actions.c.campaign == campaign).limit(1)
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return connection.scalar(acts) is not None
 
     def check_not_canceled(self, campaign: str) -> None:
         """Raises LedgerError when an operator canceled the campaign: that is final."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             refuse_if_canceled(connection, campaign)
 
     def check_binding(self, binding: Binding) -> None:
         """Raises LedgerError when the campaign belongs to another account or another API."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             bound = self._bound(connection, binding.campaign)
         if bound is not None:
             self._check_binding(bound, binding)
@@ -213,7 +213,7 @@ class Ledger:
     def known_to_guards(self, campaign: str) -> Known:
         """What a plan of this campaign is compared with."""
         planned = select(func.count()).where(calls.c.campaign == campaign, calls.c.state == CallState.PLANNED)
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return Known(planned=int(connection.scalar(planned) or 0), counts=counts_of(connection, campaign))
 
     def starts_by_day(self, campaign: str, since: int, *, only_others: bool = False) -> Mapping[int, int]:
@@ -276,7 +276,7 @@ class Ledger:
         query = select(func.min(runs.c.started_at)).where(
             runs.c.campaign == campaign, runs.c.plan_id == plan_id
         )
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             entered_at: float | None = connection.scalar(query)
         return entered_at
 
@@ -299,7 +299,7 @@ class Ledger:
     def is_sending(self, campaign: str) -> bool:
         """Whether calls are under way whose end is not known yet."""
         sending = select(calls.c.id).where(calls.c.campaign == campaign, calls.c.state == CallState.SENDING)
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return connection.scalar(sending.limit(1)) is not None
 
     def lease(self, campaign: str, run: int) -> Lease:
@@ -319,7 +319,7 @@ class Ledger:
         """Who applies `campaign` now, for people; None when nobody does."""
         if self.path is not None:
             return holder(self.path, campaign)
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return describe_runs(live_runs(connection, campaign))
 
     @staticmethod

@@ -32,7 +32,7 @@ from runner.ledger.evidence import EvidenceSource, Report
 from runner.ledger.lease import LOST, database_now
 from runner.ledger.reached import skip_finished
 from runner.ledger.results import record_reports, settle_held
-from runner.ledger.rows import some_at_a_time
+from runner.ledger.rows import reading, some_at_a_time
 from runner.ledger.tables import actions, attempts, calls, campaigns, runs, transitions
 from runner.ledger.transitions import Transition, move_calls
 
@@ -172,7 +172,7 @@ class Operators:
     def uncertain(self, campaign: str) -> list[str]:
         """The refs of the uncertain calls of a campaign."""
         query = select(calls.c.ref).where(calls.c.campaign == campaign, calls.c.state == CallState.UNCERTAIN)
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return list(connection.scalars(query.order_by(calls.c.id)))
 
     def resolve(

@@ -29,6 +29,7 @@ from runner.ledger.evidence import Verdict
 from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import PauseInfo, pause_info
 from runner.ledger.results import results_learned_at
+from runner.ledger.rows import reading
 from runner.ledger.tables import (
     actions,
     attempts,
@@ -87,7 +88,7 @@ def shared_instances(
         .group_by(campaigns.c.name)
         .order_by(campaigns.c.name)
     )
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         return [SharedInstance(**row) for row in connection.execute(query).mappings()]
 
 
@@ -218,14 +219,14 @@ def _all(engine: Engine, table: Table, read: Callable[[ColumnElement[bool]], lis
     """In the order in which they were written, read some at a time, each in a transaction of its own: there
     may be millions, and a run that sends calls meanwhile must be able to write.
     """
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         newest = connection.scalar(select(func.max(table.c.id))) or 0
     for first in range(1, newest + 1, _AT_ONCE):
         yield from read(table.c.id.between(first, first + _AT_ONCE - 1))
 
 
 def _moves(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]:
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         return [
             Entry(
                 at=row.at,
@@ -247,7 +248,7 @@ def _moves(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]:
 
 def _evidence(engine: Engine, campaign: str, wanted: Select[Any]) -> list[Entry]:
     """What Insight or a stranger said of calls, and what became of it."""
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         return [
             Entry(
                 at=row.received_at,
@@ -272,7 +273,7 @@ def _imports(engine: Engine, campaign: str, contact: str) -> list[Entry]:
     query = select(imports).where(
         imports.c.campaign == campaign, or_(imports.c.contact == contact, imports.c.ref == contact)
     )
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         return [
             Entry(
                 at=row.imported_at,
@@ -292,7 +293,7 @@ def acts(engine: Engine, campaign: str, newest: int | None = None) -> list[Entry
     """
     concerns = or_(actions.c.campaign == campaign, actions.c.campaign.is_(None))
     wanted = select(actions).where(concerns).order_by(actions.c.id.desc()).limit(newest)
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         return [
             Entry(
                 at=row.at,
@@ -435,7 +436,7 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
         .order_by(attempts.c.acknowledged_at.is_not(None), calls.c.updated_at.desc(), calls.c.id)
         .limit(most_problems)
     )
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         rounds: dict[int, dict[CallState, int]] = {}
         starts: dict[int, tuple[int, int]] = {}
         for number, state, count, first, last in connection.execute(counted):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, Row, Text, cast, func, select, tuple_
 
 from runner.calls import FINAL, CallState, ResultStatus, StateReason
+from runner.ledger.rows import reading
 from runner.ledger.tables import calls, results
 
 _AT_ONCE = 5_000
@@ -82,13 +83,13 @@ def result_rows(engine: Engine, campaign: str) -> Iterator[CallRow]:
 def first_start(engine: Engine, campaign: str) -> int | None:
     """The earliest start of a call that Insight has; None while it has none."""
     of_insight = (calls.c.campaign == campaign, calls.c.call_id.is_not(None))
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         found: int | None = connection.scalar(select(func.min(calls.c.start_timestamp)).where(*of_insight))
     return found
 
 
 def _read(engine: Engine, some: Any) -> list[Row[*tuple[Any, ...]]]:  # noqa: ANN401 - a select of many columns
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         return list(connection.execute(some).all())
 
 

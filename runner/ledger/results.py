@@ -28,7 +28,7 @@ from runner.ledger import asking, kept_evidence, reached
 from runner.ledger.asking import FIRST_ASK, AskedCall, Patience
 from runner.ledger.evidence import EvidenceSource, Report, Verdict, decide
 from runner.ledger.reached import CallRow
-from runner.ledger.rows import some_at_a_time
+from runner.ledger.rows import reading, some_at_a_time
 from runner.ledger.tables import calls, results
 from runner.ledger.transitions import Transition, record_transitions
 
@@ -97,11 +97,11 @@ class Results:
             return asking.due_to_ask(connection, campaign, now, patience, most)
 
     def waiting(self, campaign: str, now: float, *, after: int, most: int) -> list[AskedCall]:
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return asking.waiting_for_results(connection, campaign, now, after=after, most=most)
 
     def next_ask(self, campaign: str) -> int | None:
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return asking.next_ask(connection, campaign)
 
     def give_up(self, of_calls: Sequence[int], now: float) -> int:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from runner.contacts.identity import folded_key
 from runner.contacts.kept_list import KeptEntries, KeptEntry, utc
-from runner.ledger.rows import fact, insert_once
+from runner.ledger.rows import fact, insert_once, reading
 from runner.ledger.tables import actions, facts, suppressions
 
 _REVISION = "suppression_revision"
@@ -46,7 +46,7 @@ class LiveList:
 
     def refresh(self) -> None:
         """Reads the entries again if they changed."""
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             self.catch_up(connection, fact(connection, _REVISION))
 
     def catch_up(self, connection: Connection, revision: str | None) -> None:
@@ -196,7 +196,7 @@ def entries_in_force(engine: Engine, campaign: str | None, now: float) -> list[S
         if campaign is None
         else or_(suppressions.c.campaign.is_(None), suppressions.c.campaign == campaign)
     )
-    with engine.begin() as connection:
+    with reading(engine) as connection:
         return _stored(connection, now, concerns)
 
 
