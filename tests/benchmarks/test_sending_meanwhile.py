@@ -33,6 +33,9 @@ from runner.settings import load_settings
 
 CALLBACKS_A_SECOND = 100
 CONTACTS = 100_000
+SECONDS = 2 * SPREAD_SECONDS
+"""A plan is made and entered within this time."""
+CALLS = 2 * SPREAD_CALLS
 
 
 class Crowd:
@@ -91,12 +94,10 @@ async def send(ledger, run, base_url, states, crowd):
 
 def test_calls_leave_on_time_while_callbacks_arrive_and_a_plan_is_made(tmp_path, ledger):
     crowd = Crowd(tmp_path, ledger)
-    awaiting = queued_calls(ledger, (LEAD_SECONDS + SPREAD_SECONDS) * CALLBACKS_A_SECOND, first=SPREAD_CALLS)
+    awaiting = queued_calls(ledger, (LEAD_SECONDS + SECONDS) * CALLBACKS_A_SECOND, first=CALLS)
     with receiver(OURS, f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as port, sandbox() as base_url:
         first = int(time.time()) + LEAD_SECONDS
-        due = {
-            f"c{number}": first + number * SPREAD_SECONDS // SPREAD_CALLS for number in range(SPREAD_CALLS)
-        }
+        due = {f"c{number}": first + number * SECONDS // CALLS for number in range(CALLS)}
         run = enter(ledger, [planned(number, at) for number, at in enumerate(due.values())])
         callbacks = poster(port, awaiting, CALLBACKS_A_SECOND)
         sent = asyncio.run(send(ledger, run, base_url, tmp_path / "states", crowd))
