@@ -105,14 +105,15 @@ class _Database:
         import sqlalchemy as sa  # noqa: PLC0415 - loading it takes a while, and few campaigns need it
 
         self._begin_batch()
-        result = self._connection.execution_options(stream_results=True, yield_per=_ROWS_AT_ONCE).execute(
-            sa.text(query), values
-        )
+        result = self._connection.execution_options(
+            stream_results=True, max_row_buffer=_ROWS_AT_ONCE
+        ).execute(sa.text(query), values)
         with closing(result):
             yield list(result.keys()), self._batches(result)
 
     def _batches(self, result: "sa.CursorResult[Any]") -> _Batches:
-        for batch in result.partitions():
+        # With the number here: its option yield_per has no effect on a query that is a text.
+        for batch in result.partitions(_ROWS_AT_ONCE):
             yield batch
             self._begin_batch()
 

@@ -218,6 +218,13 @@ def test_rows_are_not_held_in_memory(url):
         tracemalloc.stop()
 
 
+def test_the_first_rows_come_before_the_last_are_computed(postgres_url):
+    """What the driver itself holds is not among the memory that Python knows of."""
+    fails_in_the_last = "SELECT 1 / (60000 - i) AS id FROM generate_series(1, 60000) AS i"
+    with closing(source(postgres_url, fails_in_the_last).rows()) as rows:
+        assert next(rows).values["id"] == "0"
+
+
 def test_the_digest_follows_from_the_rows(url):
     reading = source(url, "SELECT id FROM visits ORDER BY id")
     before = reading.digest()
