@@ -241,7 +241,7 @@ class WorkingFile:
         """
         rows = self._ask(
             "SELECT start_timestamp FROM known "
-            "WHERE availability = 'taken' AND is_newest AND start_timestamp > ?",
+            "WHERE start_timestamp > ? AND availability = 'taken' AND is_newest",
             after,
         )
         return (start for (start,) in rows)
