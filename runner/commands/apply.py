@@ -27,7 +27,7 @@ from runner.commands.terminal import (
 )
 from runner.dispatch.events import Event, RunBegan, RunEnd
 from runner.errors import DeclinedError, ExitStatus, LedgerError, RunnerError, UsageError
-from runner.ledger.overview import Overview, overview
+from runner.ledger.overview import Overview, overview, round_starts
 from runner.reports.console import standard_console
 from runner.reports.live import LogOptions, live
 from runner.reports.notices import late_words
@@ -233,6 +233,7 @@ def _summarize(
         seen,
         finish,
         work.identity,
+        starts=round_starts(environment.ledger.engine, work.campaign),
         queued_now=work.queued,
         rehearsal=environment.is_rehearsal,
         where="the sandbox" if environment.is_rehearsal else api_name(environment.settings),

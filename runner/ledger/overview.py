@@ -1,5 +1,6 @@
 """What the ledger knows of a campaign, for people: how far it is, what happened, who shares its survey."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Engine,
     Row,
     Select,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union_all,
 )
 
 from runner.calls import NO_REASON, PROBLEMS, CallState, ReasonCode, StateReason
@@ -31,6 +34,7 @@ from runner.ledger.operators import PauseInfo, pause_info
 from runner.ledger.results import results_learned_at
 from runner.ledger.rows import reading
 from runner.ledger.tables import (
+    IS_LATER,
     actions,
     attempts,
     calls,
@@ -46,6 +50,7 @@ RECENT_SECONDS = 30 * 86_400
 """What was sent within this time may still be waiting at Insight, or be fresh in people's minds."""
 
 _NEVER_SENT = (CallState.PLANNED, CallState.SKIPPED, CallState.REFUSED)
+_ALL_ROUNDS = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,8 +340,6 @@ class Overview:
     as_of: float
     rounds: Mapping[int, Mapping[CallState, int]]
     """How many calls of each round are in each state; empty without calls."""
-    starts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    """The first and the last `start_timestamp` of each round's calls that were sent."""
     next_due: int | None
     queued_last_minute: int
     awaited: int
@@ -395,6 +398,38 @@ _PROBLEM = (
 """The fields of Problem."""
 
 
+def round_starts(engine: Engine, campaign: str) -> Mapping[int, tuple[int, int]]:
+    """The first and the last `start_timestamp` of each round's calls that were sent."""
+    first, last = func.min(calls.c.start_timestamp), func.max(calls.c.start_timestamp)
+    query = (
+        select(calls.c.round, first, last)
+        .where(calls.c.campaign == campaign, calls.c.state.not_in(_NEVER_SENT))
+        .group_by(calls.c.round)
+    )
+    with reading(engine) as connection:
+        return {number: (first, last) for number, first, last in connection.execute(query)}
+
+
+def _counts(connection: Connection, campaign: str) -> Mapping[int, Mapping[CallState, int]]:
+    """Calls by round and state. In the order of an index: to sort a million calls by their rounds, too, takes
+    five times as long.
+    """
+    mine, calls_of_group = calls.c.campaign == campaign, func.count()
+    # In one statement, so that both parts see the same.
+    query = union_all(
+        select(literal(_ALL_ROUNDS), calls.c.state, calls_of_group).where(mine).group_by(calls.c.state),
+        select(calls.c.round, calls.c.state, calls_of_group)
+        .where(mine, IS_LATER)
+        .group_by(calls.c.state, calls.c.round),
+    )
+    rounds: defaultdict[int, Counter[CallState]] = defaultdict(Counter)
+    for number, state, count in connection.execute(query):
+        rounds[number][CallState(state)] = count
+    of_all = rounds.pop(_ALL_ROUNDS, Counter())
+    rounds[1] = of_all - sum(rounds.values(), Counter[CallState]())
+    return {number: dict(counts) for number, counts in sorted(rounds.items()) if counts}
+
+
 def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> Overview:
     """The state of `campaign` as of `now`, with up to `most_problems` problems: those that nobody has
     acknowledged first, then the newest.
@@ -404,21 +439,13 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
     bound = select(campaigns.c.origin, campaigns.c.account, campaigns.c.repository).where(
         campaigns.c.name == campaign
     )
-    counted = (
-        select(
-            calls.c.round,
-            calls.c.state,
-            func.count(),
-            func.min(calls.c.start_timestamp),
-            func.max(calls.c.start_timestamp),
-        )
-        .where(mine)
-        .group_by(calls.c.round, calls.c.state)
-        .order_by(calls.c.round)
-    )
     next_due = select(func.min(calls.c.queue_at)).where(mine, calls.c.state == CallState.PLANNED)
     recent = select(func.count()).where(
-        mine, calls.c.state == CallState.QUEUED, calls.c.updated_at > now - 60
+        mine,
+        calls.c.state == CallState.QUEUED,
+        calls.c.updated_at > now - 60,
+        # The others are sorted out by the index: no call is sent so long after its start.
+        calls.c.start_timestamp > now - 3600,
     )
     awaited = select(func.count(), func.min(calls.c.ask_at), func.min(calls.c.end_timestamp)).where(
         mine, calls.c.ask_at.is_not(None)
@@ -437,20 +464,12 @@ def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> O
         .limit(most_problems)
     )
     with reading(engine) as connection:
-        rounds: dict[int, dict[CallState, int]] = {}
-        starts: dict[int, tuple[int, int]] = {}
-        for number, state, count, first, last in connection.execute(counted):
-            rounds.setdefault(number, {})[CallState(state)] = count
-            if state not in _NEVER_SENT:
-                earliest, latest = starts.get(number, (first, last))
-                starts[number] = (min(first, earliest), max(last, latest))
         row = connection.execute(bound).mappings().one_or_none()
         waiting, next_ask, oldest = connection.execute(awaited).one()
         return Overview(
             campaign=campaign,
             as_of=now,
-            rounds=rounds,
-            starts=starts,
+            rounds=_counts(connection, campaign),
             next_due=connection.scalar(next_due),
             queued_last_minute=connection.scalar(recent) or 0,
             awaited=waiting,

@@ -213,7 +213,18 @@ Index(
 )
 _index_where(text("call_id IS NOT NULL"), "uq_calls_call_id", calls.c.account, calls.c.call_id)
 
-_index_where(text("ask_at IS NOT NULL"), "ix_calls_ask", calls.c.campaign, calls.c.ask_at, unique=False)
+_index_where(
+    text("ask_at IS NOT NULL"),
+    "ix_calls_ask",
+    calls.c.campaign,
+    calls.c.ask_at,
+    calls.c.end_timestamp,
+    unique=False,
+)
+IS_LATER = text("round > 1")
+# By the index of what is due, the calls of all rounds are counted together; this tells the rounds apart.
+_index_where(IS_LATER, "ix_calls_later", calls.c.campaign, calls.c.state, calls.c.round, unique=False)
+_index_where(text("opted_out IS NOT NULL"), "ix_calls_opted_out", calls.c.campaign, unique=False)
 
 attempts = Table(
     "attempts",

@@ -27,22 +27,23 @@ _RESULTS = (CallState.COMPLETED, CallState.FAILED, CallState.CANCELED, CallState
 _SENT = (CallState.QUEUED, *_RESULTS)
 
 
-def print_summary(
+def print_summary(  # noqa: PLR0913 - what the lines need, each by its name
     console: Console,
     seen: Overview,
     finish: RunEnd | None,
     identity: Identity,
     *,
+    starts: Mapping[int, tuple[int, int]],
     queued_now: int,
     rehearsal: bool,
     where: str,
     path: Path,
 ) -> None:
-    """Without a `finish` an error ended it. `queued_now` is how many calls this run queued, `where` what
-    people call the API that took them.
+    """Without a `finish` an error ended it. `starts` are the first and the last of each round's calls,
+    `queued_now` is how many calls this run queued, `where` what people call the API that took them.
     """
     lines = [Text(), Text(f"{_ENDINGS[finish]}: {_queued(seen, queued_now, where)}.", style="bold")]
-    lines += results_by_round(seen.rounds, seen.starts)
+    lines += results_by_round(seen.rounds, starts)
     for state, words in (
         (CallState.PLANNED, "planned and not sent yet"),
         (CallState.SKIPPED, "skipped: no longer in the plan, or no window was left"),

@@ -11,6 +11,7 @@ from runner.errors import CampaignHeldError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult
 from runner.ledger.evidence import EvidenceSource, Report
+from runner.ledger.overview import overview, round_starts
 from runner.ledger.results import Results
 
 LATER = NOW + 90_000
@@ -53,6 +54,21 @@ def test_a_second_round_is_added_and_sent_by_the_same_run(ledger):
     assert extend(ledger, run, second_round()) == 1
     assert [claim.key for claim in claim_all(queue, LATER)] == ["c0"]
     assert rounds(ledger) == [("c0", 1, "failed"), ("c0", 2, "sending")]
+
+
+def test_calls_are_counted_by_round_and_state(ledger):
+    run, queue, _ = one_sent(ledger)
+    extend(ledger, run, second_round())
+    seen = overview(ledger.engine, CAMPAIGN, LATER, 0)
+    assert seen.rounds == {1: {CallState.FAILED: 1}, 2: {CallState.PLANNED: 1}}
+    assert seen.queued_last_minute == 0
+    assert round_starts(ledger.engine, CAMPAIGN) == {1: (NOW + 300, NOW + 300)}
+    (claim,) = claim_all(queue, LATER)
+    send(queue, claim)
+    seen = overview(ledger.engine, CAMPAIGN, NOW + 2, 0)
+    assert list(seen.rounds.items()) == [(1, {CallState.FAILED: 1}), (2, {CallState.QUEUED: 1})]
+    assert seen.queued_last_minute == 1
+    assert sorted(round_starts(ledger.engine, CAMPAIGN)) == [1, 2]
 
 
 def test_calls_of_the_first_round_are_not_added(ledger):

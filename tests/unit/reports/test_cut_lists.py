@@ -64,6 +64,7 @@ def summary(overview, queued_now=0):
         overview,
         RunEnd.DONE,
         IDENTITY,
+        starts={},
         queued_now=queued_now,
         rehearsal=False,
         where="Insight",
