@@ -202,13 +202,15 @@ _index_where(LIVE, "uq_calls_contact", calls.c.campaign, calls.c.contact, calls.
 _index_where(LIVE, "uq_calls_phone", calls.c.phone, calls.c.campaign, calls.c.round)
 # Skipped calls are found again by contact, too: they are planned again rather than inserted again.
 Index("ix_calls_contact", calls.c.campaign, calls.c.contact)
-# With the round, so that the calls of a campaign are counted without looking at each of them.
+# With the id, so that of many calls that are due at once the next are found without looking at all; and with
+# the round, so that the calls of a campaign are counted without looking at each of them.
 Index(
     "ix_calls_due",
     calls.c.campaign,
     calls.c.state,
     calls.c.queue_at,
     calls.c.start_timestamp,
+    calls.c.id,
     calls.c.round,
 )
 _index_where(text("call_id IS NOT NULL"), "uq_calls_call_id", calls.c.account, calls.c.call_id)

@@ -20,6 +20,7 @@ from ledger_values import (
 )
 from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
 from planned_calls import calls as people
+from sqlalchemy import event
 
 from runner.calls import CallState, ReasonCode, Resolution, StateReason
 from runner.errors import CampaignHeldError
@@ -442,3 +443,21 @@ def test_a_late_answer_with_a_call_id_gives_up_another_contacts_call_to_the_numb
     queue.finish(claim, CONTRADICTORY, NOW)
     assert states(ledger) == {"a": "uncertain", "b": "skipped"}
     assert claim_all(newer) == []
+
+
+def test_of_many_calls_due_at_once_the_next_are_found_without_sorting_all(sqlite_ledger):
+    _, queue = begin(sqlite_ledger, *people(3))
+    asked = []
+
+    @event.listens_for(sqlite_ledger.engine, "before_cursor_execute")
+    def _note(_connection, _cursor, statement, parameters, *_):
+        if "ORDER BY" in statement:
+            asked.append((statement, parameters))
+
+    claim_all(queue, most=1)
+    event.remove(sqlite_ledger.engine, "before_cursor_execute", _note)
+    ((statement, parameters),) = asked
+    with sqlite_ledger.engine.begin() as connection:
+        steps = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+    assert "ix_calls_due" in steps
+    assert "TEMP B-TREE" not in steps
