@@ -57,7 +57,7 @@ class _Pages:
     def __init__(self, site: PrivateSite) -> None:
         self._site = site
         self._environment = site.environment
-        self._summaries = Shared(lambda: asyncio.to_thread(totals, self._environment.ledger.engine))
+        self._totals = Shared(lambda: asyncio.to_thread(totals, self._environment.ledger.engine))
         self._facts: dict[str, FactReader] = {}
         self._live: dict[tuple[str, bool], LivePage] = {}
         self._plans = PlanPages()
@@ -158,8 +158,8 @@ class _Pages:
         is_operator = _is_operator(request)
 
         async def regions() -> Regions:
-            served, summaries = self._site.served.campaigns(), await self._summaries.get()
-            view = list_view(served, summaries, is_operator=is_operator)
+            served, known = self._site.served.campaigns(), await self._totals.fresh()
+            view = list_view(served, known, is_operator=is_operator)
             return {"campaigns": fragment("campaign_list.html", "campaigns", view)}
 
         return self._page("", regions, is_operator=is_operator)
@@ -215,7 +215,7 @@ class _Pages:
 
     def _forget(self) -> None:
         """Somebody acted: pages show it at once."""
-        self._summaries.forget()
+        self._totals.forget()
         for live in self._live.values():
             live.forget()
 

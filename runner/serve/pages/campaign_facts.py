@@ -62,7 +62,7 @@ class FactReader:
         if (found := self._counted.newest()) is None:
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    found = await self._counted.get()
+                    found = await self._counted.fresh()
             except TimeoutError:
                 return None
         return found

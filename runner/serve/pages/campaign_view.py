@@ -173,11 +173,11 @@ def campaign_view(facts: CampaignFacts) -> CampaignView:
 
 
 def _status(facts: CampaignFacts) -> StatusWords:
-    if facts.served is not None:
-        return served_words(facts.served.status)
     paused = facts.overview.pause_info
     state = CampaignState.ACTIVE if paused is None else paused.state
-    return ledger_words(Totals(state=state, states=dict(facts.overview.states)))
+    if facts.served is not None:
+        return served_words(facts.served.status, state)
+    return ledger_words(Totals(state=state, states=facts.overview.states))
 
 
 def _approved(served: ServedCampaign | None) -> str:

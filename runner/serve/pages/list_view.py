@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from runner.ledger.operators import CampaignState
 from runner.ledger.totals import Totals
 from runner.reports.plan_facts import count, totals
 from runner.serve.pages.moments import Moment, optional_moment
@@ -37,10 +38,10 @@ class ListView:
 
 
 def list_view(
-    served: Iterable[ServedCampaign], summaries: Mapping[str, Totals], *, is_operator: bool
+    served: Iterable[ServedCampaign], known: Mapping[str, Totals], *, is_operator: bool
 ) -> ListView:
     """Those that wait for a person come first, then those with a problem."""
-    rows = sorted(_rows(served, summaries), key=_place)
+    rows = sorted(_rows(served, known), key=_place)
     asking = sum(row.status.tone is Tone.ASKS for row in rows)
     wrong = sum(row.status.tone is Tone.WRONG for row in rows)
     parts = [count(len(rows), "campaign")]
@@ -53,11 +54,11 @@ def _place(row: CampaignRow) -> tuple[int, bool, str]:
     return _FIRST.index(row.status.tone), not row.undecided, row.name
 
 
-def _rows(served: Iterable[ServedCampaign], summaries: Mapping[str, Totals]) -> Iterator[CampaignRow]:
+def _rows(served: Iterable[ServedCampaign], known: Mapping[str, Totals]) -> Iterator[CampaignRow]:
     here = {found.name: found for found in served}
     for name, found in here.items():
-        yield _served_row(found, summaries.get(name))
-    for name, summary in summaries.items():
+        yield _served_row(found, known.get(name))
+    for name, summary in known.items():
         if name not in here:
             yield _row(name, ledger_words(summary), summary)
 
@@ -66,7 +67,7 @@ def _served_row(found: ServedCampaign, summary: Totals | None) -> CampaignRow:
     waits = found.status is ServeStatus.WAITING_FOR_APPROVAL
     return _row(
         found.name,
-        served_words(found.status),
+        served_words(found.status, CampaignState.ACTIVE if summary is None else summary.state),
         summary,
         has_page=found.name != str(found.path),
         plan=totals(found.plan) if waits and found.plan is not None else "",

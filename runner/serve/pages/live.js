@@ -37,8 +37,10 @@
     if (state && state.textContent !== words) state.textContent = words;
   };
 
+  let source = null;
+
   const connect = () => {
-    const source = new EventSource(address);
+    source = new EventSource(address);
     source.addEventListener("open", () => say("This page follows every change."));
     source.addEventListener("regions", (event) => {
       for (const [id, html] of Object.entries(JSON.parse(event.data))) {
@@ -48,11 +50,22 @@
       say("This page follows every change.");
     });
     source.addEventListener("problem", (event) => say(JSON.parse(event.data)));
-    source.addEventListener("error", () => {
+    source.addEventListener("error", (event) => {
       say("The connection is lost. What you see may be old; it is tried again.");
-      if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+      const closed = event.target.readyState === EventSource.CLOSED;
+      if (closed && event.target === source) setTimeout(follow, AGAIN_MS);
     });
   };
 
-  if (address && window.EventSource) connect();
+  // A browser has six connections to a server, for all of its tabs: those that nobody sees need none.
+  const follow = () => {
+    source?.close();
+    source = null;
+    if (!document.hidden) connect();
+  };
+
+  if (address && window.EventSource) {
+    document.addEventListener("visibilitychange", follow);
+    follow();
+  }
 })();

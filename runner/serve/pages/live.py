@@ -19,7 +19,7 @@ _AGAIN_MS = 3_000
 """After which a browser connects again."""
 _LEAST_SECONDS = 1.0
 """Between two sends."""
-_LOOK_SECONDS = 4.0
+_LOOK_SECONDS = 2.0
 """Other processes may have changed the ledger."""
 
 
@@ -31,8 +31,8 @@ class Shared(Generic[_T]):
         make: Callable[[], Awaitable[_T]],
         *,
         least_age: float = _LEAST_SECONDS,
-        share: float = 0.1,
-        most_age: float = 15.0,
+        share: float = 0.25,
+        most_age: float = 2.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """It is made again when somebody asks, at the earliest after `least_age` seconds, and so rarely that
@@ -46,17 +46,18 @@ class Shared(Generic[_T]):
         self._making: asyncio.Task[_T] | None = None
 
     async def get(self) -> _T:
-        """Raises what making it raises."""
-        while True:
-            found, now = self._made, self._now()
-            if found is not None and now < self._fresh_until:
-                return found[1]
-            task = self._making or self._begin()
-            if found is not None and now < self._fresh_until + self._most_age:
-                return found[1]
-            await asyncio.shield(task)
-            if self._made is not None:
-                return self._made[1]
+        """The newest, at once where it is not too old. Raises what making it raises."""
+        if self._made is not None and self._now() < self._fresh_until + self._most_age:
+            if self._now() >= self._fresh_until and self._making is None:
+                self._begin()
+            return self._made[1]
+        return await self.fresh()
+
+    async def fresh(self) -> _T:
+        """One that is not yet to be made again: the caller may wait. Raises what making it raises."""
+        while self._made is None or self._now() >= self._fresh_until:
+            await asyncio.shield(self._making or self._begin())
+        return self._made[1]
 
     def newest(self) -> _T | None:
         """What was made last, if anything; a new one is begun where it is time."""
@@ -98,6 +99,8 @@ class LivePage:
     ) -> None:
         self._regions = Shared(make)
         self._changed = changed
+        self._encoded: tuple[Regions, Regions] = {}, {}
+        """The regions that were sent last, and each of them as JSON: made once for everybody."""
 
     async def regions(self) -> Regions:
         return await self._regions.get()
@@ -109,20 +112,28 @@ class LivePage:
         """What changes from now on, beginning with all that there is, at most about once a second."""
         shown: dict[str, str] = {}
         while True:
+            # From before the page is made, so that no change is missed.
+            change = asyncio.ensure_future(self._changed())
             try:
-                regions = await self.regions()
-            except RunnerError as error:
-                yield ServerSentEvent(
-                    json.dumps(f"{error.message}. What you see may be old."), event="problem"
-                )
-            else:
-                news = {name: html for name, html in regions.items() if shown.get(name) != html}
-                if news:
-                    shown.update(news)
-                    yield ServerSentEvent(json.dumps(news), event="regions", retry=_AGAIN_MS)
-            await asyncio.sleep(_LEAST_SECONDS)
-            try:
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await self._changed()
-            except TimeoutError:
-                continue
+                news = await self._news(shown)
+                if news is not None:
+                    yield news
+                await asyncio.sleep(_LEAST_SECONDS)
+                await asyncio.wait({change}, timeout=_LOOK_SECONDS)
+            finally:
+                change.cancel()
+
+    async def _news(self, shown: dict[str, str]) -> ServerSentEvent | None:
+        """What differs from what is `shown`, which it becomes."""
+        try:
+            regions = await self._regions.fresh()
+        except RunnerError as error:
+            return ServerSentEvent(json.dumps(f"{error.message}. What you see may be old."), event="problem")
+        if self._encoded[0] is not regions:
+            self._encoded = regions, {name: json.dumps(html) for name, html in regions.items()}
+        encoded = self._encoded[1]
+        news = [f'"{name}": {encoded[name]}' for name, html in regions.items() if shown.get(name) != html]
+        shown.update(regions)
+        if not news:
+            return None
+        return ServerSentEvent(f"{{{', '.join(news)}}}", event="regions", retry=_AGAIN_MS)

@@ -82,14 +82,20 @@ _OF_LEDGER = {
 _NOTHING_LEFT = StatusWords("Nothing left to send", _ELSEWHERE, Tone.RESTS, "✓")
 
 
-def served_words(status: ServeStatus) -> StatusWords:
-    return _OF_SERVED[status]
+_HELD_UP = {
+    CampaignState.PAUSED: _OF_SERVED[ServeStatus.PAUSED],
+    CampaignState.CANCELED: _OF_SERVED[ServeStatus.CANCELED],
+}
+
+
+def served_words(status: ServeStatus, state: CampaignState = CampaignState.ACTIVE) -> StatusWords:
+    """`state` is what operators allow, which `serve` follows after a moment."""
+    words = _OF_SERVED[status]
+    return _HELD_UP.get(state, words) if words.tone is Tone.GOES else words
 
 
 def ledger_words(summary: Totals) -> StatusWords:
     """Of a campaign that the ledger knows, and that is not served here."""
-    if summary.state is CampaignState.PAUSED:
-        return _OF_SERVED[ServeStatus.PAUSED]
-    if summary.state is CampaignState.CANCELED:
-        return _OF_SERVED[ServeStatus.CANCELED]
+    if summary.state in _HELD_UP:
+        return _HELD_UP[summary.state]
     return next((words for state, words in _OF_LEDGER.items() if summary.states.get(state)), _NOTHING_LEFT)

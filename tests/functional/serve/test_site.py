@@ -13,8 +13,6 @@ from runner.ledger.approvals import approval_of
 from runner.ledger.overview import acts, overview
 from runner.ledger.suppressions import entries_in_force
 from runner.ledger.tables import calls
-from runner.serve import private
-from runner.serve.people import Person
 from runner.serve.served import ServeStatus
 
 HTML = {"Accept": "text/html"}
@@ -30,11 +28,6 @@ def campaign_file(tmp_path):
     path = tmp_path / "clinic.yaml"
     path.write_text("version: 1\nname: clinic\n")
     return path
-
-
-@pytest.fixture
-def viewer(monkeypatch):
-    monkeypatch.setattr(private, "Person", lambda name, role: Person(name=name, role=type(role).VIEWER))
 
 
 def csrf(site, path):

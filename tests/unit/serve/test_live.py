@@ -51,6 +51,16 @@ def test_a_value_that_is_older_is_given_while_a_new_one_is_made(making):
     assert asyncio.run(ask()) == (1, 1, 2)
 
 
+def test_a_stream_waits_for_the_new_value(making):
+    async def ask():
+        shared = making.shared()
+        await shared.get()
+        making.now += 2
+        return await shared.fresh()
+
+    assert asyncio.run(ask()) == 2
+
+
 def test_a_value_that_is_too_old_is_not_given(making):
     async def ask():
         shared = making.shared()
@@ -121,4 +131,4 @@ def test_a_stream_sends_all_regions_first_and_then_those_that_changed(monkeypatc
 
 class Unshared:
     def __init__(self, make):
-        self.get = make
+        self.fresh = make

@@ -49,8 +49,8 @@ def paused(state=CampaignState.PAUSED):
     return replace(overview(campaign="clinic"), pause_info=info)
 
 
-def names(*found, summaries=None):
-    return [row.name for row in list_view(found, summaries or {}, is_operator=True).rows]
+def names(*found, known=None):
+    return [row.name for row in list_view(found, known or {}, is_operator=True).rows]
 
 
 @pytest.mark.parametrize("status", ServeStatus)
@@ -67,8 +67,8 @@ def test_campaigns_that_wait_for_approval_come_first_then_those_with_a_problem()
 
 
 def test_of_campaigns_that_run_those_with_calls_to_decide_on_come_first():
-    summaries = {"b": Totals(state=CampaignState.ACTIVE, unacknowledged=2)}
-    assert names(served("a"), served("b"), summaries=summaries) == ["b", "a"]
+    known = {"b": Totals(state=CampaignState.ACTIVE, unacknowledged=2)}
+    assert names(served("a"), served("b"), known=known) == ["b", "a"]
 
 
 def test_a_campaign_of_the_ledger_that_is_not_served_is_listed():
@@ -133,6 +133,10 @@ def test_an_operator_may_pause_cancel_and_suppress():
 
 def test_an_operator_may_resume_a_paused_campaign():
     assert labels(campaign_view(facts(paused()))) == ["Resume", "Suppress somebody", "Cancel"]
+
+
+def test_a_pause_is_shown_before_serve_has_followed_it():
+    assert campaign_view(facts(paused(), served=served(status=ServeStatus.RUNNING))).status.label == "Paused"
 
 
 def test_a_canceled_campaign_cannot_be_paused_or_canceled():
