@@ -1,6 +1,8 @@
 """What each request to the private address passes before any route runs."""
 
 import hmac
+import math
+import time
 from collections.abc import Callable
 from html import escape
 from urllib.parse import quote
@@ -13,11 +15,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from runner.errors import RunnerError
 from runner.serve import forms, hosts, problems
 from runner.serve.headers import STATIC
+from runner.serve.limits import RateLimit
 from runner.serve.sign_in import SIGN_IN
-from runner.serve.visitors import Access, Visitors
+from runner.serve.visitors import Access, Visitors, client_address
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _JSON = "application/json"
+_PER_ADDRESS = (200, 2_000)
+"""Requests a second, after a burst. Behind a proxy that is not trusted, all people have one address."""
+_PER_PERSON = (50, 500)
+"""A phone system may send what people said in an hour at once."""
 
 
 class Gate:
@@ -43,6 +50,8 @@ class Gate:
         self._visitors = visitors
         self._private_url = private_url
         self._on_error = on_error
+        self._by_address = RateLimit(*_PER_ADDRESS)
+        self._by_person = RateLimit(*_PER_PERSON)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,11 +87,14 @@ class Gate:
                 421,
                 "this name does not lead here; open the address of RUNNER_LISTEN, or set RUNNER_PRIVATE_URL",
             )
+        _check_rate(self._by_address, client_address(request, self._access))
         visitor = await self._visitors.find(request)
         request.state.person, request.state.csrf = visitor.person, visitor.csrf
         request.state.has_session = visitor.has_session
         if visitor.person is None and not _is_open(request):
             return self._to_sign_in(request)
+        if visitor.person is not None and not visitor.is_local:
+            _check_rate(self._by_person, visitor.person.name)
         body = await forms.read_body(request)
         if request.method not in _SAFE and not visitor.has_token:
             _check_origin(request)
@@ -106,6 +118,14 @@ def _come_again(path: str) -> Response:
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>runner</title>'
         f'<meta http-equiv="refresh" content="0; url={escape(path)}"><a href="{escape(path)}">Continue</a>'
     )
+
+
+def _check_rate(limit: RateLimit, key: str) -> None:
+    """Raises HTTPException with status 429."""
+    left = limit.wait(key, time.monotonic())
+    if left:
+        wait = {"Retry-After": str(math.ceil(left))}
+        raise HTTPException(429, "too many requests; wait a little, then ask again", wait)
 
 
 def _is_open(request: Request) -> bool:

@@ -1,18 +1,24 @@
 """Runs an ASGI application on one address until it is stopped. uvicorn's door, but for the sandbox's."""
 
+import asyncio
 import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runner.errors import RunnerError, SettingsError
 
 _BACKLOG = 4_096
 """Connections that wait to be taken up: all of a campaign's calls may end in one minute."""
 _DRAIN_SECONDS = 30
+_HEAD_SECONDS = 10
+"""Within which the head of a request must have come, and the rest of one that is answered already."""
+_LONGEST_HEAD_BYTES = 32 * 1024
 
 
 @contextmanager
@@ -42,13 +48,58 @@ def listener(address: str, variable: str) -> Iterator[socket.socket]:
         yield made
 
 
+class _Limited(H11Protocol):
+    """That of uvicorn, with limits: each connection takes a file, and calls need some too."""
+
+    most_connections = 0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > min(self.most_connections, _files() // 2):
+            transport.abort()
+        else:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE or self._is_answered():
+            self._wait()
+        else:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_answered():
+            self._wait()
+
+    def _is_answered(self) -> bool:
+        """Whether the rest of a request is no longer of use."""
+        return self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE
+
+    def _wait(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
 class Server(uvicorn.Server):
     """Serves `app` on a listening socket. `serve` it in an event loop; `stop` ends it in order."""
 
-    def __init__(self, app: Callable[..., Any]) -> None:
+    def __init__(self, app: Callable[..., Any], *, most_connections: int) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=type("Limited", (_Limited,), {"most_connections": most_connections}),
+                h11_max_incomplete_event_size=_LONGEST_HEAD_BYTES,
                 loop="asyncio",
                 lifespan="off",
                 ws="none",
@@ -70,6 +121,11 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Takes no new requests; those under way are answered."""
         self.should_exit = True
+
+
+def _files() -> int:
+    """How many this process may open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def allow_many_connections() -> None:

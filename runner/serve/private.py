@@ -34,6 +34,7 @@ _PARTS: Sequence[Callable[[PrivateSite], Sequence[BaseRoute]]] = (
     lambda site: metrics.routes(site.metrics, site.served),
 )
 """Each makes its routes. The pages, the API and the metrics are parts."""
+_MOST_CONNECTIONS = 1_000
 
 
 class PrivateServer:
@@ -62,7 +63,7 @@ class PrivateServer:
         # Probes name no host and nobody: they pass no gate.
         outer = Router(health.routes(site.served, ledger), redirect_slashes=False, default=gate)
         self._app = EventStreams(SecurityHeaders(outer, is_behind_tls=access.is_behind_tls))
-        self._server = Server(self._app)
+        self._server = Server(self._app, most_connections=_MOST_CONNECTIONS)
 
     async def serve(self) -> None:
         """Until `stop`; what is under way then is answered."""

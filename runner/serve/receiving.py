@@ -11,9 +11,13 @@ from runner.ledger.results import Recorded, Results
 from runner.results.receiver import Receiver
 from runner.results.token import Tokens
 from runner.serve.listening import Server, allow_many_connections
+from runner.serve.strangers import Strangers
 
 _GATHER_SECONDS = 0.05
 """Each commit keeps those who send calls from the ledger."""
+
+_MOST_CONNECTIONS = 8_000
+"""More than Insight may open in a burst."""
 
 
 class ReceiverServer:
@@ -23,7 +27,7 @@ class ReceiverServer:
         self._results = Results(ledger.engine)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._receiver = Receiver(tokens, self._record, gather=_GATHER_SECONDS)
-        self._server = Server(self._receiver)
+        self._server = Server(Strangers(self._receiver), most_connections=_MOST_CONNECTIONS)
 
     @property
     def received(self) -> Mapping[str, int]:

@@ -56,6 +56,8 @@ class Visitor:
     has_token: bool = False
     """Whether it is a program: no browser sends a token by itself."""
     has_session: bool = False
+    is_local: bool = False
+    """Whether it is the person of this machine, where nobody has to sign in."""
 
 
 _NOBODY = Visitor(person=None)
@@ -129,7 +131,8 @@ class Visitors:
                 "this request came by a proxy, and nobody has to sign in here: add users (runner users add), "
                 "or set RUNNER_USER_HEADER and RUNNER_TRUSTED_PROXIES",
             )
-        return Visitor(person=self._local_person, csrf=sessions.csrf_of(self._key, "of the local person"))
+        csrf = sessions.csrf_of(self._key, "of the local person")
+        return Visitor(person=self._local_person, csrf=csrf, is_local=True)
 
 
 def client_address(request: Request, access: Access) -> str:
