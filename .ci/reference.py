@@ -1,4 +1,4 @@
-"""Writes schemas/README.md, and all of schemas/outputs, from the models."""
+"""Writes schemas/README.md, schemas/openapi.json and all of schemas/outputs, from the models."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from runner.campaign.reference import keys
 from runner.campaign.rules.preset import Preset
 from runner.reports.outputs import OUTPUTS, outputs_markdown
 from runner.reports.reference import reference_markdown
+from runner.serve.openapi import openapi_text
 
 FOLDER = Path("schemas")
 
@@ -13,3 +14,4 @@ FOLDER = Path("schemas")
 for output in OUTPUTS:
     (FOLDER / "outputs" / f"{output.name}.schema.json").write_text(output.schema_text(), encoding="utf-8")
 (FOLDER / "outputs" / "README.md").write_text(outputs_markdown(), encoding="utf-8")
+(FOLDER / "openapi.json").write_text(openapi_text(), encoding="utf-8")

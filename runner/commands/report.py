@@ -10,30 +10,16 @@ from runner.errors import ExitStatus
 from runner.options import ReportFormat
 from runner.reports.campaign_report import CampaignFigures, campaign_report
 from runner.reports.progress import activity
-from runner.results.figures import count
-from runner.services.campaign_results import CampaignResults, campaign_results
+from runner.services.campaign_figures import campaign_figures
 from runner.settings import load_settings
 
 
 def report(campaign: str, form: ReportFormat) -> int:
     settings = load_settings()
     with ledger_to_read(settings) as ledger, activity("counting calls"):
-        figures = _figures(asyncio.run(campaign_results(campaign, ledger, settings, time.time())))
+        figures = asyncio.run(campaign_figures(campaign, ledger, settings, time.time()))
     _write(figures, form)
     return ExitStatus.DONE
-
-
-def _figures(found: CampaignResults) -> CampaignFigures:
-    return CampaignFigures(
-        campaign=found.overview.campaign,
-        as_of=found.overview.as_of,
-        rules=found.rules,
-        figures=count(found.cases()),
-        overview=found.overview,
-        visits=found.visits,
-        identity=found.identity,
-        is_declared=found.is_declared,
-    )
 
 
 def _write(figures: CampaignFigures, form: ReportFormat) -> None:

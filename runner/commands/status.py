@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,18 +13,16 @@ from runner.contacts.identity import Identity
 from runner.errors import ExitStatus, RunnerError
 from runner.ledger import late_opt_outs
 from runner.ledger.ledger import Ledger
-from runner.ledger.overview import overview
 from runner.reports.console import standard_console
 from runner.reports.json_text import json_text
 from runner.reports.status import CampaignStatus, print_status, status_json
 from runner.reports.times import machine_time
-from runner.services.binding import bound_elsewhere
 from runner.services.campaigns import file_of, known_campaign, load, name_of
 from runner.services.planning import privacy_key, suppressed_now
+from runner.services.status import ledger_status
 from runner.settings import Settings, load_settings
 
 _WATCH_SECONDS = 2
-_MOST_PROBLEMS = 100
 
 
 def status(campaign: str | None, *, as_json: bool, watch: bool) -> int:
@@ -75,19 +74,12 @@ def _status(
     name: str, file: Path | None, ledger: Ledger, settings: Settings, identity: Identity
 ) -> CampaignStatus:
     now = time.time()
-    seen = overview(ledger.engine, name, now, _MOST_PROBLEMS)
-    late, problem = seen.late_opt_outs, ""
-    if file is not None:
-        try:
-            match = suppressed_now(load(file), settings, ledger, now, TERMINAL_PROGRESS)
-            late = late_opt_outs.matching(ledger.engine, name, match, now)
-        except RunnerError as error:
-            problem = error.message
-    return CampaignStatus(
-        seen=seen,
-        holder=ledger.holder(name),
-        warning=bound_elsewhere(seen, settings, identity),
-        late_opt_outs=late,
-        lists_read=file is not None and not problem,
-        lists_problem=problem,
-    )
+    found = ledger_status(name, ledger, settings, identity, now)
+    if file is None:
+        return found
+    try:
+        match = suppressed_now(load(file), settings, ledger, now, TERMINAL_PROGRESS)
+        late = late_opt_outs.matching(ledger.engine, name, match, now)
+    except RunnerError as error:
+        return replace(found, lists_problem=error.message)
+    return replace(found, late_opt_outs=late, lists_read=True)

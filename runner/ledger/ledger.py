@@ -103,6 +103,9 @@ class Ledger:
         return bytes.fromhex(stored_fact(self.engine, "privacy_key", secrets.token_hex(32)))
 
     def knows(self, campaign: str) -> bool:
+        # PostgreSQL takes no NUL, which a request may hold.
+        if "\0" in campaign:
+            return False
         with reading(self.engine) as connection:
             return connection.scalar(select(campaigns.c.name).where(campaigns.c.name == campaign)) is not None
 

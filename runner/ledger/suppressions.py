@@ -1,6 +1,6 @@
 """The suppression list that the ledger keeps: read again within moments of each change, by every run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     Text,
     cast,
+    func,
     insert,
     or_,
     select,
@@ -21,10 +22,11 @@ from sqlalchemy import (
     update,
 )
 
+from runner.calls import CallState
 from runner.contacts.identity import folded_key
 from runner.contacts.kept_list import KeptEntries, KeptEntry, utc
 from runner.ledger.rows import fact, insert_once, reading
-from runner.ledger.tables import actions, facts, suppressions
+from runner.ledger.tables import actions, calls, campaigns, facts, suppressions
 
 _REVISION = "suppression_revision"
 _IN_FORCE = suppressions.c.removed_at.is_(None)
@@ -198,6 +200,21 @@ def entries_in_force(engine: Engine, campaign: str | None, now: float) -> list[S
     )
     with reading(engine) as connection:
         return _stored(connection, now, concerns)
+
+
+def planned_for(engine: Engine, target: Target, campaign: str | None) -> Mapping[str, int]:
+    """How many calls are planned for this very number or key, by campaign."""
+    is_meant = calls.c.phone == target.phone if target.phone else calls.c.contact == target.key
+    names = select(campaigns.c.name) if campaign is None else [campaign]
+    # All campaigns are named, so that keys are found by the index of campaign and contact.
+    query = (
+        select(calls.c.campaign, func.count())
+        .where(calls.c.campaign.in_(names), is_meant, calls.c.state == CallState.PLANNED)
+        .group_by(calls.c.campaign)
+        .order_by(calls.c.campaign)
+    )
+    with reading(engine) as connection:
+        return dict(map(tuple, connection.execute(query)))
 
 
 def _begin_change(connection: Connection) -> None:

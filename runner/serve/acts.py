@@ -251,7 +251,7 @@ def _suppress(acting: Acting, given: Given) -> Done:
     until = until_of(given["until"], time.time()) if given.get("until") else None
     reason = reason_of(given.get("reason", ""))
     campaign = acting.campaign if given.get("scope") == "campaign" else None
-    with _suppression_desk(acting, campaign) as desk:
+    with suppression_desk(acting, campaign) as desk:
         added = desk.add(targets, until, reason)
         said = [
             _suppressed_words(desk, target, until, is_new=is_new)
@@ -261,7 +261,7 @@ def _suppress(acting: Acting, given: Given) -> Done:
 
 
 @contextmanager
-def _suppression_desk(acting: Acting, campaign: str | None) -> Iterator[SuppressionDesk]:
+def suppression_desk(acting: Acting, campaign: str | None) -> Iterator[SuppressionDesk]:
     environment = acting.environment
     with guard_checked(environment):
         acts = SuppressionActs(environment.ledger.engine, acting.person)

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Router
 from runner.calls import Role
 from runner.errors import RunnerError, SettingsError
 from runner.ledger.sign_ins import has_users
-from runner.serve import health, hosts, metrics, problems
+from runner.serve import api, health, hosts, metrics, problems
 from runner.serve import site as pages
 from runner.serve.event_streams import EventStreams
 from runner.serve.gate import Gate
@@ -31,6 +31,7 @@ from runner.settings import Settings
 
 _PARTS: Sequence[Callable[[PrivateSite], Sequence[BaseRoute]]] = (
     pages.routes,
+    api.routes,
     lambda site: metrics.routes(site.metrics, site.served),
 )
 """Each makes its routes. The pages, the API and the metrics are parts."""
