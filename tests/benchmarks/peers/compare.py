@@ -16,6 +16,7 @@ the disk that TMPDIR names.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -182,6 +183,8 @@ def main() -> None:
     arguments.add_argument("--kills", type=int, default=5)
     arguments.add_argument("--only", default="", help="tools whose name holds this")
     given = arguments.parse_args()
+    # As with ctrl-C, no server and no worker is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     with postgres_server() as server:
         url = server.new_database()
         tried = [
