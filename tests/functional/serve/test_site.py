@@ -9,10 +9,12 @@ from private_sites import private_site
 from sqlalchemy import select
 
 from runner.calls import CallState
+from runner.errors import LedgerUnavailableError
 from runner.ledger.approvals import approval_of
 from runner.ledger.overview import acts, overview
 from runner.ledger.suppressions import entries_in_force
 from runner.ledger.tables import calls
+from runner.serve import sessions
 from runner.serve.served import ServeStatus
 
 HTML = {"Accept": "text/html"}
@@ -185,6 +187,35 @@ def test_a_viewer_sees_no_act_and_may_do_none(ledger, campaign_file):
     assert not any(f"/clinic/{act}" in body for body in pages for act in ("pause", "cancel", "resolve"))
     assert {answer.status for answer in answers} == {403}
     assert "You may not do this" in answers[0].body
+
+
+@pytest.mark.usefixtures("viewer")
+@pytest.mark.parametrize("path", ["/campaigns/clinic/pause", "/campaigns/wave-2/approve", "/suppress"])
+def test_a_viewer_who_sends_a_form_is_refused(ledger, campaign_file, path):
+    enter(ledger, planned=1)
+    found = waiting(campaign_file, "wave-2")
+    form = {
+        "csrf": sessions.csrf_of(ledger.privacy_key(), "of the local person"),
+        "content": found.content,
+        "target": "+16175550100",
+    }
+    with private_site(ledger, Shown(ledger, found)) as site:
+        answer = site.ask(path, "POST", form=form, **HTML)
+    assert answer.status == 403
+    assert "is a viewer; only operators may do this" in answer.body
+    assert done_by(ledger) == done_by(ledger, "wave-2") == []
+
+
+def test_a_ledger_that_cannot_be_reached_is_a_page_that_says_so(ledger, monkeypatch):
+    def fail(_engine):
+        raise LedgerUnavailableError("the ledger does not answer", hint="start its database")
+
+    monkeypatch.setattr("runner.serve.site.totals", fail)
+    with private_site(ledger) as site:
+        answer = site.ask("/", **HTML)
+    assert answer.status == 503
+    assert "The ledger cannot be reached" in answer.body
+    assert "Start its database." in answer.body
 
 
 @pytest.mark.parametrize(
