@@ -133,11 +133,11 @@ def test_planning_takes_half_the_time_of_a_plain_script(measured, tmp_path):
 def test_memory_hardly_grows_with_the_number_of_contacts(measured):
     most = max(measured[MANY].plan.mebibytes, measured[MANY].entered.mebibytes)
     less = max(measured[SOME].plan.mebibytes, measured[SOME].entered.mebibytes)
-    holds = most <= 1.3 * less and most < 400
+    holds = most <= 1.3 * less and most < 260
     row(
         "peak memory, a million contacts to 100,000",
         f"{most / less:.1f} ({most:.0f} MiB to {less:.0f} MiB)",
-        "at most 1.3, under 400 MiB",
+        "at most 1.3, under 260 MiB",
         holds,
     )
     assert holds
