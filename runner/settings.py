@@ -112,7 +112,7 @@ def connection(name: str) -> Connection:
     url, token = (getattr(found, each).get_secret_value().strip() for each in names)
     if not url:
         raise SettingsError(
-            f"{setting_of(name)} is not set, and the campaign reads contacts from the connection `{name}`",
+            f"{setting_of(name)} is not set, and the campaign uses the connection `{name}`",
             hint=f"set it in the environment or in {default_env_file()}: the address of the database or API",
         )
     return Connection(name, url, token)

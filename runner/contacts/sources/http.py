@@ -1,21 +1,16 @@
 """Records of a web API: JSON, JSON lines or CSV, page after page.
 
 The campaign file names a path, and the answers name the next page; address and token are settings. So that
-neither leads elsewhere, everything stays at the origin of the setting, and redirects are not followed. The
-setting may name a host of an intranet. A name that leads to this machine or to a cloud's metadata service is
-refused before anything is sent.
+neither leads elsewhere, everything stays at the origin of the setting, as `web` says.
 """
 
 import hashlib
 import io
-import ipaddress
 import json
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from runner.campaign.source_models import HttpRows
 from runner.campaign.warning_codes import WarningCode
@@ -26,6 +21,7 @@ from runner.contacts.sources.file import Lines
 from runner.contacts.sources.jsonl import BadObjectError, checked_object, json_value
 from runner.contacts.sources.remote import RemoteSource
 from runner.contacts.sources.source import Notice
+from runner.contacts.sources.web import check_address, client, explained, headers, origin, peer_check
 from runner.errors import SourceContentError, SourceError
 
 if TYPE_CHECKING:
@@ -62,11 +58,11 @@ class HttpRecords(RemoteSource):
 
     def _read(self, note: Callable[[bytes], object]) -> Iterator[Row]:
         connection = self._connection()
-        _check_address(connection, self.name)
+        check_address(connection, self.name)
         line = 0
         page: _Page | None = None
-        with _client() as client:
-            for page in _Pages(client, connection, self._declared).read():
+        with client(PAGE_SECONDS) as web:
+            for page in _Pages(web, connection, self._declared).read():
                 for line, values in enumerate(self._records(page), start=line + 1):  # noqa: B020 - it goes on on the next page
                     note(json.dumps(values, sort_keys=True).encode())
                     yield Row(source=self.name, line=line, values=values)
@@ -212,7 +208,7 @@ class _Pages:
 
     def _same_origin(self, url: str) -> str:
         try:
-            same = _origin(url) == _origin(self._base)
+            same = origin(url) == origin(self._base)
         except ValueError:
             same = False
         if not same:
@@ -227,20 +223,17 @@ class _Pages:
             raise self._error(
                 f"reading takes longer than {ALL_SECONDS // 60} minutes", "ask for fewer records"
             )
-        headers = {"Accept": _ACCEPT, "Accept-Encoding": "identity", "User-Agent": "plum-runner"}
-        if self._connection.token:
-            headers["Authorization"] = f"Bearer {self._connection.token}"
-        with _explained(self._declared.name, self._connection):
-            answer = self._exchange(url, headers)
+        with explained(self._declared.name, self._connection):
+            answer = self._exchange(url, {**headers(self._connection), "Accept": _ACCEPT})
         self._room -= len(answer.body)
         if self._room < 0:
             raise self._error(f"the answers have more than {MOST_BYTES >> 30} GiB", "ask for fewer records")
         return answer
 
-    def _exchange(self, url: str, headers: Mapping[str, str]) -> "_Answer":
+    def _exchange(self, url: str, sent: Mapping[str, str]) -> "_Answer":
         deadline = time.monotonic() + PAGE_SECONDS
         check = {"trace": peer_check(self._connection, self._declared.name)}
-        with self._client.stream("GET", url, headers=headers, extensions=check) as response:
+        with self._client.stream("GET", url, headers=sent, extensions=check) as response:
             if response.status_code != 200:  # noqa: PLR2004 - OK
                 raise self._refused(response)
             if response.headers.get("content-encoding", "identity").lower() != "identity":
@@ -293,112 +286,3 @@ class _Answer:
         if "\0" in text:
             raise SourceContentError(f"{name}: the answer contains NUL characters")
         return text
-
-
-# --- the address -----------------------------------------------------------------------------------------
-
-
-def _check_address(connection: Connection, name: str) -> None:
-    """Raises SourceError for an address that cannot be used: https only, plain http to loopback."""
-    try:
-        parts = urlsplit(connection.url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "?" in connection.url or "#" in connection.url or not connection.url.isprintable():
-        problem, hint = "is not the base URL of an API", "write it as https://api.example.org"
-    elif parts.username is not None or parts.password is not None:
-        problem, hint = "holds credentials", f"put the token into {connection.setting}_TOKEN"
-    elif parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        problem, hint = "is plain http, which would show everything to the network", "write https://"
-    else:
-        return
-    raise SourceError(f"{name}: {connection.setting} {problem}", hint=hint)
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    """Raises ValueError for a URL that names credentials: they would make it look like another origin."""
-    parts = urlsplit(url)
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").lower(), port
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _names_its_address(connection: Connection) -> bool:
-    """Whether the setting itself names an address, or this machine: another name may lead anywhere."""
-    host = urlsplit(connection.url).hostname or ""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return True
-
-
-def _is_never_an_api(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """This machine, and link-local addresses, where clouds have the service that gives out credentials."""
-    known = getattr(address, "ipv4_mapped", None) or address
-    return known.is_loopback or known.is_link_local or known.is_unspecified or known.is_multicast
-
-
-def peer_check(connection: Connection, name: str) -> Callable[[str, Mapping[str, Any]], None]:
-    """Looks at the address that the connection was really made to, before a byte is sent: an earlier look-up
-    of the name may have given another.
-    """
-
-    def trace(event: str, info: Mapping[str, Any]) -> None:
-        if event != "connection.connect_tcp.complete" or _names_its_address(connection):
-            return
-        stream = info["return_value"]
-        peer = stream.get_extra_info("server_addr")
-        address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
-        if _is_never_an_api(address):
-            stream.close()
-            raise SourceError(
-                f"{name}: the host in {connection.setting} leads to {address}, a loopback, link-local or "
-                "multicast address",
-                hint="correct the name; if the address is right, write it in the setting instead",
-            )
-
-    return trace
-
-
-# --- the client ------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _client() -> Iterator["httpx.Client"]:
-    import httpx  # noqa: PLC0415 - loading it takes a while, and few campaigns need it
-
-    # Without an environment no proxy gets the token. One connection: pages follow one another.
-    transport = httpx.HTTPTransport(verify=ssl.create_default_context(), trust_env=False)
-    timeout = httpx.Timeout(PAGE_SECONDS, connect=PAGE_SECONDS / 4)
-    with httpx.Client(
-        transport=transport, timeout=timeout, trust_env=False, follow_redirects=False
-    ) as client:
-        yield client
-
-
-@contextmanager
-def _explained(name: str, connection: Connection) -> Iterator[None]:
-    """Raises SourceError. The words of the library may quote the address."""
-    import httpx  # noqa: PLC0415 - see above
-
-    try:
-        yield
-    except httpx.TimeoutException:
-        problem = "no answer in time"
-    except httpx.ConnectError:
-        problem = "the connection could not be made"
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ssl.SSLError):
-        problem = "the connection broke, or the answer is not HTTP"
-    else:
-        return
-    raise SourceError(f"{name}: {problem}", hint=f"check the network, and {connection.setting}")

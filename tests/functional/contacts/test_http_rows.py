@@ -11,7 +11,7 @@ import pytest
 
 from runner.campaign.source_models import HttpSource
 from runner.cli import run
-from runner.contacts.sources import http
+from runner.contacts.sources import http, web
 from runner.contacts.sources.context import Connection, ReadContext
 from runner.contacts.sources.file import SourceFolder
 from runner.errors import SourceContentError, SourceError
@@ -322,7 +322,7 @@ class Stream:
 
 
 def check_peer(url, stream):
-    check = http.peer_check(Connection("crm", url, ""), "http:crm/people")
+    check = web.peer_check(Connection("crm", url, ""), "http:crm/people")
     check("connection.connect_tcp.complete", {"return_value": stream})
 
 
