@@ -28,6 +28,7 @@ from runner.campaign.template_syntax import is_meant_as_template
 from runner.campaign.templates import compile_template
 from runner.campaign.values import (
     Condition,
+    ConnectionName,
     Constant,
     Country,
     CountryTemplate,
@@ -471,6 +472,27 @@ class Pacing(Declared):
     )
 
 
+NotifyEvent = Literal["finished", "stopped", "needs_person", "quota_full", "waiting_for_approval"]
+
+
+class Notification(Declared):
+    """Where `runner serve` posts what happens to the campaign, as JSON with a `text`."""
+
+    connection: ConnectionName = Field(
+        description="The setting RUNNER_CONNECTION_NAME holds the address that is posted to, such as an "
+        "incoming webhook of Slack, and RUNNER_CONNECTION_NAME_TOKEN its token, if it needs one.",
+        examples=["slack"],
+    )
+    on: list[NotifyEvent] = Field(
+        min_length=1,
+        description="`finished`: nothing is left to send, and no result is awaited. `stopped`: nothing is "
+        "sent until the cause is removed, such as an error in the file or a plan beyond a guard. "
+        "`needs_person`: calls are refused or uncertain. `waiting_for_approval`: nobody has approved the "
+        "file as it is. `quota_full`: no release sends it yet.",
+        examples=[["stopped", "needs_person"]],
+    )
+
+
 def _no_boolean(value: object) -> object:
     # To Python, and so to pydantic, true is 1.
     if isinstance(value, bool):
@@ -553,6 +575,11 @@ class Campaign(Declared):
         description="How often `runner serve` reads the contacts again, also when no file changed. The "
         "minimum is 1m.",
         examples=["15m"],
+    )
+    notify: list[Notification] = Field(
+        default_factory=list,
+        description="What `runner serve` reports, and where. `runner apply` sends no notifications.",
+        examples=[[{"connection": "slack", "on": ["finished", "stopped", "needs_person"]}]],
     )
     vars: dict[str, Constant] = Field(
         default_factory=dict,

@@ -184,6 +184,8 @@ def _shown_plan(
     note_comparison(prepared, path)
     if not environment.is_rehearsal:
         note_receiver(prepared, environment.settings)
+        if prepared.loaded.campaign.notify:
+            note("this apply sends no notifications: `notify` is for runner serve")
     if prepared.is_first and not environment.is_rehearsal:
         sys.stderr.write(FIRST_PLAN)
     list_all = f"runner plan {shlex.quote(str(prepared.loaded.path))} --all"

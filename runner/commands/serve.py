@@ -5,24 +5,28 @@ import shlex
 import socket
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-from runner.commands.terminal import note, reload_on_signal, signals_restored, stop_on_signals
+from runner.commands.terminal import reload_on_signal, signals_restored, stop_on_signals
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
 from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
+from runner.ledger.notifications import Unsent
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.reports.live import LogOptions, log_lines, log_status
 from runner.reports.plan_facts import count, totals
+from runner.reports.service_log import ServiceLog
 from runner.results.token import Tokens
+from runner.serve.defects import unexpected
 from runner.serve.listening import listener
 from runner.serve.metrics import Metrics
+from runner.serve.notifications import Notifications
 from runner.serve.private import PrivateServer
 from runner.serve.private_site import NothingServed, PrivateSite
 from runner.serve.receiving import ReceiverServer
 from runner.serve.reconciler import Reconciler
-from runner.serve.served import Problem, ServedCampaign, ServeStatus
+from runner.serve.served import Problem, Served, ServedCampaign, ServeStatus
 from runner.services.campaigns import campaign_files
 from runner.services.environment import Environment, insight
 from runner.services.planning import privacy_key
@@ -44,59 +48,101 @@ def serve(paths: Sequence[Path]) -> int:
     With `paths`, it applies every campaign of these files and folders. Raises RunnerError.
     """
     settings = load_settings()
-    for path in paths:
-        _check(path)
-    if paths:
-        _carry_out(paths, settings)
-    else:
-        _take_results(settings)
+    log = ServiceLog(settings.log, settings.log_level)
+    try:
+        with log.opened():
+            _run(paths, settings, log)
+    except Exception as error:
+        # As JSON, the last line is an object, too.
+        if settings.log != "json":
+            raise
+        known = error if isinstance(error, RunnerError) else unexpected(error)
+        log.failed(_problem_words(known))
+        return known.exit_status
     return ExitStatus.DONE
 
 
-def _check(path: Path) -> None:
+def _run(paths: Sequence[Path], settings: Settings, log: ServiceLog) -> None:
+    for path in paths:
+        _check(path, log)
+    if paths:
+        with insight(settings) as environment:
+            _serve(environment, paths, log)
+        return
+    if settings.public_url:
+        validate_public_url(settings.public_url)
+    with closing(Ledger.open(settings.ledger_url)) as ledger:
+        rate = RateLimit(settings.requests_per_second)
+        _serve(Environment(settings, ledger, Timer(), rate, is_rehearsal=False), (), log)
+
+
+def _check(path: Path, log: ServiceLog) -> None:
     """A folder may get its files later, but a name that does not exist is a mistake."""
     if not path.exists():
         raise UsageError(f"{path} does not exist", hint="name campaign files, or folders that hold some")
     try:
         campaign_files(path)
     except RunnerError as error:
-        note(f"warning: {error.message}; serve waits for one")
+        log.caution(f"{error.message}; serve waits for one")
 
 
-def _carry_out(paths: Sequence[Path], settings: Settings) -> None:
-    with insight(settings) as environment:
-        _run(environment, paths)
-
-
-def _take_results(settings: Settings) -> None:
-    if settings.public_url:
-        validate_public_url(settings.public_url)
-    with closing(Ledger.open(settings.ledger_url)) as ledger:
-        rate = RateLimit(settings.requests_per_second)
-        _run(Environment(settings, ledger, Timer(), rate, is_rehearsal=False), ())
-
-
-def _run(environment: Environment, paths: Sequence[Path]) -> None:
+def _serve(environment: Environment, paths: Sequence[Path], log: ServiceLog) -> None:
     settings = environment.settings
     if settings.private_url:
         validate_private_url(settings.private_url)
     receiver = _receiver(environment.ledger, settings)
-    metrics = Metrics(environment.ledger, environment.rate, receiver.received)
-    reconciler = _reconciler(paths, environment, metrics) if paths else None
-    site = PrivateSite(served=reconciler or NothingServed(), environment=environment, metrics=metrics)
-    with signals_restored(), log_lines(settings.log_level):
-        asyncio.run(_serve(receiver, site, reconciler))
-    note(_what_came(receiver))
+    reconciler = _reconciler(paths, environment, log) if paths else None
+    served = reconciler or NothingServed()
+    notifications = _notifications(served, environment, log)
+    metrics = Metrics(environment.ledger, environment.rate, receiver.received, notifications.outcomes)
+    site = PrivateSite(served=served, environment=environment, metrics=metrics)
+    work = None
+    if reconciler is not None:
+        reconciler.listen(metrics.hear)
+        reconciler.listen(notifications.hear)
+        work = _Work(reconciler, notifications)
+    with signals_restored():
+        asyncio.run(_listen(receiver, site, work, log))
+    log.note(_what_came(receiver))
 
 
-def _reconciler(paths: Sequence[Path], environment: Environment, metrics: Metrics) -> Reconciler:
-    settings, clock = environment.settings, environment.clock
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What `serve` does with the campaigns of its folders."""
+
+    reconciler: Reconciler
+    notifications: Notifications
+
+    async def keep(self) -> None:
+        """Until the reconciler is stopped. What it reports last is posted, or kept for the next start."""
+        reporting = asyncio.create_task(self.notifications.keep())
+        try:
+            await self.reconciler.keep()
+        finally:
+            self.notifications.stop()
+            await reporting
+
+
+def _notifications(served: Served, environment: Environment, log: ServiceLog) -> Notifications:
+    return Notifications(
+        environment,
+        served,
+        on_failure=lambda unsent, error: log.failed_post(unsent.campaign, _failed_post(unsent, error)),
+        on_problem=lambda error: log.problem(_problem_words(error)),
+    )
+
+
+def _failed_post(unsent: Unsent, error: RunnerError) -> str:
+    tried = f"the notification `{unsent.event}` could not be posted, try {unsent.tries}"
+    return f"{tried}: {_problem_words(error)}"
+
+
+def _reconciler(paths: Sequence[Path], environment: Environment, log: ServiceLog) -> Reconciler:
     return Reconciler(
         paths,
         environment,
-        on_status=lambda found: _log(found, settings, clock.now()),
-        on_problem=lambda error: _log_problem(error, settings, clock.now()),
-        on_event=metrics.hear,
+        on_status=lambda found: _log(log, found),
+        on_problem=lambda error: log.problem(_problem_words(error)),
     )
 
 
@@ -106,31 +152,31 @@ def _receiver(ledger: Ledger, settings: Settings) -> ReceiverServer:
     return ReceiverServer(ledger, Tokens(privacy_key(settings, ledger), guard.ledger_id))
 
 
-async def _serve(receiver: ReceiverServer, site: PrivateSite, reconciler: Reconciler | None) -> None:
-    environment, settings = site.environment, site.environment.settings
+async def _listen(
+    receiver: ReceiverServer, site: PrivateSite, work: _Work | None, log: ServiceLog
+) -> None:
+    settings = site.environment.settings
     with (
         listener(settings.receiver_listen, "RUNNER_RECEIVER_LISTEN") as results,
         listener(settings.listen, "RUNNER_LISTEN") as pages,
     ):
-        private = PrivateServer(
-            site, pages, lambda error: _log_problem(error, settings, environment.clock.now())
-        )
-        note(f"taking results on {_url(results)}/results/, Ctrl-C ends this")
-        note(f"showing campaigns on {_url(pages)}/")
+        private = PrivateServer(site, pages, lambda error: log.problem(_problem_words(error)))
+        log.note(f"taking results on {_url(results)}/results/, Ctrl-C ends this")
+        log.note(f"showing campaigns on {_url(pages)}/")
         if not settings.public_url:
-            note(
+            log.note(
                 "RUNNER_PUBLIC_URL is not set: apply asks Insight for no callbacks. Set it for apply to the "
                 "address at which Insight reaches this one"
             )
         ending = asyncio.Event()
-        stop_on_signals(ending.set if reconciler is None else reconciler.stop)
+        stop_on_signals(ending.set if work is None else work.reconciler.stop)
         servers = [asyncio.create_task(receiver.serve(results)), asyncio.create_task(private.serve())]
         try:
-            if reconciler is None:
+            if work is None:
                 await ending.wait()
             else:
-                reload_on_signal(reconciler.reload)
-                await reconciler.keep()
+                reload_on_signal(work.reconciler.reload)
+                await work.keep()
         finally:
             receiver.stop()
             private.stop()
@@ -142,9 +188,8 @@ def _url(listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _log(found: ServedCampaign, settings: Settings, now: float) -> None:
-    log = LogOptions(found.name, settings.log, settings.log_level)
-    log_status(log, now, found.status.value, _words(found), is_problem=found.status in _PROBLEMS)
+def _log(log: ServiceLog, found: ServedCampaign) -> None:
+    log.status(found.name, found.status.value, _words(found), is_problem=found.status in _PROBLEMS)
 
 
 def _words(found: ServedCampaign) -> str:
@@ -156,10 +201,8 @@ def _words(found: ServedCampaign) -> str:
     return words if found.problem is None else f"{words}: {found.problem.words}"
 
 
-def _log_problem(error: RunnerError, settings: Settings, now: float) -> None:
-    words = Problem(message=error.message, hint=error.hint).words
-    log = LogOptions("serve", settings.log, settings.log_level)
-    log_status(log, now, ServeStatus.UNREACHABLE.value, words, is_problem=True)
+def _problem_words(error: RunnerError) -> str:
+    return Problem(message=error.message, hint=error.hint).words
 
 
 def _what_came(server: ReceiverServer) -> str:

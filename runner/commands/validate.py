@@ -45,6 +45,8 @@ def _write_text(checked: Sequence[CheckedFile], findings: Sequence[Diagnostic], 
     suppressed = [warning for each in checked for warning in each.suppressed]
     if suppressed:
         sys.stdout.write(f"{in_a_line(suppressed)}\n")
+    if any(each.loaded is not None and each.loaded.campaign.notify for each in checked):
+        sys.stdout.write("`notify`: runner serve sends notifications, runner apply does not\n")
     if a_line_each and len(checked) > 1:
         for each in checked:
             sys.stdout.write(f"{each.file}: {_in_short(each.findings)}\n")

@@ -289,6 +289,39 @@ approvals = Table(
 )
 Index("ix_approvals_campaign", approvals.c.campaign, approvals.c.id)
 
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", Text, nullable=False, comment="The ledger may not know it yet."),
+    Column("connection_name", Text, nullable=False, comment="Of the campaign file."),
+    Column("event", Text, nullable=False),
+    Column("subject", Text, nullable=False, comment="What it is about: the same is reported once."),
+    Column("at", Float, nullable=False),
+    Column("body", JSON, nullable=False, comment="What is posted. Nothing about a person."),
+    Column("over_at", Float, comment="From then on the same is reported again when it happens again."),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("not_before", Float, nullable=False, server_default="0", comment="When it may be posted next."),
+    Column("sent_at", Float),
+    Column("given_up_at", Float),
+    comment="What `serve` reports to people, before and after it is posted.",
+)
+_index_where(
+    text("over_at IS NULL"),
+    "uq_notifications_lasting",
+    notifications.c.campaign,
+    notifications.c.connection_name,
+    notifications.c.event,
+    notifications.c.subject,
+)
+_index_where(
+    text("sent_at IS NULL AND given_up_at IS NULL"),
+    "ix_notifications_unsent",
+    notifications.c.campaign,
+    notifications.c.connection_name,
+    unique=False,
+)
+
 suppressions = Table(
     "suppressions",
     metadata,

@@ -1,6 +1,6 @@
 """Counts of all campaigns together, for machines that watch them: a few queries, however many there are."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, and_, func, select
@@ -74,3 +74,15 @@ def _unacknowledged(
     if not any(PROBLEMS & counted.keys() for counted in states.values()):
         return {}
     return {row.campaign: row.calls for row in connection.execute(_UNACKNOWLEDGED)}
+
+
+def unacknowledged(engine: Engine, names: Collection[str]) -> Mapping[str, int]:
+    """Refused and uncertain calls that no operator has acknowledged, of those of these campaigns that have
+    some.
+    """
+    problems = select(calls.c.campaign).where(calls.c.campaign.in_(names), calls.c.state.in_(PROBLEMS))
+    with reading(engine) as connection:
+        if connection.scalar(problems.limit(1)) is None:
+            return {}
+        asked = _UNACKNOWLEDGED.where(calls.c.campaign.in_(names))
+        return {row.campaign: row.calls for row in connection.execute(asked)}

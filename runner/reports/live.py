@@ -127,25 +127,10 @@ def log_lines(level: str) -> Iterator[None]:
         _LOGGER.removeHandler(handler)
 
 
-def log_status(log: LogOptions, now: float, status: str, words: str, *, is_problem: bool) -> None:
-    """One line for a campaign whose status in `serve` changed."""
-    level = logging.WARNING if is_problem else logging.INFO
-    if log.form == "json":
-        line = _json_line(log.campaign, now, level, "StatusChanged", {"status": status}, words)
-    else:
-        line = f"{clock_time(now)} {log.campaign}: {words}"
-    _LOGGER.log(level, "%s", line)
-
-
-def _json_line(
-    campaign: str, now: float, level: int, event: str, more: Mapping[str, object], words: str
-) -> str:
-    line = {
-        "time": rfc3339(now),
-        "level": logging.getLevelName(level).lower(),
-        "campaign": campaign,
-        "event": event,
-    }
+def json_line(now: float, level: int, event: str, more: Mapping[str, object], words: str) -> str:
+    """`service_log.LogLine` describes its keys; those of `more` stand between the common ones."""
+    campaign = {"campaign": more["campaign"]} if "campaign" in more else {}
+    line = {"time": rfc3339(now), "level": logging.getLevelName(level).lower(), **campaign, "event": event}
     return json.dumps({**line, **more, "message": words})
 
 
@@ -240,12 +225,12 @@ class RunLog:
         _LOGGER.log(level, "%s", line)
 
     def _json(self, event: Event | CallsSoFar, level: int, words: str) -> str:
-        more: dict[str, object] = {}
+        more: dict[str, object] = {"campaign": self._options.campaign}
         if isinstance(event, CallEnded):
-            more = {"contact": event.ref, "state": event.state.value}
+            more |= {"contact": event.ref, "state": event.state.value}
         if isinstance(event, CallsSoFar):
-            more = {"states": dict(event.states)}
-        return _json_line(self._options.campaign, self._now(), level, type(event).__name__, more, words)
+            more["states"] = dict(event.states)
+        return json_line(self._now(), level, type(event).__name__, more, words)
 
 
 def _level(event: Event | CallsSoFar, options: LogOptions) -> int:

@@ -13,8 +13,10 @@ from pydantic import TypeAdapter
 
 from runner.reports import forms
 from runner.reports.event_forms import ABOUT_EVENTS, AnyEventLine
+from runner.reports.notification import NotificationForm
 from runner.reports.plan_forms import PlanForm
 from runner.reports.report_forms import CallsExport, ContactsExport, ReportForm
+from runner.reports.service_log import LogLine
 
 _SCHEMA_VERSION = "https://json-schema.org/draft/2020-12/schema"
 _HEAD = Path(__file__).with_name("outputs.md")
@@ -59,6 +61,8 @@ OUTPUTS = (
     Output("rules", "runner rules [PRESET] --output json", forms.Presets),
     Output("doctor", "runner doctor --output json", forms.Doctor),
     Output("events", "runner apply CAMPAIGN --events FILE", AnyEventLine, ABOUT_EVENTS),
+    Output("log", "RUNNER_LOG=json runner serve", LogLine),
+    Output("notification", "notify", NotificationForm),
 )
 
 

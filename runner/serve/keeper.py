@@ -7,7 +7,6 @@ is shown: the plans are on the disk, the calls in the ledger.
 import asyncio
 import shlex
 import threading
-import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from runner.campaign.loader import LoadedCampaign
+from runner.campaign.model import Notification
 from runner.dispatch.events import CallsLost, Event, OptedOutTooLate, RunBegan, RunEnd
 from runner.errors import (
     GuardError,
@@ -41,6 +41,7 @@ from runner.serve.decisions import (
     status_after,
     status_of,
 )
+from runner.serve.defects import unexpected
 from runner.serve.served import Problem, SeenEvent, ServedCampaign, ServeStatus
 from runner.services.apply import Apply
 from runner.services.campaigns import content_of
@@ -154,6 +155,7 @@ class Keeper:
         self._shared = shared
         self._environment = shared.environment
         self._file = file
+        self._notify = _notify_of(file)
         self._facts = LedgerFacts()
         self._run: _Run | None = None
         self._tasks = set[asyncio.Task[None]]()
@@ -185,6 +187,8 @@ class Keeper:
         before, approved_before = self._file, self._is_approved()
         was_resumed = self._run is None and self._facts.state is not facts.state is CampaignState.ACTIVE
         self._file, self._facts = file, facts
+        # Of a file that has errors now, what it said before: that they are there is reported, too.
+        self._notify = self._notify if file.loaded is None else _notify_of(file)
         if self._run is not None and self._run.has_begun:
             self._run.looks += 1
         if (file.state, file.content) != (before.state, before.content):
@@ -225,6 +229,7 @@ class Keeper:
             planned_at=self._planned_at,
             plan=self._plan,
             next_due=self._facts.next_due,
+            notify=self._notify,
             last_events=tuple(self._events),
         )
 
@@ -398,7 +403,7 @@ class Keeper:
         except Exception as error:
             if isinstance(error, RunnerError) or not run.has_begun:
                 raise
-            raise _unexpected(error, NeedsPersonError) from None
+            raise unexpected(error, NeedsPersonError) from None
         finally:
             log.sum_up()
             self._run = None
@@ -479,7 +484,7 @@ class Keeper:
         except RunnerError as error:
             self._failed(file, error)
         except Exception as error:  # noqa: BLE001 - an error of one campaign must not end the others
-            self._failed(file, _unexpected(error))
+            self._failed(file, unexpected(error))
 
     def _failed(self, file: CampaignFile, error: RunnerError) -> None:
         problem = problem_of(error)
@@ -499,6 +504,10 @@ class Keeper:
         return LogOptions(name, settings.log, settings.log_level, names_campaign=True)
 
 
+def _notify_of(file: CampaignFile) -> tuple[Notification, ...]:
+    return () if file.loaded is None else tuple(file.loaded.campaign.notify)
+
+
 def _how_to_allow(path: Path, prepared: PreparedPlan) -> str:
     allowed = f"runner apply {shlex.quote(str(path))} {allow_options(prepared.beyond)} --until-idle"
     return f"check the sources and lists; if the plan is right, enter it once: {allowed}"
@@ -506,13 +515,3 @@ def _how_to_allow(path: Path, prepared: PreparedPlan) -> str:
 
 def _stopped(campaign: str, problem: str) -> Problem:
     return Problem(message=problem, hint=f"nothing is sent until you resume it: runner resume {campaign}")
-
-
-def _unexpected(error: Exception, kind: type[RunnerError] = RunnerError) -> RunnerError:
-    """Without its text, which may hold what was in a row."""
-    *_, last = traceback.extract_tb(error.__traceback__) or [None]
-    place = "" if last is None else f" in {Path(last.filename).name}:{last.lineno}"
-    return kind(
-        f"unexpected error {type(error).__name__}{place}",
-        hint="this is an error in runner: please report it",
-    )

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from prometheus_client import (
@@ -76,6 +77,9 @@ RATE_LIMIT = Described(
     "runner_request_rate_limit", "Requests a second that this process may send: its part of the rate"
 )
 CALLBACKS = Described("runner_callbacks_total", "Callbacks, by what became of them", ("outcome",))
+NOTIFICATIONS = Described(
+    "runner_notifications_total", "Posts of notifications: sent, retried or given_up", ("outcome",)
+)
 LEDGER = Described("runner_ledger_up", "1 where the ledger could be read for this answer, else 0")
 METRICS = (
     CALLS,
@@ -89,6 +93,7 @@ METRICS = (
     RATE_SPENT,
     RATE_LIMIT,
     CALLBACKS,
+    NOTIFICATIONS,
     LEDGER,
 )
 """Those of `serve`. `process_…` are of the library: memory, processor time, open files."""
@@ -109,10 +114,17 @@ class _Seen:
 class Metrics:
     """Of one `serve`. Use it in its event loop."""
 
-    def __init__(self, ledger: Ledger, rate: RateLimit, received: Mapping[str, int]) -> None:
-        """`received` counts callbacks by what became of them, and may grow."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        rate: RateLimit,
+        callbacks: Mapping[str, int] = MappingProxyType({}),
+        notifications: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """`callbacks` and `notifications` count by what became of them, and may grow."""
         self._rate = rate
-        self._received = received
+        self._callbacks = callbacks
+        self._notifications = notifications
         self._requests: Counter[tuple[str, str]] = Counter()
         self._lags = [0] * len(_BUCKETS)
         self._lag_seconds = 0.0
@@ -162,10 +174,11 @@ class Metrics:
         spent.add_metric((), self._rate_spent)
         yield spent
         yield _gauge(RATE_LIMIT, {(): self._rate.own_per_second})
-        callbacks = _counter(CALLBACKS)
-        for word, number in dict(self._received).items():
-            callbacks.add_metric((word,), number)
-        yield callbacks
+        for what, counted in ((CALLBACKS, self._callbacks), (NOTIFICATIONS, self._notifications)):
+            family = _counter(what)
+            for word, number in dict(counted).items():
+                family.add_metric((word,), number)
+            yield family
 
     def _lag(self) -> Metric:
         buckets, total = list[tuple[str, float]](), 0

@@ -25,10 +25,9 @@ class Reconciler:
         *,
         on_status: Callable[[ServedCampaign], None],
         on_problem: Callable[[RunnerError], None],
-        on_event: Callable[[str, Event], None] = lambda _campaign, _event: None,
     ) -> None:
         """`on_status` is called with a campaign whose status changed, `on_problem` when the ledger cannot be
-        asked, `on_event` with the name of a campaign and what happened in its run.
+        asked.
         """
         self._environment = environment
         self._files = CampaignFiles(paths, environment.settings, environment.ledger)
@@ -39,7 +38,7 @@ class Reconciler:
             wake=self._wake,
             on_status=self._status_changed,
             on_change=self._note_change,
-            on_event=on_event,
+            on_event=self._pass_on,
         )
         self._keepers: dict[Path, Keeper] = {}
         self._ring = asyncio.Event()
@@ -47,6 +46,11 @@ class Reconciler:
         self._is_stopping = False
         self._has_problem = False
         self._looked_at = time.monotonic()
+        self._listeners: list[Callable[[str, Event], None]] = []
+
+    def listen(self, hear: Callable[[str, Event], None]) -> None:
+        """`hear` is called with the name of a campaign and what happened in its run."""
+        self._listeners.append(hear)
 
     async def keep(self) -> None:
         """Until `stop`; the runs are then ended in order."""
@@ -100,6 +104,10 @@ class Reconciler:
     def _status_changed(self, found: ServedCampaign) -> None:
         self._on_status(found)
         self._note_change()
+
+    def _pass_on(self, campaign: str, event: Event) -> None:
+        for hear in self._listeners:
+            hear(campaign, event)
 
     def _note_change(self) -> None:
         before, self._change = self._change, asyncio.Event()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runner.campaign.diagnostics import Diagnostic
+from runner.campaign.model import Notification
 from runner.characters import on_one_line
 from runner.dispatch.events import Event
 from runner.ledger.approvals import Approval
@@ -89,6 +90,8 @@ class ServedCampaign:
     """The newest plan, masked. Its rows are on the disk."""
     next_due: int | None
     """When the next request is to be sent; None where none is planned."""
+    notify: tuple[Notification, ...] = ()
+    """Where its newest valid file has it reported."""
     last_events: tuple[SeenEvent, ...]
     """The newest of its runs in this process, oldest first; a bounded number."""
 

@@ -15,7 +15,7 @@ from runner.errors import UsageError
 from runner.reports.reference import reference_markdown
 
 ROOT = Path(__file__).parents[3]
-LISTS = ("contacts.sources.", "contacts.suppress.", "calling_windows.blackout.")
+LISTS = ("contacts.sources.", "contacts.suppress.", "calling_windows.blackout.", "notify.")
 """Keys below these belong to an entry of a list, whose own example shows them together."""
 
 

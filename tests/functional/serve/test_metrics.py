@@ -53,8 +53,8 @@ def test_metrics_of_a_campaign_agree_with_what_insight_got(ledger, tmp_path, mon
             environment,
             on_status=lambda _found: None,
             on_problem=lambda _error: None,
-            on_event=counted.hear,
         )
+        served.listen(counted.hear)
         keeping = asyncio.create_task(served.keep())
         async with asyncio.timeout(PATIENCE_SECONDS):
             while [each.status for each in served.campaigns()] != [ServeStatus.WAITING_FOR_RESULTS]:
