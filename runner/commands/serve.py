@@ -152,9 +152,7 @@ def _receiver(ledger: Ledger, settings: Settings) -> ReceiverServer:
     return ReceiverServer(ledger, Tokens(privacy_key(settings, ledger), guard.ledger_id))
 
 
-async def _listen(
-    receiver: ReceiverServer, site: PrivateSite, work: _Work | None, log: ServiceLog
-) -> None:
+async def _listen(receiver: ReceiverServer, site: PrivateSite, work: _Work | None, log: ServiceLog) -> None:
     settings = site.environment.settings
     with (
         listener(settings.receiver_listen, "RUNNER_RECEIVER_LISTEN") as results,
