@@ -23,9 +23,11 @@ from runner.reports.report_json import report_json
 from runner.reports.status import status_json
 from runner.reports.suppression import entries_json
 from runner.serve import json_bodies, people
-from runner.serve.acts import ACTS, Acting, Done, suppression_desk
+from runner.serve.acting import Acting, Done
+from runner.serve.acts import ACTS
 from runner.serve.private_site import PrivateSite
 from runner.serve.served import ServedCampaign
+from runner.serve.suppress_act import suppression_desk
 from runner.services.campaign_figures import campaign_figures
 from runner.services.operators import identity_of
 from runner.services.status import ledger_status

@@ -19,7 +19,8 @@ from runner.reports.page import rate_chart
 from runner.reports.report_html import levels
 from runner.reports.times import machine_time
 from runner.serve import forms, people
-from runner.serve.acts import ACTS, Act, Acting, Done, Given
+from runner.serve.acting import Acting, Done, Given
+from runner.serve.acts import ACTS, Act
 from runner.serve.pages import day_chart
 from runner.serve.pages.campaign_facts import FactReader
 from runner.serve.pages.campaign_view import campaign_view

@@ -1,0 +1,198 @@
+"""Deciding on uncertain and refused calls, and showing numbers, as pages and the API offer it."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+
+from runner.calls import CallState, Resolution
+from runner.errors import RunnerError, UsageError
+from runner.insight.answers import read_call_id
+from runner.ledger.contact_numbers import numbers_to_show
+from runner.ledger.operators import Decided
+from runner.reports.plan_facts import count
+from runner.reports.times import machine_time
+from runner.serve.acting import Acting, Done, Field, FieldKind, Given, Question
+from runner.services.operators import Desk
+
+_MEANS = {
+    Resolution.QUEUED: "Queued: Insight has the call. It is never sent again.",
+    Resolution.NOT_QUEUED: "Not queued: the call is sent again. If Insight did queue it after all, "
+    "this person is called twice.",
+    Resolution.ABANDONED: "Abandoned: it stays unknown. It is not sent again, and no longer reported.",
+    Resolution.COMPLETED: "Completed: this person completed the survey, and is not called again.",
+    Resolution.FAILED: "Failed: nobody was reached. Further rounds of the campaign call this person.",
+}
+
+
+def resolve_question(acting: Acting, given: Given) -> Question:
+    contact = given.get("contact", "").strip()
+    fields = [
+        Field(
+            name="as",
+            label="What did you find out?",
+            kind=FieldKind.CHOICE,
+            choices={resolution.value: means for resolution, means in _MEANS.items()},
+            is_required=True,
+        )
+    ]
+    look = "Look at Insight first whether the call is there."
+    if given.get("all") == "yes":
+        with acting.desk() as desk:
+            refs = desk.operators.uncertain(desk.campaign)
+        which = Field(name="which", kind=FieldKind.HIDDEN, value=_which(refs))
+        everybody = Field(name="all", kind=FieldKind.HIDDEN, value="yes")
+        lines = [f"This decides on {count(len(refs), 'uncertain call')} of {acting.campaign} at once. {look}"]
+        return Question(lines=lines, fields=[*fields, everybody, which])
+    call_id = Field(
+        name="call_id", label="Call id at Insight", hint="Only where Insight queued it. May be empty."
+    )
+    call = f"the call to {contact}" if contact else "this call"
+    return Question(
+        lines=[f"Insight may or may not have queued {call}, so it is not sent again by itself. {look}"],
+        fields=[_contact_field(contact), *fields, call_id],
+    )
+
+
+def resolve(acting: Acting, given: Given) -> Done:
+    resolution = _resolution(given)
+    call_id = _call_id(given, resolution)
+    with acting.desk() as desk:
+        desk.mark_orphaned_calls()
+        contacts = _resolved(desk, given)
+        decided = desk.operators.resolve(desk.campaign, contacts, resolution, call_id, time.time())
+        return Done(lines=_decided_lines(desk, decided))
+
+
+def _resolution(given: Given) -> Resolution:
+    try:
+        return Resolution(given.get("as", ""))
+    except ValueError:
+        known = ", ".join(Resolution)
+        raise UsageError("nothing says what you found out", hint=f"choose one of: {known}") from None
+
+
+def _call_id(given: Given, resolution: Resolution) -> str | None:
+    call_id = given.get("call_id", "").strip()
+    if not call_id:
+        return None
+    if resolution is not Resolution.QUEUED or given.get("all") == "yes":
+        raise UsageError("a call id goes with one contact whose call Insight queued")
+    if read_call_id(call_id) != call_id:
+        raise UsageError(
+            f"invalid call id {call_id}: Insight's call ids are numbers, such as 155761",
+            hint="copy it from Insight, or leave it out",
+        )
+    return call_id
+
+
+def _resolved(desk: Desk, given: Given) -> Sequence[str]:
+    """Raises RunnerError where other calls are uncertain than the person was asked about."""
+    if given.get("all") != "yes":
+        return [_contact(given)]
+    refs = desk.operators.uncertain(desk.campaign)
+    if _which(refs) != given.get("which"):
+        raise RunnerError(
+            "other calls are uncertain now than when you were asked: nothing was changed",
+            hint="look at them again, and decide then",
+        )
+    return refs
+
+
+def _which(refs: Sequence[str]) -> str:
+    return hashlib.sha256(" ".join(refs).encode()).hexdigest()
+
+
+def retry_question(acting: Acting, given: Given) -> Question:
+    again = "though nothing of it changed. Correct first what Insight names as wrong."
+    if given.get("all") == "yes":
+        refused = acting.overview().states[CallState.REFUSED]
+        return Question(
+            lines=[f"This plans {count(refused, 'refused call')} of {acting.campaign} again, {again}"],
+            fields=[Field(name="all", kind=FieldKind.HIDDEN, value="yes")],
+        )
+    contact = given.get("contact", "").strip()
+    call = f"the refused call to {contact}" if contact else "a refused call"
+    return Question(lines=[f"This plans {call} again, {again}"], fields=[_contact_field(contact)])
+
+
+def retry(acting: Acting, given: Given) -> Done:
+    named = None if given.get("all") == "yes" else [_contact(given)]
+    with acting.desk() as desk:
+        decided = desk.operators.retry(desk.campaign, named, time.time())
+        return Done(lines=_decided_lines(desk, decided) or ["No call is refused: nothing was changed."])
+
+
+def acknowledge_question(acting: Acting, _given: Given) -> Question:
+    unseen = acting.overview().unacknowledged
+    return Question(
+        lines=[
+            (
+                f"{count(unseen, 'refused or uncertain call')} of {acting.campaign} no longer count as "
+                "problems that nobody has seen. Nothing is sent, and each may still be decided on later."
+            )
+        ]
+    )
+
+
+def acknowledge(acting: Acting, _given: Given) -> Done:
+    with acting.desk() as desk:
+        seen = desk.operators.acknowledge(desk.campaign, time.time())
+        said = (
+            f"{count(seen, 'refused or uncertain call')} of {desk.campaign} acknowledged."
+            if seen
+            else "No refused or uncertain call was left to acknowledge."
+        )
+    return Done(lines=[said])
+
+
+def show_question(acting: Acting, given: Given) -> Question:
+    contact = given.get("contact", "").strip()
+    whose = "this contact" if contact else "the people who need a decision"
+    hidden = [Field(name="contact", kind=FieldKind.HIDDEN, value=contact)] if contact else []
+    return Question(
+        lines=[
+            (
+                f"The next page shows the phone numbers of {whose} in full. "
+                f"The history of {acting.campaign} keeps that you saw them, and when."
+            )
+        ],
+        fields=hidden,
+    )
+
+
+def show(acting: Acting, given: Given) -> Done:
+    contact = given.get("contact", "").strip()
+    with acting.desk() as desk:
+        found = numbers_to_show(desk.ledger.engine, desk.campaign, contact or None, time.time())
+        if not found:
+            return Done(lines=["Nobody was found whose number could be shown."])
+        # Kept before it is shown.
+        named = found[0].ref if len(found) == 1 else count(len(found), "contact")
+        desk.operators.note(desk.campaign, "show-numbers", named, time.time())
+    return Done(lines=[f"Shown once, on this page only: {count(len(found), 'number')}."], numbers=found)
+
+
+def _contact_field(contact: str) -> Field:
+    """Fixed where the person chose somebody."""
+    if contact:
+        return Field(name="contact", kind=FieldKind.HIDDEN, value=contact)
+    return Field(name="contact", label="Contact", hint="Its key or its ref.", is_required=True)
+
+
+def _contact(given: Given) -> str:
+    contact = given.get("contact", "").strip()
+    if not contact:
+        raise UsageError("no contact is named", hint="give its key or its ref")
+    return contact
+
+
+def _decided_lines(desk: Desk, decided: Sequence[Decided]) -> list[str]:
+    named = [
+        f"{desk.identity.label(call.key)} [{call.ref}], sent {machine_time(call.intended_at)}: {call.after}"
+        for call in decided[:_MOST_NAMED]
+    ]
+    more = len(decided) - len(named)
+    return [*named, f"And {count(more, 'more call')}."] if more else named
+
+
+_MOST_NAMED = 50
