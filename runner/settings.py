@@ -74,12 +74,12 @@ class Settings(_FromEnvironment):
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
-    def _split_networks(cls, value: Any) -> Any:  # noqa: ANN401 - as above
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+    def _read_networks(cls, value: Any) -> Any:  # noqa: ANN401 - as above
+        parts = value.split(",") if isinstance(value, str) else value
+        try:
+            return tuple(ipaddress.ip_network(part.strip()) for part in parts if part.strip())
+        except ValueError:
+            raise ValueError("must be addresses or networks, such as 127.0.0.1,10.0.0.0/8") from None
 
     @field_validator("user_header")
     @classmethod

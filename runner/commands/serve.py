@@ -161,6 +161,11 @@ async def _listen(receiver: ReceiverServer, site: PrivateSite, work: _Work | Non
         private = PrivateServer(site, pages, lambda error: log.problem(_problem_words(error)))
         log.note(f"taking results on {_url(results)}/results/, Ctrl-C ends this")
         log.note(f"showing campaigns on {_url(pages)}/")
+        if private.is_in_clear:
+            log.caution(
+                "other machines reach RUNNER_LISTEN without TLS: have them come by a proxy with TLS, and set "
+                "RUNNER_PRIVATE_URL to its address, or passwords cross the network in the clear"
+            )
         if not settings.public_url:
             log.note(
                 "RUNNER_PUBLIC_URL is not set: apply asks Insight for no callbacks. Set it for apply to the "

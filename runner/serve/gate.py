@@ -146,9 +146,9 @@ def _check_origin(request: Request) -> None:
 
 def _check_csrf(request: Request, body: bytes) -> None:
     """Raises HTTPException unless the request comes from a page of ours, or from no page at all: a browser
-    sends JSON and DELETE to another site only where that site allows it.
+    sends JSON to another site only where that site allows it.
     """
-    if problems.is_api(request) and (forms.media_type(request) == _JSON or request.method == "DELETE"):
+    if problems.is_api(request) and forms.media_type(request) == _JSON:
         return
     given, expected = forms.fields(request, body).get(forms.CSRF_FIELD, ""), request.state.csrf
     if not expected or not hmac.compare_digest(given.encode(), expected.encode()):

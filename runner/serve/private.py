@@ -51,6 +51,8 @@ class PrivateServer:
         settings, ledger = site.environment.settings, site.environment.ledger
         access = access_of(settings, listening.getsockname()[0], has_users=has_users(ledger.engine))
         key = privacy_key(settings, ledger)
+        self.is_in_clear = not access.is_local and not access.is_behind_tls
+        """Whether other machines may reach it without TLS, as far as the settings tell."""
         self._listening = listening
         self._sign_in = SignIn(ledger, access, key)
         local_person = Person(name=getpass.getuser(), role=Role.OPERATOR)

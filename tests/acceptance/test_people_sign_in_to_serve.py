@@ -107,6 +107,7 @@ def test_serve_listens_for_other_machines_only_where_people_sign_in(person):
     token = person.run("users", "token", "ana").stdout.strip()
     serving = person.start("serve")
     port = re.search(r":(\d+)/", said(serving, "showing campaigns on"))[1]
+    assert said(serving, "passwords cross the network in the clear")
     url = f"http://127.0.0.1:{port}/api/nothing"
     assert [status_of(url), status_of(url, "wrong"), status_of(url, token)] == [401, 401, 404]
     _, log = end(serving, signal.SIGTERM)

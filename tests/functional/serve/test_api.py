@@ -227,3 +227,16 @@ def test_the_api_keeps_what_its_document_says(program, ledger):
             )
 
         ask()
+
+
+def test_the_api_keeps_to_its_answers_with_postgresql(postgres_ledger):
+    ledger = postgres_ledger
+    begin(ledger, call("c0", phone(0)))
+    with private_site(ledger) as site:
+        program = Program(site, ledger, Role.OPERATOR)
+        assert program.ask("/campaigns/a%00b")[0] == 404
+        assert program.ask(f"/campaigns/{CAMPAIGN}")[1]["status"]["states"]["planned"] == 1
+        assert program.post("/suppressions", {"key": "c0"})[1]["withdrawn"] == {CAMPAIGN: 1}
+        assert program.post(f"/campaigns/{CAMPAIGN}/pause")[0] == 200
+        signed_in = site.ask("/sign-in", "POST", form={"name": "a\x00b", "password": "x"})
+        assert signed_in.status == 403

@@ -41,7 +41,7 @@ def routes(_site):
     return [
         Route("/whoami", whoami),
         Route("/act", act, methods=["POST"]),
-        Route("/api/act", act_by_program, methods=["POST", "DELETE"]),
+        Route("/api/act", act_by_program, methods=["POST"]),
         Route("/events", events),
         Route("/fail", fail),
         Route("/api/fail", fail),

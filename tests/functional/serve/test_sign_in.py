@@ -16,6 +16,7 @@ from runner.calls import Role
 from runner.errors import SettingsError
 from runner.ledger.users import UserActs
 from runner.serve import people, private, sign_in, visitors
+from runner.serve import site as site_pages
 from runner.serve.sessions import IDLE_SECONDS, LONGEST_SECONDS
 from runner.services.passwords import is_password, new_token, secret_hash
 
@@ -380,3 +381,14 @@ def test_the_first_user_ends_what_anybody_on_this_machine_may_do(ledger):
         assert site.ask("/whoami").status == 200
         UserActs(ledger.engine, "ops@desk").add("ana", Role.OPERATOR, HASH, time.time())
         assert site.ask("/whoami").status == 303
+
+
+def test_pages_show_who_is_signed_in_and_offer_to_sign_out(staffed, monkeypatch):
+    monkeypatch.setattr(private, "_PARTS", [site_pages.routes])
+    with private_site(staffed) as site:
+        browser = signed_in(site)
+        page = browser.ask("/", Accept="text/html").body
+        assert "<bdi>ana</bdi>" in page
+        csrf = re.search(r'action="/sign-out"><input type="hidden" name="csrf" value="(\w+)"', page)[1]
+        assert browser.ask("/sign-out", "POST", form={"csrf": csrf}).status == 303
+        assert "Sign out" not in browser.ask("/sign-in").body
