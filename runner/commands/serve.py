@@ -175,15 +175,21 @@ async def _listen(receiver: ReceiverServer, site: PrivateSite, work: _Work | Non
         stop_on_signals(ending.set if work is None else work.reconciler.stop)
         servers = [asyncio.create_task(receiver.serve(results)), asyncio.create_task(private.serve())]
         try:
-            if work is None:
-                await ending.wait()
-            else:
-                reload_on_signal(work.reconciler.reload)
-                await work.keep()
+            reload_on_signal(lambda: _reload(work, log))
+            await (ending.wait() if work is None else work.keep())
         finally:
             receiver.stop()
             private.stop()
             await asyncio.gather(*servers)
+
+
+def _reload(work: _Work | None, log: ServiceLog) -> None:
+    log.note(
+        "reading campaign files, contacts, lists and the policy file again; restart serve where its settings "
+        "or credentials changed"
+    )
+    if work is not None:
+        work.reconciler.reload()
 
 
 def _url(listening: socket.socket) -> str:

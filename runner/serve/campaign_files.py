@@ -38,7 +38,7 @@ class CampaignFile:
     reader: SourceReader | None = None
     problem: Problem | None = None
     versions: Versions = ()
-    """Of the files that it reads contacts and lists from."""
+    """Of the files that it reads contacts and lists from, and of the policy file."""
 
 
 class CampaignFiles:
@@ -75,7 +75,7 @@ class CampaignFiles:
         known = self._known.get(path)
         if known is None or known.state is FileState.REMOVED or known.content != content_of(path):
             known = self._read(path, str(path) if known is None else known.name)
-        return replace(known, versions=_versions(known))
+        return replace(known, versions=(*_versions(known), _policy_version(self._settings.policy_file)))
 
     def _read(self, path: Path, name: str) -> CampaignFile:
         """What was read is what the hash is of."""
@@ -140,6 +140,15 @@ def _versions(file: CampaignFile) -> Versions:
     declared: Iterable[AnySource] = (*contacts.sources, *contacts.suppress)
     in_files = (each for each in declared if not isinstance(each, HttpRows | SqlRows | InlineRows))
     return tuple(_version(file.reader, each) for each in in_files)
+
+
+def _policy_version(path: Path | None) -> str | None:
+    """None without one; where it cannot be read, the plan says so."""
+    try:
+        found = None if path is None else path.stat()
+    except OSError as error:
+        return error.strerror
+    return None if found is None else f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
 
 
 def _version(reader: SourceReader, declared: AnySource) -> Version | str | None:

@@ -56,14 +56,13 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "campaigns"
 
 
-def environment_of(ledger, insight, approval="merge", max_in_flight=8):
+def environment_of(ledger, insight, **given):
     settings = Settings(
         insight_base_url=insight.base_url,
         insight_username="me@example.org",
         insight_developer_key=SecretStr("any-key"),
         requests_per_second=100,
-        approval=approval,
-        max_in_flight=max_in_flight,
+        **{"approval": "merge", **given},
     )
     return Environment(settings, ledger, Timer(), RateLimit(100), is_rehearsal=False)
 
@@ -254,6 +253,21 @@ def test_a_missing_source_is_tried_again(folder, environment):
         await served.until(ServeStatus.RUNNING)
 
     scenario(folder, environment, steps)
+
+
+def test_a_changed_policy_is_followed_at_once(folder, ledger, insight):
+    declare(folder)
+    policy = folder.parent / "policy.yaml"
+    policy.write_text('surveys: ["48211"]\n')
+
+    async def steps(served):
+        await served.until(ServeStatus.RUNNING)
+        policy.write_text('surveys: ["1", "2"]\n')
+        found = await served.until(ServeStatus.BROKEN)
+        assert [each.code for each in found.problem.diagnostics] == ["survey_not_allowed"]
+
+    scenario(folder, environment_of(ledger, insight, policy_file=policy), steps)
+    assert states(ledger) == {CallState.PLANNED: PEOPLE}
 
 
 def test_what_operators_decide_is_shown(folder, environment):
