@@ -51,7 +51,6 @@ class Dispatcher:
         self._run.rate.join()
         alarm = self._run.clock.alarm(self._run.wake.set)
         heartbeat = asyncio.create_task(self._heartbeat.keep())
-        following_list = asyncio.create_task(self._exclusion_check.keep())
         try:
             finish = await self._work(alarm)
         finally:
@@ -59,7 +58,6 @@ class Dispatcher:
             if self._sender.recorder.unrecorded:
                 self._run.on_event(AnswersUnrecorded(count=self._sender.recorder.unrecorded))
             heartbeat.cancel()
-            following_list.cancel()
             await alarm.stop()
             self._run.rate.leave()
             self._run.close()

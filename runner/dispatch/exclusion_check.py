@@ -2,16 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from runner.calls import ReasonCode, StateReason
 from runner.dispatch.events import CallsWithdrawn, ListsReadAgain, ListUnreadable, OptedOutTooLate
 from runner.dispatch.run import Exclude, Run
-from runner.errors import LedgerError, SourceError
+from runner.errors import SourceError
 from runner.ledger.claim import Claim
-
-LOOK_SECONDS = 1
-"""How often a run looks whether `runner suppress` changed the ledger's list."""
 
 
 class ExclusionCheck:
@@ -25,22 +21,6 @@ class ExclusionCheck:
     def on_hold(self) -> bool:
         """Whether a list could not be read when it was read last: nobody may be called until it can."""
         return bool(self._problem)
-
-    async def keep(self) -> None:
-        """Follows the ledger's own suppression list until it is canceled, also while requests are under way.
-
-        From then on the last check before the bytes leave knows of a change, and the run wakes to withdraw
-        the planned calls.
-        """
-        seen = 0
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            # Where the ledger fails, the heartbeat decides whether the run can go on.
-            with suppress(LedgerError):
-                newest = await self._run.in_ledger(self._run.queue.suppression_revision)
-                if newest != seen:
-                    seen = newest
-                    self._run.wake.set()
 
     async def withdraw(self) -> bool:
         """Withdraws the calls to people whom a list newly names; returns whether there were any.

@@ -9,7 +9,9 @@ from runner.ledger.claim import LedgerRolledBackError
 from runner.ledger.lease import RENEW_SECONDS, Renewal
 
 LOOK_SECONDS = 1
-"""How often a run checks whether an operator forbids to send, also while requests are under way."""
+"""How often a run looks whether an operator forbids to send, or `runner suppress` changed the ledger's list,
+also while requests are under way.
+"""
 
 
 class Heartbeat:
@@ -26,13 +28,17 @@ class Heartbeat:
         Between two renewals it checks whether an operator forbids to send: a request may wait long for its
         connection.
         """
-        looks = 0
+        looks, seen = 0, None
         while self._run.error is None:
             await asyncio.sleep(LOOK_SECONDS)
             looks += 1
             try:
                 status = await self._run.in_ledger(self._run.queue.queue_status)
                 self._run.update(status.state)
+                if status.is_news_after(seen):
+                    # Such as to withdraw the calls to people whom the list newly names.
+                    self._run.wake.set()
+                seen = status
                 if looks * LOOK_SECONDS >= RENEW_SECONDS:
                     looks = 0
                     await self.renew()

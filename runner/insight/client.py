@@ -72,12 +72,10 @@ class InsightClient:
         # Connecting and the TLS handshake each get a part of the deadline: httpx closes the socket after its
         # own timeouts, but leaves it behind when it is cancelled.
         self._timeouts = httpx.Timeout(deadline, connect=deadline / 3).as_dict()
-        # Loading certificates takes 20 ms, so that all transports share one context.
-        context = ssl.create_default_context()
         # A pool looks at each of its connections for each request, so that each connection has its own. Nor
         # may requests wait in a pool, which loses a connection for good when a waiting request is cancelled
         # just as its turn comes: they wait here, for the connection that was used last.
-        self._transports = [_transport(context) for _ in range(connections)]
+        self._transports = [_transport() for _ in range(connections)]
         self._free: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
         for transport in self._transports:
             self._free.put_nowait(transport)
@@ -287,9 +285,15 @@ def _encoding(response: httpx.Response) -> str:
     return "" if named.lower() in {"", "identity"} else named
 
 
-def _transport(context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
+@lru_cache(maxsize=1)
+def _context(_trusted: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
+    """One for all clients of a process: to load the certificates takes 20 ms and a megabyte each time."""
+    return ssl.create_default_context()
+
+
+def _transport() -> httpx.AsyncHTTPTransport:
     return httpx.AsyncHTTPTransport(
-        verify=context,
+        verify=_context(ssl.get_default_verify_paths()),
         trust_env=False,
         limits=httpx.Limits(
             max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE_SECONDS

@@ -1,8 +1,9 @@
 """Which content of a campaign file people approved: `serve` carries out no other."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 
 from runner.ledger.tables import actions, approvals
 
@@ -37,13 +38,13 @@ def approve(engine: Engine, campaign: str, approval: Approval) -> None:
         )
 
 
-def approval_of(connection: Connection, campaign: str) -> Approval | None:
-    """The newest approval of this campaign, of whatever content."""
+def approvals_of(connection: Connection, names: Sequence[str]) -> Mapping[str, Approval]:
+    """The newest approval of each of these campaigns that has one, of whatever content."""
     newest = (
-        select(approvals).where(approvals.c.campaign == campaign).order_by(approvals.c.id.desc()).limit(1)
+        select(func.max(approvals.c.id)).where(approvals.c.campaign.in_(names)).group_by(approvals.c.campaign)
     )
-    row = connection.execute(newest).one_or_none()
-    return None if row is None else Approval(content=row.content, by=row.actor, at=row.at)
+    found = connection.execute(select(approvals).where(approvals.c.id.in_(newest)))
+    return {row.campaign: Approval(content=row.content, by=row.actor, at=row.at) for row in found}
 
 
 def short(content: str) -> str:

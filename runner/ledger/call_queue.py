@@ -100,6 +100,17 @@ class QueueStatus:
 
     state: CampaignState
     next_due: int | None
+    suppression_revision: int = 0
+    """Of the ledger's own suppression list."""
+
+    def is_news_after(self, before: "QueueStatus | None") -> bool:
+        """Whether a run that went by `before` must look again: otherwise it knows when the next is due."""
+        if before is None or (self.state, self.suppression_revision) != (
+            before.state,
+            before.suppression_revision,
+        ):
+            return True
+        return self.next_due is not None and (before.next_due is None or self.next_due < before.next_due)
 
 
 class CallQueue:
@@ -154,9 +165,11 @@ class CallQueue:
             .with_for_update(skip_locked=True)
         )
         next_due = select(calls.c.queue_at).where(*self._open).order_by(calls.c.queue_at).limit(1)
-        self._queue_status = select(campaigns.c.state, next_due.scalar_subquery().label("next_due")).where(
-            campaigns.c.name == self._campaign
-        )
+        self._queue_status = select(
+            campaigns.c.state,
+            next_due.scalar_subquery().label("next_due"),
+            revision_in_query().label("suppression_revision"),
+        ).where(campaigns.c.name == self._campaign)
 
     def claim_due(self, now: float, most: int, start_after: float) -> Claimed:
         """Claims up to `most` calls that are due and commits the intent to send them, all in one commit.
@@ -293,16 +306,16 @@ class CallQueue:
             return [(row.id, row.contact, row.phone) for row in connection.execute(query)]
 
     def queue_status(self) -> QueueStatus:
+        """The ledger's own suppression list is read again if it changed."""
         with reading(self._engine) as connection:
             row = connection.execute(self._queue_status).one()
-        return QueueStatus(state=CampaignState(row.state), next_due=row.next_due)
-
-    def suppression_revision(self) -> int:
-        """Of the ledger's own suppression list, which is read again if it changed."""
-        if self._suppressions is None:
-            return 0
-        self._suppressions.refresh()
-        return self._suppressions.revision
+            if self._suppressions is not None:
+                self._suppressions.catch_up(connection, row.suppression_revision)
+        return QueueStatus(
+            state=CampaignState(row.state),
+            next_due=row.next_due,
+            suppression_revision=int(row.suppression_revision or 0),
+        )
 
     def note_late_opt_outs(self, match: late_opt_outs.Match, now: float) -> list[LateOptOut]:
         """Keeps and returns the calls to people whom `match` names that Insight may dial yet."""

@@ -77,6 +77,9 @@ def mark_orphaned_calls(
         .with_for_update(skip_locked=True)
     )
     stuck = connection.execute(left).all()
+    if not stuck:
+        # Every run asks every few seconds, and mostly there are none.
+        return 0
     for row in stuck:
         orphaned = Transition(row.id, CallState.SENDING, CallState.UNCERTAIN, _ORPHANED)
         move_calls(connection, [orphaned], run=row.run, at=now)

@@ -3,7 +3,7 @@
 Each act is recorded.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -91,6 +91,17 @@ def pause_info(connection: Connection, campaign: str) -> PauseInfo | None:
     ).one()
     problem = act.detail if act.verb == _STOP else ""
     return PauseInfo(campaign=campaign, state=state, at=act.at, by=act.actor, problem=problem)
+
+
+def problems_of(connection: Connection, paused: Sequence[str]) -> Mapping[str, str]:
+    """Of these paused campaigns, those that a problem paused, each with that problem."""
+    newest = (
+        select(func.max(actions.c.id))
+        .where(actions.c.campaign.in_(paused), actions.c.verb.in_(_VERBS_OF[CampaignState.PAUSED]))
+        .group_by(actions.c.campaign)
+    )
+    stopped = select(actions).where(actions.c.id.in_(newest), actions.c.verb == _STOP)
+    return {row.campaign: row.detail for row in connection.execute(stopped)}
 
 
 def refuse_if_canceled(connection: Connection, campaign: str) -> None:

@@ -54,8 +54,10 @@ class Polling:
                 alarm.busy()
                 due: float | None
                 try:
-                    await self._do_what_is_due()
                     due = await asyncio.to_thread(self._results.next_ask, self._campaign)
+                    if due is not None and due <= self._clock.now():
+                        await self._do_what_is_due()
+                        due = await asyncio.to_thread(self._results.next_ask, self._campaign)
                 except LedgerError:
                     due = self._not_before = self._clock.now() + _LEDGER_PAUSE_SECONDS
                 at = None if due is None else max(due, self._not_before, self._asking.not_before)

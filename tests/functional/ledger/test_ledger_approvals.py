@@ -2,7 +2,7 @@
 
 from planned_calls import NOW
 
-from runner.ledger.approvals import Approval, approval_of, approve
+from runner.ledger.approvals import Approval, approvals_of, approve
 from runner.ledger.overview import read_history
 
 FIRST, SECOND = "a" * 64, "b" * 64
@@ -10,7 +10,7 @@ FIRST, SECOND = "a" * 64, "b" * 64
 
 def newest(ledger, campaign="clinic"):
     with ledger.engine.begin() as connection:
-        return approval_of(connection, campaign)
+        return approvals_of(connection, [campaign]).get(campaign)
 
 
 def test_the_newest_approval_of_a_campaign_counts(ledger):
