@@ -35,6 +35,8 @@ class Served:
 
     port: int
     server: PrivateServer
+    sign_ins: list[str]
+    """What the log says of them."""
 
     def ask(self, path, method="GET", *, form=None, body=None, host=None, **headers):
         """Headers are given with underscores."""
@@ -68,13 +70,13 @@ def private_site(ledger, served=None, *, address="127.0.0.1:0", **settings):
         environment=environment,
         metrics=Metrics(ledger, environment.rate, {}),
     )
-    problems = []
+    problems, sign_ins = [], []
     with listener(address, "RUNNER_LISTEN") as listening:
-        server = PrivateServer(site, listening, problems.append)
+        server = PrivateServer(site, listening, on_problem=problems.append, on_sign_in=sign_ins.append)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
         thread.start()
         try:
-            yield Served(listening.getsockname()[1], server)
+            yield Served(listening.getsockname()[1], server, sign_ins)
         finally:
             server.stop()
             thread.join()

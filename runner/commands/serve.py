@@ -158,7 +158,9 @@ async def _listen(receiver: ReceiverServer, site: PrivateSite, work: _Work | Non
         listener(settings.receiver_listen, "RUNNER_RECEIVER_LISTEN") as results,
         listener(settings.listen, "RUNNER_LISTEN") as pages,
     ):
-        private = PrivateServer(site, pages, lambda error: log.problem(_problem_words(error)))
+        private = PrivateServer(
+            site, pages, on_problem=lambda error: log.problem(_problem_words(error)), on_sign_in=log.note
+        )
         log.note(f"taking results on {_url(results)}/results/, Ctrl-C ends this")
         log.note(f"showing campaigns on {_url(pages)}/")
         if private.is_in_clear:

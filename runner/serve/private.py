@@ -42,9 +42,15 @@ class PrivateServer:
     """Serves the private address. `serve` it in an event loop; `stop` ends it in order."""
 
     def __init__(
-        self, site: PrivateSite, listening: socket.socket, on_problem: Callable[[RunnerError], None]
+        self,
+        site: PrivateSite,
+        listening: socket.socket,
+        *,
+        on_problem: Callable[[RunnerError], None],
+        on_sign_in: Callable[[str], None],
     ) -> None:
-        """`on_problem` is called with what no route expected, when the request was answered with 500.
+        """`on_problem` is called with what no route expected, when the request was answered with 500;
+        `on_sign_in` with a sentence for the log.
 
         Raises SettingsError where other machines reach the address, and nobody has to sign in.
         """
@@ -54,7 +60,7 @@ class PrivateServer:
         self.is_in_clear = not access.is_local and not access.is_behind_tls
         """Whether other machines may reach it without TLS, as far as the settings tell."""
         self._listening = listening
-        self._sign_in = SignIn(ledger, access, key)
+        self._sign_in = SignIn(ledger, access, key, on_sign_in)
         local_person = Person(name=getpass.getuser(), role=Role.OPERATOR)
         gate = Gate(
             _routed([*([] if access.user_header else self._sign_in.routes()), *_parts(site)]),

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -42,10 +42,12 @@ _BUSY = _Refused("Many people sign in now.", "Try again in a few seconds.", 503,
 class SignIn:
     """Signs people in, in one ledger. `key` is the ledger's."""
 
-    def __init__(self, ledger: Ledger, access: Access, key: bytes) -> None:
+    def __init__(self, ledger: Ledger, access: Access, key: bytes, note: Callable[[str], None]) -> None:
+        """`note` is called with each sign-in and each failure, for the log."""
         self._engine = ledger.engine
         self._access = access
         self._key = key
+        self._note = note
         # One password at a time: argon2 takes a core and 64 MiB.
         self._checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
         self._waiting = 0
@@ -90,10 +92,16 @@ class SignIn:
         if self._waiting >= _MOST_WAITING:
             return _BUSY
         self._waiting += 1
+        address = client_address(request, self._access)
         try:
-            return await self._try(name, password, client_address(request, self._access))
+            found = await self._try(name, password, address)
         finally:
             self._waiting -= 1
+        if found is _WRONG:
+            self._note(f"somebody failed to sign in from {address}")
+        elif isinstance(found, str):
+            self._note(f"{name} signed in from {address}")
+        return found
 
     async def _try(self, name: str, password: str, address: str) -> str | _Refused:
         """An unknown name takes the same path as a known one."""

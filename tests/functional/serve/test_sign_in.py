@@ -252,6 +252,14 @@ def test_tries_at_the_same_moment_are_no_way_around_the_wait(site):
     assert set(statuses) == {401, 429}
 
 
+def test_the_log_says_who_signed_in_and_from_where_somebody_failed(site):
+    Browser(site).sign_in("ana", "my secret")
+    Browser(site).sign_in("my secret")
+    Browser(site).sign_in("ana")
+    failed = "somebody failed to sign in from 127.0.0.1"
+    assert site.sign_ins == [failed, failed, "ana signed in from 127.0.0.1"]
+
+
 def test_names_that_were_typed_are_not_kept(ledger, site):
     Browser(site).sign_in("my secret password", "ana")
     assert "secret" not in str(rows(ledger, "SELECT * FROM sign_in_failures"))
