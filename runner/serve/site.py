@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
 
 from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
@@ -30,7 +29,7 @@ from runner.serve.pages.moments import moment
 from runner.serve.pages.plan_page import PlanPages
 from runner.serve.pages.rendering import fragment, page, static_file
 from runner.serve.private_site import PrivateSite
-from runner.serve.served import ServedCampaign
+from runner.serve.served import ServedCampaign, ServeStatus
 
 _SEND_SECONDS = 30
 """Within which a browser must take what a stream sends."""
@@ -103,7 +102,7 @@ class _Pages:
             content=found.content,
             plan_html=await self._plans.html(found.plan),
             rows=bool(found.plan.summary["rows"]),
-            **self._approval(found),
+            approval=self._approval(found),
         )
 
     async def to_plan(self, request: Request) -> Response:
@@ -145,15 +144,16 @@ class _Pages:
             self._forget()
         return _done_page(request, act.label, done, campaign)
 
-    def _approval(self, found: ServedCampaign) -> dict[str, Any]:
-        """Whether somebody has to approve the campaign, or why not."""
-        approved = "" if found.approved is None else _approved_words(found)
-        by_folder = self._environment.settings.approval == "merge"
-        return {
-            "approved": approved,
-            "can_approve": not by_folder and bool(found.content),
-            "why_not": "This serve carries out whatever its folder holds: RUNNER_APPROVAL is merge.",
-        }
+    def _approval(self, found: ServedCampaign) -> dict[str, str]:
+        """Who approved the campaign, or why nobody can now; both empty where somebody has to."""
+        why_not = ""
+        if self._environment.settings.approval == "merge":
+            why_not = "This serve carries out whatever its folder holds: RUNNER_APPROVAL is merge."
+        elif found.status is ServeStatus.CANCELED:
+            why_not = "The campaign is canceled: nothing is ever sent again under this name."
+        elif not found.content:
+            why_not = "The campaign file cannot be read now."
+        return {"approved": _approved_words(found), "why_not": why_not}
 
     def _list(self, request: Request) -> LivePage:
         is_operator = _is_operator(request)

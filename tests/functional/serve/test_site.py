@@ -91,6 +91,14 @@ def test_another_content_than_the_page_showed_is_not_approved(ledger, campaign_f
         assert approval_of(connection, "clinic") is None
 
 
+def test_a_canceled_campaign_is_not_offered_for_approval(ledger, campaign_file):
+    found = waiting(campaign_file, status=ServeStatus.CANCELED)
+    with private_site(ledger, Shown(ledger, found)) as site:
+        plan = site.ask("/campaigns/clinic/plan").body
+    assert "The campaign is canceled" in plan
+    assert ">Approve</button>" not in plan
+
+
 def test_pausing_and_resuming_is_kept_with_the_name_of_the_person(ledger, monkeypatch):
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
     enter(ledger, planned=3)
