@@ -33,9 +33,9 @@ from runner.settings import load_settings
 
 CALLBACKS_A_SECOND = 100
 CONTACTS = 100_000
-SECONDS = 2 * SPREAD_SECONDS
+SECONDS = 3 * SPREAD_SECONDS
 """A plan is made and entered within this time."""
-CALLS = 2 * SPREAD_CALLS
+CALLS = 3 * SPREAD_CALLS
 
 
 class Crowd:
