@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from private_sites import private_site
 
 from runner.calls import CallState
-from runner.ledger.approvals import approval_of
+from runner.ledger.approvals import approvals_of
 from runner.ledger.operators import Operators
 from runner.ledger.overview import overview
 from runner.serve.served import ServeStatus
@@ -98,7 +98,7 @@ def test_a_person_reviews_and_approves_in_the_browser(visit, ledger):
         press(page, "Approve")
         expect(page.get_by_role("main")).to_contain_text("wave-2 is approved as it is now")
     with ledger.engine.begin() as connection:
-        assert approval_of(connection, "wave-2") is not None
+        assert set(approvals_of(connection, ["wave-2"])) == {"wave-2"}
 
 
 @pytest.mark.parametrize("javascript", [True, False])

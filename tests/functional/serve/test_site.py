@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from runner.calls import CallState
 from runner.errors import LedgerUnavailableError
-from runner.ledger.approvals import approval_of
+from runner.ledger.approvals import approvals_of
 from runner.ledger.overview import acts, overview
 from runner.ledger.suppressions import entries_in_force
 from runner.ledger.tables import calls
@@ -77,7 +77,7 @@ def test_a_person_approves_the_content_that_the_page_showed(ledger, campaign_fil
     assert "Plan: 12 to call" in plan.body
     assert answer.status == 200
     with ledger.engine.begin() as connection:
-        assert approval_of(connection, "clinic").content == shown.content
+        assert approvals_of(connection, ["clinic"])["clinic"].content == shown.content
 
 
 def test_another_content_than_the_page_showed_is_not_approved(ledger, campaign_file):
@@ -88,7 +88,7 @@ def test_another_content_than_the_page_showed_is_not_approved(ledger, campaign_f
     assert answer.status == 409
     assert "changed while it was reviewed; nothing was approved" in answer.body
     with ledger.engine.begin() as connection:
-        assert approval_of(connection, "clinic") is None
+        assert approvals_of(connection, ["clinic"]) == {}
 
 
 def test_a_canceled_campaign_is_not_offered_for_approval(ledger, campaign_file):
