@@ -33,7 +33,7 @@ def show_list() -> int:
     if found:
         print_lines(standard_console(), columns([_row(user) for user in found]))
     else:
-        say("there are no users: whoever is on the machine of serve may act without signing in")
+        say("there are no users: anybody on the machine of serve may act without signing in")
     return ExitStatus.DONE
 
 
@@ -44,7 +44,7 @@ def remove(given: str) -> int:
         say(f"{name} is removed, with all sessions and tokens")
         if not desk.users():
             note(
-                "no user is left: whoever is on the machine of serve may act without signing in, and serve "
+                "no user is left: anybody on the machine of serve may act without signing in, and serve "
                 "does not start on an address that other machines reach"
             )
     return ExitStatus.DONE

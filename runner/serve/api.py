@@ -305,7 +305,7 @@ def _route(operation: Operation, api: Api) -> BaseRoute:
 
 
 async def _openapi(_request: Request) -> Response:
-    # Whoever never asks for it needs no schemas in memory.
+    # Made at the first request: most never ask for it.
     from runner.serve.openapi import openapi_text  # noqa: PLC0415
 
     return Response(openapi_text(), media_type="application/json")

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _EVENT_STREAM = "text/event-stream"
 _LONGEST_SECONDS = 300
-"""Browsers open an event stream that ended again, and whoever may no longer see it is found out then."""
+"""Browsers open a stream again when it ended. Only then is it checked again who may see it."""
 
 
 class EventStreams:

@@ -1,7 +1,7 @@
 """By which names the private address may be asked for. Pure.
 
-Without users, whoever reaches the address may act. A web page elsewhere must not: it could have its own name
-lead to this machine (DNS rebinding), and a browser would take the answers for its own. The request still
+Without users, anybody who reaches the address may act. A web page elsewhere must not: it could have its own
+name lead to this machine (DNS rebinding), and a browser would take the answers for its own. The request still
 names that page's host.
 """
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 
 _MOST_KEYS = 10_000
-"""Whoever has more addresses than this makes us forget the oldest of them, and takes no more memory."""
+"""A client with more addresses than this makes us forget the oldest of them, and takes no more memory."""
 
 
 class RateLimit:

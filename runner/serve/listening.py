@@ -107,7 +107,7 @@ class Server(uvicorn.Server):
                 # A path holds a token.
                 access_log=False,
                 server_header=False,
-                # It would believe X-Forwarded-For of whoever is on this machine.
+                # It would believe X-Forwarded-For of anybody on this machine.
                 proxy_headers=False,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
             )

@@ -11,7 +11,7 @@ FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-rea
 """One of them is in most requests that came by a proxy."""
 _LONGEST_NAME = 128
 _PREFIX_OF_IPV6 = 64
-"""Whoever has one address of IPv6 has all of its network."""
+"""A client that has one address of IPv6 usually has all of this network."""
 
 
 def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:

@@ -17,7 +17,7 @@ _NOT_FOUND = 404
 
 
 class Strangers:
-    """Wraps an ASGI application that answers 404 to whoever knows no token."""
+    """Wraps an ASGI application that answers 404 to requests without a known token."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

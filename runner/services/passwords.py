@@ -16,7 +16,7 @@ _HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
 OF_NOBODY = (
     "$argon2id$v=19$m=65536,t=3,p=1$RKdx0aS7iLZhcYfAUTexvw$vZnlKWgmKHOvPTpKwPvc6HBzE0QvrG5RV7Aaycn8hzs"
 )
-"""The hash of a password that nobody knows: a try with an unknown name takes as long as any other."""
+"""The hash of an unknown password: a try with an unknown name takes as long as any other."""
 _TOKEN_PREFIX = "runner_"  # noqa: S105 - so that scanners of code find a token that was published
 _SECRET_BYTES = 32
 

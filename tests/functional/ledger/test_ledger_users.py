@@ -127,7 +127,7 @@ def test_failures_are_forgotten_after_a_day(ledger):
     assert {row["failures"] for row in rows(ledger, "SELECT failures FROM sign_in_failures")} == {1}
 
 
-def test_tries_at_the_same_moment_are_no_way_around_the_wait(ledger):
+def test_tries_at_the_same_moment_do_not_get_around_the_wait(ledger):
     with ThreadPoolExecutor(8) as pool:
         waits = list(pool.map(lambda _: sign_ins.begin_try(ledger.engine, WAITS, NOW), range(40)))
     assert waits.count(0) == 5

@@ -245,7 +245,7 @@ def test_who_guesses_waits_whether_the_name_exists_or_not_also_after_a_restart(s
 
 
 @pytest.mark.usefixtures("frozen")
-def test_tries_at_the_same_moment_are_no_way_around_the_wait(site):
+def test_tries_at_the_same_moment_do_not_get_around_the_wait(site):
     with ThreadPoolExecutor(10) as pool:
         statuses = list(pool.map(lambda _: Browser(site).sign_in("ana", "wrong").status, range(10)))
     assert statuses.count(401) == 5

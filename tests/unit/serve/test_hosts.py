@@ -44,5 +44,5 @@ def test_loopback_is_recognized(host):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org", ""])
-def test_what_other_machines_reach_is_no_loopback(host):
+def test_what_other_machines_reach_is_not_loopback(host):
     assert not is_loopback(host)
