@@ -79,4 +79,4 @@ def app_on(ledger_url: str) -> Starlette:
 if __name__ == "__main__":
     with listener("127.0.0.1:0", "") as listening:
         print(listening.getsockname()[1], flush=True)  # noqa: T201 - the benchmark reads it
-        asyncio.run(Server(app_on(sys.argv[1])).serve([listening]))
+        asyncio.run(Server(app_on(sys.argv[1]), most_connections=8_000).serve([listening]))
