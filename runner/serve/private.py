@@ -95,14 +95,19 @@ def access_of(settings: Settings, host: str, *, has_users: bool) -> Access:
             hint="name the addresses of the proxy in RUNNER_TRUSTED_PROXIES, such as 127.0.0.1",
         )
     is_local = hosts.is_loopback(host)
-    if not is_local and not has_users and not settings.user_header:
+    is_shared = not is_local or not hosts.is_loopback(hosts.hostname(settings.private_url) or host)
+    if is_shared and not has_users and not settings.user_header:
+        setting, address = (
+            ("RUNNER_PRIVATE_URL", settings.private_url) if is_local else ("RUNNER_LISTEN", host)
+        )
         raise SettingsError(
-            f"RUNNER_LISTEN: other machines reach {host}, and nobody has to sign in",
+            f"{setting}: other machines reach {address}, and nobody has to sign in",
             hint="add a user first (runner users add NAME --role operator), name the header of a proxy that "
-            "people sign in to (RUNNER_USER_HEADER), or listen on 127.0.0.1",
+            "people sign in to (RUNNER_USER_HEADER), or listen on 127.0.0.1 without RUNNER_PRIVATE_URL",
         )
     return Access(
         is_local=is_local,
+        is_shared=is_shared,
         is_behind_tls=settings.private_url.startswith("https:"),
         user_header=settings.user_header,
         trusted_proxies=settings.trusted_proxies,

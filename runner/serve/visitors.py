@@ -25,7 +25,9 @@ class Access:
     """Who may come, as the settings say."""
 
     is_local: bool
-    """Whether no other machine reaches the address."""
+    """Whether no other machine reaches the address itself."""
+    is_shared: bool
+    """Whether other machines reach it, themselves or by a proxy: then everybody has to sign in."""
     is_behind_tls: bool
     user_header: str
     """With which a proxy names the person; empty where people sign in here."""
@@ -84,7 +86,7 @@ class Visitors:
             visitor = await asyncio.to_thread(self._by_session, secret, is_active=_is_active(request))
             if visitor is not None:
                 return visitor
-        if self._access.is_local and not await asyncio.to_thread(sign_ins.has_users, self._engine):
+        if not self._access.is_shared and not await asyncio.to_thread(sign_ins.has_users, self._engine):
             return self._as_local(request)
         secret = cookie(request, self._access.form_cookie)
         return Visitor(person=None, csrf=sessions.csrf_of(secret)) if secret else _NOBODY

@@ -9,7 +9,9 @@ from private_sites import private_site
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
+from runner.calls import Role
 from runner.errors import RunnerError
+from runner.ledger.users import UserActs
 from runner.serve import forms, people, private
 
 
@@ -69,9 +71,10 @@ def test_every_answer_has_the_headers_that_protect_people(site, path):
 
 
 def test_tls_is_demanded_where_people_come_by_it(ledger):
+    UserActs(ledger.engine, "ops@desk").add("ana", Role.OPERATOR, "", time.time())
     with private_site(ledger, private_url="https://runner.example.org") as site:
         answer = site.ask("/nothing", host="runner.example.org")
-    assert answer.status == 404
+    assert answer.status == 303
     assert answer.headers["strict-transport-security"].startswith("max-age=")
 
 

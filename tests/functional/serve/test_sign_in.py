@@ -376,6 +376,20 @@ def test_other_machines_come_only_where_people_sign_in(ledger):
         assert site.ask("/whoami").status == 303
 
 
+def test_a_url_for_other_machines_is_refused_where_nobody_signs_in(ledger):
+    with pytest.raises(SettingsError, match="nobody has to sign in"), private_site(ledger, **TLS):
+        pass
+    with private_site(ledger, private_url="http://localhost:8026") as site:
+        assert site.ask("/whoami").status == 200
+
+
+def test_a_url_for_other_machines_opens_nothing_when_the_last_user_is_removed(staffed, acts):
+    with private_site(staffed, **TLS) as site:
+        for name in ("ana", "vic"):
+            acts.remove(name, time.time())
+        assert site.ask("/whoami", host="runner.example.org").status != 200
+
+
 def test_a_header_that_anybody_may_send_is_a_wrong_setting(ledger):
     with (
         pytest.raises(SettingsError, match="anybody could send"),
