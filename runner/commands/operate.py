@@ -73,7 +73,7 @@ def cancel(campaign: str, *, pending_at_insight: bool, yes: bool) -> int:
 
 
 def _earlier_cancel(desk: Desk) -> PauseInfo | None:
-    found = overview(desk.ledger.engine, desk.campaign, time.time(), 0).pause_info
+    found = desk.ledger.pause_info(desk.campaign)
     return found if found is not None and found.state is CampaignState.CANCELED else None
 
 
