@@ -182,9 +182,20 @@ class Operators:
 
     def uncertain(self, campaign: str) -> list[str]:
         """The refs of the uncertain calls of a campaign."""
-        query = select(calls.c.ref).where(calls.c.campaign == campaign, calls.c.state == CallState.UNCERTAIN)
+        return [ref for ref, _ in self.attempts(campaign, None)]
+
+    def attempts(self, campaign: str, contact: str | None) -> list[tuple[str, int]]:
+        """The ref of each call to this contact (key or ref), and how often it was sent; for None of each
+        uncertain call.
+        """
+        is_meant = (
+            calls.c.state == CallState.UNCERTAIN
+            if contact is None
+            else or_(calls.c.contact == contact, calls.c.ref == contact)
+        )
+        query = select(calls.c.ref, calls.c.fence).where(calls.c.campaign == campaign, is_meant)
         with reading(self._engine) as connection:
-            return list(connection.scalars(query.order_by(calls.c.id)))
+            return [(row.ref, row.fence) for row in connection.execute(query.order_by(calls.c.id))]
 
     def resolve(
         self,

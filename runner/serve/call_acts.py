@@ -37,19 +37,20 @@ def resolve_question(acting: Acting, given: Given) -> Question:
     ]
     look = "Look at Insight first whether the call is there."
     if given.get("all") == "yes":
-        with acting.desk() as desk:
-            refs = desk.operators.uncertain(desk.campaign)
-        which = Field(name="which", kind=FieldKind.HIDDEN, value=_which(refs))
+        found = _attempts(acting, None)
         everybody = Field(name="all", kind=FieldKind.HIDDEN, value="yes")
-        lines = [f"This decides on {count(len(refs), 'uncertain call')} of {acting.campaign} at once. {look}"]
-        return Question(lines=lines, fields=[*fields, everybody, which])
+        lines = [
+            f"This decides on {count(len(found), 'uncertain call')} of {acting.campaign} at once. {look}"
+        ]
+        return Question(lines=lines, fields=[*fields, everybody, _which_field(found)])
     call_id = Field(
         name="call_id", label="Call id at Insight", hint="Only where Insight queued it. May be empty."
     )
     call = f"the call to {contact}" if contact else "this call"
+    which = [_which_field(_attempts(acting, contact))] if contact else []
     return Question(
         lines=[f"Insight may or may not have queued {call}, so it is not sent again by itself. {look}"],
-        fields=[_contact_field(contact), *fields, call_id],
+        fields=[_contact_field(contact), *fields, call_id, *which],
     )
 
 
@@ -86,20 +87,35 @@ def _call_id(given: Given, resolution: Resolution) -> str | None:
 
 
 def _resolved(desk: Desk, given: Given) -> Sequence[str]:
-    """Raises RunnerError where other calls are uncertain than the person was asked about."""
-    if given.get("all") != "yes":
-        return [_contact(given)]
-    refs = desk.operators.uncertain(desk.campaign)
-    if _which(refs) != given.get("which"):
+    """Raises RunnerError where calls were sent or decided on since the person was asked about them: a form
+    that is sent once more must not decide on an attempt that nobody looked at.
+    """
+    contact = None if given.get("all") == "yes" else _contact(given)
+    found = desk.operators.attempts(desk.campaign, contact)
+    asked = given.get("which", "")
+    # Who types a contact, or names one by the API, means its call as it is now.
+    if (contact is None or asked) and _which(found) != asked:
         raise RunnerError(
-            "other calls are uncertain now than when you were asked: nothing was changed",
+            "calls were sent or decided on since you were asked: nothing was changed",
             hint="look at them again, and decide then",
         )
-    return refs
+    return [ref for ref, _ in found] if contact is None else [contact]
 
 
-def _which(refs: Sequence[str]) -> str:
-    return hashlib.sha256(" ".join(refs).encode()).hexdigest()
+_Attempts = Sequence[tuple[str, int]]
+
+
+def _attempts(acting: Acting, contact: str | None) -> _Attempts:
+    with acting.desk() as desk:
+        return desk.operators.attempts(desk.campaign, contact)
+
+
+def _which_field(found: _Attempts) -> Field:
+    return Field(name="which", kind=FieldKind.HIDDEN, value=_which(found))
+
+
+def _which(found: _Attempts) -> str:
+    return hashlib.sha256(" ".join(f"{ref}:{number}" for ref, number in found).encode()).hexdigest()
 
 
 def retry_question(acting: Acting, given: Given) -> Question:

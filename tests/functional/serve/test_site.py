@@ -4,7 +4,9 @@ import re
 import time
 
 import pytest
+from ledger_values import UNCERTAIN, begin, claim_all, rows
 from page_campaigns import IDENTITY, Shown, a_view, broken, enter, served, waiting
+from planned_calls import CAMPAIGN, NOW, call
 from private_sites import private_site
 from sqlalchemy import select
 
@@ -145,8 +147,24 @@ def test_all_uncertain_calls_are_resolved_only_where_they_are_those_that_were_sh
         post(site, path, contact=IDENTITY.ref("clinic-0"), **{"as": "queued"})
         answer = post(site, path, **form)
     assert answer.status == 409
-    assert "other calls are uncertain now" in answer.body.lower()
+    assert "calls were sent or decided on since you were asked" in answer.body.lower()
     assert state_of(ledger, IDENTITY.ref("clinic-1")) == "uncertain"
+
+
+@pytest.mark.parametrize("asked", ["contact=c1", "all=yes"])
+def test_a_form_that_is_sent_again_does_not_decide_on_a_later_attempt(ledger, asked):
+    _, queue = begin(ledger, call("c1"))
+    queue.finish(claim_all(queue)[0], UNCERTAIN, NOW)
+    path = f"/campaigns/{CAMPAIGN}/resolve?{asked}"
+    with ledger.hold(CAMPAIGN), private_site(ledger) as site:
+        form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', site.ask(path).body))
+        form["as"] = "not-queued"
+        first = site.ask(path, "POST", form=form, **HTML)
+        queue.finish(claim_all(queue)[0], UNCERTAIN, NOW)
+        again = site.ask(path, "POST", form=form, **HTML)
+    assert (first.status, again.status) == (200, 409)
+    assert "nothing was changed" in again.body
+    assert rows(ledger, "SELECT state FROM calls") == [{"state": "uncertain"}]
 
 
 def test_refused_calls_are_retried_and_problems_acknowledged(ledger):
