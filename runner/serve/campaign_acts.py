@@ -5,7 +5,7 @@ import time
 
 from runner.calls import CallState
 from runner.errors import RunnerError, UsageError
-from runner.ledger.operators import CampaignState
+from runner.ledger.operators import CampaignState, PauseInfo
 from runner.reports.notices import pause_text
 from runner.reports.plan_facts import count
 from runner.reports.times import machine_time
@@ -37,19 +37,35 @@ def pause(acting: Acting, _given: Given) -> Done:
 
 
 def resume_question(acting: Acting, _given: Given) -> Question:
-    planned = acting.overview().states[CallState.PLANNED]
+    seen = acting.overview()
+    planned = seen.states[CallState.PLANNED]
     return Question(
         lines=[
             (
                 f"Calls of {acting.campaign} are sent again: {count(planned, 'call')} wait. "
                 "Those whose start has passed get a new one, inside their windows and at the campaign's pace."
             )
-        ]
+        ],
+        fields=[Field(name="pause", kind=FieldKind.HIDDEN, value=_pause_named(seen.pause_info))],
     )
 
 
-def resume(acting: Acting, _given: Given) -> Done:
+def _pause_named(found: PauseInfo | None) -> str:
+    """Tells one pause from another; empty for none."""
+    if found is None or found.state is not CampaignState.PAUSED:
+        return ""
+    return f"{found.at!r} {found.by}"
+
+
+def resume(acting: Acting, given: Given) -> Done:
+    """Raises RunnerError where it was paused again since the person was asked: they know nothing of that."""
     with acting.desk() as desk:
+        paused = _pause_named(desk.ledger.pause_info(desk.campaign))
+        if paused and given.get("pause", paused) != paused:
+            raise RunnerError(
+                f"{desk.campaign} was paused again since you were asked: nothing was changed",
+                hint="look why, and resume it then",
+            )
         was_paused = desk.operators.resume(desk.campaign, time.time())
         said = "is resumed" if was_paused else "was not paused: nothing was changed"
         return Done(lines=[f"{desk.campaign} {said}."])

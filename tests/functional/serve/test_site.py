@@ -111,6 +111,19 @@ def test_pausing_and_resuming_is_kept_with_the_name_of_the_person(ledger, monkey
     assert done_by(ledger) == [("pause", "ann"), ("resume", "ann")]
 
 
+def test_a_form_that_is_sent_again_does_not_end_a_later_pause(ledger):
+    enter(ledger, planned=3)
+    with private_site(ledger) as site:
+        post(site, "/campaigns/clinic/pause")
+        page = site.ask("/campaigns/clinic/resume").body
+        form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+        first = site.ask("/campaigns/clinic/resume", "POST", form=form, **HTML)
+        post(site, "/campaigns/clinic/pause")
+        again = site.ask("/campaigns/clinic/resume", "POST", form=form, **HTML)
+    assert (first.status, again.status) == (200, 409)
+    assert ledger.pause_info("clinic") is not None
+
+
 def test_cancelling_needs_the_name_and_withdraws_what_is_not_sent(ledger):
     enter(ledger, planned=3)
     with private_site(ledger) as site:
