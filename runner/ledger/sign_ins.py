@@ -98,17 +98,19 @@ def begin_try(engine: Engine, waits: Mapping[str, Callable[[int], float]], now: 
     wait longer, nothing is counted, and the seconds that are left are returned; else 0.
     """
     _forget(engine, now)
-    with engine.begin() as connection:
+    with engine.connect() as connection:
         # In one order, so that no two processes wait for each other.
         found = {subject: _failures(connection, subject) for subject in sorted(waits)}
         until: float = max(row["last_at"] + waits[each](row["failures"]) for each, row in found.items())
         if until > now:
+            # Nothing is written: whoever guesses on must not keep those who send calls from the ledger.
             return until - now
         for subject, row in found.items():
             values = {"failures": row["failures"] + 1, "last_at": now}
             mine = sign_in_failures.c.subject == subject
             connection.execute(update(sign_in_failures).where(mine).values(**values))
-        return 0
+        connection.commit()
+    return 0
 
 
 def note_success(engine: Engine, name: str, address: str) -> None:

@@ -138,3 +138,10 @@ def test_who_tries_names_without_end_does_not_fill_the_ledger(ledger, monkeypatc
     for number in range(30):
         sign_ins.begin_try(ledger.engine, {f"name {number}": wait_of_name}, NOW + number)
     assert rows(ledger, "SELECT count(*) AS n FROM sign_in_failures")[0]["n"] <= 12
+
+
+def test_who_has_to_wait_writes_nothing_to_the_ledger(ledger):
+    guess = {"name 1": wait_of_name, "address": lambda failures: 60 if failures else 0}
+    assert sign_ins.begin_try(ledger.engine, guess, NOW) == 0
+    assert sign_ins.begin_try(ledger.engine, {**guess, "name 2": wait_of_name}, NOW) == 60
+    assert rows(ledger, "SELECT subject FROM sign_in_failures WHERE subject = 'name 2'") == []
