@@ -1,5 +1,6 @@
 """The suppression list that the ledger keeps: read again within moments of each change, by every run."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -43,6 +44,7 @@ class LiveList:
     def __init__(self, engine: Engine, campaign: str) -> None:
         self._engine = engine
         self._concerns = or_(suppressions.c.campaign.is_(None), suppressions.c.campaign == campaign)
+        self._lock = threading.Lock()
         self.revision = 0
         self.entries = KeptEntries()
 
@@ -54,12 +56,16 @@ class LiveList:
     def catch_up(self, connection: Connection, revision: str | None) -> None:
         """The same, in a transaction that has read the `revision`."""
         newest = int(revision or 0)
-        if newest == self.revision:
+        if newest <= self.revision:
+            # Also where this transaction began before another thread read a newer one.
             return
         rows = connection.execute(select(suppressions).where(_IN_FORCE, self._concerns)).mappings()
-        # The entries first: who sees the new revision in another thread sees at least its entries.
-        self.entries = KeptEntries(map(_entry, rows))
-        self.revision = newest
+        entries = KeptEntries(map(_entry, rows))
+        with self._lock:
+            if newest > self.revision:
+                # The entries first: who sees the new revision in another thread sees at least its entries.
+                self.entries = entries
+                self.revision = newest
 
 
 class ListAsOf:

@@ -10,6 +10,7 @@ from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import read_history
 from runner.ledger.revision import ledger_revision
+from runner.ledger.rows import reading
 from runner.ledger.suppressions import SuppressionActs, Target, entries_in_force
 
 NUMBER, KEY = Target(phone(1), ""), Target("", "0002")
@@ -101,6 +102,17 @@ def test_a_claim_knows_of_an_entry_that_was_committed_before_it(ledger, url):
     assert live.entries.match("c1", phone(1), NOW) is None
     assert len(claim_all(queue)) == 1
     assert live.entries.match("c1", phone(1), NOW)
+
+
+def test_a_transaction_that_began_earlier_does_not_set_the_list_back(ledger):
+    """Threads share the list, and one may be done later with what it read earlier."""
+    add(ledger, NUMBER)
+    add(ledger, KEY)
+    live = ledger.suppressions(CAMPAIGN)
+    live.refresh()
+    with reading(ledger.engine) as connection:
+        live.catch_up(connection, "1")
+    assert live.revision == 2
 
 
 def test_looking_at_a_list_that_did_not_change_takes_one_query_by_primary_key(ledger):
