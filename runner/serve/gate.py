@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runner.errors import RunnerError
-from runner.serve import forms, hosts, problems
+from runner.serve import forms, hosts, problems, sessions
 from runner.serve.headers import STATIC
 from runner.serve.limits import RateLimit
 from runner.serve.sign_in import SIGN_IN
@@ -108,7 +108,7 @@ class Gate:
             raise HTTPException(401, "sign in first; programs send a token", {"WWW-Authenticate": "Bearer"})
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if request.headers.get("sec-fetch-site") == "cross-site":
-            return _come_again(path)
+            return _come_again(sessions.local_path(path))
         return RedirectResponse(f"{SIGN_IN}?next={quote(path, safe='')}", status_code=303)
 
 

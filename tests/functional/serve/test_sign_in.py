@@ -299,6 +299,12 @@ def test_who_follows_a_link_of_another_site_is_not_asked_to_sign_in_again(site):
     assert 'content="0; url=/whoami?x=%22%3E%3Cscript%3E"' in answer.body
 
 
+def test_a_link_of_another_site_leads_to_no_other_site(site):
+    answer = site.ask("//evil.example/whoami", Sec_Fetch_Site="cross-site")
+    assert 'content="0; url=/"' in answer.body
+    assert "evil" not in answer.body
+
+
 def test_a_program_acts_as_the_user_of_its_token(site, acts):
     token = new_token()
     acts.add_token("ana", secret_hash(token), time.time())
