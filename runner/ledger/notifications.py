@@ -83,9 +83,9 @@ def _end(connection: Connection, campaign: str, event: str, now: float, but: str
     connection.execute(update(notifications).where(*of_it, *others).values(over_at=now))
 
 
-def take_unsent(engine: Engine, now: float, seconds: float) -> Sequence[Unsent]:
-    """The oldest of each campaign and connection, where it may be posted now. Nobody else gets it before so
-    many seconds are over.
+def take_unsent(engine: Engine, now: float, seconds: float, most: int) -> Sequence[Unsent]:
+    """The oldest of each campaign and connection, where it may be posted now, up to so many. Nobody gets it
+    again before so many seconds are over.
     """
     oldest = (
         select(func.min(notifications.c.id))
@@ -93,6 +93,7 @@ def take_unsent(engine: Engine, now: float, seconds: float) -> Sequence[Unsent]:
         .group_by(notifications.c.campaign, notifications.c.connection_name)
     )
     may_go = select(notifications).where(notifications.c.id.in_(oldest), notifications.c.not_before <= now)
+    may_go = may_go.order_by(notifications.c.id).limit(most)
     with reading(engine) as connection:
         rows = connection.execute(may_go).all()
     if not rows:

@@ -118,11 +118,17 @@ class Notifications:
     async def _look(self) -> None:
         found = [campaign for campaign in self._served.campaigns() if campaign.notify]
         await asyncio.to_thread(self._report_all, found)
+        # What waited here for its turn would be taken, and posted, once more.
+        room = _POSTS_AT_ONCE - len(self._sending)
+        if not room:
+            return
         now = self._clock.now()
-        for unsent in await asyncio.to_thread(notifications.take_unsent, self._engine, now, _CLAIM_SECONDS):
+        for unsent in await asyncio.to_thread(
+            notifications.take_unsent, self._engine, now, _CLAIM_SECONDS, room
+        ):
             task = asyncio.create_task(self._send(unsent))
             self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            task.add_done_callback(self._sent)
 
     # --- what is to be reported, in a thread
 
@@ -186,6 +192,9 @@ class Notifications:
             await asyncio.to_thread(self._settle, unsent, failed=failure is not None)
         if failure is not None:
             self._on_failure(unsent, failure)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
         self._ring.set()
 
     def _post(self, unsent: Unsent) -> None:

@@ -15,8 +15,8 @@ def report(ledger, event="stopped", subject="s", *, at=NOW, campaign="clinic", t
     notifications.report(ledger.engine, found, to)
 
 
-def take(ledger, now=NOW):
-    return notifications.take_unsent(ledger.engine, now, CLAIM)
+def take(ledger, now=NOW, most=100):
+    return notifications.take_unsent(ledger.engine, now, CLAIM, most)
 
 
 def sent(ledger, now=NOW):

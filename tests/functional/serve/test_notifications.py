@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from json_forms import check_form
-from ledger_values import QUEUED, UNCERTAIN, begin, claim_all
+from ledger_values import QUEUED, UNCERTAIN, begin, claim_all, rows
 from planned_calls import CAMPAIGN, NOW, call
 from test_reconciler import PATIENCE_SECONDS
 from web_hooks import Hook
@@ -17,6 +18,8 @@ from runner.contacts.sources.context import Connection
 from runner.dispatch import timer
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
+from runner.ledger import notifications as ledger_notifications
+from runner.ledger.notifications import Report
 from runner.ledger.operators import Operators
 from runner.serve import notifications
 from runner.serve.notifications import Notifications, pause_after
@@ -205,6 +208,33 @@ def test_an_address_that_cannot_be_used_is_a_failure_that_shows_no_secret(ledger
 def test_notifications_are_never_posted_to_insight(ledger):
     failures = failures_at(ledger, "https://insight.plumvoice.com/hook")
     assert "leads to Insight" in failures[0][1]
+
+
+def test_only_what_is_posted_at_once_is_taken_while_a_web_hook_is_slow(ledger, monkeypatch):
+    may_end, posted = threading.Event(), []
+
+    def post(_self, unsent):
+        assert may_end.wait(PATIENCE_SECONDS)
+        posted.append(unsent.id)
+
+    monkeypatch.setattr(Notifications, "_post", post)
+    for number in range(9):
+        found = Report(campaign=f"c{number}", event="stopped", subject="s", at=NOW, body={})
+        ledger_notifications.report(ledger.engine, found, ["slack"])
+
+    def taken():
+        return len(rows(ledger, "SELECT id FROM notifications WHERE tries > 0"))
+
+    def all_are_posted():
+        if not may_end.is_set():
+            taken_first.append(taken())
+            may_end.set()
+        return len(posted) >= 9
+
+    taken_first, goes_on = [], campaign(ServeStatus.WAITING_FOR_RESULTS)
+    serving(ledger, "", [goes_on, goes_on], [lambda: taken() >= 4, all_are_posted])
+    assert taken_first == [4]
+    assert len(posted) == len(set(posted)) == 9
 
 
 def test_pauses_between_tries_grow_to_an_hour(monkeypatch):
