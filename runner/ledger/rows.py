@@ -69,9 +69,13 @@ def fact(connection: Connection, name: str) -> str | None:
 
 def stored_fact(engine: Engine, name: str, first: str) -> str:
     """The value that the ledger stores under this name; `first` is stored where there is none."""
+    # It is asked for often, also at low priority: nobody who writes waits for that.
+    with reading(engine) as connection:
+        stored = fact(connection, name)
+    if stored is not None:
+        return stored
     with engine.begin() as connection:
-        if fact(connection, name) is None:
-            insert_once(connection, facts, name=name, value=first)
+        insert_once(connection, facts, name=name, value=first)
         # Another process may have stored it first.
         return fact(connection, name) or first
 

@@ -207,6 +207,13 @@ def test_the_privacy_key_is_made_once(url, ledger):
         assert again.privacy_key() == key
 
 
+def test_the_privacy_key_is_read_while_somebody_writes(ledger, monkeypatch):
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0)
+    key = ledger.privacy_key()
+    with ledger.engine.begin():
+        assert ledger.privacy_key() == key
+
+
 def test_two_ledgers_have_two_privacy_keys(ledger, tmp_path):
     with closing(Ledger.open(f"sqlite:///{tmp_path / 'other.sqlite3'}")) as other:
         assert other.privacy_key() != ledger.privacy_key()
