@@ -34,16 +34,27 @@ def note(
     """Stores the late opt-outs that `match` finds and that are not stored yet, and returns them. `phones` are
     the numbers that it can find; None where it can find others.
     """
-    found = []
-    with engine.begin() as connection:
+    # Nobody who writes waits while a million calls are compared.
+    with reading(engine) as connection:
         unknown = _dialled(campaign, now, phones).where(calls.c.opted_out.is_(None))
-        for row in connection.execute(unknown).all():
-            reason = match(row.contact, row.phone)
-            if reason:
-                mine = calls.c.id == row.id
-                connection.execute(update(calls).where(mine).values(opted_out=reason))
-                found.append(_late(row, reason))
-    return found
+        rows = connection.execute(unknown).all()
+    found = [(row, reason) for row in rows if (reason := match(row.contact, row.phone))]
+    return [_late(row, reason) for row, reason in _stored(engine, found)] if found else []
+
+
+_Found = tuple[Row[*tuple[Any, ...]], str]
+"""A call, and why it is forbidden."""
+
+
+def _stored(engine: Engine, found: Sequence[_Found]) -> list[_Found]:
+    """Those of them that nobody else stored meanwhile."""
+    with engine.begin() as connection:
+        return [(row, reason) for row, reason in found if _store(connection, row.id, reason)]
+
+
+def _store(connection: Connection, call: int, reason: str) -> bool:
+    unknown = update(calls).where(calls.c.id == call, calls.c.opted_out.is_(None))
+    return connection.execute(unknown.values(opted_out=reason)).rowcount == 1
 
 
 def noted(connection: Connection, campaign: str, now: float) -> Sequence[LateOptOut]:

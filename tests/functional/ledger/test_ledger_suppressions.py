@@ -2,10 +2,11 @@
 
 from contextlib import closing
 
-from ledger_values import begin, claim_all
+from ledger_values import UNCERTAIN, begin, claim_all
 from planned_calls import CAMPAIGN, NOW, call, phone
 from sqlalchemy import event
 
+from runner.ledger import late_opt_outs, sqlite
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.ledger import Ledger
 from runner.ledger.overview import read_history
@@ -113,6 +114,23 @@ def test_a_transaction_that_began_earlier_does_not_set_the_list_back(ledger):
     with reading(ledger.engine) as connection:
         live.catch_up(connection, "1")
     assert live.revision == 2
+
+
+def test_late_opt_outs_are_looked_for_while_somebody_writes_and_each_is_found_once(ledger, monkeypatch):
+    _, queue = begin(ledger, call("c1"), call("c2"))
+    for claim in claim_all(queue):
+        queue.finish(claim, UNCERTAIN, NOW)
+
+    def note(name):
+        found = late_opt_outs.note(
+            ledger.engine, CAMPAIGN, lambda key, _: "opted out" if key == name else None, NOW
+        )
+        return [(late.key, late.reason) for late in found]
+
+    with monkeypatch.context() as patched, ledger.engine.begin():
+        patched.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0)
+        assert note("nobody") == []
+    assert [note("c1"), note("c1")] == [[("c1", "opted out")], []]
 
 
 def test_looking_at_a_list_that_did_not_change_takes_one_query_by_primary_key(ledger):
