@@ -1,4 +1,6 @@
-"""What all tests may use: the databases that a ledger can live in. How they were started changes nothing."""
+"""What all tests may use: the databases that a ledger can live in, and a browser. How they were started
+changes nothing.
+"""
 
 import os
 import shutil
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser, Playwright, sync_playwright
 from postgres import PostgresServer, postgres_server
 
 # A shell in the background ignores SIGINT, and nohup ignores SIGHUP. Processes that tests start would inherit
@@ -41,3 +44,33 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
     url = postgres.new_database()
     yield url
     postgres.remove(url)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real Chromium, for one module: while it runs, Playwright keeps an event loop in this very thread.
+
+    RUNNER_TEST_CHROMIUM names one; else any of the machine's serves.
+
+    Where there is none, the tests are skipped; with RUNNER_TESTS_NEED_CHROMIUM they fail.
+    """
+    with sync_playwright() as playwright:
+        path = chromium(playwright)
+        if not path:
+            lacking = "no Chromium: install one (apt-get install chromium) or name it in RUNNER_TEST_CHROMIUM"
+            if os.environ.get("RUNNER_TESTS_NEED_CHROMIUM"):
+                pytest.fail(lacking)
+            pytest.skip(lacking)
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+def chromium(playwright: Playwright) -> str:
+    named = os.environ.get("RUNNER_TEST_CHROMIUM")
+    if named:
+        return named
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for path in map(shutil.which, names) if path), "")
+    bundled = playwright.chromium.executable_path
+    return found or (bundled if Path(bundled).exists() else "")

@@ -1,13 +1,11 @@
 """Fresh ledgers, in both kinds of database: copies of one of each, because making tables takes longer."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
 from postgres import PostgresServer
 from sqlalchemy import make_url
 
@@ -85,33 +83,3 @@ def _copy_where_none_is(file: Path, url: str) -> None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         if not path.exists():
             shutil.copy(file, path)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A real Chromium, for one module: while it runs, Playwright keeps an event loop in this very thread.
-
-    RUNNER_TEST_CHROMIUM names one; else any of the machine's serves.
-
-    Where there is none, the tests are skipped; with RUNNER_TESTS_NEED_CHROMIUM they fail.
-    """
-    with sync_playwright() as playwright:
-        path = chromium(playwright)
-        if not path:
-            lacking = "no Chromium: install one (apt-get install chromium) or name it in RUNNER_TEST_CHROMIUM"
-            if os.environ.get("RUNNER_TESTS_NEED_CHROMIUM"):
-                pytest.fail(lacking)
-            pytest.skip(lacking)
-        browser = playwright.chromium.launch(executable_path=path)
-        yield browser
-        browser.close()
-
-
-def chromium(playwright: Playwright) -> str:
-    named = os.environ.get("RUNNER_TEST_CHROMIUM")
-    if named:
-        return named
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next((path for path in map(shutil.which, names) if path), "")
-    bundled = playwright.chromium.executable_path
-    return found or (bundled if Path(bundled).exists() else "")
