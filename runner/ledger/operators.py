@@ -204,15 +204,19 @@ class Operators:
         resolution: Resolution,
         call_id: str | None,
         now: float,
+        *,
+        sent_at: int | None = None,
     ) -> list[Decided]:
         """Settles the uncertain calls of these contacts (keys or refs); abandoned calls may be settled again.
 
         A result may also be given to a queued call, which has none yet. All or none. Raises LedgerError when
-        there is no such call, when it may still be on its way, or when another call has `call_id` already.
+        there is no such call, when it may still be on its way, when it was sent last in another second than
+        `sent_at`, or when another call has `call_id` already.
         """
         with self._engine.begin() as connection:
             after = _RESOLVED_STATE[resolution]
             rows = named_calls(connection, campaign, contacts, RESOLVE_RESULT if after in FINAL else RESOLVE)
+            _check_attempt(rows, sent_at)
             self._check_call_id(connection, rows, call_id)
             if after in FINAL:
                 self._record_results(connection, rows, after, now)
@@ -342,6 +346,14 @@ class Operators:
     def _record_act(self, connection: Connection, campaign: str, verb: str, detail: str, now: float) -> None:
         connection.execute(
             insert(actions).values(campaign=campaign, at=now, actor=self._actor, verb=verb, detail=detail)
+        )
+
+
+def _check_attempt(rows: Rows, sent_at: int | None) -> None:
+    if sent_at is not None and any(int(row.intended_at) != sent_at for row in rows):
+        raise LedgerError(
+            "this call was sent again since: nothing was changed",
+            hint="look at Insight what became of the newest attempt, and decide then",
         )
 
 

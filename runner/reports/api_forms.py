@@ -134,6 +134,10 @@ class ResolveRequest(Request):
     """What was found out at Insight. `not-queued`: the call is sent again."""
     call_id: NotRequired[_Text]
     """Where Insight queued the call, and it is known."""
+    sent_at: NotRequired[int]
+    """That of the campaign's `status`: where the call was sent again since, nothing is done. With it, a
+    request may be repeated; without it, the second of two may decide on a later attempt.
+    """
 
 
 class TargetRequest(Request):

@@ -60,7 +60,9 @@ def resolve(acting: Acting, given: Given) -> Done:
     with acting.desk() as desk:
         desk.mark_orphaned_calls()
         contacts = _resolved(desk, given)
-        decided = desk.operators.resolve(desk.campaign, contacts, resolution, call_id, time.time())
+        decided = desk.operators.resolve(
+            desk.campaign, contacts, resolution, call_id, time.time(), sent_at=_sent_at(given)
+        )
         return Done(lines=_decided_lines(desk, decided))
 
 
@@ -70,6 +72,14 @@ def _resolution(given: Given) -> Resolution:
     except ValueError:
         known = ", ".join(Resolution)
         raise UsageError("nothing says what you found out", hint=f"choose one of: {known}") from None
+
+
+def _sent_at(given: Given) -> int | None:
+    """When the attempt was sent that a program decides on, if it says so."""
+    try:
+        return int(given["sent_at"]) if "sent_at" in given else None
+    except ValueError:
+        raise UsageError("sent_at is not a time", hint="give it as the status says it") from None
 
 
 def _call_id(given: Given, resolution: Resolution) -> str | None:

@@ -100,6 +100,21 @@ def test_acts_are_those_of_the_commands_and_kept_with_who(program, ledger):
     assert [row["verb"] for row in found] == ["pause", "resume", "resolve", "acknowledge", "cancel"]
 
 
+def test_a_repeated_decision_that_names_its_attempt_decides_on_no_later_one(program, ledger):
+    _, queue = begin(ledger, call("c0"))
+    result = AttemptResult(state=CallState.UNCERTAIN)
+    queue.finish(claim_all(queue)[0], result, NOW)
+    with ledger.hold(CAMPAIGN):
+        (problem,) = program.ask(f"/campaigns/{CAMPAIGN}")[1]["status"]["problems"]
+        decision = {"contact": "c0", "resolution": "not-queued", "sent_at": problem["sent_at"]}
+        first, _ = program.post(f"/campaigns/{CAMPAIGN}/resolve", decision)
+        queue.finish(claim_all(queue, now=NOW + 5)[0], result, NOW + 5)
+        again, answer = program.post(f"/campaigns/{CAMPAIGN}/resolve", decision)
+    assert (first, again) == (200, 409)
+    assert "was sent again since" in answer["detail"]
+    assert rows(ledger, "SELECT state FROM calls") == [{"state": "uncertain"}]
+
+
 def test_a_campaign_is_canceled_only_by_its_name(program, ledger):
     begin(ledger, call("c0", phone(0)))
     status, problem = program.post(f"/campaigns/{CAMPAIGN}/cancel", {"confirm": "another"})
