@@ -80,7 +80,7 @@ class Api:
         served = self._site.served.campaign(name)
         is_known = await asyncio.to_thread(self._ledger.knows, name)
         if served is None and not is_known:
-            raise UnknownCampaignError(f"neither this serve nor its ledger has a campaign {name}")
+            raise UnknownCampaignError(f"neither this server nor its ledger has a campaign {name}")
         return {
             "format_version": _VERSION,
             "campaign": name,
@@ -106,7 +106,7 @@ class Api:
     async def approve(self, request: Request, body: Body) -> api_forms.DoneForm:
         name, person = request.path_params["name"], people.operator(request)
         if self._site.served.campaign(name) is None:
-            raise UnknownCampaignError(f"no campaign {name} is carried out by this serve")
+            raise UnknownCampaignError(f"this server carries out no campaign {name}")
         await self._site.served.approve(name, body["content"], person.name)
         return _done(Done(lines=[f"{name} is approved as it is now: serve carries it out."]))
 
@@ -247,7 +247,7 @@ OPERATIONS = (
             ("pause", api_forms.NothingRequest, "Send nothing more until somebody resumes the campaign."),
             ("resume", api_forms.NothingRequest, "Send again."),
             ("cancel", api_forms.CancelRequest, "Withdraw what is not sent, for good."),
-            ("retry", api_forms.RetryRequest, "Plan refused calls again, though nothing of them changed."),
+            ("retry", api_forms.RetryRequest, "Plan refused calls again although nothing changed."),
             ("resolve", api_forms.ResolveRequest, "Decide on an uncertain call."),
             ("acknowledge", api_forms.NothingRequest, "Mark refused and uncertain calls as seen."),
         )

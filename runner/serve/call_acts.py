@@ -35,7 +35,7 @@ def resolve_question(acting: Acting, given: Given) -> Question:
             is_required=True,
         )
     ]
-    look = "Look at Insight first whether the call is there."
+    look = "First check at Insight whether the call is there."
     if given.get("all") == "yes":
         found = _attempts(acting, None)
         everybody = Field(name="all", kind=FieldKind.HIDDEN, value="yes")
@@ -44,7 +44,7 @@ def resolve_question(acting: Acting, given: Given) -> Question:
         ]
         return Question(lines=lines, fields=[*fields, everybody, _which_field(found)])
     call_id = Field(
-        name="call_id", label="Call id at Insight", hint="Only where Insight queued it. May be empty."
+        name="call_id", label="Call id at Insight", hint="Optional, and only where Insight queued the call."
     )
     call = f"the call to {contact}" if contact else "this call"
     which = [_which_field(_attempts(acting, contact))] if contact else []
@@ -71,7 +71,7 @@ def _resolution(given: Given) -> Resolution:
         return Resolution(given.get("as", ""))
     except ValueError:
         known = ", ".join(Resolution)
-        raise UsageError("nothing says what you found out", hint=f"choose one of: {known}") from None
+        raise UsageError("the resolution is missing or unknown", hint=f"choose one of: {known}") from None
 
 
 def _sent_at(given: Given) -> int | None:
@@ -87,7 +87,9 @@ def _call_id(given: Given, resolution: Resolution) -> str | None:
     if not call_id:
         return None
     if resolution is not Resolution.QUEUED or given.get("all") == "yes":
-        raise UsageError("a call id goes with one contact whose call Insight queued")
+        raise UsageError(
+            "a call id needs one contact and the resolution queued", hint="leave the call id out"
+        )
     if read_call_id(call_id) != call_id:
         raise UsageError(
             f"invalid call id {call_id}: Insight's call ids are numbers, such as 155761",
@@ -103,11 +105,11 @@ def _resolved(desk: Desk, given: Given) -> Sequence[str]:
     contact = None if given.get("all") == "yes" else _contact(given)
     found = desk.operators.attempts(desk.campaign, contact)
     asked = given.get("which", "")
-    # Who types a contact, or names one by the API, means its call as it is now.
+    # A person who types a contact, or names one by the API, means its call as it is now.
     if (contact is None or asked) and _which(found) != asked:
         raise RunnerError(
             "calls were sent or decided on since you were asked: nothing was changed",
-            hint="look at them again, and decide then",
+            hint="load the page again, then decide",
         )
     return [ref for ref, _ in found] if contact is None else [contact]
 
@@ -129,7 +131,7 @@ def _which(found: _Attempts) -> str:
 
 
 def retry_question(acting: Acting, given: Given) -> Question:
-    again = "though nothing of it changed. Correct first what Insight names as wrong."
+    again = "although nothing changed. First correct what Insight reports as wrong."
     if given.get("all") == "yes":
         refused = acting.overview().states[CallState.REFUSED]
         return Question(
@@ -153,8 +155,8 @@ def acknowledge_question(acting: Acting, _given: Given) -> Question:
     return Question(
         lines=[
             (
-                f"{count(unseen, 'refused or uncertain call')} of {acting.campaign} no longer count as "
-                "problems that nobody has seen. Nothing is sent, and each may still be decided on later."
+                f"Alerts and notifications no longer count {count(unseen, 'refused or uncertain call')} of "
+                f"{acting.campaign}. Nothing is sent, and each call can still be decided on."
             )
         ]
     )

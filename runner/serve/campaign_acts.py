@@ -18,7 +18,7 @@ def pause_question(acting: Acting, _given: Given) -> Question:
         lines=[
             (
                 f"Nothing more of {acting.campaign} is sent until somebody resumes it. "
-                f"{count(seen.states[CallState.PLANNED], 'call')} that are not sent yet stay planned."
+                f"Not sent yet: {count(seen.states[CallState.PLANNED], 'call')}, still planned."
             ),
             f"Insight may still dial {count(seen.awaited, 'call')} whose result is not known yet.",
         ]
@@ -42,7 +42,7 @@ def resume_question(acting: Acting, _given: Given) -> Question:
     return Question(
         lines=[
             (
-                f"Calls of {acting.campaign} are sent again: {count(planned, 'call')} wait. "
+                f"Calls of {acting.campaign} are sent again. Not sent yet: {count(planned, 'call')}. "
                 "Those whose start has passed get a new one, inside their windows and at the campaign's pace."
             )
         ],

@@ -30,7 +30,8 @@ class NothingServed:
 
     async def approve(self, name: str, _content: str, _who: str) -> None:
         raise RunnerError(
-            f"no campaign {name} is served here", hint="start serve with the folder of the campaign files"
+            f"this server carries out no campaign {name}",
+            hint="start serve with the folder of the campaign files",
         )
 
     def seconds_since_look(self) -> float:

@@ -1,4 +1,4 @@
-"""The pages of `serve`: where people see how campaigns stand, and act."""
+"""The pages of `serve`: where people follow campaigns, and act."""
 
 import asyncio
 import time
@@ -148,7 +148,9 @@ class _Pages:
         """Who approved the campaign, or why nobody can now; both empty where somebody has to."""
         why_not = ""
         if self._environment.settings.approval == "merge":
-            why_not = "This serve carries out whatever its folder holds: RUNNER_APPROVAL is merge."
+            why_not = (
+                "No approval is needed: this server carries out all of its folder (RUNNER_APPROVAL=merge)."
+            )
         elif found.status is ServeStatus.CANCELED:
             why_not = "The campaign is canceled: nothing is ever sent again under this name."
         elif not found.content:
@@ -205,14 +207,14 @@ class _Pages:
         name = request.path_params["name"]
         found = self._site.served.campaign(name)
         if found is None:
-            raise UnknownCampaignError(f"no campaign {name} is carried out by this serve")
+            raise UnknownCampaignError(f"this server carries out no campaign {name}")
         return found
 
     async def _check_known(self, name: str) -> None:
         """Raises UnknownCampaignError."""
         known = self._site.served.campaign(name) is not None
         if not known and not await asyncio.to_thread(self._environment.ledger.knows, name):
-            raise UnknownCampaignError(f"neither this serve nor its ledger has a campaign {name}")
+            raise UnknownCampaignError(f"neither this server nor its ledger has a campaign {name}")
 
     def _forget(self) -> None:
         """Somebody acted: pages show it at once."""

@@ -20,7 +20,7 @@ _SUPPRESS_FIELDS = (
     ),
     Field(
         name="kind",
-        label="Take it as",
+        label="Treat it as",
         kind=FieldKind.CHOICE,
         value="auto",
         choices={
@@ -28,13 +28,14 @@ _SUPPRESS_FIELDS = (
             "key": "A key, whatever it looks like",
         },
     ),
+    Field(name="region", label="Country of a number without +", hint="Optional. Two letters, such as US."),
     Field(
-        name="region", label="Country of a number without +", hint="Two letters, such as US. May be empty."
+        name="until",
+        label="Until the end of this day",
+        kind=FieldKind.DATE,
+        hint="Optional. Without a day, it has no end.",
     ),
-    Field(name="until", label="Until the end of this day", kind=FieldKind.DATE, hint="Empty: for ever."),
-    Field(
-        name="reason", label="Reason", hint="May be empty. Plans and the history show it: name nobody in it."
-    ),
+    Field(name="reason", label="Reason", hint="Optional. Plans and the history show it: name nobody in it."),
 )
 
 

@@ -41,17 +41,17 @@
 
   const connect = () => {
     source = new EventSource(address);
-    source.addEventListener("open", () => say("This page follows every change."));
+    source.addEventListener("open", () => say("This page updates by itself."));
     source.addEventListener("regions", (event) => {
       for (const [id, html] of Object.entries(JSON.parse(event.data))) {
         const region = document.getElementById(`region-${id}`);
         if (region) replace(region, html);
       }
-      say("This page follows every change.");
+      say("This page updates by itself.");
     });
     source.addEventListener("problem", (event) => say(JSON.parse(event.data)));
     source.addEventListener("error", (event) => {
-      say("The connection is lost. What you see may be old; it is tried again.");
+      say("The connection is lost, so this page may be out of date. Trying again.");
       const closed = event.target.readyState === EventSource.CLOSED;
       if (closed && event.target === source) setTimeout(follow, AGAIN_MS);
     });

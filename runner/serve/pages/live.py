@@ -128,7 +128,9 @@ class LivePage:
         try:
             regions = await self._regions.fresh()
         except RunnerError as error:
-            return ServerSentEvent(json.dumps(f"{error.message}. What you see may be old."), event="problem")
+            return ServerSentEvent(
+                json.dumps(f"{error.message}. This page may be out of date."), event="problem"
+            )
         if self._encoded[0] is not regions:
             self._encoded = regions, {name: json.dumps(html) for name, html in regions.items()}
         encoded = self._encoded[1]

@@ -94,13 +94,13 @@ def message_page(
 
 
 _TITLES: Mapping[int, str] = {
-    HTTPStatus.BAD_REQUEST: "This cannot be done as it was asked",
+    HTTPStatus.BAD_REQUEST: "The request cannot be carried out",
     HTTPStatus.FORBIDDEN: "You may not do this",
-    HTTPStatus.NOT_FOUND: "There is no such page",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This page cannot do that",
+    HTTPStatus.NOT_FOUND: "Page not found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This page does not take that request",
     HTTPStatus.CONFLICT: "Nothing was done",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong in runner",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Error in runner",
     HTTPStatus.SERVICE_UNAVAILABLE: "The ledger cannot be reached",
 }
 

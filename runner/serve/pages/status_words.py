@@ -1,4 +1,4 @@
-"""How a campaign stands, in words. Pure."""
+"""The status of a campaign, in words. Pure."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -47,9 +47,7 @@ _OF_SERVED: Mapping[ServeStatus, StatusWords] = {
     ServeStatus.FINISHED: StatusWords(
         "Finished", "Nothing is left to send. New contacts start it again.", Tone.RESTS, "✓"
     ),
-    ServeStatus.STOPPED: StatusWords(
-        "Stopped", "No call can succeed now. It is tried again.", Tone.WRONG, "!"
-    ),
+    ServeStatus.STOPPED: StatusWords("Stopped", "A problem keeps calls from being sent.", Tone.WRONG, "!"),
     ServeStatus.BROKEN: StatusWords(
         "Has errors",
         "The campaign file or its sources have errors: nothing is sent until they are corrected.",
@@ -57,7 +55,7 @@ _OF_SERVED: Mapping[ServeStatus, StatusWords] = {
         "!",
     ),
     ServeStatus.UNREACHABLE: StatusWords(
-        "Cannot read",
+        "Unreachable",
         "A source, a list or the ledger cannot be read now. It is tried again.",
         Tone.WRONG,
         "!",
@@ -74,7 +72,7 @@ _OF_SERVED: Mapping[ServeStatus, StatusWords] = {
     ),
 }
 
-_ELSEWHERE = "This serve does not carry it out."
+_ELSEWHERE = "This server does not carry it out."
 _OF_LEDGER = {
     CallState.PLANNED: StatusWords("Has planned calls", _ELSEWHERE, Tone.RESTS, "-"),
     CallState.QUEUED: StatusWords("Waiting for results", _ELSEWHERE, Tone.RESTS, "-"),

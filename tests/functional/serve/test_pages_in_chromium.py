@@ -142,7 +142,7 @@ def test_the_list_follows_what_is_served(visit, shown):
 
 def test_a_page_says_when_it_no_longer_follows(visit, site):
     with visit("/") as page:
-        expect(page.locator("#live")).to_have_text("This page follows every change.")
+        expect(page.locator("#live")).to_have_text("This page updates by itself.")
         site.server.stop()
         expect(page.locator("#live")).to_contain_text("The connection is lost")
 

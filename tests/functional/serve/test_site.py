@@ -60,7 +60,7 @@ def test_without_a_folder_the_campaigns_of_the_ledger_are_shown(ledger):
     assert (listed.status, own.status) == (200, 200)
     assert "1 campaign" in listed.body
     assert "1 of 4 calls ended" in listed.body
-    assert "This serve does not carry it out." in own.body
+    assert "This server does not carry it out." in own.body
 
 
 def test_every_status_can_be_shown(ledger, campaign_file):
@@ -260,11 +260,11 @@ def test_a_ledger_that_cannot_be_reached_is_a_page_that_says_so(ledger, monkeypa
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("/nothing", "There is no such page"),
+        ("/nothing", "Page not found"),
         ("/campaigns/nobody", "has a campaign nobody"),
         ("/campaigns/nobody/pause", "has a campaign nobody"),
-        ("/campaigns/clinic/dance", "There is no such page"),
-        ("/campaigns/clinic/plan", "no campaign clinic is carried out by this serve"),
+        ("/campaigns/clinic/dance", "Page not found"),
+        ("/campaigns/clinic/plan", "this server carries out no campaign clinic"),
     ],
 )
 def test_what_does_not_exist_is_a_page_that_says_so(ledger, path, says):
