@@ -196,7 +196,7 @@ def validate_private_url(url: str) -> str:
         or set(url) & set("?#")
     ):
         raise SettingsError(
-            "RUNNER_PRIVATE_URL is more than the address of a host",
+            "RUNNER_PRIVATE_URL holds more than a scheme and a host",
             hint="write it as in https://runner.example.org",
         )
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):

@@ -1,4 +1,4 @@
-"""A web hook on a real socket, as chat programs have them."""
+"""A webhook on a real socket, as chat programs have them."""
 
 import json
 import threading

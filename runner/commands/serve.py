@@ -165,8 +165,8 @@ async def _listen(receiver: ReceiverServer, site: PrivateSite, work: _Work | Non
         log.note(f"showing campaigns on {_url(pages)}/")
         if private.is_in_clear:
             log.caution(
-                "other machines reach RUNNER_LISTEN without TLS: have them come by a proxy with TLS, and set "
-                "RUNNER_PRIVATE_URL to its address, or passwords cross the network in the clear"
+                "other machines reach RUNNER_LISTEN without TLS: passwords cross the network in the clear. "
+                "To prevent it, put a proxy with TLS in front, and set RUNNER_PRIVATE_URL to its address"
             )
         if not settings.public_url:
             log.note(

@@ -24,7 +24,7 @@ async def read_body(request: Request) -> bytes:
                 if len(body) > MOST_BYTES:
                     raise HTTPException(413, f"the request is longer than {MOST_BYTES // 1024} KiB")
     except (TimeoutError, ClientDisconnect):
-        raise HTTPException(408, "the request did not come in time") from None
+        raise HTTPException(408, f"the request did not arrive within {_BODY_SECONDS} s") from None
     return bytes(body)
 
 

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runner.errors import RunnerError
+from runner.reports.plan_facts import count
 from runner.serve import forms, hosts, problems, sessions
 from runner.serve.headers import STATIC
 from runner.serve.limits import RateLimit
@@ -85,7 +86,8 @@ class Gate:
         ):
             raise HTTPException(
                 421,
-                "this name does not lead here; open the address of RUNNER_LISTEN, or set RUNNER_PRIVATE_URL",
+                "this server does not know the host name; open the address of RUNNER_LISTEN, or set "
+                "RUNNER_PRIVATE_URL to the address that you use",
             )
         _check_rate(self._by_address, client_address(request, self._access))
         visitor = await self._visitors.find(request)
@@ -103,7 +105,9 @@ class Gate:
 
     def _to_sign_in(self, request: Request) -> Response:
         if self._access.user_header:
-            raise HTTPException(401, f"sign in at the proxy, which sends {self._access.user_header}")
+            raise HTTPException(
+                401, f"sign in at the proxy; it must send your name in {self._access.user_header}"
+            )
         if problems.is_api(request) or request.method not in _SAFE:
             raise HTTPException(401, "sign in first; programs send a token", {"WWW-Authenticate": "Bearer"})
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -113,7 +117,7 @@ class Gate:
 
 
 def _come_again(path: str) -> Response:
-    """For who follows a link of another site: browsers send our cookies only from a page of ours."""
+    """For somebody who follows a link of another site: browsers send our cookies only from a page of ours."""
     return HTMLResponse(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>runner</title>'
         f'<meta http-equiv="refresh" content="0; url={escape(path)}"><a href="{escape(path)}">Continue</a>'
@@ -124,8 +128,10 @@ def _check_rate(limit: RateLimit, key: str) -> None:
     """Raises HTTPException with status 429."""
     left = limit.wait(key, time.monotonic())
     if left:
-        wait = {"Retry-After": str(math.ceil(left))}
-        raise HTTPException(429, "too many requests; wait a little, then ask again", wait)
+        wait = math.ceil(left)
+        raise HTTPException(
+            429, f"too many requests; try again in {count(wait, 'second')}", {"Retry-After": str(wait)}
+        )
 
 
 def _is_open(request: Request) -> bool:
@@ -141,7 +147,9 @@ def _check_origin(request: Request) -> None:
     if site not in {"same-origin", "none"} or (
         origin is not None and origin.partition("://")[2] != request.headers.get("host")
     ):
-        raise HTTPException(403, "another web site sent this request; nothing was done")
+        raise HTTPException(
+            403, "another web site sent this request, so nothing was done; use the pages of this server"
+        )
 
 
 def _check_csrf(request: Request, body: bytes) -> None:

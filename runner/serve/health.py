@@ -37,7 +37,7 @@ class Health:
             # Its message may name hosts and users.
             return "the ledger cannot be read"
         ago = self._served.seconds_since_look()
-        return None if ago <= _LOOK_SECONDS else f"campaigns were looked at {ago:.0f} s ago"
+        return None if ago <= _LOOK_SECONDS else f"campaigns were last looked at {ago:.0f} s ago"
 
 
 def routes(served: Served, ledger: Ledger) -> Sequence[BaseRoute]:

@@ -25,7 +25,7 @@ def read(body: bytes, form: TypeAdapter[Any]) -> dict[str, Any]:
         place = ".".join(map(str, first["loc"]))
         raise HTTPException(400, f"{place or 'the request'}: {first['msg'].lower()}") from None
     if not all(value.isprintable() for value in found.values() if isinstance(value, str)):
-        raise HTTPException(400, "the request holds characters that cannot be seen")
+        raise HTTPException(400, "the request contains invisible characters; remove them")
     return found
 
 

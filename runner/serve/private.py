@@ -124,7 +124,9 @@ def _routed(routes: Sequence[BaseRoute]) -> Starlette:
         exception_handlers={
             HTTPException: problems.http_problem,  # type: ignore[dict-item]  # they say any Exception
             RunnerError: problems.runner_problem,  # type: ignore[dict-item]
-            Exception: lambda request, _error: problems.problem(request, 500, "an error in runner"),
+            Exception: lambda request, _error: problems.problem(
+                request, 500, "unexpected error; the log of serve says where"
+            ),
         },
     )
 

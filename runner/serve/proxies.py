@@ -8,7 +8,7 @@ from runner.settings import Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-"""One of them is in most requests that came by a proxy."""
+"""One of them is in most requests that came through a proxy."""
 _LONGEST_NAME = 128
 _PREFIX_OF_IPV6 = 64
 """A client that has one address of IPv6 usually has all of this network."""

@@ -1,4 +1,4 @@
-"""People sign in and out. Who guesses waits longer and longer, and does not learn which names exist."""
+"""People sign in and out. After failures the wait grows, and no answer tells which names exist."""
 
 import asyncio
 import hmac
@@ -36,7 +36,7 @@ class _Refused:
 
 
 _WRONG = _Refused("The name or the password is wrong.", "After several failed tries you have to wait.", 401)
-_BUSY = _Refused("Many people sign in now.", "Try again in a few seconds.", 503, 5)
+_BUSY = _Refused("Too many people are signing in.", "Try again in a few seconds.", 503, 5)
 
 
 class SignIn:

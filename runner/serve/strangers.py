@@ -1,4 +1,4 @@
-"""Makes guesses of the receiver's tokens dear, and loses no callback.
+"""Slows down clients that guess tokens of the receiver, and loses no callback.
 
 Insight may post thousands of results within seconds, all from one address or through one proxy: a limit on
 requests or connections of an address would lose some of them. So a request with a known token is never

@@ -94,7 +94,7 @@ class Visitors:
     async def _by_token(self, token: str) -> Visitor:
         found = await asyncio.to_thread(sign_ins.user_of_token, self._engine, secret_hash(token))
         if found is None:
-            raise _unknown("this token is not in force; to make one: runner users token NAME")
+            raise _unknown("unknown or revoked token; to make one: runner users token NAME")
         name, role = found
         return Visitor(person=Person(name=name, role=role), has_token=True)
 
@@ -130,8 +130,8 @@ class Visitors:
         if any(header in request.headers for header in proxies.FORWARDING_HEADERS):
             raise HTTPException(
                 403,
-                "this request came by a proxy, and nobody has to sign in here: add users (runner users add), "
-                "or set RUNNER_USER_HEADER and RUNNER_TRUSTED_PROXIES",
+                "this request came through a proxy, and nobody has to sign in here: add users "
+                "(runner users add), or set RUNNER_USER_HEADER and RUNNER_TRUSTED_PROXIES",
             )
         csrf = sessions.csrf_of(self._key, "of the local person")
         return Visitor(person=self._local_person, csrf=csrf, is_local=True)

@@ -19,7 +19,7 @@ def post(connection: Connection, body: Mapping[str, object], *, never: str) -> N
     check_address(connection, name, may_have_query=True)
     if origin(connection.url) == origin(never):
         raise SourceError(
-            f"{name}: {connection.setting} leads to Insight", hint="write the address of the web hook"
+            f"{name}: {connection.setting} leads to Insight", hint="write the address of the webhook"
         )
     content = json.dumps(body, ensure_ascii=False).encode()
     sent = {**headers(connection), "Content-Type": "application/json"}

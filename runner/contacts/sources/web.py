@@ -27,7 +27,8 @@ def check_address(connection: Connection, name: str, *, may_have_query: bool = F
         usable = False
     has_query = "?" in connection.url and not may_have_query
     if not usable or has_query or "#" in connection.url or not connection.url.isprintable():
-        problem, hint = "is not the base URL of an API", "write it as https://api.example.org"
+        problem = "is not a URL that can be used"
+        hint = "write it as https://api.example.org" + ("" if may_have_query else ", without ? and #")
     elif parts.username is not None or parts.password is not None:
         problem, hint = "holds credentials", f"put the token into {connection.setting}_TOKEN"
     elif parts.scheme == "http" and not _is_loopback(parts.hostname or ""):

@@ -285,9 +285,9 @@ def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
     [
         ("http://crm.example.org", "is plain http"),
         ("https://ann:s3cret@crm.example.org", "holds credentials"),
-        ("https://crm.example.org?key=s3cret", "is not the base URL"),
-        ("ftp://crm.example.org", "is not the base URL"),
-        ("crm.example.org", "is not the base URL"),
+        ("https://crm.example.org?key=s3cret", "is not a URL that can be used"),
+        ("ftp://crm.example.org", "is not a URL that can be used"),
+        ("crm.example.org", "is not a URL that can be used"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_an_error_without_its_secrets(url, problem):

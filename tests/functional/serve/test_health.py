@@ -27,7 +27,7 @@ def test_serve_is_ready_while_the_ledger_answers_and_campaigns_are_looked_at(led
 def test_serve_is_not_ready_when_campaigns_were_not_looked_at_for_a_minute(ledger):
     with private_site(ledger, Looked(61)) as site:
         answer = site.ask("/readyz")
-        assert (answer.status, answer.body) == (503, "campaigns were looked at 61 s ago\n")
+        assert (answer.status, answer.body) == (503, "campaigns were last looked at 61 s ago\n")
         assert site.ask("/healthz").status == 200
 
 

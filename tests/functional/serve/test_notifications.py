@@ -1,4 +1,4 @@
-"""Notifications over a real ledger and a real web hook."""
+"""Notifications over a real ledger and a real webhook."""
 
 import asyncio
 import json
@@ -196,7 +196,7 @@ def test_a_post_is_given_up_after_a_day(ledger, monkeypatch):
     [
         ("http://hooks.example.org/x", "is plain http"),
         ("https://me:secret@hooks.example.org/x", "holds credentials"),
-        ("not a url", "is not the base URL"),
+        ("not a url", "is not a URL that can be used"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_a_failure_that_shows_no_secret(ledger, url, problem):
