@@ -489,7 +489,8 @@ def serve(paths: options.MaybePaths = None) -> int:
 
     It runs until it is stopped, and reads files and contacts again when they change. Only approved campaigns
     are applied (`runner approve`); with RUNNER_APPROVAL=merge, all are. Without PATH it only takes results.
-    It listens on RUNNER_RECEIVER_LISTEN; RUNNER_PUBLIC_URL is where Insight reaches it.
+    Pages, API and metrics are on RUNNER_LISTEN; see `runner users`. Results come to
+    RUNNER_RECEIVER_LISTEN, which Insight reaches by RUNNER_PUBLIC_URL.
     """
     from runner.commands.serve import serve
 
@@ -510,7 +511,7 @@ def approve(
 
 
 users_app = typer.Typer(
-    name="users", help="Say who may use the pages and the API of `runner serve`.", no_args_is_help=True
+    name="users", help="Manage who may use the pages and the API of `runner serve`.", no_args_is_help=True
 )
 app.add_typer(users_app)
 
@@ -566,7 +567,7 @@ def set_role(name: options.UserName, role: options.NewRole) -> int:
 
 @users_app.command(name="token")
 def make_token(name: options.UserName, *, revoke: options.Revoke = False) -> int:
-    """Make a token for the API, or revoke all of a user.
+    """Make a token for the API, or revoke all tokens of a user.
 
     A program that sends it acts as this user. It is shown once.
     """

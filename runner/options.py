@@ -282,7 +282,9 @@ Faults = Annotated[
 ]
 
 
-UserName = Annotated[str, typer.Argument(metavar="NAME", help="As people sign in: ana, or ana@example.org.")]
+UserName = Annotated[
+    str, typer.Argument(metavar="NAME", help="As the person signs in: ana, or ana@example.org.")
+]
 UserRole = Annotated[
     Role, typer.Option("--role", help="A viewer reads; an operator also approves, pauses, suppresses …")
 ]
@@ -292,9 +294,9 @@ PasswordStdin = Annotated[
     typer.Option("--password-stdin", help="Read the password from standard input, instead of asking for it."),
 ]
 NoPassword = Annotated[
-    bool, typer.Option("--no-password", help="The user comes by a proxy, or uses tokens alone.")
+    bool, typer.Option("--no-password", help="For a user who signs in at a proxy, or who only uses tokens.")
 ]
-Revoke = Annotated[bool, typer.Option("--revoke", help="Make none; those of NAME no longer work.")]
+Revoke = Annotated[bool, typer.Option("--revoke", help="Revoke all tokens of NAME, and make none.")]
 
 
 def _version(*, wanted: bool) -> None:

@@ -23,7 +23,7 @@ def add(given: str, role: Role, *, from_stdin: bool, without_password: bool) -> 
     password = None if without_password else _new_password(name, from_stdin=from_stdin)
     with open_users(actor(), load_settings()) as desk:
         desk.add(name, role, password)
-        say(f"{name} is a user now, as {role}")
+        say(f"{name} is added, as {_article(role)}")
     return ExitStatus.DONE
 
 
@@ -87,11 +87,11 @@ def _new_password(name: str, *, from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
         raise UsageError(
-            "the password is asked for, and there is no terminal",
+            "there is no terminal on which to ask for the password",
             hint="add --password-stdin, and give it on the first line of standard input",
         )
     first = getpass.getpass(f"Password of {name}: ")
-    if getpass.getpass("The same again: ") != first:
+    if getpass.getpass("Repeat the password: ") != first:
         raise UsageError("the two passwords differ; nothing was changed")
     return first
 

@@ -46,7 +46,7 @@ class UserActs:
         with self._engine.begin() as connection:
             if _knows(connection, name):
                 raise LedgerError(
-                    f"there is a user {name} already",
+                    f"the user {name} exists already",
                     hint=f"to change it: runner users role {name}, or runner users password {name}",
                 )
             connection.execute(
@@ -111,6 +111,6 @@ def _check_known(connection: Connection, name: str) -> None:
     if not _knows(connection, name):
         known = ", ".join(connection.scalars(select(users.c.name).order_by(users.c.name)))
         raise LedgerError(
-            f"there is no user {name}",
-            hint=f"there are: {known}" if known else f"add one: runner users add {name} --role viewer",
+            f"unknown user {name}",
+            hint=f"known users: {known}" if known else f"add one: runner users add {name} --role viewer",
         )

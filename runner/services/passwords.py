@@ -29,9 +29,9 @@ def check_strong(password: str, name: str) -> None:
             hint="take several random words, or let a password manager make one",
         )
     if len(password) > _LONGEST:
-        raise UsageError(f"the password is too long: it may have {_LONGEST:,} characters")
+        raise UsageError(f"the password is too long: it may have at most {_LONGEST:,} characters")
     if name in password.lower() and len(password) - len(name) < SHORTEST:
-        raise UsageError("the password is the name with little more", hint="take one that nobody guesses")
+        raise UsageError("the password is little more than the name", hint="take one that is hard to guess")
 
 
 def password_hash(password: str) -> str:

@@ -25,7 +25,7 @@ class UserDesk:
     acts: UserActs
 
     def add(self, name: str, role: Role, password: str | None) -> None:
-        """Without a password the user comes by a proxy, or uses tokens. Raises RunnerError."""
+        """Without a password the user signs in at a proxy, or uses tokens. Raises RunnerError."""
         self.acts.add(name, role, "" if password is None else _checked(password, name), time.time())
 
     def remove(self, name: str) -> None:
@@ -62,8 +62,8 @@ def user_name(given: str) -> str:
     name = given.strip().lower()
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{given!r} cannot be the name of a user",
-            hint="use letters, digits and . _ @ + - such as in ana or ana@example.org; at most 64",
+            f"invalid user name {given!r}",
+            hint="use at most 64 letters, digits and . _ @ + -, such as ana or ana@example.org",
         )
     return name
 

@@ -60,7 +60,7 @@ def test_a_name_that_exists_or_does_not_is_an_error(acts):
     with pytest.raises(LedgerError, match="already"):
         acts.add("ana", Role.VIEWER, "hash", NOW)
     for act in (acts.remove, acts.revoke_tokens):
-        with pytest.raises(LedgerError, match="no user ben"):
+        with pytest.raises(LedgerError, match="unknown user ben"):
             act("ben", NOW)
 
 
