@@ -133,7 +133,7 @@ def test_tries_at_the_same_moment_do_not_get_around_the_wait(ledger):
     assert waits.count(0) == 5
 
 
-def test_who_tries_names_without_end_does_not_fill_the_ledger(ledger, monkeypatch):
+def test_tries_of_many_names_do_not_fill_the_ledger(ledger, monkeypatch):
     monkeypatch.setattr(sign_ins, "_MOST_SUBJECTS", 10)
     for number in range(30):
         sign_ins.begin_try(ledger.engine, {f"name {number}": wait_of_name}, NOW + number)

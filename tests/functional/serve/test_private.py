@@ -116,7 +116,7 @@ def test_what_a_browser_sends_anywhere_unasked_does_not_act(site, content_type):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "runner.example.org"])
-def test_a_name_that_was_led_here_is_refused(site, host):
+def test_an_unknown_host_name_is_refused(site, host):
     assert site.ask("/whoami", host=host).status == 421
 
 
@@ -155,6 +155,6 @@ def test_an_open_event_stream_does_not_delay_the_end(site):
     assert seconds < 10
 
 
-def test_a_proxy_that_nobody_named_does_not_make_strangers_local(site):
+def test_a_request_through_a_proxy_that_is_not_named_is_not_local(site):
     refused = site.ask("/whoami", X_Forwarded_For="203.0.113.9")
     assert (refused.status, "runner users add" in refused.body) == (403, True)

@@ -404,7 +404,7 @@ def test_a_header_that_anybody_may_send_is_a_wrong_setting(ledger):
         pass
 
 
-def test_the_first_user_ends_what_anybody_on_this_machine_may_do(ledger):
+def test_after_the_first_user_is_added_the_local_person_must_sign_in(ledger):
     with private_site(ledger) as site:
         assert site.ask("/whoami").status == 200
         UserActs(ledger.engine, "ops@desk").add("ana", Role.OPERATOR, HASH, time.time())

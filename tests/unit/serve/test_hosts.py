@@ -1,4 +1,4 @@
-"""Which names lead to a loopback address by right, and which only by a trick."""
+"""Which host names a loopback address answers to."""
 
 import pytest
 
