@@ -353,7 +353,7 @@ def _check_attempt(rows: Rows, sent_at: int | None) -> None:
     if sent_at is not None and any(int(row.intended_at) != sent_at for row in rows):
         raise LedgerError(
             "this call was sent again since: nothing was changed",
-            hint="look at Insight what became of the newest attempt, and decide then",
+            hint="check at Insight what became of the newest attempt, then decide",
         )
 
 

@@ -103,7 +103,7 @@ def begin_try(engine: Engine, waits: Mapping[str, Callable[[int], float]], now: 
         found = {subject: _failures(connection, subject) for subject in sorted(waits)}
         until: float = max(row["last_at"] + waits[each](row["failures"]) for each, row in found.items())
         if until > now:
-            # Nothing is written: whoever guesses on must not keep those who send calls from the ledger.
+            # Nothing is written: further guesses must not keep those who send calls from the ledger.
             return until - now
         for subject, row in found.items():
             values = {"failures": row["failures"] + 1, "last_at": now}
