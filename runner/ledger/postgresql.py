@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from runner.errors import LedgerError, SettingsError
 from runner.extras import install_command, packages_of
+from runner.ledger.connections import Connections
 
 APPLICATION = "runner"
 OLDEST_VERSION = 12
@@ -197,6 +198,7 @@ def engine(url: URL) -> Engine:
         isolation_level="READ COMMITTED",
         # Without hide_parameters an error would quote numbers and metadata.
         hide_parameters=True,
+        poolclass=Connections,
         # A connection that a restarted server has forgotten is replaced before it is used.
         pool_pre_ping=True,
     )

@@ -23,6 +23,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from runner.errors import LedgerError, SettingsError
+from runner.ledger.connections import Connections
 
 BUSY_TIMEOUT_SECONDS = 30
 _BETWEEN_LOOKS_SECONDS = 0.001
@@ -64,6 +65,7 @@ def engine(url: URL) -> Engine:
     made = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        poolclass=Connections,
         # Without hide_parameters an error would quote numbers and metadata.
         hide_parameters=True,
     )

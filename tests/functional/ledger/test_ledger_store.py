@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -212,6 +212,16 @@ def test_the_privacy_key_is_read_while_somebody_writes(ledger, monkeypatch):
     key = ledger.privacy_key()
     with ledger.engine.begin():
         assert ledger.privacy_key() == key
+
+
+def test_a_ledger_whose_connections_are_all_in_use_is_unavailable_for_now(ledger, monkeypatch):
+    monkeypatch.setattr(ledger.engine.pool, "_timeout", 0.01)
+    with ExitStack() as stack:
+        for _ in range(15):
+            stack.enter_context(ledger.engine.connect())
+        with pytest.raises(LedgerUnavailableError, match="does not answer"):
+            ledger.campaigns()
+    assert ledger.campaigns() == []
 
 
 def test_two_ledgers_have_two_privacy_keys(ledger, tmp_path):
