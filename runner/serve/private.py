@@ -5,9 +5,7 @@ The receiver's address is another one: it serves nothing of this.
 
 import getpass
 import socket
-import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,7 +14,7 @@ from starlette.routing import BaseRoute, Router
 from runner.calls import Role
 from runner.errors import RunnerError, SettingsError
 from runner.ledger.sign_ins import has_users
-from runner.serve import api, health, hosts, metrics, problems
+from runner.serve import api, defects, health, hosts, metrics, problems
 from runner.serve import site as pages
 from runner.serve.event_streams import EventStreams
 from runner.serve.gate import Gate
@@ -67,7 +65,7 @@ class PrivateServer:
             access=access,
             visitors=Visitors(ledger, access, key, local_person),
             private_url=settings.private_url,
-            on_error=lambda error: on_problem(_unexpected(error)),
+            on_error=lambda error: on_problem(defects.unexpected(error)),
         )
         # Probes name no host and nobody: they pass no gate.
         outer = Router(health.routes(site.served, ledger), redirect_slashes=False, default=gate)
@@ -128,13 +126,4 @@ def _routed(routes: Sequence[BaseRoute]) -> Starlette:
                 request, 500, "unexpected error; the log of serve says where"
             ),
         },
-    )
-
-
-def _unexpected(error: Exception) -> RunnerError:
-    """Without its text, which may hold what was in a row."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return RunnerError(
-        f"unexpected error {type(error).__name__} in {Path(last.filename).name}:{last.lineno}",
-        hint="a request was answered with 500; this is an error in runner: please report it",
     )
