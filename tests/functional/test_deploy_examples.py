@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from runner.serve.metrics import METRICS
 
@@ -42,6 +43,11 @@ def test_the_table_of_metrics_names_those_that_there_are():
     rows = [line for line in written if line.startswith("| `runner_")]
     made = [(each.name, ", ".join(f"`{label}`" for label in each.labels), each.help) for each in METRICS]
     assert rows == [f"| `{name}` | {labels} | {meaning}. |" for name, labels, meaning in made]
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_yaml_file_can_be_read(path):
+    assert YAML(typ="safe", pure=True).load(path)
 
 
 @pytest.mark.parametrize("file", ["grafana-dashboard.json", "alerts.yaml", "alerts.test.yaml"])
