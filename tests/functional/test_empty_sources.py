@@ -20,6 +20,7 @@ contacts:
 calling_windows:
   weekly: {daily: "00:00-24:00"}
 caller_id: "+16175550100"
+silence: {asleep: the tests run at any hour}
 """
 ONE_ROW = "id,phone\n1,617-555-0111\n"
 INLINE = "{type: inline, rows: [{id: '1', phone: '+16175550111'}]}"
