@@ -1,15 +1,17 @@
-"""`runner serve`: every campaign of a folder, as git says and as people approve."""
+"""`runner serve`: every campaign of a folder, as git says and as people approve, by page and by command."""
 
 import signal
 import subprocess
 
 import pytest
 from chaos import HOURS
+from playwright.sync_api import expect
 from reconciliation import read_books, reconcile
 from shell import end, wait_until
 
 from campaigns import AHEAD, campaign_yaml, contacts_csv
 
+PASSWORD = "seven quiet green lamps"
 CSV_OF = {name: f"{name}.csv" for name in ("steady", "changed", "growing", "breaking")}
 
 
@@ -33,7 +35,8 @@ def tree(customer):
         customer.write(f"campaigns/{CSV_OF[name]}", rows(name, 0, number))
     customer.write("campaigns/broken.yaml", "version: 1\nname: broken\nsurvey: 7\n")
     customer.environment["RUNNER_LEDGER_URL"] = ledger_of(customer)
-    customer.environment["RUNNER_RECEIVER_LISTEN"] = "127.0.0.1:0"
+    customer.environment |= {"RUNNER_LISTEN": "127.0.0.1:0", "RUNNER_RECEIVER_LISTEN": "127.0.0.1:0"}
+    customer.run("users", "add", "ana", "--role", "operator", "--password-stdin", stdin=f"{PASSWORD}\n")
     git(customer, "init", "-q")
     commit(customer)
     return customer
@@ -60,22 +63,65 @@ def ledger_of(person):
 
 
 def all_said(process, *words):
-    """Reads the log until each of these is in a line of it, in whatever order."""
-    left = set(words)
+    """Reads the log until each of these is in a line of it, in whatever order; gives these lines."""
+    found = {}
     for line in process.stderr:
-        left = {each for each in left if each not in line}
-        if not left:
-            return
-    raise AssertionError(f"never said: {left}")
+        found |= {each: line for each in words if each in line}
+        if len(found) == len(words):
+            return found
+    raise AssertionError(f"never said: {set(words) - set(found)}")
 
 
-def test_campaigns_go_on_as_git_and_people_say_though_serve_is_killed(tree, sandbox):
+class Desk:
+    """A person at the pages of one `serve`."""
+
+    def __init__(self, browser, address):
+        self._address = address
+        self.page = browser.new_page()
+        self.main = self.page.get_by_role("main")
+
+    def sign_in(self):
+        self.page.goto(self._address)
+        self.page.get_by_label("Name").fill("ana")
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def review(self, name):
+        self.page.goto(self._address)
+        self.page.get_by_role("link", name=f"Review and approve of {name}").click()
+        return self.page.get_by_role("heading", level=1)
+
+    def approve(self, name):
+        self.page.get_by_role("button", name="Approve", exact=True).click()
+        expect(self.main).to_contain_text(f"{name} is approved")
+
+    def open(self, name):
+        self.page.goto(f"{self._address}campaigns/{name}")
+        return self.main
+
+
+def started(tree, browser, *words):
+    """`serve`, once its log has said all of these, and a person at its pages who has signed in."""
     serving = tree.start("serve", "campaigns")
-    all_said(serving, "broken: campaigns/broken.yaml:", *(f"{name}: waiting for approval" for name in CSV_OF))
+    showing = "showing campaigns on"
+    desk = Desk(browser, all_said(serving, showing, *words)[showing].split()[-1])
+    desk.sign_in()
+    return serving, desk
+
+
+def test_campaigns_go_on_as_git_and_people_say_though_serve_is_killed(browser, tree, sandbox):
+    waiting = [f"{name}: waiting for approval" for name in CSV_OF]
+    serving, desk = started(tree, browser, "broken: campaigns/broken.yaml:", *waiting)
+    expect(desk.review("steady")).to_contain_text("12 to call")
     assert sandbox.calls() == []
-    for name in CSV_OF:
+    desk.approve("steady")
+    main = desk.open("steady")
+    for name in ("changed", "growing", "breaking"):
         approve(tree, name)
     wait_until(lambda: len(sandbox.calls()) > 24, "calls of every campaign")
+    expect(main).to_contain_text("Approved by ana")
+    # The page follows by itself.
+    expect(main).to_contain_text("Waiting for results", timeout=30_000)
     end(serving)
 
     tree.write("campaigns/growing.csv", rows("growing", 0, 11))
@@ -94,9 +140,10 @@ def test_campaigns_go_on_as_git_and_people_say_though_serve_is_killed(tree, sand
 
     tree.write("campaigns/breaking.yaml", campaign("breaking"))
     commit(tree)
-    serving = tree.start("serve", "campaigns")
-    all_said(serving, "changed: waiting for approval", "breaking: waiting for results")
-    approve(tree, "changed")
+    waiting = ("changed: waiting for approval", "breaking: waiting for results")
+    serving, desk = started(tree, browser, *waiting)
+    expect(desk.review("changed")).to_contain_text("4 to call")
+    desk.approve("changed")
     serving.send_signal(signal.SIGHUP)
     all_said(serving, "changed: waiting for results")
     serving.send_signal(signal.SIGTERM)
@@ -105,4 +152,6 @@ def test_campaigns_go_on_as_git_and_people_say_though_serve_is_killed(tree, sand
     found = reconcile(sandbox.calls(), read_books(ledger_of(tree)), HOURS, people=12 + 14 + 11 + 6)
     found.check()
     assert found.accepted >= found.states["queued"] == found.states.total() - found.states["uncertain"]
-    assert tree.run("history", "changed").stdout.count("approve: content") == 2
+    approvals = tree.run("history", "changed").stdout
+    assert approvals.count("approve: content") == 2
+    assert "ana" in approvals
