@@ -1,14 +1,14 @@
-"""Sends requests to Insight and reports how far each came. The only module that imports httpx.
+"""Sends requests to Insight and reports how far each came. The only module that imports httpcore.
 
-Requests go straight to httpx's transport. httpx's client would follow redirects, use proxy variables and keep
-cookies, none of which may happen here, and it doubles the time of a request. The timeouts apply to single
-steps, so the whole exchange has a deadline. Nothing here ever repeats a request.
+Requests go straight to httpcore, the part of httpx that speaks HTTP. httpx's client would follow redirects,
+use proxy variables and keep cookies, none of which may happen here, and it takes more than twice the time.
+The timeouts apply to single steps, so the whole exchange has a deadline. Nothing here ever repeats a request.
 """
 
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -16,6 +16,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+import httpcore
 import httpx
 
 from runner.errors import RunnerError, StoppedError
@@ -39,6 +40,7 @@ _REPORT_ROWS = 500
 _LONG_ANSWER = 8 * 1024
 """Far more than Insight has to say."""
 _ACCEPTED = 202
+_FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 
 
 class ReportPage(NamedTuple):
@@ -64,21 +66,20 @@ class InsightClient:
         self._base_url = base_url
         self._accept = accept
         self._deadline = deadline
-        self._headers = {
-            "User-Agent": "plum-runner",
-            "Accept-Encoding": "identity",
-            "Authorization": f"Basic {b64encode(f'{username}:{developer_key}'.encode()).decode('ascii')}",
-        }
-        # Connecting and the TLS handshake each get a part of the deadline: httpx closes the socket after its
-        # own timeouts, but leaves it behind when it is cancelled.
+        self._headers = (
+            (b"User-Agent", b"plum-runner"),
+            (b"Accept-Encoding", b"identity"),
+            (b"Authorization", b"Basic " + b64encode(f"{username}:{developer_key}".encode())),
+        )
+        # Connecting and the TLS handshake each get a part of the deadline: httpcore closes the socket after
+        # its own timeouts, but leaves it behind when it is cancelled.
         self._timeouts = httpx.Timeout(deadline, connect=deadline / 3).as_dict()
-        # A pool looks at each of its connections for each request, so that each connection has its own. Nor
-        # may requests wait in a pool, which loses a connection for good when a waiting request is cancelled
-        # just as its turn comes: they wait here, for the connection that was used last.
-        self._transports = [_transport() for _ in range(connections)]
-        self._free: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
-        for transport in self._transports:
-            self._free.put_nowait(transport)
+        # No pool: it looks at each of its connections for each request, and loses one for good when a
+        # waiting request is cancelled just as its turn comes. Requests wait here, for the connection that
+        # was used last; None is one that is still to be made.
+        self._free: asyncio.LifoQueue[httpcore.AsyncHTTPConnection | None] = asyncio.LifoQueue()
+        for _ in range(connections):
+            self._free.put_nowait(None)
 
     def __repr__(self) -> str:
         return f"InsightClient({self._base_url})"
@@ -89,8 +90,9 @@ class InsightClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for transport in self._transports:
-            await transport.aclose()
+        while not self._free.empty():
+            if (connection := self._free.get_nowait()) is not None:
+                await connection.aclose()
 
     async def post(self, request: FormRequest, *, before_send: Callable[[], None]) -> Exchange:
         """Sends one request, once, and reports how far it came; never raises for network errors.
@@ -99,8 +101,9 @@ class InsightClient:
         a RunnerError, nothing is sent. After a cancellation bytes may have been sent.
         The deadline runs from the moment a connection is free.
         """
+        headers = (*request.headers, ("Content-Length", str(len(request.body))))
         return await self._exchange(
-            "POST", request.path, headers=dict(request.headers), body=request.body, before_send=before_send
+            "POST", request.path, headers=headers, body=request.body, before_send=before_send
         )
 
     async def responses(self, survey_id: str, instance_id: str) -> Exchange:
@@ -132,15 +135,17 @@ class InsightClient:
         Raises StoppedError when Insight does not accept the request.
         """
         path = f"/surveys/{survey_id}/{instance_id}/cancel"
-        headers = {"Accept": f"application/{self._accept}"}
-        exchange = await self._exchange("DELETE", path, headers=headers, body=b"", before_send=lambda: None)
+        exchange = await self._without_body("DELETE", path)
         if exchange.status != _ACCEPTED:
             raise _unanswered("a confirmation that pending calls are canceled", exchange)
 
     async def _get(self, path: str, *, largest: int = _LARGEST_BODY) -> Exchange:
-        headers = {"Accept": f"application/{self._accept}"}
+        return await self._without_body("GET", path, largest=largest)
+
+    async def _without_body(self, method: str, path: str, *, largest: int = _LARGEST_BODY) -> Exchange:
+        headers = (("Accept", f"application/{self._accept}"),)
         return await self._exchange(
-            "GET", path, headers=headers, body=b"", before_send=lambda: None, largest=largest
+            method, path, headers=headers, body=b"", before_send=lambda: None, largest=largest
         )
 
     async def _exchange(
@@ -148,31 +153,35 @@ class InsightClient:
         method: str,
         path: str,
         *,
-        headers: Mapping[str, str],
+        headers: Iterable[tuple[str, str]],
         body: bytes,
         before_send: Callable[[], None],
         largest: int = _LARGEST_BODY,
     ) -> Exchange:
         problem = ""
-        transport = await self._free.get()
-        wire = _Wire(before_send, transport, largest)
+        connection = await self._free.get()
+        wire = _Wire(before_send, largest)
         try:
             async with asyncio.timeout(self._deadline):
-                request = httpx.Request(
+                url, host = _address(f"{self._base_url}{path}")
+                wire.connection = connection = await _usable(connection, url.origin)
+                request = httpcore.Request(
                     method,
-                    _url(f"{self._base_url}{path}"),
-                    headers={**self._headers, **headers},
+                    url,
+                    headers=[
+                        (b"Host", host),
+                        *self._headers,
+                        *((k.encode(), v.encode()) for k, v in headers),
+                    ],
                     content=body,
                     extensions={"trace": wire.trace, "timeout": self._timeouts},
                 )
-                response = await transport.handle_async_request(request)
-                response.request = request
+                response = await connection.handle_async_request(request)
                 async with aclosing(response):
-                    wire.headers_came(response)
                     await wire.read(response)
                 if not wire.leaves_nothing_behind:
                     # The next request would be given it for its answer.
-                    await transport.aclose()
+                    await connection.aclose()
                 return wire.answered()
         except TimeoutError:
             missing = "whole answer" if wire.sent else "connection"
@@ -181,25 +190,24 @@ class InsightClient:
             if wire.prevented is not error:
                 raise
             problem = error.message
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ssl.SSLError) as error:
+        except (*_FAILURES, httpx.InvalidURL, OSError) as error:
             problem = _describe(error)
         finally:
-            self._free.put_nowait(transport)
+            self._free.put_nowait(connection)
         return wire.broke_off(problem)
 
 
 class _Wire:
-    """How far one exchange came, from httpx's trace."""
+    """How far one exchange came, from httpcore's trace."""
 
-    def __init__(
-        self, before_send: Callable[[], None], transport: httpx.AsyncHTTPTransport, largest: int
-    ) -> None:
+    def __init__(self, before_send: Callable[[], None], largest: int) -> None:
         self._before_send = before_send
-        self._transport = transport
         self._largest = largest
-        self._response: httpx.Response | None = None
+        self._response: httpcore.Response | None = None
+        self._headers: dict[str, str] = {}
         self._body = bytearray()
         self._is_whole = False
+        self.connection: httpcore.AsyncHTTPConnection
         self.sent = False
         """Whether bytes of the request may have left."""
         self.prevented: RunnerError | None = None
@@ -211,7 +219,7 @@ class _Wire:
             case "http11.send_request_headers.started":
                 self._may_leave()
             case "http11.response_closed.started" if self._response is not None:
-                self.behind = _behind_the_answer(self._transport, self._response)
+                self.behind = _behind_the_answer(self.connection, self._response)
 
     def _may_leave(self) -> None:
         try:
@@ -221,13 +229,12 @@ class _Wire:
             raise
         self.sent = True
 
-    def headers_came(self, response: httpx.Response) -> None:
-        self._response = response
-
-    async def read(self, response: httpx.Response) -> None:
+    async def read(self, response: httpcore.Response) -> None:
         """Reads the body, but no more than an answer of the API can hold; the status counts all the same."""
-        # Raw: a few bytes of a compressed body may become gigabytes.
-        async for chunk in response.aiter_raw():
+        self._response = response
+        self._headers = {name.lower(): value for name, value in httpx.Headers(response.headers).items()}
+        # As it came: a few bytes of a compressed body may become gigabytes.
+        async for chunk in response.aiter_stream():
             self._body += chunk
             if len(self._body) > self._largest:
                 del self._body[self._largest :]
@@ -240,9 +247,11 @@ class _Wire:
         return self.behind == b"" and len(self._body) <= _LONG_ANSWER
 
     def answered(self) -> Exchange:
-        if self._response is not None and (encoding := _encoding(self._response)):
+        encoding = one_line(self._headers.get("content-encoding", ""))
+        # `Accept-Encoding: identity` was sent.
+        if self._response is not None and encoding.lower() not in {"", "identity"}:
             self._body.clear()
-            status = self._response.status_code
+            status = self._response.status
             return self._exchange(
                 f"Insight answered {status} in the encoding {encoding}, which was not asked for",
                 has_status=False,
@@ -256,33 +265,44 @@ class _Wire:
 
     def broke_off(self, problem: str) -> Exchange:
         if self._response is not None:
-            problem = f"the answer began with status {self._response.status_code} and broke off: {problem}"
+            problem = f"the answer began with status {self._response.status} and broke off: {problem}"
         return self._exchange(problem, has_status=False)
 
     def _exchange(self, problem: str, *, has_status: bool) -> Exchange:
-        headers = {} if self._response is None else {k.lower(): v for k, v in self._response.headers.items()}
-        status = self._response.status_code if self._response is not None and has_status else None
+        status = self._response.status if self._response is not None and has_status else None
         return Exchange(
             sent=self.sent,
             prevented=self.prevented is not None,
             problem=problem,
             status=status,
-            headers=headers,
+            headers=self._headers,
             body=bytes(self._body),
-            date=_date(headers.get("date")),
+            date=_date(self._headers.get("date")),
         )
 
 
 @lru_cache(maxsize=16)
-def _url(text: str) -> httpx.URL:
-    """Read once: the calls of a campaign all go to one address."""
-    return httpx.URL(text)
+def _address(text: str) -> tuple[httpcore.URL, bytes]:
+    """What httpcore calls, and the host as the server shall read it. Raises httpx.InvalidURL.
+
+    Read once: the calls of a campaign all go to one address.
+    """
+    url = httpx.URL(text)
+    return httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    ), url.netloc
 
 
-def _encoding(response: httpx.Response) -> str:
-    """How the body is encoded, as a server should not: `Accept-Encoding: identity` was sent. Else empty."""
-    named = one_line(response.headers.get("content-encoding", ""))
-    return "" if named.lower() in {"", "identity"} else named
+async def _usable(
+    kept: httpcore.AsyncHTTPConnection | None, origin: httpcore.Origin
+) -> httpcore.AsyncHTTPConnection:
+    """The connection where another request may leave by it, else one that is still to be opened."""
+    if kept is not None:
+        if kept.is_idle() and not kept.has_expired():
+            return kept
+        await kept.aclose()
+    context = _context(ssl.get_default_verify_paths())
+    return httpcore.AsyncHTTPConnection(origin, ssl_context=context, keepalive_expiry=_KEEPALIVE_SECONDS)
 
 
 @lru_cache(maxsize=1)
@@ -291,25 +311,15 @@ def _context(_trusted: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _transport() -> httpx.AsyncHTTPTransport:
-    return httpx.AsyncHTTPTransport(
-        verify=_context(ssl.get_default_verify_paths()),
-        trust_env=False,
-        limits=httpx.Limits(
-            max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE_SECONDS
-        ),
-    )
-
-
-def _behind_the_answer(transport: httpx.AsyncHTTPTransport, response: httpx.Response) -> bytes | None:
+def _behind_the_answer(connection: httpcore.AsyncHTTPConnection, response: httpcore.Response) -> bytes | None:
     """What the connection received beyond what was read of the answer; None where that is unknown.
 
-    httpx does not report these bytes: it would take them for the start of the next answer. Where another
-    release of httpx keeps them elsewhere, no connection is used twice.
+    httpcore does not report these bytes: it would take them for the start of the next answer. Where another
+    release of httpcore keeps them elsewhere, no connection is used twice.
     """
-    pool: Any = transport._pool  # noqa: SLF001 - httpx has no public access
     try:
-        behind: bytes = pool.connections[0]._connection._h11_state.trailing_data[0]  # noqa: SLF001 - as above
+        inner: Any = connection._connection  # noqa: SLF001 - httpcore has no public access
+        behind: bytes = inner._h11_state.trailing_data[0]  # noqa: SLF001 - as above
         tls = response.extensions["network_stream"].get_extra_info("ssl_object")
     except (AttributeError, IndexError, KeyError):
         return None
@@ -328,17 +338,16 @@ def _undecrypted(tls: ssl.SSLObject) -> bytes:
 def _describe(error: Exception) -> str:
     """What happened, for people to read; it never contains credentials."""
     kinds: tuple[tuple[type[Exception], str], ...] = (
-        (httpx.ConnectTimeout, "the connection could not be made in time"),
-        (httpx.ConnectError, "the connection could not be made"),
-        (httpx.PoolTimeout, "no connection was free in time"),
-        (httpx.TimeoutException, "no answer in time"),
-        (httpx.RemoteProtocolError, "the server closed the connection or did not answer in HTTP"),
-        (httpx.ReadError, "the connection broke while waiting for the answer"),
-        (httpx.WriteError, "the connection broke while sending"),
+        (httpcore.ConnectTimeout, "the connection could not be made in time"),
+        (httpcore.ConnectError, "the connection could not be made"),
+        (httpcore.TimeoutException, "no answer in time"),
+        (httpcore.RemoteProtocolError, "the server closed the connection or did not answer in HTTP"),
+        (httpcore.ReadError, "the connection broke while waiting for the answer"),
+        (httpcore.WriteError, "the connection broke while sending"),
     )
     words = next((words for kind, words in kinds if isinstance(error, kind)), "the exchange failed")
     # Behind a colon h11 quotes what the server said, which may quote the request.
-    detail = str(error).partition(":" if isinstance(error, httpx.ProtocolError) else "\n")[0].strip()
+    detail = str(error).partition(":" if isinstance(error, httpcore.ProtocolError) else "\n")[0].strip()
     return f"{words} ({detail})" if detail else words
 
 
