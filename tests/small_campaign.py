@@ -102,7 +102,7 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
             requests_per_second=requests_per_second,
             days=days,
             rules=rules,
-            dials=dials,
+            dials=lambda _numbers: dials,
             limit=limit,
             diagnose=lambda code, message, loc, hint: loaded.diagnostic(
                 Severity.WARNING, code, message, loc, hint

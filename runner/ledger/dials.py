@@ -1,6 +1,7 @@
 """How often each number was or may be dialled, over all campaigns of the ledger."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -8,6 +9,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     RowMapping,
+    Select,
     Text,
     and_,
     bindparam,
@@ -20,7 +22,7 @@ from sqlalchemy import (
 from runner.calls import MAY_BE_DIALLED, CallState
 from runner.campaign.rules.rule_set import Cap
 from runner.ledger.rows import reading, some_at_a_time
-from runner.ledger.tables import calls, results
+from runner.ledger.tables import LIVE, calls, results
 from runner.planning.contact_limits import Dials
 
 _AT_ONCE = 5_000
@@ -46,21 +48,27 @@ _TO_NUMBERS = (
 )
 
 
-def dials(engine: Engine, campaign: str, caps: Collection[Cap], now: float) -> Iterator[tuple[str, Dials]]:
-    """(number, dials) of each call that limits a plan of this campaign as of `now` (UTC Unix seconds):
-    all that count for one of the caps, and those of other campaigns that may be dialled yet.
+def dials(
+    engine: Engine, campaign: str, caps: Collection[Cap], now: float, numbers: Iterable[str]
+) -> Iterator[tuple[str, Dials]]:
+    """(number, dials) of each call to these numbers that limits a plan of this campaign as of `now` (UTC Unix
+    seconds): all that count for one of the caps, and those of other campaigns that may be dialled yet.
     """
-    condition, last = _counted(campaign, caps, now), 0
-    query = select(*_COLUMNS).select_from(_WITH_RESULTS).where(condition).order_by(calls.c.id).limit(_AT_ONCE)
-    while True:
-        # Some at a time: a reader that stops half-way does not keep others from writing.
-        with reading(engine) as connection:
-            rows = connection.execute(query.where(calls.c.id > last)).mappings().all()
-        for row in rows:
+    query = select(*_COLUMNS).select_from(_WITH_RESULTS).where(LIVE, _counted(campaign, caps, now))
+    rows = _read(engine, query.limit(_AT_ONCE))
+    if len(rows) < _AT_ONCE:
+        yield from ((row["phone"], _dials(row, campaign)) for row in rows)
+        return
+    # Other campaigns may have many more calls than this one has contacts.
+    for some in some_at_a_time(numbers, _AT_ONCE):
+        for row in _read(engine, query.where(calls.c.phone.in_(some)).order_by(calls.c.id)):
             yield row["phone"], _dials(row, campaign)
-        if len(rows) < _AT_ONCE:
-            return
-        last = rows[-1]["id"]
+
+
+def _read(engine: Engine, query: Select[Any]) -> Sequence[RowMapping]:
+    """All at once: a reader that stops half-way would keep others from writing."""
+    with reading(engine) as connection:
+        return connection.execute(query).mappings().all()
 
 
 def _counted(campaign: str, caps: Iterable[Cap], now: float) -> ColumnElement[bool]:

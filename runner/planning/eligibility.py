@@ -97,6 +97,8 @@ class Eligibility:
         """Raises EveryContactFailedError."""
         self._working_set.remember(self._given.history.calls)
         self._add_candidate()
+        # The windows of candidates whose numbers are dialled by other calls are found to be smaller then.
+        self._working_set.remember_dials(self._given.dials(self._working_set.numbers()))
         self._exclude()
         self._refuse_if_all_failed()
 

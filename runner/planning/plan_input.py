@@ -55,8 +55,8 @@ class PlanInput:
     imported: Callable[[str, str], bool] | None
     """(key, number) → whether another tool has queued this contact; None where no contact was imported."""
     history: History
-    dials: Iterable[tuple[str, Dials]] = ()
-    """Of each number: what its other calls may dial or have dialled, as far as a cap counts them."""
+    dials: Callable[[Iterable[str]], Iterable[tuple[str, Dials]]] = lambda _numbers: ()
+    """Numbers → of each what its other calls may dial or have dialled, as far as a cap counts them."""
     working_set: WorkingFile
     """Empty. The plan reads its calls and exclusions from it."""
     identity: Identity

@@ -52,7 +52,6 @@ class _Planner:
         self._given = given
         self._campaign = given.campaign
         self._working_set = given.working_set
-        given.working_set.remember_dials(given.dials)
         self._placement = Placement(
             given.campaign,
             now=given.now,

@@ -171,6 +171,10 @@ class WorkingFile:
             self._add("dials", (phone, *each))
         self._flush()
         self._do("CREATE INDEX dials_phone ON dials (phone)")
+        self._do(
+            "INSERT OR IGNORE INTO needs_check SELECT number, FALSE FROM screened "
+            "WHERE phone IN (SELECT phone FROM dials)"
+        )
 
     def add_candidate(self, number: int, candidate: Candidate, *, needing_check: bool) -> None:
         """A row that may be called; `needing_check` if its own values may exclude it."""
@@ -198,6 +202,10 @@ class WorkingFile:
         self._ranks += 1
 
     # --- reads
+
+    def numbers(self) -> Iterator[str]:
+        """Those of all candidates, each once."""
+        return (phone for (phone,) in self._ask("SELECT DISTINCT phone FROM screened"))
 
     def dials_of(self, phone: str) -> tuple[Dials, ...]:
         """What other calls may dial or have dialled of this number."""

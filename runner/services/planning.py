@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -157,7 +158,7 @@ def prepare_plan(
                 lists_name_keys=suppression.names_keys,
                 imported=imported.has if imported else None,
                 history=history,
-                dials=dials(ledger.engine, campaign.name, _caps(rules.sets), now),
+                dials=partial(dials, ledger.engine, campaign.name, _caps(rules.sets), now),
                 working_set=working_set,
                 identity=identity,
                 versions=data_versions(rules.sets),

@@ -91,18 +91,23 @@ def test_a_call_without_a_later_slot_is_skipped_with_the_cap_as_its_reason(ledge
     assert claim(queue) == Claimed(claims=[])
 
 
-def test_a_plan_is_given_what_other_campaigns_may_dial(ledger):
+@pytest.mark.parametrize("at_once", [100, 1])
+def test_a_plan_is_given_what_other_campaigns_may_dial(ledger, monkeypatch, at_once):
+    """Where their calls are many, only those to its own numbers are read."""
+    monkeypatch.setattr("runner.ledger.dials._AT_ONCE", at_once)
     queue_of(ledger, "first-campaign", call("a", phone(1)), call("b", phone(2), start=NOW - 2 * DAY))
     planned = Dials(NOW + 300, NOW + 300 + 3600, 1, is_own=False)
 
-    assert list(dials(ledger.engine, "second-campaign", (), NOW)) == [(phone(1), planned)]
-    assert list(dials(ledger.engine, "first-campaign", (), NOW)) == []
+    assert list(dials(ledger.engine, "second-campaign", (), NOW, [phone(3), phone(1)])) == [
+        (phone(1), planned)
+    ]
+    assert list(dials(ledger.engine, "first-campaign", (), NOW, [])) == []
 
 
 def test_a_plan_with_caps_is_given_its_own_earlier_calls(ledger):
     send(queue_of(ledger, "first-campaign", call("a", phone(1))))
 
-    assert list(dials(ledger.engine, "first-campaign", (THREE_A_DAY,), NOW + DAY)) == [
+    assert list(dials(ledger.engine, "first-campaign", (THREE_A_DAY,), NOW + DAY, [])) == [
         (phone(1), Dials(NOW + 300, NOW + 300 + 3600, 1, is_own=True))
     ]
-    assert list(dials(ledger.engine, "first-campaign", (THREE_A_DAY,), NOW + 3 * DAY)) == []
+    assert list(dials(ledger.engine, "first-campaign", (THREE_A_DAY,), NOW + 3 * DAY, [])) == []
