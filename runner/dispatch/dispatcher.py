@@ -67,6 +67,7 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Something may have become due, or the end may have come."""
+        self._run.status = None
         self._run.wake.set()
 
     def fail(self, error: BaseException) -> None:
@@ -129,7 +130,9 @@ class Dispatcher:
 
     async def _do_what_is_due(self) -> QueueStatus:
         """Moves, sends or withdraws calls, and returns the status of the queue then."""
-        queue_status = await self._look()
+        queue_status = self._run.status
+        if queue_status is None or queue_status.state is not CampaignState.ACTIVE:
+            queue_status = await self._look()
         now = self._run.clock.now()
         if queue_status.next_due is not None and max(queue_status.next_due, self._sender.held_until) <= now:
             # Calls are due before they start: while none was due so long ago, none is late.
@@ -141,8 +144,7 @@ class Dispatcher:
         return await self._look()
 
     async def _look(self) -> QueueStatus:
-        queue_status = await self._run.in_ledger(self._run.queue.queue_status)
-        self._run.update(queue_status.state)
+        queue_status = await self._run.look()
         self._show_resumed(queue_status.state)
         return queue_status
 

@@ -1,6 +1,7 @@
 """Keeps a run alive: renews its lease, and reads clocks, sharers and operators' acts from the ledger."""
 
 import asyncio
+import time
 
 from runner.dispatch.events import CallsLost, RunsShare
 from runner.dispatch.run import Run
@@ -28,25 +29,26 @@ class Heartbeat:
         Between two renewals it checks whether an operator forbids to send: a request may wait long for its
         connection.
         """
-        looks, seen = 0, None
+        renews_at = time.monotonic() + RENEW_SECONDS
         while self._run.error is None:
-            await asyncio.sleep(LOOK_SECONDS)
-            looks += 1
+            looks_at = min(self._run.looked_at, time.monotonic()) + LOOK_SECONDS
+            await asyncio.sleep(min(looks_at, renews_at) - time.monotonic())
             try:
-                status = await self._run.in_ledger(self._run.queue.queue_status)
-                self._run.update(status.state)
-                if status.is_news_after(seen):
-                    # Such as to withdraw the calls to people whom the list newly names.
-                    self._run.wake.set()
-                seen = status
-                if looks * LOOK_SECONDS >= RENEW_SECONDS:
-                    looks = 0
+                # The run may have looked by itself meanwhile.
+                if time.monotonic() >= self._run.looked_at + LOOK_SECONDS:
+                    seen = self._run.status
+                    if (await self._run.look()).is_news_after(seen):
+                        # Such as to withdraw the calls to people whom the list newly names.
+                        self._run.wake.set()
+                if time.monotonic() >= renews_at:
+                    renews_at = time.monotonic() + RENEW_SECONDS
                     await self.renew()
             except (CampaignHeldError, LedgerRolledBackError, StoppedError) as error:
                 self._run.fail(error)
             except LedgerError as error:
                 if not self._run.lease.holds():
                     self._run.fail(error)
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def renew(self) -> None:
         """Raises LedgerError, and StoppedError where the clocks are too far apart."""

@@ -1,6 +1,7 @@
 """One run of one campaign: what its parts share, whether it goes on, and whether it may send."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from runner.dispatch.events import Event
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import ClockCheck, Timer
 from runner.insight.outcome import Exchange
-from runner.ledger.call_queue import CallQueue
+from runner.ledger.call_queue import CallQueue, QueueStatus
 from runner.ledger.claim import Claim
 from runner.ledger.late_calls import Reschedule
 from runner.ledger.lease import Lease
@@ -68,6 +69,10 @@ class Run:
 
     wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     """Every part of the run that waits, waits for this."""
+    status: QueueStatus | None = field(default=None, init=False)
+    """As the ledger said last; None where that is over, as after a claim."""
+    looked_at: float = field(default=float("-inf"), init=False)
+    """When it said so, by the monotonic clock."""
     may_send: bool = field(default=True, init=False)
     """Whether operators allow it, as far as is known."""
     interrupted: bool = field(default=False, init=False)
@@ -93,8 +98,13 @@ class Run:
         self.error = self.error or error
         self.wake.set()
 
-    def update(self, state: CampaignState) -> None:
-        self.may_send = state is CampaignState.ACTIVE
+    async def look(self) -> QueueStatus:
+        """Asks the ledger what operators allow, and when the next call is due."""
+        asked_at = time.monotonic()
+        self.status = status = await self.in_ledger(self.queue.queue_status)
+        self.looked_at = asked_at
+        self.may_send = status.state is CampaignState.ACTIVE
+        return status
 
     def close(self) -> None:
         """After its last use of the ledger."""

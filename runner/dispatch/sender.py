@@ -281,6 +281,7 @@ class Sender:
             if not outcome.prevented:
                 self._back_off(outcome.reason)
             # It is due again.
+            self._run.status = None
             self._run.wake.set()
         else:
             self._failures_to_reach = 0
