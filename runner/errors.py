@@ -4,7 +4,9 @@ Every error says what is wrong and where; `hint` says what to do about it.
 `runner.cli` turns each into one message and one exit status; none reaches a user as a traceback.
 """
 
+import copyreg
 from enum import IntEnum
+from typing import Any
 
 
 class ExitStatus(IntEnum):
@@ -33,6 +35,10 @@ class RunnerError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For another process, whatever arguments its class was made with.
+        return copyreg.__newobj__, (type(self), self.message), vars(self)  # type: ignore[attr-defined]
 
 
 class UsageError(RunnerError):

@@ -18,7 +18,7 @@ from runner.reports.json_text import json_text
 from runner.reports.status import CampaignStatus, print_status, status_json
 from runner.reports.times import machine_time
 from runner.services.campaigns import file_of, known_campaign, load, name_of
-from runner.services.planning import privacy_key, suppressed_now
+from runner.services.planning import privacy_key, suppression_now
 from runner.services.status import ledger_status
 from runner.settings import Settings, load_settings
 
@@ -78,7 +78,7 @@ def _status(
     if file is None:
         return found
     try:
-        match = suppressed_now(load(file), settings, ledger, now, TERMINAL_PROGRESS)
+        match = suppression_now(load(file), settings, ledger, now, TERMINAL_PROGRESS).match
         late = late_opt_outs.matching(ledger.engine, name, match, now)
     except RunnerError as error:
         return replace(found, lists_problem=error.message)

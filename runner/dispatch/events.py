@@ -46,6 +46,13 @@ class RoundsPlanned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallsJoined:
+    """Calls to new contacts, or of further rounds, were added to the run: its contacts were read again."""
+
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundsNotPlanned:
     """Further rounds could not be planned; it is tried again later."""
 
@@ -174,6 +181,7 @@ Event = (
     RunBegan
     | CallEnded
     | RoundsPlanned
+    | CallsJoined
     | RoundsNotPlanned
     | CallsMoved
     | CallsWithdrawn

@@ -38,7 +38,7 @@ from runner.ledger.lease import (
     wait_for_renewals,
 )
 from runner.ledger.operators import PauseInfo, pause_info, refuse_if_canceled
-from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile, further_rounds
+from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhile, further_rounds, new_calls
 from runner.ledger.results import ResultsSoFar, results_learned_at, results_so_far
 from runner.ledger.revision import campaign_revision
 from runner.ledger.rows import insert_once, reading, some_at_a_time, stored_fact
@@ -240,25 +240,46 @@ class Ledger:
             return dict(map(tuple, connection.execute(query)))
 
     def extend_run(
-        self, binding: Binding, run: int, plan: Plan, now: float, *, only_own: bool = False
+        self,
+        binding: Binding,
+        run: int,
+        plan: Plan,
+        now: float,
+        *,
+        only_own: bool = False,
+        counts: Counts | None = None,
     ) -> Iterator[int]:
         """Adds the further rounds of a plan to a run that goes on; yields how many calls each step added.
-        With `only_own`, only those of contacts that the run called itself.
+        With `only_own`, only those of contacts that the run called itself. With `counts`, those of the
+        sources and lists that the plan was made from, it adds the plan's new contacts, too, unless other runs
+        share the campaign: to their plans these would be people whom no source has any more.
 
         Each step is a short transaction, so that calls that are due are sent in between. What a crash leaves
-        out, the next plan has again: it depends on the results alone.
+        out, the next plan has again: it depends on the results and the contacts alone.
 
-        Raises CampaignHeldError when the run was declared dead.
+        Raises CampaignHeldError when the run was declared dead, LedgerError when the campaign was canceled.
         """
-        for some in some_at_a_time(further_rounds(plan), _ADDED_AT_ONCE):
-            with self.engine.begin() as connection:
-                # Runs that share the campaign take turns, so that none adds what another is adding.
-                mine = campaigns.c.name == binding.campaign
-                connection.execute(select(campaigns.c.name).where(mine).with_for_update())
-                if connection.scalar(select(runs.c.ended_at).where(runs.c.id == run)) is not None:
-                    raise declared_dead()
-                added = PlanEntry(connection, binding, run, now, iter).extend(some, only_own=only_own)
-            yield added
+        added = further_rounds(plan) if counts is None else new_calls(plan)
+        for some in some_at_a_time(added, _ADDED_AT_ONCE):
+            with self._extending(binding.campaign, run) as connection:
+                if counts is not None and len(live_runs(connection, binding.campaign)) > 1:
+                    return
+                entered = PlanEntry(connection, binding, run, now, iter).extend(some, only_own=only_own)
+            yield entered
+        if counts is not None:
+            with self._extending(binding.campaign, run) as connection:
+                record_counts(connection, binding.campaign, counts)
+
+    @contextmanager
+    def _extending(self, campaign: str, run: int) -> Iterator[Connection]:
+        with self.engine.begin() as connection:
+            # Runs that share the campaign take turns, so that none adds what another is adding.
+            mine = campaigns.c.name == campaign
+            connection.execute(select(campaigns.c.name).where(mine).with_for_update())
+            refuse_if_canceled(connection, campaign)
+            if connection.scalar(select(runs.c.ended_at).where(runs.c.id == run)) is not None:
+                raise declared_dead()
+            yield connection
 
     def awaits_results(self, campaign: str, now: float) -> bool:
         """Whether a call may still bring a result: one that Insight has, or may have and may still dial."""

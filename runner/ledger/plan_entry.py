@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
     RowMapping,
     Select,
     Text,
@@ -16,7 +18,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
     update,
 )
@@ -51,7 +52,7 @@ _PLACE_AND_TIME = select(
     calls.c.home,
     calls.c.states,
 )
-_WHOSE = select(calls.c.id, calls.c.contact, calls.c.round, calls.c.state, calls.c.run)
+_WHOSE = select(calls.c.id, calls.c.contact, calls.c.round, calls.c.state, calls.c.run, calls.c.updated_at)
 
 Watch = Callable[[Sequence[PlannedCall]], Iterator[PlannedCall]]
 """Passes on the calls of a plan, for a progress bar."""
@@ -127,19 +128,22 @@ class PlanEntry:
             self.extend(some)
 
     def extend(self, planned: Sequence[PlannedCall], *, only_own: bool = False) -> int:
-        """Adds calls of further rounds to what is being carried out; returns how many.
+        """Adds calls of further rounds, or to new contacts, to what is being carried out; returns how many.
 
         Their plan was made while calls went out. So each call is added only where the calls before it are
-        still as such a round requires. With `only_own`, only contacts that this run called are tried again.
+        still as its round requires, and none that was skipped since. With `only_own`, only contacts that this
+        run called are tried again.
         """
         newest = self._connection.scalar(select(func.max(calls.c.id))) or 0
         rows = self._found(_WHOSE.where(calls.c.contact.in_([call.key for call in planned])))
-        busy = self._busy(planned)
-        free = [call for call in planned if call.key not in busy and call.phone not in busy]
+        held, busy = self._held_and_busy(planned)
+        free = [
+            call for call in planned if (busy if call.round > 1 else held).isdisjoint((call.key, call.phone))
+        ]
         if only_own:
             free = [call for call in free if self._is_own(rows.get((call.key, call.round - 1)))]
         fresh = [call for call in free if (call.key, call.round) not in rows]
-        again = [call for call in free if _is_skipped(rows.get((call.key, call.round)))]
+        again = [call for call in free if _is_skipped(rows.get((call.key, call.round)), before=self._now)]
         self._insert(fresh)
         self._update(again, rows)
         self._record_new_calls(newest)
@@ -152,26 +156,19 @@ class PlanEntry:
     def _is_own(self, row: RowMapping | None) -> bool:
         return row is not None and row["run"] == self._run
 
-    def _busy(self, planned: Sequence[PlannedCall]) -> Collection[str]:
-        """Of these contacts and numbers, those that no call may be added for now."""
+    def _held_and_busy(self, planned: Sequence[PlannedCall]) -> tuple[frozenset[str], frozenset[str]]:
+        """Of these contacts and numbers, those with a call, and those with one that is open or completed."""
         held = (
-            select(calls.c.contact, calls.c.phone)
+            select(calls.c.contact, calls.c.phone, results.c.status)
             .outerjoin(results, results.c.call == calls.c.id)
-            .where(
-                calls.c.campaign == self._binding.campaign,
-                LIVE,
-                or_(results.c.status.is_(None), results.c.status == ResultStatus.COMPLETED),
-            )
+            .where(calls.c.campaign == self._binding.campaign, LIVE)
         )
         # Asked for both at once, SQLite would look through all calls of the campaign.
         by_contact = held.where(calls.c.contact.in_([call.key for call in planned]))
         by_phone = held.where(calls.c.phone.in_([call.phone for call in planned]))
-        return {
-            value
-            for query in (by_contact, by_phone)
-            for row in self._connection.execute(query)
-            for value in row
-        }
+        rows = [row for query in (by_contact, by_phone) for row in self._connection.execute(query)]
+        busy = [row for row in rows if row.status in {None, ResultStatus.COMPLETED}]
+        return _contacts_and_numbers(rows), _contacts_and_numbers(busy)
 
     def _session(self) -> Collection[int]:
         """The runs that may send each other's calls, this one among them."""
@@ -327,6 +324,15 @@ def further_rounds(plan: Plan) -> Iterator[PlannedCall]:
     return (call for call in plan.calls if call.round > 1)
 
 
+def new_calls(plan: Plan) -> Iterator[PlannedCall]:
+    """The calls of a plan that the ledger did not hold as planned."""
+    return (call for call in plan.calls if call.change_name == Change.NEW)
+
+
+def _contacts_and_numbers(rows: Iterable[Row[*tuple[Any, ...]]]) -> frozenset[str]:
+    return frozenset(value for row in rows for value in (row.contact, row.phone))
+
+
 def _why_withdrawn(withdrawal: Withdrawal) -> StateReason:
     exclusion = withdrawal.reason.value if withdrawal.reason else ""
     return StateReason.of(ReasonCode.WITHDRAWN, exclusion=exclusion, detail=withdrawal.detail)
@@ -380,8 +386,8 @@ def _is_left(row: RowMapping, together: Collection[int]) -> bool:
     return row["state"] == CallState.PLANNED and row["run"] not in together
 
 
-def _is_skipped(row: RowMapping | None) -> bool:
-    return row is not None and row["state"] == CallState.SKIPPED
+def _is_skipped(row: RowMapping | None, before: float = inf) -> bool:
+    return row is not None and row["state"] == CallState.SKIPPED and row["updated_at"] < before
 
 
 def _is_added(call: PlannedCall, row: RowMapping | None) -> bool:

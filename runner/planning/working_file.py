@@ -15,6 +15,7 @@ import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from runner.calls import Cause, Reason
@@ -478,7 +479,17 @@ class WorkingFile:
     ) -> LazySequence[_T]:
         """The rows of a table. `query` takes these values, and the first and the last rowid."""
         ((count,),) = self._ask(f"SELECT count(*) FROM {table}")
-        return LazySequence(count, lambda first, last: map(make, self._ask(query, *values, first + 1, last)))
+        return LazySequence(count, partial(self._between, query, make, values))
+
+    def _between(
+        self,
+        query: str,
+        make: Callable[[tuple[Any, ...]], _T],
+        values: tuple[object, ...],
+        first: int,
+        last: int,
+    ) -> Iterator[_T]:
+        return map(make, self._ask(query, *values, first + 1, last))
 
     def _add(self, table: str, row: tuple[object, ...]) -> None:
         """Adds a row, in batches."""

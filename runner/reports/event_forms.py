@@ -81,6 +81,13 @@ class RoundsPlannedLine(EventLine):
     calls: int
 
 
+class CallsJoinedLine(EventLine):
+    """Calls to new contacts, or of further rounds, were added: the contacts were read again."""
+
+    type: Literal["calls_joined"]
+    calls: int
+
+
 class RoundsNotPlannedLine(EventLine):
     """Further rounds could not be planned. It is tried again later."""
 
@@ -246,6 +253,7 @@ AnyEventLine = (
     | RunBeganLine
     | CallEndedLine
     | RoundsPlannedLine
+    | CallsJoinedLine
     | RoundsNotPlannedLine
     | CallsMovedLine
     | CallsWithdrawnLine

@@ -11,6 +11,7 @@ from runner.reports.event_forms import (
     AnyEventLine,
     BackingOffLine,
     CallEndedLine,
+    CallsJoinedLine,
     CallsLostLine,
     CallsMovedLine,
     CallsWithdrawnLine,
@@ -44,6 +45,8 @@ def event_line(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
             return _call_ended(event, line, identity)
         case events.RoundsPlanned():
             return RoundsPlannedLine(type="rounds_planned", **line, calls=event.calls)
+        case events.CallsJoined():
+            return CallsJoinedLine(type="calls_joined", **line, calls=event.calls)
         case events.RoundsNotPlanned():
             return RoundsNotPlannedLine(type="rounds_not_planned", **line, problem=event.problem)
         case events.CallsMoved():

@@ -30,6 +30,7 @@ from runner.dispatch.events import (
     AskFailure,
     BackingOff,
     CallEnded,
+    CallsJoined,
     CallsLost,
     CallsMoved,
     CallsWithdrawn,
@@ -167,7 +168,7 @@ def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) ->
             progress.update(task, description="paused" if isinstance(event, Paused) else "queueing")
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             progress.update(task, advance=1)
-        if isinstance(event, RoundsPlanned):
+        if isinstance(event, RoundsPlanned | CallsJoined):
             progress.update(task, total=(progress.tasks[task].total or 0) + event.calls)
         progress.console.print(event_words(event, identity, machine_time), soft_wrap=True)
 
@@ -199,7 +200,7 @@ class RunLog:
         if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
             self._ended[event.state] += 1
             words += self._progress()
-        elif isinstance(event, RoundsPlanned):
+        elif isinstance(event, RoundsPlanned | CallsJoined):
             self._total += event.calls
         self._log(event, words)
         if time.monotonic() >= self._sum_up_at:
@@ -257,6 +258,8 @@ def event_words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
             return f"{count(event.moved, 'late call')} moved to later slots{lost}"
         case RoundsPlanned():
             return f"{count(event.calls, 'call')} of further rounds planned, from the results so far"
+        case CallsJoined():
+            return f"{count(event.calls, 'call')} added: the contacts were read again"
         case RoundsNotPlanned():
             return f"further rounds cannot be planned now, and are tried again later: {event.problem}"
         case CallsWithdrawn():

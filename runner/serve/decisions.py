@@ -36,7 +36,7 @@ class Step(StrEnum):
     APPLY = auto()
     """Check, plan and run, as `apply` does."""
     COMPARE = auto()
-    """Plan next to the run, and find out whether it carries out the plan still."""
+    """Plan next to the run: new calls join it, and other changes end it."""
     END_RUN = auto()
     """Send no new calls, and finish what is under way."""
     STOP = auto()
@@ -63,6 +63,7 @@ class Found:
     is_outdated: bool
     """Whether another plan than the run's is to be carried out."""
     is_planning: bool
+    """Also while a run has not begun."""
     is_due: bool
     """Whether it is time to plan again."""
 
@@ -114,19 +115,18 @@ def status_of(
 _BY_ITS_RUN = frozenset(
     {
         (Change.UNCHANGED, ChangeReason.SLOT_KEPT),
-        (Change.NEW, ChangeReason.FURTHER_ROUND),
         (Change.MOVED, ChangeReason.START_PASSED),
         (Change.MOVED, ChangeReason.RETRIED),
         (Change.MOVED, ChangeReason.RESOLVED),
         (Change.MOVED, ChangeReason.TOO_CLOSE_TO_WINDOW_END),
     }
 )
-"""What a run does by itself: it plans further rounds, and gives late calls new slots."""
+"""What a run does by itself: it gives late calls new slots."""
 
 
 def is_another(plan: Plan) -> bool:
-    """Whether a run must begin again to carry out this plan, which was made next to it."""
-    changes = {(change, why) for change, why, _ in plan.statistics.changes}
+    """Whether a run must begin again to carry out this plan, which was made next to it: new calls join it."""
+    changes = {(change, why) for change, why, _ in plan.statistics.changes if change is not Change.NEW}
     return bool(plan.withdrawals) or not changes <= _BY_ITS_RUN
 
 

@@ -6,19 +6,19 @@ is shown: the plans are on the disk, the calls in the ledger.
 
 import asyncio
 import shlex
-import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.model import Notification
 from runner.dispatch.events import CallsLost, Event, OptedOutTooLate, RunBegan, RunEnd
 from runner.errors import (
+    CampaignHeldError,
     GuardError,
     LedgerChangedError,
     LedgerError,
@@ -47,47 +47,16 @@ from runner.services.apply import Apply
 from runner.services.campaigns import content_of
 from runner.services.environment import Environment
 from runner.services.operators import stop_campaign
-from runner.services.planning import PreparedPlan, prepare_plan, working_file_on_disk
-from runner.services.progress import RowWatch
+from runner.services.planning import PreparedPlan
+from runner.services.planning_process import Order, planned
 
 if TYPE_CHECKING:
     from runner.planning.plan_view import PlanView
-
-_T = TypeVar("_T")
 
 _MOST_EVENTS = 50
 _LOOKS = 2
 _AGAIN_SECONDS = 10
 """Calls that wait without a run are looked at this often."""
-
-
-class PlanningStoppedError(Exception):
-    """`serve` ends."""
-
-
-class StoppableProgress:
-    """Shows nothing, and ends plans that are being made when `serve` ends."""
-
-    def __init__(self) -> None:
-        self._stopped = threading.Event()
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def activity(self, _what: str, *, at_once: bool = False) -> AbstractContextManager[None]:  # noqa: ARG002 - named by the protocol
-        return nullcontext()
-
-    def bar(self, _what: str, _total: int, items: Iterable[_T]) -> Iterator[_T]:
-        return self._watch(items)
-
-    def rows(self, _what: str, _count_lines: Callable[[], Sequence[int]]) -> AbstractContextManager[RowWatch]:
-        return nullcontext(self._watch)
-
-    def _watch(self, items: Iterable[_T]) -> Iterator[_T]:
-        for item in items:
-            if self._stopped.is_set():
-                raise PlanningStoppedError
-            yield item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +72,6 @@ class Shared:
     """Called when anything else changed that is shown: an event of a run, a new plan."""
     on_event: Callable[[str, Event], None]
     """Called with the name of a campaign and what happened in its run."""
-    progress: StoppableProgress = field(default_factory=StoppableProgress)
-    planner: ThreadPoolExecutor = field(
-        # One plan at a time: each needs memory and the processor, which calls that are due need too.
-        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="planner")
-    )
 
     @property
     def approves_all(self) -> bool:
@@ -212,6 +176,9 @@ class Keeper:
         self._is_ending = True
         if self._run is not None:
             self._run.end()
+        if self._to_stop is None:
+            for task in self._planning:
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._to_stop is not None:
             await self._stop(self._to_stop)
@@ -324,19 +291,9 @@ class Keeper:
     async def _review(self, file: CampaignFile) -> None:
         """Plans for people who decide."""
         async with self._trying(file) as loaded:
-            now = float(int(self._now()))
-            prepared = await self._in_planner(
-                lambda: prepare_plan(
-                    loaded,
-                    self._environment.settings,
-                    self._environment.ledger,
-                    now=now,
-                    limit=None,
-                    progress=self._shared.progress,
-                    working_set=working_file_on_disk(),
-                )
-            )
-            await self._keep_plan(file, prepared)
+            order = Order(loaded, self._environment.settings, float(int(self._now())))
+            async with planned(order, self._environment) as (prepared, _):
+                await self._keep_plan(file, prepared)
             self._outcome = self._problem = None
             self._pause(loaded.campaign.reload)
 
@@ -350,25 +307,32 @@ class Keeper:
             self._to_stop = None
 
     async def _compare(self, file: CampaignFile) -> None:
-        """Plans next to the run, which goes on unless the plan differs from what it carries out."""
+        """Plans next to the run, which takes new contacts in. Where the plan differs otherwise, it ends."""
         run = self._run
         async with self._trying(file) as loaded:
+            if run is None:
+                return
             try:
-                _, prepared = await self._planned(file, loaded)
-            except LedgerUnavailableError:
-                # The run notices it too, and decides whether it can go on.
+                joined = await run.work.join(partial(self._may_join, file, run))
+            except (LedgerUnavailableError, CampaignHeldError):
+                # The run notices it too, and decides whether it can go on; or it has ended meanwhile.
                 self._pause(pause_after(ServeStatus.UNREACHABLE, 1))
                 return
             self._pause(loaded.campaign.reload)
-            if run is not None:
-                run.is_outdated = is_another(prepared.plan)
+            run.is_outdated = run.is_outdated or not joined
+
+    async def _may_join(self, file: CampaignFile, run: _Run, prepared: PreparedPlan) -> bool:
+        await self._keep_plan(file, prepared)
+        await self._is_needed(file, run.work, prepared)
+        run.is_outdated = is_another(prepared.plan)
+        return not run.is_outdated and await self._is_still(file)
 
     async def _apply(self, file: CampaignFile) -> None:
         """Checks, plans and runs, as `apply` does. The run counts from when its plan is made."""
         async with self._trying(file) as loaded, self._held(file.name):
             work, prepared = await self._planned(file, loaded)
             end: RunEnd | None = RunEnd.DONE
-            if await self._in_planner(lambda: work.is_needed(prepared)):
+            if await self._is_needed(file, work, prepared):
                 end = await self._carry_out(file, work, prepared) if await self._is_still(file) else None
             if end is RunEnd.DONE and file.content == self._file.content:
                 self._finished(loaded)
@@ -379,13 +343,13 @@ class Keeper:
         if task is None:
             raise RuntimeError("a run needs a task of its own")
         run = self._run = _Run(file.content, work, task)
-        self._planning.discard(task)
         self._pause(prepared.loaded.campaign.reload)
         log = RunLog(len(prepared.plan.calls), work.identity, self._now, self._log_options(file.name))
 
         def hear(event: Event) -> None:
             if isinstance(event, RunBegan):
                 run.has_begun = True
+                self._planning.discard(task)
                 self._outcome = self._problem = None
                 self._shared.wake()
             self._hear(event, log)
@@ -421,24 +385,18 @@ class Keeper:
         self._pause(loaded.campaign.reload)
 
     async def _planned(self, file: CampaignFile, loaded: LoadedCampaign) -> tuple[Apply, PreparedPlan]:
-        """Raises RunnerError also where the plan must not be carried out, which is shown nevertheless."""
-        is_first = self._run is None
+        """Raises RunnerError."""
 
-        def plan() -> tuple[Apply, int, PreparedPlan]:
-            work = Apply(loaded, self._environment, wait=True, progress=self._shared.progress)
-            # Next to a run, it is the run that looks after calls of runs that died.
-            orphaned = work.check() if is_first else 0
-            return work, orphaned, work.plan(working_file_on_disk())
+        def checked() -> tuple[Apply, int]:
+            work = Apply(loaded, self._environment, wait=True)
+            return work, work.check()
 
-        work, orphaned, prepared = await self._in_planner(plan)
+        work, orphaned = await asyncio.to_thread(checked)
         if orphaned:
             log = RunLog(0, work.identity, self._now, self._log_options(file.name))
             self._hear(CallsLost(count=orphaned), log)
+        prepared = await work.plan_meanwhile()
         await self._keep_plan(file, prepared)
-        try:
-            await self._in_planner(lambda: work.is_needed(prepared))
-        except GuardError as error:
-            raise GuardError(error.message, hint=_how_to_allow(file.path, prepared)) from None
         return work, prepared
 
     async def _keep_plan(self, file: CampaignFile, prepared: PreparedPlan) -> None:
@@ -447,13 +405,17 @@ class Keeper:
             prepared.working_set.settle()
             return view
 
-        view = await self._in_planner(settled)
+        view = await asyncio.to_thread(settled)
         if file.content == self._file.content:
             self._plan, self._planned_at = view, self._now()
             self._shared.on_change()
 
-    async def _in_planner(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._shared.planner, work)
+    async def _is_needed(self, file: CampaignFile, work: Apply, prepared: PreparedPlan) -> bool:
+        """Raises RunnerError also where the plan must not be carried out."""
+        try:
+            return await asyncio.to_thread(work.is_needed, prepared)
+        except GuardError as error:
+            raise GuardError(error.message, hint=_how_to_allow(file.path, prepared)) from None
 
     async def _is_still(self, file: CampaignFile) -> bool:
         """Whether what was planned is what may be carried out now."""
@@ -464,10 +426,13 @@ class Keeper:
     async def _held(self, name: str) -> AsyncIterator[None]:
         """In a thread, since it waits for a moment where another process looks who holds it."""
         holding = self._environment.ledger.hold(name)
-        await asyncio.to_thread(holding.__enter__)
+        entering = asyncio.ensure_future(asyncio.to_thread(holding.__enter__))
         try:
+            await asyncio.shield(entering)
             yield
         finally:
+            # Also where it was canceled meanwhile.
+            await entering
             holding.__exit__(None, None, None)
 
     @asynccontextmanager
@@ -476,8 +441,7 @@ class Keeper:
         if file.loaded is None:
             raise ValueError(f"{file.path} is not valid")
         try:
-            with suppress(PlanningStoppedError):
-                yield file.loaded
+            yield file.loaded
         except LedgerChangedError:
             # Somebody acted while the plan was made: a new plan follows at once.
             self._due_at = 0

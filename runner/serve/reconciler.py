@@ -64,12 +64,10 @@ class Reconciler:
             await asyncio.gather(*(keeper.end() for keeper in self._keepers.values()))
         finally:
             await alarm.stop()
-            self._shared.planner.shutdown()
 
     def stop(self) -> None:
         """No new calls are sent; what is under way is finished."""
         self._is_stopping = True
-        self._shared.progress.stop()
         self._wake()
 
     def reload(self) -> None:

@@ -33,15 +33,15 @@ from runner.planning.guards import GUARDS, allow_options
 from runner.planning.pacing import PaceLimit
 from runner.planning.placement import effective_pace, reschedule
 from runner.planning.plan import PlannedCall, Slot, WaitingCall
-from runner.planning.working_file import WorkingFile
 from runner.results.polling import CONNECTIONS as POLLING_CONNECTIONS
 from runner.results.polling import Polling
 from runner.results.token import Attempt, Tokens
 from runner.services import saved_plans
 from runner.services.binding import binding_of, commit_of
 from runner.services.environment import Environment, insight_client
-from runner.services.further_rounds import FurtherRounds
+from runner.services.further_rounds import FurtherRounds, MayEnter
 from runner.services.planning import PreparedPlan, prepare_plan, privacy_key
+from runner.services.planning_process import Order, planned
 from runner.services.progress import NO_PROGRESS, Progress
 
 _TRIES_TO_REACH = 3
@@ -90,6 +90,7 @@ class Apply:
         self._binding = binding_of(loaded, environment.settings, self.identity)
         self._guard = environment.guard()
         self._dispatcher: Dispatcher | None = None
+        self._rounds: FurtherRounds | None = None
 
     def check(self) -> int:
         """Returns how many calls a run was sending when it died: they are uncertain now.
@@ -103,25 +104,36 @@ class Apply:
         ledger.check_not_canceled(self.campaign)
         return ledger.mark_orphaned_calls(self.campaign)
 
-    def plan(self, working_set: WorkingFile | None = None) -> PreparedPlan:
-        """Plans as of now, in the `working_set` if one is given. Raises RunnerError for all that keeps a plan
-        from being made, and PlanStaleError where it differs from the saved plan.
+    def plan(self) -> PreparedPlan:
+        """Plans as of now. Raises RunnerError for all that keeps a plan from being made, and PlanStaleError
+        where it differs from the saved plan.
         """
-        ledger, now = self._environment.ledger, float(int(self._environment.clock.now()))
+        ledger = self._environment.ledger
         prepared = prepare_plan(
             self._loaded,
             self._environment.settings,
             ledger,
-            now=now,
+            now=float(int(self._environment.clock.now())),
             limit=self._limit,
             allowed=self._allowed,
             progress=self._progress,
-            working_set=working_set,
         )
         if self._saved is not None:
             prepared = saved_plans.confirm(self._saved, prepared, ledger, self._guard, self._progress)
-        self.late_opt_outs = late_opt_outs.note(ledger.engine, self.campaign, prepared.suppressed.match, now)
+        self._note_late_opt_outs(prepared)
         return prepared
+
+    async def plan_meanwhile(self) -> PreparedPlan:
+        """The same without a saved plan, while other runs of this process go on."""
+        environment = self._environment
+        order = Order(self._loaded, environment.settings, float(int(environment.clock.now())))
+        async with planned(order, environment) as (prepared, _):
+            await asyncio.to_thread(self._note_late_opt_outs, prepared)
+            return prepared
+
+    def _note_late_opt_outs(self, prepared: PreparedPlan) -> None:
+        engine, match = self._environment.ledger.engine, prepared.suppressed.match
+        self.late_opt_outs = late_opt_outs.note(engine, self.campaign, match, prepared.plan.as_of)
 
     def is_needed(self, prepared: PreparedPlan) -> bool:
         """Whether a run has something to do: also where calls that another run is sending may come back
@@ -156,7 +168,7 @@ class Apply:
             async with self._environment.clock.held():
                 await _check_insight(client, self._loaded, self._environment, clock_check)
                 run = await self._enter(prepared)
-            rounds = FurtherRounds(prepared, self._environment, self._binding, run, hear)
+            rounds = self._rounds = FurtherRounds(prepared, self._environment, self._binding, run, hear)
             self._dispatcher = Dispatcher(
                 self._run(run, rounds, clock_check, hear),
                 _post(client, self._environment),
@@ -193,6 +205,12 @@ class Apply:
         planning = _meanwhile(rounds.keep(dispatcher.wake), dispatcher.fail) if self._waits else nullcontext()
         async with planning:
             yield
+
+    async def join(self, may_enter: MayEnter) -> bool:
+        """After RunBegan, as `FurtherRounds.join`."""
+        if self._rounds is None:
+            raise RuntimeError("the run has not begun")
+        return await self._rounds.join(may_enter)
 
     def stop(self) -> None:
         """Ends the run after RunBegan: no new calls are sent, and requests under way are finished."""

@@ -27,7 +27,7 @@ from runner.planning.zones import westernmost
 from runner.services.binding import binding_of
 from runner.services.campaigns import static_region
 from runner.services.environment import Environment
-from runner.services.planning import privacy_key, source_reader, suppressed_now
+from runner.services.planning import privacy_key, source_reader, suppression_now
 from runner.services.policy import check_survey, load_policy
 
 _DAY_HOURS = range(8, 21)
@@ -94,7 +94,8 @@ class CallingNow:
         ledger.check_survey(campaign.name, campaign.survey.survey_id, campaign.survey.instance_id)
         _refuse_paused(ledger.pause_info(campaign.name))
         check_survey(self._loaded, load_policy(environment.settings.policy_file))
-        listed = suppressed_now(self._loaded, environment.settings, ledger, environment.clock.now())("", to)
+        lists = suppression_now(self._loaded, environment.settings, ledger, environment.clock.now())
+        listed = lists.match("", to)
         if listed is not None:
             raise RunnerError(
                 f"{mask(to)} is not called: it is {listed}", hint="call another phone with --to"

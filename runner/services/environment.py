@@ -1,8 +1,9 @@
 """Where an apply goes: to Insight with the lasting ledger; `rehearsal` has the other."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
@@ -29,6 +30,8 @@ class Environment:
     is_rehearsal: bool
     callbacks: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     """Around a run in an event loop: where callbacks are simulated, they arrive inside."""
+    planning: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a plan is made next to runs."""
 
     @property
     def requests_per_second(self) -> float:

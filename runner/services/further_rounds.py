@@ -1,38 +1,38 @@
-"""Plans further rounds while a run goes on, as results come in."""
+"""Plans again while a run goes on: further rounds as results come in, and new contacts that join it."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 
 from runner.contacts.contact import Match
 from runner.contacts.suppression import Suppressed
-from runner.dispatch.events import Event, RoundsNotPlanned, RoundsPlanned
+from runner.dispatch.events import CallsJoined, Event, RoundsNotPlanned, RoundsPlanned
 from runner.dispatch.timer import Timer
 from runner.errors import LedgerError, RunnerError
 from runner.ledger.plan_entry import Binding
 from runner.ledger.results import ResultsSoFar
 from runner.planning.pacing import DayLimit, day_of
+from runner.planning.plan import Change
 from runner.planning.working_file import WorkingFile
 from runner.services.environment import Environment
-from runner.services.planning import PreparedPlan, prepare_plan, refuse_shrunk_lists
-from runner.services.planning_process import Order, PlanningProcess
+from runner.services.planning import PreparedPlan, refuse_shrunk_lists
+from runner.services.planning_process import EnterSome, Entry, Order, planned
 
 _LEAST_PAUSE_SECONDS = 15 * 60
 _MOST_PAUSE_SECONDS = 2 * 3600
 _PARTS_OF_THE_GAP = 8
 _PAUSES = 3
 """How much longer than a step of entering a plan the pause after it is."""
-_FEW = 2_000
-"""So many rows are planned here before another process has started."""
+
+MayEnter = Callable[[PreparedPlan], Awaitable[bool]]
+"""Whether a plan that was made next to the run may be entered. What it raises ends the attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewestPlan:
     """Whom the newest plan excludes."""
 
-    rows: int
     working_set: WorkingFile
     suppressed: Suppressed
 
@@ -68,6 +68,8 @@ class FurtherRounds:
         self._next_plan_at = 0.0
         self._failed = False
         self._ring = asyncio.Event()
+        self._turn = asyncio.Lock()
+        """A plan that was begun later is entered later, and is the newest."""
         self._wake: Callable[[], None] = lambda: None
 
     def days_of_others(self, now: float) -> DayLimit | None:
@@ -130,10 +132,9 @@ class FurtherRounds:
         return self._next_plan_at if self._next_plan_at > now else now + self._pause
 
     async def plan(self, now: float) -> bool:
-        """Plans and enters what is new; returns whether the plan could be made."""
-        plan = self._plan_here if self.newest_plan.rows <= _FEW else self._plan_elsewhere
+        """Plans and enters further rounds; returns whether the plan could be made."""
         try:
-            added = await plan(float(int(now)))
+            added = await self._plan(now, _has_whole_lists, joins=False)
         except LedgerError:
             raise
         except RunnerError as error:
@@ -144,31 +145,40 @@ class FurtherRounds:
             self._on_event(RoundsPlanned(calls=added))
         return True
 
-    async def _plan_here(self, now: float) -> int:
-        ledger = self._environment.ledger
-        prepared = await asyncio.to_thread(
-            prepare_plan, self.loaded, self._environment.settings, ledger, now=now, limit=None
-        )
-        refuse_shrunk_lists(prepared)
-        self.newest_plan = _newest(prepared)
-        steps = ledger.extend_run(self._binding, self._run, prepared.plan, now, only_own=self._only_own)
-        return await self._enter(partial(next, steps, None), prepared.results_so_far)
+    async def join(self, may_enter: MayEnter) -> bool:
+        """Plans, and enters new contacts and further rounds, where they may be entered. Returns whether the
+        run carries out all new calls of the plan then. Raises what `prepare_plan` raises.
+        """
+        new = 0
 
-    async def _plan_elsewhere(self, now: float) -> int:
-        settings = self._environment.settings
-        order = Order(self.loaded, settings, self._binding, self._run, now, self._only_own)
-        with PlanningProcess(order) as process:
-            rows, results_so_far, working_set = await asyncio.to_thread(process.plan)
-            suppressed = await asyncio.to_thread(self._suppressed, working_set, now)
-            self.newest_plan = NewestPlan(rows, working_set, suppressed)
-            return await self._enter(process.enter_some, results_so_far)
+        async def count_new(prepared: PreparedPlan) -> bool:
+            nonlocal new
+            changes = prepared.plan.statistics.changes
+            new = sum(calls for (change, *_), calls in changes.items() if change is Change.NEW)
+            return await may_enter(prepared)
 
-    def _suppressed(self, working_set: WorkingFile, now: float) -> Suppressed:
-        return self.newest_plan.suppressed.for_plan(
-            working_set.shared_numbers, working_set.other_numbers, now
-        )
+        added = await self._plan(self._clock.now(), count_new, joins=True)
+        if added:
+            self._on_event(CallsJoined(calls=added))
+        return added == new
 
-    async def _enter(self, enter_some: Callable[[], int | None], results: ResultsSoFar) -> int:
+    async def _plan(self, now: float, may_enter: MayEnter, *, joins: bool) -> int | None:
+        """How many calls were added; None where they may not be."""
+        entry = Entry(self._binding, self._run, self._only_own, joins)
+        order = Order(self.loaded, self._environment.settings, float(int(now)), entry)
+
+        def find_suppressed(working_set: WorkingFile) -> Suppressed:
+            return self.newest_plan.suppressed.for_plan(
+                working_set.shared_numbers, working_set.other_numbers, order.now
+            )
+
+        async with self._turn, planned(order, self._environment, find_suppressed) as (prepared, enter_some):
+            if not await may_enter(prepared):
+                return None
+            self.newest_plan = _newest(prepared)
+            return await self._enter(enter_some, prepared.results_so_far)
+
+    async def _enter(self, enter_some: EnterSome, results: ResultsSoFar) -> int:
         """Enters the calls of a plan; returns how many were added. The results count as known only then: a
         run may end where nothing is left that no plan knows of.
         """
@@ -199,4 +209,9 @@ class FurtherRounds:
 
 
 def _newest(prepared: PreparedPlan) -> NewestPlan:
-    return NewestPlan(prepared.plan.rows, prepared.working_set, prepared.suppressed)
+    return NewestPlan(prepared.working_set, prepared.suppressed)
+
+
+async def _has_whole_lists(prepared: PreparedPlan) -> bool:
+    refuse_shrunk_lists(prepared)
+    return True

@@ -17,7 +17,7 @@ from runner.campaign.rules.rule_set import Cap, RuleSet, depend_on_state
 from runner.campaign.source_models import InlineRows, Source, Suppression
 from runner.campaign.warning_codes import URGENT
 from runner.contacts import phone
-from runner.contacts.contact import Match, Row
+from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
 from runner.contacts.sources.file import SourceFolder
 from runner.contacts.sources.reader import SourceReader
@@ -251,21 +251,21 @@ def _folder_of(file: Path, settings: Settings, ledger: Ledger) -> SourceFolder:
     )
 
 
-def suppressed_now(
+def suppression_now(
     loaded: LoadedCampaign,
     settings: Settings,
     ledger: Ledger,
     now: float,
     progress: Progress = NO_PROGRESS,
-) -> Match:
-    """Whom the lists of the campaign, of the policy and of the ledger name, as of `now` (UTC Unix seconds).
+) -> SuppressionLists:
+    """The lists of the campaign, of the policy and of the ledger, as of `now` (UTC Unix seconds).
 
     Raises SourceError and CampaignInvalidError.
     """
     policy = load_policy(settings.policy_file)
     of_policy = None if policy is None else _read_policy_lists(policy, loaded, settings, ledger)
     kept = _kept(of_policy, ledger, loaded.campaign.name, now)
-    return _read_lists(loaded, source_reader(loaded, settings, ledger), kept, progress).match
+    return _read_lists(loaded, source_reader(loaded, settings, ledger), kept, progress)
 
 
 def _kept(of_policy: "_PolicyLists | None", ledger: Ledger, campaign: str, now: float) -> KeptList:

@@ -1,48 +1,112 @@
-"""Plans the further rounds of a large campaign in another process, and enters them from there.
+"""Plans a large campaign in another process, and enters what joins a run from there.
 
-Python runs one thread of a process at a time, so a plan that is made next to a run would keep its calls
+Python runs one thread of a process at a time, so a plan that is made next to runs would keep their calls
 waiting. The process gets its order through a pipe, and does its work step by step, as it is asked to. It ends
 when the pipe is closed, so none is left when this process is killed. Its plan is in a working file that both
 processes open, which loses its name before anybody is in it.
 """
 
+import asyncio
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, NamedTuple, ParamSpec, Self, TypeVar
 
 from runner.campaign.loader import LoadedCampaign
-from runner.errors import LedgerError, RunnerError
+from runner.contacts.identity import Identity
+from runner.contacts.sources.reader import SourceReader
+from runner.contacts.suppression import Suppressed
+from runner.errors import RunnerError
 from runner.ledger.ledger import Ledger
 from runner.ledger.plan_entry import Binding
-from runner.ledger.results import ResultsSoFar
 from runner.planning.working_file import WorkingFile
-from runner.services.planning import prepare_plan, refuse_shrunk_lists
+from runner.services.environment import Environment
+from runner.services.planning import (
+    PreparedPlan,
+    prepare_plan,
+    privacy_key,
+    source_reader,
+    suppression_now,
+    working_file_on_disk,
+)
 from runner.settings import Settings
 
 _NICENESS = 19
 """Calls that are due come before a plan for later."""
+_FEW = 2_000
+"""So many rows are planned here before another process has started."""
+_NOT_SENT = (Identity, LoadedCampaign, SourceReader, Suppressed, WorkingFile)
+"""What each process has of its own of a plan."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+EnterSome = Callable[[], int | None]
+"""Enters some of the calls of a plan, in one commit, and returns how many; None where none are left."""
+FindSuppressed = Callable[[WorkingFile], Suppressed]
+"""Whom the lists name, for the plan in this file."""
+
+
+class Entry(NamedTuple):
+    """The run that a plan extends."""
+
+    binding: Binding
+    run: int
+    only_own: bool
+    """Whether only contacts that this run called are tried again."""
+    joins: bool
+    """Whether new contacts join."""
+
+    def steps(self, ledger: Ledger, prepared: PreparedPlan) -> Iterator[int]:
+        return ledger.extend_run(
+            self.binding,
+            self.run,
+            prepared.plan,
+            prepared.plan.as_of,
+            only_own=self.only_own,
+            counts=prepared.counts if self.joins else None,
+        )
+
 
 class Order(NamedTuple):
-    """What is to be planned, as of when (UTC Unix seconds), and for which run."""
+    """What is to be planned, as of when (UTC Unix seconds), and for which run, if one goes on."""
 
     loaded: LoadedCampaign
     settings: Settings
-    binding: Binding
-    run: int
     now: float
-    only_own: bool
-    """Whether only contacts that this run called are tried again."""
+    entry: Entry | None = None
+
+
+@asynccontextmanager
+async def planned(
+    order: Order, environment: Environment, find_suppressed: FindSuppressed | None = None
+) -> AsyncIterator[tuple[PreparedPlan, EnterSome]]:
+    """Plans here where the rows are few, and else in another process, which ends with the block. Raises what
+    `prepare_plan` raises. `find_suppressed` says whom the lists name that a run has read already.
+    """
+    with ExitStack() as block:
+        # One at a time: each needs memory and the processor.
+        async with environment.planning:
+            if await asyncio.to_thread(_has_few_rows, order, environment.ledger):
+                prepared = await asyncio.to_thread(
+                    _prepare, order, environment.ledger, working_file_on_disk()
+                )
+                steps = iter(()) if order.entry is None else order.entry.steps(environment.ledger, prepared)
+                enter_some: EnterSome = partial(next, steps, None)
+            else:
+                process = block.enter_context(PlanningProcess(order))
+                find = find_suppressed or partial(_suppressed_now, order, environment.ledger)
+                prepared = await asyncio.to_thread(process.plan, environment.ledger, find)
+                enter_some = process.enter_some
+        yield prepared, enter_some
 
 
 class PlanningProcess:
@@ -71,8 +135,8 @@ class PlanningProcess:
             with suppress(BrokenPipeError):
                 _open(pipe).close()
 
-    def plan(self) -> tuple[int, ResultsSoFar, WorkingFile]:
-        """Makes the plan; returns how many rows it has, the results that it knows of, and its rows."""
+    def plan(self, ledger: Ledger, find_suppressed: FindSuppressed) -> PreparedPlan:
+        """Makes the plan, as `prepare_plan` does."""
         handle, name = tempfile.mkstemp(prefix="runner-plan-")
         os.close(handle)
         try:
@@ -81,18 +145,27 @@ class PlanningProcess:
             self._next_step()
         finally:
             Path(name).unlink()
-        rows, results_so_far = self._next_step()
-        return rows, results_so_far, working_set
+        loaded, settings = self._order.loaded, self._order.settings
+        prepared: PreparedPlan = self._next_step(
+            {
+                Identity.__name__: lambda: Identity(privacy_key(settings, ledger)),
+                LoadedCampaign.__name__: lambda: loaded,
+                SourceReader.__name__: lambda: source_reader(loaded, settings, ledger),
+                Suppressed.__name__: lambda: find_suppressed(working_set),
+                WorkingFile.__name__: lambda: working_set,
+            }
+        )
+        return prepared
 
     def enter_some(self) -> int | None:
         """Enters some of the calls, in one commit, and returns how many; None where none are left."""
         entered: int | None = self._next_step()
         return entered
 
-    def _next_step(self) -> Any:  # noqa: ANN401 - each step has its own result
+    def _next_step(self, own: Mapping[str, Callable[[], object]] = MappingProxyType({})) -> Any:  # noqa: ANN401 - each step has its own result
         self._send(None)
         try:
-            result = pickle.load(_open(self._process.stdout))  # noqa: S301 - from our own process
+            result = _Answers(_open(self._process.stdout), own).load()
         except (EOFError, pickle.UnpicklingError):
             raise _ended() from None
         if isinstance(result, RunnerError):
@@ -101,13 +174,31 @@ class PlanningProcess:
 
     def _send(self, message: object) -> None:
         try:
-            _write(message, _open(self._process.stdin))
+            _write(message, _open(self._process.stdin), pickle.Pickler)
         except BrokenPipeError:
             raise _ended() from None
 
 
-def _write(message: object, stream: IO[bytes]) -> None:
-    pickle.dump(message, stream, pickle.HIGHEST_PROTOCOL)
+class _Answers(pickle.Unpickler):
+    """Reads one result; what is not sent is made here."""
+
+    def __init__(self, stream: IO[bytes], own: Mapping[str, Callable[[], object]]) -> None:
+        super().__init__(stream)
+        self._own = own
+
+    def persistent_load(self, name: str) -> object:
+        return self._own[name]()
+
+
+class _Results(pickle.Pickler):
+    """Writes one result, without what each process has of its own."""
+
+    def persistent_id(self, value: object) -> str | None:
+        return type(value).__name__ if isinstance(value, _NOT_SENT) else None
+
+
+def _write(message: object, stream: IO[bytes], pickler: type[pickle.Pickler]) -> None:
+    pickler(stream, pickle.HIGHEST_PROTOCOL).dump(message)
     stream.flush()
 
 
@@ -119,8 +210,25 @@ def _open(stream: IO[bytes] | None) -> IO[bytes]:
 
 def _ended() -> RunnerError:
     return RunnerError(
-        "the process that plans further rounds ended before its work was done",
+        "the process that plans ended before its work was done",
         hint="it is started again; if it ends again, the machine may have too little memory",
+    )
+
+
+def _has_few_rows(order: Order, ledger: Ledger) -> bool:
+    reader = source_reader(order.loaded, order.settings, ledger)
+    hints = reader.size_hints(order.loaded.campaign.contacts.sources)
+    return all(hints) and sum(hints) <= _FEW
+
+
+def _suppressed_now(order: Order, ledger: Ledger, working_set: WorkingFile) -> Suppressed:
+    lists = suppression_now(order.loaded, order.settings, ledger, order.now)
+    return Suppressed(lists, working_set.shared_numbers, working_set.other_numbers)
+
+
+def _prepare(order: Order, ledger: Ledger, working_set: WorkingFile) -> PreparedPlan:
+    return prepare_plan(
+        order.loaded, order.settings, ledger, now=order.now, limit=None, working_set=working_set
     )
 
 
@@ -128,32 +236,22 @@ def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
     """Does one step for each question, until there are no more."""
     with suppress(EOFError, BrokenPipeError):
         order, name = pickle.load(questions)  # noqa: S301 - from the process that began this one
-        steps = _explained(_steps(order, name))
+        steps = _with_errors(_steps(order, name))
         while True:
             pickle.load(questions)  # noqa: S301 - as above
-            _write(next(steps, None), answers)
+            _write(next(steps, None), answers, _Results)
 
 
 def _steps(order: Order, name: str) -> Iterator[object]:
     working_set = WorkingFile(name)
     yield "the file is open"
     with closing(Ledger.open(order.settings.ledger_url)) as ledger:
-        prepared = at_low_priority(
-            prepare_plan,
-            order.loaded,
-            order.settings,
-            ledger,
-            now=order.now,
-            limit=None,
-            working_set=working_set,
-        )
-        refuse_shrunk_lists(prepared)
+        prepared = at_low_priority(_prepare, order, ledger, working_set)
         working_set.hand_over()
-        yield prepared.plan.rows, prepared.results_so_far
+        yield prepared
         # At the priority of the run: while these calls are written, it waits for the ledger.
-        yield from ledger.extend_run(
-            order.binding, order.run, prepared.plan, order.now, only_own=order.only_own
-        )
+        if order.entry is not None:
+            yield from order.entry.steps(ledger, prepared)
 
 
 def at_low_priority(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -162,13 +260,12 @@ def at_low_priority(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
         return thread.submit(work, *args, **kwargs).result()
 
 
-def _explained(steps: Iterator[object]) -> Iterator[object]:
-    """What a person can correct is the last of the results, in a form that every process can read."""
+def _with_errors(steps: Iterator[object]) -> Iterator[object]:
+    """What a person can correct is the last of the results."""
     try:
         yield from steps
     except RunnerError as error:
-        kind = LedgerError if isinstance(error, LedgerError) else RunnerError
-        yield kind(error.message, hint=error.hint)
+        yield error
 
 
 if __name__ == "__main__":

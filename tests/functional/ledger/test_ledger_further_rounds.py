@@ -7,10 +7,11 @@ from ledger_values import THIS, begin, claim_all, let_leases_lapse, rows, states
 from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
 
 from runner.calls import CallState
-from runner.errors import CampaignHeldError
+from runner.errors import CampaignHeldError, LedgerError
 from runner.ledger.call_queue import CallQueue
 from runner.ledger.claim import AttemptResult
 from runner.ledger.evidence import EvidenceSource, Report
+from runner.ledger.operators import Operators
 from runner.ledger.overview import overview, round_starts
 from runner.ledger.results import Results
 
@@ -71,6 +72,27 @@ def test_calls_are_counted_by_round_and_state(ledger):
     assert sorted(round_starts(ledger.engine, CAMPAIGN)) == [1, 2]
 
 
+def test_new_contacts_are_added_where_nobody_has_a_call_to_them_or_their_number(ledger):
+    run, _, _ = one_sent(ledger)
+    taken = call("c8", phone=call("c0").phone)
+    assert extend(ledger, run, call("c0"), call("c9"), taken, counts={}) == 1
+    assert rounds(ledger) == [("c0", 1, "failed"), ("c9", 1, "planned")]
+
+
+def test_new_contacts_are_not_added_where_runs_share_the_campaign(postgres_ledger):
+    run, _, _ = one_sent(postgres_ledger)
+    joined = plan(second_round(), revision=postgres_ledger.history(CAMPAIGN).revision)
+    postgres_ledger.begin_run(BINDING, joined, THIS, LATER)
+    assert extend(postgres_ledger, run, call("c9"), counts={}) == 0
+
+
+def test_nothing_is_added_to_a_canceled_campaign(ledger):
+    run, _, _ = one_sent(ledger)
+    Operators(ledger.engine, "ann@desk").cancel(CAMPAIGN, LATER)
+    with pytest.raises(LedgerError, match="canceled"):
+        extend(ledger, run, call("c9"), counts={})
+
+
 def test_calls_of_the_first_round_are_not_added(ledger):
     run, _, _ = one_sent(ledger)
     assert extend(ledger, run, call("c1")) == 0
@@ -129,7 +151,13 @@ def test_a_skipped_round_is_planned_again(ledger):
     run, queue, _ = one_sent(ledger)
     extend(ledger, run, second_round())
     with ledger.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE calls SET state = 'skipped' WHERE round = 2")
+        connection.exec_driver_sql(
+            f"UPDATE calls SET state = 'skipped', updated_at = {LATER} WHERE round = 2"
+        )
+    # Its plan was made when the call was not skipped yet.
+    assert extend(ledger, run, second_round()) == 0
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE calls SET updated_at = {LATER - 1}")
     assert extend(ledger, run, second_round()) == 1
     assert len(claim_all(queue, LATER)) == 1
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import func, select
 
 from runner.calls import CallState
 from runner.dispatch.events import Paused
@@ -16,11 +17,12 @@ from runner.dispatch.timer import Timer
 from runner.errors import RunnerError
 from runner.insight.sandbox import parse_fault, running_sandbox
 from runner.ledger.operators import Operators
+from runner.ledger.tables import runs
 from runner.serve.campaign_files import CampaignFiles
 from runner.serve.decisions import FileState
 from runner.serve.reconciler import Reconciler
 from runner.serve.served import ServeStatus
-from runner.services.apply import Apply
+from runner.services import planning_process
 from runner.services.environment import Environment
 from runner.settings import Settings
 
@@ -58,6 +60,7 @@ def folder(tmp_path, monkeypatch):
 
 def environment_of(ledger, insight, **given):
     settings = Settings(
+        ledger_url=ledger.engine.url.render_as_string(hide_password=False),
         insight_base_url=insight.base_url,
         insight_username="me@example.org",
         insight_developer_key=SecretStr("any-key"),
@@ -146,6 +149,11 @@ def states(ledger, name="clinic"):
     return Counter(call.state for call in ledger.history(name).calls)
 
 
+def runs_of(ledger):
+    with ledger.engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(runs))
+
+
 def test_every_call_of_two_campaigns_is_queued_once(folder, environment, sandbox):
     declare(folder, "clinic", windows=ALWAYS)
     declare(folder, "hospital", windows=ALWAYS)
@@ -221,25 +229,48 @@ def test_of_two_files_with_one_name_neither_is_carried_out(folder, environment):
 def test_rows_join_and_leave_within_the_guards(folder, environment):
     declare(folder, people=40)
 
-    async def planned(served, number):
+    async def planned(served, number, runs):
         list_people(folder, people=number)
         served.reload()
         await until(lambda: states(environment.ledger)[CallState.PLANNED] == number)
         await served.until(ServeStatus.RUNNING)
+        assert runs_of(environment.ledger) == runs
 
     async def steps(served):
-        await planned(served, 40)
-        await planned(served, 43)
-        await planned(served, 41)
+        await planned(served, 40, runs=1)
+        # New rows join the run that goes on.
+        await planned(served, 43, runs=1)
+        await planned(served, 41, runs=2)
         assert states(environment.ledger)[CallState.SKIPPED] == 2
         list_people(folder, people=5)
         served.reload()
         found = await served.until(ServeStatus.GUARDED)
         assert "withdraw" in found.problem.hint
         assert states(environment.ledger)[CallState.PLANNED] == 41
-        await planned(served, 41)
+        await planned(served, 41, runs=3)
 
     scenario(folder, environment, steps)
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_new_rows_of_a_list_are_called_by_the_run_that_goes_on(
+    folder, environment, sandbox, monkeypatch, elsewhere
+):
+    monkeypatch.setattr(planning_process, "_FEW", 0 if elsewhere else PEOPLE + 9)
+    declare(folder, windows=ALWAYS)
+
+    async def steps(served):
+        await served.until(ServeStatus.WAITING_FOR_RESULTS)
+        for added in (1, 2):
+            list_people(folder, people=PEOPLE + added)
+            served.reload()
+            await until(lambda: len(sandbox()) == PEOPLE + added)  # noqa: B023 - awaited at once
+        assert len(served.campaign("clinic").plan.calls) == 1
+
+    scenario(folder, environment, steps)
+    assert runs_of(environment.ledger) == 1
+    called = Counter(call["phone_number"] for call in sandbox())
+    assert len(called) == called.total() == PEOPLE + 2
 
 
 def test_a_missing_source_is_tried_again(folder, environment):
@@ -367,10 +398,10 @@ def test_two_processes_share_a_campaign_and_one_goes_on_alone(folder, postgres_l
 
 def test_contacts_that_change_while_a_plan_is_made_are_in_the_next_one(folder, environment, monkeypatch):
     declare(folder)
-    plan, changed = Apply.plan, []
+    plan, changed = planning_process.prepare_plan, []
 
-    def plan_slowly(work, working_set):
-        prepared = plan(work, working_set)
+    def plan_slowly(*given, **options):
+        prepared = plan(*given, **options)
         if not changed:
             changed.append(list_people(folder, people=PEOPLE + 1))
             # The file is looked at in another thread.
@@ -378,7 +409,7 @@ def test_contacts_that_change_while_a_plan_is_made_are_in_the_next_one(folder, e
         return prepared
 
     looked = threading.Event()
-    monkeypatch.setattr(Apply, "plan", plan_slowly)
+    monkeypatch.setattr(planning_process, "prepare_plan", plan_slowly)
 
     async def steps(served):
         await until(lambda: changed)

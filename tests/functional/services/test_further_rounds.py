@@ -13,7 +13,7 @@ from runner.dispatch.events import RoundsNotPlanned, RoundsPlanned, RunEnd
 from runner.errors import SourceContentError
 from runner.insight.sandbox import Behavior, parse_callbacks, parse_outcomes
 from runner.results.receiver import Receiver
-from runner.services import further_rounds
+from runner.services import planning_process
 from runner.services import rehearsal as simulation
 from runner.services.apply import Apply
 from runner.services.rehearsal import rehearsal
@@ -106,7 +106,7 @@ def test_a_limited_run_tries_only_its_own_contacts_again(tmp_path):
 
 
 def test_rounds_that_another_process_plans_are_carried_out_and_leave_no_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(further_rounds, "_FEW", 0)
+    monkeypatch.setattr(planning_process, "_FEW", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     finish, events, calls = rehearsed(tmp_path, "lost=0%", rounds=2, people=10)
@@ -121,7 +121,7 @@ def test_rounds_that_another_process_plans_are_carried_out_and_leave_no_file(tmp
 def test_a_source_that_cannot_be_read_for_a_while_holds_up_further_rounds_and_nothing_else(
     tmp_path, monkeypatch
 ):
-    planned = further_rounds.prepare_plan
+    planned = planning_process.prepare_plan
     tries = []
 
     def unreadable_at_first(*arguments, **options):
@@ -130,7 +130,7 @@ def test_a_source_that_cannot_be_read_for_a_while_holds_up_further_rounds_and_no
             raise SourceContentError("people.csv cannot be read")
         return planned(*arguments, **options)
 
-    monkeypatch.setattr(further_rounds, "prepare_plan", unreadable_at_first)
+    monkeypatch.setattr(planning_process, "prepare_plan", unreadable_at_first)
     finish, events, calls = rehearsed(tmp_path, "lost=0%", rounds=2)
     assert finish is RunEnd.DONE
     assert [event.problem for event in events if isinstance(event, RoundsNotPlanned)] == [
@@ -144,6 +144,6 @@ def test_a_run_whose_planning_of_rounds_fails_ends_with_the_error(tmp_path, monk
     def fail(*_args, **_options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("runner.services.further_rounds.prepare_plan", fail)
+    monkeypatch.setattr("runner.services.planning_process.prepare_plan", fail)
     with pytest.raises(ZeroDivisionError):
         rehearsed(tmp_path, "lost=0%")

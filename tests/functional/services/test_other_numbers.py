@@ -75,6 +75,6 @@ def test_an_opt_out_that_a_plan_of_later_rounds_reads_first_is_found_by_the_run_
     rounds = FurtherRounds(prepared(), environment=None, binding=None, run=1, on_event=print)
     (folder / "listed.csv").write_text("phone\n212 555 0103\n617 555 0104\n")
     later = prepared()
-    rounds.newest_plan = NewestPlan(later.plan.rows, later.working_set, later.suppressed)
+    rounds.newest_plan = NewestPlan(later.working_set, later.suppressed)
     assert rounds.newly_suppressed()("c", "+16175550104")
     assert rounds.newly_suppressed() is None

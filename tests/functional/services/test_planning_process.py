@@ -19,12 +19,12 @@ from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
 from runner.errors import RunnerError
 from runner.ledger.ledger import Ledger, RunProcess
-from runner.services import further_rounds
+from runner.services import planning_process
 from runner.services.binding import binding_of
 from runner.services.environment import Environment
 from runner.services.further_rounds import FurtherRounds
 from runner.services.planning import prepare_plan
-from runner.services.planning_process import Order, PlanningProcess, at_low_priority
+from runner.services.planning_process import Entry, Order, PlanningProcess, at_low_priority
 from runner.settings import Settings, sqlite_url
 
 PEOPLE = 1000
@@ -53,10 +53,14 @@ NOBODY_ANSWERED = (
 )
 PARENT = """
 import pickle, sys, time
+from contextlib import closing
+from runner.ledger.ledger import Ledger
 from runner.services.planning_process import PlanningProcess
 
-process = PlanningProcess(pickle.load(sys.stdin.buffer))
-process.plan()
+order = pickle.load(sys.stdin.buffer)
+process = PlanningProcess(order)
+with closing(Ledger.open(order.settings.ledger_url)) as ledger:
+    process.plan(ledger, lambda _working_set: None)
 process.enter_some()
 print(process.pid, flush=True)
 time.sleep(600)
@@ -80,7 +84,8 @@ class Campaign:
             for statement in NOBODY_ANSWERED:
                 connection.execute(text(statement))
         environment = Environment(settings, ledger, Timer(), RateLimit(5), is_rehearsal=False)
-        self.order = Order(loaded, settings, binding, run, float(int(time.time())), only_own=False)
+        entry = Entry(binding, run, only_own=False, joins=False)
+        self.order = Order(loaded, settings, float(int(time.time())), entry)
         self.rounds = FurtherRounds(first, environment, binding, run, self.events.append)
 
     def second_calls(self):
@@ -98,7 +103,7 @@ class Campaign:
 
 @pytest.fixture
 def campaign(tmp_path, monkeypatch):
-    monkeypatch.setattr(further_rounds, "_FEW", 0)
+    monkeypatch.setattr(planning_process, "_FEW", 0)
     settings = Settings(ledger_url=sqlite_url(tmp_path / "ledger.sqlite3"))
     with closing(Ledger.open(settings.ledger_url)) as ledger:
         yield Campaign(tmp_path, ledger, settings)
@@ -106,7 +111,7 @@ def campaign(tmp_path, monkeypatch):
 
 def test_a_killed_process_leaves_whole_calls_and_the_next_plan_adds_the_others(campaign):
     with PlanningProcess(campaign.order) as process:
-        process.plan()
+        process.plan(campaign.ledger, lambda _working_set: None)
         assert process.enter_some() == ADDED_AT_ONCE
         os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(RunnerError, match="ended before its work was done"):

@@ -25,6 +25,7 @@ OF_EVERY_KIND = [
         start_timestamp=7,
     ),
     events.RoundsPlanned(calls=1),
+    events.CallsJoined(calls=1),
     events.RoundsNotPlanned(problem="x"),
     events.CallsMoved(moved=1, skipped=0),
     events.CallsWithdrawn(count=1),
