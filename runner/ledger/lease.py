@@ -14,7 +14,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from runner.calls import CallState, ReasonCode, StateReason
 from runner.errors import CampaignHeldError
@@ -34,6 +47,16 @@ _CLOCK_THROUGH_SLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _ORPHANED = StateReason(ReasonCode.SENDER_DIED)
 LOST = "lost"
 """The ending of a run that was declared dead."""
+_OF_CAMPAIGN = runs.c.campaign == bindparam("of_campaign")
+_MAY_BE_ORPHANED = select(
+    or_(
+        exists(runs.c.id).where(_OF_CAMPAIGN, runs.c.ended_at.is_(None), runs.c.id != bindparam("mine")),
+        exists(calls.c.id)
+        .where(calls.c.campaign == bindparam("of_campaign"), calls.c.state == CallState.SENDING)
+        .where(calls.c.run.in_(select(runs.c.id).where(_OF_CAMPAIGN, runs.c.ended_at.is_not(None)))),
+    )
+)
+"""Whether another run goes on, or one that has ended left a call that it was sending."""
 
 
 def mark_orphaned_calls(
@@ -45,6 +68,10 @@ def mark_orphaned_calls(
     Returns how many calls that were. `alone` says that no other process can hold the campaign, so every run
     but `survivor` is dead, whatever its lease says.
     """
+    others = {"mine": survivor or 0, "of_campaign": campaign}
+    if not connection.scalar(_MAY_BE_ORPHANED, others):
+        # Every run asks every few seconds.
+        return 0
     if connection.dialect.name == "postgresql":
         postgresql.end_overdue_transactions(connection)
     now = database_now(connection)
@@ -78,7 +105,6 @@ def mark_orphaned_calls(
     )
     stuck = connection.execute(left).all()
     if not stuck:
-        # Every run asks every few seconds, and mostly there are none.
         return 0
     for row in stuck:
         orphaned = Transition(row.id, CallState.SENDING, CallState.UNCERTAIN, _ORPHANED)
@@ -199,9 +225,12 @@ class Lease:
     def _sharers(self, connection: Connection, now: float) -> int:
         account = select(campaigns.c.account).where(campaigns.c.name == self._campaign).scalar_subquery()
         of_account = (
-            select(runs.c.pid, runs.c.pid_space).join(campaigns).where(campaigns.c.account == account)
+            select(runs.c.pid, runs.c.pid_space, func.count().label("number"))
+            .join(campaigns)
+            .where(campaigns.c.account == account)
+            .group_by(runs.c.pid, runs.c.pid_space)
         )
-        return len(_alive(connection, of_account, now))
+        return sum(process.number for process in _alive(connection, of_account, now))
 
 
 def declared_dead() -> CampaignHeldError:

@@ -19,11 +19,14 @@ class LedgerRevision(NamedTuple):
     """Of any operator: without it, a canceled campaign would go on."""
 
 
+_NEWEST = select(
+    select(func.max(attempts.c.id)).scalar_subquery(), select(func.max(actions.c.id)).scalar_subquery()
+)
+
+
 def ledger_revision(connection: Connection) -> LedgerRevision:
-    return LedgerRevision(
-        attempt=connection.scalar(select(func.max(attempts.c.id))) or 0,
-        act=connection.scalar(select(func.max(actions.c.id))) or 0,
-    )
+    attempt, act = connection.execute(_NEWEST).one()
+    return LedgerRevision(attempt or 0, act or 0)
 
 
 def campaign_revision(connection: Connection, campaign: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from runner.dispatch.events import Event
@@ -13,6 +14,8 @@ from runner.serve.keeper import Keeper, Shared
 from runner.serve.served import ServedCampaign
 from runner.services.approvals import approve_content
 from runner.services.environment import Environment
+
+_THREADS = 32
 
 
 class Reconciler:
@@ -54,6 +57,8 @@ class Reconciler:
 
     async def keep(self) -> None:
         """Until `stop`; the runs are then ended in order."""
+        # A run that waits here, such as for a list, must not keep the others waiting.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "runs"))
         # It rings every few seconds by itself.
         alarm = self._environment.clock.alarm(self._wake)
         try:
