@@ -144,6 +144,15 @@ def test_an_unchanged_call_moves_to_the_new_run_without_a_trace(ledger):
     assert trail(ledger, "a") == [(None, "planned")]
 
 
+@pytest.mark.parametrize(("before", "planned", "after"), [(-60, 0, -60), (0, -60, -60), (-60, 90, 90)])
+def test_an_unchanged_call_that_is_due_keeps_when_it_was_to_leave(ledger, before, planned, after):
+    """In seconds from the moment when the plan is entered: what is to leave later or earlier is written."""
+    begin(ledger, call("a", phone(1), start=LATER + 300, queue_at=LATER + before))
+    unchanged = call("a", phone(1), start=LATER + 300, queue_at=LATER + planned, change=Change.UNCHANGED)
+    run, _ = begin(ledger, unchanged, now=LATER)
+    assert (row(ledger, "a")["run"], row(ledger, "a")["queue_at"]) == (run, LATER + after)
+
+
 def test_a_changed_call_keeps_its_place_in_the_ledger_and_leaves_a_trace(ledger):
     begin(ledger, call("a", phone(1)))
     before = row(ledger, "a")["id"]
