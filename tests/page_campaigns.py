@@ -155,7 +155,9 @@ def _enter_call(connection, name, run, state, number, now):
     ).inserted_primary_key[0]  # fmt: skip
     if is_sent:
         connection.execute(
-            insert(attempts).values(call=call, run=run, fence=1, intended_at=start - 300, finished_at=start)
+            insert(attempts).values(
+                call=call, run=run, fence=1, intended_at=start - 300, finished_at=start, outcome=state.value
+            )
         )
     if state in {CallState.COMPLETED, CallState.FAILED}:
         connection.execute(

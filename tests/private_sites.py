@@ -13,7 +13,7 @@ from runner.dispatch.timer import Timer
 from runner.serve.listening import listener
 from runner.serve.metrics import Metrics
 from runner.serve.private import PrivateServer
-from runner.serve.private_site import NothingServed, PrivateSite
+from runner.serve.private_site import NothingServed, PrivateSite, kept_totals
 from runner.services.environment import Environment
 from runner.settings import Settings
 
@@ -65,10 +65,12 @@ class Served:
 def private_site(ledger, served=None, *, address="127.0.0.1:0", **settings):
     """Served in a thread; drained when the block ends. Nothing unexpected may happen meanwhile."""
     environment = Environment(Settings(**settings), ledger, Timer(), RateLimit(100), is_rehearsal=False)
+    totals = kept_totals(ledger)
     site = PrivateSite(
         served=served or NothingServed(),
         environment=environment,
-        metrics=Metrics(ledger, environment.rate, {}),
+        totals=totals,
+        metrics=Metrics(totals, environment.rate, {}),
     )
     problems, sign_ins = [], []
     with listener(address, "RUNNER_LISTEN") as listening:

@@ -5,7 +5,7 @@ import shlex
 import socket
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.commands.terminal import reload_on_signal, signals_restored, stop_on_signals
@@ -15,7 +15,8 @@ from runner.errors import ExitStatus, RunnerError, UsageError
 from runner.ledger.ledger import Ledger
 from runner.ledger.notifications import Unsent
 from runner.ledger.rollback_guard import RollbackGuard
-from runner.reports.plan_facts import count, totals
+from runner.reports.plan_facts import count
+from runner.reports.plan_facts import totals as plan_totals
 from runner.reports.service_log import ServiceLog
 from runner.results.token import Tokens
 from runner.serve.defects import unexpected
@@ -23,7 +24,7 @@ from runner.serve.listening import listener
 from runner.serve.metrics import Metrics
 from runner.serve.notifications import Notifications
 from runner.serve.private import PrivateServer
-from runner.serve.private_site import NothingServed, PrivateSite
+from runner.serve.private_site import NothingServed, PrivateSite, kept_totals
 from runner.serve.receiving import ReceiverServer
 from runner.serve.reconciler import Reconciler
 from runner.serve.served import Problem, Served, ServedCampaign, ServeStatus
@@ -94,14 +95,17 @@ def _serve(environment: Environment, paths: Sequence[Path], log: ServiceLog) -> 
     reconciler = _reconciler(paths, environment, log) if paths else None
     served = reconciler or NothingServed()
     notifications = _notifications(served, environment, log)
-    metrics = Metrics(environment.ledger, environment.rate, receiver.received, notifications.outcomes)
-    site = PrivateSite(served=served, environment=environment, metrics=metrics)
-    work = None
-    if reconciler is not None:
-        reconciler.listen(metrics.hear)
-        reconciler.listen(notifications.hear)
-        work = _Work(reconciler, notifications)
-    with signals_restored():
+    # Who looks at pages waits for other connections than those who call.
+    with closing(Ledger.open(settings.ledger_url)) as ledger, signals_restored():
+        totals = kept_totals(ledger)
+        metrics = Metrics(totals, environment.rate, receiver.received, notifications.outcomes)
+        shown = replace(environment, ledger=ledger)
+        site = PrivateSite(served=served, environment=shown, totals=totals, metrics=metrics)
+        work = None
+        if reconciler is not None:
+            reconciler.listen(metrics.hear)
+            reconciler.listen(notifications.hear)
+            work = _Work(reconciler, notifications)
         asyncio.run(_listen(receiver, site, work, log))
     log.note(_what_came(receiver))
 
@@ -206,7 +210,7 @@ def _log(log: ServiceLog, found: ServedCampaign) -> None:
 def _words(found: ServedCampaign) -> str:
     words = found.status.value.replace("_", " ")
     if found.plan is not None and found.status in _WITH_A_PLAN:
-        words += f" ({totals(found.plan)})"
+        words += f" ({plan_totals(found.plan)})"
     if found.status is ServeStatus.WAITING_FOR_APPROVAL:
         words += f"; approve it with: runner approve {shlex.quote(str(found.path))}"
     return words if found.problem is None else f"{words}: {found.problem.words}"

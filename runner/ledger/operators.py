@@ -33,11 +33,13 @@ from runner.ledger.lease import LOST, database_now
 from runner.ledger.reached import skip_finished
 from runner.ledger.results import record_reports, settle_held
 from runner.ledger.rows import reading, some_at_a_time
-from runner.ledger.tables import actions, attempts, calls, campaigns, runs, transitions
+from runner.ledger.tables import IS_PROBLEM, actions, attempts, calls, campaigns, runs, transitions
 from runner.ledger.transitions import Transition, move_calls
 
 Rows = Sequence[Row[*tuple[Any, ...]]]
 
+PROBLEM_ATTEMPT = and_(attempts.c.call == calls.c.id, attempts.c.fence == calls.c.fence, IS_PROBLEM)
+"""The newest of a refused or uncertain call. There is an index for such attempts alone."""
 _GRACE_SECONDS = 60
 """Twice the deadline of an exchange with Insight."""
 
@@ -249,9 +251,7 @@ class Operators:
         """Notes that somebody has seen the refused and uncertain calls; returns how many were new to them."""
         query = (
             select(attempts.c.id)
-            .select_from(
-                calls.join(attempts, and_(attempts.c.call == calls.c.id, attempts.c.fence == calls.c.fence))
-            )
+            .select_from(calls.join(attempts, PROBLEM_ATTEMPT))
             .where(
                 calls.c.campaign == campaign,
                 calls.c.state.in_(PROBLEMS),

@@ -1,8 +1,7 @@
 """What the ledger knows of a campaign, for people: how far it is, what happened, who shares its survey."""
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from heapq import merge
 from operator import attrgetter
@@ -10,7 +9,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Engine,
     Row,
     Select,
@@ -23,18 +21,16 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    union_all,
 )
 
 from runner.calls import NO_REASON, PROBLEMS, CallState, ReasonCode, StateReason
 from runner.ledger import late_opt_outs
 from runner.ledger.evidence import Verdict
 from runner.ledger.late_opt_outs import LateOptOut
-from runner.ledger.operators import PauseInfo, pause_info
+from runner.ledger.operators import PROBLEM_ATTEMPT, CampaignState, PauseInfo, pause_info
 from runner.ledger.results import results_learned_at
 from runner.ledger.rows import reading
 from runner.ledger.tables import (
-    IS_LATER,
     actions,
     attempts,
     calls,
@@ -45,12 +41,12 @@ from runner.ledger.tables import (
     runs,
     transitions,
 )
+from runner.ledger.totals import Totals, read_totals
 
 RECENT_SECONDS = 30 * 86_400
 """What was sent within this time may still be waiting at Insight, or be fresh in people's minds."""
 
 _NEVER_SENT = (CallState.PLANNED, CallState.SKIPPED, CallState.REFUSED)
-_ALL_ROUNDS = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,21 +329,11 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class Overview(Totals):
     """Counts of calls, when the next call is due, and what needs a person. UTC Unix seconds."""
 
     campaign: str
     as_of: float
-    rounds: Mapping[int, Mapping[CallState, int]]
-    """How many calls of each round are in each state; empty without calls."""
-    next_due: int | None
-    queued_last_minute: int
-    awaited: int
-    """Queued calls whose results are awaited; of the other queued ones, none came in time."""
-    next_ask: int | None = None
-    """When Insight is to be asked for the next of these, unless the campaign does not ask."""
-    oldest_awaited: int | None = None
-    """The `end_timestamp` of the one that has waited longest."""
     learned_at: float | None
     """When the newest result was learned."""
     problems: tuple[Problem, ...]
@@ -359,18 +345,8 @@ class Overview:
     """Keyed hash of the user name it was first applied with; empty for the same reason."""
     repository: Mapping[str, str] = field(default_factory=dict)
     """Where its file came from at the last apply, as keyed hashes; empty where unknown."""
-
     late_opt_outs: Sequence[LateOptOut]
     """Calls to people on a list that Insight may dial yet, as the last apply found them."""
-    unacknowledged: int
-    """Refused and uncertain calls that no operator has acknowledged."""
-    imported: int = 0
-    """Contacts that another tool queued; none of the counts of calls has them."""
-
-    @property
-    def states(self) -> Mapping[CallState, int]:
-        """Of all rounds together; each state is in it."""
-        return {state: sum(counted.get(state, 0) for counted in self.rounds.values()) for state in CallState}
 
     @property
     def unknown(self) -> int:
@@ -380,7 +356,7 @@ class Overview:
     @property
     def problems_left(self) -> int:
         """Those that `problems` does not hold."""
-        return sum(self.states[state] for state in PROBLEMS) - len(self.problems)
+        return max(0, sum(self.states[state] for state in PROBLEMS) - len(self.problems))
 
 
 _PROBLEM = (
@@ -410,79 +386,36 @@ def round_starts(engine: Engine, campaign: str) -> Mapping[int, tuple[int, int]]
         return {number: (first, last) for number, first, last in connection.execute(query)}
 
 
-def _counts(connection: Connection, campaign: str) -> Mapping[int, Mapping[CallState, int]]:
-    """Calls by round and state. In the order of an index: to sort a million calls by their rounds, too, takes
-    five times as long.
-    """
-    mine, calls_of_group = calls.c.campaign == campaign, func.count()
-    # In one statement, so that both parts see the same.
-    query = union_all(
-        select(literal(_ALL_ROUNDS), calls.c.state, calls_of_group).where(mine).group_by(calls.c.state),
-        select(calls.c.round, calls.c.state, calls_of_group)
-        .where(mine, IS_LATER)
-        .group_by(calls.c.state, calls.c.round),
-    )
-    rounds: defaultdict[int, Counter[CallState]] = defaultdict(Counter)
-    for number, state, count in connection.execute(query):
-        rounds[number][CallState(state)] = count
-    of_all = rounds.pop(_ALL_ROUNDS, Counter())
-    rounds[1] = of_all - sum(rounds.values(), Counter[CallState]())
-    return {number: dict(counts) for number, counts in sorted(rounds.items()) if counts}
-
-
-def overview(engine: Engine, campaign: str, now: float, most_problems: int) -> Overview:
+def overview(
+    engine: Engine, campaign: str, now: float, most_problems: int, counted: Totals | None = None
+) -> Overview:
     """The state of `campaign` as of `now`, with up to `most_problems` problems: those that nobody has
-    acknowledged first, then the newest.
+    acknowledged first, then the newest. Its calls are counted, unless they were `counted` before.
     """
-    mine = calls.c.campaign == campaign
-    of_attempt = and_(attempts.c.call == calls.c.id, attempts.c.fence == calls.c.fence)
     bound = select(campaigns.c.origin, campaigns.c.account, campaigns.c.repository).where(
         campaigns.c.name == campaign
     )
-    next_due = select(func.min(calls.c.queue_at)).where(mine, calls.c.state == CallState.PLANNED)
-    recent = select(func.count()).where(
-        mine,
-        calls.c.state == CallState.QUEUED,
-        calls.c.updated_at > now - 60,
-        # The others are sorted out by the index: no call is sent so long after its start.
-        calls.c.start_timestamp > now - 3600,
-    )
-    awaited = select(func.count(), func.min(calls.c.ask_at), func.min(calls.c.end_timestamp)).where(
-        mine, calls.c.ask_at.is_not(None)
-    )
-    unacknowledged = (
-        select(func.count())
-        .select_from(calls.outerjoin(attempts, of_attempt))
-        .where(mine, calls.c.state.in_(PROBLEMS), attempts.c.acknowledged_at.is_(None))
-    )
-    imported = select(func.count()).select_from(imports).where(imports.c.campaign == campaign)
     problems = (
         select(*_PROBLEM)
-        .select_from(calls.join(attempts, of_attempt).join(runs, attempts.c.run == runs.c.id))
-        .where(mine, calls.c.state.in_(PROBLEMS))
+        .select_from(calls.join(attempts, PROBLEM_ATTEMPT).join(runs, attempts.c.run == runs.c.id))
+        .where(calls.c.campaign == campaign, calls.c.state.in_(PROBLEMS))
         .order_by(attempts.c.acknowledged_at.is_not(None), calls.c.updated_at.desc(), calls.c.id)
         .limit(most_problems)
     )
     with reading(engine) as connection:
         row = connection.execute(bound).mappings().one_or_none()
-        waiting, next_ask, oldest = connection.execute(awaited).one()
+        counted = counted or read_totals(connection, now, campaign).get(campaign, Totals())
+        paused = pause_info(connection, campaign)
         return Overview(
+            **asdict(replace(counted, state=CampaignState.ACTIVE if paused is None else paused.state)),
             campaign=campaign,
             as_of=now,
-            rounds=_counts(connection, campaign),
-            next_due=connection.scalar(next_due),
-            queued_last_minute=connection.scalar(recent) or 0,
-            awaited=waiting,
-            next_ask=next_ask,
-            oldest_awaited=oldest,
             learned_at=results_learned_at(connection, campaign),
             problems=tuple(
                 Problem(**{**each, "state": CallState(each["state"])})
                 for each in connection.execute(problems).mappings()
             ),
             late_opt_outs=late_opt_outs.noted(connection, campaign, now),
-            unacknowledged=connection.scalar(unacknowledged) or 0,
-            imported=connection.scalar(imported) or 0,
-            pause_info=pause_info(connection, campaign),
+            pause_info=paused,
             **(row or {"origin": "", "account": "", "repository": {}}),
         )

@@ -62,12 +62,14 @@ _ROWS = select(
 _ORDER = (calls.c.contact, calls.c.round, calls.c.id)
 
 
-def result_rows(engine: Engine, campaign: str) -> Iterator[CallRow]:
-    """Contact by contact, and each contact's calls by round.
+def result_rows(engine: Engine, campaign: str, *, only_ended: bool = False) -> Iterator[CallRow]:
+    """Contact by contact, and each contact's calls by round; with `only_ended`, those with a final state.
 
     Each part is read in a transaction of its own: a run that sends calls meanwhile must be able to write.
     """
     some = _ROWS.where(calls.c.campaign == campaign).order_by(*_ORDER).limit(_AT_ONCE)
+    if only_ended:
+        some = some.where(calls.c.state.in_(FINAL))
     rows = _read(engine, some)
     while rows:
         yield from map(_call, rows)

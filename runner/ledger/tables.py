@@ -244,6 +244,9 @@ attempts = Table(
     comment="One POST, or the intent of one.",
 )
 _index_where(text("finished_at IS NULL"), "uq_attempts_live", attempts.c.call)
+IS_PROBLEM = text(f"outcome IN ('{CallState.REFUSED}', '{CallState.UNCERTAIN}')")
+# All attempts have none: it would cost more than it helps.
+_index_where(IS_PROBLEM, "ix_attempts_problem", attempts.c.call, unique=False)
 
 transitions = Table(
     "transitions",

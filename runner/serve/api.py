@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from runner.errors import UnknownCampaignError, UsageError
 from runner.ledger.suppressions import Target, planned_for
-from runner.ledger.totals import Totals, totals
+from runner.ledger.totals import Totals
 from runner.reports import api_forms, forms
 from runner.reports.event_json import late_opt_out_json
 from runner.reports.json_text import diagnostic_json, json_text
@@ -28,6 +28,7 @@ from runner.serve.acts import ACTS
 from runner.serve.private_site import PrivateSite
 from runner.serve.served import ServedCampaign
 from runner.serve.suppress_act import suppression_desk
+from runner.serve.threads import in_thread, in_turn
 from runner.services.campaign_figures import campaign_figures
 from runner.services.operators import identity_of
 from runner.services.status import ledger_status
@@ -65,11 +66,9 @@ class Api:
         self._site = site
         self._environment = site.environment
         self._ledger = site.environment.ledger
-        # Counting a million calls takes a second of a core: one at a time.
-        self._counting = asyncio.Lock()
 
     async def campaigns(self, _request: Request, _body: Body) -> api_forms.CampaignsForm:
-        known = await asyncio.to_thread(totals, self._ledger.engine)
+        known = await self._site.totals.fresh()
         served = {found.name: found for found in self._site.served.campaigns()}
         names = sorted({*known, *served})
         entries = [_entry(name, known.get(name, Totals()), served.get(name)) for name in names]
@@ -77,20 +76,20 @@ class Api:
 
     async def campaign(self, request: Request, _body: Body) -> api_forms.CampaignForm:
         name = request.path_params["name"]
-        served = self._site.served.campaign(name)
-        is_known = await asyncio.to_thread(self._ledger.knows, name)
+        served, totals = self._site.served.campaign(name), await self._site.totals.fresh()
+        is_known = await in_thread(self._ledger.knows, name)
         if served is None and not is_known:
             raise UnknownCampaignError(f"neither this server nor its ledger has a campaign {name}")
         return {
             "format_version": _VERSION,
             "campaign": name,
-            "status": await asyncio.to_thread(self._status, name) if is_known else None,
+            "status": await in_thread(self._status, name, totals.get(name)) if is_known else None,
             "serve": None if served is None else _served(served),
         }
 
-    def _status(self, name: str) -> forms.Status:
-        identity = identity_of(self._environment)
-        found = ledger_status(name, self._ledger, self._environment.settings, identity, time.time())
+    def _status(self, name: str, counted: Totals | None) -> forms.Status:
+        identity, settings = identity_of(self._environment), self._environment.settings
+        found = ledger_status(name, self._ledger, settings, identity, time.time(), counted)
         return status_json(found, identity)
 
     async def report(self, request: Request, _body: Body) -> Any:  # noqa: ANN401 - as report_json gives it
@@ -100,8 +99,7 @@ class Api:
             settings = self._environment.settings
             return report_json(asyncio.run(campaign_figures(name, self._ledger, settings, time.time())))
 
-        async with self._counting:
-            return await asyncio.to_thread(count)
+        return await in_turn(count)
 
     async def approve(self, request: Request, body: Body) -> api_forms.DoneForm:
         name, person = request.path_params["name"], people.operator(request)
@@ -117,7 +115,7 @@ class Api:
             with self._suppression_desk(request, campaign) as desk:
                 return entries_json(desk.in_force(), desk.identity, show_contacts=False)
 
-        return await asyncio.to_thread(read)
+        return await in_thread(read)
 
     async def suppress(self, request: Request, body: Body) -> api_forms.SuppressedForm:
         target = _target(body)
@@ -144,7 +142,7 @@ class Api:
                     ],
                 }
 
-        return await asyncio.to_thread(act)
+        return await in_thread(act)
 
     async def unsuppress(self, request: Request, body: Body) -> api_forms.UnsuppressedForm:
         target, campaign = _target(body), await self._campaign_of(body.get("campaign"))
@@ -161,7 +159,7 @@ class Api:
                     "left": len(left),
                 }
 
-        return await asyncio.to_thread(act)
+        return await in_thread(act)
 
     async def act(self, name: str, request: Request, body: Body) -> api_forms.DoneForm:
         """One of those that pages have too."""
@@ -174,7 +172,10 @@ class Api:
             _FIELDS.get(key, key): _BY_FLAG[value] if isinstance(value, bool) else value
             for key, value in body.items()
         }
-        return _done(await asyncio.to_thread(ACTS[name].does, acting, given))
+        try:
+            return _done(await in_thread(ACTS[name].does, acting, given))
+        finally:
+            self._site.totals.forget()
 
     def _suppression_desk(
         self, request: Request, campaign: str | None
@@ -187,7 +188,7 @@ class Api:
 
     async def _known(self, name: str) -> str:
         """Raises UnknownCampaignError. Never the path of a file."""
-        if not await asyncio.to_thread(self._ledger.knows, name):
+        if not await in_thread(self._ledger.knows, name):
             raise UnknownCampaignError(
                 f"the ledger has no campaign {name}", hint="its first run enters it into the ledger"
             )
@@ -204,7 +205,7 @@ OPERATIONS = (
         method="GET",
         path="/api/campaigns",
         name="campaigns",
-        summary="Every campaign, in numbers.",
+        summary="Every campaign, in the numbers of some seconds ago.",
         answers=api_forms.CampaignsForm,
         does=Api.campaigns,
     ),
@@ -212,7 +213,7 @@ OPERATIONS = (
         method="GET",
         path=_CAMPAIGN,
         name="campaign",
-        summary="How far a campaign is, and what serve does with it.",
+        summary="How far a campaign is, some seconds ago, and what serve does with it.",
         answers=api_forms.CampaignForm,
         does=Api.campaign,
     ),

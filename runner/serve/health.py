@@ -4,6 +4,7 @@
 503 with a reason while `serve` cannot do its work.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from starlette.requests import Request
@@ -12,8 +13,9 @@ from starlette.routing import BaseRoute, Route
 
 from runner.errors import LedgerError
 from runner.ledger.ledger import Ledger
-from runner.serve.one_at_a_time import OneAtATime
 from runner.serve.served import Served
+from runner.serve.shared import Shared
+from runner.serve.threads import in_thread
 
 _LEDGER_SECONDS = 1
 _LOOK_SECONDS = 60
@@ -25,12 +27,13 @@ class Health:
 
     def __init__(self, served: Served, ledger: Ledger) -> None:
         self._served = served
-        self._asking = OneAtATime(ledger.campaigns)
+        # However long the ledger hangs, it takes one thread.
+        self._asking = Shared(lambda: in_thread(ledger.campaigns))
 
     async def problem(self) -> str | None:
         """Why `serve` cannot do its work now; None where it can."""
         try:
-            await self._asking.result(_LEDGER_SECONDS)
+            await asyncio.wait_for(self._asking.fresh(), _LEDGER_SECONDS)
         except TimeoutError:
             return f"the ledger did not answer within {_LEDGER_SECONDS} s"
         except LedgerError:

@@ -1,11 +1,11 @@
 """`/metrics`: what Prometheus reads of one `serve`. Nothing in it is about a person.
 
-What the ledger knows is counted there, at most once every few seconds however often it is read. What only
-this process sees (requests, callbacks) is counted since it started, as Prometheus expects.
+What the ledger knows is counted once for this and for pages, however often it is read. What only this
+process sees (requests, callbacks) is counted since it started, as Prometheus expects.
 """
 
+import asyncio
 import math
-import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,12 +30,10 @@ from runner.calls import CallState
 from runner.dispatch.events import CallEnded, Event
 from runner.dispatch.rate_limit import RateLimit
 from runner.errors import LedgerError
-from runner.ledger.ledger import Ledger
-from runner.ledger.totals import Totals, totals
-from runner.serve.one_at_a_time import OneAtATime
+from runner.ledger.totals import Totals
 from runner.serve.served import Served, ServedCampaign, ServeStatus
+from runner.serve.shared import Shared
 
-_FRESH_SECONDS = 5
 _LEDGER_SECONDS = 5
 """Waited for the ledger; Prometheus itself waits 10 by default."""
 NO_ANSWER = "none"
@@ -116,7 +114,7 @@ class Metrics:
 
     def __init__(
         self,
-        ledger: Ledger,
+        totals: Shared[Mapping[str, Totals]],
         rate: RateLimit,
         callbacks: Mapping[str, int] = MappingProxyType({}),
         notifications: Mapping[str, int] = MappingProxyType({}),
@@ -129,9 +127,7 @@ class Metrics:
         self._lags = [0] * len(_BUCKETS)
         self._lag_seconds = 0.0
         self._rate_spent = 0
-        self._asking = OneAtATime(lambda: totals(ledger.engine))
-        self._totals: Mapping[str, Totals] | None = None
-        self._asked_at = -math.inf
+        self._totals = totals
         self._process = ProcessCollector(registry=None)
 
     def hear(self, campaign: str, event: Event) -> None:
@@ -154,13 +150,10 @@ class Metrics:
         return generate_latest(registry)
 
     async def _ledger(self) -> Mapping[str, Totals] | None:
-        if time.monotonic() - self._asked_at >= _FRESH_SECONDS:
-            try:
-                self._totals = await self._asking.result(_LEDGER_SECONDS)
-            except (LedgerError, TimeoutError):
-                return None
-            self._asked_at = time.monotonic()
-        return self._totals
+        try:
+            return await asyncio.wait_for(self._totals.fresh(), _LEDGER_SECONDS)
+        except (LedgerError, TimeoutError):
+            return None
 
     def _of_process(self) -> Iterator[Metric]:
         requests = _counter(REQUESTS)

@@ -3,6 +3,7 @@
 The receiver's address is another one: it serves nothing of this.
 """
 
+import asyncio
 import getpass
 import socket
 from collections.abc import Callable, Sequence
@@ -34,6 +35,8 @@ _PARTS: Sequence[Callable[[PrivateSite], Sequence[BaseRoute]]] = (
 )
 """Each makes its routes. The pages, the API and the metrics are parts."""
 _MOST_CONNECTIONS = 1_000
+_COUNT_SECONDS = 30
+"""So old may the counts be that somebody sees who comes first."""
 
 
 class PrivateServer:
@@ -58,6 +61,7 @@ class PrivateServer:
         self.is_in_clear = not access.is_local and not access.is_behind_tls
         """Whether other machines may reach it without TLS, as far as the settings tell."""
         self._listening = listening
+        self._totals = site.totals
         self._sign_in = SignIn(ledger, access, key, on_sign_in)
         local_person = Person(name=getpass.getuser(), role=Role.OPERATOR)
         gate = Gate(
@@ -75,9 +79,11 @@ class PrivateServer:
     async def serve(self) -> None:
         """Until `stop`; what is under way then is answered."""
         allow_many_connections()
+        counting = asyncio.create_task(self._totals.keep(_COUNT_SECONDS))
         try:
             await self._server.serve(sockets=[self._listening])
         finally:
+            counting.cancel()
             self._sign_in.close()
 
     def stop(self) -> None:

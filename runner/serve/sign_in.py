@@ -17,6 +17,7 @@ from runner.ledger.ledger import Ledger
 from runner.reports.plan_facts import count
 from runner.serve import forms, sessions
 from runner.serve.pages.rendering import page
+from runner.serve.threads import in_thread
 from runner.serve.visitors import Access, client_address, cookie
 from runner.services.passwords import is_password, new_secret, secret_hash
 
@@ -73,7 +74,7 @@ class SignIn:
             return self._page(request, after, found)
         old = cookie(request, self._access.session_cookie)
         if old:
-            await asyncio.to_thread(sign_ins.end_session, self._engine, secret_hash(old))
+            await in_thread(sign_ins.end_session, self._engine, secret_hash(old))
         response = RedirectResponse(after, status_code=303)
         self._set_cookie(response, self._access.session_cookie, found)
         response.delete_cookie(self._access.form_cookie, secure=self._access.is_behind_tls)
@@ -82,7 +83,7 @@ class SignIn:
     async def _sign_out(self, request: Request) -> Response:
         secret = cookie(request, self._access.session_cookie)
         if secret:
-            await asyncio.to_thread(sign_ins.end_session, self._engine, secret_hash(secret))
+            await in_thread(sign_ins.end_session, self._engine, secret_hash(secret))
         response = RedirectResponse(SIGN_IN, status_code=303)
         response.delete_cookie(self._access.session_cookie, secure=self._access.is_behind_tls)
         return response
@@ -107,19 +108,19 @@ class SignIn:
         """An unknown name takes the same path as a known one."""
         by_name, by_address = self._subject("name", name), self._subject("address", address)
         waits = {by_name: sessions.wait_of_name, by_address: sessions.wait_of_address}
-        left = await asyncio.to_thread(sign_ins.begin_try, self._engine, waits, time.time())
+        left = await in_thread(sign_ins.begin_try, self._engine, waits, time.time())
         if left:
             return _wait(left)
         # A database takes no NUL, and no name has anything else that cannot be seen.
         known = name if name.isprintable() else ""
-        stored = await asyncio.to_thread(sign_ins.password_of, self._engine, known)
+        stored = await in_thread(sign_ins.password_of, self._engine, known)
         loop = asyncio.get_running_loop()
         if not await loop.run_in_executor(self._checker, is_password, password, stored):
             return _WRONG
         secret = new_secret()
-        if not await asyncio.to_thread(self._begin, secret, known, stored):
+        if not await in_thread(self._begin, secret, known, stored):
             return _WRONG
-        await asyncio.to_thread(sign_ins.note_success, self._engine, by_name, by_address)
+        await in_thread(sign_ins.note_success, self._engine, by_name, by_address)
         return secret
 
     def _begin(self, secret: str, name: str, stored: str) -> bool:

@@ -1,6 +1,5 @@
 """The pages of `serve`: where people follow campaigns, and act."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -13,7 +12,6 @@ from starlette.routing import BaseRoute, Route
 from runner.calls import Role
 from runner.errors import UnknownCampaignError, UsageError
 from runner.ledger.approvals import short
-from runner.ledger.totals import totals
 from runner.reports.page import rate_chart
 from runner.reports.report_html import levels
 from runner.reports.times import machine_time
@@ -22,14 +20,15 @@ from runner.serve.acting import Acting, Done, Given
 from runner.serve.acts import ACTS, Act
 from runner.serve.pages import day_chart
 from runner.serve.pages.campaign_facts import FactReader
-from runner.serve.pages.campaign_view import campaign_view
+from runner.serve.pages.campaign_view import CampaignView, campaign_view
 from runner.serve.pages.list_view import list_view
-from runner.serve.pages.live import LivePage, Regions, Shared
+from runner.serve.pages.live import LivePage, Regions
 from runner.serve.pages.moments import moment
 from runner.serve.pages.plan_page import PlanPages
 from runner.serve.pages.rendering import fragment, page, static_file
 from runner.serve.private_site import PrivateSite
 from runner.serve.served import ServedCampaign, ServeStatus
+from runner.serve.threads import in_thread
 
 _SEND_SECONDS = 30
 """Within which a browser must take what a stream sends."""
@@ -57,7 +56,6 @@ class _Pages:
     def __init__(self, site: PrivateSite) -> None:
         self._site = site
         self._environment = site.environment
-        self._totals = Shared(lambda: asyncio.to_thread(totals, self._environment.ledger.engine))
         self._facts: dict[str, FactReader] = {}
         self._live: dict[tuple[str, bool], LivePage] = {}
         self._plans = PlanPages()
@@ -70,7 +68,7 @@ class _Pages:
             regions=regions,
             events="/events",
             here="campaigns",
-            as_of=moment(time.time()),
+            as_of=moment(time.time() - self._site.totals.age),
         )
 
     async def campaigns_events(self, request: Request) -> Response:
@@ -85,7 +83,7 @@ class _Pages:
             name=name,
             regions=regions,
             events=f"/campaigns/{name}/events",
-            as_of=moment(time.time()),
+            as_of=moment(time.time() - self._site.totals.age),
         )
 
     async def campaign_events(self, request: Request) -> Response:
@@ -137,7 +135,7 @@ class _Pages:
             return await _question_page(request, act, acting, request.query_params)
         given = await forms.read(request)
         try:
-            done = await asyncio.to_thread(act.does, acting, given)
+            done = await in_thread(act.does, acting, given)
         except UsageError as error:
             return await _question_page(request, act, acting, given, error)
         finally:
@@ -161,7 +159,7 @@ class _Pages:
         is_operator = _is_operator(request)
 
         async def regions() -> Regions:
-            served, known = self._site.served.campaigns(), await self._totals.fresh()
+            served, known = self._site.served.campaigns(), await self._site.totals.get()
             view = list_view(served, known, is_operator=is_operator)
             return {"campaigns": fragment("campaign_list.html", "campaigns", view)}
 
@@ -173,27 +171,14 @@ class _Pages:
             await self._check_known(name)
             self._facts[name] = FactReader(self._site, name)
         facts = self._facts[name]
+        made: tuple[CampaignView, Regions] | None = None
 
         async def regions() -> Regions:
+            nonlocal made
             view = campaign_view(await facts.read(is_operator=is_operator))
-            macros: Mapping[str, Sequence[object]] = {
-                "days": (day_chart,),
-                "answers": (rate_chart, rate_chart.rate_chart, levels),
-            }
-            names = (
-                "status",
-                "acts",
-                "numbers",
-                "people",
-                "days",
-                "windows",
-                "answers",
-                "rounds",
-                "happened",
-            )
-            return {
-                each: fragment("campaign_regions.html", each, view, *macros.get(each, ())) for each in names
-            }
+            if made is None or made[0] != view:
+                made = view, _campaign_regions(view)
+            return made[1]
 
         return self._page(name, regions, is_operator=is_operator)
 
@@ -213,14 +198,23 @@ class _Pages:
     async def _check_known(self, name: str) -> None:
         """Raises UnknownCampaignError."""
         known = self._site.served.campaign(name) is not None
-        if not known and not await asyncio.to_thread(self._environment.ledger.knows, name):
+        if not known and not await in_thread(self._environment.ledger.knows, name):
             raise UnknownCampaignError(f"neither this server nor its ledger has a campaign {name}")
 
     def _forget(self) -> None:
         """Somebody acted: pages show it at once."""
-        self._totals.forget()
+        self._site.totals.forget()
         for live in self._live.values():
             live.forget()
+
+
+def _campaign_regions(view: CampaignView) -> Regions:
+    macros: Mapping[str, Sequence[object]] = {
+        "days": (day_chart,),
+        "answers": (rate_chart, rate_chart.rate_chart, levels),
+    }
+    names = ("status", "acts", "numbers", "people", "days", "windows", "answers", "rounds", "happened")
+    return {each: fragment("campaign_regions.html", each, view, *macros.get(each, ())) for each in names}
 
 
 def _is_operator(request: Request) -> bool:
@@ -246,7 +240,7 @@ async def _question_page(
         status=200 if error is None else 400,
         act=act,
         campaign=acting.campaign,
-        question=await asyncio.to_thread(act.asks, acting, given),
+        question=await in_thread(act.asks, acting, given),
         given=given,
         error=error,
         action=request.url.path,

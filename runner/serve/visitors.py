@@ -1,6 +1,5 @@
 """Finds out who sends a request: by a token, by a proxy, by a session, or because it is this machine."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from runner.ledger import sign_ins
 from runner.ledger.ledger import Ledger
 from runner.serve import proxies, sessions
 from runner.serve.people import Person
+from runner.serve.threads import in_thread
 from runner.services.passwords import secret_hash
 from runner.settings import Network
 
@@ -83,16 +83,16 @@ class Visitors:
             return await self._by_proxy(request)
         secret = cookie(request, self._access.session_cookie)
         if secret:
-            visitor = await asyncio.to_thread(self._by_session, secret, is_active=_is_active(request))
+            visitor = await in_thread(self._by_session, secret, is_active=_is_active(request))
             if visitor is not None:
                 return visitor
-        if not self._access.is_shared and not await asyncio.to_thread(sign_ins.has_users, self._engine):
+        if not self._access.is_shared and not await in_thread(sign_ins.has_users, self._engine):
             return self._as_local(request)
         secret = cookie(request, self._access.form_cookie)
         return Visitor(person=None, csrf=sessions.csrf_of(secret)) if secret else _NOBODY
 
     async def _by_token(self, token: str) -> Visitor:
-        found = await asyncio.to_thread(sign_ins.user_of_token, self._engine, secret_hash(token))
+        found = await in_thread(sign_ins.user_of_token, self._engine, secret_hash(token))
         if found is None:
             raise _unknown("unknown or revoked token; to make one: runner users token NAME")
         name, role = found
@@ -112,7 +112,7 @@ class Visitors:
         name = values[0].strip()
         if len(values) > 1 or not proxies.is_name(name):
             raise HTTPException(400, f"the proxy must send one name in {self._access.user_header}")
-        role = await asyncio.to_thread(sign_ins.role_of, self._engine, name.lower())
+        role = await in_thread(sign_ins.role_of, self._engine, name.lower())
         csrf = sessions.csrf_of(self._key, f"proxy {name}")
         return Visitor(person=Person(name=name, role=role or Role.VIEWER), csrf=csrf)
 

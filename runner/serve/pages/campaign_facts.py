@@ -2,27 +2,30 @@
 
 import asyncio
 import time
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Generic, NamedTuple, TypeVar
 
 from runner.ledger.overview import acts, overview
 from runner.ledger.schedule import schedule
-from runner.results.figures import Figures
-from runner.serve.pages.campaign_view import MOST_EVENTS, MOST_PEOPLE, CampaignFacts
-from runner.serve.pages.live import Shared
+from runner.serve.pages.campaign_view import MOST_EVENTS, MOST_PEOPLE, CampaignFacts, sections
 from runner.serve.private_site import PrivateSite
+from runner.serve.shared import Shared
+from runner.serve.threads import in_thread, in_turn
 from runner.services.campaign_results import figures_by_call
 from runner.services.operators import identity_of
 
-_FIGURES_SECONDS = 20.0
-_FIGURES_SHARE = 0.01
+_T = TypeVar("_T")
+_COUNT_SECONDS = 20.0
+_COUNT_SHARE = 0.1
 """Of the time may be taken by counting: it reads every call of a campaign."""
-_PATIENCE_SECONDS = 0.5
+_PATIENCE_SECONDS = 0.05
 
 
-class Counted(NamedTuple):
+class Counted(NamedTuple, Generic[_T]):
     """`at` is in UTC Unix seconds."""
 
-    figures: Figures
+    found: _T
     at: float
 
 
@@ -32,12 +35,14 @@ class FactReader:
     def __init__(self, site: PrivateSite, name: str) -> None:
         self._site = site
         self._name = name
-        self._counted = Shared(self._count, least_age=_FIGURES_SECONDS, share=_FIGURES_SHARE)
+        ledger = site.environment.ledger
+        self._schedule = _counted(partial(in_thread, schedule, ledger.engine, name))
+        self._figures = _counted(partial(in_turn, lambda: sections(figures_by_call(ledger, name))))
 
     async def read(self, *, is_operator: bool) -> CampaignFacts:
         """Raises LedgerError."""
-        served = self._site.served.campaign(self._name)
-        counted = await self._counted_soon()
+        served, totals = self._site.served.campaign(self._name), await self._site.totals.get()
+        planned, figures = await asyncio.gather(_soon(self._schedule), _soon(self._figures))
 
         def facts() -> CampaignFacts:
             environment = self._site.environment
@@ -45,28 +50,33 @@ class FactReader:
             return CampaignFacts(
                 name=self._name,
                 served=served,
-                overview=overview(engine, self._name, time.time(), MOST_PEOPLE),
-                is_known=environment.ledger.knows(self._name),
-                schedule=schedule(engine, self._name),
+                overview=overview(engine, self._name, time.time(), MOST_PEOPLE, totals.get(self._name)),
+                schedule=None if planned is None else planned.found,
+                schedule_at=None if planned is None else planned.at,
                 acts=acts(engine, self._name, MOST_EVENTS),
-                figures=None if counted is None else counted.figures,
-                figures_at=None if counted is None else counted.at,
+                sections=None if figures is None else figures.found,
+                figures_at=None if figures is None else figures.at,
                 identity=identity_of(environment),
                 is_operator=is_operator,
             )
 
-        return await asyncio.to_thread(facts)
+        return await in_thread(facts)
 
-    async def _counted_soon(self) -> Counted | None:
-        """None while the figures of a large campaign are counted for the first time."""
-        if (found := self._counted.newest()) is None:
-            try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    found = await self._counted.fresh()
-            except TimeoutError:
-                return None
-        return found
 
-    async def _count(self) -> Counted:
-        ledger = self._site.environment.ledger
-        return Counted(await asyncio.to_thread(figures_by_call, ledger, self._name), time.time())
+def _counted(count: Callable[[], Awaitable[_T]]) -> Shared[Counted[_T]]:
+    async def counted() -> Counted[_T]:
+        began = time.time()
+        return Counted(await count(), began)
+
+    return Shared(counted, least_age=_COUNT_SECONDS, share=_COUNT_SHARE)
+
+
+async def _soon(counted: Shared[Counted[_T]]) -> Counted[_T] | None:
+    """None while a large campaign is counted for the first time."""
+    if (found := counted.newest()) is None:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await counted.fresh()
+        except TimeoutError:
+            return None
+    return found

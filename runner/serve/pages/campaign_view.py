@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from runner.calls import CallState
 from runner.campaign.diagnostics import Diagnostic
@@ -10,7 +11,6 @@ from runner.ledger.late_opt_outs import LateOptOut
 from runner.ledger.operators import CampaignState
 from runner.ledger.overview import Entry, Overview, Problem
 from runner.ledger.schedule import NextWindow, Schedule
-from runner.ledger.totals import Totals
 from runner.reports.campaign_report import answer_section, round_section
 from runner.reports.live import event_words
 from runner.reports.notices import pause_text
@@ -33,6 +33,20 @@ _ANSWER_CHARACTERS = 300
 _RESOLVABLE = frozenset({CallState.UNCERTAIN})
 
 
+class Sections(NamedTuple):
+    """What the page shows of the report; None where there is nothing to show."""
+
+    answers: Section | None
+    by_round: Section | None
+
+
+def sections(figures: Figures) -> Sections:
+    return Sections(
+        answers=answer_section(figures) if figures.by_hour() else None,
+        by_round=round_section(figures) if figures.by_round() else None,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignFacts:
     """All that the page is made from."""
@@ -40,13 +54,13 @@ class CampaignFacts:
     name: str
     served: ServedCampaign | None
     overview: Overview
-    is_known: bool
-    """Whether the ledger knows it."""
-    schedule: Schedule
+    schedule: Schedule | None
+    """None while it is not read yet, as the figures."""
+    schedule_at: float | None
     acts: Sequence[Entry]
     """What people did last, oldest first."""
-    figures: Figures | None
-    """None while they are not counted yet."""
+    sections: Sections | None
+    """None while the figures are not counted yet."""
     figures_at: float | None
     identity: Identity
     is_operator: bool
@@ -119,6 +133,7 @@ class CampaignView:
     people_buttons: Sequence[Button]
     opted_out: Sequence[PersonRow]
     opted_out_left: int
+    schedule_at: Moment | None
     days: DayChart
     windows: Sequence[WindowRow]
     windows_left: str
@@ -136,7 +151,8 @@ class CampaignView:
 def campaign_view(facts: CampaignFacts) -> CampaignView:
     served, seen = facts.served, facts.overview
     people = seen.problems[:MOST_PEOPLE]
-    windows = facts.schedule.windows
+    schedule = facts.schedule or Schedule(days={}, windows=())
+    windows = schedule.windows
     return CampaignView(
         name=facts.name,
         status=_status(facts),
@@ -158,26 +174,25 @@ def campaign_view(facts: CampaignFacts) -> CampaignView:
         people_buttons=list(_people_buttons(seen)) if facts.is_operator else [],
         opted_out=[_opted_out(late, facts.identity) for late in seen.late_opt_outs[:MOST_PEOPLE]],
         opted_out_left=max(0, len(seen.late_opt_outs) - MOST_PEOPLE),
-        days=day_chart(facts.schedule.days),
+        schedule_at=optional_moment(facts.schedule_at),
+        days=day_chart(schedule.days),
         windows=[_window(window) for window in windows[:MOST_WINDOWS]],
         windows_left=_windows_left(windows[MOST_WINDOWS:]),
         rounds=list(_rounds(seen)),
         round_names=[f"Round {number}" for number in seen.rounds] if len(seen.rounds) > 1 else [],
         events=_events(facts),
         figures_at=optional_moment(facts.figures_at),
-        answers=answer_section(facts.figures) if facts.figures and facts.figures.by_hour() else None,
-        by_round=round_section(facts.figures) if facts.figures and facts.figures.by_round() else None,
+        answers=facts.sections.answers if facts.sections else None,
+        by_round=facts.sections.by_round if facts.sections else None,
         has_plan=served is not None and served.plan is not None,
         is_operator=facts.is_operator,
     )
 
 
 def _status(facts: CampaignFacts) -> StatusWords:
-    paused = facts.overview.pause_info
-    state = CampaignState.ACTIVE if paused is None else paused.state
     if facts.served is not None:
-        return served_words(facts.served.status, state)
-    return ledger_words(Totals(state=state, states=facts.overview.states))
+        return served_words(facts.served.status, facts.overview.state)
+    return ledger_words(facts.overview)
 
 
 def _approved(served: ServedCampaign | None) -> str:
@@ -195,12 +210,13 @@ def _buttons(facts: CampaignFacts) -> Iterator[Button]:
         yield Button("Review and approve" if is_main else "Show the plan", "/plan", is_main)
     if not facts.is_operator:
         return
-    if facts.is_known and paused is None:
+    is_known = bool(facts.overview.origin)
+    if is_known and paused is None:
         yield Button("Pause", "/pause")
     if paused is not None and paused.state is CampaignState.PAUSED:
         yield Button("Resume", "/resume", is_main=True)
     yield Button("Suppress somebody", "/suppress")
-    if facts.is_known and (paused is None or paused.state is CampaignState.PAUSED):
+    if is_known and (paused is None or paused.state is CampaignState.PAUSED):
         yield Button("Cancel", "/cancel", is_final=True)
 
 

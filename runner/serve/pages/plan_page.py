@@ -8,6 +8,7 @@ from markupsafe import Markup
 from runner.planning.plan_view import PlanView
 from runner.reports.plan_html import plan_values
 from runner.serve.pages.rendering import render
+from runner.serve.threads import in_thread
 
 _MOST_CONTACTS = 10_000
 """In the table of a page: a browser takes megabytes for more."""
@@ -25,7 +26,7 @@ class PlanPages:
         name = plan.campaign
         found = self._made.get(name)
         if found is None or found[0] is not plan:
-            self._made[name] = found = plan, asyncio.create_task(asyncio.to_thread(_html, plan))
+            self._made[name] = found = plan, asyncio.create_task(in_thread(_html, plan))
             found[1].add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         self._made.move_to_end(name)
         if len(self._made) > _MOST_PLANS:

@@ -11,8 +11,9 @@ from runner.dispatch.events import CallEnded, RequestSent
 from runner.dispatch.rate_limit import RateLimit
 from runner.errors import LedgerUnavailableError
 from runner.insight.sandbox import running_sandbox
-from runner.serve import metrics
+from runner.serve import private_site
 from runner.serve.metrics import METRICS, Metrics
+from runner.serve.private_site import kept_totals
 from runner.serve.reconciler import Reconciler
 from runner.serve.served import ServeStatus
 
@@ -47,7 +48,7 @@ def test_metrics_of_a_campaign_agree_with_what_insight_got(ledger, tmp_path, mon
     declare(tmp_path, windows=ALWAYS)
 
     async def serve(environment):
-        counted = Metrics(environment.ledger, environment.rate, {"applied": 3})
+        counted = Metrics(kept_totals(environment.ledger), environment.rate, {"applied": 3})
         served = Reconciler(
             [tmp_path],
             environment,
@@ -86,7 +87,7 @@ def test_metrics_of_a_campaign_agree_with_what_insight_got(ledger, tmp_path, mon
 
 
 def test_requests_are_counted_by_lag_and_by_the_status_of_their_answers(ledger):
-    counted = Metrics(ledger, RateLimit(5), {})
+    counted = Metrics(kept_totals(ledger), RateLimit(5), {})
     counted.hear("clinic", ended(lag=0.1))
     counted.hear("clinic", ended(lag=0.2, status=400, state=CallState.REFUSED))
     counted.hear("other", ended(lag=-3, status=None, state=CallState.UNCERTAIN))
@@ -101,7 +102,7 @@ def test_requests_are_counted_by_lag_and_by_the_status_of_their_answers(ledger):
 
 def test_a_counter_never_falls_though_requests_are_given_back(ledger):
     rate = RateLimit(5)
-    counted = Metrics(ledger, rate, {})
+    counted = Metrics(kept_totals(ledger), rate, {})
     rate.spend(0, 8)
     assert read(counted)["runner_rate_limited_requests_total",] == 8
     rate.give_back(8)
@@ -109,29 +110,16 @@ def test_a_counter_never_falls_though_requests_are_given_back(ledger):
 
 
 def test_a_ledger_that_cannot_be_read_leaves_the_other_metrics(ledger, monkeypatch):
-    def unavailable(_engine):
+    def unavailable(*_):
         raise LedgerUnavailableError("the server is gone")
 
-    monkeypatch.setattr(metrics, "totals", unavailable)
-    counted = Metrics(ledger, RateLimit(5), {})
+    monkeypatch.setattr(private_site, "totals", unavailable)
+    counted = Metrics(kept_totals(ledger), RateLimit(5), {})
     counted.hear("clinic", ended(lag=0))
     found = read(counted)
     assert found["runner_ledger_up",] == 0
     assert found["runner_requests_total", "clinic", "200"] == 1
     assert not any(name == "runner_calls" for name, *_ in found)
-
-
-def test_the_ledger_is_asked_once_in_a_few_seconds(ledger, monkeypatch):
-    asked = []
-    monkeypatch.setattr(metrics, "totals", lambda _engine: asked.append(1) or {})
-    counted = Metrics(ledger, RateLimit(5), {})
-
-    async def scrape():
-        for _ in range(3):
-            await counted.text(NothingServed())
-
-    asyncio.run(scrape())
-    assert len(asked) == 1
 
 
 def test_no_metric_is_named_twice():

@@ -246,10 +246,10 @@ def test_a_viewer_who_sends_a_form_is_refused(ledger, campaign_file, path):
 
 
 def test_a_ledger_that_cannot_be_reached_is_a_page_that_says_so(ledger, monkeypatch):
-    def fail(_engine):
+    def fail(*_):
         raise LedgerUnavailableError("the ledger does not answer", hint="start its database")
 
-    monkeypatch.setattr("runner.serve.site.totals", fail)
+    monkeypatch.setattr("runner.serve.private_site.totals", fail)
     with private_site(ledger) as site:
         answer = site.ask("/", **HTML)
     assert answer.status == 503

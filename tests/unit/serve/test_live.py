@@ -1,11 +1,13 @@
 """Values that are made once for many people."""
 
 import asyncio
+import itertools
 
 import pytest
 
 from runner.errors import RunnerError
-from runner.serve.pages.live import LivePage, Shared
+from runner.serve.pages.live import LivePage
+from runner.serve.shared import Shared
 
 
 class Making:
@@ -69,6 +71,38 @@ def test_a_value_that_is_too_old_is_not_given(making):
         return await shared.get()
 
     assert asyncio.run(ask()) == 2
+
+
+def test_a_value_that_cannot_be_made_again_is_not_given():
+    async def make():
+        if failing:
+            raise RunnerError("the ledger is gone")
+        return 1
+
+    async def ask():
+        shared = Shared(make, now=itertools.count(step=10).__next__)
+        await shared.get()
+        failing.append(True)
+        with pytest.raises(RunnerError):
+            await shared.fresh()
+        with pytest.raises(RunnerError):
+            await shared.get()
+
+    failing = []
+    asyncio.run(ask())
+
+
+def test_a_value_is_kept_for_whoever_comes_first(making):
+    async def ask():
+        shared = making.shared(most_age=60)
+        keeping = asyncio.create_task(shared.keep(0.001))
+        while making.made < 3:
+            making.now += 2
+            await asyncio.sleep(0.001)
+        keeping.cancel()
+        return await shared.get()
+
+    assert asyncio.run(ask()) == 3
 
 
 def test_what_takes_long_is_made_rarely(making):

@@ -20,7 +20,7 @@ from runner.results.cases import cases
 from runner.results.dispositions import CodingRules
 from runner.results.figures import count
 from runner.serve.pages import day_chart
-from runner.serve.pages.campaign_view import CampaignFacts, campaign_view
+from runner.serve.pages.campaign_view import CampaignFacts, campaign_view, sections
 from runner.serve.pages.list_view import list_view
 from runner.serve.pages.progress_bar import progress_bar
 from runner.serve.pages.rendering import fragment
@@ -31,11 +31,16 @@ NOTHING = Schedule(days={}, windows=())
 TURNS_THE_TEXT = "\u202e<b>gnp.exe"
 
 
+def known(**changes):
+    """The ledger knows the campaign."""
+    return replace(overview(campaign="clinic"), origin="loopback", **changes)
+
+
 def facts(seen=None, **changes):
     given = {
-        "name": "clinic", "served": served(), "overview": seen or overview(campaign="clinic"),
-        "is_known": True, "schedule": NOTHING, "acts": (), "figures": None, "figures_at": None,
-        "identity": IDENTITY, "is_operator": True,
+        "name": "clinic", "served": served(), "overview": seen or known(),
+        "schedule": NOTHING, "schedule_at": NOW, "acts": (),
+        "sections": None, "figures_at": None, "identity": IDENTITY, "is_operator": True,
     }  # fmt: skip
     return CampaignFacts(**given | changes)
 
@@ -46,7 +51,7 @@ def labels(view):
 
 def paused(state=CampaignState.PAUSED):
     info = PauseInfo(campaign="clinic", state=state, at=NOW, by="ann@desk")
-    return replace(overview(campaign="clinic"), pause_info=info)
+    return known(state=state, pause_info=info)
 
 
 def names(*found, known=None):
@@ -72,7 +77,7 @@ def test_of_campaigns_that_run_those_with_calls_to_decide_on_come_first():
 
 
 def test_a_campaign_of_the_ledger_that_is_not_served_is_listed():
-    summary = Totals(state=CampaignState.PAUSED, states={CallState.PLANNED: 3})
+    summary = Totals(state=CampaignState.PAUSED, rounds={1: {CallState.PLANNED: 3}})
     (row,) = list_view((), {"old": summary}, is_operator=False).rows
     assert (row.name, row.status.label, row.progress.total) == ("old", "Paused", 3)
 
@@ -86,7 +91,7 @@ def test_a_campaign_of_the_ledger_that_is_not_served_is_listed():
     ],
 )
 def test_a_campaign_of_the_ledger_is_described_by_its_calls(states, label):
-    assert ledger_words(Totals(state=CampaignState.ACTIVE, states=states)).label == label
+    assert ledger_words(Totals(state=CampaignState.ACTIVE, rounds={1: states})).label == label
 
 
 def test_the_title_of_the_list_counts_what_needs_a_person():
@@ -145,7 +150,7 @@ def test_a_canceled_campaign_cannot_be_paused_or_canceled():
 
 def test_a_campaign_that_the_ledger_does_not_know_yet_cannot_be_paused():
     waits = served(status=ServeStatus.WAITING_FOR_APPROVAL, plan=a_view())
-    view = campaign_view(facts(served=waits, is_known=False))
+    view = campaign_view(facts(overview(campaign="clinic"), served=waits))
     assert labels(view) == ["Review and approve", "Suppress somebody"]
 
 
@@ -191,7 +196,7 @@ def test_acts_of_people_are_among_the_events_the_newest_first():
 
 def test_rates_by_hour_are_those_of_the_report():
     counted = count(cases([answered(1), not_answered(2)], CodingRules(), None))
-    view = campaign_view(facts(figures=counted, figures_at=NOW))
+    view = campaign_view(facts(sections=sections(counted), figures_at=NOW))
     html = fragment("campaign_regions.html", "answers", view, rate_chart, rate_chart.rate_chart, levels)
     assert "Contact rate by local weekday and hour" in html
     assert "50.0%" in html
