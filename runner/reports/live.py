@@ -25,30 +25,8 @@ from rich.text import Text
 
 from runner.calls import PROBLEMS, CallState
 from runner.contacts.identity import Identity
-from runner.dispatch.events import (
-    AnswersUnrecorded,
-    AskFailure,
-    BackingOff,
-    CallEnded,
-    CallsJoined,
-    CallsLost,
-    CallsMoved,
-    CallsWithdrawn,
-    ClockIsOff,
-    Event,
-    ListsReadAgain,
-    ListUnreadable,
-    OptedOutTooLate,
-    Paused,
-    ResultsLearned,
-    ResultsUnavailable,
-    Resumed,
-    RoundsNotPlanned,
-    RoundsPlanned,
-    RunBegan,
-    RunsShare,
-    Waiting,
-)
+from runner.dispatch import events
+from runner.dispatch.events import AskFailure, Event
 from runner.reports.console import standard_console
 from runner.reports.notices import late_words, pause_text
 from runner.reports.plan_facts import count
@@ -60,14 +38,14 @@ Listen = Callable[[Event], None]
 _LOGGER = logging.getLogger("runner.run")
 _SUM_UP_SECONDS = 60
 _WARNINGS = (
-    AnswersUnrecorded,
-    BackingOff,
-    CallsLost,
-    ClockIsOff,
-    ListUnreadable,
-    OptedOutTooLate,
-    ResultsUnavailable,
-    RoundsNotPlanned,
+    events.AnswersUnrecorded,
+    events.BackingOff,
+    events.CallsLost,
+    events.ClockIsOff,
+    events.ListUnreadable,
+    events.OptedOutTooLate,
+    events.ResultsUnavailable,
+    events.RoundsNotPlanned,
 )
 
 
@@ -155,20 +133,20 @@ def _bar(console: Console) -> Progress:
 
 
 def _show(progress: Progress, task: TaskID, event: Event, identity: Identity) -> None:
-    if isinstance(event, ResultsLearned):
+    if isinstance(event, events.ResultsLearned):
         return
-    if isinstance(event, RunBegan):
+    if isinstance(event, events.RunBegan):
         progress.start()
-    elif isinstance(event, CallEnded) and event.state is CallState.QUEUED:
+    elif isinstance(event, events.CallEnded) and event.state is CallState.QUEUED:
         progress.update(task, advance=1, description="queueing")
-    elif isinstance(event, Waiting):
+    elif isinstance(event, events.Waiting):
         progress.update(task, description=f"next call leaves {machine_time(event.until)}")
     else:
-        if isinstance(event, Paused | Resumed):
-            progress.update(task, description="paused" if isinstance(event, Paused) else "queueing")
-        if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
+        if isinstance(event, events.Paused | events.Resumed):
+            progress.update(task, description="paused" if isinstance(event, events.Paused) else "queueing")
+        if isinstance(event, events.CallEnded) and event.state is not CallState.PLANNED:
             progress.update(task, advance=1)
-        if isinstance(event, RoundsPlanned | CallsJoined):
+        if isinstance(event, events.RoundsPlanned | events.CallsJoined):
             progress.update(task, total=(progress.tasks[task].total or 0) + event.calls)
         progress.console.print(event_words(event, identity, machine_time), soft_wrap=True)
 
@@ -192,15 +170,15 @@ class RunLog:
         self._sum_up_at = time.monotonic() + _SUM_UP_SECONDS
 
     def write(self, event: Event) -> None:
-        if isinstance(event, RunBegan):
+        if isinstance(event, events.RunBegan):
             return
-        if isinstance(event, Waiting) and not self._options.rehearsal:
+        if isinstance(event, events.Waiting) and not self._options.rehearsal:
             self.sum_up()
         words = event_words(event, self._identity, rfc3339 if self._options.form == "json" else machine_time)
-        if isinstance(event, CallEnded) and event.state is not CallState.PLANNED:
+        if isinstance(event, events.CallEnded) and event.state is not CallState.PLANNED:
             self._ended[event.state] += 1
             words += self._progress()
-        elif isinstance(event, RoundsPlanned | CallsJoined):
+        elif isinstance(event, events.RoundsPlanned | events.CallsJoined):
             self._total += event.calls
         self._log(event, words)
         if time.monotonic() >= self._sum_up_at:
@@ -227,7 +205,7 @@ class RunLog:
 
     def _json(self, event: Event | CallsSoFar, level: int, words: str) -> str:
         more: dict[str, object] = {"campaign": self._options.campaign}
-        if isinstance(event, CallEnded):
+        if isinstance(event, events.CallEnded):
             more |= {"contact": event.ref, "state": event.state.value}
         if isinstance(event, CallsSoFar):
             more["states"] = dict(event.states)
@@ -236,11 +214,11 @@ class RunLog:
 
 def _level(event: Event | CallsSoFar, options: LogOptions) -> int:
     match event:
-        case CallEnded(state=CallState.QUEUED) | ResultsLearned():
+        case events.CallEnded(state=CallState.QUEUED) | events.ResultsLearned():
             return logging.DEBUG
-        case CallEnded(state=state) if state in PROBLEMS:
+        case events.CallEnded(state=state) if state in PROBLEMS:
             return logging.WARNING
-        case Waiting() if options.rehearsal:
+        case events.Waiting() if options.rehearsal:
             return logging.DEBUG
     return logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO
 
@@ -249,60 +227,60 @@ def event_words(  # noqa: C901, PLR0911, PLR0912 - one for each kind of event
     event: Event, identity: Identity, moment: Moment
 ) -> str:
     match event:
-        case RunBegan():
+        case events.RunBegan():
             return ""
-        case CallEnded():
+        case events.CallEnded():
             return _ended(event, identity, moment)
-        case CallsMoved():
+        case events.CallsMoved():
             lost = f", {event.skipped:,} skipped: no time is left in their windows" if event.skipped else ""
             return f"{count(event.moved, 'late call')} moved to later slots{lost}"
-        case RoundsPlanned():
+        case events.RoundsPlanned():
             return f"{count(event.calls, 'call')} of further rounds planned, from the results so far"
-        case CallsJoined():
+        case events.CallsJoined():
             return f"{count(event.calls, 'call')} added: the contacts were read again"
-        case RoundsNotPlanned():
+        case events.RoundsNotPlanned():
             return f"further rounds cannot be planned now, and are tried again later: {event.problem}"
-        case CallsWithdrawn():
+        case events.CallsWithdrawn():
             return f"{count(event.count, 'call')} withdrawn: now on a suppression list"
-        case ListUnreadable():
+        case events.ListUnreadable():
             problem = event.problem.replace("\n", "; ")
             return f"sending is on hold until every suppression list can be read: {problem}"
-        case ListsReadAgain():
+        case events.ListsReadAgain():
             return "every suppression list can be read again: sending continues"
-        case OptedOutTooLate():
+        case events.OptedOutTooLate():
             return late_words(event.found, identity, moment)
-        case BackingOff():
+        case events.BackingOff():
             again = f"trying again in {event.seconds:.0f} s"
             return f"cannot reach Insight ({event.reason}); nothing was sent; {again}"
-        case ClockIsOff():
+        case events.ClockIsOff():
             side = "ahead of" if event.seconds > 0 else "behind"
             return f"warning: this machine's clock is {abs(event.seconds):.0f} s {side} Insight's"
-        case Paused():
+        case events.Paused():
             return f"{pause_text(event.pause_info, moment)}; this apply waits, Ctrl-C ends it"
-        case Resumed():
+        case events.Resumed():
             return "resumed: calls are sent again"
-        case RunsShare():
+        case events.RunsShare():
             return (
                 "this run uses the whole request rate again"
                 if event.runs == 1
                 else f"{event.runs} runs of this account share the request rate"
             )
-        case AnswersUnrecorded():
+        case events.AnswersUnrecorded():
             return (
                 f"{count(event.count, 'call')} may have been queued, but this cannot be recorded because the "
                 "ledger cannot be reached: the next apply marks them uncertain and does not send them again"
             )
-        case CallsLost():
+        case events.CallsLost():
             are = "is" if event.count == 1 else "are"
             return f"{count(event.count, 'call')} {are} uncertain, because the run that sent them died"
-        case ResultsLearned():
+        case events.ResultsLearned():
             counts = ", ".join(f"{number:,} {status}" for status, number in sorted(event.counts.items()))
             return f"results from Insight: {counts}"
-        case ResultsUnavailable():
+        case events.ResultsUnavailable():
             return (
                 f"{_WITHOUT_RESULT[event.failure].format(calls=count(event.calls, 'call'))} ({event.problem})"
             )
-        case Waiting():
+        case events.Waiting():
             return f"waiting: the next call is sent {moment(event.until)}"
 
 
@@ -316,7 +294,7 @@ _WITHOUT_RESULT = {
 }
 
 
-def _ended(event: CallEnded, identity: Identity, moment: Moment) -> str:
+def _ended(event: events.CallEnded, identity: Identity, moment: Moment) -> str:
     who = f"{identity.label(event.key)} [{event.ref}]"
     match event.state:
         case CallState.QUEUED:

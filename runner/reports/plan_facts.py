@@ -221,6 +221,12 @@ def variables_words(plan: PlanView) -> str:
     return f"Set with --var: {given}." if given else ""
 
 
+def notes(plan: PlanView) -> list[str]:
+    """What else there is to know, a sentence each."""
+    words = variables_words(plan), day_limit_words(plan), rounds_words(plan), records_words(plan)
+    return [each for each in words if each]
+
+
 def refusal(diagnostics: Iterable[Diagnostic]) -> str:
     """Why `apply` would not carry out a plan with these warnings; empty where it would."""
     codes = [finding.code for finding in diagnostics]

@@ -9,10 +9,10 @@ from typing import Any
 from runner.campaign.rules.rule_set import NOT_LEGAL_ADVICE
 from runner.planning.inputs import Inputs
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, WithdrawalView
+from runner.reports.forms import FORMAT_VERSION
 from runner.reports.json_text import diagnostic_json, json_text
 from runner.reports.times import rfc3339
 
-FORMAT_VERSION = 1
 _END = "\n}\n"
 
 

@@ -5,26 +5,8 @@ from collections.abc import Iterable, Sequence
 from runner.calls import Reason
 from runner.campaign.warning_codes import in_a_line
 from runner.planning.plan_view import ExclusionView, PlanView
+from runner.reports import plan_facts as facts
 from runner.reports.markdown import code, folded, plain, table
-from runner.reports.plan_facts import (
-    SIGNS,
-    ChangeGroup,
-    change_groups,
-    count,
-    day_limit_words,
-    exclusion_groups,
-    exclusion_words,
-    for_readers,
-    headline,
-    read_words,
-    reason_words,
-    records_words,
-    rounds_words,
-    short_of_attempts,
-    urgent,
-    variables_words,
-    verdict,
-)
 from runner.reports.plan_text import hours_chart, request_fields, zone_names
 from runner.reports.rule_words import effect_words, origin_words
 from runner.reports.times import rfc3339
@@ -46,8 +28,8 @@ def plan_markdown(plan: PlanView, most_bytes: int = DEFAULT_BYTES) -> str:
     The first line is a comment that readers do not see: `marker(campaign)` and the plan's id. A workflow
     finds its last comment by it.
     """
-    plan = for_readers(plan)
-    changes, exclusions = change_groups(plan, max(_ROWS)), exclusion_groups(plan, max(_ROWS))
+    plan = facts.for_readers(plan)
+    changes, exclusions = facts.change_groups(plan, max(_ROWS)), facts.exclusion_groups(plan, max(_ROWS))
     for rows in _ROWS:
         text = _Page(plan, changes, exclusions, rows).text()
         if len(text.encode()) <= most_bytes:
@@ -66,7 +48,7 @@ class _Page:
     def __init__(
         self,
         plan: PlanView,
-        changes: Sequence[ChangeGroup],
+        changes: Sequence[facts.ChangeGroup],
         exclusions: Sequence[tuple[Reason, int, Sequence[ExclusionView]]],
         rows: int,
     ) -> None:
@@ -99,22 +81,15 @@ class _Page:
         plan = self._plan
         lines = [
             f"{marker(plan.campaign)}{plan.plan_id} -->",
-            f"### {headline(plan)}",
+            f"### {facts.headline(plan)}",
             "",
-            *(f"**Warning: {plain(words)}**\n" for words in urgent(plan)),
+            *(f"**Warning: {plain(words)}**\n" for words in facts.urgent(plan)),
             (
                 f"{code(plan.campaign)}, survey {code(plan.survey_id)}, instance {code(plan.instance_id)}: "
-                f"{count(plan.summary['rows'], 'row')} read. {plain(verdict(plan))}"
+                f"{facts.count(plan.summary['rows'], 'row')} read. {plain(facts.verdict(plan))}"
             ),
         ]
-        facts = (
-            variables_words(plan),
-            day_limit_words(plan),
-            rounds_words(plan),
-            records_words(plan),
-            short_of_attempts(plan),
-        )
-        for words in filter(None, facts):
+        for words in filter(None, (*facts.notes(plan), facts.short_of_attempts(plan))):
             lines += ["", plain(words)]
         return lines
 
@@ -126,7 +101,7 @@ class _Page:
             if group.kind not in _ROWLESS:
                 self._note_cut(group.count, f"{group.kind} calls")
             # In a diff the sign says what the colour says.
-            rows.append((f"`{SIGNS[group.kind]}`", f"{group.count:,}", group.kind, plain(group.reason)))
+            rows.append((f"`{facts.SIGNS[group.kind]}`", f"{group.count:,}", group.kind, plain(group.reason)))
             rows += [("", "", code(who), plain(what)) for who, what in group.rows[: self._rows]]
         return ["", "#### Changes", "", *table(("", "calls", "", "why"), rows)]
 
@@ -141,7 +116,7 @@ class _Page:
             )
             for each in found[: self._rows]
         ]
-        title = f"#### {count(len(found), 'warning')}"
+        title = f"#### {facts.count(len(found), 'warning')}"
         lines = ["", title, "", *table(("where", "code", "what"), rows)] if rows else []
         return [*lines, *(["", plain(suppressed)] if suppressed else [])]
 
@@ -171,10 +146,10 @@ class _Page:
         for reason, number, found in self._excluded:
             self._note_cut(number, f"{reason.value} rows")
             rows = [
-                (code(f"{each.source}:{each.row}"), code(each.contact), plain(exclusion_words(each)))
+                (code(f"{each.source}:{each.row}"), code(each.contact), plain(facts.exclusion_words(each)))
                 for each in found[: self._rows]
             ]
-            words = reason_words(self._plan, reason)
+            words = facts.reason_words(self._plan, reason)
             title = f"{number:,} {reason.value}: {words.replace('`', '')}"
             body = table(("row", "contact", "why"), rows) if rows else ["(the rows were cut)"]
             lines += folded(title, body)
@@ -198,7 +173,7 @@ class _Page:
 
     def _foot(self) -> list[str]:
         versions = self._plan.versions
-        read = f"{plain(read_words(self._plan))} · " if self._plan.sources else ""
+        read = f"{plain(facts.read_words(self._plan))} · " if self._plan.sources else ""
         return [
             "",
             (

@@ -9,26 +9,8 @@ from rich.text import Text
 from runner.campaign import diagnostics
 from runner.campaign.warning_codes import in_a_line
 from runner.planning.plan_view import CallView, ExclusionView, PlanView, statistics_of
+from runner.reports import plan_facts as facts
 from runner.reports.console import columns, indented, print_lines
-from runner.reports.plan_facts import (
-    SIGNS,
-    ChangeGroup,
-    change_groups,
-    count,
-    day_limit_words,
-    exclusion_groups,
-    exclusion_words,
-    for_readers,
-    headline,
-    read_words,
-    reason_words,
-    records_words,
-    rounds_words,
-    short_of_attempts,
-    urgent,
-    variables_words,
-    verdict,
-)
 from runner.reports.rule_words import effect_words, origin_words
 from runner.reports.times import local_time, machine_time, rfc3339
 
@@ -52,7 +34,7 @@ def print_plan(
     for that. A `brief` plan only counts who is left out, and shows no request. It still names whose call is
     moved, changed or withdrawn: the log of an apply must show who opted out since.
     """
-    plan = for_readers(plan)
+    plan = facts.for_readers(plan)
     rows = sys.maxsize if every_row else FIRST_ROWS
     print_lines(
         console,
@@ -67,7 +49,7 @@ def print_plan(
             *([] if brief else _section(_requests_title(plan), _requests(plan.calls))),
             *([Text(f"To see each of them: {list_all}")] if brief else []),
             Text(),
-            *([Text(read_words(plan), style="dim")] if plan.sources else []),
+            *([Text(facts.read_words(plan), style="dim")] if plan.sources else []),
             Text(
                 f"as of {machine_time(plan.as_of)} ({rfc3339(plan.as_of)}) · tzdata {plan.versions.tzdata} "
                 f"· phonenumbers {plan.versions.phonenumbers} · holidays {plan.versions.holidays}",
@@ -79,13 +61,12 @@ def print_plan(
 
 
 def _headline(plan: PlanView) -> list[Text]:
-    lines = [Text(headline(plan), style="bold")]
-    lines += [Text(f"Warning: {words}", style="bold red") for words in urgent(plan)]
-    lines.append(Text(f"{plan.campaign}: {count(plan.summary['rows'], 'row')} read"))
-    lines.append(Text(verdict(plan)))
-    facts = variables_words(plan), day_limit_words(plan), rounds_words(plan), records_words(plan)
-    lines += [Text(words) for words in facts if words]
-    short = short_of_attempts(plan)
+    lines = [Text(facts.headline(plan), style="bold")]
+    lines += [Text(f"Warning: {words}", style="bold red") for words in facts.urgent(plan)]
+    lines.append(Text(f"{plan.campaign}: {facts.count(plan.summary['rows'], 'row')} read"))
+    lines.append(Text(facts.verdict(plan)))
+    lines += [Text(words) for words in facts.notes(plan)]
+    short = facts.short_of_attempts(plan)
     if short:
         lines.append(Text(short, style="yellow"))
     return lines
@@ -98,13 +79,13 @@ def _section(title: str, body: list[Text]) -> list[Text]:
 
 
 def _changes(plan: PlanView, rows: int, list_all: str) -> list[Text]:
-    groups = change_groups(plan, rows)
+    groups = facts.change_groups(plan, rows)
     if not groups:
         return []
     width = max(len(f"{group.count:,}") for group in groups)
     lines = []
     for group in groups:
-        sign = SIGNS[group.kind]
+        sign = facts.SIGNS[group.kind]
         lines.append(
             Text.assemble(
                 (f"{sign} {group.count:>{width},} {group.kind:<9}", _COLOURS[sign]), f"  {group.reason}"
@@ -114,7 +95,7 @@ def _changes(plan: PlanView, rows: int, list_all: str) -> list[Text]:
     return lines
 
 
-def _changed_calls(group: ChangeGroup, list_all: str) -> list[Text]:
+def _changed_calls(group: facts.ChangeGroup, list_all: str) -> list[Text]:
     rows = [(who, Text(what, style="dim")) for who, what in group.rows]
     return columns(rows) + _more(group.count - len(rows), list_all) if rows else []
 
@@ -163,16 +144,17 @@ def hours_chart(plan: PlanView) -> list[Text]:
     later = list(days.values())[_MOST_DAYS:]
     if later:
         rest = sum(number for hours in later for number in hours.values())
-        more = f"and {count(rest, 'call')} on {count(len(later), 'later day')} (all: --output json)"
+        calls, on = facts.count(rest, "call"), facts.count(len(later), "later day")
+        more = f"and {calls} on {on} (all: --output json)"
         lines.append(Text(more, style="dim"))
     return lines
 
 
 def _exclusions(plan: PlanView, rows: int, list_all: str) -> list[Text]:
     lines: list[Text] = []
-    for reason, number, found in exclusion_groups(plan, rows):
+    for reason, number, found in facts.exclusion_groups(plan, rows):
         lines.append(
-            Text.assemble(f"{number:,} ", (reason.value, "yellow"), f"  {reason_words(plan, reason)}")
+            Text.assemble(f"{number:,} ", (reason.value, "yellow"), f"  {facts.reason_words(plan, reason)}")
         )
         if found:
             lines += indented(_excluded_rows(found) + _more(number - len(found), list_all))
@@ -183,7 +165,7 @@ def _excluded_rows(found: Sequence[ExclusionView]) -> list[Text]:
     rows = []
     shown_before = ""
     for exclusion in found:
-        words = exclusion_words(exclusion)
+        words = facts.exclusion_words(exclusion)
         detail = "same reason" if words == shown_before else words
         shown_before = words
         place = f"{exclusion.source}:{exclusion.row}"

@@ -7,13 +7,12 @@ from runner.calls import PROBLEMS
 from runner.reports import definitions
 from runner.reports.campaign_report import CampaignFigures
 from runner.reports.definitions import disposition_words, meaning
+from runner.reports.forms import FORMAT_VERSION
 from runner.reports.times import DAYS, rfc3339
 from runner.results.dispositions import EDITION, Disposition
 from runner.results.figures import Figures, quantile
 from runner.results.rates import Rate, Share
 from runner.results.survey_report import Visits
-
-FORMAT_VERSION = 1
 
 
 def report_json(given: CampaignFigures) -> dict[str, Any]:

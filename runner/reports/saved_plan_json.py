@@ -12,7 +12,8 @@ from runner.errors import RunnerError
 from runner.planning.inputs import Inputs
 from runner.planning.plan_view import PlanView, statistics_of
 from runner.planning.saved_plan import SavedPlan
-from runner.reports.plan_json import FORMAT_VERSION
+from runner.reports.forms import FORMAT_VERSION
+from runner.reports.plan_forms import SummaryForm
 
 
 class NoPlanError(RunnerError):
@@ -75,18 +76,4 @@ def _check_sense(view: PlanView) -> None:
 
 
 _DAYS_A_WEEK = 7
-_SUMMARY = {
-    "rows",
-    "planned",
-    "excluded",
-    "already_queued",
-    "uncertain",
-    "new",
-    "moved",
-    "changed",
-    "unchanged",
-    "withdrawn",
-    "no_window",
-    "refused",
-    "further_calls",
-}
+_SUMMARY = SummaryForm.__required_keys__

@@ -67,15 +67,3 @@ def local_times(
 def due_words(instant: float, now: float) -> str:
     """`2026-12-01 11:00:00 EST`, or `now, since` then."""
     return f"{'now, since ' if instant <= now else ''}{machine_time(instant)}"
-
-
-def duration(seconds: float) -> str:
-    """`3 d 4 h`, `45 min`, `12 s`: the two largest units that matter."""
-    whole = round(seconds)
-    units = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-    parts = []
-    for name, size in units:
-        if whole >= size:
-            parts.append(f"{whole // size} {name}")
-            whole %= size
-    return " ".join(parts[:2]) or "0 s"

@@ -5,7 +5,7 @@ with the R packages outcomerate and responserates, which implement them independ
 correction of its calculator 4.0 (COOP1 to COOP4). The tests hold the worked example of outcomerate.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -87,40 +87,22 @@ _ALL = "((I+P) + (R+NC+O) + (UH+UO))"
 _WEIGHED = "((I+P) + (R+NC+O) + e(UH+UO))"
 _ELIGIBLE = "((I+P) + (R+NC+O))"
 
-_Part = Callable[[Counts], int]
-
-
-def _complete(counts: Counts) -> int:
-    return counts.i
-
-
-def _responded(counts: Counts) -> int:
-    return counts.interviews
-
-
-def _refused(counts: Counts) -> int:
-    return counts.r
-
-
-def _contacted(counts: Counts) -> int:
-    return counts.contacted
-
 
 def rates(counts: Counts, e: float) -> tuple[Rate, ...]:
     """RR1 to RR6, COOP1 to COOP4, REF1 to REF3 and CON1 to CON3."""
     response, refusal, contact = Family.RESPONSE, Family.REFUSAL, Family.CONTACT
-    complete = _over_all(response, ("RR1", "RR3", "RR5"), "I", _complete, counts, e)
-    responded = _over_all(response, ("RR2", "RR4", "RR6"), "(I+P)", _responded, counts, e)
+    complete = _over_all(response, ("RR1", "RR3", "RR5"), "I", counts.i, counts, e)
+    responded = _over_all(response, ("RR2", "RR4", "RR6"), "(I+P)", counts.interviews, counts, e)
     return (
         *chain.from_iterable(zip(complete, responded, strict=True)),
         *_cooperation(counts),
-        *_over_all(refusal, ("REF1", "REF2", "REF3"), "R", _refused, counts, e),
-        *_over_all(contact, ("CON1", "CON2", "CON3"), "((I+P) + R + O)", _contacted, counts, e),
+        *_over_all(refusal, ("REF1", "REF2", "REF3"), "R", counts.r, counts, e),
+        *_over_all(contact, ("CON1", "CON2", "CON3"), "((I+P) + R + O)", counts.contacted, counts, e),
     )
 
 
 def _over_all(
-    family: Family, names: tuple[str, str, str], top: str, part: _Part, counts: Counts, e: float
+    family: Family, names: tuple[str, str, str], top: str, part: int, counts: Counts, e: float
 ) -> tuple[Rate, ...]:
     """One numerator over all contacts, over the eligible with the share e of the unknown, and over the
     eligible alone.
@@ -132,7 +114,7 @@ def _over_all(
             name=name,
             family=family,
             formula=f"{top} / {bottom}",
-            numerator=part(counts),
+            numerator=part,
             denominator=denominator,
         )
         for name, (bottom, denominator) in zip(names, below, strict=True)
