@@ -372,7 +372,7 @@ def suppress(  # noqa: PLR0913 - each is an option of the command
 
 @app.command()
 def call(
-    campaign: options.CampaignFile,
+    campaign: options.Campaign,
     *,
     to: options.To,
     contact: options.AsContact = None,

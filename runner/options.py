@@ -262,7 +262,6 @@ ImportFile = Annotated[
         help="CSV or JSON lines with a column key or phone; call_id, queued, start and end where known.",
     ),
 ]
-CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign file.")]
 To = Annotated[str, typer.Option(metavar="NUMBER", help="Your own phone, such as +16175550100.")]
 AsContact = Annotated[
     str | None,

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from runner.calls import CallState
-from runner.campaign.diagnostics import Severity
+from runner.campaign.hours import parse_weekly
 from runner.campaign.loader import parse_campaign
+from runner.campaign.rules.rule_set import RuleSet
 from runner.contacts.contact import Row
 from runner.contacts.identity import Identity
 from runner.planning.plan import Availability, DataVersions, KnownCall
@@ -104,13 +105,16 @@ def plan_of(  # noqa: PLR0913 - whatever a plan follows from, each by its name
             rules=rules,
             dials=lambda _numbers: dials,
             limit=limit,
-            diagnose=lambda code, message, loc, hint: loaded.diagnostic(
-                Severity.WARNING, code, message, loc, hint
-            ),
+            diagnose=loaded.warning,
             progress=progress,
             earlier_diagnostics=tuple,
         )
     )
+
+
+def hours_rule(name, weekly):
+    """A rule set of hours alone, written as `calling_windows.weekly`."""
+    return RuleSet(name=name, weekly=parse_weekly(weekly))
 
 
 def remembered(plan, availability=Availability.PLANNED, state=CallState.PLANNED):

@@ -99,7 +99,7 @@ class Document:
             return parent.keys.get(str(location[-1]), parent.place)
         return self.find(location)[0].place
 
-    def diagnostic(
+    def _diagnostic(
         self, severity: Severity, code: str, message: str, where: Location | Place, hint: str = ""
     ) -> Diagnostic:
         """A finding about the value at a location, or at a place of the text."""
@@ -118,10 +118,10 @@ class Document:
         )
 
     def error(self, code: str, message: str, where: Location | Place, hint: str = "") -> Diagnostic:
-        return self.diagnostic(Severity.ERROR, code, message, where, hint)
+        return self._diagnostic(Severity.ERROR, code, message, where, hint)
 
     def warning(self, code: str, message: str, where: Location | Place, hint: str = "") -> Diagnostic:
-        return self.diagnostic(Severity.WARNING, code, message, where, hint)
+        return self._diagnostic(Severity.WARNING, code, message, where, hint)
 
 
 def in_rows(location: Location) -> bool:

@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from runner.campaign import lint, validation_errors, yaml_parser
-from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic
 from runner.campaign.document import (
     Document,
     Location,
@@ -75,13 +75,15 @@ class LoadedCampaign:
         """The names of all columns that a template mentions."""
         return frozenset[str]().union(*(template.columns_used for _, template in self.templates()))
 
-    def diagnostic(
-        self, severity: Severity, code: str, message: str, loc: Location, hint: str = ""
-    ) -> Diagnostic:
+    def error(self, code: str, message: str, loc: Location, hint: str = "") -> Diagnostic:
         """A finding at the value under `loc`, such as ("contacts", "sources", 0, "path"); where there is
         none, at the nearest part of the file that would hold it.
         """
-        return self._document.diagnostic(severity, code, message, loc, hint)
+        return self._document.error(code, message, loc, hint)
+
+    def warning(self, code: str, message: str, loc: Location, hint: str = "") -> Diagnostic:
+        """The same."""
+        return self._document.warning(code, message, loc, hint)
 
 
 def load_campaign(

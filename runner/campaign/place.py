@@ -20,24 +20,17 @@ def find_campaign_file(path: Path, data_roots: Callable[[], Iterable[Path]]) -> 
     around = tree or named.parent
     # Without git a relative path may not go through links.
     root = around if tree is None and not path.is_absolute() else around.resolve()
-    try:
-        found = path.resolve()
-    except (OSError, ValueError, RuntimeError):
-        raise RunnerError(f"{path} cannot be read: invalid path") from None
+    found = _resolved(path, path)
     if found == root / named.relative_to(around):
         return found, False
-    holder: Path | None = root
-    if not found.is_relative_to(root):
-        roots = (data_root.resolve() for data_root in data_roots())
-        holder = next((each for each in roots if found.is_relative_to(each)), None)
+    holder = _holder(found, root, data_roots)
     # Checked first: the error must not reveal which files exist elsewhere.
     if holder is None:
         raise RunnerError(
             f"{path} is reached through a link that leads out of {around}",
             hint="name the file itself, or name its folder in RUNNER_DATA_ROOTS",
         )
-    is_hidden = any(part.startswith(".") for part in found.relative_to(holder).parts)
-    if is_hidden or found.suffix not in _SUFFIXES:
+    if not _is_yaml(found, holder):
         raise RunnerError(
             f"{path} is a link to a file that is not a YAML file, or whose name begins with a dot",
             hint="put the campaign file itself there",
@@ -52,26 +45,40 @@ def find_base_file(campaign: Path, given: str, data_roots: Callable[[], Iterable
     Raises RunnerError where it is in none of these folders, or not a YAML file by its name.
     """
     tree = (work_tree(campaign.parent) or campaign.parent).resolve()
-    try:
-        found = (campaign.parent / given).resolve()
-    except (OSError, ValueError, RuntimeError):
-        raise RunnerError(f"{given} cannot be read: invalid path") from None
-    holder: Path | None = tree
-    if not found.is_relative_to(tree):
-        roots = (data_root.resolve() for data_root in data_roots())
-        holder = next((each for each in roots if found.is_relative_to(each)), None)
+    found = _resolved(campaign.parent / given, given)
+    holder = _holder(found, tree, data_roots)
     # Checked first: the error must not reveal which files exist elsewhere.
     if holder is None:
         raise RunnerError(
             f"{given} is outside the campaign's folder",
             hint="keep it in the campaign's git work tree, or name its folder in RUNNER_DATA_ROOTS",
         )
-    is_hidden = any(part.startswith(".") for part in found.relative_to(holder).parts)
-    if is_hidden or found.suffix not in _SUFFIXES:
+    if not _is_yaml(found, holder):
         raise RunnerError(f"{given} is not a YAML file, or its name begins with a dot")
     if not found.is_file():
         raise RunnerError(f"there is no file {given}", hint="the path is relative to the campaign file")
     return found, holder != tree
+
+
+def _resolved(path: Path, name: Path | str) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        raise RunnerError(f"{name} cannot be read: invalid path") from None
+
+
+def _holder(file: Path, root: Path, data_roots: Callable[[], Iterable[Path]]) -> Path | None:
+    """The folder of these in which the file is."""
+    if file.is_relative_to(root):
+        return root
+    roots = (data_root.resolve() for data_root in data_roots())
+    return next((each for each in roots if file.is_relative_to(each)), None)
+
+
+def _is_yaml(file: Path, holder: Path) -> bool:
+    """By its name, and by those of the folders in which it is."""
+    is_hidden = any(part.startswith(".") for part in file.relative_to(holder).parts)
+    return file.suffix in _SUFFIXES and not is_hidden
 
 
 def work_tree(folder: Path) -> Path | None:

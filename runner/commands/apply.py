@@ -4,7 +4,7 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Collection
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from runner.commands.terminal import (
     note,
     note_comparison,
     note_receiver,
+    rehearsed,
     signals_restored,
     stop_on_signals,
 )
@@ -104,7 +105,7 @@ def _carry_out(
     options: ApplyOptions,
     log: EventLog,
 ) -> int:
-    found = insight(load_settings()) if options.sandbox is None else _rehearsal(options.sandbox)
+    found = insight(load_settings()) if options.sandbox is None else rehearsed(*options.sandbox)
     with found as environment, environment.ledger.hold(loaded.campaign.name):
         log.now = environment.clock.now
         work = Apply(
@@ -162,14 +163,6 @@ def sandbox_options(options: SandboxOptions, *, sandbox: bool) -> SandboxOptions
                 hint=f"add --sandbox, or leave out --{name}",
             )
     return None
-
-
-def _rehearsal(options: SandboxOptions) -> AbstractContextManager[Environment]:
-    # A whole web server, which real calls do not need.
-    from runner.insight.sandbox import parse_behavior  # noqa: PLC0415
-    from runner.services.rehearsal import rehearsal  # noqa: PLC0415
-
-    return rehearsal(load_settings(), parse_behavior(options.outcomes, options.callbacks, options.seed))
 
 
 def _shown_plan(

@@ -1,11 +1,18 @@
 """`runner approve`: a person approves what a campaign file says, so that `serve` carries it out."""
 
 import shlex
-import sys
 import time
 from pathlib import Path
 
-from runner.commands.terminal import TERMINAL_PROGRESS, actor, ask_to_type, note, note_comparison, say
+from runner.commands.terminal import (
+    TERMINAL_PROGRESS,
+    actor,
+    ask_to_type,
+    note,
+    note_comparison,
+    require_terminal,
+    say,
+)
 from runner.errors import ExitStatus, UsageError
 from runner.ledger.approvals import short
 from runner.ledger.ledger import Ledger
@@ -24,8 +31,8 @@ def approve(path: Path, *, plan: Path | None, yes: bool) -> int:
 
     Raises RunnerError, and PlanStaleError where a saved `plan` is not what would be done now.
     """
-    if not yes and not sys.stdin.isatty():
-        raise UsageError("approve asks for confirmation, and there is no terminal", hint="add --yes")
+    if not yes:
+        require_terminal("approve")
     settings = load_settings()
     with guarded_ledger(settings) as ledger:
         loaded, content = reviewed_file(path)

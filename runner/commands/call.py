@@ -1,12 +1,10 @@
 """`runner call`: one test call to the operator's phone, now."""
 
 import asyncio
-import sys
-from contextlib import AbstractContextManager
 from pathlib import Path
 
-from runner.commands.terminal import actor, ask_to_type, note, say
-from runner.errors import ExitStatus, RunnerError, UsageError
+from runner.commands.terminal import actor, ask_to_type, note, rehearsed, require_terminal, say
+from runner.errors import ExitStatus, RunnerError
 from runner.insight.outcome import Accepted, CampaignBlocked, Outcome, Uncertain
 from runner.services.binding import api_name
 from runner.services.calling_now import (
@@ -25,9 +23,9 @@ def call(path: Path, to: str, contact: str | None, *, yes: bool, sandbox: bool) 
     """Asks, sends one request, and says what came of it. It is never sent again by itself."""
     loaded = load(path)
     number = number_of(to, loaded)
-    if not yes and not sys.stdin.isatty():
-        raise UsageError("call asks for confirmation, and there is no terminal", hint="add --yes")
-    with _rehearsal() if sandbox else insight(load_settings()) as environment:
+    if not yes:
+        require_terminal("call")
+    with rehearsed() if sandbox else insight(load_settings()) as environment:
         calling = CallingNow(loaded, environment, actor())
         calling.check(number)
         prepared = calling.prepare(number, contact)
@@ -67,11 +65,3 @@ def _report(outcome: Outcome, where: str) -> int:
             raise RunnerError(outcome_words(outcome), hint=outcome.advice)
         case _:
             raise RunnerError(outcome_words(outcome), hint="the phone does not ring")
-
-
-def _rehearsal() -> AbstractContextManager[Environment]:
-    # A whole web server, which real calls do not need.
-    from runner.insight.sandbox import parse_behavior  # noqa: PLC0415
-    from runner.services.rehearsal import rehearsal  # noqa: PLC0415
-
-    return rehearsal(load_settings(), parse_behavior(None, None, None))

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,10 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.progress import activity, progress, row_progress
 from runner.reports.times import machine_time
-from runner.settings import Settings, ledger_states_folder
+from runner.settings import Settings, ledger_states_folder, load_settings
 
 if TYPE_CHECKING:
+    from runner.services.environment import Environment
     from runner.services.planning import PreparedPlan
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -65,10 +66,15 @@ def answer_to(question: str, *, stderr: bool = False) -> str:
     return sys.stdin.readline().strip()
 
 
-def ask_to_type(word: str, command: str) -> None:
-    """Raises UsageError without a terminal, RunnerError when the person types something else."""
+def require_terminal(command: str) -> None:
+    """Raises UsageError where nobody can be asked."""
     if not sys.stdin.isatty():
         raise UsageError(f"{command} asks for confirmation, and there is no terminal", hint="add --yes")
+
+
+def ask_to_type(word: str, command: str) -> None:
+    """Raises UsageError without a terminal, RunnerError when the person types something else."""
+    require_terminal(command)
     if answer_to(f"Type {word} to continue, anything else to cancel: ") != word:
         raise RunnerError("nothing was changed")
 
@@ -76,6 +82,17 @@ def ask_to_type(word: str, command: str) -> None:
 def actor() -> str:
     """Who acts: user@host."""
     return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def rehearsed(
+    outcomes: str | None = None, callbacks: str | None = None, seed: int | None = None
+) -> AbstractContextManager["Environment"]:
+    """A rehearsal with these options of the sandbox."""
+    # A whole web server, which real calls do not need.
+    from runner.insight.sandbox import parse_behavior  # noqa: PLC0415
+    from runner.services.rehearsal import rehearsal  # noqa: PLC0415
+
+    return rehearsal(load_settings(), parse_behavior(outcomes, callbacks, seed))
 
 
 @contextmanager

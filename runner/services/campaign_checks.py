@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic
 from runner.campaign.document import Location
 from runner.campaign.lint import WEEKLY
 from runner.campaign.loader import LoadedCampaign
@@ -104,8 +104,7 @@ class _Others:
         campaign, survey = loaded.campaign, loaded.campaign.survey
         other = self._names.setdefault(campaign.name, file)
         if other is not file:
-            yield loaded.diagnostic(
-                Severity.WARNING,
+            yield loaded.warning(
                 WarningCode.SAME_NAME,
                 f"{other} has the same name: to the ledger both are one campaign, and each apply withdraws "
                 "the other's calls",
@@ -114,8 +113,7 @@ class _Others:
             )
         other = self._instances.setdefault((survey.survey_id, survey.instance_id), file)
         if other is not file:
-            yield loaded.diagnostic(
-                Severity.WARNING,
+            yield loaded.warning(
                 WarningCode.SAME_INSTANCE,
                 f"{other} uses the same survey instance: `cancel --pending-at-insight` of one campaign also "
                 "cancels the calls of the other",
@@ -130,7 +128,7 @@ def check_holidays(loaded: LoadedCampaign) -> None:
         public_holidays(loaded.campaign.calling_windows.holidays)
     except UnknownPlaceError as error:
         place = ("calling_windows", "holidays", error.key)
-        finding = loaded.diagnostic(Severity.ERROR, "unknown_place", error.message, place, error.hint)
+        finding = loaded.error("unknown_place", error.message, place, error.hint)
         raise CampaignInvalidError([finding]) from None
 
 
@@ -140,9 +138,7 @@ def all_closed(loaded: LoadedCampaign) -> Iterator[Diagnostic]:
     if windows.dates.from_ is not None and windows.dates.to is not None:
         for entry in closed_windows(windows, now=0):
             place = (*WEEKLY, *entry.location)
-            yield loaded.diagnostic(
-                Severity.WARNING, WarningCode.UNREACHABLE_WINDOW, ALL_CLOSED, place, ALL_CLOSED_HINT
-            )
+            yield loaded.warning(WarningCode.UNREACHABLE_WINDOW, ALL_CLOSED, place, ALL_CLOSED_HINT)
 
 
 def declared_sources(loaded: LoadedCampaign) -> Iterator[tuple[Location, AnySource]]:
@@ -159,10 +155,9 @@ def source_places(loaded: LoadedCampaign) -> Iterator[Diagnostic]:
         try:
             _find(loaded, source)
         except MissingSourceError as error:
-            code = WarningCode.MISSING_SOURCE
-            yield loaded.diagnostic(Severity.WARNING, code, error.message, place, error.hint)
+            yield loaded.warning(WarningCode.MISSING_SOURCE, error.message, place, error.hint)
         except SourceError as error:
-            yield loaded.diagnostic(Severity.ERROR, "bad_source", error.message, place, error.hint)
+            yield loaded.error("bad_source", error.message, place, error.hint)
 
 
 def _find(loaded: LoadedCampaign, source: AnySource) -> None:

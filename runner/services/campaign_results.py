@@ -127,12 +127,7 @@ async def _visits(report_id: str, ledger: Ledger, settings: Settings, seen: Over
 
 def _client(settings: Settings) -> "InsightClient":
     # Most reports need no client, and it takes a while to import.
-    from runner.insight.client import InsightClient  # noqa: PLC0415
+    from runner.services.environment import insight_client  # noqa: PLC0415
 
-    return InsightClient(
-        base_url=validate_base_url(settings.insight_base_url),
-        username=settings.insight_username,
-        developer_key=settings.insight_developer_key.get_secret_value(),
-        accept=settings.accept,
-        connections=1,
-    )
+    base_url = validate_base_url(settings.insight_base_url)
+    return insight_client(settings.model_copy(update={"insight_base_url": base_url}), 1)

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from runner.calls import Reason
-from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.warning_codes import WarningCode
 from runner.contacts.sources.reader import SourceReader
@@ -62,8 +62,7 @@ class ContactChecks:
         shared = self._called.add(loaded.path, (call.phone for call in plan.calls))
         for other, number in shared.items():
             are = "number is" if number == 1 else "numbers are"
-            yield loaded.diagnostic(
-                Severity.WARNING,
+            yield loaded.warning(
                 WarningCode.SHARED_CONTACTS,
                 f"{number:,} {are} called by this campaign and by {other}",
                 ("contacts", "sources"),
@@ -82,7 +81,7 @@ def _broken_sources(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Di
 
 
 def _bad_source(loaded: LoadedCampaign, error: SourceError, place: tuple[str | int, ...]) -> Diagnostic:
-    return loaded.diagnostic(Severity.ERROR, "bad_source", error.message, place, error.hint)
+    return loaded.error("bad_source", error.message, place, error.hint)
 
 
 def _faulty_rows(loaded: LoadedCampaign, plan: Plan) -> Iterator[Diagnostic]:
@@ -92,8 +91,7 @@ def _faulty_rows(loaded: LoadedCampaign, plan: Plan) -> Iterator[Diagnostic]:
     if counts:
         first = next(exclusion for exclusion in plan.exclusions if exclusion.reason in counts)
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
-        yield loaded.diagnostic(
-            Severity.WARNING,
+        yield loaded.warning(
             WarningCode.FAULTY_ROWS,
             f"{sum(counts.values()):,} of {plan.rows:,} rows cannot be called: {reasons}; the first is "
             f"{first.source}:{first.line}: {first.detail}",

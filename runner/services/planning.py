@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.calls import Guard
-from runner.campaign.diagnostics import CampaignInvalidError, Severity
+from runner.campaign.diagnostics import CampaignInvalidError
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.rules.rule_set import Cap, RuleSet, depend_on_state
 from runner.campaign.source_models import InlineRows, Source, Suppression
@@ -165,9 +165,7 @@ def prepare_plan(
                 now=now,
                 requests_per_second=settings.requests_per_second,
                 limit=limit,
-                diagnose=lambda code, message, loc, hint: loaded.diagnostic(
-                    Severity.WARNING, code, message, loc, hint
-                ),
+                diagnose=loaded.warning,
                 progress=progress.bar,
                 earlier_diagnostics=lambda: (
                     *loaded.warnings,
@@ -366,7 +364,7 @@ def _guarded(
 ) -> Plan:
     """The plan with a warning, before all but urgent ones, for each guard that it is beyond."""
     findings = [
-        loaded.diagnostic(Severity.WARNING, CODES[found.guard], found.message, found.location, found.hint)
+        loaded.warning(CODES[found.guard], found.message, found.location, found.hint)
         for found in beyond_guard(plan, loaded.campaign, known, counts)
         if found.guard not in allowed
     ]
@@ -380,7 +378,5 @@ def _at_their_template(loaded: LoadedCampaign) -> Iterator[None]:
     try:
         yield
     except (ListTemplateError, EveryContactFailedError) as error:
-        finding = loaded.diagnostic(
-            Severity.ERROR, "template_fails", error.message, error.location, error.hint
-        )
+        finding = loaded.error("template_fails", error.message, error.location, error.hint)
         raise CampaignInvalidError([finding]) from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.campaign.diagnostics import CampaignInvalidError, Severity
+from runner.campaign.diagnostics import CampaignInvalidError
 from runner.campaign.document import Document
 from runner.campaign.loader import FileKind, LoadedCampaign, load_declared
 from runner.campaign.policy import Policy
@@ -102,8 +102,7 @@ def check_survey(loaded: LoadedCampaign, policy: LoadedPolicy | None) -> None:
     survey = loaded.campaign.survey.survey_id
     if policy is None or policy.policy.surveys is None or survey in policy.policy.surveys:
         return
-    finding = loaded.diagnostic(
-        Severity.ERROR,
+    finding = loaded.error(
         "survey_not_allowed",
         f"the policy does not allow survey {survey}",
         ("survey", "survey_id"),

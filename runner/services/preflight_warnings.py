@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from runner.campaign.diagnostics import Diagnostic, Severity, did_you_mean
+from runner.campaign.diagnostics import Diagnostic, did_you_mean
 from runner.campaign.document import Location
 from runner.campaign.loader import LoadedCampaign
 from runner.campaign.source_models import AnySource, InlineRows
@@ -37,10 +37,9 @@ def of_ledger(
     seen = overview(ledger.engine, loaded.campaign.name, now, most_problems=0)
     if seen.pause_info:
         halted = _HALTED[seen.pause_info.state]
-        yield _warning(loaded, halted, pause_text(seen.pause_info, rfc3339), ("name",))
+        yield loaded.warning(halted, pause_text(seen.pause_info, rfc3339), ("name",))
     if seen.repository and is_other(seen.repository, repository_of(loaded.path, identity)):
-        yield _warning(
-            loaded,
+        yield loaded.warning(
             WarningCode.OTHER_REPOSITORY,
             f"this ledger holds calls of {seen.campaign} from another repository or file: "
             "apply would change and withdraw them as this file says",
@@ -49,7 +48,7 @@ def of_ledger(
         )
     elsewhere = bound_elsewhere(seen, settings, identity)
     if elsewhere:
-        yield _warning(loaded, WarningCode.BOUND_ELSEWHERE, elsewhere, ("name",), BOUND_ELSEWHERE_HINT)
+        yield loaded.warning(WarningCode.BOUND_ELSEWHERE, elsewhere, ("name",), BOUND_ELSEWHERE_HINT)
     yield from _shared_instance(loaded, settings, ledger, now)
 
 
@@ -73,8 +72,7 @@ def _shared_instance(
     if len(others) > _MOST_NAMED:
         named.append(f"and {len(others) - _MOST_NAMED:,} more")
     have = "another campaign" if len(others) == 1 else f"{len(others):,} other campaigns"
-    yield _warning(
-        loaded,
+    yield loaded.warning(
         WarningCode.SHARED_INSTANCE,
         f"{have} of this ledger used the same survey instance lately: {', '.join(named)}",
         ("survey", "instance_id"),
@@ -102,7 +100,7 @@ def _notices(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[Diagnosti
         for notice in reader.source(source).notices:
             if notice.code is not WarningCode.EMPTY_SOURCE or must_have_rows:
                 about = (*place[:-1], notice.key)
-                yield _warning(loaded, notice.code, notice.message, about, notice.hint)
+                yield loaded.warning(notice.code, notice.message, about, notice.hint)
 
 
 def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) -> Iterator[Diagnostic]:
@@ -110,8 +108,7 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
     for found in suppression.summaries():
         place = ("contacts", "suppress", found.position, "path")
         if found.entries == 0 and not isinstance(lists[found.position], InlineRows):
-            yield _warning(
-                loaded,
+            yield loaded.warning(
                 WarningCode.EMPTY_SUPPRESSION_LIST,
                 f"{found.name} has no entries, so it excludes nobody",
                 place,
@@ -122,8 +119,7 @@ def _lists(loaded: LoadedCampaign, suppression: SuppressionLists, now: float) ->
         # A plan as of a later day cannot know how often the list will have been exported by then.
         days = int((min(now, time.time()) - found.changed_at) // _DAY)
         if days > OLDEST_LIST_DAYS:
-            yield _warning(
-                loaded,
+            yield loaded.warning(
                 WarningCode.OLD_SUPPRESSION_LIST,
                 f"{found.name} was last changed {days} days ago: people who opted out since are called",
                 place,
@@ -138,8 +134,7 @@ def _skipped_rows(loaded: LoadedCampaign, suppression: SuppressionLists) -> Iter
         count, (first_line, problem) = found.skipped.count, found.skipped.first[0]
         rows = "1 row" if count == 1 else f"{count:,} rows"
         were, people = ("was", "person it means") if count == 1 else ("were", "people they mean")
-        yield _warning(
-            loaded,
+        yield loaded.warning(
             WarningCode.UNREADABLE_SUPPRESSION_ROWS,
             f"{rows} of {found.name} cannot be read and {were} skipped, so the {people} may be called; "
             f"the first, in line {first_line}: {problem}",
@@ -160,8 +155,7 @@ def _unknown_columns(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[D
         known = columns[which]
         # Without a row the columns are unknown, and there is a warning about the empty source already.
         for name in sorted(template.columns_used - known) if known else ():
-            yield _warning(
-                loaded,
+            yield loaded.warning(
                 WarningCode.UNKNOWN_COLUMN,
                 f"no row has a column `{name}`",
                 location,
@@ -175,8 +169,7 @@ def _columns_as_text(loaded: LoadedCampaign, reader: SourceReader) -> Iterator[D
     for location, template in loaded.templates():
         name = template.source.strip()
         if location[0] == "metadata" and template.is_constant and name in known:
-            yield _warning(
-                loaded,
+            yield loaded.warning(
                 WarningCode.COLUMN_AS_TEXT,
                 f"every contact gets the text {name!r}, which is the name of a column",
                 location,
@@ -195,9 +188,3 @@ def _read_by(loaded: LoadedCampaign, location: Location) -> list[AnySource]:
         case ("contacts", ("phone" | "key" | "timezone" | "region") as field, *_):
             return [source for source in contacts.sources if getattr(source, field) is None]
     return list(contacts.sources)
-
-
-def _warning(
-    loaded: LoadedCampaign, code: WarningCode, message: str, location: Location, hint: str = ""
-) -> Diagnostic:
-    return loaded.diagnostic(Severity.WARNING, code, message, location, hint)

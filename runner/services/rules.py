@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic, Severity
+from runner.campaign.diagnostics import CampaignInvalidError, Diagnostic
+from runner.campaign.document import Document
 from runner.campaign.hours import weekly_entries
 from runner.campaign.lint import WEEKLY
 from runner.campaign.loader import LoadedCampaign
@@ -47,9 +48,7 @@ def check_rules(loaded: LoadedCampaign) -> Iterator[Diagnostic]:
         rules = campaign_rules(loaded, own_rules_folder(), policy).sets
         for entry, names in windows_outside(loaded.campaign.calling_windows, rules):
             place = (*WEEKLY, *entry.location)
-            yield loaded.diagnostic(
-                Severity.WARNING, WarningCode.UNREACHABLE_WINDOW, outside_of(names), place, OUTSIDE_HINT
-            )
+            yield loaded.warning(WarningCode.UNREACHABLE_WINDOW, outside_of(names), place, OUTSIDE_HINT)
 
 
 class CampaignRules(NamedTuple):
@@ -68,7 +67,9 @@ def campaign_rules(loaded: LoadedCampaign, folder: Path | None, policy: LoadedPo
     """
     names = list(dict.fromkeys((*loaded.campaign.rules, *(policy.policy.rules if policy else ()))))
     known = presets(folder) if names else Presets({}, {})
-    errors = [*_unknown(loaded, known), *(_unknown_to_policy(policy, known) if policy else ())]
+    errors = [*_unknown(loaded.campaign.rules, known, loaded)]
+    if policy is not None:
+        errors += _unknown(policy.policy.rules, known, policy.document)
     if errors:
         raise CampaignInvalidError(errors)
     own = (loaded.campaign.own_rule(), policy.policy.rule_set() if policy else None)
@@ -88,22 +89,13 @@ def versions_of(rules: Iterable[RuleSet]) -> str:
     return ", ".join(f"{rule.name} {rule.version}" for rule in rules)
 
 
-def _unknown(loaded: LoadedCampaign, known: Presets) -> Iterator[Diagnostic]:
-    for position, name in enumerate(loaded.campaign.rules):
+def _unknown(names: Iterable[str], known: Presets, file: LoadedCampaign | Document) -> Iterator[Diagnostic]:
+    """`file` has the names under `rules`."""
+    for position, name in enumerate(names):
         try:
             known.named(name)
         except UnknownPresetError as error:
-            yield loaded.diagnostic(
-                Severity.ERROR, "unknown_preset", error.message, ("rules", position), error.hint
-            )
-
-
-def _unknown_to_policy(policy: LoadedPolicy, known: Presets) -> Iterator[Diagnostic]:
-    for position, name in enumerate(policy.policy.rules):
-        try:
-            known.named(name)
-        except UnknownPresetError as error:
-            yield policy.document.error("unknown_preset", error.message, ("rules", position), error.hint)
+            yield file.error("unknown_preset", error.message, ("rules", position), error.hint)
 
 
 def _without_holidays(loaded: LoadedCampaign, rules: Iterable[RuleSet]) -> Iterator[Diagnostic]:
@@ -112,7 +104,7 @@ def _without_holidays(loaded: LoadedCampaign, rules: Iterable[RuleSet]) -> Itera
             RuleHours(rule)
         except UnknownPlaceError as error:
             message = f"rule preset `{rule.name}`: {error.message}"
-            yield loaded.diagnostic(Severity.ERROR, "unknown_place", message, ("rules",), error.hint)
+            yield loaded.error("unknown_place", message, ("rules",), error.hint)
 
 
 def _closing(loaded: LoadedCampaign, rules: Iterable[RuleSet]) -> Iterator[Diagnostic]:
@@ -120,8 +112,7 @@ def _closing(loaded: LoadedCampaign, rules: Iterable[RuleSet]) -> Iterator[Diagn
     closed = windows_outside(windows, rules)
     if len(closed) == len(weekly_entries(windows.weekly)):
         names = dict.fromkeys(name for _, closing in closed for name in closing)
-        yield loaded.diagnostic(
-            Severity.ERROR,
+        yield loaded.error(
             "never_opens",
             f"every calling window lies outside the hours of {', '.join(names)}, so nobody could be called",
             WEEKLY,

@@ -4,10 +4,10 @@ A rule set only narrows: nobody is called outside of its hours, whatever the cam
 rule sets, and so are the hours of an organisation's policy.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
-from runner.campaign.hours import WeeklyHours, parse_weekly
+from runner.campaign.hours import WeeklyHours
 
 _WITH_STATES = {"US", "CA"}
 """Countries of whose contacts the state may be known."""
@@ -68,11 +68,6 @@ class RuleSet:
     def plain(self) -> dict[str, object]:
         """As JSON can hold it, the same for equal rule sets."""
         return {**asdict(self), "states": sorted(self.states)}
-
-
-def hours_rule(name: str, weekly: Mapping[str, str | list[str]]) -> RuleSet:
-    """A rule set of hours alone, written as `calling_windows.weekly`. Raises PydanticCustomError."""
-    return RuleSet(name=name, weekly=parse_weekly(weekly))
 
 
 def applicable(rules: Iterable[RuleSet], states: frozenset[str]) -> frozenset[RuleSet]:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from smallest_campaign import CAMPAIGN, error, errors
 
-from runner.campaign.diagnostics import CampaignInvalidError, Severity, render
+from runner.campaign.diagnostics import CampaignInvalidError, render
 from runner.campaign.loader import parse_campaign
 from runner.campaign.yaml_parser import MAX_LINE, MAX_NODES
 
@@ -280,16 +280,14 @@ def test_line_breaks_of_every_system_count_as_lines():
 
 def test_a_finding_of_others_is_placed_at_its_value():
     loaded = parse_campaign(CAMPAIGN, "a.yaml")
-    found = loaded.diagnostic(
-        Severity.WARNING, "some_code", "A message", ("contacts", "sources", 0, "path"), "A hint"
-    )
+    found = loaded.warning("some_code", "A message", ("contacts", "sources", 0, "path"), "A hint")
     assert str(found) == "a.yaml:5:31: warning[some_code]: A message"
     assert (found.hint, found.source_line) == ("A hint", "  sources: [{type: csv, path: contacts.csv}]")
 
 
 def test_a_finding_about_a_value_left_out_is_placed_at_what_would_hold_it():
     loaded = parse_campaign(CAMPAIGN, "a.yaml")
-    found = loaded.diagnostic(Severity.WARNING, "c", "m", ("calling_windows", "timezone"))
+    found = loaded.warning("c", "m", ("calling_windows", "timezone"))
     assert (found.line, found.col) == (8, 3)
 
 

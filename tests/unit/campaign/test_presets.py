@@ -4,9 +4,10 @@ import pytest
 
 from runner.campaign import rules as loaded
 from runner.campaign.diagnostics import CampaignInvalidError, render
+from runner.campaign.hours import parse_weekly
 from runner.campaign.reference import campaign_schema
 from runner.campaign.rules.presets import UnknownPresetError, presets
-from runner.campaign.rules.rule_set import Cap, applicable, hours_rule
+from runner.campaign.rules.rule_set import Cap, applicable
 from runner.errors import SettingsError
 from runner.planning.candidate import ABROAD
 
@@ -109,7 +110,7 @@ def test_unknown_preset_is_an_error_that_names_the_nearest():
 def test_preset_of_the_added_folder_is_found(tmp_path):
     found = presets(own(tmp_path))
 
-    assert found.rule_sets(["evenings"])[0].weekly == hours_rule("x", {"mon-fri": "17:00-19:00"}).weekly
+    assert found.rule_sets(["evenings"])[0].weekly == parse_weekly({"mon-fri": "17:00-19:00"})
     assert found.files_of(["us-federal", "evenings"]) == (tmp_path / "own.yaml",)
 
 

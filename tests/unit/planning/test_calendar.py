@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_campaign import hours_rule
 
 from runner.campaign.hours import weekly_entries
 from runner.campaign.model import CallingWindows
-from runner.campaign.rules.rule_set import HolidayHours, hours_rule
+from runner.campaign.rules.rule_set import HolidayHours
 from runner.planning.calendar import Calendar, Rule, RuleKind
 from runner.planning.public_holidays import UnknownPlaceError
 from runner.planning.windows import Window, clip, dialling_end, intersect, join, last_start

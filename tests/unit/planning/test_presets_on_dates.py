@@ -4,10 +4,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from small_campaign import hours_rule
 
 from runner.campaign.model import CallingWindows
 from runner.campaign.rules.presets import presets
-from runner.campaign.rules.rule_set import applicable, hours_rule
+from runner.campaign.rules.rule_set import applicable
 from runner.planning.calendar import Calendar, RuleKind
 from runner.planning.rule_cuts import rule_cuts, windows_outside
 from runner.planning.windows import clip
