@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from campaign_reference import reference_markdown
+from output_reference import OUTPUTS, outputs_markdown
+
 from runner.campaign.reference import keys
 from runner.campaign.rules.preset import Preset
-from runner.reports.outputs import OUTPUTS, outputs_markdown
-from runner.reports.reference import reference_markdown
 from runner.serve.openapi import openapi_text
 
 FOLDER = Path("schemas")

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from campaign_reference import reference_markdown
 
 from runner.campaign.loader import parse_campaign
 from runner.campaign.reference import campaign_schema, keys, keys_at
 from runner.campaign.rules.preset import Preset
 from runner.contacts.sources import http, sql
 from runner.errors import UsageError
-from runner.reports.reference import reference_markdown
 
 ROOT = Path(__file__).parents[3]
 LISTS = ("contacts.sources.", "contacts.suppress.", "calling_windows.blackout.", "notify.")

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from runner.reports.outputs import OUTPUTS, outputs_markdown
+from output_reference import OUTPUTS, outputs_markdown
 
 FOLDER = Path(__file__).parents[3] / "schemas" / "outputs"
 

@@ -1,6 +1,6 @@
 """What the JSON outputs hold, for people and as JSON Schema. Both are read from the forms.
 
-`schemas/outputs` holds all of it. `outputs.md` is its introduction.
+`schemas/outputs` holds all of it. `output_reference.md` is its introduction.
 """
 
 import json
@@ -19,7 +19,7 @@ from runner.reports.report_forms import CallsExport, ContactsExport, ReportForm
 from runner.reports.service_log import LogLine
 
 _SCHEMA_VERSION = "https://json-schema.org/draft/2020-12/schema"
-_HEAD = Path(__file__).with_name("outputs.md")
+_HEAD = Path(__file__).with_name("output_reference.md")
 _IN_EACH_LINE = ("type", "at", "campaign")
 _TYPES = {
     "string": "text",
