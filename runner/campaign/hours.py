@@ -175,6 +175,16 @@ class Stretches:
         return start - midnight, end - midnight
 
 
+def span_text(start: int, end: int) -> str:
+    """`17:15-20:30`; the end of a day is 24:00, after it the clock begins again."""
+    return f"{clock_text(start)}-{clock_text(end)}"
+
+
+def clock_text(minute: int) -> str:
+    within = minute if minute <= MINUTES_A_DAY else minute - MINUTES_A_DAY
+    return f"{within // 60:02}:{within % 60:02}"
+
+
 def day_names(days: Iterable[int]) -> str:
     """`sat, sun`; Monday is 0."""
     return ", ".join(_DAYS[day] for day in days)

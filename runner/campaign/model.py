@@ -32,10 +32,8 @@ from runner.campaign.values import (
     Constant,
     Country,
     CountryTemplate,
-    DaySpec,
     Declared,
     Duration,
-    HoursSpec,
     Identifier,
     KeysTemplate,
     LocalDate,
@@ -50,8 +48,10 @@ from runner.campaign.values import (
     Template,
     Templates,
     UrlTemplate,
+    Weekly,
     Written,
     ZoneTemplate,
+    at_least,
     known_zone,
 )
 from runner.campaign.warning_codes import Silence
@@ -242,8 +242,7 @@ class CallingWindows(Declared):
         examples=["contact"],
     )
     dates: CampaignDates = Field(default_factory=CampaignDates)  # type: ignore[arg-type]
-    weekly: dict[DaySpec, HoursSpec] = Field(
-        json_schema_extra={"minProperties": 1},
+    weekly: Weekly = Field(
         description="Local hours by day: `mon`, `mon-fri`, `sat,sun` or `daily`; `closed` for no calls.",
         examples=[{"mon-fri": "17:15-20:30", "sat": ["10:15-12:30", "13:15-16:00"]}],
     )
@@ -267,12 +266,6 @@ class CallingWindows(Declared):
                 {"hint": "write `timezone: contact` here, and the template as contacts.timezone"},
             )
         return known_zone(value, also=CONTACT)
-
-    @field_validator("weekly")
-    @classmethod
-    def _opens(cls, value: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
-        hours.parse_weekly(value)
-        return value
 
     @model_validator(mode="after")
     def _opens_on_some_date(self) -> Self:
@@ -339,7 +332,7 @@ class RetryPolicy(Declared):
     rounds: int = Field(
         1, ge=1, le=10, description="Windows in which a contact may be tried, 1 to 10.", examples=[3]
     )
-    round_gap: Duration = Field(
+    round_gap: Annotated[Duration, at_least(MIN_ROUND_GAP, "round_gap")] = Field(
         20 * 3600,
         description="From the last dial of one round to the start of the next; at least 1h.",
         examples=["20h"],
@@ -368,13 +361,6 @@ class RetryPolicy(Declared):
             )
         if value is not None and not MIN_REATTEMPT_WAIT <= value <= MAX_REATTEMPT_WAIT:
             raise PydanticCustomError("out_of_range", "reattempt_wait must be from 1m to 24h")
-        return value
-
-    @field_validator("round_gap")
-    @classmethod
-    def _gap_between_rounds(cls, value: int) -> int:
-        if value < MIN_ROUND_GAP:
-            raise PydanticCustomError("out_of_range", "round_gap must be at least 1h")
         return value
 
     @property
@@ -570,7 +556,7 @@ class Campaign(Declared):
         examples=["https://hooks.example.org/insight"],
     )
     guard: GuardLimits = Field(default_factory=GuardLimits)  # type: ignore[arg-type]
-    reload: Duration = Field(
+    reload: Annotated[Duration, at_least(MIN_RELOAD, "reload")] = Field(
         900,
         description="How often `runner serve` reads the contacts again, also when no file changed. The "
         "minimum is 1m.",
@@ -591,13 +577,6 @@ class Campaign(Declared):
         description="Warnings that are not shown, each with the reason.",
         examples=[{"on_the_hour": "agreed with Plum"}],
     )
-
-    @field_validator("reload")
-    @classmethod
-    def _not_too_often(cls, value: int) -> int:
-        if value < MIN_RELOAD:
-            raise PydanticCustomError("out_of_range", "reload must be at least 1m")
-        return value
 
     def own_rule(self) -> RuleSet | None:
         """Its own limits as a rule set; None where it has none."""

@@ -1,12 +1,12 @@
 """The organisation's policy: limits that no campaign can loosen. Pure."""
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from runner.campaign import hours
 from runner.campaign.rules.contact_limits import ContactLimits
 from runner.campaign.rules.rule_set import RuleSet
 from runner.campaign.source_models import Suppressions
-from runner.campaign.values import DaySpec, Declared, HoursSpec, Identifier, RuleName
+from runner.campaign.values import Declared, Identifier, RuleName, Weekly
 
 POLICY = "policy"
 """The name of its rule set, wherever a rule is named."""
@@ -15,17 +15,10 @@ POLICY = "policy"
 class PolicyWindows(Declared):
     """When people may be called at all, in the local time of the contact."""
 
-    weekly: dict[DaySpec, HoursSpec] = Field(
-        json_schema_extra={"minProperties": 1},
+    weekly: Weekly = Field(
         description="Local hours by day, as in a campaign. Nobody is called outside of them.",
         examples=[{"mon-fri": "09:00-20:00", "sat": "10:00-16:00"}],
     )
-
-    @field_validator("weekly")
-    @classmethod
-    def _opens(cls, value: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
-        hours.parse_weekly(value)
-        return value
 
 
 class Policy(Declared):

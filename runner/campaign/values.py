@@ -55,14 +55,17 @@ def _checked(check: Callable[[Any], object]) -> AfterValidator:
 # --- text of one form ------------------------------------------------------------------------------------
 
 
-def _matching(pattern: str, code: str, message: str, hint: str) -> Callable[[str], None]:
+def _matched(value: object, pattern: str, code: str, message: str, hint: str) -> re.Match[str]:
+    """The parts of text that has this form."""
+    match = re.fullmatch(pattern, value) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError(code, message, {"value": repr(value), "hint": hint})
+    return match
+
+
+def _matching(pattern: str, code: str, message: str, hint: str) -> Callable[[str], object]:
     """A check that text has one form."""
-
-    def check(value: str) -> None:
-        if re.fullmatch(pattern, value) is None:
-            raise PydanticCustomError(code, message, {"value": repr(value), "hint": hint})
-
-    return check
+    return lambda value: _matched(value, pattern, code, message, hint)
 
 
 def _text(pattern: str, code: str, message: str, hint: str) -> tuple[object, ...]:
@@ -259,12 +262,8 @@ def _duration(value: object) -> object:
     """Seconds from `90`, `"90s"`, `"45m"` or `"2h"`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    match = re.fullmatch(r"([0-9]{1,9})([smh]?)", value) if isinstance(value, str) else None
-    if match is None:
-        hint = "write 90 (seconds), 90s, 45m or 2h"
-        raise PydanticCustomError(
-            "bad_duration", "invalid duration {value}", {"value": repr(value), "hint": hint}
-        )
+    hint = "write 90 (seconds), 90s, 45m or 2h"
+    match = _matched(value, "([0-9]{1,9})([smh]?)", "bad_duration", "invalid duration {value}", hint)
     return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
@@ -292,12 +291,8 @@ def _period(value: object) -> object:
     """Seconds from `"24h"` or `"30d"`; None for `campaign`."""
     if value == "campaign":
         return None
-    match = re.fullmatch("([1-9][0-9]{0,3})([hd])", value) if isinstance(value, str) else None
-    if match is None:
-        hint = "write 24h, 30d, or campaign"
-        raise PydanticCustomError(
-            "bad_period", "invalid period {value}", {"value": repr(value), "hint": hint}
-        )
+    hint = "write 24h, 30d, or campaign"
+    match = _matched(value, "([1-9][0-9]{0,3})([hd])", "bad_period", "invalid period {value}", hint)
     return int(match[1]) * {"h": 3600, "d": 24 * 3600}[match[2]]
 
 
@@ -358,15 +353,9 @@ Share = Annotated[
 
 
 def _percent(value: object) -> object:
-    match = re.fullmatch(r"([0-9]{1,3})%", value) if isinstance(value, str) else None
-    if match is None or int(match[1]) > 100:  # noqa: PLR2004 - percent
-        hint = "write 30%; 100% allows everything"
-        raise PydanticCustomError(
-            "bad_percentage",
-            "invalid percentage {value}: it must be from 0% to 100%",
-            {"value": repr(value), "hint": hint},
-        )
-    return int(match[1])
+    message = "invalid percentage {value}: it must be from 0% to 100%"
+    hint = "write 30%; 100% allows everything"
+    return int(_matched(value, "(0?[0-9]{1,2}|100)%", "bad_percentage", message, hint)[1])
 
 
 Percentage = Annotated[
@@ -377,6 +366,17 @@ Percentage = Annotated[
 ]
 
 
+def at_least(seconds: int, name: str) -> AfterValidator:
+    """For a duration of this name."""
+
+    def check(value: int) -> None:
+        if value < seconds:
+            message = f"{name} must be at least {duration_text(seconds)}"
+            raise PydanticCustomError("out_of_range", message)
+
+    return _checked(check)
+
+
 DaySpec = Annotated[str, _checked(hours.parse_days), Field(json_schema_extra={"pattern": hours.DAYS_PATTERN})]
 
 HoursSpec = Annotated[
@@ -385,6 +385,13 @@ HoursSpec = Annotated[
     WithJsonSchema(hours.SPEC_SCHEMA),
     Written("hours, or a list of hours"),
 ]
+
+Weekly = Annotated[
+    dict[DaySpec, HoursSpec],
+    _checked(hours.parse_weekly),
+    Field(json_schema_extra={"minProperties": 1}),
+]
+"""The hours of a week, by day."""
 
 
 # --- templates, and what is not one ----------------------------------------------------------------------

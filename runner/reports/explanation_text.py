@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runner.calls import CallState, Cause, Reason
+from runner.campaign.hours import span_text
 from runner.planning.calendar import Rule, RuleKind
 from runner.planning.explanation import Explanation, ZoneDays
 from runner.planning.plan_view import CallView, ExclusionView
@@ -120,7 +121,7 @@ def _days(there: ZoneDays) -> Iterable[tuple[str, Text, str, Text]]:
             yield (
                 f"{day:%a %Y-%m-%d}" if index == 0 else "",
                 Text("open", style="green") if interval.is_open else Text("closed", style="red"),
-                f"{_clock(interval.start)}-{_clock(interval.end)}" if shown else "",
+                span_text(interval.start, interval.end) if shown else "",
                 Text(_joined(_rule(interval.rule, day), place), style="dim"),
             )
 
@@ -141,10 +142,6 @@ def _rule(rule: Rule, day: date) -> str:
         RuleKind.PRESET_HOURS: f"cut by {rule.preset}",
         RuleKind.PRESET_HOLIDAY: f"cut by {rule.preset} on {rule.name}",
     }[rule.kind]
-
-
-def _clock(minutes: int) -> str:
-    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def _openings(explained: Explanation) -> list[Text]:

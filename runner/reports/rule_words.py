@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from runner.campaign.diagnostics import either
-from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours
+from runner.campaign.hours import WeeklyHours, clock_text, span_text
 from runner.campaign.model import CONTACT
 from runner.campaign.rules.rule_set import Cap, HolidayHours
 from runner.planning.plan_view import RuleView
@@ -47,14 +47,14 @@ def scope_words(purpose: Sequence[str], voice: Sequence[str]) -> str:
 
 def cut_words(cut: RuleCut) -> str:
     """`mon-fri 18:00-20:30 to 20:00`."""
-    window = f"{days_words(cut.days)} {_span(cut.start, cut.end)}"
+    window = f"{days_words(cut.days)} {span_text(cut.start, cut.end)}"
     match cut.left:
         case ():
             return f"all of {window}"
         case ((cut.start, end),):
-            return f"{window} to {_time(end)}"
+            return f"{window} to {clock_text(end)}"
         case ((start, cut.end),):
-            return f"{window} from {_time(start)}"
+            return f"{window} from {clock_text(start)}"
     return f"{window} to {spans_words(cut.left)}"
 
 
@@ -98,7 +98,7 @@ def days_words(days: Iterable[int]) -> str:
 
 
 def spans_words(spans: Iterable[tuple[int, int]]) -> str:
-    return ", ".join(_span(start, end) for start, end in spans) or "closed"
+    return ", ".join(span_text(start, end) for start, end in spans) or "closed"
 
 
 def closed_spans(cut: RuleCut) -> Iterator[tuple[int, int]]:
@@ -112,15 +112,6 @@ def closed_spans(cut: RuleCut) -> Iterator[tuple[int, int]]:
 
 def _day(day: int) -> str:
     return DAYS[day][:3].lower()
-
-
-def _span(start: int, end: int) -> str:
-    return f"{_time(start)}-{_time(end)}"
-
-
-def _time(minute: int) -> str:
-    within = minute if minute <= MINUTES_A_DAY else minute - MINUTES_A_DAY
-    return f"{within // 60:02}:{within % 60:02}"
 
 
 def _period(seconds: int | None) -> str:

@@ -19,22 +19,24 @@ def print_entries(
     if not entries:
         print_lines(console, [Text("the ledger's suppression list has no entries")])
         return
-    head = ("number or key", "campaign", "since", "until", "by", "reason")
-    rows = [_cells(each, identity, show_contacts=show_contacts) for each in entries]
-    print_lines(console, columns([head, *rows]))
+    rows = [("number or key", "campaign", "since", "until", "by", "reason")]
+    for each in entries:
+        since, until = machine_time(each.entry.since), each.entry.until
+        lasts = "no end" if until is None else machine_time(until)
+        name = "".join(_names(each, identity, show_contacts=show_contacts))
+        rows.append((name, each.campaign or "all", since, lasts, each.by, each.entry.reason))
+    print_lines(console, columns(rows))
 
 
 def entries_json(entries: Sequence[StoredEntry], identity: Identity, *, show_contacts: bool) -> Suppressions:
-    return {
-        "format_version": FORMAT_VERSION,
-        "entries": [_entry(each, identity, show_contacts=show_contacts) for each in entries],
-    }
+    shown = [_entry(each, *_names(each, identity, show_contacts=show_contacts)) for each in entries]
+    return {"format_version": FORMAT_VERSION, "entries": shown}
 
 
-def _entry(each: StoredEntry, identity: Identity, *, show_contacts: bool) -> SuppressionForm:
+def _entry(each: StoredEntry, number: str, key: str) -> SuppressionForm:
     return {
-        "number": _number(each, show_contacts=show_contacts) or None,
-        "key": _key(each, identity, show_contacts=show_contacts) or None,
+        "number": number or None,
+        "key": key or None,
         "campaign": each.campaign,
         "since": rfc3339(each.entry.since),
         "until": None if each.entry.until is None else rfc3339(each.entry.until),
@@ -43,23 +45,9 @@ def _entry(each: StoredEntry, identity: Identity, *, show_contacts: bool) -> Sup
     }
 
 
-def _cells(each: StoredEntry, identity: Identity, *, show_contacts: bool) -> tuple[str, ...]:
-    number = _number(each, show_contacts=show_contacts)
-    return (
-        number or _key(each, identity, show_contacts=show_contacts),
-        each.campaign or "all",
-        machine_time(each.entry.since),
-        "no end" if each.entry.until is None else machine_time(each.entry.until),
-        each.by,
-        each.entry.reason,
-    )
-
-
-def _number(each: StoredEntry, *, show_contacts: bool) -> str:
-    phone = each.entry.phone
-    return phone if show_contacts or not phone else mask(phone)
-
-
-def _key(each: StoredEntry, identity: Identity, *, show_contacts: bool) -> str:
-    key = each.entry.key
-    return key if show_contacts or not key else identity.label(key)
+def _names(each: StoredEntry, identity: Identity, *, show_contacts: bool) -> tuple[str, str]:
+    """The number and the key, as people may read them; one of the two is empty."""
+    phone, key = each.entry.phone, each.entry.key
+    if show_contacts:
+        return phone, key
+    return mask(phone) if phone else "", identity.label(key) if key else ""

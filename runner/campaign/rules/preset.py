@@ -2,20 +2,20 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from runner.campaign import hours
 from runner.campaign.rules.rule_set import Cap, HolidayHours, RuleSet
 from runner.campaign.values import (
     Country,
-    DaySpec,
     Declared,
     HoursSpec,
     LocalDate,
     Period,
     RuleName,
     StateCode,
+    Weekly,
 )
 
 
@@ -63,7 +63,7 @@ class Preset(Declared):
     covers: list[StateCode] = Field(
         default_factory=list, description="The US states in which it is law.", examples=[["FL"]]
     )
-    weekly: dict[DaySpec, HoursSpec] | None = Field(
+    weekly: Weekly | None = Field(
         None,
         description="Local hours by day, as in calling_windows.weekly. Default: any hour.",
         examples=[{"daily": "08:00-20:00"}],
@@ -86,13 +86,6 @@ class Preset(Declared):
         description="How sure the facts are.", examples=["high"]
     )
     note: str = Field("", description="What else to know.", examples=["Polling is exempt elsewhere."])
-
-    @field_validator("weekly")
-    @classmethod
-    def _opens(cls, value: dict[str, str | list[str]] | None) -> dict[str, str | list[str]] | None:
-        if value is not None:
-            hours.parse_weekly(value)
-        return value
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

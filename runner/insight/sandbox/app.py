@@ -91,22 +91,19 @@ class Api:
         return await self._take(request, self._add_record)
 
     async def cancel(self, request: Request) -> Response:
-        refusal = self._refusal(request, "DELETE")
-        if refusal is not None:
+        if refusal := self._refusal(request, "DELETE"):
             return refusal
         self._store.cancel_pending(request.path_params["survey_id"], request.path_params["instance_id"])
         return self._dated(Response(status_code=202))
 
     async def responses(self, request: Request) -> Response:
-        refusal = self._refusal(request, "GET")
-        if refusal is not None:
+        if refusal := self._refusal(request, "GET"):
             return refusal
         count = self._store.responses(request.path_params["survey_id"], request.path_params["instance_id"])
         return self._answer(request, 200, {"success": True, "responses": count})
 
     async def outbound(self, request: Request) -> Response:
-        refusal = self._refusal(request, "GET")
-        if refusal is not None:
+        if refusal := self._refusal(request, "GET"):
             return refusal
         call = self._store.find(request.path_params["call_id"])
         if call is None:
@@ -150,8 +147,7 @@ class Api:
         return kept if isinstance(kept, Response) else self._done(request, kept)
 
     def _kept(self, request: Request, body: bytes, keep: _Keep) -> dict[str, Any] | Response:
-        refusal = self._refusal(request, "POST")
-        if refusal is not None:
+        if refusal := self._refusal(request, "POST"):
             return refusal
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM:
             return self._error(request, 415)
@@ -159,8 +155,7 @@ class Api:
         return self._error(request, 400, kept) if isinstance(kept, str) else kept
 
     def _queue(self, request: Request, form: PhpForm) -> dict[str, Any] | str:
-        error = first_error(form, self._store.now())
-        if error is not None:
+        if error := first_error(form, self._store.now()):
             return error
         call = self._store.queue(
             survey_id=request.path_params["survey_id"],
@@ -171,8 +166,7 @@ class Api:
         return {"success": True, "call_id": call.call_id}
 
     def _add_record(self, _request: Request, form: PhpForm) -> dict[str, Any] | str:
-        error = record_error(form)
-        if error is not None:
+        if error := record_error(form):
             return error
         self._store.add_record(form)
         return {"success": True}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from math import ceil, gcd
 
-from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours, cut_at_midnight
+from runner.campaign.hours import MINUTES_A_DAY, WeeklyHours, cut_at_midnight, span_text
 from runner.campaign.model import CONTACT
 from runner.planning.plan_view import HoursView, RuleView
 from runner.reports.page.starts import LocalStarts, Shape
@@ -80,7 +80,7 @@ def week_map(declared: HoursView, starts: LocalStarts, rules: Sequence[RuleView]
             DayRow(
                 name=name,
                 y=_row(day),
-                hours=", ".join(_span(start, end) for start, end in weekly[day]) or "closed",
+                hours=", ".join(span_text(start, end) for start, end in weekly[day]) or "closed",
                 total=sum(number for (on, _), number in by_hour.items() if on == day),
                 counts=[by_hour[day, hour] for hour in hours],
             )
@@ -124,7 +124,7 @@ def _cells(by_cell: Counter[_Cell], spans: Mapping[_Cell, tuple[int, int]]) -> l
         _stretch(
             day,
             *spans[day, index],
-            f"{DAYS[day]} {_span(*spans[day, index])}: {count(number, 'start')}",
+            f"{DAYS[day]} {span_text(*spans[day, index])}: {count(number, 'start')}",
             level=ceil(_LEVELS * number / fullest),
         )
         for (day, index), number in sorted(by_cell.items())
@@ -152,7 +152,7 @@ def _open_stretches(weekly: WeeklyHours) -> Iterator[tuple[int, int, int, str]]:
     """(day, start, end, words) of each declared window, cut at midnight; minutes of that day."""
     for day, windows in enumerate(weekly):
         for start, end in windows:
-            words = f"{DAYS[day]} {_span(start, end)}: declared calling window"
+            words = f"{DAYS[day]} {span_text(start, end)}: declared calling window"
             for days_later, begin, close in cut_at_midnight(start, end):
                 yield (day + days_later) % 7, begin, close, words
 
@@ -169,7 +169,7 @@ def _closed_stretches(rules: Sequence[RuleView]) -> Iterator[tuple[int, int, int
         for start, end in pairwise(edges):
             by = [label for opens, closes, label in stretches if opens <= start and end <= closes]
             if by:
-                yield day, start, end, f"{DAYS[day]} {_span(start, end)}: closed by {', '.join(by)}"
+                yield day, start, end, f"{DAYS[day]} {span_text(start, end)}: closed by {', '.join(by)}"
 
 
 def _closed_by(rule: RuleView) -> Iterator[tuple[int, int, int]]:
@@ -193,15 +193,6 @@ def _across(minute: float) -> float:
 
 def _row(day: int) -> float:
     return TOP + day * DAY_HEIGHT
-
-
-def _span(start: int, end: int) -> str:
-    """`17:15-20:30`; the end of a day is 24:00, after it the clock starts again."""
-    return f"{_time(start)}-{_time(end if end <= MINUTES_A_DAY else end - MINUTES_A_DAY)}"
-
-
-def _time(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def _short(number: int) -> str:
