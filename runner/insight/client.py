@@ -2,7 +2,7 @@
 
 Requests go straight to httpcore, the part of httpx that speaks HTTP. httpx's client would follow redirects,
 use proxy variables and keep cookies, none of which may happen here, and it takes more than twice the time.
-The timeouts apply to single steps, so the whole exchange has a deadline. Nothing here ever repeats a request.
+The whole exchange has a deadline. Nothing here ever repeats a request.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from runner.insight.answers import (
     excerpt,
     one_line,
 )
+from runner.insight.network import Network
 from runner.insight.outcome import OK, Exchange
 from runner.insight.protocol import Accept, FormRequest
 
@@ -40,6 +41,7 @@ _REPORT_ROWS = 500
 _LONG_ANSWER = 8 * 1024
 """Far more than Insight has to say."""
 _ACCEPTED = 202
+_NETWORK = Network()
 _FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 
 
@@ -71,9 +73,8 @@ class InsightClient:
             (b"Accept-Encoding", b"identity"),
             (b"Authorization", b"Basic " + b64encode(f"{username}:{developer_key}".encode())),
         )
-        # Connecting and the TLS handshake each get a part of the deadline: httpcore closes the socket after
-        # its own timeouts, but leaves it behind when it is cancelled.
-        self._timeouts = httpx.Timeout(deadline, connect=deadline / 3).as_dict()
+        # Connecting and the TLS handshake each get a part of it.
+        self._timeouts = {"connect": deadline / 3}
         # No pool: it looks at each of its connections for each request, and loses one for good when a
         # waiting request is cancelled just as its turn comes. Requests wait here, for the connection that
         # was used last; None is one that is still to be made.
@@ -219,7 +220,7 @@ class _Wire:
             case "http11.send_request_headers.started":
                 self._may_leave()
             case "http11.response_closed.started" if self._response is not None:
-                self.behind = _behind_the_answer(self.connection, self._response)
+                self.behind = _behind_the_answer(self.connection)
 
     def _may_leave(self) -> None:
         try:
@@ -302,7 +303,9 @@ async def _usable(
             return kept
         await kept.aclose()
     context = _context(ssl.get_default_verify_paths())
-    return httpcore.AsyncHTTPConnection(origin, ssl_context=context, keepalive_expiry=_KEEPALIVE_SECONDS)
+    return httpcore.AsyncHTTPConnection(
+        origin, ssl_context=context, keepalive_expiry=_KEEPALIVE_SECONDS, network_backend=_NETWORK
+    )
 
 
 @lru_cache(maxsize=1)
@@ -311,7 +314,7 @@ def _context(_trusted: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _behind_the_answer(connection: httpcore.AsyncHTTPConnection, response: httpcore.Response) -> bytes | None:
+def _behind_the_answer(connection: httpcore.AsyncHTTPConnection) -> bytes | None:
     """What the connection received beyond what was read of the answer; None where that is unknown.
 
     httpcore does not report these bytes: it would take them for the start of the next answer. Where another
@@ -320,19 +323,9 @@ def _behind_the_answer(connection: httpcore.AsyncHTTPConnection, response: httpc
     try:
         inner: Any = connection._connection  # noqa: SLF001 - httpcore has no public access
         behind: bytes = inner._h11_state.trailing_data[0]  # noqa: SLF001 - as above
-        tls = response.extensions["network_stream"].get_extra_info("ssl_object")
-    except (AttributeError, IndexError, KeyError):
+    except (AttributeError, IndexError):
         return None
-    return behind if tls is None else behind + _undecrypted(tls)
-
-
-def _undecrypted(tls: ssl.SSLObject) -> bytes:
-    """What came behind in TLS records of its own."""
-    try:
-        return tls.read(_LARGEST_BODY)
-    except ssl.SSLError:
-        # Nothing came, or the notice that the connection closes.
-        return b""
+    return behind
 
 
 def _describe(error: Exception) -> str:
@@ -340,10 +333,8 @@ def _describe(error: Exception) -> str:
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (httpcore.ConnectTimeout, "the connection could not be made in time"),
         (httpcore.ConnectError, "the connection could not be made"),
-        (httpcore.TimeoutException, "no answer in time"),
         (httpcore.RemoteProtocolError, "the server closed the connection or did not answer in HTTP"),
         (httpcore.ReadError, "the connection broke while waiting for the answer"),
-        (httpcore.WriteError, "the connection broke while sending"),
     )
     words = next((words for kind, words in kinds if isinstance(error, kind)), "the exchange failed")
     # Behind a colon h11 quotes what the server said, which may quote the request.

@@ -106,6 +106,12 @@ async def resets_after_reading(connection: Connection) -> None:
     connection.reset()
 
 
+async def resets_after_an_answer_without_a_length(connection: Connection) -> None:
+    await connection.request()
+    await connection.send(b'HTTP/1.0 200 OK\r\n\r\n{"success":1,"call_id":155761}')
+    connection.reset()
+
+
 async def hangs(connection: Connection) -> None:
     await connection.request()
     await connection.until_gone()
@@ -138,6 +144,9 @@ CASES = [
     Case("accepts and closes without reading", closes_at_once, Uncertain),
     Case("closes after reading", replies(), Uncertain, "closed the connection"),
     Case("resets after reading", resets_after_reading, Uncertain, "broke"),
+    Case(
+        "resets after an answer without a length", resets_after_an_answer_without_a_length, Uncertain, "broke"
+    ),
     Case("closes inside the status line", replies(b"HTTP/1.1 20"), Uncertain),
     Case("closes inside the headers", replies(b"HTTP/1.1 200 OK\r\nContent-Le"), Uncertain),
     Case(
@@ -697,15 +706,17 @@ def test_what_comes_behind_an_answer_is_never_taken_for_the_next_one(stray: byte
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("end", ["closes", "resets"])
-def test_a_kept_connection_that_ended_meanwhile_is_replaced_before_sending(end: str) -> None:
+@pytest.mark.parametrize("end", ["closes", "resets", "speaks"])
+def test_a_kept_connection_that_ended_or_spoke_meanwhile_is_replaced_before_sending(end: str) -> None:
     async def scenario(insight: InsightClient, server: WireServer) -> None:
         assert isinstance(classify(await insight.post(request(), before_send=nothing)), Accepted)
         kept = server.connections[0]
         if end == "resets":
             kept.reset()
-        else:
+        elif end == "closes":
             await kept.close()
+        else:
+            await kept.send(answer(status="400 Bad Request"))
         # A reset takes effect in the loop's next turn.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
