@@ -51,8 +51,8 @@ def broke_off(problem):
 def problem(**changed):
     given = {
         "key": "c999", "ref": "x4k9m2p7qa", "state": CallState.UNCERTAIN,
-        "reason": broke_off("the connection broke"), "at": START, "sent_at": START, "http_status": None,
-        "call_id": None, "sender": "process 1 on here",
+        "reason": broke_off("the connection broke"), "at": START, "sent_at": START, "attempt": 1,
+        "http_status": None, "call_id": None, "sender": "process 1 on here",
         "acknowledged": False,
     }  # fmt: skip
     return Problem(**given | changed)

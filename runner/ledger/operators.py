@@ -187,14 +187,10 @@ class Operators:
         return [ref for ref, _ in self.attempts(campaign, None)]
 
     def attempts(self, campaign: str, contact: str | None) -> list[tuple[str, int]]:
-        """The ref of each call to this contact (key or ref), and how often it was sent; for None of each
-        uncertain call.
+        """The ref of each call to this contact (key or ref) that may be resolved, and how often it was sent;
+        for None of each uncertain call.
         """
-        is_meant = (
-            calls.c.state == CallState.UNCERTAIN
-            if contact is None
-            else or_(calls.c.contact == contact, calls.c.ref == contact)
-        )
+        is_meant = calls.c.state == CallState.UNCERTAIN if contact is None else _is_of(contact, RESOLVE)
         query = select(calls.c.ref, calls.c.fence).where(calls.c.campaign == campaign, is_meant)
         with reading(self._engine) as connection:
             return [(row.ref, row.fence) for row in connection.execute(query.order_by(calls.c.id))]
@@ -207,18 +203,18 @@ class Operators:
         call_id: str | None,
         now: float,
         *,
-        sent_at: int | None = None,
+        seen: Mapping[str, int] | None = None,
     ) -> list[Decided]:
         """Settles the uncertain calls of these contacts (keys or refs); abandoned calls may be settled again.
 
         A result may also be given to a queued call, which has none yet. All or none. Raises LedgerError when
-        there is no such call, when it may still be on its way, when it was sent last in another second than
-        `sent_at`, or when another call has `call_id` already.
+        there is no such call, when it may still be on its way, when it was sent more often than the person
+        had `seen`, or when another call has `call_id` already.
         """
         with self._engine.begin() as connection:
             after = _RESOLVED_STATE[resolution]
             rows = named_calls(connection, campaign, contacts, RESOLVE_RESULT if after in FINAL else RESOLVE)
-            _check_attempt(rows, sent_at)
+            _check_attempts(rows, seen)
             self._check_call_id(connection, rows, call_id)
             if after in FINAL:
                 self._record_results(connection, rows, after, now)
@@ -349,10 +345,10 @@ class Operators:
         )
 
 
-def _check_attempt(rows: Rows, sent_at: int | None) -> None:
-    if sent_at is not None and any(int(row.intended_at) != sent_at for row in rows):
+def _check_attempts(rows: Rows, seen: Mapping[str, int] | None) -> None:
+    if seen is not None and any(row.fence != seen.get(row.ref, seen.get(row.contact)) for row in rows):
         raise LedgerError(
-            "this call was sent again since: nothing was changed",
+            "a call was sent again since: nothing was changed",
             hint="check at Insight what became of the newest attempt, then decide",
         )
 
@@ -430,8 +426,10 @@ def _call_of(
     connection: Connection, campaign: str, contact: str, decision: Decision
 ) -> Row[*tuple[Any, ...]]:
     """The newest call of this contact that the decision is about; other rounds may be in other states."""
-    mine = _query(campaign).where(or_(calls.c.contact == contact, calls.c.ref == contact))
-    found = connection.execute(mine.order_by(calls.c.id)).all()
+    mine = _query(campaign).order_by(calls.c.id)
+    found = connection.execute(mine.where(_is_of(contact, decision))).all()
+    # Looks at each call of the campaign.
+    found = found or connection.execute(mine.where(calls.c.ref == contact)).all()
     if not found:
         raise LedgerError(f"campaign {campaign} has no call to this contact")
     rows = [row for row in found if row.state == decision.state or row.state in decision.others]
@@ -442,13 +440,18 @@ def _call_of(
     return rows[-1]
 
 
+def _is_of(contact: str, decision: Decision) -> ColumnElement[bool]:
+    """By key, or by ref: those have no index, but few calls are in a state that one may decide on."""
+    is_open = calls.c.state.in_([decision.state, *decision.others])
+    return or_(calls.c.contact == contact, and_(calls.c.ref == contact, is_open))
+
+
 def _query(campaign: str) -> Select[*tuple[Any, ...]]:
-    latest = (
-        select(attempts.c.intended_at)
-        .where(attempts.c.call == calls.c.id)
-        .order_by(attempts.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
+    newest = select(attempts.c.intended_at).order_by(attempts.c.id.desc()).limit(1)
+    # Only where the first finds nothing, all attempts are looked at.
+    latest = func.coalesce(
+        newest.where(PROBLEM_ATTEMPT).scalar_subquery(),
+        newest.where(attempts.c.call == calls.c.id).scalar_subquery(),
     )
     return (
         select(

@@ -319,6 +319,8 @@ class Problem:
     at: float
     sent_at: float
     """When the intent to send was committed; the bytes left right after, if they did."""
+    attempt: int
+    """How often the call was sent, and may have been."""
     http_status: int | None
     call_id: str | None
     """Of an uncertain call: the one that its contradictory answer held."""
@@ -366,6 +368,7 @@ _PROBLEM = (
     calls.c.reason,
     calls.c.updated_at.label("at"),
     attempts.c.intended_at.label("sent_at"),
+    attempts.c.fence.label("attempt"),
     attempts.c.http_status,
     calls.c.call_id,
     (literal("process ") + cast(runs.c.pid, Text) + " on " + runs.c.host).label("sender"),

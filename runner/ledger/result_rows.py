@@ -1,11 +1,11 @@
-"""Every call of a campaign with how it ended, read a part at a time: for exports and reports."""
+"""Every call of a campaign, read a part at a time: for exports and reports with how it ended."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Row, Text, cast, func, select, tuple_
+from sqlalchemy import ColumnElement, Engine, Row, Text, and_, cast, false, func, select, tuple_
 
 from runner.calls import FINAL, CallState, ResultStatus, StateReason
 from runner.ledger.rows import reading
@@ -73,13 +73,62 @@ def result_rows(engine: Engine, campaign: str, *, only_ended: bool = False) -> I
     rows = _read(engine, some)
     while rows:
         yield from map(_call, rows)
-        last = rows[-1]
-        # The first condition alone finds the place in the index, on both databases.
-        after = (
-            calls.c.contact >= last.contact,
-            tuple_(*_ORDER) > (last.contact, last.round, last.id),
-        )
-        rows = _read(engine, some.where(*after)) if len(rows) == _AT_ONCE else []
+        rows = _read(engine, some.where(_after(rows[-1]))) if len(rows) == _AT_ONCE else []
+
+
+class ListedCall(NamedTuple):
+    """A call as it is now. Times are UTC Unix seconds."""
+
+    id: int
+    contact: str
+    ref: str
+    round: int
+    state: str
+    since: float
+    reason: StateReason
+    attempt: int
+    """How often it was sent, and may have been."""
+    call_id: str | None
+    queue_at: int
+    start: int
+    end: int
+    zones: Sequence[str]
+
+
+_LISTED = select(
+    calls.c.id,
+    calls.c.contact,
+    calls.c.ref,
+    calls.c.round,
+    calls.c.state,
+    calls.c.updated_at,
+    calls.c.reason,
+    calls.c.fence,
+    calls.c.call_id,
+    calls.c.queue_at,
+    calls.c.start_timestamp,
+    calls.c.end_timestamp,
+    calls.c.timezones,
+)
+
+
+def listed_calls(
+    engine: Engine, campaign: str, state: CallState | None, after: int | None, most: int
+) -> list[ListedCall]:
+    """Up to `most` calls in the order of their keys: those after the call with this id, or the first."""
+    some = _LISTED.where(calls.c.campaign == campaign).order_by(*_ORDER).limit(most)
+    if state is not None:
+        some = some.where(calls.c.state == state)
+    with reading(engine) as connection:
+        if after is not None:
+            last = connection.execute(select(*_ORDER).where(calls.c.id == after)).one_or_none()
+            some = some.where(false() if last is None else _after(last))
+        return [ListedCall._make(row) for row in connection.execute(some)]
+
+
+def _after(last: Row[*tuple[Any, ...]]) -> ColumnElement[bool]:
+    # The first condition alone finds the place in the index, on both databases.
+    return and_(calls.c.contact >= last.contact, tuple_(*_ORDER) > (last.contact, last.round, last.id))
 
 
 def first_start(engine: Engine, campaign: str) -> int | None:

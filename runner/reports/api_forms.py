@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal, NotRequired
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import ConfigDict, Field, WithJsonSchema, with_config
 from typing_extensions import TypedDict
 
+from runner.calls import CallState
 from runner.reports.forms import DiagnosticForm, Form, LateOptOutForm, Status
 from runner.reports.plan_forms import SummaryForm
 
@@ -30,6 +31,57 @@ _Campaign = Annotated[
 @with_config(ConfigDict(use_attribute_docstrings=True, extra="forbid", strict=True))
 class Request(TypedDict):
     """A JSON object with these keys and no others."""
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True))
+class Query(TypedDict):
+    """What may be asked for in an address."""
+
+
+class CallsQuery(Query):
+    state: NotRequired[Annotated[CallState, WithJsonSchema({"type": "string", "enum": [*CallState]})]]
+    """Only calls in this state."""
+    after: NotRequired[Annotated[int, Field(ge=0, lt=2**63)]]
+    """That of `next` of the page before."""
+    limit: NotRequired[Annotated[int, Field(ge=1, le=1000)]]
+    """The most calls of a page; 100 unless given."""
+
+
+class SuppressionsQuery(Query):
+    campaign: NotRequired[_Text]
+    """Only entries that concern this campaign."""
+
+
+class CallForm(Form):
+    """A call as it is now. Times are UTC Unix seconds."""
+
+    contact: str
+    """Its key; the ref, where the key may show who somebody is."""
+    ref: str
+    round: int
+    state: str
+    since: int
+    """When it came into this state, or was changed last."""
+    reason_code: str
+    reason: str
+    attempt: int
+    """How often it was sent, and may have been."""
+    call_id: str | None
+    queue_at: int
+    """When its request is due, or was."""
+    start: int
+    end: int
+    zones: list[str]
+
+
+class CallsForm(Form):
+    """One page of the calls of a campaign, in the order of their keys. A call keeps its place."""
+
+    format_version: int
+    campaign: str
+    calls: list[CallForm]
+    next: int | None
+    """What to ask for as `after`; null on the last page."""
 
 
 class NothingRequest(Request):
@@ -127,17 +179,23 @@ class RetryRequest(Request):
     """In place of one contact: every refused call."""
 
 
-class ResolveRequest(Request):
+class SeenCall(Request):
+    """A call as it was seen: where it was sent again since, nothing is done."""
+
     contact: _Text
     """By key or ref."""
+    attempt: int
+    """How often it was sent: that of the campaign's `calls`, or of the `problems` of its `status`."""
+
+
+class ResolveRequest(Request):
+    """Decides on all of these calls or on none, so that a request may be repeated."""
+
+    calls: Annotated[list[SeenCall], Field(min_length=1, max_length=500)]
     resolution: Literal["queued", "not-queued", "abandoned", "completed", "failed"]
     """What was found out at Insight. `not-queued`: the call is sent again."""
     call_id: NotRequired[_Text]
-    """Where Insight queued the call, and it is known."""
-    sent_at: NotRequired[int]
-    """That of the campaign's `status`: where the call was sent again since, nothing is done. With it, a
-    request may be repeated; without it, the second of two may decide on a later attempt.
-    """
+    """Of one call that Insight queued, where it is known."""
 
 
 class TargetRequest(Request):

@@ -67,6 +67,8 @@ class ProblemForm(Form):
     """When it came into this state, in UTC Unix seconds."""
     sent_at: int
     """When the intent to send was committed."""
+    attempt: int
+    """How often the call was sent, and may have been."""
     http_status: int | None
     call_id: str | None
     """Of an uncertain call: the one that its contradictory answer held."""

@@ -65,6 +65,7 @@ def status_json(status: CampaignStatus, identity: Identity) -> Status:
                 "reason": reason_text(problem.reason),
                 "at": int(problem.at),
                 "sent_at": int(problem.sent_at),
+                "attempt": problem.attempt,
                 "http_status": problem.http_status,
                 "call_id": problem.call_id,
                 "sender": problem.sender,

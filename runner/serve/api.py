@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -12,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from runner.contacts.identity import Identity
 from runner.errors import UnknownCampaignError, UsageError
+from runner.ledger.result_rows import ListedCall, listed_calls
 from runner.ledger.suppressions import Target, planned_for
 from runner.ledger.totals import Totals
 from runner.reports import api_forms, forms
@@ -20,11 +22,13 @@ from runner.reports.event_json import late_opt_out_json
 from runner.reports.json_text import diagnostic_json, json_text
 from runner.reports.report_forms import ReportForm
 from runner.reports.report_json import report_json
+from runner.reports.state_reasons import reason_text
 from runner.reports.status import status_json
 from runner.reports.suppression import entries_json
 from runner.serve import json_bodies, people
 from runner.serve.acting import Acting, Done
 from runner.serve.acts import ACTS
+from runner.serve.call_acts import resolve_seen
 from runner.serve.private_site import PrivateSite
 from runner.serve.served import ServedCampaign
 from runner.serve.suppress_act import suppression_desk
@@ -36,8 +40,8 @@ from runner.services.suppression import SuppressionDesk, reason_of, targets_of, 
 
 _VERSION = forms.FORMAT_VERSION
 _BY_FLAG = {True: "yes", False: ""}
-_FIELDS = {"resolution": "as"}
-"""What an act calls otherwise."""
+_CALLS = 100
+"""On a page, unless the program says how many."""
 
 Body = Mapping[str, Any]
 
@@ -54,8 +58,8 @@ class Operation:
     """The form of the answer."""
     takes: Any = None
     """The form of the body; None where there is none. Only operators may send one."""
-    query: Mapping[str, str] = field(default_factory=dict)
-    """What may be asked for in the address, with its meaning."""
+    query: Any = None
+    """The form of what may be asked for in the address, in place of a body."""
     does: Callable[["Api", Request, Body], Awaitable[Any]]
 
 
@@ -92,6 +96,19 @@ class Api:
         found = ledger_status(name, self._ledger, settings, identity, time.time(), counted)
         return status_json(found, identity)
 
+    async def calls(self, request: Request, body: Body) -> api_forms.CallsForm:
+        name, most = await self._known(request.path_params["name"]), body.get("limit", _CALLS)
+        asked = body.get("state"), body.get("after"), most + 1
+        found = await in_thread(listed_calls, self._ledger.engine, name, *asked)
+        identity = await in_thread(identity_of, self._environment)
+        shown = found[:most]
+        return {
+            "format_version": _VERSION,
+            "campaign": name,
+            "calls": [_call(each, identity) for each in shown],
+            "next": shown[-1].id if len(found) > most else None,
+        }
+
     async def report(self, request: Request, _body: Body) -> Any:  # noqa: ANN401 - as report_json gives it
         name = await self._known(request.path_params["name"])
 
@@ -108,8 +125,8 @@ class Api:
         await self._site.served.approve(name, body["content"], person.name)
         return _done(Done(lines=[f"{name} is approved as it is now: serve carries it out."]))
 
-    async def suppressions(self, request: Request, _body: Body) -> forms.Suppressions:
-        campaign = await self._campaign_of(request.query_params.get("campaign"))
+    async def suppressions(self, request: Request, body: Body) -> forms.Suppressions:
+        campaign = await self._campaign_of(body.get("campaign"))
 
         def read() -> forms.Suppressions:
             with self._suppression_desk(request, campaign) as desk:
@@ -163,17 +180,22 @@ class Api:
 
     async def act(self, name: str, request: Request, body: Body) -> api_forms.DoneForm:
         """One of those that pages have too."""
+        given = {key: _BY_FLAG[value] if isinstance(value, bool) else value for key, value in body.items()}
+        return await self._act(request, lambda acting: ACTS[name].does(acting, given))
+
+    async def resolve(self, request: Request, body: Body) -> api_forms.DoneForm:
+        seen = {each["contact"]: each["attempt"] for each in body["calls"]}
+        given = {"as": body["resolution"], "call_id": body.get("call_id", "")}
+        return await self._act(request, lambda acting: resolve_seen(acting, seen, given))
+
+    async def _act(self, request: Request, does: Callable[[Acting], Done]) -> api_forms.DoneForm:
         acting = Acting(
             environment=self._environment,
             person=people.person(request).name,
             campaign=await self._known(request.path_params["name"]),
         )
-        given = {
-            _FIELDS.get(key, key): _BY_FLAG[value] if isinstance(value, bool) else value
-            for key, value in body.items()
-        }
         try:
-            return _done(await in_thread(ACTS[name].does, acting, given))
+            return _done(await in_thread(does, acting))
         finally:
             self._site.totals.forget()
 
@@ -219,6 +241,15 @@ OPERATIONS = (
     ),
     Operation(
         method="GET",
+        path=f"{_CAMPAIGN}/calls",
+        name="calls",
+        summary="The calls of a campaign, some at a time, with keys masked as in pages.",
+        query=api_forms.CallsQuery,
+        answers=api_forms.CallsForm,
+        does=Api.calls,
+    ),
+    Operation(
+        method="GET",
         path=f"{_CAMPAIGN}/report",
         name="report",
         summary="AAPOR's outcome rates, and when people answer: runner report NAME --output json.",
@@ -233,6 +264,15 @@ OPERATIONS = (
         takes=api_forms.ApproveRequest,
         answers=api_forms.DoneForm,
         does=Api.approve,
+    ),
+    Operation(
+        method="POST",
+        path=f"{_CAMPAIGN}/resolve",
+        name="resolve",
+        summary="Decide on uncertain calls, unless one was sent again since it was seen.",
+        takes=api_forms.ResolveRequest,
+        answers=api_forms.DoneForm,
+        does=Api.resolve,
     ),
     *(
         Operation(
@@ -249,7 +289,6 @@ OPERATIONS = (
             ("resume", api_forms.NothingRequest, "Send again."),
             ("cancel", api_forms.CancelRequest, "Withdraw what is not sent, for good."),
             ("retry", api_forms.RetryRequest, "Plan refused calls again although nothing changed."),
-            ("resolve", api_forms.ResolveRequest, "Decide on an uncertain call."),
             ("acknowledge", api_forms.NothingRequest, "Mark refused and uncertain calls as seen."),
         )
     ),
@@ -258,7 +297,7 @@ OPERATIONS = (
         path="/api/suppressions",
         name="suppressions",
         summary="The entries in force, masked: runner suppress --list --output json.",
-        query={"campaign": "Only those that concern this campaign."},
+        query=api_forms.SuppressionsQuery,
         answers=forms.Suppressions,
         does=Api.suppressions,
     ),
@@ -294,9 +333,10 @@ def routes(site: PrivateSite) -> Sequence[BaseRoute]:
 
 def _route(operation: Operation, api: Api) -> BaseRoute:
     form = None if operation.takes is None else TypeAdapter(operation.takes)
+    query = None if operation.query is None else TypeAdapter(operation.query)
 
     async def answer(request: Request) -> Response:
-        body: Body = {}
+        body: Body = {} if query is None else json_bodies.checked(dict(request.query_params), query)
         if form is not None:
             people.operator(request)
             body = json_bodies.read(await request.body(), form)
@@ -314,6 +354,24 @@ async def _openapi(_request: Request) -> Response:
 
 def _json(value: object) -> Response:
     return Response(json_text(value), media_type="application/json")
+
+
+def _call(found: ListedCall, identity: Identity) -> api_forms.CallForm:
+    return {
+        "contact": identity.label(found.contact),
+        "ref": found.ref,
+        "round": found.round,
+        "state": found.state,
+        "since": int(found.since),
+        "reason_code": found.reason.code.value,
+        "reason": reason_text(found.reason),
+        "attempt": found.attempt,
+        "call_id": found.call_id,
+        "queue_at": found.queue_at,
+        "start": found.start,
+        "end": found.end,
+        "zones": list(found.zones),
+    }
 
 
 def _entry(name: str, found: Totals, served: ServedCampaign | None) -> api_forms.CampaignEntryForm:

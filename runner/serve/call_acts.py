@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from runner.calls import CallState, Resolution
 from runner.errors import RunnerError, UsageError
@@ -60,8 +60,18 @@ def resolve(acting: Acting, given: Given) -> Done:
     with acting.desk() as desk:
         desk.mark_orphaned_calls()
         contacts = _resolved(desk, given)
+        decided = desk.operators.resolve(desk.campaign, contacts, resolution, call_id, time.time())
+        return Done(lines=_decided_lines(desk, decided))
+
+
+def resolve_seen(acting: Acting, seen: Mapping[str, int], given: Given) -> Done:
+    """Of these contacts, whose calls were sent so often as the person who decides had seen."""
+    resolution = _resolution(given)
+    call_id = _call_id({**given, "all": "yes" if len(seen) > 1 else ""}, resolution)
+    with acting.desk() as desk:
+        desk.mark_orphaned_calls()
         decided = desk.operators.resolve(
-            desk.campaign, contacts, resolution, call_id, time.time(), sent_at=_sent_at(given)
+            desk.campaign, list(seen), resolution, call_id, time.time(), seen=seen
         )
         return Done(lines=_decided_lines(desk, decided))
 
@@ -72,14 +82,6 @@ def _resolution(given: Given) -> Resolution:
     except ValueError:
         known = ", ".join(Resolution)
         raise UsageError("the resolution is missing or unknown", hint=f"choose one of: {known}") from None
-
-
-def _sent_at(given: Given) -> int | None:
-    """When the attempt was sent that a program decides on, if it says so."""
-    try:
-        return int(given["sent_at"]) if "sent_at" in given else None
-    except ValueError:
-        raise UsageError("sent_at is not a time", hint="give it as the status says it") from None
 
 
 def _call_id(given: Given, resolution: Resolution) -> str | None:
@@ -105,7 +107,7 @@ def _resolved(desk: Desk, given: Given) -> Sequence[str]:
     contact = None if given.get("all") == "yes" else _contact(given)
     found = desk.operators.attempts(desk.campaign, contact)
     asked = given.get("which", "")
-    # A person who types a contact, or names one by the API, means its call as it is now.
+    # A person who types a contact means its call as it is now.
     if (contact is None or asked) and _which(found) != asked:
         raise RunnerError(
             "calls were sent or decided on since you were asked: nothing was changed",

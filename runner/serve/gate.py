@@ -17,6 +17,7 @@ from runner.reports.plan_facts import count
 from runner.serve import forms, hosts, problems, sessions
 from runner.serve.headers import STATIC
 from runner.serve.limits import RateLimit
+from runner.serve.metrics import PATH as METRICS
 from runner.serve.sign_in import SIGN_IN
 from runner.serve.visitors import Access, Visitors, client_address
 
@@ -108,7 +109,7 @@ class Gate:
             raise HTTPException(
                 401, f"sign in at the proxy; it must send your name in {self._access.user_header}"
             )
-        if problems.is_api(request) or request.method not in _SAFE:
+        if not _is_page(request) or request.method not in _SAFE:
             raise HTTPException(401, "sign in first; programs send a token", {"WWW-Authenticate": "Bearer"})
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if request.headers.get("sec-fetch-site") == "cross-site":
@@ -138,6 +139,11 @@ def _is_open(request: Request) -> bool:
     """For everybody. Metrics are not: they name campaigns, and a program that reads them sends a token."""
     path: str = request.scope["path"]
     return path == SIGN_IN or path.startswith(STATIC)
+
+
+def _is_page(request: Request) -> bool:
+    """Programs that ask for anything else could not sign in."""
+    return not problems.is_api(request) and request.scope["path"] != METRICS
 
 
 def _check_origin(request: Request) -> None:

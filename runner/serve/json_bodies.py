@@ -18,6 +18,11 @@ def read(body: bytes, form: TypeAdapter[Any]) -> dict[str, Any]:
         raise HTTPException(400, _MOST_NESTED) from None
     except ValueError as error:
         raise HTTPException(400, f"the request is not valid JSON: {error}") from None
+    return checked(given, form)
+
+
+def checked(given: object, form: TypeAdapter[Any]) -> dict[str, Any]:
+    """Raises HTTPException with status 400, which says where it does not fit."""
     try:
         found: dict[str, Any] = form.validate_python(given)
     except ValidationError as error:

@@ -36,6 +36,7 @@ from runner.serve.shared import Shared
 
 _LEDGER_SECONDS = 5
 """Waited for the ledger; Prometheus itself waits 10 by default."""
+PATH = "/metrics"
 NO_ANSWER = "none"
 _Labels = TypeVar("_Labels", bound=tuple[str, ...])
 
@@ -187,7 +188,7 @@ def routes(metrics: Metrics, served: Served) -> Sequence[BaseRoute]:
     async def read(_request: Request) -> Response:
         return Response(await metrics.text(served), headers={"content-type": CONTENT_TYPE_LATEST})
 
-    return [Route("/metrics", read, methods=["GET"])]
+    return [Route(PATH, read, methods=["GET"])]
 
 
 def _of_ledger(seen: _Seen) -> Iterator[Metric]:

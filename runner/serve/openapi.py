@@ -88,5 +88,6 @@ def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
             "description": "The name of the campaign.",
             "schema": {"type": "string"},
         }
-    for name, means in operation.query.items():
-        yield {"name": name, "in": "query", "description": means, "schema": {"type": "string"}}
+    if operation.query is not None:
+        for name, schema in TypeAdapter(operation.query).json_schema()["properties"].items():
+            yield {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from ledger_values import CAMPAIGN, begin, claim_all, rows
+from ledger_values import CAMPAIGN, begin, claim_all, rows, states
 from planned_calls import NOW, call, calls, phone
 from private_sites import private_site
 
@@ -92,7 +92,7 @@ def test_acts_are_those_of_the_commands_and_kept_with_who(program, ledger):
     for path, body in [
         ("pause", {}),
         ("resume", {}),
-        ("resolve", {"contact": "c0", "resolution": "abandoned"}),
+        ("resolve", {"calls": [{"contact": "c0", "attempt": 1}], "resolution": "abandoned"}),
         ("acknowledge", {}),
         ("cancel", {"confirm": CAMPAIGN}),
     ]:
@@ -103,19 +103,44 @@ def test_acts_are_those_of_the_commands_and_kept_with_who(program, ledger):
     assert [row["verb"] for row in found] == ["pause", "resume", "resolve", "acknowledge", "cancel"]
 
 
-def test_a_repeated_decision_that_names_its_attempt_decides_on_no_later_one(program, ledger):
-    _, queue = begin(ledger, call("c0"))
-    result = AttemptResult(state=CallState.UNCERTAIN)
-    queue.finish(claim_all(queue)[0], result, NOW)
+def test_a_decision_that_is_sent_again_decides_on_no_later_attempt(program, ledger):
+    uncertain(ledger, 3)
     with ledger.hold(CAMPAIGN):
-        (problem,) = program.ask(f"/campaigns/{CAMPAIGN}")[1]["status"]["problems"]
-        decision = {"contact": "c0", "resolution": "not-queued", "sent_at": problem["sent_at"]}
+        _, listed = program.ask(f"/campaigns/{CAMPAIGN}/calls?state=uncertain")
+        seen = [{"contact": each["ref"], "attempt": each["attempt"]} for each in listed["calls"]]
+        decision = {"calls": seen, "resolution": "not-queued"}
         first, _ = program.post(f"/campaigns/{CAMPAIGN}/resolve", decision)
-        queue.finish(claim_all(queue, now=NOW + 5)[0], result, NOW + 5)
+        assert states(ledger) == {"c0": "planned", "c1": "planned", "c2": "planned"}
+        _, queue = begin(ledger, *calls(3), now=NOW + 5)
+        for claim in claim_all(queue, now=NOW + 5, most=3):
+            queue.finish(claim, AttemptResult(state=CallState.UNCERTAIN), NOW + 5)
         again, answer = program.post(f"/campaigns/{CAMPAIGN}/resolve", decision)
     assert (first, again) == (200, 409)
     assert "was sent again since" in answer["detail"]
-    assert rows(ledger, "SELECT state FROM calls") == [{"state": "uncertain"}]
+    assert set(states(ledger).values()) == {"uncertain"}
+
+
+def test_calls_are_listed_page_by_page_in_the_order_of_their_keys(program, ledger):
+    begin(ledger, *calls(7), call(phone(99), phone(99), ref="0123456789"))
+    pages, after = [], ""
+    while after is not None:
+        status, page = program.ask(f"/campaigns/{CAMPAIGN}/calls?limit=3{after and f'&after={after}'}")
+        assert status == 200
+        assert phone(99) not in str(page)
+        pages.append([each["contact"][:2] for each in page["calls"]])
+        after = page["next"]
+    (masked, *first), *others = pages
+    assert masked not in {"+1", "c7"}
+    assert [first, *others] == [["c0", "c1"], ["c2", "c3", "c4"], ["c5", "c6"]]
+    assert program.ask(f"/campaigns/{CAMPAIGN}/calls?state=queued")[1]["calls"] == []
+    assert len(program.ask(f"/campaigns/{CAMPAIGN}/calls?state=planned")[1]["calls"]) == 8
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "after=x", "state=dialled"])
+def test_a_page_that_cannot_be_asked_for_is_refused_with_the_reason(program, ledger, query):
+    begin(ledger, call("c0"))
+    status, problem = program.ask(f"/campaigns/{CAMPAIGN}/calls?{query}")
+    assert (status, query.partition("=")[0] in problem["detail"]) == (400, True)
 
 
 def test_a_campaign_is_canceled_only_by_its_name(program, ledger):

@@ -111,8 +111,10 @@ def test_nobody_reaches_a_page_without_signing_in(site):
     answer = site.ask("/whoami?a=1&b=2")
     assert (answer.status, answer.headers["location"]) == (303, "/sign-in?next=%2Fwhoami%3Fa%3D1%26b%3D2")
     assert site.ask("/nothing").status == 303
-    assert site.ask("/api/whoami").status == 401
     assert site.ask("/act", "POST", form={}).status == 401
+    for path in ("/api/whoami", "/metrics"):
+        answer = site.ask(path)
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
 def test_who_signs_in_comes_to_the_page_and_may_act_by_its_forms(site):

@@ -33,6 +33,7 @@ def seen(uncertain, shown):
             reason=StateReason.of(ReasonCode.UNCERTAIN, problem="the connection broke"),
             at=0.0,
             sent_at=0.0,
+            attempt=1,
             http_status=None,
             call_id=None,
             sender="process 1 on desk",
