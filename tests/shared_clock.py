@@ -83,6 +83,8 @@ class SharedClock:
 class SharedTimer(Timer):
     """Of a run in a process of its own: the timer that follows the clock, and says for what it waits."""
 
+    ahead_seconds = 0
+
     def __init__(self, folder: Path, name: str) -> None:
         super().__init__()
         self._shared_ahead = Figure(folder / AHEAD)

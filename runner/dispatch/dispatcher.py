@@ -118,7 +118,8 @@ class Dispatcher:
         if self._until_idle and not busy and at > self._run.clock.now() + IDLE_SECONDS:
             return RunEnd.IDLE
         self._show_waiting(int(at))
-        alarm.set(at, idle=not busy and not self._exclusion_check.on_hold)
+        claim_at = max(due - self._run.clock.ahead_seconds, self._sender.not_before, self._sender.held_until)
+        alarm.set(claim_at, idle=not busy and not self._exclusion_check.on_hold)
         return None
 
     async def _end_unless_added(self) -> RunEnd | None:
@@ -133,10 +134,10 @@ class Dispatcher:
         queue_status = self._run.status
         if queue_status is None or queue_status.state is not CampaignState.ACTIVE:
             queue_status = await self._look()
-        now = self._run.clock.now()
-        if queue_status.next_due is not None and max(queue_status.next_due, self._sender.held_until) <= now:
+        now, due = self._run.clock.now(), queue_status.next_due
+        if due is not None and max(due - self._run.clock.ahead_seconds, self._sender.held_until) <= now:
             # Calls are due before they start: while none was due so long ago, none is late.
-            if queue_status.next_due < now - LATE_SECONDS:
+            if due < now - LATE_SECONDS:
                 await move_late(self._run)
             await self._sender.send_what_is_due()
         elif not await self._exclusion_check.withdraw():

@@ -67,6 +67,9 @@ class Sender:
         self._enough_room = (max_in_flight + 1) // 2
         self._claim_took = 0.0
         """The last one, in seconds."""
+        self._claimed_at = 0.0
+        self._expected = 1
+        """How many calls the next claim takes at most: what it takes of the rate in vain, others wait for."""
         self._failed_calls = FailureStreak()
         self._failed_pushes = FailureStreak(RECORDS)
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -138,24 +141,30 @@ class Sender:
         if not self._run.lease.holds():
             await self._heartbeat.renew()
         monotonic, now = time.monotonic(), self._run.clock.now()
-        most = min(self._room(), self._run.rate.available(monotonic))
+        most = min(self._room(), self._run.rate.available(monotonic), self._expected)
         if not most:
             # Another run of this process was faster.
             return (), True
         self._run.rate.spend(monotonic, most)
-        claimed = await self._run.in_ledger(self._run.queue.claim_due, now, most, now - LATE_SECONDS)
+        claimed = await self._run.in_ledger(
+            self._run.queue.claim_due, now, most, now - LATE_SECONDS, self._run.clock.ahead_seconds
+        )
         self._claim_took = time.monotonic() - monotonic
+        self._claimed_at = now
         claims = claimed.claims
-        self._run.rate.give_back(most - len(claims))
+        early = [claim for claim in claims if claim.queue_at > now]
+        self._run.rate.give_back(most - len(claims) + len(early))
         # Nobody claims from a campaign that is paused.
         self._run.may_send = self._run.may_send or bool(claims)
         if claimed.crowded_out:
             await move_crowded_out(self._run, claimed.crowded_out)
         if claimed.held_back:
             await move_held_back(self._run, claimed.held_back)
-        self.held_until = claimed.held_until or 0.0
+        # Early ones take no part of the rate yet: so none is claimed after them before it is due.
+        self.held_until = claimed.held_until or (early[0].queue_at if early else 0.0)
         looked_at = len(claims) + len(claimed.crowded_out) + len(claimed.held_back)
-        return claims, looked_at == most and claimed.held_until is None
+        self._expected = 2 * looked_at + 1
+        return claims, looked_at == most and not self.held_until
 
     async def _send_allowed(self, claims: Sequence[Claim]) -> None:
         excluded = self._exclusion_check.excluded(claims)
@@ -172,7 +181,8 @@ class Sender:
         self._run.on_event(CallsWithdrawn(count=1))
 
     def _start(self, claim: Claim) -> None:
-        task = asyncio.create_task(self._send(claim))
+        is_early = claim.queue_at > self._claimed_at
+        task = asyncio.create_task(self._send_at_its_time(claim) if is_early else self._send(claim))
         self._in_flight.add(task)
         task.add_done_callback(self._finished)
 
@@ -183,6 +193,13 @@ class Sender:
         # What lands in between changes nothing: the loop waits for room, for the last one or for its alarm.
         if self._room() in {1, self._enough_room} or not self._in_flight:
             self._run.wake.set()
+
+    async def _send_at_its_time(self, claim: Claim) -> None:
+        """It was claimed a moment before, and counts for the rate when it leaves."""
+        while (pause := claim.queue_at - self._run.clock.now()) > 0:  # noqa: ASYNC110 - time has no event
+            await asyncio.sleep(pause)
+        await self._wait_for_rate()
+        await self._send(claim)
 
     async def _send(self, claim: Claim) -> None:
         """Pushes the record first, where it is to be pushed: without it the call is not sent."""

@@ -38,6 +38,11 @@ STOP_SECONDS = 300
 class Timer:
     """Wall-clock time, and the alarms in one event loop. Times are UTC Unix seconds."""
 
+    ahead_seconds = 0.25
+    """So long before its time a call may be claimed, and then waits: calls of many campaigns are due in the
+    same second, and their claims must not make them late.
+    """
+
     def __init__(self) -> None:
         self._scheduler: AsyncIOScheduler | None = None
         self._alarms: list[Alarm] = []
@@ -178,6 +183,8 @@ class RehearsalTimer(Timer):
 
     So a campaign of two weeks is rehearsed against the sandbox in the time that its requests take.
     """
+
+    ahead_seconds = 0
 
     def follow(self, ahead: float) -> None:
         """A rehearsal shares its ledger with no other run."""

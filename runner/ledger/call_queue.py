@@ -171,15 +171,16 @@ class CallQueue:
             revision_in_query().label("suppression_revision"),
         ).where(campaigns.c.name == self._campaign)
 
-    def claim_due(self, now: float, most: int, start_after: float) -> Claimed:
-        """Claims up to `most` calls that are due and commits the intent to send them, all in one commit.
+    def claim_due(self, now: float, most: int, start_after: float, ahead: float = 0) -> Claimed:
+        """Claims up to `most` calls that are due, or will be `ahead` seconds later, and commits the intent to
+        send them, all in one commit.
 
         A call that should have started before `start_after` is late: it is left for `late`. Raises
         CampaignHeldError when this run was declared dead.
         """
         try:
             with self._engine.begin() as connection:
-                claimed = self._choose(connection, now, most, start_after)
+                claimed = self._choose(connection, now + ahead, most, start_after)
                 newest = self._intend(connection, claimed.claims, now) if claimed.claims else None
         except BaseException:
             if self._starts is not None:

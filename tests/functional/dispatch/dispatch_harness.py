@@ -44,6 +44,8 @@ NO_ANSWER = Exchange(sent=True, problem="no whole answer within 30 s")
 class LeapingClock(Timer):
     """Stands still, and leaps to the next alarm while nothing is under way."""
 
+    ahead_seconds = 0
+
     def __init__(self, time=NOW):
         super().__init__()
         self.time = float(time)

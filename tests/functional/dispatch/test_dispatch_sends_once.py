@@ -6,13 +6,15 @@ import time
 
 import pytest
 from dispatch_harness import NO_ANSWER, NOT_SENT, Stage, accepted, answered
-from planned_calls import CAMPAIGN, NOW, call, calls
+from planned_calls import CAMPAIGN, NOW, call, calls, phone
+from sqlalchemy import select
 
 from runner.calls import CallState
 from runner.dispatch.events import BackingOff, CallEnded, RunEnd, Waiting
 from runner.dispatch.timer import Timer
 from runner.errors import StoppedError
 from runner.insight.outcome import Exchange
+from runner.ledger.tables import attempts
 
 
 def keys(count):
@@ -220,6 +222,26 @@ def test_a_run_by_the_real_clock_ends_when_all_is_sent(ledger):
     stage = Stage(ledger, [call("c0", start=int(now) + 300)], clock=Timer())
     assert stage.run() is RunEnd.DONE
     assert [known.state for known in ledger.history(CAMPAIGN).calls] == ["queued"]
+
+
+def test_a_call_may_be_claimed_before_its_time_and_leaves_at_it(ledger):
+    class EarlyTimer(Timer):
+        ahead_seconds = 5
+
+    due, left = int(time.time()) + 3, []
+
+    async def note(_claim):
+        left.append(time.time())
+
+    planned = [call(f"c{number}", phone(number), start=due + 300) for number in range(3)]
+    stage = Stage(ledger, planned, before=note, clock=EarlyTimer(), max_in_flight=3, requests_per_second=20)
+    assert stage.run() is RunEnd.DONE
+    with ledger.engine.connect() as connection:
+        assert min(connection.scalars(select(attempts.c.intended_at))) < due
+    assert len(left) == 3
+    assert min(left) >= due
+    # The rate counts them when they leave.
+    assert max(left) - min(left) >= 2 / 20 - 0.02
 
 
 def test_requests_that_hang_do_not_keep_the_others_from_being_sent(ledger):
