@@ -133,7 +133,8 @@ class Dispatcher:
         """Moves, sends or withdraws calls, and returns the status of the queue then."""
         queue_status = self._run.status
         if queue_status is None or queue_status.state is not CampaignState.ACTIVE:
-            queue_status = await self._look()
+            queue_status = await self._run.look()
+        self._show_resumed(queue_status.state)
         now, due = self._run.clock.now(), queue_status.next_due
         if due is not None and max(due - self._run.clock.ahead_seconds, self._sender.held_until) <= now:
             # Calls are due before they start: while none was due so long ago, none is late.
