@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, Text, bindparam, case, cast, func, select
+from sqlalchemy import ColumnElement, Engine, Row, Text, bindparam, case, cast, func, select
 
 from runner.calls import CallState
 from runner.ledger import store
@@ -16,20 +16,30 @@ from runner.planning.plan import KnownCall
 
 _IDS_AT_ONCE = 5_000
 """Few enough that a run which sends calls meanwhile is not kept waiting."""
+
+
+def _if_compared(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """As text, and only of calls that a plan may write over: there may be a million others."""
+    return case(
+        dict.fromkeys((CallState.PLANNED, CallState.REFUSED), cast(column, Text)),
+        value=calls.c.state,
+        else_="",
+    )
+
+
 _KNOWN_CALL = (
     calls.c.contact,
     calls.c.phone,
     calls.c.round,
     case({state: availability(state) for state in CallState}, value=calls.c.state),
-    cast(calls.c.timezones, Text),
+    _if_compared(calls.c.timezones),
     calls.c.start_timestamp,
     calls.c.end_timestamp,
-    calls.c.phone_number,
+    _if_compared(calls.c.phone_number),
     calls.c.max_attempts,
     calls.c.reattempt_wait,
-    # As text: of a million, few are looked at.
-    cast(calls.c.metadata, Text),
-    calls.c.result_url,
+    _if_compared(calls.c.metadata),
+    _if_compared(calls.c.result_url),
     calls.c.state,
     cast(calls.c.reason, Text),
     results.c.status,
