@@ -89,6 +89,8 @@ class Eligibility:
         self._note_open = note_open
         self._attempts = given.campaign.retry_policy.max_attempts
         self._failures = _Failures()
+        self._dialled_until = 0
+        """When the last of all earlier calls ends that may be dialled yet."""
         self._imported_numbers = set[str]()
         """Of contacts that were imported: other rows with these numbers are not called either."""
         self.rows = RowCounts()
@@ -96,6 +98,7 @@ class Eligibility:
     def decide(self) -> None:
         """Raises EveryContactFailedError."""
         self._working_set.remember(self._given.history.calls)
+        self._dialled_until = self._working_set.dialled_until()
         self._add_candidate()
         # The windows of candidates whose numbers are dialled by other calls are found to be smaller then.
         self._working_set.remember_dials(self._given.dials(self._working_set.numbers()))
@@ -165,7 +168,9 @@ class Eligibility:
 
     def _leave_out(self, number: int, exclusion: Exclusion) -> None:
         """Notes earlier calls that may still be dialled: they cannot be withdrawn from here."""
-        known = self._working_set.earlier(exclusion.key) if exclusion.reason in _OPTED_OUT else None
+        known = None
+        if exclusion.reason in _OPTED_OUT and self._dialled_until > self._given.now:
+            known = self._working_set.earlier(exclusion.key)
         if known is not None and self._may_be_dialled(known):
             self._note_still_dialled(known.key, known.end_timestamp)
             detail = f"{exclusion.detail}, but an earlier call to it is {known.state}"

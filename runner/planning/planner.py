@@ -286,9 +286,8 @@ _PLANNED = Availability.PLANNED.value
 _NEW_AFTER: Mapping[str | None, tuple[str, str, str, None]] = {
     before: (Change.NEW.value, reason.value, "", None)
     for before, reason in {
-        # Its number was called for another contact.
+        # It was called, or its number for another contact.
         None: ChangeReason.FURTHER_ROUND,
-        Availability.TAKEN.value: ChangeReason.FURTHER_ROUND,
         Availability.REFUSED.value: ChangeReason.REFUSED_REQUEST_CHANGED,
         Availability.OPEN.value: ChangeReason.SKIPPED_BEFORE,
     }.items()

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from runner.calls import Cause, Reason
+from runner.calls import MAY_BE_DIALLED, Cause, Reason
 from runner.contacts.contact import Exclusion
 from runner.errors import RunnerError
 from runner.planning.candidate import Assignment, Candidate
@@ -150,7 +150,7 @@ class WorkingFile:
         self._do("BEGIN")
         self._remembers = any(self._read("SELECT 1 FROM known LIMIT 1"))
         self._do("CREATE INDEX known_key ON known (key)")
-        self._do("CREATE INDEX known_phone ON known (phone) WHERE availability = 'taken'")
+        self._do("CREATE INDEX known_phone ON known (phone, key, availability)")
         self._do(
             "UPDATE known SET is_newest = 0 "
             "WHERE key IN (SELECT key FROM known GROUP BY key HAVING count(*) > 1) "
@@ -225,6 +225,12 @@ class WorkingFile:
         """The stored call with this id."""
         return next(self._known("id = ?", id_))
 
+    def dialled_until(self) -> int:
+        """When the last stored call ends that may be dialled yet, in UTC Unix seconds; 0 without one."""
+        states = ", ".join(f"'{state.value}'" for state in MAY_BE_DIALLED)
+        ((until,),) = self._read(f"SELECT max(end_timestamp) FROM known WHERE state IN ({states})")
+        return until or 0
+
     def newest_taken(self, phone: str) -> KnownCall | None:
         """The newest stored call to this number that was sent or may have been."""
         taken = self._known("phone = ? AND availability = 'taken' ORDER BY id DESC LIMIT 1", phone)
@@ -260,7 +266,7 @@ class WorkingFile:
         candidate of another row has, too. Of a row with several numbers, for each of them.
         """
         self._flush()
-        self._do("CREATE INDEX IF NOT EXISTS screened_phone ON screened (phone)")
+        self._index_phones()
         return self._ask(
             "SELECT key, phone FROM screened "
             "WHERE phone IN (SELECT phone FROM screened GROUP BY phone HAVING count(*) > 1) "
@@ -273,6 +279,9 @@ class WorkingFile:
             "JOIN screened ON screened.phone = known.phone WHERE screened.key <> known.key "
             f"UNION ALL SELECT key, phone FROM ({_OTHERS}) WHERE phone IN (SELECT phone FROM screened)"
         )
+
+    def _index_phones(self) -> None:
+        self._do("CREATE INDEX IF NOT EXISTS screened_phone ON screened (phone, key)")
 
     def other_numbers(self) -> Iterator[tuple[str, str]]:
         """Number and other numbers, with blanks between, of each candidate with several."""
@@ -290,8 +299,9 @@ class WorkingFile:
         The attempts are those of all calls of the plan.
         """
         self._flush()
+        self._do("CREATE INDEX screened_key ON screened (key)")
+        self._index_phones()
         for column in ("key", "phone"):
-            self._do(f"CREATE INDEX IF NOT EXISTS screened_{column} ON screened ({column})")
             self._do(
                 f"INSERT OR REPLACE INTO needs_check SELECT number, TRUE FROM screened WHERE {column} IN "
                 f"(SELECT {column} FROM screened GROUP BY {column} HAVING count(*) > 1)"
@@ -327,21 +337,27 @@ class WorkingFile:
             "ORDER BY screened.number",
             *attempts,
         )
+        self._do(
+            "INSERT OR IGNORE INTO needs_check SELECT number, FALSE FROM earlier "
+            "WHERE availability IN ('taken', 'refused')"
+        )
         # Of the newest call alone it cannot be seen that an earlier round was sent.
         self._do(
             "INSERT OR IGNORE INTO needs_check SELECT screened.number, FALSE FROM known "
-            "JOIN screened ON screened.key = known.key WHERE known.availability IN ('taken', 'refused')"
+            "JOIN screened ON screened.key = known.key "
+            "WHERE NOT known.is_newest AND known.availability IN ('taken', 'refused')"
         )
+        # In the order of the numbers, from two indexes that hold all of it.
         self._do(
-            "INSERT OR IGNORE INTO needs_check SELECT screened.number, FALSE FROM known "
-            "JOIN screened ON screened.phone = known.phone "
-            "WHERE known.availability = 'taken' OR known.key <> screened.key"
+            "INSERT OR IGNORE INTO needs_check SELECT screened.number, FALSE "
+            "FROM known INDEXED BY known_phone CROSS JOIN screened INDEXED BY screened_phone "
+            "ON screened.phone = known.phone WHERE screened.key <> known.key"
         )
 
     def candidates(self) -> Iterator[tuple[int, Candidate, EarlierCall | None, NextRound | None]]:
         """The candidates that were not excluded at the first call of this, in the order of precedence: by
-        priority, then by row. Each with the newest call for this contact, and with its round where that is
-        not the first.
+        priority, then by row. Each with the newest call for this contact, unless that was sent, and with its
+        round where that is not the first.
         """
         # Without a history, a million rows need no join.
         history = f", {_EARLIER}, {_FOLLOWING}" if self._remembers else ""
@@ -359,7 +375,7 @@ class WorkingFile:
             f"WHERE exclusion.number IS NULL ORDER BY {precedence}screened.number"
         )
         history = (
-            "LEFT JOIN earlier ON earlier.number = screened.number "
+            "LEFT JOIN earlier ON earlier.number = screened.number AND earlier.availability <> 'taken' "
             "LEFT JOIN following ON following.number = screened.number "
         )
         return self._ask(
