@@ -128,7 +128,7 @@ class Placement:
         self, candidate: Candidate | WaitingBefore, windows: tuple[Window, ...]
     ) -> tuple[Window, ...]:
         others, caps = self._dials_of(candidate.phone), self._caps_in(candidate.states)
-        if not others and all(self._attempts <= cap.calls for cap in caps):
+        if not others and (not caps or all(self._attempts <= cap.calls for cap in caps)):
             return windows
         return self._with_room(within_limits(windows, others, caps, self._attempts))
 
