@@ -8,6 +8,7 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from itertools import filterfalse
 
 from runner.calls import Cause, Reason
 from runner.campaign.warning_codes import URGENT, part
@@ -95,11 +96,11 @@ class _Planner:
 
     def _assign(self) -> plan_warnings.Findings:
         """Calls keep their earlier slots; the others take free ones, in order of precedence."""
-        sent = array("q", self._working_set.taken_starts(self._placement.counts_after))
-        kept = array("q", self._keep_slots())
-        taken = sent + kept
+        taken = array("q", self._working_set.taken_starts(self._placement.counts_after))
+        sent = len(taken)
+        taken.extend(self._keep_slots())
         crowded = sum(not self._placement.occupy(start) for start in taken)
-        demand = plan_warnings.Demand(taken, kept, self._waiting)
+        demand = plan_warnings.Demand(taken, memoryview(taken)[sent:], self._waiting)
         self._placement.expect(self._waiting())
         zone_sets: dict[str, None] = {}
         misses = 0
@@ -153,7 +154,7 @@ class _Planner:
             return None if slot is None else Assignment._make((*slot, *_NEW, candidate.earliest))
         round_ = following.round if following else _FIRST_ROUND
         earliest = earliest_of(candidate, following)
-        if earlier is not None and self._kept[number]:
+        if earlier is not None and self._is_kept(number, earlier):
             start = earlier.start_timestamp
             slot = self._placement.slot_at(start, earlier.end_timestamp)
             return Assignment._make((*slot, *_KEPT, start, round_, earliest))
@@ -196,31 +197,31 @@ class _Planner:
         self._statistics.add_round(round_)
 
     def _keep_slots(self) -> Iterator[int]:
-        """Marks the calls that keep their slots, and yields their starts. Includes calls beyond the limit:
+        """Marks the calls that keep their slots, and returns their starts. Includes calls beyond the limit:
         they stay planned.
         """
-        self._kept = bytearray(self._eligibility.rows.read)
-        numbers, starts = array("q"), array("q")
+        self._keeps = bytearray(self._eligibility.rows.read)
+        starts = array("q")
         waiting = self._given.progress(
             "keeping slots", self._eligibility.rows.candidates, self._working_set.waiting_before()
         )
         for call, following in waiting:
             if self._keeps_slot(call, following):
-                numbers.append(call.number)
+                self._keeps[call.number] = True
                 starts.append(call.start_timestamp)
         self._placement.keep_days(starts)
-        for number, start in zip(numbers, starts, strict=True):
-            if not self._placement.is_overfull(start):
-                self._kept[number] = True
-                yield start
+        return filterfalse(self._placement.is_overfull, starts)
+
+    def _is_kept(self, number: int, earlier: EarlierCall) -> bool:
+        return bool(self._keeps[number]) and not self._placement.is_overfull(earlier.start_timestamp)
 
     def _waiting(self) -> Iterator[tuple[Window, ...]]:
         """The windows of each call that needs a slot."""
         candidates = self._working_set.candidates()
-        for position, (number, candidate, _, following) in enumerate(candidates):
+        for position, (number, candidate, earlier, following) in enumerate(candidates):
             if self._is_beyond_limit(position):
                 return
-            if not self._kept[number]:
+            if earlier is None or not self._is_kept(number, earlier):
                 preferred = self._placement.preferred_windows(candidate, following)
                 yield preferred or self._placement.windows_of(candidate, following)
 
