@@ -66,7 +66,7 @@ DUE_NOW = CAMPAIGN.replace(
 @dataclass(frozen=True)
 class Cost:
     """What one command took: seconds of wall-clock time and of processor time, and the most memory that its
-    processes held, in MiB: the sum of what each held at its worst moment.
+    processes held together at one moment, in MiB.
     """
 
     seconds: float
@@ -131,11 +131,13 @@ def test_planning_takes_half_the_time_of_a_plain_script(measured, tmp_path):
 
 
 def test_memory_hardly_grows_with_the_number_of_contacts(measured):
-    most = max(measured[MANY].plan.mebibytes, measured[MANY].entered.mebibytes)
-    less = max(measured[SOME].plan.mebibytes, measured[SOME].entered.mebibytes)
+    most, less = (
+        max(costs.plan.mebibytes, costs.entered.mebibytes, costs.again.mebibytes)
+        for costs in (measured[MANY], measured[SOME])
+    )
     holds = most <= 1.3 * less and most < 260
     row(
-        "peak memory, a million contacts to 100,000",
+        "peak memory of plan, apply and plan again, a million contacts to 100,000",
         f"{most / less:.1f} ({most:.0f} MiB to {less:.0f} MiB)",
         "at most 1.3, under 260 MiB",
         holds,
@@ -234,13 +236,13 @@ def cost(command: list[object], folder: Path, environment: dict[str, str]) -> Co
     began, used = time.perf_counter(), processor_seconds()
     with (folder / "output.txt").open("w") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
-        peaks: dict[str, int] = {}
+        most = 0
         while process.poll() is None:
-            peaks |= peaks_of(process.pid)
+            most = max(most, memory_of(process.pid))
             time.sleep(_BETWEEN_LOOKS)
     seconds = time.perf_counter() - began
     assert process.returncode == 0, (folder / "output.txt").read_text()[-2000:]
-    return Cost(seconds, processor_seconds() - used, sum(peaks.values()) / 1024)
+    return Cost(seconds, processor_seconds() - used, most / 1024)
 
 
 def processor_seconds() -> float:
@@ -249,19 +251,24 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def peaks_of(process: int) -> dict[str, int]:
-    """The most resident memory, in KiB, that this process and each below it has held so far, by its id.
+def memory_of(process: int) -> int:
+    """The resident memory, in KiB, of this process and of each below it, now.
 
-    Not what the system tells when a process has ended: that counts the memory of its parent, too.
+    Memory that they share counts for each. Not what the system tells when a process has ended: that counts
+    the memory of its parent, too.
     """
-    found = {}
+    held = 0
+    program = Path(f"/proc/{process}/cmdline").read_bytes()
     for status in Path("/proc").glob("[0-9]*/status"):
         # Any of them may end at this moment.
         with suppress(OSError, KeyError):
             facts = dict(line.split(":", 1) for line in status.read_text().splitlines())
-            if process in {int(facts["PPid"]), int(facts["Pid"])}:
-                found[facts["Pid"].strip()] = int(facts["VmHWM"].split()[0])
-    return found
+            is_below = int(facts["PPid"]) == process
+            # Until it runs a program of its own, a new process has the memory of its parent.
+            is_begun = is_below and status.with_name("cmdline").read_bytes() != program
+            if is_begun or int(facts["Pid"]) == process:
+                held += int(facts["VmRSS"].split()[0])
+    return held
 
 
 @contextmanager
