@@ -11,11 +11,10 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType, ValidationResult, timezone
 from phonenumbers.tzdata import TIMEZONE_DATA
 
-from runner.characters import without_invisible
+from runner.characters import MASK, without_invisible
 from runner.contacts.places import zones_of_area_code
 
 _UNKNOWN_ZONE = "Etc/Unknown"
-_BULLET = "•"
 _SHOWN_DIGITS = 3
 _LONGEST_TEXT = 250
 _LONGEST_E164 = 16
@@ -241,7 +240,7 @@ def mask(e164: str) -> str:
     """`+1•••••••701`: the country code and the last three digits; enough to recognise, not to dial."""
     country = f"+{_country_code(e164)}"
     hidden = len(e164) - len(country) - _SHOWN_DIGITS
-    return f"{country}{_BULLET * hidden}{e164[-_SHOWN_DIGITS:]}"
+    return f"{country}{MASK * hidden}{e164[-_SHOWN_DIGITS:]}"
 
 
 def data_version() -> str:
