@@ -1,8 +1,8 @@
 """The plan as one page that opens anywhere: no network, no other file, and it reads without its script."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TypeVar
+from itertools import chain, islice
 
 from markupsafe import Markup
 
@@ -14,8 +14,6 @@ from runner.reports.page.starts import StartCount
 from runner.reports.page.template import policy, shipped, shown, template
 from runner.reports.plan_text import request_fields, zone_names
 from runner.reports.times import local_time, rfc3339
-
-_Row = TypeVar("_Row")
 
 FIRST_ROWS = 10
 """How many rows of each group of changes and of exclusions are shown at first."""
@@ -97,20 +95,17 @@ class _Page:
     def __init__(self, plan: PlanView, most_contacts: int | None) -> None:
         self.starts, self.samples = StartCount(), Samples()
         self.table = contact_table.ContactTable(shown)
-        self.left = 0
-        """Rows that are not in the table."""
-        self._most = most_contacts
+        rows = len(plan.calls) + len(plan.withdrawals) + len(plan.exclusions)
+        most = rows if most_contacts is None else most_contacts
         for call in plan.calls:
             self.starts.add(call.start_timestamp, call.timezones)
             self.samples.add(call)
-            self._add(call, contact_table.called)
-        for withdrawal in plan.withdrawals:
-            self._add(withdrawal, contact_table.withdrawn)
-        for exclusion in plan.exclusions:
-            self._add(exclusion, contact_table.excluded)
-
-    def _add(self, row: _Row, entry: Callable[[_Row], contact_table.Entry]) -> None:
-        if self._most is not None and len(self.table) >= self._most:
-            self.left += 1
-        else:
-            self.table.add(entry(row))
+            if len(self.table) < most:
+                self.table.add(contact_table.called(call))
+        others = chain(
+            map(contact_table.withdrawn, plan.withdrawals), map(contact_table.excluded, plan.exclusions)
+        )
+        for entry in islice(others, most - len(self.table)):
+            self.table.add(entry)
+        self.left = rows - len(self.table)
+        """Rows that are not in the table."""
