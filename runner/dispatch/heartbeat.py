@@ -31,8 +31,7 @@ class Heartbeat:
         """
         renews_at = time.monotonic() + RENEW_SECONDS
         while self._run.error is None:
-            looks_at = min(self._run.looked_at, time.monotonic()) + LOOK_SECONDS
-            await asyncio.sleep(min(looks_at, renews_at) - time.monotonic())
+            await asyncio.sleep(min(self._run.looked_at + LOOK_SECONDS, renews_at) - time.monotonic())
             try:
                 # The run may have looked by itself meanwhile.
                 if time.monotonic() >= self._run.looked_at + LOOK_SECONDS:

@@ -100,9 +100,8 @@ class Run:
 
     async def look(self) -> QueueStatus:
         """Asks the ledger what operators allow, and when the next call is due."""
-        asked_at = time.monotonic()
         self.status = status = await self.in_ledger(self.queue.queue_status)
-        self.looked_at = asked_at
+        self.looked_at = time.monotonic()
         self.may_send = status.state is CampaignState.ACTIVE
         return status
 

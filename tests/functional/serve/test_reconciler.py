@@ -1,10 +1,13 @@
 """Campaigns of a folder over a real ledger and the sandbox, while files change and operators act."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections import Counter
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -271,6 +274,23 @@ def test_new_rows_of_a_list_are_called_by_the_run_that_goes_on(
     assert runs_of(environment.ledger) == 1
     called = Counter(call["phone_number"] for call in sandbox())
     assert len(called) == called.total() == PEOPLE + 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no /proc")
+def test_a_plan_that_another_process_makes_ends_with_serve(folder, environment, monkeypatch):
+    monkeypatch.setattr(planning_process, "_FEW", 0)
+    declare(folder, people=20_000)
+
+    def children():
+        return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+    async def steps(_served):
+        await until(lambda: children() - before)
+
+    before = children()
+    scenario(folder, environment, steps)
+    assert children() == before
+    assert states(environment.ledger) == {}
 
 
 def test_a_missing_source_is_tried_again(folder, environment):
