@@ -85,13 +85,16 @@ _CLAIM = (
 )
 _CLAIM_AND_PUSH = _CLAIM.values(pushed_at=func.coalesce(calls.c.pushed_at, bindparam("moment")))
 """The same, with the intent to push the records of those whose record never was."""
-_INTEND = insert(attempts).from_select(
-    ["call", "run", "fence", "intended_at"],
-    select(calls.c.id, calls.c.run, calls.c.fence, calls.c.updated_at).where(
-        calls.c.id.in_(bindparam("of_calls", expanding=True))
-    ),
+_INTEND = (
+    insert(attempts)
+    .from_select(
+        ["call", "run", "fence", "intended_at"],
+        select(calls.c.id, calls.c.run, calls.c.fence, calls.c.updated_at).where(
+            calls.c.id.in_(bindparam("of_calls", expanding=True))
+        ),
+    )
+    .returning(attempts.c.id)
 )
-_NEWEST_INTENT = select(func.max(attempts.c.id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,16 +376,15 @@ class CallQueue:
 
     def _intend(self, connection: Connection, claims: Sequence[Claim], now: float) -> int:
         """Writes the intent to send each of these, and returns the number of the newest attempt."""
-        claim = _CLAIM_AND_PUSH if self._pushes_records else _CLAIM
+        claim, newest = _CLAIM_AND_PUSH if self._pushes_records else _CLAIM, 0
         for some in some_at_a_time([claim.call for claim in claims]):
             mine = {"of_calls": some, "mine": self._run, "moment": now}
             if connection.execute(claim, mine).rowcount != len(some):
                 raise LostClaimError("a call was claimed by somebody else at the same moment")
-            connection.execute(_INTEND, {"of_calls": some})
+            newest = max(newest, *connection.scalars(_INTEND, {"of_calls": some}))
         claimed = StateReason(ReasonCode.CLAIMED)
         moves = [Transition(claim.call, CallState.PLANNED, CallState.SENDING, claimed) for claim in claims]
         record_transitions(connection, moves, run=self._run, at=now)
-        newest: int = connection.execute(_NEWEST_INTENT).scalar_one()
         return newest
 
     def _claim(self, row: RowMapping, survey_id: str, instance_id: str) -> Claim:
