@@ -19,7 +19,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
     text,
     update,
@@ -187,13 +186,16 @@ class Operators:
         return [ref for ref, _ in self.attempts(campaign, None)]
 
     def attempts(self, campaign: str, contact: str | None) -> list[tuple[str, int]]:
-        """The ref of each call to this contact (key or ref) that may be resolved, and how often it was sent;
-        for None of each uncertain call.
+        """The ref of each call to this contact (key or ref), and how often it was sent; for None of each
+        uncertain call. For a ref, those that may be resolved, if there are some.
         """
-        is_meant = calls.c.state == CallState.UNCERTAIN if contact is None else _is_of(contact, RESOLVE)
-        query = select(calls.c.ref, calls.c.fence).where(calls.c.campaign == campaign, is_meant)
+        query = select(calls.c.ref, calls.c.fence).where(calls.c.campaign == campaign).order_by(calls.c.id)
         with reading(self._engine) as connection:
-            return [(row.ref, row.fence) for row in connection.execute(query.order_by(calls.c.id))]
+            if contact is None:
+                found = connection.execute(query.where(calls.c.state == CallState.UNCERTAIN)).all()
+            else:
+                found = _of_contact(connection, query, contact, RESOLVE)
+            return [(row.ref, row.fence) for row in found]
 
     def resolve(
         self,
@@ -426,10 +428,7 @@ def _call_of(
     connection: Connection, campaign: str, contact: str, decision: Decision
 ) -> Row[*tuple[Any, ...]]:
     """The newest call of this contact that the decision is about; other rounds may be in other states."""
-    mine = _query(campaign).order_by(calls.c.id)
-    found = connection.execute(mine.where(_is_of(contact, decision))).all()
-    # Looks at each call of the campaign.
-    found = found or connection.execute(mine.where(calls.c.ref == contact)).all()
+    found = _of_contact(connection, _query(campaign).order_by(calls.c.id), contact, decision)
     if not found:
         raise LedgerError(f"campaign {campaign} has no call to this contact")
     rows = [row for row in found if row.state == decision.state or row.state in decision.others]
@@ -440,10 +439,14 @@ def _call_of(
     return rows[-1]
 
 
-def _is_of(contact: str, decision: Decision) -> ColumnElement[bool]:
-    """By key, or by ref: those have no index, but few calls are in a state that one may decide on."""
+def _of_contact(connection: Connection, query: Select[Any], contact: str, decision: Decision) -> Rows:
+    """The calls of this contact, by key or by ref. Refs have no index, so calls that may be decided on are
+    looked at first: the others may be a million.
+    """
     is_open = calls.c.state.in_([decision.state, *decision.others])
-    return or_(calls.c.contact == contact, and_(calls.c.ref == contact, is_open))
+    by_ref = calls.c.ref == contact
+    tries = (calls.c.contact == contact, and_(by_ref, is_open), by_ref)
+    return next(filter(None, (connection.execute(query.where(each)).all() for each in tries)), [])
 
 
 def _query(campaign: str) -> Select[*tuple[Any, ...]]:

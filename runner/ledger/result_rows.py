@@ -76,25 +76,6 @@ def result_rows(engine: Engine, campaign: str, *, only_ended: bool = False) -> I
         rows = _read(engine, some.where(_after(rows[-1]))) if len(rows) == _AT_ONCE else []
 
 
-class ListedCall(NamedTuple):
-    """A call as it is now. Times are UTC Unix seconds."""
-
-    id: int
-    contact: str
-    ref: str
-    round: int
-    state: str
-    since: float
-    reason: StateReason
-    attempt: int
-    """How often it was sent, and may have been."""
-    call_id: str | None
-    queue_at: int
-    start: int
-    end: int
-    zones: Sequence[str]
-
-
 _LISTED = select(
     calls.c.id,
     calls.c.contact,
@@ -114,8 +95,10 @@ _LISTED = select(
 
 def listed_calls(
     engine: Engine, campaign: str, state: CallState | None, after: int | None, most: int
-) -> list[ListedCall]:
-    """Up to `most` calls in the order of their keys: those after the call with this id, or the first."""
+) -> list[Row[*tuple[Any, ...]]]:
+    """Up to `most` calls as they are now, in the order of their keys: those after the call with this id, or
+    the first.
+    """
     some = _LISTED.where(calls.c.campaign == campaign).order_by(*_ORDER).limit(most)
     if state is not None:
         some = some.where(calls.c.state == state)
@@ -123,7 +106,7 @@ def listed_calls(
         if after is not None:
             last = connection.execute(select(*_ORDER).where(calls.c.id == after)).one_or_none()
             some = some.where(false() if last is None else _after(last))
-        return [ListedCall._make(row) for row in connection.execute(some)]
+        return list(connection.execute(some))
 
 
 def _after(last: Row[*tuple[Any, ...]]) -> ColumnElement[bool]:

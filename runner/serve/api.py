@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from runner.contacts.identity import Identity
 from runner.errors import UnknownCampaignError, UsageError
-from runner.ledger.result_rows import ListedCall, listed_calls
+from runner.ledger.result_rows import listed_calls
 from runner.ledger.suppressions import Target, planned_for
 from runner.ledger.totals import Totals
 from runner.reports import api_forms, forms
@@ -356,21 +356,21 @@ def _json(value: object) -> Response:
     return Response(json_text(value), media_type="application/json")
 
 
-def _call(found: ListedCall, identity: Identity) -> api_forms.CallForm:
+def _call(row: Any, identity: Identity) -> api_forms.CallForm:  # noqa: ANN401 - of `listed_calls`
     return {
-        "contact": identity.label(found.contact),
-        "ref": found.ref,
-        "round": found.round,
-        "state": found.state,
-        "since": int(found.since),
-        "reason_code": found.reason.code.value,
-        "reason": reason_text(found.reason),
-        "attempt": found.attempt,
-        "call_id": found.call_id,
-        "queue_at": found.queue_at,
-        "start": found.start,
-        "end": found.end,
-        "zones": list(found.zones),
+        "contact": identity.label(row.contact),
+        "ref": row.ref,
+        "round": row.round,
+        "state": row.state,
+        "since": int(row.updated_at),
+        "reason_code": row.reason.code.value,
+        "reason": reason_text(row.reason),
+        "attempt": row.fence,
+        "call_id": row.call_id,
+        "queue_at": row.queue_at,
+        "start": row.start_timestamp,
+        "end": row.end_timestamp,
+        "zones": row.timezones,
     }
 
 
