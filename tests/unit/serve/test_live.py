@@ -91,7 +91,7 @@ def test_a_value_that_cannot_be_made_again_is_not_given():
     asyncio.run(ask())
 
 
-def test_a_value_is_kept_for_whoever_comes_first(making):
+def test_a_value_is_kept_for_the_first_who_asks(making):
     async def ask():
         shared = making.shared(most_age=60)
         keeping = asyncio.create_task(shared.keep(0.001))
