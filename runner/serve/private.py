@@ -61,7 +61,7 @@ class PrivateServer:
         self.is_in_clear = not access.is_local and not access.is_behind_tls
         """Whether other machines may reach it without TLS, as far as the settings tell."""
         self._listening = listening
-        self._totals = site.totals
+        self._site = site
         self._sign_in = SignIn(ledger, access, key, on_sign_in)
         local_person = Person(name=getpass.getuser(), role=Role.OPERATOR)
         gate = Gate(
@@ -79,7 +79,7 @@ class PrivateServer:
     async def serve(self) -> None:
         """Until `stop`; what is under way then is answered."""
         allow_many_connections()
-        counting = asyncio.create_task(self._totals.keep(_COUNT_SECONDS))
+        counting = asyncio.create_task(self._site.totals.keep(_COUNT_SECONDS))
         try:
             await self._server.serve(sockets=[self._listening])
         finally:
@@ -87,6 +87,7 @@ class PrivateServer:
             self._sign_in.close()
 
     def stop(self) -> None:
+        self._site.ending.set()
         self._server.stop()
         self._app.end()
 

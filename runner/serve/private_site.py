@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 
 from runner.errors import RunnerError
 from runner.ledger.ledger import Ledger
@@ -24,6 +25,8 @@ class PrivateSite:
     """With a ledger of its own: nobody who sends calls waits for its connections."""
     totals: Shared[Mapping[str, Totals]]
     metrics: Metrics
+    ending: Event = field(default_factory=Event)
+    """Set when `serve` ends: what would take long is given up."""
 
 
 def kept_totals(ledger: Ledger) -> Shared[Mapping[str, Totals]]:

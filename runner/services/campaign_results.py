@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from itertools import islice
+from threading import Event
 from typing import TYPE_CHECKING
 
 from runner.campaign.model import Campaign
@@ -73,20 +74,22 @@ async def campaign_results(given: str, ledger: Ledger, settings: Settings, now: 
     )
 
 
-def figures_by_call(ledger: Ledger, campaign: str) -> Figures:
+def figures_by_call(ledger: Ledger, campaign: str, ending: Event) -> Figures:
     """What of the report needs no campaign file and asks nobody: when people answer, rounds and zones.
 
-    It reads every call of the campaign that ended, and leaves other threads most of the time.
+    It reads every call of the campaign that ended, and leaves other threads most of the time. Raises
+    RunnerError once `ending` is set: a million calls take minutes.
     """
-    rows = _unhurried(result_rows(ledger.engine, campaign, only_ended=True))
+    rows = _unhurried(result_rows(ledger.engine, campaign, only_ended=True), ending)
     return count(cases(rows, CodingRules(), None))
 
 
-def _unhurried(rows: Iterator[CallRow]) -> Iterator[CallRow]:
+def _unhurried(rows: Iterator[CallRow], ending: Event) -> Iterator[CallRow]:
     began = time.perf_counter()
     while some := list(islice(rows, _ROWS_AT_ONCE)):
         yield from some
-        time.sleep((time.perf_counter() - began) * _REST)
+        if ending.wait((time.perf_counter() - began) * _REST):
+            raise RunnerError("the calls were not counted: this process ends")
         began = time.perf_counter()
 
 

@@ -37,7 +37,9 @@ class FactReader:
         self._name = name
         ledger = site.environment.ledger
         self._schedule = _counted(partial(in_thread, schedule, ledger.engine, name))
-        self._figures = _counted(partial(in_turn, lambda: sections(figures_by_call(ledger, name))))
+        self._figures = _counted(
+            partial(in_turn, lambda: sections(figures_by_call(ledger, name, site.ending)))
+        )
 
     async def read(self, *, is_operator: bool) -> CampaignFacts:
         """Raises LedgerError."""

@@ -19,7 +19,7 @@ from runner.ledger.ledger import Ledger, RunProcess
 from runner.ledger.tables import results
 from runner.results.dispositions import CodingRules, CompletesFrom, Disposition
 from runner.services.binding import account_digest
-from runner.services.campaign_results import campaign_results, coding_rules
+from runner.services.campaign_results import campaign_results, coding_rules, figures_by_call
 from runner.settings import load_settings, origin
 
 PRIVACY_KEY = "a privacy key of 16"
@@ -137,6 +137,16 @@ def test_without_a_report_insights_word_counts_and_nothing_is_asked(server, ledg
     assert (codes["c1"], codes["c2"], server.asked) == (Disposition.COMPLETE, Disposition.COMPLETE, [])
     read, by_name = found_by(CAMPAIGN, ledger)
     assert (by_name, read.is_declared) == (codes, False)
+
+
+def test_the_figures_of_calls_that_ended_are_counted_until_the_process_ends(ledger):
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE calls SET state = 'completed' WHERE contact <> 'c3'"))
+    ending = threading.Event()
+    assert sum(figures_by_call(ledger, CAMPAIGN, ending).contacts.values()) == 2
+    ending.set()
+    with pytest.raises(RunnerError, match="were not counted"):
+        figures_by_call(ledger, CAMPAIGN, ending)
 
 
 def test_a_report_that_insight_does_not_give_is_an_error(server, ledger):
