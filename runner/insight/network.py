@@ -75,9 +75,16 @@ class _Stream(httpcore.AsyncNetworkStream, asyncio.Protocol):
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore says so
         if info == "is_readable":
-            socket = self._transport.get_extra_info("socket")
-            return bool(self._received) or self._has_ended or _is_readable(socket.fileno())
+            # asyncio closes a TLS connection a turn of the loop before it says that it ended.
+            has_ended = self._has_ended or self._transport.is_closing()
+            return has_ended or bool(self._received) or self._has_unseen()
         return self._transport.get_extra_info(info)
+
+    def _has_unseen(self) -> bool:
+        """Whether something came that asyncio has not seen yet, such as the end."""
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket"), select.POLLIN)
+        return bool(poll.poll(0))
 
     # What asyncio calls.
 
@@ -111,10 +118,3 @@ def _connecting() -> Iterator[None]:
         raise httpcore.ConnectTimeout(str(error)) from error
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
-
-
-def _is_readable(descriptor: int) -> bool:
-    """Whether something came that asyncio has not seen yet, such as the end."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import tracemalloc
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -563,6 +563,39 @@ def test_over_tls_too_what_comes_behind_an_answer_is_never_taken_for_the_next_on
     exchanges = asyncio.run(run())
     assert [type(classify(exchange)) for exchange in exchanges] == [outcome] * 2
     assert len(made) == connections
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_a_kept_tls_connection_that_is_reset_is_replaced_in_every_turn_of_the_loop(
+    tls_server, monkeypatch, turns
+) -> None:
+    """asyncio closes the socket a turn before it says so."""
+    context, certificate = tls_server
+    monkeypatch.setenv("SSL_CERT_FILE", certificate)
+    made = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        made.append(Connection(reader, writer))
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await made[-1].request():
+                await made[-1].send(answer())
+        writer.transport.abort()
+
+    async def run() -> Exchange:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        async with client(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/api") as insight:
+            await insight.post(request(), before_send=nothing)
+            made[0].reset()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            found = await insight.post(request(), before_send=nothing)
+        server.close()
+        await server.wait_closed()
+        return found
+
+    # Before the reset takes effect, the request meets it.
+    outcome = classify(asyncio.run(run()))
+    assert isinstance(outcome, Accepted | Uncertain if turns < 2 else Accepted)
 
 
 def test_a_request_that_waits_for_a_free_connection_has_its_whole_deadline_yet() -> None:
