@@ -72,7 +72,7 @@ class Cost:
     seconds: float
     processor: float
     """Of all its processes: other work on the machine hardly changes it."""
-    mebibytes: float
+    mebibytes: int
 
 
 @dataclass(frozen=True)
@@ -111,15 +111,20 @@ def measured(tmp_path_factory) -> dict[int, Costs]:
     return found
 
 
-def test_planning_takes_half_the_time_of_a_plain_script(measured, tmp_path):
+def test_planning_takes_less_than_half_the_time_of_a_plain_script(measured, tmp_path):
     many = measured[MANY]
-    ratio = many.entered.seconds / many.plain.seconds
-    row(
-        "planning a million contacts into the ledger, to a plain script",
-        f"{ratio:.2f} ({many.entered.seconds:.0f} s to {many.plain.seconds:.0f} s)",
-        "at most 0.5",
-        ratio <= 0.5,
-    )
+    wanted = {
+        "planning a million contacts": (many.plan.seconds, 0.4),
+        "planning a million contacts into the ledger": (many.entered.seconds, 0.5),
+    }
+    for what, (seconds, most) in wanted.items():
+        ratio = seconds / many.plain.seconds
+        row(
+            f"{what}, to a plain script",
+            f"{ratio:.2f} ({seconds:.0f} s to {many.plain.seconds:.0f} s)",
+            f"at most {most}",
+            ratio <= most,
+        )
     floor = floor_seconds(tmp_path)
     row(
         "of which reading the CSV and inserting the rows take",
@@ -127,7 +132,7 @@ def test_planning_takes_half_the_time_of_a_plain_script(measured, tmp_path):
         "-",
         True,
     )
-    assert ratio <= 0.5
+    assert all(seconds <= most * many.plain.seconds for seconds, most in wanted.values())
 
 
 def test_memory_hardly_grows_with_the_number_of_contacts(measured):
@@ -242,7 +247,7 @@ def cost(command: list[object], folder: Path, environment: dict[str, str]) -> Co
             time.sleep(_BETWEEN_LOOKS)
     seconds = time.perf_counter() - began
     assert process.returncode == 0, (folder / "output.txt").read_text()[-2000:]
-    return Cost(seconds, processor_seconds() - used, most / 1024)
+    return Cost(seconds, processor_seconds() - used, most)
 
 
 def processor_seconds() -> float:
@@ -252,23 +257,24 @@ def processor_seconds() -> float:
 
 
 def memory_of(process: int) -> int:
-    """The resident memory, in KiB, of this process and of each below it, now.
+    """The resident memory, in MiB, of this process and of each that it began, now.
 
     Memory that they share counts for each. Not what the system tells when a process has ended: that counts
     the memory of its parent, too.
     """
-    held = 0
-    program = Path(f"/proc/{process}/cmdline").read_bytes()
-    for status in Path("/proc").glob("[0-9]*/status"):
+    own = Path(f"/proc/{process}")
+    program, pages = (own / "cmdline").read_bytes(), pages_of(own)
+    for names in own.glob("task/*/children"):
         # Any of them may end at this moment.
-        with suppress(OSError, KeyError):
-            facts = dict(line.split(":", 1) for line in status.read_text().splitlines())
-            is_below = int(facts["PPid"]) == process
+        with suppress(OSError):
+            begun = [Path("/proc", name) for name in names.read_text().split()]
             # Until it runs a program of its own, a new process has the memory of its parent.
-            is_begun = is_below and status.with_name("cmdline").read_bytes() != program
-            if is_begun or int(facts["Pid"]) == process:
-                held += int(facts["VmRSS"].split()[0])
-    return held
+            pages += sum(pages_of(each) for each in begun if (each / "cmdline").read_bytes() != program)
+    return pages * resource.getpagesize() // 2**20
+
+
+def pages_of(process: Path) -> int:
+    return int((process / "statm").read_text().split()[1])
 
 
 @contextmanager
