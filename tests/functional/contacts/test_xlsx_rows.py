@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 import zipfile
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -130,8 +131,14 @@ def test_a_few_bytes_that_unpack_to_gigabytes_are_not_unpacked(read, tmp_path):
         zipfile.ZipFile(tmp_path / "a.xlsx", "a", zipfile.ZIP_DEFLATED) as archive,
         archive.open("xl/media/bomb", "w") as part,
     ):
-        for _ in range(1 + (1 << 30) // (64 << 20)):
-            part.write(bytes(64 << 20))
+        part.write(bytes(64 << 20))
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "a") as archive:
+        # The same bytes under many names, as bombs do it.
+        for number in range((1 << 30) // (64 << 20)):
+            again = copy(archive.getinfo("xl/media/bomb"))
+            again.filename = f"xl/media/bomb-{number}"
+            archive.filelist.append(again)
+        archive.comment = b"changed"
     with pytest.raises(SourceContentError, match="the workbook is too large"):
         read("a.xlsx")
 

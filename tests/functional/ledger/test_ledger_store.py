@@ -235,17 +235,20 @@ def test_two_ledgers_have_two_privacy_keys(ledger, tmp_path):
 
 
 def test_processes_that_open_a_new_ledger_at_once_agree_on_its_privacy_key(empty_url):
-    script = (
-        "import sys; from runner.ledger.ledger import Ledger; "
-        "print(Ledger.open(sys.argv[1]).privacy_key().hex())"
+    script = """
+import os, sys
+from runner.ledger.ledger import Ledger
+for _ in range(4):
+    if os.fork() == 0:
+        print(Ledger.open(sys.argv[1]).privacy_key().hex(), flush=True)
+        os._exit(0)
+sys.exit(max(os.wait()[1] for _ in range(4)) > 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, empty_url], stdout=subprocess.PIPE, text=True, check=True
     )
-    processes = [
-        subprocess.Popen([sys.executable, "-c", script, empty_url], stdout=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    keys = [process.communicate()[0].strip() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0, 0]
-    assert len(set(keys)) == 1
+    keys = done.stdout.split()
+    assert (len(keys), len(set(keys))) == (4, 1)
 
 
 @pytest.mark.parametrize(
