@@ -115,7 +115,7 @@ def test_wrong_credentials_stop_before_anything_is_planned(ready, start_sandbox)
     fails(ready, APPLY, status=1, says="RUNNER_INSIGHT_USERNAME")
 
 
-@pytest.mark.parametrize("code", ["403", "404", "405", "409", "415"])
+@pytest.mark.parametrize("code", ["403", "409"])
 def test_a_breaker_status_stops_the_campaign_and_leaves_every_call_planned(ready, start_sandbox, code):
     refusing = start_sandbox(code)
     ready.environment["RUNNER_INSIGHT_BASE_URL"] = refusing.base_url
