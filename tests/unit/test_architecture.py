@@ -63,13 +63,13 @@ def test_no_service_prints_prompts_or_starts_an_event_loop():
     assert found == []
 
 
-def imported_by(arguments, folder, *, status=0):
-    """The names of all modules in memory at the end of `runner ARGUMENTS`, which must end with `status`."""
+def imported_by(*commands, folder, status=0):
+    """The names of all modules in memory after `runner ARGUMENTS` of each, which must end with `status`."""
     script = (
         "import sys, runner.cli\n"
-        f"status = runner.cli.run({arguments!r})\n"
+        f"statuses = {{runner.cli.run(arguments) for arguments in {commands!r}}}\n"
         "sys.stderr.write(chr(10).join(['', *sys.modules]))\n"
-        "sys.exit(status)"
+        f"sys.exit({status} if statuses == {{{status}}} else 99)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -94,23 +94,25 @@ def hospitals(tmp_path):
 
 
 def test_help_imports_no_library_it_does_not_need(tmp_path):
-    assert not imported_by(["--help"], tmp_path) & (LIBRARIES | DATABASE | WEB | NEEDED_BY_NO_USUAL_COMMAND)
+    assert not imported_by(["--help"], folder=tmp_path) & (
+        LIBRARIES | DATABASE | WEB | NEEDED_BY_NO_USUAL_COMMAND
+    )
 
 
 def test_validate_imports_no_database_no_web_library_and_one_country_s_holidays(hospitals):
     unused = DATABASE | WEB | NEEDED_BY_NO_USUAL_COMMAND | FORMS | {"asyncio", "phonenumbers", "rich"}
-    assert not imported_by(["validate", "campaign.yaml"], hospitals) & unused
+    assert not imported_by(["validate", "campaign.yaml"], folder=hospitals) & unused
 
 
 def test_validate_imports_holidays_only_where_some_are_declared(hospitals):
     text = (hospitals / "campaign.yaml").read_text()
     (hospitals / "campaign.yaml").write_text(text.replace("  holidays: {country: US}\n", ""))
-    assert "holidays" not in imported_by(["validate", "campaign.yaml"], hospitals)
+    assert "holidays" not in imported_by(["validate", "campaign.yaml"], folder=hospitals)
 
 
 def test_schema_imports_no_file_reader(tmp_path):
     unused = DATABASE | WEB | NEEDED_BY_NO_USUAL_COMMAND | {"holidays", "phonenumbers", "rich", "ruamel.yaml"}
-    assert not imported_by(["schema"], tmp_path) & unused
+    assert not imported_by(["schema"], folder=tmp_path) & unused
 
 
 @pytest.mark.parametrize(
@@ -124,31 +126,28 @@ def test_schema_imports_no_file_reader(tmp_path):
 )
 def test_plan_imports_only_the_form_it_writes_and_no_web_library(hospitals, form, pays_for):
     unused = WEB | NEEDED_BY_NO_USUAL_COMMAND | FORMS | SAVED_PLANS | EXPLANATIONS
-    found = imported_by(["plan", "campaign.yaml", "--output", form], hospitals)
+    found = imported_by(["plan", "campaign.yaml", "--output", form], folder=hospitals)
     assert not found & (unused - pays_for)
     assert pays_for <= found
-
-
-def test_a_plan_as_json_imports_no_terminal_library(hospitals):
-    assert "rich" not in imported_by(["plan", "campaign.yaml", "--output", "json"], hospitals)
+    assert form != "json" or "rich" not in found
 
 
 def test_status_imports_no_web_library(hospitals):
-    assert not imported_by(["status"], hospitals) & (WEB | NEEDED_BY_NO_USUAL_COMMAND)
+    assert not imported_by(["status"], folder=hospitals) & (WEB | NEEDED_BY_NO_USUAL_COMMAND)
 
 
-@pytest.mark.parametrize("command", ["pause", "resume", "history"])
-def test_an_operator_command_imports_no_web_library(tmp_path, command):
+def test_an_operator_command_imports_no_web_library(tmp_path):
     # The new ledger knows no campaign of this name.
-    assert not imported_by([command, "nobody"], tmp_path, status=1) & (WEB | NEEDED_BY_NO_USUAL_COMMAND)
+    commands = [[command, "nobody"] for command in ("pause", "resume", "history")]
+    assert not imported_by(*commands, folder=tmp_path, status=1) & (WEB | NEEDED_BY_NO_USUAL_COMMAND)
 
 
 def test_apply_at_insight_imports_no_server(hospitals):
     # Without credentials it ends before anything is sent.
-    found = imported_by(["apply", "campaign.yaml", "--yes"], hospitals, status=1)
+    found = imported_by(["apply", "campaign.yaml", "--yes"], folder=hospitals, status=1)
     assert not found & ({"starlette", "uvicorn"} | (NEEDED_BY_NO_USUAL_COMMAND - {"psycopg"}))
 
 
 def test_a_rehearsal_imports_no_migration_library(hospitals):
     arguments = ["apply", "campaign.yaml", "--sandbox", "--yes", "--limit", "1"]
-    assert not imported_by(arguments, hospitals) & (NEEDED_BY_NO_USUAL_COMMAND - {"psycopg"})
+    assert not imported_by(arguments, folder=hospitals) & (NEEDED_BY_NO_USUAL_COMMAND - {"psycopg"})
