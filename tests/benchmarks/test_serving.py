@@ -31,7 +31,7 @@ MEASURED_SECONDS = 120
 SETTLING_SECONDS = 20
 """All campaigns begin at the same minute; from then on their paces differ."""
 CHANGE_SECONDS = 5
-"""So often a list gets a row, so that a campaign is planned next to its run, and begins again."""
+"""So often a list gets a row, so that a campaign is planned next to its run, which the row joins."""
 QUEUE_AHEAD_SECONDS = 300
 PLANNED_A_SECOND = 1_500
 PUNCTUAL_SECONDS = 0.25
