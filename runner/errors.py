@@ -5,7 +5,9 @@ Every error says what is wrong and where; `hint` says what to do about it.
 """
 
 import copyreg
+import traceback
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 
@@ -107,3 +109,13 @@ class StoppedError(RunnerError):
 
 class NeedsPersonError(StoppedError):
     """It was stopped by what became of its requests: another try may cost more calls, so a person decides."""
+
+
+def unexpected(error: Exception, kind: type[RunnerError] = RunnerError) -> RunnerError:
+    """An error in runner itself, as people see it: without its text, which may hold what was in a row."""
+    *_, last = traceback.extract_tb(error.__traceback__) or [None]
+    place = "" if last is None else f" in {Path(last.filename).name}:{last.lineno}"
+    return kind(
+        f"unexpected error {type(error).__name__}{place}",
+        hint="this is an error in runner: please report it",
+    )

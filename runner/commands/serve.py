@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.commands.terminal import reload_on_signal, signals_restored, stop_on_signals
 from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
-from runner.errors import ExitStatus, RunnerError, UsageError
+from runner.errors import ExitStatus, RunnerError, UsageError, unexpected
 from runner.ledger.ledger import Ledger
 from runner.ledger.notifications import Unsent
 from runner.ledger.rollback_guard import RollbackGuard
@@ -19,7 +19,6 @@ from runner.reports.plan_facts import count
 from runner.reports.plan_facts import totals as plan_totals
 from runner.reports.service_log import ServiceLog
 from runner.results.token import Tokens
-from runner.serve.defects import unexpected
 from runner.serve.listening import listener
 from runner.serve.metrics import Metrics
 from runner.serve.notifications import Notifications

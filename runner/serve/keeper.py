@@ -25,6 +25,7 @@ from runner.errors import (
     LedgerUnavailableError,
     NeedsPersonError,
     RunnerError,
+    unexpected,
 )
 from runner.ledger.approvals import Approval
 from runner.ledger.operators import CampaignState
@@ -41,7 +42,6 @@ from runner.serve.decisions import (
     status_after,
     status_of,
 )
-from runner.serve.defects import unexpected
 from runner.serve.served import Problem, SeenEvent, ServedCampaign, ServeStatus
 from runner.services.apply import Apply
 from runner.services.campaigns import content_of

@@ -16,14 +16,13 @@ from runner.calls import PROBLEMS
 from runner.campaign.model import NotifyEvent
 from runner.contacts.sources.context import Connections
 from runner.dispatch.events import CallEnded, CallsLost, Event
-from runner.errors import LedgerError, RunnerError
+from runner.errors import LedgerError, RunnerError, unexpected
 from runner.ledger import notifications
 from runner.ledger.notifications import Report, Unsent
 from runner.ledger.overview import overview
 from runner.ledger.totals import unacknowledged
 from runner.reports.notification import Occasion, notification
 from runner.serve import webhook
-from runner.serve.defects import unexpected
 from runner.serve.served import Served, ServedCampaign, ServeStatus
 from runner.services.environment import Environment
 from runner.settings import connection

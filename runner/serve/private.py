@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Router
 
 from runner.calls import Role
-from runner.errors import RunnerError, SettingsError
+from runner.errors import RunnerError, SettingsError, unexpected
 from runner.ledger.sign_ins import has_users
-from runner.serve import api, defects, health, hosts, metrics, problems
+from runner.serve import api, health, hosts, metrics, problems
 from runner.serve import site as pages
 from runner.serve.event_streams import EventStreams
 from runner.serve.gate import Gate
@@ -69,7 +69,7 @@ class PrivateServer:
             access=access,
             visitors=Visitors(ledger, access, key, local_person),
             private_url=settings.private_url,
-            on_error=lambda error: on_problem(defects.unexpected(error)),
+            on_error=lambda error: on_problem(unexpected(error)),
         )
         # Probes name no host and nobody: they pass no gate.
         outer = Router(health.routes(site.served, ledger), redirect_slashes=False, default=gate)

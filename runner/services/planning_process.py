@@ -24,7 +24,7 @@ from runner.campaign.loader import LoadedCampaign
 from runner.contacts.identity import Identity
 from runner.contacts.sources.reader import SourceReader
 from runner.contacts.suppression import Suppressed
-from runner.errors import RunnerError
+from runner.errors import RunnerError, unexpected
 from runner.ledger.ledger import Ledger
 from runner.ledger.plan_entry import Binding
 from runner.planning.working_file import WorkingFile
@@ -232,7 +232,7 @@ def _prepare(order: Order, ledger: Ledger, working_set: WorkingFile) -> Prepared
     )
 
 
-def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
+def answer_all(questions: IO[bytes], answers: IO[bytes]) -> None:
     """Does one step for each question, until there are no more."""
     with suppress(EOFError, BrokenPipeError):
         order, name = pickle.load(questions)  # noqa: S301 - from the process that began this one
@@ -261,12 +261,12 @@ def at_low_priority(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
 
 
 def _with_errors(steps: Iterator[object]) -> Iterator[object]:
-    """What a person can correct is the last of the results."""
+    """An error is the last of the results."""
     try:
         yield from steps
-    except RunnerError as error:
-        yield error
+    except Exception as error:  # noqa: BLE001 - its traceback might show what was in a row
+        yield error if isinstance(error, RunnerError) else unexpected(error)
 
 
 if __name__ == "__main__":
-    _serve(sys.stdin.buffer, sys.stdout.buffer)
+    answer_all(sys.stdin.buffer, sys.stdout.buffer)

@@ -22,7 +22,7 @@ from runner.campaign.source_models import Source
 from runner.campaign.template_language import Columns
 from runner.contacts.contact import Exclusion, Row
 from runner.contacts.identity import Identity
-from runner.errors import RunnerError
+from runner.errors import RunnerError, unexpected
 from runner.planning.candidate import Candidate
 from runner.planning.screening import Screening
 
@@ -147,9 +147,11 @@ class ScreeningProcess:
         """What the rows come to that it was asked first of those without an answer."""
         self._unanswered.popleft()
         try:
-            found: _Plain = pickle.load(_open(self._process.stdout))  # noqa: S301 - from our own process
+            found: _Plain | RunnerError = pickle.load(_open(self._process.stdout))  # noqa: S301 - our own process
         except (EOFError, pickle.UnpicklingError):
             raise _ended() from None
+        if isinstance(found, RunnerError):
+            raise found
         return [entry if isinstance(entry, Exclusion) else Candidate._make(entry) for entry in found]
 
     def _send(self, message: bytes) -> None:
@@ -203,7 +205,7 @@ def _ended() -> RunnerError:
     )
 
 
-def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
+def answer_all(questions: IO[bytes], answers: IO[bytes]) -> None:
     """Answers until there are no more questions."""
     campaign, privacy_key, by_state = pickle.load(questions)  # noqa: S301 - from the process that began this
     screening = Screening(campaign, Identity(privacy_key), by_state=by_state)
@@ -215,7 +217,14 @@ def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
                 (sources[position], Row(source=name, line=line, values=Columns(values)))
                 for position, name, line, values in given
             )
-            _write(_packed([_plain(entry) for entry in screening.screen(rows)]), answers)
+            _write(_packed(_found(screening, rows)), answers)
+
+
+def _found(screening: Screening, rows: Iterator[tuple[Source, Row]]) -> _Plain | RunnerError:
+    try:
+        return [_plain(entry) for entry in screening.screen(rows)]
+    except Exception as error:  # noqa: BLE001 - its traceback might show what was in a row
+        return error if isinstance(error, RunnerError) else unexpected(error)
 
 
 def _plain(entry: Candidate | Exclusion) -> tuple[object, ...] | Exclusion:
@@ -225,4 +234,4 @@ def _plain(entry: Candidate | Exclusion) -> tuple[object, ...] | Exclusion:
 if __name__ == "__main__":
     # A row leaves nothing behind that refers to itself; looking for such things took a fifth of the time.
     gc.disable()
-    _serve(sys.stdin.buffer, sys.stdout.buffer)
+    answer_all(sys.stdin.buffer, sys.stdout.buffer)

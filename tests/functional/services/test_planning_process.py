@@ -1,6 +1,7 @@
 """The process that plans further rounds of a large campaign: what it adds, and what is left when it dies."""
 
 import asyncio
+import io
 import os
 import pickle
 import signal
@@ -120,6 +121,21 @@ def test_a_killed_process_leaves_whole_calls_and_the_next_plan_adds_the_others(c
     assert asyncio.run(campaign.rounds.plan(time.time()))
     assert campaign.second_calls() == (PEOPLE,) * 3
     assert [event.calls for event in campaign.events] == [PEOPLE - ADDED_AT_ONCE]
+
+
+def test_an_error_in_runner_itself_is_reported_without_what_is_in_the_row(campaign, tmp_path, monkeypatch):
+    def fail(*_):
+        raise KeyError("+16175550123")
+
+    monkeypatch.setattr(planning_process, "_prepare", fail)
+    asked = [(campaign.order, str(tmp_path / "plan")), 1, 2]
+    answers = io.BytesIO()
+    planning_process.answer_all(io.BytesIO(b"".join(map(pickle.dumps, asked))), answers)
+    answers.seek(0)
+    opened, error = pickle.load(answers), pickle.load(answers)
+    assert opened == "the file is open"
+    assert error.message.startswith("unexpected error KeyError in ")
+    assert "617" not in repr(vars(error))
 
 
 def test_the_process_adds_nothing_more_when_the_run_is_killed(campaign):

@@ -1,6 +1,8 @@
 """Rows that are screened by processes beside this one come to the same as here, in the same order."""
 
+import io
 import os
+import pickle
 import signal
 import subprocess
 
@@ -97,6 +99,19 @@ def test_a_killed_process_is_reported_and_nothing_hangs(monkeypatch):
     with pytest.raises(RunnerError, match="ended before its work was done"):
         list(found)
     assert all(process.poll() is not None for process in begun)
+
+
+def test_an_error_in_runner_itself_is_reported_without_what_is_in_the_row(monkeypatch):
+    def fail(_screening, _rows):
+        raise KeyError("+16175550123")
+
+    monkeypatch.setattr(Screening, "screen", fail)
+    asked = [(LOADED.campaign, KEY, False), [(0, "people.csv", 2, {})]]
+    answers = io.BytesIO()
+    module.answer_all(io.BytesIO(b"".join(map(pickle.dumps, asked))), answers)
+    error = pickle.loads(answers.getvalue())
+    assert error.message.startswith("unexpected error KeyError in ")
+    assert "617" not in repr(vars(error))
 
 
 @pytest.mark.usefixtures("few")
