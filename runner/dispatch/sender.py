@@ -39,6 +39,7 @@ from runner.planning.pacing import LATE_SECONDS
 
 _LONGEST_BACKOFF_SECONDS = 60
 _LONGEST_WAIT_FOR_ROOM_SECONDS = 0.05
+_LONGEST_STEP_SECONDS = 0.25
 
 
 class NotAllowedError(RunnerError):
@@ -196,8 +197,11 @@ class Sender:
 
     async def _send_at_its_time(self, claim: Claim) -> None:
         """It was claimed a moment before, and counts for the rate when it leaves."""
-        while (pause := claim.queue_at - self._run.clock.now()) > 0:  # noqa: ASYNC110 - time has no event
-            await asyncio.sleep(pause)
+        # In short steps: a clock that is set back must not keep a run from stopping.
+        while (  # noqa: ASYNC110 - time has no event
+            pause := claim.queue_at - self._run.clock.now()
+        ) > 0 and not self._run.stopping():
+            await asyncio.sleep(min(pause, _LONGEST_STEP_SECONDS))
         await self._wait_for_rate()
         await self._send(claim)
 
@@ -273,7 +277,7 @@ class Sender:
         for code, holds in (
             (ReasonCode.TIME_PASSED, self._has_passed(claim)),
             (ReasonCode.SUSPENDED, not self._run.lease.holds()),
-            (ReasonCode.RUN_STOPPED, self._run.error is not None),
+            (ReasonCode.RUN_STOPPED, self._run.error is not None or self._run.clock.now() < claim.queue_at),
             (ReasonCode.CAMPAIGN_PAUSED, not self._run.may_send),
         ):
             if holds:

@@ -224,10 +224,11 @@ def test_a_run_by_the_real_clock_ends_when_all_is_sent(ledger):
     assert [known.state for known in ledger.history(CAMPAIGN).calls] == ["queued"]
 
 
-def test_a_call_may_be_claimed_before_its_time_and_leaves_at_it(ledger):
-    class EarlyTimer(Timer):
-        ahead_seconds = 5
+class EarlyTimer(Timer):
+    ahead_seconds = 5
 
+
+def test_a_call_may_be_claimed_before_its_time_and_leaves_at_it(ledger):
     due, left = int(time.time()) + 3, []
 
     async def note(_claim):
@@ -242,6 +243,24 @@ def test_a_call_may_be_claimed_before_its_time_and_leaves_at_it(ledger):
     assert min(left) >= due
     # The rate counts them when they leave.
     assert max(left) - min(left) >= 2 / 20 - 0.02
+
+
+def test_a_call_that_was_claimed_before_its_time_stays_planned_when_the_run_stops(ledger):
+    class VeryEarlyTimer(Timer):
+        ahead_seconds = 3600
+
+    stage = Stage(ledger, [call("c0", start=int(time.time()) + 3600)], clock=VeryEarlyTimer())
+
+    async def stop_once_claimed():
+        run = asyncio.create_task(stage.run_in_loop())
+        while [known.state for known in ledger.history(CAMPAIGN).calls] != ["sending"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        stage.context.interrupt()
+        return await run
+
+    assert asyncio.run(stop_once_claimed()) is RunEnd.INTERRUPTED
+    assert stage.sent == []
+    assert [known.state for known in ledger.history(CAMPAIGN).calls] == ["planned"]
 
 
 def test_requests_that_hang_do_not_keep_the_others_from_being_sent(ledger):
