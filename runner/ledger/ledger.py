@@ -257,14 +257,16 @@ class Ledger:
         Each step is a short transaction, so that calls that are due are sent in between. What a crash leaves
         out, the next plan has again: it depends on the results and the contacts alone.
 
-        Raises CampaignHeldError when the run was declared dead, LedgerError when the campaign was canceled.
+        Raises CampaignHeldError when the run was declared dead, LedgerChangedError when contacts were
+        imported since the plan was made, LedgerError when the campaign was canceled.
         """
         added = further_rounds(plan) if counts is None else new_calls(plan)
         for some in some_at_a_time(added, _ADDED_AT_ONCE):
             with self._extending(binding.campaign, run) as connection:
                 if counts is not None and len(live_runs(connection, binding.campaign)) > 1:
                     return
-                entered = PlanEntry(connection, binding, run, now, iter).extend(some, only_own=only_own)
+                entry = PlanEntry(connection, binding, run, now, iter)
+                entered = entry.extend(some, plan.ledger_revision, only_own=only_own)
             yield entered
         if counts is not None:
             with self._extending(binding.campaign, run) as connection:

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from runner.calls import NO_REASON, CallState, ReasonCode, ResultStatus, StateReason
 from runner.errors import CampaignHeldError, LedgerChangedError
 from runner.ledger.reached import skip_all_finished
+from runner.ledger.revision import has_imports_since
 from runner.ledger.rows import bulk_load, call_request, some_at_a_time, write_many
 from runner.ledger.tables import LIVE, calls, results, runs, transitions
 from runner.ledger.transitions import Transition, move_calls, record_transitions
@@ -125,15 +126,22 @@ class PlanEntry:
                 "if the other run has --limit, wait until it ends",
             )
         for some in some_at_a_time(further_rounds(plan)):
-            self.extend(some)
+            self.extend(some, plan.ledger_revision)
 
-    def extend(self, planned: Sequence[PlannedCall], *, only_own: bool = False) -> int:
+    def extend(self, planned: Sequence[PlannedCall], revision: str, *, only_own: bool = False) -> int:
         """Adds calls of further rounds, or to new contacts, to what is being carried out; returns how many.
 
-        Their plan was made while calls went out. So each call is added only where the calls before it are
-        still as its round requires, and none that was skipped since. With `only_own`, only contacts that this
-        run called are tried again.
+        Their plan was made while calls went out, from this `revision` of the campaign. So each call is added
+        only where the calls before it are still as its round requires, and none that was skipped since. With
+        `only_own`, only contacts that this run called are tried again.
+
+        Raises LedgerChangedError when contacts were imported since: the import withdrew only calls that were
+        in the ledger then.
         """
+        if has_imports_since(self._connection, self._binding.campaign, revision):
+            raise LedgerChangedError(
+                "contacts were imported while the plan was made", hint="run the command again"
+            )
         newest = self._connection.scalar(select(func.max(calls.c.id))) or 0
         rows = self._found(_WHOSE.where(calls.c.contact.in_([call.key for call in planned])))
         held, busy = self._held_and_busy(planned)

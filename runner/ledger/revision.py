@@ -37,7 +37,7 @@ def campaign_revision(connection: Connection, campaign: str) -> str:
     """
     mine = select(runs.c.id).where(runs.c.campaign == campaign)
     run = connection.scalar(mine.order_by(runs.c.id.desc()).limit(1))
-    imported = connection.scalar(select(func.max(imports.c.id)).where(imports.c.campaign == campaign))
+    imported = _newest_import(connection, campaign)
     and_imports = f"+{imported}" if imported else ""
     if run is None:
         return f"{NEVER_APPLIED}{and_imports}"
@@ -48,6 +48,17 @@ def campaign_revision(connection: Connection, campaign: str) -> str:
         .order_by(transitions.c.id.desc())
     )
     return f"{run}.{connection.scalar(change.limit(1)) or 0}{and_imports}"
+
+
+def has_imports_since(connection: Connection, campaign: str, revision: str) -> bool:
+    """Whether contacts were imported since the campaign had this revision."""
+    return _newest_import(connection, campaign) != int(revision.partition("+")[2] or 0)
+
+
+def _newest_import(connection: Connection, campaign: str) -> int:
+    """Its number; 0 for none."""
+    newest = select(func.max(imports.c.id)).where(imports.c.campaign == campaign)
+    return connection.scalar(newest) or 0
 
 
 NEVER_APPLIED = "0.0"

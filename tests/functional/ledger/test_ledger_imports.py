@@ -7,7 +7,7 @@ from ledger_values import QUEUED, begin, claim_all, rows, states
 from planned_calls import BINDING, CAMPAIGN, NOW, call, phone, plan
 
 from runner.calls import CallState
-from runner.errors import LedgerError
+from runner.errors import LedgerChangedError, LedgerError
 from runner.ledger.imports import ImportedContact, enter_imports, imported_contacts, imported_rows
 from runner.ledger.ledger import RunProcess
 from runner.ledger.operators import Operators
@@ -72,6 +72,16 @@ def test_the_first_plan_from_before_the_import_is_not_entered_either(ledger):
     enter(ledger, contact("c2"))
     with pytest.raises(LedgerError):
         ledger.begin_run(BINDING, made, RunProcess(host="here", pid=1), NOW)
+
+
+@pytest.mark.parametrize("counts", [None, {}], ids=["further rounds", "new contacts"])
+def test_a_plan_from_before_the_import_adds_nothing_to_a_run_that_goes_on(ledger, counts):
+    run, _ = begin(ledger, call("c1"))
+    made = plan(call("c2"), call("c3", round=2), revision=ledger.history(CAMPAIGN).revision)
+    enter(ledger, contact("c2"), contact("c9", phone(3)))
+    with pytest.raises(LedgerChangedError):
+        sum(ledger.extend_run(BINDING, run, made, NOW, counts=counts))
+    assert states(ledger) == {"c1": "planned"}
 
 
 def test_nothing_is_imported_into_a_canceled_campaign(ledger):

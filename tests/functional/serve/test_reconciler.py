@@ -19,6 +19,7 @@ from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
 from runner.errors import RunnerError
 from runner.insight.sandbox import parse_fault, running_sandbox
+from runner.ledger.imports import ImportedContact, enter_imports
 from runner.ledger.operators import Operators
 from runner.ledger.tables import runs
 from runner.serve.campaign_files import CampaignFiles
@@ -26,6 +27,7 @@ from runner.serve.decisions import FileState
 from runner.serve.reconciler import Reconciler
 from runner.serve.served import ServeStatus
 from runner.services import planning_process
+from runner.services.apply import Apply
 from runner.services.environment import Environment
 from runner.settings import Settings
 
@@ -274,6 +276,33 @@ def test_new_rows_of_a_list_are_called_by_the_run_that_goes_on(
     assert runs_of(environment.ledger) == 1
     called = Counter(call["phone_number"] for call in sandbox())
     assert len(called) == called.total() == PEOPLE + 2
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_contact_that_is_imported_while_its_row_is_planned_is_not_called(
+    folder, environment, sandbox, monkeypatch, elsewhere
+):
+    monkeypatch.setattr(planning_process, "_FEW", 0 if elsewhere else PEOPLE + 9)
+    declare(folder, windows=ALWAYS)
+    is_needed = Apply.is_needed
+
+    def import_first(work, prepared):
+        if len(prepared.plan.calls) == 2:
+            contact = ImportedContact(f"clinic-{PEOPLE}", "", "", None, None, None, None)
+            enter_imports(environment.ledger.engine, "ana@desk", "clinic", [contact], "queued.csv", 0)
+        return is_needed(work, prepared)
+
+    monkeypatch.setattr(Apply, "is_needed", import_first)
+
+    async def steps(served):
+        await served.until(ServeStatus.WAITING_FOR_RESULTS)
+        list_people(folder, people=PEOPLE + 2)
+        served.reload()
+        await until(lambda: len(sandbox()) == PEOPLE + 1)
+
+    scenario(folder, environment, steps)
+    assert states(environment.ledger) == {CallState.QUEUED: PEOPLE + 1}
+    assert f"clinic-{PEOPLE}" not in {call.key for call in environment.ledger.history("clinic").calls}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no /proc")
