@@ -50,7 +50,7 @@ def broke_off(problem):
 
 def problem(**changed):
     given = {
-        "key": "c999", "ref": "x4k9m2p7qa", "state": CallState.UNCERTAIN,
+        "key": "c999", "ref": "x4k9m2p7qa", "round": 1, "state": CallState.UNCERTAIN,
         "reason": broke_off("the connection broke"), "at": START, "sent_at": START, "attempt": 1,
         "http_status": None, "call_id": None, "sender": "process 1 on here",
         "acknowledged": False,

@@ -14,7 +14,7 @@ from runner.contacts.identity import Identity
 from runner.errors import ExitStatus, UsageError
 from runner.insight.answers import read_call_id
 from runner.ledger.ledger import Ledger
-from runner.ledger.operators import CampaignState, Decided, PauseInfo
+from runner.ledger.operators import CampaignState, Decided, PauseInfo, SeenCall
 from runner.ledger.overview import overview, read_history
 from runner.ledger.rollback_guard import RollbackGuard
 from runner.reports.console import standard_console
@@ -141,7 +141,7 @@ def resolve(
     if [contact is not None, file is not None, everybody].count(True) != 1:
         raise UsageError("name one CONTACT, or give --file or --all")
     _check_call_id(call_id, contact, resolution)
-    named: Sequence[str] | None
+    named: Sequence[str | SeenCall] | None
     named = _contacts_in(file) if file is not None else [contact] if contact is not None else None
     with open_desk(campaign, actor(), load_settings()) as desk:
         desk.mark_orphaned_calls()
@@ -197,9 +197,9 @@ def _check_call_id(call_id: str | None, contact: str | None, resolution: Resolut
         )
 
 
-def _all_uncertain(desk: Desk, resolution: Resolution, *, yes: bool) -> Sequence[str]:
+def _all_uncertain(desk: Desk, resolution: Resolution, *, yes: bool) -> Sequence[SeenCall]:
     """The calls that were uncertain when the person was asked; what becomes so later is not decided on."""
-    found = desk.operators.uncertain(desk.campaign)
+    found = desk.operators.seen(desk.campaign, None)
     if found and not yes:
         say(f"This resolves {count(len(found), 'uncertain call')} as {resolution}. {_MEANS[resolution]}")
         ask_to_type(str(len(found)), "resolve --all")

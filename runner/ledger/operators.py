@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -126,6 +126,16 @@ class Decided:
     after: CallState
 
 
+class SeenCall(NamedTuple):
+    """A call as a person saw it before they decided. Another round, or another attempt, is not meant."""
+
+    contact: str
+    """Its key or ref."""
+    round: int
+    attempt: int
+    """How often it was sent."""
+
+
 class Operators:
     """The acts of one person (`user@host`) on the campaigns of one ledger. Times are UTC Unix seconds."""
 
@@ -181,42 +191,37 @@ class Operators:
         with self._engine.begin() as connection:
             self._record_act(connection, campaign, verb, detail, now)
 
-    def uncertain(self, campaign: str) -> list[str]:
-        """The refs of the uncertain calls of a campaign."""
-        return [ref for ref, _ in self.attempts(campaign, None)]
-
-    def attempts(self, campaign: str, contact: str | None) -> list[tuple[str, int]]:
-        """The ref of each call to this contact (key or ref), and how often it was sent; for None of each
-        uncertain call. For a ref, those that may be resolved, if there are some.
+    def seen(self, campaign: str, contact: str | None) -> list[SeenCall]:
+        """The calls to this contact (key or ref), by ref, oldest first; for None, all uncertain calls. For a
+        ref, those that may be resolved, if there are some.
         """
-        query = select(calls.c.ref, calls.c.fence).where(calls.c.campaign == campaign).order_by(calls.c.id)
+        query = select(calls.c.ref, calls.c.round, calls.c.fence)
+        query = query.where(calls.c.campaign == campaign).order_by(calls.c.id)
         with reading(self._engine) as connection:
             if contact is None:
                 found = connection.execute(query.where(calls.c.state == CallState.UNCERTAIN)).all()
             else:
                 found = _of_contact(connection, query, contact, RESOLVE)
-            return [(row.ref, row.fence) for row in found]
+            return [SeenCall(*row) for row in found]
 
     def resolve(
         self,
         campaign: str,
-        contacts: Sequence[str],
+        named: Sequence[str | SeenCall],
         resolution: Resolution,
         call_id: str | None,
         now: float,
-        *,
-        seen: Mapping[str, int] | None = None,
     ) -> list[Decided]:
-        """Settles the uncertain calls of these contacts (keys or refs); abandoned calls may be settled again.
+        """Settles these uncertain calls, or those of these contacts (keys or refs) as they are now; abandoned
+        calls may be settled again.
 
         A result may also be given to a queued call, which has none yet. All or none. Raises LedgerError when
-        there is no such call, when it may still be on its way, when it was sent more often than the person
-        had `seen`, or when another call has `call_id` already.
+        there is no such call, when it may still be on its way, when it was sent again since it was seen, or
+        when another call has `call_id` already.
         """
         with self._engine.begin() as connection:
             after = _RESOLVED_STATE[resolution]
-            rows = named_calls(connection, campaign, contacts, RESOLVE_RESULT if after in FINAL else RESOLVE)
-            _check_attempts(rows, seen)
+            rows = named_calls(connection, campaign, named, RESOLVE_RESULT if after in FINAL else RESOLVE)
             self._check_call_id(connection, rows, call_id)
             if after in FINAL:
                 self._record_results(connection, rows, after, now)
@@ -347,14 +352,6 @@ class Operators:
         )
 
 
-def _check_attempts(rows: Rows, seen: Mapping[str, int] | None) -> None:
-    if seen is not None and any(row.fence != seen.get(row.ref, seen.get(row.contact)) for row in rows):
-        raise LedgerError(
-            "a call was sent again since: nothing was changed",
-            hint="check at Insight what became of the newest attempt, then decide",
-        )
-
-
 def _kept_call_id(after: CallState, given: str | None) -> ColumnElement[str] | None:
     """What the operator names, else what a contradictory answer held; a call to be sent again has none."""
     return None if after is CallState.PLANNED else func.coalesce(given, calls.c.call_id)
@@ -398,18 +395,23 @@ RESOLVE_RESULT = Decision(
 RETRY = Decision(verb="retry", state=CallState.REFUSED)
 
 
-def named_calls(connection: Connection, campaign: str, contacts: Sequence[str], decision: Decision) -> Rows:
-    """The calls of these contacts (keys or refs), locked, each once. Raises LedgerError, naming the first
-    contact without such a call.
+def named_calls(
+    connection: Connection, campaign: str, named: Sequence[str | SeenCall], decision: Decision
+) -> Rows:
+    """These calls, or those of these contacts (keys or refs), locked, each once. Raises LedgerError, naming
+    the first contact without such a call.
     """
     found: dict[int, Row[*tuple[Any, ...]]] = {}
-    for number, contact in enumerate(contacts, start=1):
+    for number, each in enumerate(named, start=1):
         try:
-            row = _call_of(connection, campaign, contact, decision)
+            if isinstance(each, SeenCall):
+                row = _seen_call(connection, campaign, each, decision)
+            else:
+                row = _newest_call(connection, campaign, each, decision)
         except LedgerError as error:
-            if len(contacts) == 1:
+            if len(named) == 1:
                 raise
-            message = f"contact {number} of {len(contacts)}: {error.message}; nothing was changed"
+            message = f"contact {number} of {len(named)}: {error.message}; nothing was changed"
             raise LedgerError(message, hint=error.hint) from None
         found[row.id] = row
     return list(found.values())
@@ -424,13 +426,28 @@ def all_calls(connection: Connection, campaign: str, decision: Decision) -> Rows
     return rows
 
 
-def _call_of(
-    connection: Connection, campaign: str, contact: str, decision: Decision
+def _seen_call(
+    connection: Connection, campaign: str, seen: SeenCall, decision: Decision
+) -> Row[*tuple[Any, ...]]:
+    row = _newest_call(connection, campaign, seen.contact, decision, seen.round)
+    if row.fence != seen.attempt:
+        raise LedgerError(
+            "this call was sent again since it was seen",
+            hint="check at Insight what became of the newest attempt, then decide",
+        )
+    return row
+
+
+def _newest_call(
+    connection: Connection, campaign: str, contact: str, decision: Decision, of_round: int | None = None
 ) -> Row[*tuple[Any, ...]]:
     """The newest call of this contact that the decision is about; other rounds may be in other states."""
-    found = _of_contact(connection, _query(campaign).order_by(calls.c.id), contact, decision)
+    query, place = _query(campaign).order_by(calls.c.id), ""
+    if of_round is not None:
+        query, place = query.where(calls.c.round == of_round), f" in round {of_round}"
+    found = _of_contact(connection, query, contact, decision)
     if not found:
-        raise LedgerError(f"campaign {campaign} has no call to this contact")
+        raise LedgerError(f"campaign {campaign} has no call to this contact{place}")
     rows = [row for row in found if row.state == decision.state or row.state in decision.others]
     if not rows:
         states = " and ".join(sorted({row.state for row in found}))

@@ -313,6 +313,7 @@ class Problem:
 
     key: str
     ref: str
+    round: int
     state: CallState
     reason: StateReason
     """How far the exchange came, and what Insight answered, if it did."""
@@ -364,6 +365,7 @@ class Overview(Totals):
 _PROBLEM = (
     calls.c.contact.label("key"),
     calls.c.ref,
+    calls.c.round,
     calls.c.state,
     calls.c.reason,
     calls.c.updated_at.label("at"),

@@ -180,12 +180,16 @@ class RetryRequest(Request):
 
 
 class SeenCall(Request):
-    """A call as it was seen: where it was sent again since, nothing is done."""
+    """A call as it was seen in the campaign's `calls`, or in the `problems` of its `status`: where it was
+    sent again since, nothing is done.
+    """
 
     contact: _Text
     """By key or ref."""
+    round: Annotated[int, Field(ge=1, lt=2**31)]
+    """A later round is another call."""
     attempt: int
-    """How often it was sent: that of the campaign's `calls`, or of the `problems` of its `status`."""
+    """How often it was sent."""
 
 
 class ResolveRequest(Request):

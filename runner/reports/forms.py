@@ -59,6 +59,7 @@ class AwaitedForm(Form):
 class ProblemForm(Form):
     contact: str
     ref: str
+    round: int
     state: str
     """`refused` or `uncertain`."""
     reason_code: str

@@ -60,6 +60,7 @@ def status_json(status: CampaignStatus, identity: Identity) -> Status:
             {
                 "contact": identity.label(problem.key),
                 "ref": problem.ref,
+                "round": problem.round,
                 "state": problem.state.value,
                 "reason_code": problem.reason.code.value,
                 "reason": reason_text(problem.reason),

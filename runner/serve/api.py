@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from runner.contacts.identity import Identity
 from runner.errors import UnknownCampaignError, UsageError
+from runner.ledger.operators import SeenCall
 from runner.ledger.result_rows import listed_calls
 from runner.ledger.suppressions import Target, planned_for
 from runner.ledger.totals import Totals
@@ -184,7 +185,7 @@ class Api:
         return await self._act(request, lambda acting: ACTS[name].does(acting, given))
 
     async def resolve(self, request: Request, body: Body) -> api_forms.DoneForm:
-        seen = {each["contact"]: each["attempt"] for each in body["calls"]}
+        seen = [SeenCall(**each) for each in body["calls"]]
         given = {"as": body["resolution"], "call_id": body.get("call_id", "")}
         return await self._act(request, lambda acting: resolve_seen(acting, seen, given))
 

@@ -2,13 +2,13 @@
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from runner.calls import CallState, Resolution
 from runner.errors import RunnerError, UsageError
 from runner.insight.answers import read_call_id
 from runner.ledger.contact_numbers import numbers_to_show
-from runner.ledger.operators import Decided
+from runner.ledger.operators import Decided, SeenCall
 from runner.reports.plan_facts import count
 from runner.reports.times import machine_time
 from runner.serve.acting import Acting, Done, Field, FieldKind, Given, Question
@@ -37,7 +37,7 @@ def resolve_question(acting: Acting, given: Given) -> Question:
     ]
     look = "First check at Insight whether the call is there."
     if given.get("all") == "yes":
-        found = _attempts(acting, None)
+        found = _seen(acting, None)
         everybody = Field(name="all", kind=FieldKind.HIDDEN, value="yes")
         lines = [
             f"This decides on {count(len(found), 'uncertain call')} of {acting.campaign} at once. {look}"
@@ -47,7 +47,7 @@ def resolve_question(acting: Acting, given: Given) -> Question:
         name="call_id", label="Call id at Insight", hint="Optional, and only where Insight queued the call."
     )
     call = f"the call to {contact}" if contact else "this call"
-    which = [_which_field(_attempts(acting, contact))] if contact else []
+    which = [_which_field(_seen(acting, contact))] if contact else []
     return Question(
         lines=[f"Insight may or may not have queued {call}, so it is not sent again by itself. {look}"],
         fields=[_contact_field(contact), *fields, call_id, *which],
@@ -59,20 +59,17 @@ def resolve(acting: Acting, given: Given) -> Done:
     call_id = _call_id(given, resolution)
     with acting.desk() as desk:
         desk.mark_orphaned_calls()
-        contacts = _resolved(desk, given)
-        decided = desk.operators.resolve(desk.campaign, contacts, resolution, call_id, time.time())
+        named = _resolved(desk, given)
+        decided = desk.operators.resolve(desk.campaign, named, resolution, call_id, time.time())
         return Done(lines=_decided_lines(desk, decided))
 
 
-def resolve_seen(acting: Acting, seen: Mapping[str, int], given: Given) -> Done:
-    """Of these contacts, whose calls were sent so often as the person who decides had seen."""
+def resolve_seen(acting: Acting, seen: Sequence[SeenCall], given: Given) -> Done:
     resolution = _resolution(given)
     call_id = _call_id({**given, "all": "yes" if len(seen) > 1 else ""}, resolution)
     with acting.desk() as desk:
         desk.mark_orphaned_calls()
-        decided = desk.operators.resolve(
-            desk.campaign, list(seen), resolution, call_id, time.time(), seen=seen
-        )
+        decided = desk.operators.resolve(desk.campaign, seen, resolution, call_id, time.time())
         return Done(lines=_decided_lines(desk, decided))
 
 
@@ -100,36 +97,39 @@ def _call_id(given: Given, resolution: Resolution) -> str | None:
     return call_id
 
 
-def _resolved(desk: Desk, given: Given) -> Sequence[str]:
+def _resolved(desk: Desk, given: Given) -> Sequence[str | SeenCall]:
     """Raises RunnerError where calls were sent or decided on since the person was asked about them: a form
     that is sent once more must not decide on an attempt that nobody looked at.
     """
     contact = None if given.get("all") == "yes" else _contact(given)
-    found = desk.operators.attempts(desk.campaign, contact)
+    found = desk.operators.seen(desk.campaign, contact)
     asked = given.get("which", "")
-    # A person who types a contact means its call as it is now.
-    if (contact is None or asked) and _which(found) != asked:
+    if contact and not asked:
+        # A person who types a contact means its call as it is now.
+        return [contact]
+    if _which(found) != asked:
         raise RunnerError(
             "calls were sent or decided on since you were asked: nothing was changed",
             hint="load the page again, then decide",
         )
-    return [ref for ref, _ in found] if contact is None else [contact]
+    # By what was seen: another process may send a call until it is decided on.
+    if contact is None:
+        return found
+    return [call._replace(contact=contact) for call in found[-1:]] or [contact]
 
 
-_Attempts = Sequence[tuple[str, int]]
-
-
-def _attempts(acting: Acting, contact: str | None) -> _Attempts:
+def _seen(acting: Acting, contact: str | None) -> Sequence[SeenCall]:
     with acting.desk() as desk:
-        return desk.operators.attempts(desk.campaign, contact)
+        return desk.operators.seen(desk.campaign, contact)
 
 
-def _which_field(found: _Attempts) -> Field:
+def _which_field(found: Sequence[SeenCall]) -> Field:
     return Field(name="which", kind=FieldKind.HIDDEN, value=_which(found))
 
 
-def _which(found: _Attempts) -> str:
-    return hashlib.sha256(" ".join(f"{ref}:{number}" for ref, number in found).encode()).hexdigest()
+def _which(found: Sequence[SeenCall]) -> str:
+    named = (f"{call.contact}:{call.round}:{call.attempt}" for call in found)
+    return hashlib.sha256(" ".join(named).encode()).hexdigest()
 
 
 def retry_question(acting: Acting, given: Given) -> Question:

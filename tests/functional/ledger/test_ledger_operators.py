@@ -157,10 +157,21 @@ def test_an_acknowledged_call_is_not_a_new_problem_until_it_is_sent_again(ledger
 def test_an_abandoned_call_may_be_resolved_again_but_only_by_name(ledger, ann):
     leave_uncertain(ledger, *people(3))
     ann.resolve(CAMPAIGN, ["c0", "c1", "c2"], Resolution.ABANDONED, None, NOW + 3)
-    assert ann.uncertain(CAMPAIGN) == []
+    assert ann.seen(CAMPAIGN, None) == []
     ann.resolve(CAMPAIGN, ["c0"], Resolution.QUEUED, "4711", NOW + 4)
     ann.resolve(CAMPAIGN, ["c1"], Resolution.NOT_QUEUED, None, NOW + 4)
     assert states(ledger) == {"c0": "queued", "c1": "planned", "c2": "abandoned"}
+
+
+def test_all_calls_that_were_shown_are_not_settled_once_a_later_round_went_out(ledger, ann):
+    leave_uncertain(ledger, *people(2))
+    shown = ann.seen(CAMPAIGN, None)
+    ann.resolve(CAMPAIGN, ["c0"], Resolution.FAILED, None, NOW + 3)
+    leave_uncertain(ledger, call("c0", round=2))
+    with pytest.raises(LedgerError, match=r"contact 1 of 2: this call is failed.* nothing was changed"):
+        ann.resolve(CAMPAIGN, shown, Resolution.NOT_QUEUED, None, NOW + 4)
+    found = rows(ledger, "SELECT state FROM calls ORDER BY id")
+    assert [row["state"] for row in found] == ["failed", "uncertain", "uncertain"]
 
 
 def test_a_contact_that_is_named_twice_is_settled_once(ledger, ann):

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from ledger_values import CAMPAIGN, begin, claim_all, rows, states
+from ledger_values import CAMPAIGN, QUEUED, begin, claim_all, rows, states
 from planned_calls import NOW, call, calls, phone
 from private_sites import private_site
 
-from runner.calls import CallState, Role
+from runner.calls import CallState, Resolution, Role
 from runner.contacts.identity import Identity
 from runner.ledger.claim import AttemptResult
+from runner.ledger.operators import Operators
 from runner.ledger.users import UserActs
 from runner.reports.status import status_json
 from runner.serve.openapi import openapi, openapi_text
@@ -60,6 +61,10 @@ def program(site, ledger):
     return Program(site, ledger, Role.OPERATOR)
 
 
+def _times_sent(listed):
+    return {name: listed[name] for name in ("round", "attempt")}
+
+
 def uncertain(ledger, count):
     _, queue = begin(ledger, *calls(count))
     for claim in claim_all(queue, most=count):
@@ -92,7 +97,7 @@ def test_acts_are_those_of_the_commands_and_kept_with_who(program, ledger):
     for path, body in [
         ("pause", {}),
         ("resume", {}),
-        ("resolve", {"calls": [{"contact": "c0", "attempt": 1}], "resolution": "abandoned"}),
+        ("resolve", {"calls": [{"contact": "c0", "round": 1, "attempt": 1}], "resolution": "abandoned"}),
         ("acknowledge", {}),
         ("cancel", {"confirm": CAMPAIGN}),
     ]:
@@ -107,7 +112,7 @@ def test_a_decision_that_is_sent_again_decides_on_no_later_attempt(program, ledg
     uncertain(ledger, 3)
     with ledger.hold(CAMPAIGN):
         _, listed = program.ask(f"/campaigns/{CAMPAIGN}/calls?state=uncertain")
-        seen = [{"contact": each["ref"], "attempt": each["attempt"]} for each in listed["calls"]]
+        seen = [{"contact": each["ref"], **_times_sent(each)} for each in listed["calls"]]
         decision = {"calls": seen, "resolution": "not-queued"}
         first, _ = program.post(f"/campaigns/{CAMPAIGN}/resolve", decision)
         assert states(ledger) == {"c0": "planned", "c1": "planned", "c2": "planned"}
@@ -118,6 +123,36 @@ def test_a_decision_that_is_sent_again_decides_on_no_later_attempt(program, ledg
     assert (first, again) == (200, 409)
     assert "was sent again since" in answer["detail"]
     assert set(states(ledger).values()) == {"uncertain"}
+
+
+@pytest.mark.parametrize("name", ["c0", "ref-c0"])
+@pytest.mark.parametrize(
+    ("resolution", "ends"),
+    [("not-queued", AttemptResult(state=CallState.UNCERTAIN)), ("failed", QUEUED)],
+)
+def test_a_decision_on_one_round_that_is_sent_again_decides_on_no_later_round(
+    program, ledger, name, resolution, ends
+):
+    uncertain(ledger, 1)
+    with ledger.hold(CAMPAIGN):
+        (problem,) = program.ask(f"/campaigns/{CAMPAIGN}")[1]["status"]["problems"]
+        seen = {"contact": name, **_times_sent(problem)}
+        Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["c0"], Resolution.FAILED, None, NOW)
+        _, queue = begin(ledger, call("c0", round=2), now=NOW + 5)
+        queue.finish(*claim_all(queue, now=NOW + 5), ends, NOW + 5)
+        decision = {"calls": [seen], "resolution": resolution}
+        stale, answer = program.post(f"/campaigns/{CAMPAIGN}/resolve", decision)
+        both = {**decision, "calls": [{**seen, "round": 2}, seen]}
+        mixed, _ = program.post(f"/campaigns/{CAMPAIGN}/resolve", both)
+    assert (stale, mixed, answer["detail"]) == (
+        409,
+        409,
+        "this call is failed, not uncertain: there is nothing to resolve",
+    )
+    assert rows(ledger, "SELECT state FROM calls ORDER BY round") == [
+        {"state": "failed"},
+        {"state": ends.state},
+    ]
 
 
 def test_calls_are_listed_page_by_page_in_the_order_of_their_keys(program, ledger):

@@ -10,9 +10,10 @@ from planned_calls import CAMPAIGN, NOW, call
 from private_sites import private_site
 from sqlalchemy import select
 
-from runner.calls import CallState
+from runner.calls import CallState, Resolution
 from runner.errors import LedgerUnavailableError
 from runner.ledger.approvals import approvals_of
+from runner.ledger.operators import Operators
 from runner.ledger.overview import acts, overview
 from runner.ledger.suppressions import entries_in_force
 from runner.ledger.tables import calls
@@ -178,6 +179,22 @@ def test_a_form_that_is_sent_again_does_not_decide_on_a_later_attempt(ledger, as
     assert (first.status, again.status) == (200, 409)
     assert "nothing was changed" in again.body
     assert rows(ledger, "SELECT state FROM calls") == [{"state": "uncertain"}]
+
+
+@pytest.mark.parametrize("asked", ["contact=c1", "contact=ref-c1", "all=yes"])
+def test_a_form_that_is_sent_again_does_not_decide_on_a_later_round(ledger, asked):
+    _, queue = begin(ledger, call("c1"))
+    queue.finish(claim_all(queue)[0], UNCERTAIN, NOW)
+    path = f"/campaigns/{CAMPAIGN}/resolve?{asked}"
+    with ledger.hold(CAMPAIGN), private_site(ledger) as site:
+        form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', site.ask(path).body))
+        Operators(ledger.engine, "ann@desk").resolve(CAMPAIGN, ["c1"], Resolution.FAILED, None, NOW)
+        _, queue = begin(ledger, call("c1", round=2))
+        queue.finish(claim_all(queue)[0], UNCERTAIN, NOW)
+        stale = site.ask(path, "POST", form={**form, "as": "not-queued"}, **HTML)
+    assert (stale.status, "nothing was changed" in stale.body) == (409, True)
+    found = rows(ledger, "SELECT state FROM calls ORDER BY round")
+    assert [row["state"] for row in found] == ["failed", "uncertain"]
 
 
 def test_refused_calls_are_retried_and_problems_acknowledged(ledger):

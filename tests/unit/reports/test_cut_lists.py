@@ -29,6 +29,7 @@ def seen(uncertain, shown):
         Problem(
             key=f"p{number}",
             ref=f"ref{number:07}",
+            round=1,
             state=CallState.UNCERTAIN,
             reason=StateReason.of(ReasonCode.UNCERTAIN, problem="the connection broke"),
             at=0.0,
