@@ -53,6 +53,7 @@ class FurtherRounds:
         self.newest_plan = self._last_asked = _newest(first_plan)
         self.loaded = first_plan.loaded
         self.rules = first_plan.plan.rules
+        self._limits = first_plan.limits
         self._days = first_plan.days
         self._only_own = first_plan.limit is not None
         self._entered_for = first_plan.results_so_far
@@ -146,8 +147,9 @@ class FurtherRounds:
         return True
 
     async def join(self, may_enter: MayEnter) -> bool:
-        """Plans, and enters new contacts and further rounds, where they may be entered. Returns whether the
-        run carries out all new calls of the plan then. Raises what `prepare_plan` raises.
+        """Plans, and enters new contacts and further rounds, where they may be entered and the rules and the
+        policy are still those of the run. Returns whether the run carries out all new calls of the plan then.
+        Raises what `prepare_plan` raises.
         """
         new = 0
 
@@ -155,7 +157,7 @@ class FurtherRounds:
             nonlocal new
             changes = prepared.plan.statistics.changes
             new = sum(calls for (change, *_), calls in changes.items() if change is Change.NEW)
-            return await may_enter(prepared)
+            return await may_enter(prepared) and prepared.limits == self._limits
 
         added = await self._plan(self._clock.now(), count_new, joins=True)
         if added:

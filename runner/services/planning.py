@@ -13,6 +13,7 @@ from typing import NamedTuple
 from runner.calls import Guard
 from runner.campaign.diagnostics import CampaignInvalidError
 from runner.campaign.loader import LoadedCampaign
+from runner.campaign.policy import Policy
 from runner.campaign.rules.rule_set import Cap, RuleSet, depend_on_state
 from runner.campaign.source_models import InlineRows, Source, Suppression
 from runner.campaign.warning_codes import URGENT
@@ -75,12 +76,18 @@ class PreparedPlan:
     counts: Counts
     """Of the sources and lists that it was made from."""
     days: DayLimit | None
+    policy: Policy | None
     own_rule_files: Mapping[str, str]
     """Hashes of the policy, its lists and the preset files that it obeys and that do not ship with runner."""
     applied_at: float | None = None
     """When the saved plan with which this one was compared was applied before (UTC Unix seconds)."""
     differences: tuple[str, ...] = ()
     """What is done differently from that saved plan, though it may be carried out."""
+
+    @property
+    def limits(self) -> tuple[tuple[RuleSet, ...], Policy | None]:
+        """What a run that carries it out obeys until its end."""
+        return self.plan.rules, self.policy
 
     @property
     def has_changes(self) -> bool:
@@ -194,6 +201,7 @@ def prepare_plan(
         readings=reader.readings(campaign),
         counts=counts,
         days=days,
+        policy=None if policy is None else policy.policy,
         own_rule_files={**rules.own_files, **(of_policy.files if of_policy else {})},
     )
 

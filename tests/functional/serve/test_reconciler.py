@@ -350,6 +350,34 @@ def test_a_changed_policy_is_followed_at_once(folder, ledger, insight):
     assert states(ledger) == {CallState.PLANNED: PEOPLE}
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "tighter"),
+    [(True, "contact_limits: {calls: 2, per: 30d}"), (False, "max_calls_per_day: 500")],
+)
+def test_new_rows_join_a_run_only_under_the_policy_that_it_obeys(
+    folder, ledger, insight, monkeypatch, elsewhere, tighter
+):
+    monkeypatch.setattr(planning_process, "_FEW", 0 if elsewhere else PEOPLE + 9)
+    declare(folder)
+    policy = folder.parent / "policy.yaml"
+    policy.write_text("rules: [us-federal]\nmax_calls_per_day: 1000\n")
+
+    async def added(served, number):
+        list_people(folder, people=PEOPLE + number)
+        served.reload()
+        await until(lambda: states(ledger)[CallState.PLANNED] == PEOPLE + number)
+
+    async def steps(served):
+        await served.until(ServeStatus.RUNNING)
+        await added(served, 1)
+        assert runs_of(ledger) == 1
+        policy.write_text(f"rules: [us-federal]\n{tighter}\n")
+        await added(served, 2)
+        assert runs_of(ledger) == 2
+
+    scenario(folder, environment_of(ledger, insight, policy_file=policy), steps)
+
+
 def test_what_operators_decide_is_shown(folder, environment):
     declare(folder)
     operators, clock = Operators(environment.ledger.engine, "ana@desk"), environment.clock
