@@ -266,8 +266,12 @@ class Apply:
             return await asyncio.shield(entering)
         except asyncio.CancelledError:
             canceled.set()
+            while not entering.done():
+                # Also where it is canceled again: the thread may enter the plan all the same.
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([entering])
             with suppress(_CanceledError):
-                ledger.end_run(await entering, RunEnd.INTERRUPTED, now)
+                ledger.end_run(entering.result(), RunEnd.INTERRUPTED, now)
             raise
 
     def _note_saved_plan(self) -> None:

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from runner.calls import CallState
 from runner.campaign.loader import load_campaign
@@ -15,6 +16,7 @@ from runner.dispatch.rate_limit import RateLimit
 from runner.dispatch.timer import Timer
 from runner.insight.sandbox import running_sandbox
 from runner.ledger.ledger import Ledger
+from runner.ledger.tables import runs
 from runner.services.apply import Apply
 from runner.services.environment import Environment
 from runner.services.progress import NoProgress
@@ -132,6 +134,36 @@ def test_a_run_canceled_while_its_plan_is_entered_leaves_nothing_behind(environm
     assert list(environment.ledger.history(apply.campaign).calls) == []
     assert not environment.ledger.knows(apply.campaign)
     assert sandbox.calls() == []
+
+
+def test_a_run_canceled_twice_after_its_plan_was_written_is_ended(environment, tmp_path, monkeypatch):
+    begin_run = environment.ledger.begin_run
+
+    def begin_then_be_canceled(*given, **options):
+        run = begin_run(*given, **options)
+        asyncio.run_coroutine_threadsafe(cancel_twice(), loop).result(HANGS_AFTER_SECONDS)
+        return run
+
+    async def cancel_twice():
+        for _ in range(2):
+            entering.cancel()
+            # The task learns of it in the next rounds of the loop.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    async def begin():
+        nonlocal loop, entering
+        loop = asyncio.get_running_loop()
+        entering = asyncio.ensure_future(apply.run(prepared, lambda _event: None))
+        await entering
+
+    loop = entering = None
+    apply, prepared = planned(environment, tmp_path, "clinic", 1)
+    monkeypatch.setattr(environment.ledger, "begin_run", begin_then_be_canceled)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(begin())
+    with environment.ledger.engine.connect() as connection:
+        assert list(connection.scalars(select(runs.c.ending))) == [RunEnd.INTERRUPTED]
 
 
 def test_two_campaigns_that_want_the_same_people_at_once_never_have_them_at_the_same_time(
