@@ -42,7 +42,7 @@ from runner.ledger.plan_entry import Binding, PlanEntry, Watch, changed_meanwhil
 from runner.ledger.results import ResultsSoFar, results_learned_at, results_so_far
 from runner.ledger.revision import campaign_revision
 from runner.ledger.rows import insert_once, reading, some_at_a_time, stored_fact
-from runner.ledger.source_counts import counts_of, record_counts
+from runner.ledger.source_counts import counts_of, record_counts, record_joined_counts
 from runner.ledger.suppressions import LiveList
 from runner.ledger.tables import actions, calls, campaigns, runs
 from runner.planning.guards import Counts, Known
@@ -267,10 +267,9 @@ class Ledger:
                     return
                 entry = PlanEntry(connection, binding, run, now, iter)
                 entered = entry.extend(some, plan.ledger_revision, only_own=only_own)
+                if entered and counts is not None:
+                    record_joined_counts(connection, binding.campaign, counts)
             yield entered
-        if counts is not None:
-            with self._extending(binding.campaign, run) as connection:
-                record_counts(connection, binding.campaign, counts)
 
     @contextmanager
     def _extending(self, campaign: str, run: int) -> Iterator[Connection]:

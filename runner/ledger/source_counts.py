@@ -23,3 +23,14 @@ def record_counts(connection: Connection, campaign: str, counts: Counts) -> None
             for (field, name), entries in counts.items()
         ]
         connection.execute(insert(source_counts), rows)
+
+
+def record_joined_counts(connection: Connection, campaign: str, counts: Counts) -> None:
+    """Where calls join a run, the count of a list never falls, so that many small losses add up."""
+    lists = {
+        counted: number
+        for counted, number in counts_of(connection, campaign).items()
+        if counted.field is not Field.SOURCES
+    }
+    joined = {counted: max(number, lists.get(counted, 0)) for counted, number in counts.items()}
+    record_counts(connection, campaign, joined)

@@ -23,6 +23,20 @@ def test_the_counts_of_the_plan_that_was_entered_last_are_known(ledger):
     assert ledger.known_to_guards("another").counts == {}
 
 
+def test_calls_that_join_a_run_never_lower_the_count_of_a_list(ledger):
+    run = ledger.begin_run(BINDING, plan(), THIS, NOW, counts={VISITS: 2, STOP: 40})
+
+    def joined(number, entries):
+        counts = {VISITS: number, STOP: entries}
+        list(ledger.extend_run(BINDING, run, plan(*people(number)), NOW, counts=counts))
+        return ledger.known_to_guards(CAMPAIGN).counts
+
+    assert joined(3, 38) == {VISITS: 3, STOP: 40}
+    # Nothing is added.
+    assert joined(2, 50) == {VISITS: 3, STOP: 40}
+    assert joined(4, 50) == {VISITS: 4, STOP: 50}
+
+
 def test_calls_of_a_day_are_those_of_other_campaigns_and_those_that_were_sent(ledger):
     _, queue = begin(ledger, *people(3))
     starts = {call.start_timestamp for call in ledger.history(CAMPAIGN).calls}
