@@ -90,7 +90,7 @@ class ListAsOf:
         return entries.match(key, phone, self._now) if entries.names_any else None
 
     def refresh(self) -> None:
-        """Each look of a run at its calls, and each claim, reads the live list again if it changed."""
+        self._live.refresh()
 
     def as_of(self, now: float) -> "ListAsOf":
         return ListAsOf(self._live, now)
