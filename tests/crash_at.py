@@ -41,11 +41,10 @@ transaction = Transaction()
 
 @event.listens_for(Engine, "after_cursor_execute")
 def note_what_is_written(_connection: object, cursor: Any, statement: str, *_rest: object) -> None:
-    if not cursor.rowcount:
-        return
+    # How many rows an INSERT with RETURNING wrote is known only when they are read; here it is never none.
     if statement.startswith("INSERT INTO attempts"):
         transaction.holds.add("intent")
-    elif statement.startswith("UPDATE attempts"):
+    elif statement.startswith("UPDATE attempts") and cursor.rowcount:
         transaction.holds.add("result")
 
 
