@@ -1,4 +1,4 @@
-"""Sends requests to Insight and reports how far each came. The only module that imports httpcore.
+"""Sends requests to Insight and reports how far each came.
 
 Requests go straight to httpcore, the part of httpx that speaks HTTP. httpx's client would follow redirects,
 use proxy variables and keep cookies, none of which may happen here, and it takes more than twice the time.
